@@ -1,0 +1,158 @@
+import { UserError } from '../errors.js'
+import type { Connection, CopyJob, MoveJob, Pace, Place, SkipReason, Totals } from '../job.js'
+import type { KeyRange } from '../keys.js'
+import { printable } from '../keys.js'
+import { count, counts, duration, flag, list, Mismatch, oneOf, positive, shape, text, time } from './check.js'
+import type { Check } from './check.js'
+import { jsonText, parseJson } from './json.js'
+
+/** The version of the checkpoint's format that this program writes, and the only one it reads. */
+export const FORMAT = 1
+
+/** Totals of the run at one moment, from which rates are told. */
+export interface RateSample {
+  /** ISO 8601. */
+  readonly at: string
+  /** Objects settled by then, over all sessions. */
+  readonly settled: number
+  /** Bytes copied by then, over all sessions. */
+  readonly bytes: number
+  /** Answers that asked for fewer requests, by then. */
+  readonly throttled: number
+}
+
+/**
+ * The failed objects are being tried again: the ledger was renamed to `failures.retrying.ndjson`, of whose `of` entries the
+ * first `entries` (`bytes` bytes) are settled anew.
+ */
+export interface RetryState {
+  readonly bytes: number
+  readonly entries: number
+  readonly of: number
+}
+
+/** How much of the failure ledger belongs to what the checkpoint counts as settled. */
+export interface LedgerPosition {
+  readonly bytes: number
+  readonly entries: number
+}
+
+/** All that a later session needs to go on with a run, as kept in `checkpoint.json`. No secrets. */
+export interface Checkpoint {
+  readonly format: typeof FORMAT
+  /** What wrote it, such as `s3move 0.1.0`. */
+  readonly program: string
+  readonly job: MoveJob
+  readonly connection: Connection
+  readonly pace: Pace
+  readonly state: 'unfinished' | 'finished'
+  /** When the run began, ISO 8601. */
+  readonly startedAt: string
+  /** When this was saved, ISO 8601. */
+  readonly savedAt: string
+  /** Time at work over all sessions, in milliseconds. */
+  readonly activeMs: number
+  /** How often the run was started or resumed. */
+  readonly sessions: number
+  /** What remains: every key that is not settled is in at least one of them. */
+  readonly ranges: readonly KeyRange[]
+  /** Keys seen in listings so far. */
+  readonly listed: number
+  readonly totals: Totals
+  readonly ledger: LedgerPosition
+  readonly retry?: RetryState
+  /** Oldest first, bounded by `addSample`. */
+  readonly history: readonly RateSample[]
+}
+
+const place = shape<Place>({ bucket: text, prefix: text }, {})
+const copyJob = shape<CopyJob>({ kind: oneOf('copy'), source: place, destination: place }, {})
+const job: Check<MoveJob> = copyJob
+const connection = shape<Connection>(
+  {},
+  {
+    endpointUrl: text,
+    region: text,
+    profile: text,
+    pathStyle: flag,
+    requestPayer: flag,
+    noSignRequest: flag,
+    caBundle: text,
+    noVerifySsl: flag,
+  },
+)
+const pace = shape<Pace>({ concurrency: positive, lanes: positive }, { maxErrors: count })
+const totals = shape<Totals>(
+  {
+    copied: count,
+    bytes: count,
+    skipped: shape<Partial<Record<SkipReason, number>>>({}, { gone: count, 'prefix-marker': count }),
+    failed: counts,
+  },
+  {},
+)
+const document = shape<Checkpoint>(
+  {
+    format: oneOf(FORMAT),
+    program: text,
+    job,
+    connection,
+    pace,
+    state: oneOf('unfinished', 'finished'),
+    startedAt: time,
+    savedAt: time,
+    activeMs: duration,
+    sessions: positive,
+    ranges: list(shape<KeyRange>({}, { after: text, until: text })),
+    listed: count,
+    totals,
+    ledger: shape<LedgerPosition>({ bytes: count, entries: count }, {}),
+    history: list(shape<RateSample>({ at: time, settled: count, bytes: count, throttled: count }, {})),
+  },
+  { retry: shape<RetryState>({ bytes: count, entries: count, of: count }, {}) },
+)
+
+/**
+ * Reads a checkpoint from its text or bytes; `path` is only for messages. Throws a UserError for anything that is not whole and
+ * wholly understood: cut, damaged (the field is named), or written in another format.
+ */
+export function parseCheckpoint(source: string | Uint8Array, path: string): Checkpoint {
+  const name = printable(path)
+  if (source.length === 0) throw new UserError(`checkpoint ${name} is empty`, DAMAGED)
+  let value: unknown
+  try {
+    value = parseJson(source)
+  } catch (error) {
+    const reason = error instanceof Error ? printable(error.message) : 'not JSON'
+    throw new UserError(`checkpoint ${name} is cut short or damaged: ${reason}`, DAMAGED)
+  }
+  const format = formatOf(value)
+  if (format !== undefined && format > FORMAT) {
+    throw new UserError(
+      `checkpoint ${name} was written by a newer s3move (format ${format}; this one reads format ${FORMAT})`,
+      'Resume the run with the s3move that wrote it, or a newer one.',
+    )
+  }
+  try {
+    return document(value, '')
+  } catch (error) {
+    if (error instanceof Mismatch) throw new UserError(`checkpoint ${name} is damaged: ${error.message}`, DAMAGED)
+    throw error
+  }
+}
+
+const DAMAGED =
+  'Restore the file from a copy, or start the job anew with another checkpoint folder: objects that were copied are then copied again.'
+
+function formatOf(value: unknown): number | undefined {
+  if (typeof value !== 'object' || value === null || !('format' in value)) return undefined
+  return typeof value.format === 'number' ? value.format : undefined
+}
+
+/**
+ * The text of a checkpoint, which `parseCheckpoint` reads back as the same. Throws a plain Error for a value that could not
+ * be read back (a NaN, say): saving it would cost the run.
+ */
+export function serializeCheckpoint(checkpoint: Checkpoint): string {
+  return `${jsonText(document(checkpoint, ''), 2)}\n`
+}

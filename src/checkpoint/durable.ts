@@ -1,0 +1,51 @@
+import { randomUUID } from 'node:crypto'
+import { open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { systemCode } from './checkpoint-error.js'
+
+/** How the name of a file ends that `replaceFile` has not finished; one that stays was left by a crash. */
+export const TEMPORARY = '.tmp'
+
+/**
+ * Replaces a file (mode 0600) so that a crash at any moment leaves the old text or the new one, whole. Resolves once the new
+ * text would outlast a power cut. On failure the system's error is thrown and the temporary file is removed.
+ */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}-${randomUUID().slice(0, 8)}${TEMPORARY}`
+  try {
+    await writeNew(temporary, text)
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined)
+    throw error
+  }
+  await syncFolder(dirname(path))
+}
+
+/** Writes a file that must not exist yet (mode 0600) and resolves once its content is on the disk. */
+export async function writeNew(path: string, text: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600)
+  try {
+    await file.writeFile(text)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Resolves once the names in a folder (files made, renamed, removed) would outlast a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    // Windows cannot open a folder, and some network file systems cannot sync one: there, names are as durable as they get.
+    if (process.platform !== 'win32' && !CANNOT_SYNC.has(systemCode(error) ?? '')) throw error
+  }
+}
+
+const CANNOT_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR'])

@@ -1,0 +1,144 @@
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { UserError } from '../errors.js'
+import { printable } from '../keys.js'
+import type { Checkpoint } from './checkpoint.js'
+import { parseCheckpoint, serializeCheckpoint } from './checkpoint.js'
+import { checkpointError, reasonOf, systemCode } from './checkpoint-error.js'
+import { replaceFile, syncFolder } from './durable.js'
+
+/** The name of the checkpoint in a run's folder. */
+export const CHECKPOINT = 'checkpoint.json'
+
+/** The folder, in the working directory, that holds the folders of runs that were given none. */
+export const RUNS = '.s3move'
+
+/** A checkpoint and the folder that it was read from. */
+export interface SavedRun {
+  readonly folder: string
+  readonly checkpoint: Checkpoint
+}
+
+/** A folder whose checkpoint cannot be read, and why. */
+export interface BrokenRun {
+  readonly folder: string
+  readonly problem: UserError
+}
+
+/**
+ * Reads the checkpoint of a run, given its folder or the `checkpoint.json` in it. Throws a UserError when there is none,
+ * when it cannot be read, and when `parseCheckpoint` refuses it.
+ */
+export async function readCheckpoint(path: string): Promise<SavedRun> {
+  try {
+    if ((await stat(path)).isDirectory()) return await readFolder(path)
+  } catch (error) {
+    if (error instanceof UserError) throw error
+    throw unreadable(path, error)
+  }
+  if (basename(path) !== CHECKPOINT) {
+    throw new UserError(`${printable(path)} is not a checkpoint: that is a file called ${CHECKPOINT}`, WHICH_FOLDER)
+  }
+  return await readFolder(dirname(path))
+}
+
+/** Whether a folder holds a checkpoint, whole or not. Throws a UserError when that cannot be told. */
+export async function hasCheckpoint(folder: string): Promise<boolean> {
+  const path = join(folder, CHECKPOINT)
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return false
+    throw unreadable(path, error)
+  }
+}
+
+/**
+ * Replaces the checkpoint in a folder, atomically and durably: whatever happens, the folder holds the old one or the new
+ * one. Throws a CheckpointError when the disk is full or the folder cannot be written, and leaves nothing behind then.
+ * The checkpoint is read before the call returns its promise. Calls must not overlap, for the last to finish would win.
+ */
+export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
+  const text = serializeCheckpoint(checkpoint)
+  const path = join(folder, CHECKPOINT)
+  try {
+    await replaceFile(path, text)
+  } catch (error) {
+    throw checkpointError('save', path, error)
+  }
+}
+
+/**
+ * Makes the folder of a run (mode 0700) and those above it; one that exists is left as it is. Throws a UserError when a
+ * file is in the way, a CheckpointError when it cannot be made.
+ */
+export async function createFolder(folder: string): Promise<void> {
+  const path = resolve(folder)
+  try {
+    const first = await mkdir(path, { recursive: true, mode: 0o700 })
+    if (first === undefined) return
+    for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === 'EEXIST' || code === 'ENOTDIR') {
+      throw new UserError(
+        `cannot make the checkpoint folder ${printable(folder)}: a file is in the way`,
+        'Choose another folder with --checkpoint.',
+      )
+    }
+    throw checkpointError('make the folder', folder, error)
+  }
+}
+
+/**
+ * All runs below `.s3move` in the working directory, the most recently saved first; those whose checkpoint cannot be read
+ * are told with the problem, last. None when there is no such folder.
+ */
+export async function findRuns(workingDirectory: string): Promise<readonly (SavedRun | BrokenRun)[]> {
+  const runs = join(workingDirectory, RUNS)
+  const saved: SavedRun[] = []
+  const broken: BrokenRun[] = []
+  for (const name of (await namesIn(runs)).sort()) {
+    const folder = join(runs, name)
+    try {
+      if (await hasCheckpoint(folder)) saved.push(await readFolder(folder))
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      broken.push({ folder, problem: error })
+    }
+  }
+  saved.sort((a, b) => Date.parse(b.checkpoint.savedAt) - Date.parse(a.checkpoint.savedAt))
+  return [...saved, ...broken]
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') return []
+    throw unreadable(folder, error)
+  }
+}
+
+async function readFolder(folder: string): Promise<SavedRun> {
+  const path = join(folder, CHECKPOINT)
+  let bytes: Buffer
+  try {
+    bytes = await readFile(path)
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+  return { folder, checkpoint: parseCheckpoint(bytes, path) }
+}
+
+function unreadable(path: string, error: unknown): UserError {
+  const code = systemCode(error)
+  return code === 'ENOENT' || code === 'ENOTDIR'
+    ? new UserError(`there is no checkpoint at ${printable(path)}`, WHICH_FOLDER)
+    : new UserError(`cannot read ${printable(path)}: ${reasonOf(error)}`)
+}
+
+const WHICH_FOLDER = `Give the folder of the run, which is the one that holds ${CHECKPOINT}.`

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto'
+import type { Connection, MoveJob, Place } from '../job.js'
+import { printable } from '../keys.js'
+import type { Checkpoint } from './checkpoint.js'
+
+/**
+ * Names a job by 8 hexadecimal digits: the same for the same job at the same endpoint, whatever the credentials, the region
+ * or the pace.
+ */
+export function jobHash(job: MoveJob, connection: Connection): string {
+  const endpoint = connection.endpointUrl === undefined ? null : normalUrl(connection.endpointUrl)
+  return createHash('sha256').update(canonicalJson({ job, endpoint })).digest('hex').slice(0, 8)
+}
+
+/**
+ * The name of the folder of a job's run when none is given: `<source>-to-<destination>-<hash>`. Safe as a file name
+ * everywhere, never hidden, at most 173 characters.
+ */
+export function defaultFolderName(job: MoveJob, connection: Connection): string {
+  return `${fileName(job.source)}-to-${fileName(job.destination)}-${jobHash(job, connection)}`
+}
+
+/**
+ * What keeps a command from going on with a checkpoint: one line for each part of the job that differs, none when it is the
+ * same job. Safe to print.
+ */
+export function differences(
+  saved: Pick<Checkpoint, 'job' | 'connection'>,
+  wanted: Pick<Checkpoint, 'job' | 'connection'>,
+): readonly string[] {
+  const asked = parts(wanted)
+  return [...parts(saved)]
+    .filter(([name, value]) => asked.get(name)?.compared !== value.compared)
+    .map(([name, value]) => `${name}: checkpoint has ${value.shown}, command has ${asked.get(name)?.shown ?? 'none'}`)
+}
+
+interface Part {
+  readonly compared: string
+  readonly shown: string
+}
+
+function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): ReadonlyMap<string, Part> {
+  const url = connection.endpointUrl
+  return new Map([
+    ['job', same(job.kind)],
+    ['source', same(placeUrl(job.source))],
+    ['destination', same(placeUrl(job.destination))],
+    ['endpoint', url === undefined ? same('none') : { compared: normalUrl(url), shown: printable(url) }],
+  ])
+}
+
+function same(value: string): Part {
+  return { compared: value, shown: value }
+}
+
+function placeUrl(place: Place): string {
+  return printable(`s3://${place.bucket}/${place.prefix}`)
+}
+
+// Whether a URL ends in a slash or names the default port says nothing about the place.
+function normalUrl(url: string): string {
+  return URL.canParse(url) ? new URL(url).href : url
+}
+
+function fileName(place: Place): string {
+  const path = `${place.bucket}/${place.prefix}`.replace(/\/+$/, '')
+  return path
+    .replace(/[^A-Za-z0-9._-]/gu, '_')
+    .replace(/^\./, '_')
+    .slice(0, 80)
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_name, item: unknown) =>
+    typeof item === 'object' && item !== null && !Array.isArray(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  )
+}

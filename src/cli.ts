@@ -1,0 +1,176 @@
+#!/usr/bin/env node
+import type { Argv } from 'yargs'
+import { EXIT, EXIT_TABLE } from './commands/exit.js'
+import type { CommandIo } from './commands/io.js'
+import { UserError } from './errors.js'
+import { printable } from './keys.js'
+import { version } from './version.js'
+
+/** Ends a run in two steps: the first signal asks for an orderly end, the second for an end at once. */
+function stopOnSignals(): Pick<CommandIo, 'stop' | 'abandon'> {
+  const stop = new AbortController()
+  const abandon = new AbortController()
+  const signalled = (): void => {
+    if (stop.signal.aborted) abandon.abort()
+    else stop.abort()
+  }
+  process.on('SIGINT', signalled)
+  process.on('SIGTERM', signalled)
+  return { stop: stop.signal, abandon: abandon.signal }
+}
+
+function complain(message: string, hint?: string): void {
+  process.stderr.write(`s3move: ${message}\n${hint === undefined ? '' : `        ${hint}\n`}`)
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  // Before anything is loaded: a version must be had at once.
+  if (args.length === 1 && args[0] === '--version') {
+    process.stdout.write(`${version()}\n`)
+    return EXIT.done
+  }
+  const { default: yargs } = await import('yargs')
+  const { connectionFlags, paceFlags, readSandbox, sandboxFlags, tellingFlags } = await import('./commands/options.js')
+  let code: number = EXIT.done
+  const io: CommandIo = { stdout: process.stdout, stderr: process.stderr, cwd: process.cwd(), ...stopOnSignals() }
+  const runFlags = <T>(argv: Argv<T>): Argv<T> =>
+    tellingFlags(connectionFlags(paceFlags(argv)))
+      .option('checkpoint', {
+        type: 'string',
+        requiresArg: true,
+        describe: 'folder of the run [default: below .s3move/]',
+      })
+      .option('dry-run', { type: 'boolean', describe: 'say what would be done, and change nothing' })
+  const parser = yargs()
+    .scriptName('s3move')
+    .usage('$0 <command>\n\nCopies S3 objects in bulk: listed in parallel, resumable, nothing lost.')
+    .parserConfiguration({
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'duplicate-arguments-array': true,
+    })
+    .command(
+      'copy <source> <destination>',
+      'copy every object below a prefix, inside S3',
+      (argv) =>
+        runFlags(argv)
+          .usage(
+            '$0 copy s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object below the source prefix to the destination, inside S3 (CopyObject).\nThe source prefix is replaced by the destination prefix, letter by letter.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('destination', {
+            type: 'string',
+            describe: 's3://bucket or s3://bucket/prefix',
+            demandOption: true,
+          })
+          .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
+          .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
+          .example('$0 copy s3://photos s3://photos-eu', 'a whole bucket')
+          .example('$0 copy s3://photos/2019/ s3://archive/photos/2019/', 'a folder, to another name')
+          .example('$0 copy s3://a s3://b --dry-run', 'how many objects, how many requests')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { copy } = await import('./commands/copy.js')
+        code = await copy(argv.source, argv.destination, argv, io)
+      },
+    )
+    .command(
+      'resume [dir]',
+      'go on with an interrupted run',
+      (argv) =>
+        runFlags(argv)
+          .usage(
+            '$0 resume [DIR]\n\nGoes on with the run whose checkpoint is in DIR; without DIR, with the only unfinished run below .s3move/.',
+          )
+          .positional('dir', { type: 'string', describe: 'folder of the run, or the checkpoint.json in it' })
+          .option('only-failed', { type: 'boolean', describe: 'try the objects in the failure ledger again' })
+          .group(['only-failed', 'checkpoint', 'dry-run'], 'Run:')
+          .example('$0 resume', 'the only unfinished run here')
+          .example('$0 resume --only-failed DIR', 'try again what failed')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { resume } = await import('./commands/resume.js')
+        code = await resume(argv.dir, argv, io)
+      },
+    )
+    .command(
+      'status [dir]',
+      'what a run has done and what remains',
+      (argv) =>
+        argv
+          .usage(
+            '$0 status [DIR]\n\nShows a run: what is done, what remains, rates, failures by code. Without DIR, the runs below .s3move/.',
+          )
+          .positional('dir', { type: 'string', describe: 'folder of the run, or the checkpoint.json in it' })
+          .option('json', { type: 'boolean', describe: 'one JSON object' }),
+      async (argv) => {
+        const { status } = await import('./commands/status.js')
+        code = await status(
+          {
+            ...(argv.dir === undefined ? {} : { dir: argv.dir }),
+            ...(argv.json === undefined ? {} : { json: argv.json }),
+          },
+          io,
+        )
+      },
+    )
+    .command(
+      'sandbox [buckets..]',
+      'a simulated S3 server on this machine, for rehearsals',
+      (argv) =>
+        sandboxFlags(argv)
+          .usage(
+            '$0 sandbox [BUCKET..]\n\nServes S3 on loopback until interrupted, and prints the lines to paste. A bucket is NAME, which stores what is put,\n' +
+              'or NAME:LAYOUT:COUNT[:OPTION=VALUE,..], which is synthetic and costs no memory. Layouts: seq, hex, dates, hot, deep, odd.\n' +
+              'Options: size=BYTES, big=N, glacier=N, denied=N (one object in N), prefix=TEXT. Without buckets: src:seq:100k dst',
+          )
+          .example('$0 sandbox src:hex:5M dst', 'five million synthetic objects, and a bucket to copy them to')
+          .example(
+            '$0 sandbox src:odd:10k dst --latency copy=20-60 --fault 503=1%',
+            'odd keys, slow copies, throttling',
+          ),
+      async (argv) => {
+        const { sandbox } = await import('./commands/sandbox.js')
+        code = await sandbox(readSandbox(argv), io)
+      },
+    )
+    .completion('completion', 'print a completion script for bash or zsh')
+    .demandCommand(1, 'name a command, such as: s3move copy')
+    .strict()
+    .version(version())
+    .help()
+    .alias('help', 'h')
+    .wrap(Math.min(110, process.stdout.columns || 110))
+    .exitProcess(false)
+    .showHelpOnFail(false)
+    .fail((message: string | null, error: Error | undefined) => {
+      throw error ?? new UserError(message ?? 'the command line is not understood', 'see s3move --help')
+    })
+  await parser.parseAsync([...args])
+  return code
+}
+
+// What dependencies want to warn of (an old Node, an experimental feature) is not our user's business.
+process.removeAllListeners('warning')
+process.on('warning', () => undefined)
+for (const stream of [process.stdout, process.stderr]) {
+  // A reader that went away is no reason to end a run; its writes go nowhere.
+  stream.on('error', () => undefined)
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  if (error instanceof UserError) {
+    complain(error.message, error.hint)
+    process.exitCode = EXIT.usage
+  } else {
+    complain(
+      `unexpected: ${printable(error instanceof Error ? error.message : String(error))}`,
+      'this is a defect of s3move; a run that was under way can be resumed: s3move resume',
+    )
+    process.exitCode = EXIT.unexpected
+  }
+}
+// Connections and timers that are still open must not keep a finished command waiting.
+process.exit()

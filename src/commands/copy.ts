@@ -1,0 +1,99 @@
+import { join } from 'node:path'
+import { FORMAT, type Checkpoint } from '../checkpoint/checkpoint.js'
+import { createFolder, hasCheckpoint, readCheckpoint, RUNS } from '../checkpoint/file.js'
+import { defaultFolderName, differences } from '../checkpoint/job-name.js'
+import { lockRun } from '../checkpoint/lock.js'
+import { setAside } from '../checkpoint/retrying.js'
+import { UserError } from '../errors.js'
+import { shellWord } from '../format.js'
+import { noTotals, type Connection, type CopyJob } from '../job.js'
+import { printable } from '../keys.js'
+import { createProgress } from '../progress.js'
+import { version } from '../version.js'
+import { drive, open } from './drive.js'
+import { dryRun } from './dry-run.js'
+import type { CommandIo } from './io.js'
+import { DEFAULT_PACE, readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
+import { checkPair, parsePlace } from './place.js'
+
+/** `s3move copy SOURCE DESTINATION`. Resolves with the exit code. */
+export async function copy(source: string, destination: string, flags: Flags, io: CommandIo): Promise<number> {
+  const job: CopyJob = {
+    kind: 'copy',
+    source: parsePlace(source, 'source'),
+    destination: parsePlace(destination, 'destination'),
+  }
+  checkPair(job.source, job.destination)
+  const pace = readPace(flags, DEFAULT_PACE)
+  const asked = readConnection(flags, ambient())
+  const telling = readTelling(flags)
+  const given = readText(flags, 'checkpoint')
+  const fresh = readFlag(flags, 'fresh') ?? false
+  const dry = readFlag(flags, 'dry-run') ?? false
+  // Refused before any request where the folder is known, and again under the lock.
+  if (given !== undefined && !dry) await checkFolder(given, job, asked, fresh)
+
+  const progress = createProgress({ ...io, ...telling })
+  try {
+    const opened = await open(job, asked, { readOnly: dry, io, progress })
+    const { connection } = opened.ends
+    try {
+      if (dry) return await dryRun({ job, pace, ranges: [{}], opened, telling, io })
+      const folder = given ?? join(RUNS, defaultFolderName(job, connection))
+      await createFolder(folder)
+      const lock = await lockRun(folder)
+      try {
+        await checkFolder(folder, job, connection, fresh)
+        await setAside(folder)
+        const now = new Date().toISOString()
+        const checkpoint: Checkpoint = {
+          format: FORMAT,
+          program: `s3move ${version()}`,
+          job,
+          connection,
+          pace,
+          state: 'unfinished',
+          startedAt: now,
+          savedAt: now,
+          activeMs: 0,
+          sessions: 1,
+          ranges: [{}],
+          listed: 0,
+          totals: noTotals(),
+          ledger: { bytes: 0, entries: 0 },
+          history: [],
+        }
+        return await drive({ folder, checkpoint, opened, progress, telling, io, onlyFailed: false, resumed: false })
+      } finally {
+        await lock.release()
+      }
+    } finally {
+      opened.ends.close()
+    }
+  } finally {
+    progress.close()
+  }
+}
+
+// The profile of the environment is part of how the store is reached, so a resume must know it.
+function ambient(): Connection {
+  const profile = process.env.AWS_PROFILE
+  return profile === undefined || profile === '' ? {} : { profile }
+}
+
+async function checkFolder(folder: string, job: CopyJob, connection: Connection, fresh: boolean): Promise<void> {
+  if (fresh || !(await hasCheckpoint(folder))) return
+  const { checkpoint } = await readCheckpoint(folder)
+  const different = differences(checkpoint, { job, connection })
+  if (different.length > 0) {
+    throw new UserError(
+      `${printable(folder)} holds the checkpoint of another job (${different.join('; ')})`,
+      'give this job a folder of its own with --checkpoint, or throw the other run away with --fresh',
+    )
+  }
+  if (checkpoint.state === 'finished') return
+  throw new UserError(
+    `an unfinished run of this job is in ${printable(folder)}`,
+    `go on with it: s3move resume ${shellWord(folder)} (or begin again from the start: add --fresh)`,
+  )
+}

@@ -1,0 +1,208 @@
+import type { Argv } from 'yargs'
+import { UserError } from '../errors.js'
+import type { Connection, Pace } from '../job.js'
+import { printable } from '../keys.js'
+import type { SandboxOptions } from '../sandbox/server.js'
+
+/** Flags as yargs hands them over: strings and booleans, each absent unless given. */
+export type Flags = Readonly<Record<string, unknown>>
+
+/** What is done when the flags do not say otherwise. */
+export const DEFAULT_PACE: Pace = { concurrency: 256, lanes: 16 }
+
+const MOST_CONCURRENCY = 10_000
+const MOST_LANES = 1_000
+
+/** How much is told, and how. */
+export interface Telling {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly verbose: boolean
+}
+
+/** Flags of how fast. */
+export function paceFlags<T>(argv: Argv<T>): Argv<T> {
+  return argv
+    .option('concurrency', text('objects in flight at once', `${DEFAULT_PACE.concurrency}`))
+    .option('lanes', text('key ranges listed at once', `${DEFAULT_PACE.lanes}`))
+    .option('max-errors', text('stop when more objects than this have failed', 'never'))
+    .group(['concurrency', 'lanes', 'max-errors'], 'Speed and failures:')
+}
+
+/** Flags of how the store is reached. */
+export function connectionFlags<T>(argv: Argv<T>): Argv<T> {
+  return argv
+    .option('endpoint-url', text('URL of the S3 endpoint, for stores other than AWS'))
+    .option('region', text('region of the buckets; S3 is asked when it is another'))
+    .option('profile', text('profile of the AWS config files'))
+    .option(
+      'path-style',
+      flag('name the bucket in the path; the default for endpoints other than AWS (--no-path-style: in the host)'),
+    )
+    .option('request-payer', flag('pay for the requests on requester-pays buckets'))
+    .option('sign-request', { ...flag('--no-sign-request: do not sign, for public buckets'), hidden: true })
+    .option('no-sign-request', flag('do not sign requests, for public buckets'))
+    .option('ca-bundle', text('file of PEM certificates to trust'))
+    .option('verify-ssl', { ...flag('--no-verify-ssl: accept any certificate'), hidden: true })
+    .option('no-verify-ssl', flag('accept any TLS certificate; for tests only'))
+    .group(
+      [
+        'endpoint-url',
+        'region',
+        'profile',
+        'path-style',
+        'request-payer',
+        'no-sign-request',
+        'ca-bundle',
+        'no-verify-ssl',
+      ],
+      'Connection (AWS’s environment variables and config files work as in the AWS CLI):',
+    )
+}
+
+/** Flags of what is told. */
+export function tellingFlags<T>(argv: Argv<T>): Argv<T> {
+  return argv
+    .option('json', flag('one line of JSON for each event, on standard output'))
+    .option('quiet', { ...flag('tell only of warnings and failures'), alias: 'q' })
+    .option('verbose', { ...flag('tell of each object'), alias: 'v' })
+    .group(['json', 'quiet', 'verbose'], 'Output:')
+}
+
+/** Flags of the simulated server. */
+export function sandboxFlags<T>(argv: Argv<T>) {
+  return argv
+    .positional('buckets', { type: 'string', array: true, describe: 'NAME or NAME:LAYOUT:COUNT[:OPTION=VALUE,..]' })
+    .option('port', text('port to listen on', 'a free one'))
+    .option('access-key', text('AK:SK, to verify signatures with', 'any signature is accepted'))
+    .option('latency', text('CLASS=MIN-MAX,.. in ms; classes: list, copy, head, get, put, delete, other, all'))
+    .option('rate', text('write=N,read=N: requests a second for each first folder; 503 SlowDown beyond'))
+    .option('fault', {
+      type: 'string',
+      array: true,
+      requiresArg: true,
+      nargs: 1,
+      describe:
+        'KIND=RATE[@Operation], repeatable; kinds: 500, 503, reset, reset-after, truncate, hang, copy200err, copy200empty, space, expired, disorder, denied',
+    })
+    .option('seed', text('seed of latencies and faults', '1'))
+}
+
+/** The sandbox that the flags ask for. */
+export function readSandbox(flags: Flags): SandboxOptions {
+  const buckets = texts(flags.buckets)
+  const faults = texts(flags.fault)
+  const [accessKeyId, secretAccessKey, ...more] = readText(flags, 'access-key')?.split(':') ?? []
+  if (accessKeyId !== undefined && (secretAccessKey === undefined || more.length > 0)) {
+    throw new UserError('--access-key wants an access key and a secret key', 'write --access-key AK:SK')
+  }
+  const given: { -readonly [Name in keyof SandboxOptions]: SandboxOptions[Name] | undefined } = {
+    port: readNumber(flags, 'port', 0, 65_535),
+    buckets: buckets.length > 0 ? buckets : ['src:seq:100k', 'dst'],
+    accessKeyId,
+    secretAccessKey,
+    latency: readText(flags, 'latency'),
+    rate: readText(flags, 'rate'),
+    faults,
+    seed: readNumber(flags, 'seed', 0, 0xffff_ffff),
+  }
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+}
+
+function texts(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : []
+}
+
+/** The pace that the flags ask for, `base` where they are silent. */
+export function readPace(flags: Flags, base: Pace): Pace {
+  const maxErrors = readNumber(flags, 'max-errors', 0, Number.MAX_SAFE_INTEGER) ?? base.maxErrors
+  return {
+    concurrency: readNumber(flags, 'concurrency', 1, MOST_CONCURRENCY) ?? base.concurrency,
+    lanes: readNumber(flags, 'lanes', 1, MOST_LANES) ?? base.lanes,
+    ...(maxErrors === undefined ? {} : { maxErrors }),
+  }
+}
+
+/** The connection that the flags ask for, `base` where they are silent. */
+export function readConnection(flags: Flags, base: Connection): Connection {
+  const endpointUrl = readText(flags, 'endpoint-url')
+  if (endpointUrl !== undefined) checkEndpoint(endpointUrl)
+  const given: { -readonly [Name in keyof Connection]: Connection[Name] | undefined } = {
+    endpointUrl,
+    region: readText(flags, 'region'),
+    profile: readText(flags, 'profile'),
+    pathStyle: readFlag(flags, 'path-style'),
+    requestPayer: readFlag(flags, 'request-payer'),
+    noSignRequest: readNegated(flags, 'sign-request'),
+    caBundle: readText(flags, 'ca-bundle'),
+    noVerifySsl: readNegated(flags, 'verify-ssl'),
+  }
+  return { ...base, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) }
+}
+
+/** What the flags say of output. */
+export function readTelling(flags: Flags): Telling {
+  const [json, quiet, verbose] = (['json', 'quiet', 'verbose'] as const).map((name) => readFlag(flags, name) ?? false)
+  if (quiet === true && verbose === true) {
+    throw new UserError('--quiet and --verbose contradict each other', 'give one of them')
+  }
+  return { json: json ?? false, quiet: quiet ?? false, verbose: verbose ?? false }
+}
+
+/** The value of a text flag, or undefined. */
+export function readText(flags: Flags, name: string): string | undefined {
+  const value = flags[name]
+  if (value === undefined) return undefined
+  if (Array.isArray(value)) throw new UserError(`--${name} was given ${value.length} times`, 'give it once')
+  if (typeof value !== 'string' || value === '') throw new UserError(`--${name} needs a value`, `write --${name} VALUE`)
+  return value
+}
+
+/** The value of a switch, or undefined when it was not given. */
+export function readFlag(flags: Flags, name: string): boolean | undefined {
+  const value = flags[name]
+  if (Array.isArray(value)) throw new UserError(`--${name} was given ${value.length} times`, 'give it once')
+  return typeof value === 'boolean' ? value : undefined
+}
+
+// yargs reads `--no-x` as x being false.
+function readNegated(flags: Flags, name: string): boolean | undefined {
+  const value = readFlag(flags, name)
+  return value === undefined ? undefined : !value
+}
+
+function readNumber(flags: Flags, name: string, least: number, most: number): number | undefined {
+  const given = readText(flags, name)
+  if (given === undefined) return undefined
+  const number = /^[0-9]+$/.test(given) ? Number(given) : Number.NaN
+  if (number >= least && number <= most) return number
+  const range =
+    most === Number.MAX_SAFE_INTEGER ? `a whole number, ${least} or more` : `a whole number from ${least} to ${most}`
+  throw new UserError(`--${name} wants ${range}, and was given ${printable(given)}`)
+}
+
+function checkEndpoint(text: string): void {
+  const example = 'write something like --endpoint-url http://127.0.0.1:9000'
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new UserError(`the endpoint ${printable(text)} is not an http:// or https:// URL`, example)
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new UserError('the endpoint URL holds a user name or password, which S3 does not use', example)
+  }
+  if (url.search !== '' || url.hash !== '') {
+    throw new UserError(`the endpoint ${printable(text)} has a query or fragment`, example)
+  }
+}
+
+function text(describe: string, otherwise?: string) {
+  return {
+    type: 'string',
+    requiresArg: true,
+    describe: otherwise === undefined ? describe : `${describe} [default: ${otherwise}]`,
+  } as const
+}
+
+function flag(describe: string) {
+  return { type: 'boolean', describe } as const
+}

@@ -1,0 +1,58 @@
+import { UserError } from '../errors.js'
+import type { Place } from '../job.js'
+import { keyBytes, printable } from '../keys.js'
+
+const ARN = /^(arn:[^/]+:accesspoint[/:][^/]+)(?:\/(.*))?$/s
+const NAME = /^([^/]*)(?:\/(.*))?$/s
+const EXAMPLE = 'write s3://bucket or s3://bucket/prefix'
+
+/** Reads `s3://bucket[/prefix]`, or an access point's ARN in place of the bucket. `role` names the argument in the error. */
+export function parsePlace(text: string, role: string): Place {
+  if (!text.startsWith('s3://')) throw new UserError(`the ${role} ${printable(text)} is not an S3 URL`, EXAMPLE)
+  const rest = text.slice(5)
+  const [, bucket = '', prefix = ''] = ARN.exec(rest) ?? NAME.exec(rest) ?? []
+  if (bucket === '') throw new UserError(`the ${role} ${printable(text)} names no bucket`, EXAMPLE)
+  if (!bucket.startsWith('arn:') && !/^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/.test(bucket)) {
+    throw new UserError(
+      `the ${role} ${printable(text)} names a bucket that S3 cannot have: letters, digits, dots, hyphens and underscores only`,
+      EXAMPLE,
+    )
+  }
+  if (keyBytes(prefix) > 1024) {
+    throw new UserError(
+      `the prefix of the ${role} has ${keyBytes(prefix)} bytes, and no key is longer than 1,024`,
+      EXAMPLE,
+    )
+  }
+  return { bucket, prefix }
+}
+
+/** Refuses pairs of places between which a copy would be a mistake: equal, one inside the other, or unlike in their ending slash. */
+export function checkPair(source: Place, destination: Place): void {
+  const from = printable(source.prefix)
+  const to = printable(destination.prefix)
+  if (
+    source.prefix !== '' &&
+    destination.prefix !== '' &&
+    source.prefix.endsWith('/') !== destination.prefix.endsWith('/')
+  ) {
+    const [one, other] = source.prefix.endsWith('/') ? [from, to] : [to, from]
+    throw new UserError(
+      `one prefix ends in / and the other does not (${one} and ${other}): the names would be joined wrongly`,
+      'a prefix is replaced letter by letter: end both in / to copy a folder, or neither to copy by any other prefix',
+    )
+  }
+  if (source.bucket !== destination.bucket) return
+  if (source.prefix === destination.prefix) {
+    throw new UserError(
+      `source and destination are the same: s3://${source.bucket}/${from}`,
+      'copy to another bucket or prefix',
+    )
+  }
+  if (destination.prefix.startsWith(source.prefix)) {
+    throw new UserError(
+      `the destination s3://${destination.bucket}/${to} lies inside the source s3://${source.bucket}/${from}: the copy would find its own copies`,
+      'copy to a prefix outside the source, or to another bucket',
+    )
+  }
+}

@@ -1,0 +1,109 @@
+import { findRuns, readCheckpoint, type SavedRun } from '../checkpoint/file.js'
+import { lockRun } from '../checkpoint/lock.js'
+import { UserError } from '../errors.js'
+import { objects, placeUrl, shellWord } from '../format.js'
+import { sum } from '../job.js'
+import { createProgress } from '../progress.js'
+import { version } from '../version.js'
+import { drive, open } from './drive.js'
+import { dryRun } from './dry-run.js'
+import { EXIT } from './exit.js'
+import type { CommandIo } from './io.js'
+import { readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
+
+/** `s3move resume [DIR]`. Resolves with the exit code. */
+export async function resume(dir: string | undefined, flags: Flags, io: CommandIo): Promise<number> {
+  const onlyFailed = readFlag(flags, 'only-failed') ?? false
+  const dry = readFlag(flags, 'dry-run') ?? false
+  const telling = readTelling(flags)
+  const given = readText(flags, 'checkpoint')
+  if (dir !== undefined && given !== undefined) {
+    throw new UserError('the folder was given twice, as DIR and as --checkpoint', 'give one of them')
+  }
+  const { folder, checkpoint: found } = await choose(dir ?? given, onlyFailed, io.cwd)
+  const pace = readPace(flags, found.pace)
+  const asked = readConnection(flags, found.connection)
+  if (nothingToDo(found, onlyFailed)) {
+    if (!telling.quiet) io.stderr.write(`${whyNothing(found, folder, onlyFailed)}\n`)
+    return ledgerEntries(found) > 0 ? EXIT.failures : EXIT.done
+  }
+
+  const progress = createProgress({ ...io, ...telling })
+  try {
+    const lock = await lockRun(folder)
+    try {
+      // Only now is it certain that nobody else moves it on.
+      const { checkpoint } = await readCheckpoint(folder)
+      const { job } = checkpoint
+      const opened = await open(job, asked, { readOnly: dry, io, progress })
+      try {
+        if (dry) return await dryRun({ job, pace, ranges: checkpoint.ranges, opened, telling, io })
+        return await drive({
+          folder,
+          checkpoint: {
+            ...checkpoint,
+            program: `s3move ${version()}`,
+            connection: opened.ends.connection,
+            pace,
+            sessions: checkpoint.sessions + 1,
+          },
+          opened,
+          progress,
+          telling,
+          io,
+          onlyFailed,
+          resumed: true,
+        })
+      } finally {
+        opened.ends.close()
+      }
+    } finally {
+      await lock.release()
+    }
+  } finally {
+    progress.close()
+  }
+}
+
+async function choose(dir: string | undefined, onlyFailed: boolean, cwd: string): Promise<SavedRun> {
+  if (dir !== undefined) return readCheckpoint(dir)
+  const runs = (await findRuns(cwd)).filter((run): run is SavedRun => 'checkpoint' in run)
+  const candidates = runs.filter(({ checkpoint }) => !nothingToDo(checkpoint, onlyFailed))
+  const [only, ...others] = candidates
+  if (only === undefined) {
+    throw new UserError(
+      onlyFailed ? 'no run here has failed objects' : 'no unfinished run here',
+      runs.length === 0
+        ? 'give the folder of the run: s3move resume DIR'
+        : 'see ‘s3move status’ for the runs here, or give the folder of another: s3move resume DIR',
+    )
+  }
+  if (others.length > 0) {
+    const lines = candidates.map(
+      ({ folder, checkpoint: { job } }) =>
+        `  ${shellWord(folder)}  (${placeUrl(job.source)} to ${placeUrl(job.destination)})`,
+    )
+    throw new UserError(
+      `${candidates.length} runs here can be resumed:\n${lines.join('\n')}`,
+      'name one: s3move resume DIR',
+    )
+  }
+  return only
+}
+
+function nothingToDo(checkpoint: SavedRun['checkpoint'], onlyFailed: boolean): boolean {
+  return onlyFailed ? ledgerEntries(checkpoint) === 0 : checkpoint.state === 'finished'
+}
+
+function ledgerEntries({ ledger, retry }: SavedRun['checkpoint']): number {
+  return ledger.entries + (retry === undefined ? 0 : retry.of - retry.entries)
+}
+
+function whyNothing(checkpoint: SavedRun['checkpoint'], folder: string, onlyFailed: boolean): string {
+  if (onlyFailed) return `nothing to try again: no object is in the failure ledger of ${shellWord(folder)}`
+  const failed = sum(checkpoint.totals.failed)
+  const done = `nothing to resume: the run in ${shellWord(folder)} is finished`
+  return failed === 0
+    ? done
+    : `${done}, with ${objects(failed)} in the failure ledger; to try those again: s3move resume --only-failed ${shellWord(folder)}`
+}

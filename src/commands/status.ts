@@ -1,0 +1,216 @@
+import { join, relative, resolve } from 'node:path'
+import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import { LEDGER } from '../checkpoint/ledger-file.js'
+import { findRuns, readCheckpoint, RUNS } from '../checkpoint/file.js'
+import type { SavedRun } from '../checkpoint/file.js'
+import { jsonText } from '../checkpoint/json.js'
+import { lockHolder } from '../checkpoint/lock.js'
+import { UserError } from '../errors.js'
+import { bytes, count, duration, objects, placeUrl, rate, row, shellWord } from '../format.js'
+import { settled, sum } from '../job.js'
+import type { MoveJob, SkipReason } from '../job.js'
+import { printable } from '../keys.js'
+import { failedByCode, nextCommand, skippedByReason } from '../summary.js'
+
+/** What `s3move status` was asked. */
+export interface StatusArguments {
+  /** The folder of a run, or the `checkpoint.json` in it. Without it, the runs below `.s3move/` in the working directory. */
+  readonly dir?: string
+  /** One JSON object a run, each on a line: a RunStatus, or `{ folder, problem }` for a checkpoint that cannot be read. */
+  readonly json?: boolean
+}
+
+/**
+ * How far a run has come, as `s3move status --json` tells it. The names are stable. Times are ISO 8601, what is not
+ * known is null, and all counts are over all sessions.
+ */
+interface RunStatus {
+  /** Relative to the working directory when it lies in it. */
+  readonly folder: string
+  readonly job: MoveJob
+  readonly state: Checkpoint['state']
+  /** The process that drives the run now; null when none does. */
+  readonly heldBy: { readonly pid: number; readonly host: string; readonly startedAt: string } | null
+  readonly startedAt: string
+  readonly savedAt: string
+  readonly sessions: number
+  /** Time at work, in milliseconds. */
+  readonly activeMs: number
+  /** Objects settled: copied, skipped or failed. */
+  readonly done: number
+  readonly copied: number
+  /** Bytes of the objects copied. */
+  readonly bytes: number
+  readonly skipped: Readonly<Partial<Record<SkipReason, number>>>
+  /** By error code. */
+  readonly failed: Readonly<Record<string, number>>
+  /** Keys seen in listings so far. */
+  readonly listed: number
+  /** Objects in all; null as long as ranges remain, for they may not be listed to their end. */
+  readonly total: number | null
+  readonly rangesRemaining: number
+  /** How many failed objects were tried again, and of how many; null when that is not under way. */
+  readonly retry: { readonly done: number; readonly of: number } | null
+  /** Objects settled a second of time at work. */
+  readonly averagePerSecond: number | null
+  /** Objects settled a second over the `recentMs` milliseconds before `savedAt`. */
+  readonly recentPerSecond: number | null
+  readonly recentMs: number | null
+  /** The failure ledger; it exists once an object has failed. */
+  readonly failures: string
+  /** The command to run next; null when nothing is left to do, or a process is at it. */
+  readonly next: string | null
+}
+
+/**
+ * Tells on stdout how far a run has come, from its checkpoint alone: it neither locks nor changes the run, so it may be
+ * asked while the run goes on. Without a folder, and with several runs to choose from, each is told in a line, the most
+ * recently saved first. Answers the exit code. Throws a UserError when there is no run, or its checkpoint cannot be read.
+ */
+export async function status(
+  argv: StatusArguments,
+  io: { readonly stdout: NodeJS.WritableStream; readonly cwd: string },
+): Promise<number> {
+  const runs = argv.dir === undefined ? await findRuns(io.cwd) : [await readCheckpoint(resolve(io.cwd, argv.dir))]
+  const [only] = runs
+  if (only === undefined) {
+    throw new UserError(
+      `there is no run below ${printable(join(io.cwd, RUNS))}`,
+      'Name the folder of the run, the one that was given to --checkpoint: s3move status DIR',
+    )
+  }
+  if (runs.length === 1 && 'problem' in only) throw only.problem
+  const now = Date.now()
+  for (const run of runs) {
+    const folder = shownPath(io.cwd, run.folder)
+    if ('problem' in run) {
+      const problem = run.problem.message
+      io.stdout.write(argv.json === true ? `${jsonText({ folder, problem })}\n` : `${shellWord(folder)}: ${problem}\n`)
+      continue
+    }
+    const holder = await lockHolder(run.folder)
+    const told = runStatus({ folder, checkpoint: run.checkpoint }, holder)
+    if (argv.json === true) io.stdout.write(`${jsonText(told)}\n`)
+    else if (runs.length === 1)
+      io.stdout.write(
+        page(told, now)
+          .map((line) => `${line}\n`)
+          .join(''),
+      )
+    else io.stdout.write(`${oneLine(told, now)}\n`)
+  }
+  return 0
+}
+
+/** Sums up a checkpoint; `folder` is used as it is given. */
+function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<typeof lockHolder>>): RunStatus {
+  const { job, state, startedAt, savedAt, sessions, activeMs, totals, listed, ranges, retry } = checkpoint
+  const { copied, skipped, failed } = totals
+  const done = settled(totals)
+  const recent = recently(checkpoint)
+  return {
+    folder,
+    job,
+    state,
+    heldBy: holder === undefined ? null : { pid: holder.pid, host: holder.host, startedAt: holder.startedAt },
+    startedAt,
+    savedAt,
+    sessions,
+    activeMs,
+    done,
+    copied,
+    bytes: totals.bytes,
+    skipped,
+    failed,
+    listed,
+    total: ranges.length === 0 ? listed : null,
+    rangesRemaining: ranges.length,
+    retry: retry === undefined ? null : { done: retry.entries, of: retry.of },
+    averagePerSecond: activeMs > 0 ? (done * 1000) / activeMs : null,
+    recentPerSecond: recent?.perSecond ?? null,
+    recentMs: recent?.ms ?? null,
+    failures: join(folder, LEDGER),
+    next: holder === undefined ? (nextCommand(state === 'finished', sum(failed), folder) ?? null) : null,
+  }
+}
+
+const RECENT = 10_000
+
+function recently({ history, savedAt, activeMs, totals }: Checkpoint): { perSecond: number; ms: number } | undefined {
+  const end = Date.parse(savedAt)
+  const before = history.findLast((sample) => end - Date.parse(sample.at) >= RECENT) ?? history[0]
+  if (before === undefined) return undefined
+  const ms = end - Date.parse(before.at)
+  const gained = settled(totals) - before.settled
+  // More time than was spent at work means that the run was at rest in between; a loss, that failed objects are tried again.
+  if (ms <= 0 || ms > activeMs || gained < 0) return undefined
+  return { perSecond: (gained * 1000) / ms, ms }
+}
+
+function shownPath(cwd: string, folder: string): string {
+  const path = relative(cwd, folder)
+  if (path === '') return '.'
+  return path === '..' || path.startsWith('../') ? folder : path
+}
+
+function page(run: RunStatus, now: number): string[] {
+  const skipped = sum(run.skipped)
+  const failed = sum(run.failed)
+  const lines = [title(run), row('folder', shellWord(run.folder)), row('state', run.state)]
+  if (run.heldBy !== null) {
+    lines.push(row('held by', `process ${run.heldBy.pid} on ${printable(run.heldBy.host)}, which is working on it`))
+  }
+  const work = `${duration(run.activeMs)} at work in ${count(run.sessions)} ${run.sessions === 1 ? 'session' : 'sessions'}`
+  lines.push(row('started', `${moment(run.startedAt, now)}; ${work}`))
+  lines.push(row('saved', moment(run.savedAt, now)))
+  lines.push(row('done', doneOfTotal(run)))
+  lines.push(row('copied', `${objects(run.copied)}, ${bytes(run.bytes)}`))
+  if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(run.skipped)}`))
+  if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(run.failed)}`))
+  if (run.retry !== null)
+    lines.push(row('retrying', `${count(run.retry.done)} of ${objects(run.retry.of)} tried again`))
+  if (run.total === null) lines.push(row('remains', rangesThatRemain(run.rangesRemaining)))
+  const rates = rateWords(run)
+  if (rates !== '') lines.push(row('rate', rates))
+  if (failed > 0) lines.push(row('failures', `see ${shellWord(run.failures)}`))
+  lines.push(row('next', run.next ?? (run.heldBy === null ? 'nothing is left to do' : 'wait until it ends')))
+  return lines
+}
+
+function oneLine(run: RunStatus, now: number): string {
+  const failed = sum(run.failed)
+  const failures = failed === 0 ? '' : `, ${count(failed)} failed`
+  return `${shellWord(run.folder)}: ${run.state}, ${doneOfTotal(run)}${failures}, saved ${ago(run.savedAt, now)}; ${title(run)}`
+}
+
+function title({ job }: RunStatus): string {
+  return `${job.kind} ${placeUrl(job.source)} to ${placeUrl(job.destination)}`
+}
+
+function moment(time: string, now: number): string {
+  return `${printable(time)} (${ago(time, now)})`
+}
+
+function ago(time: string, now: number): string {
+  return `${duration(now - Date.parse(time))} ago`
+}
+
+function doneOfTotal(run: RunStatus): string {
+  return run.total === null
+    ? `${objects(run.done)} of ${count(run.listed)} listed so far`
+    : `${count(run.done)} of ${objects(run.total)}`
+}
+
+function rangesThatRemain(ranges: number): string {
+  const some = ranges === 1 ? '1 range of keys' : `${count(ranges)} ranges of keys`
+  return `${some}; how many objects is not known before the listing has ended`
+}
+
+function rateWords(run: RunStatus): string {
+  const words: string[] = []
+  if (run.averagePerSecond !== null) words.push(`${rate(run.averagePerSecond)} on average`)
+  if (run.recentPerSecond !== null && run.recentMs !== null) {
+    words.push(`${rate(run.recentPerSecond)} over the ${duration(run.recentMs)} before it was saved`)
+  }
+  return words.join(', ')
+}

@@ -1,0 +1,118 @@
+import type { Outcome } from '../job.js'
+import type { ObjectSummary } from '../storage/storage.js'
+import type { Lease } from '../work/work.js'
+import type { Slots } from './slots.js'
+
+/**
+ * Does one object. Undefined: it was given up because the run is ending, and nothing can be said of it. A rejection
+ * ends the run: no object can be done until a person changes something.
+ */
+export type Act = (object: ObjectSummary) => Promise<Outcome | undefined>
+
+/** What a lane needs beside its lease. */
+export interface LaneContext {
+  readonly act: Act
+  readonly slots: Slots
+  /** Aborted when no further object is to be begun. */
+  readonly stop: AbortSignal
+  /** Called with what ends the run. */
+  readonly fail: (error: unknown) => void
+}
+
+/** Objects handed out together. `first` is the first of them that is not settled. */
+interface Batch {
+  readonly objects: readonly ObjectSummary[]
+  readonly outcomes: (Outcome | undefined)[]
+  first: number
+}
+
+/**
+ * Works on one lease until its end or until the run stops, and releases it. Objects are done in any order and settled
+ * in the order of the listing: a batch keeps the outcomes that came early. While the objects of a page are being done
+ * the next page is already on its way.
+ */
+export async function runLane(lease: Lease, context: LaneContext): Promise<void> {
+  const lane = new Lane(lease, context)
+  try {
+    await lane.feed()
+  } catch (error) {
+    context.fail(error)
+  }
+  await lane.drained()
+  lease.release()
+}
+
+class Lane {
+  private readonly batches: Batch[] = []
+  private inFlight = 0
+  private onDrained: (() => void) | undefined
+
+  constructor(
+    private readonly lease: Lease,
+    private readonly context: LaneContext,
+  ) {}
+
+  async feed(): Promise<void> {
+    const { slots, stop } = this.context
+    let granted = 0
+    let upcoming = this.lease.next()
+    for (;;) {
+      const objects = await upcoming
+      if (objects === undefined || isAborted(stop)) return
+      upcoming = this.lease.next()
+      // It is awaited after this page, or not at all when the run stops meanwhile.
+      upcoming.catch(() => undefined)
+      const batch: Batch = { objects, outcomes: new Array<Outcome | undefined>(objects.length), first: 0 }
+      this.batches.push(batch)
+      this.settle()
+      for (let i = 0; i < objects.length; i++) {
+        if (granted === 0) granted = await slots.room()
+        if (isAborted(stop)) return
+        granted--
+        this.begin(batch, i)
+      }
+    }
+  }
+
+  /** Resolves when nothing of this lane is in flight. */
+  async drained(): Promise<void> {
+    if (this.inFlight > 0) await new Promise<void>((resolve) => (this.onDrained = resolve))
+  }
+
+  private begin(batch: Batch, index: number): void {
+    this.inFlight++
+    this.context.slots.add(async () => {
+      const object = batch.objects[index]
+      try {
+        if (object !== undefined && !this.context.stop.aborted) {
+          batch.outcomes[index] = await this.context.act(object)
+          if (batch === this.batches[0] && index === batch.first) this.settle()
+        }
+      } catch (error) {
+        this.context.fail(error)
+      }
+      this.inFlight--
+      if (this.inFlight === 0) this.onDrained?.()
+    })
+  }
+
+  // Tells the lease of every outcome that has none missing before it.
+  private settle(): void {
+    for (let batch = this.batches[0]; batch !== undefined; batch = this.batches[0]) {
+      const { objects, outcomes } = batch
+      while (batch.first < objects.length) {
+        const object = objects[batch.first]
+        const outcome = outcomes[batch.first]
+        if (object === undefined || outcome === undefined) return
+        this.lease.settle(object, outcome)
+        batch.first++
+      }
+      this.batches.shift()
+    }
+  }
+}
+
+// A call, because the compiler takes a property for unchanged over an await.
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted
+}

@@ -1,0 +1,186 @@
+import { join } from 'node:path'
+import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import { FailureLedger } from '../checkpoint/failures.js'
+import { saveCheckpoint } from '../checkpoint/file.js'
+import { addSample } from '../checkpoint/history.js'
+import { LEDGER } from '../checkpoint/ledger-file.js'
+import { beginRetry, endRetry } from '../checkpoint/retrying.js'
+import { settled, type MoveEvent, type Outcome, type Snapshot } from '../job.js'
+import type { Ends } from '../storage/open.js'
+import type { ObjectSummary } from '../storage/storage.js'
+import { LedgerWork } from '../work/ledger.js'
+import { LocalWork } from '../work/local.js'
+import { createTally } from '../work/tally.js'
+import { copying } from './act.js'
+import { createKeeper, type RunState } from './keeper.js'
+import { runLanes } from './run.js'
+import { Slots } from './slots.js'
+import { stopReason, TooManyFailures, type Stop } from './stop.js'
+
+/** One session of a run: from a checkpoint, new or old, to its end or an interruption. The run's lock must be held. */
+export interface SessionOptions {
+  readonly folder: string
+  /** As last saved. Its `pace` and `connection` may have been changed since. */
+  readonly checkpoint: Checkpoint
+  readonly ends: Ends
+  /** Try the failed objects again, and nothing else. */
+  readonly onlyFailed: boolean
+  /** Aborted (from outside, or here) when nothing further is to be begun. */
+  readonly drain: AbortController
+  /** Aborted when what is in flight is not to be waited for either. */
+  readonly abandon: AbortSignal
+  readonly emit: (event: MoveEvent) => void
+  /** Tell of each object, not only of failures. */
+  readonly verbose: boolean
+}
+
+/** How a session ended. */
+export interface SessionEnd {
+  readonly end: 'finished' | 'interrupted' | 'stopped'
+  /** Objects in the failure ledger. */
+  readonly failed: number
+}
+
+const PROGRESS_INTERVAL = 250
+
+/**
+ * Runs a session and saves it, however it ends; its last event is the summary. Rejects only for a defect of s3move itself, or when
+ * the folder cannot be used at all.
+ */
+export async function runSession(options: SessionOptions): Promise<SessionEnd> {
+  const { folder, ends, drain, emit } = options
+  const checkpoint = options.onlyFailed ? await withRetry(folder, options.checkpoint) : options.checkpoint
+  const { job, pace } = checkpoint
+  const began = performance.now()
+  const settledBefore = settled(checkpoint.totals)
+
+  let stop: Stop | undefined
+  let defect: { readonly error: unknown } | undefined
+  const fail = (error: unknown): void => {
+    if (stop === undefined && defect === undefined) {
+      try {
+        stop = stopReason(error)
+        emit({ type: 'stopping', reason: stop.reason })
+      } catch {
+        defect = { error }
+      }
+    }
+    drain.abort()
+  }
+
+  let failedHere = 0
+  const tally = createTally(checkpoint.totals, () => {
+    failedHere++
+    if (pace.maxErrors !== undefined && failedHere > pace.maxErrors) fail(new TooManyFailures(pace.maxErrors))
+  })
+  const again =
+    checkpoint.retry === undefined ? undefined : new LedgerWork(folder, checkpoint.retry, job.source.prefix, tally)
+  const ranges = new LocalWork(ends.source, checkpoint.ranges, tally)
+  const slots = new Slots(pace.concurrency)
+  const ledger = await FailureLedger.open(folder, checkpoint.ledger)
+  let history = checkpoint.history
+
+  const snapshot = (): Snapshot => ({
+    totals: tally.totals,
+    listed: settledBefore + ranges.listed,
+    listingEnded: ranges.listingEnded,
+    inFlight: slots.busy,
+    throttled: ends.meter.throttled,
+    retried: ends.meter.retried,
+    requests: ends.meter.requests,
+    settledHere: tally.added,
+    elapsed: performance.now() - began,
+  })
+
+  const state = (): RunState => {
+    const failures = tally.takeFailures()
+    for (const failure of failures) emit({ type: 'failed', failure })
+    const { totals } = tally
+    const at = new Date().toISOString()
+    history = addSample(history, {
+      at,
+      settled: settled(totals),
+      bytes: totals.bytes,
+      throttled: ends.meter.throttled,
+    })
+    const remaining = ranges.remaining()
+    const { retry: before, ...rest } = checkpoint
+    const retry = again?.remaining()
+    return {
+      failures,
+      checkpoint: {
+        ...rest,
+        state: remaining.length === 0 && retry === undefined ? 'finished' : 'unfinished',
+        savedAt: at,
+        activeMs: checkpoint.activeMs + (performance.now() - began),
+        ranges: remaining,
+        listed: settledBefore + ranges.listed,
+        totals,
+        ...(retry === undefined ? {} : { retry }),
+        history,
+      },
+    }
+  }
+
+  const keeper = createKeeper(folder, ledger, state, fail)
+  const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
+  const act = copying(job, ends.source, ends.destination)
+  const watch = options.verbose
+    ? (object: ObjectSummary, outcome: Outcome) => tell(emit, job.source.prefix + object.key, object.size, outcome)
+    : undefined
+  const lanes = { act, slots, pace, stop: drain.signal, fail, watch }
+  const work = async (): Promise<void> => {
+    if (again !== undefined) await runLanes({ ...lanes, work: again })
+    if (!options.onlyFailed && !drain.signal.aborted) await runLanes({ ...lanes, work: ranges })
+  }
+  try {
+    // A checkpoint before the first object: from here on a killed run can be resumed.
+    await keeper.save().catch(fail)
+    await Promise.race([work(), aborted(options.abandon)])
+    await keeper.stop()
+    await keeper.save().catch(fail)
+    if (again !== undefined && again.remaining() === undefined && stop === undefined) await endRetry(folder).catch(fail)
+  } finally {
+    clearInterval(progress)
+    await ledger.close()
+  }
+  if (defect !== undefined) throw defect.error
+
+  const end = stop !== undefined ? 'stopped' : drain.signal.aborted ? 'interrupted' : 'finished'
+  emit({
+    type: 'summary',
+    end,
+    snapshot: snapshot(),
+    checkpoint: folder,
+    ledger: join(folder, LEDGER),
+    ...stop,
+  })
+  return { end, failed: ledger.position.entries + (again?.untried() ?? 0) }
+}
+
+// Puts the ledger aside and says so in the checkpoint, before anything can be appended to a new one.
+async function withRetry(folder: string, checkpoint: Checkpoint): Promise<Checkpoint> {
+  const { ledger, retry } = checkpoint
+  if (retry !== undefined || ledger.entries === 0) return checkpoint
+  await beginRetry(folder, ledger)
+  const begun: Checkpoint = {
+    ...checkpoint,
+    state: 'unfinished',
+    ledger: { bytes: 0, entries: 0 },
+    retry: { bytes: 0, entries: 0, of: ledger.entries },
+  }
+  await saveCheckpoint(folder, begun)
+  return begun
+}
+
+function tell(emit: (event: MoveEvent) => void, key: string, bytes: number, outcome: Outcome): void {
+  if (outcome.kind === 'copied') emit({ type: 'copied', key, bytes })
+  else if (outcome.kind === 'skipped') emit({ type: 'skipped', key, reason: outcome.reason })
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,145 @@
+/** A bucket and a prefix in it. The prefix is a string as in the S3 API, not a folder; it may be empty. */
+export interface Place {
+  readonly bucket: string
+  readonly prefix: string
+}
+
+/** How the store is reached. Kept in the checkpoint so that `resume` needs only the folder; it holds no secrets. */
+export interface Connection {
+  readonly endpointUrl?: string
+  readonly region?: string
+  readonly profile?: string
+  readonly pathStyle?: boolean
+  readonly requestPayer?: boolean
+  readonly noSignRequest?: boolean
+  /** Path of a file of PEM certificates to trust instead of the system's. */
+  readonly caBundle?: string
+  readonly noVerifySsl?: boolean
+}
+
+/** Copy every object below `source` to `destination`, the source's prefix replaced by the destination's. */
+export interface CopyJob {
+  readonly kind: 'copy'
+  readonly source: Place
+  readonly destination: Place
+}
+
+/** What is to be done. Fixed for a run: a checkpoint belongs to one job. */
+export type MoveJob = CopyJob
+
+/** How fast it is to be done, and how much failure is borne. Free to change on resume. */
+export interface Pace {
+  /** Objects in flight at once. */
+  readonly concurrency: number
+  /** Ranges listed at once. */
+  readonly lanes: number
+  /** Stop the run when more objects than this have failed. */
+  readonly maxErrors?: number
+}
+
+/** Why an object was passed over on purpose. */
+export type SkipReason =
+  /** It was listed, and deleted before its turn. */
+  | 'gone'
+  /** The folder marker named exactly like the source prefix: nothing of its name is left at the destination. */
+  | 'prefix-marker'
+
+/** An object that could not be done, as written to the failure ledger: one JSON object a line. No secrets. */
+export interface Failure {
+  /** Full key in the source bucket. */
+  readonly key: string
+  readonly size: number
+  readonly etag: string
+  readonly storageClass: string
+  /** ISO 8601. */
+  readonly lastModified: string
+  readonly operation: string
+  readonly status?: number
+  readonly code: string
+  readonly message: string
+  readonly requestId?: string
+  /** How often the request was sent. */
+  readonly attempts: number
+  /** When it was given up, ISO 8601. */
+  readonly time: string
+}
+
+/** What became of one object. */
+export type Outcome =
+  | { readonly kind: 'copied' }
+  | { readonly kind: 'skipped'; readonly reason: SkipReason }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+
+/** Objects settled so far, each counted once however often a run was resumed. */
+export interface Totals {
+  copied: number
+  /** Bytes of the objects copied. */
+  bytes: number
+  skipped: Partial<Record<SkipReason, number>>
+  /** By error code. */
+  failed: Record<string, number>
+}
+
+/** Totals of a run that has done nothing yet. */
+export function noTotals(): Totals {
+  return { copied: 0, bytes: 0, skipped: {}, failed: {} }
+}
+
+/** Objects that the totals count: copied, skipped or failed. */
+export function settled(totals: Readonly<Totals>): number {
+  return totals.copied + sum(totals.skipped) + sum(totals.failed)
+}
+
+/** The sum of counts by name, such as `totals.skipped`. */
+export function sum(counts: Readonly<Record<string, number | undefined>>): number {
+  let total = 0
+  for (const count of Object.values(counts)) total += count ?? 0
+  return total
+}
+
+/** Numbers of a run at one moment, for progress. Times in milliseconds. */
+export interface Snapshot {
+  readonly totals: Readonly<Totals>
+  /** Keys seen in listings so far, those of earlier sessions included. */
+  readonly listed: number
+  /** Whether all of the keyspace has been listed, so that `listed` is the total. */
+  readonly listingEnded: boolean
+  /** Objects being worked on now. */
+  readonly inFlight: number
+  /** Answers of this session that asked for fewer requests (503 SlowDown and the like). */
+  readonly throttled: number
+  /** Requests sent again in this session, throttled ones included. */
+  readonly retried: number
+  /** Requests sent in this session, by S3 operation. */
+  readonly requests: Readonly<Record<string, number>>
+  /** Objects settled in this session, for rates. */
+  readonly settledHere: number
+  /** How long this session has run. */
+  readonly elapsed: number
+}
+
+/** What happened in a run, told as it happens. The engine emits events, commands draw them. */
+export type MoveEvent =
+  | {
+      readonly type: 'start'
+      readonly job: MoveJob
+      readonly checkpoint: string
+      readonly resumed: boolean
+      readonly pace: Pace
+    }
+  | { readonly type: 'note'; readonly level: 'info' | 'warning'; readonly message: string }
+  | { readonly type: 'progress'; readonly snapshot: Snapshot }
+  | { readonly type: 'failed'; readonly failure: Failure }
+  | { readonly type: 'skipped'; readonly key: string; readonly reason: SkipReason }
+  | { readonly type: 'copied'; readonly key: string; readonly bytes: number }
+  | { readonly type: 'stopping'; readonly reason: string }
+  | {
+      readonly type: 'summary'
+      readonly end: 'finished' | 'interrupted' | 'stopped'
+      readonly snapshot: Snapshot
+      readonly checkpoint: string
+      readonly ledger: string
+      /** Why it stopped, when it did not finish by itself. */
+      readonly reason?: string
+      readonly hint?: string
+    }

@@ -1,0 +1,61 @@
+/** Keys after `after` up to and including `until`, in UTF-8 byte order. Without `after` it begins before the first key (even the empty one), without `until` it has no end. */
+export interface KeyRange {
+  readonly after?: string
+  readonly until?: string
+}
+
+/**
+ * Compares two keys as S3 orders them: by their UTF-8 bytes. Negative, zero or positive, as for `Array.sort`.
+ * JavaScript's own `<` compares UTF-16 units and puts supplementary characters before U+E000..U+FFFF.
+ */
+export function compareKeys(a: string, b: string): number {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i)
+    const y = b.charCodeAt(i)
+    if (x !== y) return byteRank(x) - byteRank(y)
+  }
+  return a.length - b.length
+}
+
+// Surrogates stand for code points above U+FFFF, so they rank above every other unit.
+function byteRank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit
+}
+
+/** Whether `key` belongs to `range`. */
+export function contains(range: KeyRange, key: string): boolean {
+  return (
+    (range.after === undefined || compareKeys(key, range.after) > 0) &&
+    (range.until === undefined || compareKeys(key, range.until) <= 0)
+  )
+}
+
+/** The length of a key in UTF-8, which is what S3's limit of 1,024 bytes counts. */
+export function keyBytes(key: string): number {
+  return Buffer.byteLength(key, 'utf8')
+}
+
+/**
+ * A key (or any text from outside) made fit for a terminal, a log line or a page of text: control characters, line
+ * separators, bidirectional controls and lone surrogates become `\n`, `\t`, `\xNN` or `\u{NNNN}`, a backslash becomes
+ * `\\`. Reversible, and never longer than one line.
+ */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (character) => {
+    switch (character) {
+      case '\\':
+        return '\\\\'
+      case '\n':
+        return '\\n'
+      case '\r':
+        return '\\r'
+      case '\t':
+        return '\\t'
+    }
+    const code = character.codePointAt(0) ?? 0
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
+  })
+}
+
+const UNPRINTABLE = /[\\\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu

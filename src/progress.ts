@@ -1,0 +1,209 @@
+import { jsonText } from './checkpoint/json.js'
+import { bytes, count, placeUrl, shellWord } from './format.js'
+import { sum } from './job.js'
+import type { Failure, MoveEvent, MoveJob, Snapshot } from './job.js'
+import { printable } from './keys.js'
+import { RecentRate } from './progress-line.js'
+import { headline, nextCommand, skipReason, summaryLines } from './summary.js'
+import type { SummaryEvent } from './summary.js'
+import { createLog, createTerminalBar, lineWriter } from './text-surface.js'
+import type { TextSurface } from './text-surface.js'
+
+/** Where and how much to tell of a run. */
+export interface ProgressOptions {
+  /** Written to only when `json` is asked for. */
+  readonly stdout: NodeJS.WritableStream
+  /** Everything meant for a person; a bar that redraws itself when it is a terminal. */
+  readonly stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
+  /** One line of JSON per event on stdout, and nothing on stderr. */
+  readonly json: boolean
+  /** Warnings, failures and an unfinished end only. With `json` the summary is still written. */
+  readonly quiet: boolean
+  /** Also info notes, and a line for each object. Of no effect with `json`, which has every event. */
+  readonly verbose: boolean
+}
+
+/** Tells a person, or a program, what happens in a run. */
+export interface Progress {
+  /** Takes in one event. Never throws; a reader that has gone away (EPIPE) is not an error of the run. */
+  event(event: MoveEvent): void
+  /** Writes what is still held back and restores the terminal. May be called again, and at any moment. */
+  close(): void
+}
+
+/** Starts telling what happens. The caller closes it, also when the run fails. */
+export function createProgress(options: ProgressOptions): Progress {
+  const { stdout, stderr, json, quiet, verbose } = options
+  const tell = lineWriter(stderr)
+  if (json) {
+    const write = lineWriter(stdout, (error) => {
+      tell(`warning: events can no longer be written to standard output: ${printable(error.message)}\n`)
+    })
+    return jsonProgress(write, quiet)
+  }
+  const surface = stderr.isTTY === true ? createTerminalBar(stderr, tell) : createLog(tell)
+  return textProgress(surface, quiet, verbose)
+}
+
+const JSON_INTERVAL = 1_000
+/** Lines about single objects are written together, for there may be tens of thousands a second. */
+const LINES_HELD = 500
+
+function heldLines(write: (text: string) => void): { add(line: string): void; flush(): void } {
+  let held: string[] = []
+  const flush = (): void => {
+    if (held.length === 0) return
+    const text = held.join('')
+    held = []
+    write(text)
+  }
+  return {
+    add(line) {
+      held.push(`${line}\n`)
+      if (held.length >= LINES_HELD) flush()
+    },
+    flush,
+  }
+}
+
+function jsonProgress(write: (text: string) => void, quiet: boolean): Progress {
+  const lines = heldLines(write)
+  let last: number | undefined
+  return {
+    event(event) {
+      if (event.type === 'progress') lines.flush()
+      if (quiet && !isGrave(event)) return
+      if (event.type === 'progress') {
+        const { elapsed } = event.snapshot
+        if (last !== undefined && elapsed - last < JSON_INTERVAL) return
+        last = elapsed
+      }
+      lines.add(jsonText({ time: new Date().toISOString(), ...event }))
+      if (!isAboutOneObject(event)) lines.flush()
+    },
+    close: () => {
+      lines.flush()
+    },
+  }
+}
+
+/** Whether somebody who asked for quiet is told of an event. */
+function isGrave(event: MoveEvent): boolean {
+  switch (event.type) {
+    case 'failed':
+    case 'stopping':
+    case 'summary':
+      return true
+    case 'note':
+      return event.level === 'warning'
+    case 'start':
+    case 'progress':
+    case 'skipped':
+    case 'copied':
+      return false
+  }
+}
+
+function isAboutOneObject(event: MoveEvent): boolean {
+  return event.type === 'copied' || event.type === 'skipped' || event.type === 'failed'
+}
+
+function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): Progress {
+  const lines = heldLines((text) => {
+    surface.log(text)
+  })
+  const say = (...text: readonly string[]): void => {
+    for (const line of text) lines.add(line)
+    lines.flush()
+  }
+  const recent = new RecentRate()
+  const codesSeen = new Set<string>()
+  let job: MoveJob | undefined
+  let resumed = false
+  let stopping = false
+  let inFlight: number | undefined
+
+  const failed = (failure: Failure): void => {
+    const first = !codesSeen.has(failure.code)
+    codesSeen.add(failure.code)
+    if (verbose) lines.add(failureLine(failure))
+    else if (first) say(`${failureLine(failure)} (more with this code are counted, not shown)`)
+  }
+  const draw = (snapshot: Snapshot): void => {
+    const verb = stopping ? 'stopping' : job === undefined ? 'working' : VERBS[job.kind]
+    surface.draw({ verb, snapshot, perSecond: recent.add(snapshot) })
+  }
+  const event = (event: MoveEvent): void => {
+    switch (event.type) {
+      case 'start':
+        ;({ job, resumed } = event)
+        say(...startLines(event))
+        break
+      case 'note':
+        if (event.level === 'warning') say(`warning: ${printable(event.message)}`)
+        else if (verbose) say(printable(event.message))
+        break
+      case 'progress':
+        inFlight = event.snapshot.inFlight
+        draw(event.snapshot)
+        break
+      case 'failed':
+        failed(event.failure)
+        break
+      case 'skipped':
+        if (verbose) lines.add(`skipped ${printable(event.key)}: ${skipReason(event.reason)}`)
+        break
+      case 'copied':
+        if (verbose) lines.add(`copied ${printable(event.key)} (${bytes(event.bytes)})`)
+        break
+      case 'stopping':
+        stopping = true
+        say(`stopping: ${printable(event.reason)}${inFlight ? `; waiting for ${count(inFlight)} in flight` : ''}`)
+        break
+      case 'summary':
+        lines.flush()
+        if (!quiet) draw(event.snapshot)
+        surface.close()
+        say(...(quiet ? graveSummary(event) : summaryLines(event, { job, resumed, verbose })))
+        break
+    }
+  }
+  return {
+    event: (told) => {
+      if (told.type === 'progress') lines.flush()
+      if (!quiet || isGrave(told)) event(told)
+    },
+    close: () => {
+      lines.flush()
+      surface.close()
+    },
+  }
+}
+
+const VERBS: Readonly<Record<MoveJob['kind'], string>> = { copy: 'copying' }
+
+function startLines(event: Extract<MoveEvent, { readonly type: 'start' }>): string[] {
+  const { job, pace } = event
+  return [
+    `${event.resumed ? 'resuming: ' : ''}${VERBS[job.kind]} ${placeUrl(job.source)} to ${placeUrl(job.destination)}`,
+    `at most ${count(pace.concurrency)} objects in flight, ${count(pace.lanes)} ranges listed at once; ` +
+      `checkpoint ${shellWord(event.checkpoint)}`,
+  ]
+}
+
+function failureLine(failure: Failure): string {
+  const status = failure.status === undefined ? '' : ` ${failure.status}`
+  const error = `${failure.operation} ${failure.code}${status}: ${failure.message}`
+  return printable(`failed ${failure.key}: ${error}`)
+}
+
+// Somebody who asked for quiet must still learn that the run did not do all that it was asked for.
+function graveSummary(event: SummaryEvent): string[] {
+  const failed = sum(event.snapshot.totals.failed)
+  const next = nextCommand(event.end === 'finished', failed, event.checkpoint)
+  if (next === undefined) return []
+  const lines = [headline(event, { job: undefined })]
+  if (failed > 0) lines.push(`failures: ${shellWord(event.ledger)}`)
+  if (event.hint !== undefined) lines.push(`hint: ${printable(event.hint)}`)
+  return [...lines, `next: ${next}`]
+}

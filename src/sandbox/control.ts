@@ -1,0 +1,32 @@
+import { UserError } from '../errors.js'
+import type { Faults } from './faults.js'
+import { readFault } from './faults.js'
+import type { Reply } from './reply.js'
+import type { Stats } from './stats.js'
+
+function json(status: number, value: unknown): Reply {
+  return { status, headers: ['Content-Type', 'application/json'], body: `${JSON.stringify(value)}\n` }
+}
+
+/** Answers what stands under `/_sandbox/`: `GET stats`, `GET faults`, `POST faults?kind=K&rate=R[&op=OP]`. */
+export function control(method: string, url: string, stats: Stats, faults: Faults): Reply {
+  const { pathname, searchParams } = new URL(url, 'http://localhost')
+  if (method === 'GET' && pathname === '/_sandbox/stats') return json(200, stats.snapshot())
+  if (pathname === '/_sandbox/faults') {
+    if (method === 'GET') return json(200, faults.list())
+    if (method === 'POST') {
+      const operation = searchParams.get('op')
+      const text = `${searchParams.get('kind') ?? ''}=${searchParams.get('rate') ?? ''}`
+      try {
+        faults.set(readFault(operation === null ? text : `${text}@${operation}`))
+      } catch (error) {
+        if (error instanceof UserError) return json(400, { error: error.message, hint: error.hint })
+        throw error
+      }
+      return json(200, faults.list())
+    }
+  }
+  return json(404, {
+    error: 'GET /_sandbox/stats, GET /_sandbox/faults or POST /_sandbox/faults?kind=K&rate=R expected.',
+  })
+}

@@ -1,0 +1,114 @@
+import { grantsOf } from './acl.js'
+import { checkCopySource, checkWrite } from './conditions.js'
+import { extrasToStore, headersToStore } from './headers.js'
+import type { S3Object } from './object.js'
+import { invalidObjectState } from './objects.js'
+import { StoredObject } from './ordinary-bucket.js'
+import { xmlReply, type Reply } from './reply.js'
+import { headerOf, percentDecode, type S3Request } from './request.js'
+import { accessDenied, invalidArgument, invalidRequest, noSuchKey } from './s3-error.js'
+import { referenceTo } from './synthetic-bucket.js'
+import { bucketOf, checkKey, isoTime, nowInSeconds, type World } from './world.js'
+import { xmlNamespace } from './xml.js'
+
+/** The most bytes that one CopyObject or UploadPartCopy copies. */
+export const mostCopied = 5 * 2 ** 30
+
+export interface CopySource {
+  readonly bucket: string
+  readonly key: string
+  readonly object: S3Object
+}
+
+/**
+ * Finds the source of a copy and judges whether it may be read: NoSuchBucket, NoSuchKey, AccessDenied,
+ * InvalidObjectState, PreconditionFailed.
+ */
+export function copySource(world: World, request: S3Request): CopySource {
+  const header = headerOf(request.headers, 'x-amz-copy-source') ?? ''
+  const version = header.indexOf('?versionId=')
+  const path = percentDecode(version === -1 ? header : header.slice(0, version)).replace(/^\//, '')
+  const slash = path.indexOf('/')
+  if (slash < 1 || slash === path.length - 1) {
+    throw invalidArgument(
+      'Copy Source must mention the source bucket and key: sourcebucket/sourcekey',
+      'x-amz-copy-source',
+      header,
+    )
+  }
+  const bucket = path.slice(0, slash)
+  const key = path.slice(slash + 1)
+  const object = bucketOf(world, bucket).get(key)
+  checkKey(key)
+  if (object === undefined) throw noSuchKey(key)
+  if (object.denied) throw accessDenied()
+  const { storageClass } = object.extras
+  if (storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE') throw invalidObjectState(storageClass)
+  checkCopySource(request.headers, object)
+  return { bucket, key, object }
+}
+
+/** The refusal of a source that one request cannot copy. */
+export function tooLargeToCopy(): Error {
+  return invalidRequest(
+    `The specified copy source is larger than the maximum allowable size for a copy source: ${mostCopied}`,
+  )
+}
+
+function directive(request: S3Request, name: string): boolean {
+  const value = headerOf(request.headers, name)
+  if (value === undefined || value === 'COPY') return false
+  if (value === 'REPLACE') return true
+  throw invalidArgument(`Unknown ${name.slice(6).replaceAll('-', ' ')}.`, name, value)
+}
+
+const attributes = ['x-amz-storage-class', 'x-amz-website-redirect-location', 'x-amz-server-side-encryption']
+
+export function copyObject(world: World, request: S3Request): Reply {
+  const { headers, bucket: bucketName, key = '' } = request
+  const bucket = bucketOf(world, bucketName)
+  checkKey(key)
+  const source = copySource(world, request)
+  const replace = directive(request, 'x-amz-metadata-directive')
+  const replaceTags = directive(request, 'x-amz-tagging-directive')
+  const ontoItself = source.bucket === bucketName && source.key === key
+  if (ontoItself && !replace && !attributes.some((name) => headers[name] !== undefined)) {
+    throw invalidRequest(
+      "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
+    )
+  }
+  if (source.object.size > mostCopied) throw tooLargeToCopy()
+  const present = bucket.get(key)
+  checkWrite(headers, present, key)
+
+  const tags = replaceTags ? undefined : source.object.extras.tags
+  const extras = extrasToStore(headers, grantsOf(headers, bucket), tags)
+  const own = replace ? headersToStore(headers) : undefined
+  const seconds = nowInSeconds()
+  let copy: S3Object
+  if (ontoItself && bucket.readOnly) {
+    copy = bucket.rewrite(key, own ?? source.object.headers, extras, seconds)
+  } else {
+    const content = referenceTo(source.object, seconds, own, extras) ?? duplicate(source.object, seconds, own, extras)
+    bucket.put(key, content)
+    copy = content
+  }
+  world.stats.copied(bucketName, present !== undefined)
+  return xmlReply(
+    `<CopyObjectResult ${xmlNamespace}><LastModified>${isoTime(copy.seconds)}</LastModified>` +
+      `<ETag>&quot;${copy.etag}&quot;</ETag></CopyObjectResult>`,
+    ['x-amz-server-side-encryption', 'AES256'],
+  )
+}
+
+function duplicate(
+  source: S3Object,
+  seconds: number,
+  headers: readonly string[] | undefined,
+  extras: S3Object['extras'],
+): S3Object {
+  const content = source.content()
+  // A copy is an object of a single part, whatever its source was.
+  const etag = source.etag.includes('-') ? content.digest() : source.etag
+  return new StoredObject(content, etag, seconds, headers ?? source.headers, extras)
+}

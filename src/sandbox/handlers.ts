@@ -1,0 +1,43 @@
+import { getObjectAcl, putObjectAcl } from './acl.js'
+import * as buckets from './bucket-operations.js'
+import { copyObject } from './copy.js'
+import { listObjectsV2 } from './list.js'
+import * as multipart from './multipart.js'
+import * as objects from './objects.js'
+import type { Operation } from './operations.js'
+import type { Reply } from './reply.js'
+import type { S3Request } from './request.js'
+import type { World } from './world.js'
+
+/** Carries an operation out at once and whole; throws S3Error. `disordered` is a fault that concerns listings. */
+type Handler = (world: World, request: S3Request, disordered: boolean) => Reply
+
+export const handlers: Readonly<Record<Operation, Handler>> = {
+  ListBuckets: buckets.listBuckets,
+  CreateBucket: buckets.createBucket,
+  DeleteBucket: buckets.deleteBucket,
+  HeadBucket: buckets.headBucket,
+  GetBucketLocation: buckets.getBucketLocation,
+  GetBucketVersioning: buckets.getBucketVersioning,
+  GetBucketOwnershipControls: buckets.getBucketOwnershipControls,
+  PutBucketOwnershipControls: buckets.putBucketOwnershipControls,
+  ListObjectsV2: listObjectsV2,
+  HeadObject: objects.headObject,
+  GetObject: objects.getObject,
+  PutObject: objects.putObject,
+  CopyObject: copyObject,
+  DeleteObject: objects.deleteObject,
+  DeleteObjects: objects.deleteObjects,
+  GetObjectTagging: objects.getObjectTagging,
+  PutObjectTagging: objects.putObjectTagging,
+  DeleteObjectTagging: objects.deleteObjectTagging,
+  GetObjectAcl: getObjectAcl,
+  PutObjectAcl: putObjectAcl,
+  CreateMultipartUpload: multipart.createMultipartUpload,
+  UploadPart: multipart.uploadPart,
+  UploadPartCopy: multipart.uploadPartCopy,
+  CompleteMultipartUpload: multipart.completeMultipartUpload,
+  AbortMultipartUpload: multipart.abortMultipartUpload,
+  ListParts: multipart.listParts,
+  ListMultipartUploads: multipart.listMultipartUploads,
+}

@@ -1,0 +1,140 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Target } from './request.js'
+import { methodNotAllowed, notImplemented } from './s3-error.js'
+
+/** The operations served, with the latency class of each. */
+export const operations = {
+  ListBuckets: 'other',
+  CreateBucket: 'other',
+  DeleteBucket: 'other',
+  HeadBucket: 'other',
+  GetBucketLocation: 'other',
+  GetBucketVersioning: 'other',
+  GetBucketOwnershipControls: 'other',
+  PutBucketOwnershipControls: 'other',
+  ListMultipartUploads: 'other',
+  ListObjectsV2: 'list',
+  DeleteObjects: 'delete',
+  HeadObject: 'head',
+  GetObject: 'get',
+  PutObject: 'put',
+  CopyObject: 'copy',
+  DeleteObject: 'delete',
+  CreateMultipartUpload: 'other',
+  UploadPart: 'put',
+  UploadPartCopy: 'copy',
+  CompleteMultipartUpload: 'other',
+  AbortMultipartUpload: 'other',
+  ListParts: 'other',
+  GetObjectTagging: 'other',
+  PutObjectTagging: 'other',
+  DeleteObjectTagging: 'other',
+  GetObjectAcl: 'other',
+  PutObjectAcl: 'other',
+} as const
+
+export type Operation = keyof typeof operations
+export type LatencyClass = (typeof operations)[Operation]
+
+export const operationNames = Object.keys(operations) as Operation[]
+export const latencyClasses = [...new Set(Object.values(operations))] as LatencyClass[]
+
+/** Query parameters that name another resource than the bucket or object itself. */
+const subresources = [
+  ...[
+    'abac',
+    'accelerate',
+    'acl',
+    'analytics',
+    'annotation',
+    'attributes',
+    'cors',
+    'delete',
+    'encryption',
+    'intelligent-tiering',
+  ],
+  ...[
+    'inventory',
+    'legal-hold',
+    'lifecycle',
+    'location',
+    'logging',
+    'metadataConfiguration',
+    'metadataTable',
+    'metrics',
+  ],
+  ...[
+    'notification',
+    'object-lock',
+    'ownershipControls',
+    'policy',
+    'policyStatus',
+    'publicAccessBlock',
+    'rename',
+    'replication',
+  ],
+  ...[
+    'requestPayment',
+    'restore',
+    'retention',
+    'select',
+    'session',
+    'tagging',
+    'torrent',
+    'uploadId',
+    'uploads',
+    'versioning',
+  ],
+  ...['versions', 'website'],
+]
+
+const ofBucket: Readonly<Record<string, Operation>> = {
+  'PUT ': 'CreateBucket',
+  'DELETE ': 'DeleteBucket',
+  'HEAD ': 'HeadBucket',
+  'GET location': 'GetBucketLocation',
+  'GET versioning': 'GetBucketVersioning',
+  'GET ownershipControls': 'GetBucketOwnershipControls',
+  'PUT ownershipControls': 'PutBucketOwnershipControls',
+  'GET uploads': 'ListMultipartUploads',
+  'POST delete': 'DeleteObjects',
+}
+
+const ofObject: Readonly<Record<string, Operation>> = {
+  'GET ': 'GetObject',
+  'HEAD ': 'HeadObject',
+  'PUT ': 'PutObject',
+  'DELETE ': 'DeleteObject',
+  'GET tagging': 'GetObjectTagging',
+  'PUT tagging': 'PutObjectTagging',
+  'DELETE tagging': 'DeleteObjectTagging',
+  'GET acl': 'GetObjectAcl',
+  'PUT acl': 'PutObjectAcl',
+  'GET uploadId': 'ListParts',
+  'PUT uploadId': 'UploadPart',
+  'POST uploadId': 'CompleteMultipartUpload',
+  'DELETE uploadId': 'AbortMultipartUpload',
+  'POST uploads': 'CreateMultipartUpload',
+}
+
+/** Tells which operation a request is. Throws 405 MethodNotAllowed or 501 NotImplemented. */
+export function operationOf(method: string, target: Target, headers: IncomingHttpHeaders): Operation {
+  const { bucket, key, query } = target
+  if (bucket === '') {
+    if (method === 'GET') return 'ListBuckets'
+    throw methodNotAllowed(method)
+  }
+  const subresource = query.size === 0 ? '' : (subresources.find((name) => query.has(name)) ?? '')
+  if (key === undefined) {
+    if (method === 'GET' && subresource === '' && query.get('list-type') === '2') return 'ListObjectsV2'
+    const operation = ofBucket[`${method} ${subresource}`]
+    if (operation === undefined) throw notImplemented()
+    return operation
+  }
+  const operation = ofObject[`${method} ${subresource}`]
+  if (operation === undefined)
+    throw subresource === '' && method !== 'POST' ? methodNotAllowed(method) : notImplemented()
+  if (headers['x-amz-copy-source'] === undefined) return operation
+  if (operation === 'PutObject') return 'CopyObject'
+  return operation === 'UploadPart' ? 'UploadPartCopy' : operation
+}

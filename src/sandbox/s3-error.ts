@@ -1,0 +1,57 @@
+/** A refusal as S3 words it: an HTTP status, a code, a message and the further elements of the error document. */
+export class S3Error extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string,
+    readonly details: Readonly<Record<string, string | number>> = {},
+  ) {
+    super(message)
+  }
+}
+
+export const noSuchBucket = (bucket: string) =>
+  new S3Error(404, 'NoSuchBucket', 'The specified bucket does not exist', { BucketName: bucket })
+
+export const noSuchKey = (key: string) =>
+  new S3Error(404, 'NoSuchKey', 'The specified key does not exist.', { Key: key })
+
+export const noSuchUpload = (uploadId: string) =>
+  new S3Error(
+    404,
+    'NoSuchUpload',
+    'The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed.',
+    { UploadId: uploadId },
+  )
+
+export const accessDenied = () => new S3Error(403, 'AccessDenied', 'Access Denied')
+
+export const invalidArgument = (message: string, name: string, value: string) =>
+  new S3Error(400, 'InvalidArgument', message, { ArgumentName: name, ArgumentValue: value })
+
+export const invalidRequest = (message: string) => new S3Error(400, 'InvalidRequest', message)
+
+export const preconditionFailed = (condition: string) =>
+  new S3Error(412, 'PreconditionFailed', 'At least one of the pre-conditions you specified did not hold', {
+    Condition: condition,
+  })
+
+export const malformedXml = () =>
+  new S3Error(
+    400,
+    'MalformedXML',
+    'The XML you provided was not well-formed or did not validate against our published schema',
+  )
+
+export const notImplemented = () =>
+  new S3Error(501, 'NotImplemented', 'A header you provided implies functionality that is not implemented')
+
+export const methodNotAllowed = (method: string) =>
+  new S3Error(405, 'MethodNotAllowed', 'The specified method is not allowed against this resource.', {
+    Method: method,
+  })
+
+export const internalError = () =>
+  new S3Error(500, 'InternalError', 'We encountered an internal error. Please try again.')
+
+export const slowDown = () => new S3Error(503, 'SlowDown', 'Please reduce your request rate.')

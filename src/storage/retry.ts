@@ -1,0 +1,96 @@
+import { StorageError } from '../errors.js'
+import type { Storage } from './storage.js'
+
+/** Counts what a store was asked and how it took it. Shared by the stores of a run. */
+export interface Meter {
+  /** Requests sent, by operation. */
+  readonly requests: Record<string, number>
+  /** Answers that asked for fewer requests. */
+  throttled: number
+  /** Requests sent again. */
+  retried: number
+}
+
+/** A meter at zero. */
+export function createMeter(): Meter {
+  return { requests: {}, throttled: 0, retried: 0 }
+}
+
+/** How stubborn to be. */
+export interface RetryPolicy {
+  /** How long one operation is tried again, in milliseconds after its first failure. */
+  readonly retryFor: number
+  /** When aborted, nothing is tried again and waits end at once: the last error is thrown. */
+  readonly giveUp: AbortSignal
+  /** A number in [0, 1) for the jitter. */
+  readonly random?: () => number
+}
+
+/** First and longest pause between two tries, in milliseconds, before jitter. */
+const FIRST_PAUSE = 100
+const LONGEST_PAUSE = 20_000
+
+/**
+ * The same store, with every operation tried again while its error is `retry` or `throttle`: capped exponential
+ * backoff with full jitter (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/), until
+ * `policy.retryFor` is over. What is thrown then can no longer be cured by trying: its severity is `stop-run` where no
+ * answer came or the operation is on the bucket, else `fail-object`.
+ */
+export function retrying(store: Storage, policy: RetryPolicy, meter: Meter): Storage {
+  return {
+    place: store.place,
+    list: (from) => withRetries('ListObjectsV2', () => store.list(from), policy, meter),
+    copyFrom: (source, object) => withRetries('CopyObject', () => store.copyFrom(source, object), policy, meter),
+  }
+}
+
+/** Runs `send` as `retrying` does, for an operation that is not of `Storage`. */
+export async function withRetries<T>(
+  operation: string,
+  send: () => Promise<T>,
+  policy: RetryPolicy,
+  meter: Meter,
+): Promise<T> {
+  let since: number | undefined
+  for (let attempt = 1; ; attempt++) {
+    meter.requests[operation] = (meter.requests[operation] ?? 0) + 1
+    try {
+      return await send()
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      error.attempts = attempt
+      if (error.severity === 'throttle') meter.throttled++
+      if (error.severity !== 'retry' && error.severity !== 'throttle') throw error
+      if (isAborted(policy.giveUp)) throw error
+      const now = performance.now()
+      since ??= now
+      const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * (policy.random ?? Math.random)()
+      if (now + pause - since > policy.retryFor) throw exhausted(error)
+      await sleep(pause, policy.giveUp)
+      // It was not cured and will not be tried again here, which is no verdict on the object.
+      if (isAborted(policy.giveUp)) throw error
+      meter.retried++
+    }
+  }
+}
+
+function exhausted(error: StorageError): StorageError {
+  return error.withSeverity(error.status === undefined || error.key === undefined ? 'stop-run' : 'fail-object')
+}
+
+// A call, because the compiler takes a property for unchanged over an await.
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted
+}
+
+function sleep(ms: number, until: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      clearTimeout(timer)
+      until.removeEventListener('abort', wake)
+      resolve()
+    }
+    const timer = setTimeout(wake, ms)
+    until.addEventListener('abort', wake)
+  })
+}

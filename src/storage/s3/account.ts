@@ -1,0 +1,207 @@
+import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { StorageError, UserError } from '../../errors.js'
+import type { Connection } from '../../job.js'
+import { printable } from '../../keys.js'
+import { agentsFor, CONNECT_TIMEOUT } from './connect.js'
+import type { Credentials } from './sign.js'
+
+/** Where requests for one bucket go, as the SDK's endpoint resolution says. */
+export interface Target {
+  /** Scheme, host and port. */
+  readonly origin: URL
+  /** The encoded path of the bucket: `/bucket` in path style, '' when the host names it. */
+  readonly path: string
+  /** Region and service for the signature. */
+  readonly region: string
+  readonly service: string
+}
+
+/** The credentials to sign with, always at hand; they refresh themselves in the background. */
+export interface CredentialSource {
+  /** Undefined when requests are not to be signed. */
+  readonly current: Credentials | undefined
+  /** Fetches credentials anew, after the store called these expired. False when they are the same as before. */
+  refresh(): Promise<boolean>
+  close(): void
+}
+
+/** One identity at one endpoint: what the AWS environment, its config files and the flags amount to. */
+export interface Account {
+  readonly credentials: CredentialSource
+  /** The custom endpoint in use, from a flag, the environment or a config file; undefined for AWS's own. */
+  readonly endpointUrl: string | undefined
+  /** Whether requests name the bucket in the path because of a flag or a custom endpoint. */
+  readonly pathStyle: boolean
+  /** Where requests for `bucket` (a name or an access point's ARN) go; `region` overrides the configured one. A bucket that S3 could not have is a `UserError`. */
+  target(bucket: string, region?: string): Promise<Target>
+  close(): void
+}
+
+/** Resolves region, endpoint and credentials with the SDK. What cannot be resolved is a `UserError` with a hint. */
+export async function openAccount(connection: Connection): Promise<Account> {
+  const { endpointUrl, profile } = connection
+  const requestHandler = { ...agentsFor(connection), connectionTimeout: CONNECT_TIMEOUT }
+  const clients = new Map<string, S3Client>()
+  const client = (region: string | undefined, pathStyle: boolean): S3Client => {
+    const id = `${region ?? ''} ${pathStyle}`
+    let known = clients.get(id)
+    if (known === undefined) {
+      known = new S3Client({
+        ...(region === undefined ? {} : { region }),
+        ...(profile === undefined ? {} : { profile }),
+        ...(endpointUrl === undefined ? {} : { endpoint: endpointUrl }),
+        ...(connection.noSignRequest === true ? { credentials: { accessKeyId: '', secretAccessKey: '' } } : {}),
+        forcePathStyle: pathStyle,
+        requestHandler,
+        // Retrying is the caller's: the SDK's budget of retries empties at our concurrency.
+        maxAttempts: 1,
+        logger: SILENT,
+      })
+      known.middlewareStack.add(capture, { step: 'finalizeRequest', priority: 'high', name: 'captureRequest' })
+      clients.set(id, known)
+    }
+    return known
+  }
+
+  const region = connection.region ?? (await configuredRegion(client(undefined, false)))
+  const first = client(region, connection.pathStyle ?? false)
+  const credentials = await openCredentials(first, connection)
+  // Resolving once makes the SDK read a custom endpoint from the environment and the config files.
+  await resolve(first, 's3move-resolves-endpoints')
+  const endpoint = first.config.isCustomEndpoint === true ? await first.config.endpoint?.() : undefined
+  // Stores other than AWS seldom have a DNS name for each bucket, and the AWS CLI does the same.
+  const pathStyle = connection.pathStyle ?? endpoint !== undefined
+
+  return {
+    credentials,
+    endpointUrl: endpoint === undefined ? undefined : urlOf(endpoint),
+    pathStyle,
+    target: (bucket, override) => resolve(client(override ?? region, pathStyle), bucket),
+    close() {
+      credentials.close()
+      for (const one of clients.values()) one.destroy()
+    },
+  }
+}
+
+const SILENT = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+
+function ignore(): void {
+  // The SDK's own messages are not for our users.
+}
+
+async function configuredRegion(client: S3Client): Promise<string> {
+  try {
+    return await client.config.region()
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('Region is missing')) return 'us-east-1'
+    throw configurationProblem(error)
+  }
+}
+
+interface CapturedRequest {
+  readonly protocol: string
+  readonly hostname: string
+  readonly port?: number
+  readonly path: string
+}
+
+/** Carries a resolved request out of the SDK's middleware instead of sending it. */
+class Captured extends Error {
+  constructor(
+    readonly request: CapturedRequest,
+    readonly context: { readonly endpointV2?: { readonly properties?: Record<string, unknown> } },
+  ) {
+    super('captured')
+  }
+}
+
+const capture =
+  (_next: unknown, context: Captured['context']) =>
+  (input: { readonly request?: unknown }): Promise<never> =>
+    Promise.reject(new Captured(input.request as CapturedRequest, context))
+
+// The SDK is asked where it would send a request for the bucket, so that access points, dual-stack, FIPS, odd names and
+// custom endpoints all come out as the SDK has them.
+async function resolve(client: S3Client, bucket: string): Promise<Target> {
+  let captured: Captured
+  try {
+    await client.send(new HeadBucketCommand({ Bucket: bucket }))
+    throw new Error('the SDK sent a request that was to be captured')
+  } catch (error) {
+    if (!(error instanceof Captured)) throw configurationProblem(error, bucket)
+    captured = error
+  }
+  const { protocol, hostname, port, path } = captured.request
+  const schemes = captured.context.endpointV2?.properties?.authSchemes
+  const scheme = (Array.isArray(schemes) ? schemes[0] : undefined) as Readonly<Record<string, unknown>> | undefined
+  if (scheme?.name === 'sigv4a') {
+    throw new UserError(
+      `${bucket} is a multi-region access point, which s3move cannot sign for`,
+      'name one of the buckets behind it',
+    )
+  }
+  const region = scheme?.signingRegion
+  const service = scheme?.signingName
+  return {
+    origin: new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`),
+    path: path.replace(/\/$/, ''),
+    region: typeof region === 'string' ? region : await client.config.region(),
+    service: typeof service === 'string' ? service : 's3',
+  }
+}
+
+function urlOf(endpoint: { protocol: string; hostname: string; port?: number; path: string }): string {
+  const { protocol, hostname, port, path } = endpoint
+  return `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path === '/' ? '' : path.replace(/\/$/, '')}`
+}
+
+function configurationProblem(error: unknown, bucket?: string): unknown {
+  if (!(error instanceof Error) || error instanceof UserError || error instanceof StorageError) return error
+  const about = bucket === undefined ? '' : ` (for ${printable(bucket)})`
+  return new UserError(
+    `the AWS configuration does not hold together${about}: ${printable(error.message)}`,
+    'check the bucket’s name, --profile, --region, --endpoint-url, and the AWS config files and environment variables',
+  )
+}
+
+/** Providers keep what they have until shortly before it expires, so asking often costs nothing. */
+const REFRESH_INTERVAL = 30_000
+
+async function openCredentials(client: S3Client, connection: Connection): Promise<CredentialSource> {
+  if (connection.noSignRequest === true) {
+    return { current: undefined, refresh: () => Promise.resolve(false), close: ignore }
+  }
+  const provide = client.config.credentials
+  let current: Credentials
+  try {
+    current = await provide()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new UserError(
+      `no AWS credentials${connection.profile === undefined ? '' : ` for profile ${printable(connection.profile)}`}: ${printable(reason)}`,
+      'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or --profile NAME (for SSO: ‘aws sso login’ first), or use --no-sign-request for a public bucket',
+    )
+  }
+  const fetch = async (force: boolean): Promise<boolean> => {
+    const before = current
+    current = await provide(force ? { forceRefresh: true } : undefined)
+    return current.accessKeyId !== before.accessKeyId || current.sessionToken !== before.sessionToken
+  }
+  // A failure here is no news while the present credentials still work, and ExpiredToken tells when they do not.
+  const timer = setInterval(() => void fetch(false).catch(ignore), REFRESH_INTERVAL)
+  timer.unref()
+  let refreshing: Promise<boolean> | undefined
+  return {
+    get current() {
+      return current
+    },
+    refresh() {
+      refreshing ??= fetch(true)
+        .catch(() => false)
+        .finally(() => (refreshing = undefined))
+      return refreshing
+    },
+    close: () => clearInterval(timer),
+  }
+}

@@ -1,0 +1,343 @@
+import type { Socket } from 'node:net'
+import type { Dialer } from './connect.js'
+
+/** A request ready for the wire. Everything is ASCII; a body, if any, is bytes. */
+export interface HttpRequest {
+  /** Request line and header fields, ending in an empty line. */
+  readonly head: string
+  readonly body?: Buffer | undefined
+  /** The answer to HEAD has no body, whatever its Content-Length says. */
+  readonly bodiless?: boolean
+  /** How long the server may stay silent, in milliseconds. */
+  readonly silence: number
+}
+
+/** A whole answer. */
+export interface HttpResponse {
+  readonly status: number
+  /** Status line and header fields, one byte a character. */
+  readonly head: string
+  /** The body, one byte a character: cheap to scan, and turned into text only where it is not ASCII. */
+  readonly body: string
+}
+
+/** No whole answer came: `code` is the socket's error code, or `EPROTO` (not HTTP), `ETIMEDOUT` (silence), `ECONNRESET`. */
+export class HttpError extends Error {
+  override readonly name = 'HttpError'
+
+  constructor(
+    message: string,
+    readonly code: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options)
+  }
+}
+
+/**
+ * A pool of HTTP/1.1 connections to one server, each with one request at a time. There is no queue: as many
+ * connections are opened as requests are made at once, so the caller's bound on requests bounds them.
+ * It exists because it costs a third of the CPU of the general clients (DESIGN.md has the figures).
+ */
+export interface HttpPool {
+  /** Sends once. Rejects with an `HttpError` if no whole answer comes, or with what `dialer` says. */
+  send(request: HttpRequest): Promise<HttpResponse>
+  /** Closes every connection; requests under way reject. */
+  close(): void
+}
+
+/** The value of the header field `name` (lower case), or undefined. */
+export function headerOf(response: HttpResponse, name: string): string | undefined {
+  const at = response.head.toLowerCase().indexOf(`\r\n${name}:`)
+  if (at < 0) return undefined
+  const from = at + name.length + 3
+  const end = response.head.indexOf('\r\n', from)
+  return response.head.slice(from, end < 0 ? undefined : end).trim()
+}
+
+/** A pool for the server of `dialer`. */
+export function createHttpPool(dialer: Dialer): HttpPool {
+  const idle: Connection[] = []
+  const all = new Set<Connection>()
+  let closed = false
+
+  // One timer for all connections: a timer each would cost as much as the request.
+  const sweeper = setInterval(() => {
+    const now = Date.now()
+    for (const connection of all) connection.sweep(now)
+  }, SWEEP)
+  sweeper.unref()
+
+  async function connect(request: HttpRequest): Promise<HttpResponse> {
+    const connection = new Connection(
+      () => idle.push(connection),
+      () => {
+        all.delete(connection)
+        const at = idle.indexOf(connection)
+        if (at >= 0) idle.splice(at, 1)
+      },
+    )
+    const socket = await dialer.open((buffer, length) => connection.read(buffer, length))
+    if (closed) {
+      socket.destroy()
+      throw new HttpError('the run is ending', 'ECANCELED')
+    }
+    all.add(connection)
+    connection.attach(socket)
+    return connection.send(request)
+  }
+
+  return {
+    send(request) {
+      const connection = idle.pop()
+      return connection === undefined ? connect(request) : connection.send(request)
+    },
+    close() {
+      closed = true
+      clearInterval(sweeper)
+      for (const connection of all) connection.destroy('the run is ending', 'ECANCELED')
+    },
+  }
+}
+
+/** Connections unused for this long are not used again: servers close them about then, and a request would be lost with them. */
+const IDLE_LIMIT = 10_000
+const SWEEP = 1_000
+const HEAD_LIMIT = 64 * 1024
+const BODY_LIMIT = 256 * 1024 * 1024
+
+const enum Phase {
+  Idle,
+  Head,
+  Length,
+  Chunked,
+  UntilClose,
+  Closed,
+}
+
+/**
+ * One connection. Idle, it accepts a request; it then reads the head of the answer, the body in the way the head says,
+ * settles the promise, and is idle again, or closed if the server wants that or anything was not as it should be.
+ * Bytes that nobody asked for close it.
+ */
+class Connection {
+  private phase = Phase.Idle
+  private socket: Socket | undefined
+  private request: HttpRequest | undefined
+  private resolve: (response: HttpResponse) => void = ignore
+  private reject: (error: HttpError) => void = ignore
+  /** Past this moment the server has been silent (or, idle, the connection unused) for too long. */
+  private deadline = 0
+  private status = 0
+  private head = ''
+  private body = ''
+  /** Bytes of the body still to come, in phase Length. */
+  private missing = 0
+  /** Bytes of a chunked body not yet decoded. */
+  private raw = ''
+  private reusable = true
+
+  constructor(
+    private readonly onIdle: () => void,
+    private readonly onClosed: () => void,
+  ) {}
+
+  attach(socket: Socket): void {
+    this.socket = socket
+    let cause: NodeJS.ErrnoException | undefined
+    socket.on('error', (error) => (cause = error))
+    socket.on('end', () => this.ended())
+    socket.on('close', () =>
+      this.fail(cause?.message ?? 'the connection was closed', cause?.code ?? 'ECONNRESET', cause),
+    )
+  }
+
+  send(request: HttpRequest): Promise<HttpResponse> {
+    return new Promise((resolve, reject) => {
+      if (this.phase !== Phase.Idle || this.socket === undefined) {
+        reject(new HttpError('the connection was closed', 'ECONNRESET'))
+        return
+      }
+      this.resolve = resolve
+      this.reject = reject
+      this.request = request
+      this.phase = Phase.Head
+      this.head = ''
+      this.body = ''
+      this.deadline = Date.now() + request.silence
+      this.socket.write(request.head, 'latin1')
+      if (request.body !== undefined) this.socket.write(request.body)
+    })
+  }
+
+  read(buffer: Buffer, length: number): void {
+    switch (this.phase) {
+      case Phase.Head:
+        this.head += buffer.toString('latin1', 0, length)
+        this.readHead()
+        break
+      case Phase.Length:
+        this.missing -= length
+        this.body += buffer.toString('latin1', 0, length)
+        break
+      case Phase.Chunked:
+        this.raw += buffer.toString('latin1', 0, length)
+        this.readChunks()
+        break
+      case Phase.UntilClose:
+        this.body += buffer.toString('latin1', 0, length)
+        break
+      case Phase.Idle:
+        this.destroy('the server sent bytes that nobody asked for', 'EPROTO')
+        return
+      case Phase.Closed:
+        return
+    }
+    // readHead and readChunks change the phase.
+    const phase = this.phase as Phase
+    if (phase === Phase.Length && this.missing <= 0) {
+      if (this.missing < 0) this.destroy('the answer is longer than its Content-Length', 'EPROTO')
+      else this.finish()
+    } else if (phase !== Phase.Idle && phase !== Phase.Closed) {
+      if (this.body.length > BODY_LIMIT) this.destroy('the answer is too long', 'EPROTO')
+      this.deadline = Date.now() + (this.request?.silence ?? 0)
+    }
+  }
+
+  sweep(now: number): void {
+    if (now < this.deadline) return
+    if (this.phase === Phase.Idle) this.destroy('the connection was idle', 'ECONNRESET')
+    else this.destroy('the server did not answer in time', 'ETIMEDOUT')
+  }
+
+  destroy(reason: string, code: string): void {
+    this.fail(reason, code)
+    this.socket?.destroy()
+  }
+
+  private readHead(): void {
+    for (;;) {
+      const end = this.head.indexOf('\r\n\r\n')
+      if (end < 0) {
+        if (this.head.length > HEAD_LIMIT) this.destroy('the head of the answer is too long', 'EPROTO')
+        return
+      }
+      const rest = this.head.slice(end + 4)
+      this.head = this.head.slice(0, end)
+      const status = STATUS_LINE.exec(this.head)?.[1]
+      if (status === undefined) {
+        this.destroy('the answer is not HTTP/1.1', 'EPROTO')
+        return
+      }
+      this.status = Number(status)
+      if (this.status >= 200) {
+        this.startBody(rest)
+        return
+      }
+      // 1xx announces the real answer.
+      this.head = rest
+    }
+  }
+
+  // The ways in which a body may end, in the order of RFC 9112 §6.3.
+  private startBody(rest: string): void {
+    const head = this.head
+    this.reusable = head.startsWith('HTTP/1.1') && !CLOSE.test(head)
+    if (this.request?.bodiless === true || this.status === 204 || this.status === 304) {
+      this.phase = Phase.Length
+      this.missing = -rest.length
+      return
+    }
+    if (CHUNKED.test(head)) {
+      this.phase = Phase.Chunked
+      this.raw = rest
+      this.readChunks()
+      return
+    }
+    const length = CONTENT_LENGTH.exec(head)?.[1]
+    this.body = rest
+    if (length === undefined) {
+      this.phase = Phase.UntilClose
+      this.reusable = false
+    } else {
+      this.phase = Phase.Length
+      this.missing = Number(length) - rest.length
+    }
+  }
+
+  private readChunks(): void {
+    let at = 0
+    for (;;) {
+      const lineEnd = this.raw.indexOf('\r\n', at)
+      if (lineEnd < 0) break
+      const size = CHUNK_SIZE.exec(this.raw.slice(at, lineEnd))?.[1]
+      if (size === undefined) {
+        this.destroy('the answer has a malformed chunk', 'EPROTO')
+        return
+      }
+      const length = Number.parseInt(size, 16)
+      if (length === 0) {
+        // Trailer fields, if any, end in an empty line; nobody here reads them.
+        const end = this.raw.startsWith('\r\n', lineEnd + 2) ? lineEnd + 4 : this.raw.indexOf('\r\n\r\n', lineEnd) + 4
+        if (end < 4 || this.raw.length < lineEnd + 4) break
+        if (end < this.raw.length) this.destroy('the server sent bytes that nobody asked for', 'EPROTO')
+        else this.finish()
+        return
+      }
+      const start = lineEnd + 2
+      if (this.raw.length < start + length + 2) break
+      this.body += this.raw.slice(start, start + length)
+      at = start + length + 2
+    }
+    this.raw = this.raw.slice(at)
+  }
+
+  private finish(): void {
+    const { resolve, status, head, body } = this
+    this.release()
+    if (this.reusable) {
+      this.phase = Phase.Idle
+      this.deadline = Date.now() + IDLE_LIMIT
+      this.onIdle()
+    } else {
+      this.phase = Phase.Closed
+      this.onClosed()
+      this.socket?.destroy()
+    }
+    resolve({ status, head, body })
+  }
+
+  private ended(): void {
+    if (this.phase === Phase.UntilClose) this.finish()
+    else this.destroy('the connection was closed in the middle of an answer', 'ECONNRESET')
+  }
+
+  private fail(reason: string, code: string, cause?: Error): void {
+    if (this.phase === Phase.Closed) return
+    const { reject } = this
+    this.phase = Phase.Closed
+    this.release()
+    this.onClosed()
+    reject(new HttpError(reason, code, cause === undefined ? undefined : { cause }))
+  }
+
+  // Nothing of a finished request may stay in memory with an idle connection.
+  private release(): void {
+    this.resolve = ignore
+    this.reject = ignore
+    this.request = undefined
+    this.head = ''
+    this.body = ''
+    this.raw = ''
+  }
+}
+
+const STATUS_LINE = /^HTTP\/1\.[01] ([1-5]\d\d)(?: |\r\n|$)/
+const CONTENT_LENGTH = /\r\ncontent-length:[ \t]*(\d+)[ \t]*(?:\r\n|$)/i
+const CHUNKED = /\r\ntransfer-encoding:[^\r\n]*\bchunked\b/i
+const CLOSE = /\r\nconnection:[^\r\n]*\bclose\b/i
+const CHUNK_SIZE = /^([0-9a-f]{1,8})[ \t]*(?:;|$)/i
+
+function ignore(): void {
+  // Nobody waits.
+}

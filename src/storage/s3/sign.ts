@@ -1,0 +1,121 @@
+import { createHmac, hash } from 'node:crypto'
+
+/** What requests are signed with. */
+export interface Credentials {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly sessionToken?: string | undefined
+}
+
+/** A request to be signed. */
+export interface Unsigned {
+  readonly method: string
+  /** The `Host` field. */
+  readonly host: string
+  /** Already encoded (`encodePath`). */
+  readonly path: string
+  /** Already encoded and sorted by name: `a=1&b=2`, or ''. */
+  readonly query: string
+  /** Further fields as [lower-case name, value], sorted by name, each name beginning with `x-amz-` (but not one that signing adds) and sorting after `x-amz-content-sha256`. */
+  readonly headers: readonly (readonly [string, string])[]
+  /** Lower-case hex SHA-256 of the body. */
+  readonly bodyHash: string
+}
+
+/** SHA-256 of an empty body. */
+export const EMPTY_HASH = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+/**
+ * Turns a request into the bytes of its head, signed with Signature Version 4
+ * (https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html). Synchronous, with the day's key derived once.
+ */
+export interface Signer {
+  /** The head of the request, from the request line to the empty line. `now` in milliseconds since the epoch. */
+  head(request: Unsigned, contentLength: number, credentials: Credentials | undefined, now: number): string
+}
+
+/** A signer for one region and service (`s3`, or what endpoint resolution says). Without credentials a request goes unsigned. */
+export function createSigner(region: string, service: string): Signer {
+  let second = Number.NaN
+  let timestamp = ''
+  let scope = ''
+  let keyFor = ''
+  let mac = hmacSha256(Buffer.alloc(0))
+
+  return {
+    head(request, contentLength, credentials, now) {
+      const { method, host, path, query, headers, bodyHash } = request
+      const target = query === '' ? path : `${path}?${query}`
+      let lines = `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\n`
+      if (contentLength > 0 || method === 'PUT' || method === 'POST') lines += `content-length: ${contentLength}\r\n`
+      if (credentials === undefined) {
+        for (const [name, value] of headers) lines += `${name}: ${value}\r\n`
+        return `${lines}\r\n`
+      }
+
+      const thisSecond = Math.floor(now / 1000)
+      if (thisSecond !== second) {
+        second = thisSecond
+        timestamp = `${new Date(thisSecond * 1000).toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`
+        scope = `${timestamp.slice(0, 8)}/${region}/${service}/aws4_request`
+      }
+      const keyName = `${scope} ${credentials.secretAccessKey}`
+      if (keyName !== keyFor) {
+        mac = hmacSha256(signingKey(credentials.secretAccessKey, timestamp.slice(0, 8), region, service))
+        keyFor = keyName
+      }
+
+      let canonical = `${method}\n${path}\n${query}\nhost:${host}\nx-amz-content-sha256:${bodyHash}\n`
+      let names = 'host;x-amz-content-sha256'
+      lines += `x-amz-content-sha256: ${bodyHash}\r\n`
+      const add = (name: string, value: string): void => {
+        canonical += `${name}:${value}\n`
+        names += `;${name}`
+        lines += `${name}: ${value}\r\n`
+      }
+      let dated = false
+      let tokened = credentials.sessionToken === undefined
+      for (const [name, value] of headers) {
+        if (!dated && name > 'x-amz-date') {
+          add('x-amz-date', timestamp)
+          dated = true
+        }
+        if (!tokened && name > 'x-amz-security-token') {
+          add('x-amz-security-token', credentials.sessionToken ?? '')
+          tokened = true
+        }
+        add(name, value)
+      }
+      if (!dated) add('x-amz-date', timestamp)
+      if (!tokened) add('x-amz-security-token', credentials.sessionToken ?? '')
+
+      canonical += `\n${names}\n${bodyHash}`
+      const signature = mac(`AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${hash('sha256', canonical)}`)
+      return (
+        `${lines}authorization: AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, ` +
+        `SignedHeaders=${names}, Signature=${signature}\r\n\r\n`
+      )
+    },
+  }
+}
+
+function signingKey(secret: string, day: string, region: string, service: string): Buffer {
+  let key: Buffer = Buffer.from(`AWS4${secret}`)
+  for (const part of [day, region, service, 'aws4_request']) key = createHmac('sha256', key).update(part).digest()
+  return key
+}
+
+// HMAC of ASCII text (RFC 2104), as two one-shot hashes: an Hmac object for each request costs three times as much.
+function hmacSha256(key: Buffer): (text: string) => string {
+  const inner = Buffer.alloc(1024, 0x36)
+  const outer = Buffer.alloc(96, 0x5c)
+  for (let i = 0; i < key.length; i++) {
+    inner[i] = (key[i] ?? 0) ^ 0x36
+    outer[i] = (key[i] ?? 0) ^ 0x5c
+  }
+  return (text) => {
+    const length = 64 + inner.write(text, 64, 'latin1')
+    outer.write(hash('sha256', inner.subarray(0, length), 'binary'), 64, 'latin1')
+    return hash('sha256', outer)
+  }
+}

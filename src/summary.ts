@@ -1,0 +1,103 @@
+import { bytes, count, duration, objects, placeUrl, rate, row, shellWord } from './format.js'
+import { sum } from './job.js'
+import type { MoveEvent, MoveJob, SkipReason } from './job.js'
+import { printable } from './keys.js'
+
+/** The event that ends a run. */
+export type SummaryEvent = Extract<MoveEvent, { readonly type: 'summary' }>
+
+/** What is known of the run besides its last event. */
+export interface SummaryContext {
+  /** Absent when the run ended before it began. */
+  readonly job: MoveJob | undefined
+  /** Whether the totals include objects of earlier sessions. */
+  readonly resumed: boolean
+  readonly verbose: boolean
+}
+
+/** What became of a run, and what to run next: lines for a person, fit for a terminal. */
+export function summaryLines(event: SummaryEvent, context: SummaryContext): string[] {
+  const { totals, throttled, retried, requests, settledHere, elapsed } = event.snapshot
+  const skipped = sum(totals.skipped)
+  const failed = sum(totals.failed)
+  const lines = [headline(event, context)]
+  if (totals.copied > 0) lines.push(row('copied', `${objects(totals.copied)}, ${bytes(totals.bytes)}`))
+  if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(totals.skipped)}`))
+  if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(totals.failed)}`))
+  lines.push(row('time', timeSpent(elapsed, settledHere, context.resumed ? undefined : totals.bytes)))
+  if (throttled > 0)
+    lines.push(row('throttled', `asked to slow down ${throttled === 1 ? 'once' : `${count(throttled)} times`}`))
+  if (context.verbose) {
+    lines.push(row('requests', `${namedCounts(requests) || 'none'}; ${count(retried)} of them sent again`))
+  }
+  if (failed > 0) lines.push(row('failures', `see ${shellWord(event.ledger)}`))
+  if (event.hint !== undefined) lines.push(row('hint', printable(event.hint)))
+  const next = nextCommand(event.end === 'finished', failed, event.checkpoint)
+  if (next !== undefined) lines.push(row('next', next))
+  return lines
+}
+
+/** The outcome in one line. Never says that all is done when something was skipped or failed. */
+export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job'>): string {
+  const { totals, listed } = event.snapshot
+  const skipped = sum(totals.skipped)
+  const failed = sum(totals.failed)
+  const because = event.reason === undefined ? '' : ` (${printable(event.reason)})`
+  const counts = `${objects(totals.copied)} copied, ${orNone(skipped)} skipped, ${orNone(failed)} failed`
+  if (event.end !== 'finished') return `${event.end} before it finished${because}: ${counts}`
+  if (listed === 0 && totals.copied + skipped + failed === 0) {
+    const source = context.job === undefined ? 'the source' : placeUrl(context.job.source)
+    return `finished: ${source} has no objects, so nothing was copied; are bucket and prefix right?`
+  }
+  return failed === 0 ? `finished: ${counts}` : `finished with failures: ${counts}`
+}
+
+/** The command to run next, to be pasted into a shell; undefined when nothing is left to do. */
+export function nextCommand(finished: boolean, failed: number, folder: string): string | undefined {
+  if (!finished) return `s3move resume ${shellWord(folder)}`
+  return failed > 0 ? `s3move resume --only-failed ${shellWord(folder)}` : undefined
+}
+
+const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
+  gone: 'deleted after being listed',
+  'prefix-marker': 'folder marker named like the source prefix',
+}
+
+/** Why an object was skipped, in words. */
+export function skipReason(reason: SkipReason): string {
+  return SKIP_REASONS[reason]
+}
+
+/** Counts of skipped objects with the reasons in words, most frequent first. */
+export function skippedByReason(counts: Readonly<Partial<Record<SkipReason, number>>>): string {
+  const words = Object.entries(counts).map(([reason, n]): [string, number] => {
+    const known: Readonly<Record<string, string | undefined>> = SKIP_REASONS
+    return [known[reason] ?? reason, n]
+  })
+  return namedCounts(Object.fromEntries(words))
+}
+
+/** Counts of failed objects by error code, most frequent first. */
+export function failedByCode(counts: Readonly<Record<string, number>>): string {
+  return namedCounts(counts)
+}
+
+function orNone(n: number): string {
+  return n === 0 ? 'none' : count(n)
+}
+
+function namedCounts(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .filter(([, n]) => n > 0)
+    .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
+    .map(([name, n]) => `${count(n)} ${printable(name)}`)
+    .join(', ')
+}
+
+function timeSpent(elapsed: number, done: number, copiedBytes: number | undefined): string {
+  const seconds = elapsed / 1000
+  if (seconds <= 0) return duration(elapsed)
+  const speed = copiedBytes === undefined ? '' : `, ${bytes(copiedBytes / seconds)}/s`
+  const session = copiedBytes === undefined ? ' in this session' : ''
+  return `${duration(elapsed)}${session}, on average ${rate(done / seconds)}${speed}`
+}

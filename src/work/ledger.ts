@@ -1,0 +1,95 @@
+import { join } from 'node:path'
+import type { RetryState } from '../checkpoint/checkpoint.js'
+import { readFailures, type LedgerEntry } from '../checkpoint/failures.js'
+import { RETRYING } from '../checkpoint/ledger-file.js'
+import { UserError } from '../errors.js'
+import type { Outcome } from '../job.js'
+import type { ObjectSummary } from '../storage/storage.js'
+import { addTo, type Tally } from './tally.js'
+import type { Lease, WorkSource } from './work.js'
+
+/** Objects handed out at once, as many as a page of a listing has. */
+const PAGE = 1000
+
+/**
+ * Work read from a failure ledger that was set aside to be tried again. There is one lease, in the order of the ledger,
+ * so that the part that is settled is always a beginning of the file. An entry leaves the totals of the failed when it is
+ * settled anew.
+ */
+export class LedgerWork implements WorkSource {
+  private readonly entries: AsyncGenerator<LedgerEntry, void, undefined>
+  /** What was handed out and is not settled, oldest first. */
+  private readonly handedOut: { readonly code: string; readonly end: number }[] = []
+  private state: RetryState
+  private claimed = false
+  private ended = false
+
+  constructor(
+    folder: string,
+    start: RetryState,
+    private readonly sourcePrefix: string,
+    private readonly tally: Tally,
+  ) {
+    this.state = start
+    this.entries = readFailures(join(folder, RETRYING), start.bytes)
+  }
+
+  /** How far the ledger is settled; undefined once it is wholly. */
+  remaining(): RetryState | undefined {
+    return this.ended && this.handedOut.length === 0 ? undefined : this.state
+  }
+
+  /** Entries that are not settled anew. */
+  untried(): number {
+    return this.state.of - this.state.entries
+  }
+
+  claim(): Promise<Lease | undefined> {
+    if (this.claimed) return Promise.resolve(undefined)
+    this.claimed = true
+    return Promise.resolve({
+      next: () => this.next(),
+      settle: (object: ObjectSummary, outcome: Outcome) => this.settle(object, outcome),
+      release: () => undefined,
+    })
+  }
+
+  close(): void {
+    this.claimed = true
+  }
+
+  private async next(): Promise<readonly ObjectSummary[] | undefined> {
+    if (this.ended) return undefined
+    const objects: ObjectSummary[] = []
+    while (objects.length < PAGE) {
+      const { value: entry } = await this.entries.next()
+      if (entry === undefined) {
+        this.checkCount()
+        this.ended = true
+        break
+      }
+      const { key, size, etag, lastModified, storageClass, code } = entry.failure
+      this.handedOut.push({ code, end: entry.end })
+      objects.push({ key: key.slice(this.sourcePrefix.length), size, etag, lastModified, storageClass })
+    }
+    return objects
+  }
+
+  // A file that lost whole lines reads well, and their keys would be lost with them.
+  private checkCount(): void {
+    const read = this.state.entries + this.handedOut.length
+    if (read === this.state.of) return
+    throw new UserError(
+      `${RETRYING} has ${read} entries where the checkpoint counts ${this.state.of}: it was edited`,
+      'restore the file from a copy',
+    )
+  }
+
+  private settle(object: ObjectSummary, outcome: Outcome): void {
+    const entry = this.handedOut.shift()
+    if (entry === undefined) throw new Error('an object was settled that was not handed out')
+    addTo(this.tally.totals.failed, entry.code, -1)
+    this.tally.add(object, outcome)
+    this.state = { ...this.state, bytes: entry.end, entries: this.state.entries + 1 }
+  }
+}

@@ -1,0 +1,54 @@
+import type { Failure, Outcome, Totals } from '../job.js'
+import type { ObjectSummary } from '../storage/storage.js'
+
+/** Counts settled objects, and holds their failures until somebody has written them down. */
+export interface Tally {
+  readonly totals: Totals
+  /** Objects settled since the tally was made; unlike the totals it also counts those that were counted before, as failed. */
+  readonly added: number
+  add(object: ObjectSummary, outcome: Outcome): void
+  /** The failures since the last call, in the order in which they were settled. */
+  takeFailures(): readonly Failure[]
+}
+
+/** A tally that goes on from `start` and calls `onFailure` at each failure. */
+export function createTally(start: Readonly<Totals>, onFailure: () => void): Tally {
+  const totals: Totals = { ...start, skipped: { ...start.skipped }, failed: { ...start.failed } }
+  let failures: Failure[] = []
+  let added = 0
+  return {
+    totals,
+    get added() {
+      return added
+    },
+    add(object, outcome) {
+      added++
+      switch (outcome.kind) {
+        case 'copied':
+          totals.copied++
+          totals.bytes += object.size
+          return
+        case 'skipped':
+          addTo(totals.skipped, outcome.reason, 1)
+          return
+        case 'failed':
+          addTo(totals.failed, outcome.failure.code, 1)
+          failures.push(outcome.failure)
+          onFailure()
+      }
+    },
+    takeFailures() {
+      const taken = failures
+      failures = []
+      return taken
+    },
+  }
+}
+
+/** Adds to a count by name and drops it at zero. A name may be any text, even one that every object has (`constructor`). */
+export function addTo(counts: Partial<Record<string, number>>, name: string, change: number): void {
+  const total = (Object.hasOwn(counts, name) ? (counts[name] ?? 0) : 0) + change
+  if (total > 0)
+    Object.defineProperty(counts, name, { value: total, writable: true, enumerable: true, configurable: true })
+  else Reflect.deleteProperty(counts, name)
+}
