@@ -58,7 +58,7 @@ export interface Failure {
   readonly code: string
   readonly message: string
   readonly requestId?: string
-  /** How often the request was sent. */
+  /** How often the request was sent; 0 when it was known beforehand that it cannot succeed. */
   readonly attempts: number
   /** When it was given up, ISO 8601. */
   readonly time: string

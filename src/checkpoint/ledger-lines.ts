@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { UserError } from '../errors.js'
 import type { Failure } from '../job.js'
 import { printable } from '../keys.js'
-import { count, Mismatch, positive, shape, text } from './check.js'
+import { count, Mismatch, shape, text } from './check.js'
 import { reasonOf, systemCode } from './checkpoint-error.js'
 import { jsonText, parseJson } from './json.js'
 
@@ -64,7 +64,7 @@ const checkFailure = shape<Failure>(
     operation: text,
     code: text,
     message: text,
-    attempts: positive,
+    attempts: count,
     time: text,
   },
   { status: count, requestId: text },

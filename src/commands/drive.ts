@@ -4,7 +4,7 @@ import type { Connection, CopyJob } from '../job.js'
 import type { Progress } from '../progress.js'
 import { openEnds, type Ends } from '../storage/open.js'
 import { EXIT } from './exit.js'
-import type { CommandIo } from './io.js'
+import { unless, type CommandIo } from './io.js'
 import type { Telling } from './options.js'
 
 /** How long an operation is tried again before it counts as failed, in milliseconds. */
@@ -16,7 +16,7 @@ export interface Opened {
   readonly drain: AbortController
 }
 
-/** Reaches both ends of a job. What is wrong with them is a `UserError`. */
+/** Reaches both ends of a job. What is wrong with them is a `UserError`; a stop ends it at once, as `Interrupted`. */
 export async function open(
   job: CopyJob,
   connection: Connection,
@@ -25,7 +25,7 @@ export async function open(
   const drain = new AbortController()
   if (io.stop.aborted) drain.abort()
   else io.stop.addEventListener('abort', () => drain.abort(), { once: true })
-  const ends = await openEnds({
+  const opening = openEnds({
     source: job.source,
     destination: job.destination,
     connection,
@@ -33,6 +33,7 @@ export async function open(
     readOnly,
     note: (message) => progress.event({ type: 'note', level: 'info', message }),
   })
+  const ends = await unless(io.stop, opening)
   return { ends, drain }
 }
 

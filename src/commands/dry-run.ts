@@ -12,7 +12,7 @@ import { LocalWork } from '../work/local.js'
 import { createTally } from '../work/tally.js'
 import type { Opened } from './drive.js'
 import { EXIT } from './exit.js'
-import type { CommandIo } from './io.js'
+import { unless, type CommandIo } from './io.js'
 import type { Telling } from './options.js'
 
 /** What a dry run needs. */
@@ -46,7 +46,7 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
     }
     return Promise.resolve(outcome)
   }
-  await runLanes({
+  const running = runLanes({
     work,
     act,
     slots: new Slots(pace.concurrency),
@@ -57,6 +57,7 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
       drain.abort()
     },
   })
+  await unless(io.abandon, running)
   tally.takeFailures()
   if (reason !== undefined) {
     const stop = stopReason(reason)

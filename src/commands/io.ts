@@ -8,3 +8,23 @@ export interface CommandIo {
   /** Aborted by the second: save and end at once. */
   readonly abandon: AbortSignal
 }
+
+/** The person ended a command before it had begun to change anything. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+}
+
+/** Awaits `work`, but rejects with `Interrupted` as soon as `signal` aborts. */
+export async function unless<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let interrupt: (() => void) | undefined
+  const interrupted = new Promise<never>((_resolve, reject) => {
+    interrupt = () => reject(new Interrupted('interrupted'))
+    if (signal.aborted) interrupt()
+    else signal.addEventListener('abort', interrupt, { once: true })
+  })
+  try {
+    return await Promise.race([work, interrupted])
+  } finally {
+    if (interrupt !== undefined) signal.removeEventListener('abort', interrupt)
+  }
+}

@@ -178,7 +178,10 @@ function readNumber(flags: Flags, name: string, least: number, most: number): nu
   if (number >= least && number <= most) return number
   const range =
     most === Number.MAX_SAFE_INTEGER ? `a whole number, ${least} or more` : `a whole number from ${least} to ${most}`
-  throw new UserError(`--${name} wants ${range}, and was given ${printable(given)}`)
+  throw new UserError(
+    `--${name} wants ${range}, and was given ${printable(given)}`,
+    `write something like --${name} ${Math.min(most, Math.max(least, 64))}`,
+  )
 }
 
 function checkEndpoint(text: string): void {

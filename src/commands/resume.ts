@@ -1,3 +1,4 @@
+import { relative } from 'node:path'
 import { findRuns, readCheckpoint, type SavedRun } from '../checkpoint/file.js'
 import { lockRun } from '../checkpoint/lock.js'
 import { UserError } from '../errors.js'
@@ -17,6 +18,12 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
   const dry = readFlag(flags, 'dry-run') ?? false
   const telling = readTelling(flags)
   const given = readText(flags, 'checkpoint')
+  if (onlyFailed && dry) {
+    throw new UserError(
+      '--only-failed and --dry-run do not go together: what would be tried is the failure ledger itself',
+      'read failures.ndjson in the folder of the run',
+    )
+  }
   if (dir !== undefined && given !== undefined) {
     throw new UserError('the folder was given twice, as DIR and as --checkpoint', 'give one of them')
   }
@@ -67,7 +74,9 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
 
 async function choose(dir: string | undefined, onlyFailed: boolean, cwd: string): Promise<SavedRun> {
   if (dir !== undefined) return readCheckpoint(dir)
-  const runs = (await findRuns(cwd)).filter((run): run is SavedRun => 'checkpoint' in run)
+  const runs = (await findRuns(cwd))
+    .filter((run): run is SavedRun => 'checkpoint' in run)
+    .map((run) => ({ ...run, folder: relative(cwd, run.folder) }))
   const candidates = runs.filter(({ checkpoint }) => !nothingToDo(checkpoint, onlyFailed))
   const [only, ...others] = candidates
   if (only === undefined) {

@@ -17,8 +17,8 @@ export interface Keeper {
   stop(): Promise<void>
 }
 
-/** How long after one save the next begins, in milliseconds. */
-const INTERVAL = 1_000
+/** How long after one save the next begins, in milliseconds. What was done since is done again after a kill: at 20,000 objects a second, five pages. */
+const INTERVAL = 250
 
 /** Keeps a run in `folder`. `state` is asked at each save; `fail` is called when a regular save failed, after which there are no more. */
 export function createKeeper(

@@ -145,6 +145,9 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     await ledger.close()
   }
   if (defect !== undefined) throw defect.error
+  if (stop === undefined && !drain.signal.aborted && ranges.remaining().length > 0) {
+    stop = { reason: 'only the failed objects were tried again; the rest of the run is still to be done' }
+  }
 
   const end = stop !== undefined ? 'stopped' : drain.signal.aborted ? 'interrupted' : 'finished'
   emit({

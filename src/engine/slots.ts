@@ -32,8 +32,15 @@ export class Slots {
   add(operation: () => Promise<void>): void {
     void this.queue.add(async () => {
       await operation()
-      if (this.waiting.length > 0 && this.roomy()) this.waiting.shift()?.()
+      this.wake()
     })
+  }
+
+  private wake(): void {
+    if (this.waiting.length === 0 || !this.roomy()) return
+    this.waiting.shift()?.()
+    // When the run is ending, whoever is woken adds nothing: the others must not wait for an operation that never comes.
+    if (this.waiting.length > 0) setImmediate(() => this.wake())
   }
 
   private roomy(): boolean {

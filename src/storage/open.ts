@@ -103,7 +103,9 @@ async function reach(
     } catch (error) {
       const region = error instanceof StorageError ? error.region : undefined
       if (region === undefined || region === store.region) throw error
-      options.note(`s3://${printable(place.bucket)} is in region ${printable(region)}, not ${store.region}: going there`)
+      options.note(
+        `s3://${printable(place.bucket)} is in region ${printable(region)}, not ${store.region}: going there`,
+      )
       store.close()
       store = await open(region)
       await ask(store)

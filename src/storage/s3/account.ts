@@ -40,6 +40,8 @@ export interface Account {
 /** Resolves region, endpoint and credentials with the SDK. What cannot be resolved is a `UserError` with a hint. */
 export async function openAccount(connection: Connection): Promise<Account> {
   const { endpointUrl, profile } = connection
+  // The SDK looks for `endpoint_url` in the profile of the environment only, whatever profile it is given.
+  if (profile !== undefined) process.env.AWS_PROFILE = profile
   const requestHandler = { ...agentsFor(connection), connectionTimeout: CONNECT_TIMEOUT }
   const clients = new Map<string, S3Client>()
   const client = (region: string | undefined, pathStyle: boolean): S3Client => {
@@ -66,15 +68,13 @@ export async function openAccount(connection: Connection): Promise<Account> {
   const region = connection.region ?? (await configuredRegion(client(undefined, false)))
   const first = client(region, connection.pathStyle ?? false)
   const credentials = await openCredentials(first, connection)
-  // Resolving once makes the SDK read a custom endpoint from the environment and the config files.
-  await resolve(first, 's3move-resolves-endpoints')
-  const endpoint = first.config.isCustomEndpoint === true ? await first.config.endpoint?.() : undefined
+  const endpoint = endpointUrl ?? (await configuredEndpoint(first))
   // Stores other than AWS seldom have a DNS name for each bucket, and the AWS CLI does the same.
   const pathStyle = connection.pathStyle ?? endpoint !== undefined
 
   return {
     credentials,
-    endpointUrl: endpoint === undefined ? undefined : urlOf(endpoint),
+    endpointUrl: endpoint === undefined ? undefined : bareUrl(endpoint),
     pathStyle,
     target: (bucket, override) => resolve(client(override ?? region, pathStyle), bucket),
     close() {
@@ -98,6 +98,9 @@ async function configuredRegion(client: S3Client): Promise<string> {
     throw configurationProblem(error)
   }
 }
+
+// An access point's ARN without a region.
+const MULTI_REGION = /^arn:[^:]*:s3::/
 
 interface CapturedRequest {
   readonly protocol: string
@@ -124,6 +127,12 @@ const capture =
 // The SDK is asked where it would send a request for the bucket, so that access points, dual-stack, FIPS, odd names and
 // custom endpoints all come out as the SDK has them.
 async function resolve(client: S3Client, bucket: string): Promise<Target> {
+  if (MULTI_REGION.test(bucket)) {
+    throw new UserError(
+      `${printable(bucket)} is a multi-region access point, which s3move cannot sign for`,
+      'name one of the buckets behind it',
+    )
+  }
   let captured: Captured
   try {
     await client.send(new HeadBucketCommand({ Bucket: bucket }))
@@ -135,12 +144,6 @@ async function resolve(client: S3Client, bucket: string): Promise<Target> {
   const { protocol, hostname, port, path } = captured.request
   const schemes = captured.context.endpointV2?.properties?.authSchemes
   const scheme = (Array.isArray(schemes) ? schemes[0] : undefined) as Readonly<Record<string, unknown>> | undefined
-  if (scheme?.name === 'sigv4a') {
-    throw new UserError(
-      `${bucket} is a multi-region access point, which s3move cannot sign for`,
-      'name one of the buckets behind it',
-    )
-  }
   const region = scheme?.signingRegion
   const service = scheme?.signingName
   return {
@@ -151,9 +154,28 @@ async function resolve(client: S3Client, bucket: string): Promise<Target> {
   }
 }
 
-function urlOf(endpoint: { protocol: string; hostname: string; port?: number; path: string }): string {
-  const { protocol, hostname, port, path } = endpoint
-  return `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}${path === '/' ? '' : path.replace(/\/$/, '')}`
+// The SDK reads a custom endpoint from the environment and the config files only when it sends, and into a copy of its configuration.
+async function configuredEndpoint(client: S3Client): Promise<string | undefined> {
+  let endpoint: string | undefined
+  try {
+    endpoint = client.config.ignoreConfiguredEndpointUrls
+      ? undefined
+      : await client.config.serviceConfiguredEndpoint?.()
+  } catch (error) {
+    throw configurationProblem(error)
+  }
+  if (endpoint === undefined || /^https?:$/.test(URL.canParse(endpoint) ? new URL(endpoint).protocol : ''))
+    return endpoint
+  throw new UserError(
+    `the endpoint ${printable(endpoint)} that the AWS configuration names is not an http:// or https:// URL`,
+    'correct AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or endpoint_url in the AWS config file, or give --endpoint-url',
+  )
+}
+
+// Without a user name and password: they would end up in the checkpoint.
+function bareUrl(endpoint: string): string {
+  const { protocol, host, pathname } = new URL(endpoint)
+  return `${protocol}//${host}${pathname.replace(/\/+$/, '')}`
 }
 
 function configurationProblem(error: unknown, bucket?: string): unknown {

@@ -54,7 +54,7 @@ export function dialerFor(url: URL, trust: Trust): Dialer {
       const below = proxy === undefined ? undefined : await tunnel(proxy, hostname, port, trust)
       if (tls === undefined) {
         below?.on('data', (bytes: Buffer) => onBytes(bytes, bytes.length))
-        return below as Socket
+        return below?.resume() as Socket
       }
       const transport = below === undefined ? { host: hostname, port, onread } : { socket: below }
       const socket = connectTls({ ...tls, ...transport, ...(session === undefined ? {} : { session }) })
@@ -85,7 +85,8 @@ function throughProxy(agent: HttpAgent, protocol: 'http:' | 'https:', trust: Tru
     if (proxy === undefined) return direct(options, opened)
     tunnel(proxy, hostname, port, trust).then(
       (below) => {
-        const socket = protocol === 'http:' ? below : connectTls({ ...tlsOptions(hostname, trust), socket: below })
+        const socket =
+          protocol === 'http:' ? below.resume() : connectTls({ ...tlsOptions(hostname, trust), socket: below })
         opened?.(null, socket)
       },
       // Node's own agent hands over no stream with an error; the type does not know that.
@@ -108,7 +109,8 @@ function proxyFor(url: URL): URL | undefined {
   return parsed
 }
 
-// CONNECT of RFC 9110 §9.3.6, for both schemes: what goes through the proxy is then the same as without one.
+// CONNECT of RFC 9110 §9.3.6, for both schemes: what goes through the proxy is then the same as without one. The socket
+// is handed over paused, so that nothing is read before somebody listens.
 async function tunnel(proxy: URL, hostname: string, port: number, trust: Trust): Promise<Socket> {
   const proxyHost = bare(proxy.hostname)
   const secure = proxy.protocol === 'https:'
@@ -117,7 +119,7 @@ async function tunnel(proxy: URL, hostname: string, port: number, trust: Trust):
     ? await settled(connectTls({ ...tlsOptions(proxyHost, trust), host: proxyHost, port: proxyPort }), 'secureConnect')
     : await settled(connectTcp({ host: proxyHost, port: proxyPort, noDelay: true, keepAlive: true }), 'connect')
   const target = `${isIP(hostname) === 6 ? `[${hostname}]` : hostname}:${port}`
-  const credentials = `${decodeURIComponent(proxy.username)}:${decodeURIComponent(proxy.password)}`
+  const credentials = `${percentDecoded(proxy.username)}:${percentDecoded(proxy.password)}`
   const authorization =
     proxy.username === '' ? '' : `Proxy-Authorization: Basic ${Buffer.from(credentials).toString('base64')}\r\n`
   socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${authorization}\r\n`)
@@ -145,8 +147,7 @@ async function tunnel(proxy: URL, hostname: string, port: number, trust: Trust):
         // A 4xx is the proxy's own refusal; a 5xx is about what lies behind it, and may pass.
         const code = status.startsWith('4') ? 'EPROXYREFUSED' : 'EPROXY'
         fail(`refused the connection to ${target} with status ${status}`, code)
-      }
-      else {
+      } else {
         socket.pause()
         const rest = head.slice(end + 4)
         if (rest !== '') socket.unshift(Buffer.from(rest, 'latin1'))
@@ -157,6 +158,15 @@ async function tunnel(proxy: URL, hostname: string, port: number, trust: Trust):
     socket.on('close', closed)
     socket.on('error', () => undefined)
   })
+}
+
+// People write passwords with a bare percent sign, and URL leaves it as it is.
+function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 function tlsOptions(hostname: string, trust: Trust): ConnectionOptions {

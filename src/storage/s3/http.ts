@@ -262,6 +262,7 @@ class Connection {
     } else {
       this.phase = Phase.Length
       this.missing = Number(length) - rest.length
+      if (!LENGTH.test(length)) this.destroy('the answer has a malformed Content-Length', 'EPROTO')
     }
   }
 
@@ -269,7 +270,10 @@ class Connection {
     let at = 0
     for (;;) {
       const lineEnd = this.raw.indexOf('\r\n', at)
-      if (lineEnd < 0) break
+      if (lineEnd < 0) {
+        if (this.raw.length - at > HEAD_LIMIT) this.destroy('the answer has a malformed chunk', 'EPROTO')
+        break
+      }
       const size = CHUNK_SIZE.exec(this.raw.slice(at, lineEnd))?.[1]
       if (size === undefined) {
         this.destroy('the answer has a malformed chunk', 'EPROTO')
@@ -279,13 +283,24 @@ class Connection {
       if (length === 0) {
         // Trailer fields, if any, end in an empty line; nobody here reads them.
         const end = this.raw.startsWith('\r\n', lineEnd + 2) ? lineEnd + 4 : this.raw.indexOf('\r\n\r\n', lineEnd) + 4
-        if (end < 4 || this.raw.length < lineEnd + 4) break
+        if (end < 4 || this.raw.length < lineEnd + 4) {
+          if (this.raw.length - lineEnd > HEAD_LIMIT) this.destroy('the trailer of the answer is too long', 'EPROTO')
+          break
+        }
         if (end < this.raw.length) this.destroy('the server sent bytes that nobody asked for', 'EPROTO')
         else this.finish()
         return
       }
       const start = lineEnd + 2
+      if (length > BODY_LIMIT) {
+        this.destroy('the answer is too long', 'EPROTO')
+        return
+      }
       if (this.raw.length < start + length + 2) break
+      if (!this.raw.startsWith('\r\n', start + length)) {
+        this.destroy('the answer has a malformed chunk', 'EPROTO')
+        return
+      }
       this.body += this.raw.slice(start, start + length)
       at = start + length + 2
     }
@@ -333,7 +348,8 @@ class Connection {
 }
 
 const STATUS_LINE = /^HTTP\/1\.[01] ([1-5]\d\d)(?: |\r\n|$)/
-const CONTENT_LENGTH = /\r\ncontent-length:[ \t]*(\d+)[ \t]*(?:\r\n|$)/i
+const CONTENT_LENGTH = /\r\ncontent-length:[ \t]*([^\r\n]*)/i
+const LENGTH = /^\d{1,15}[ \t]*$/
 const CHUNKED = /\r\ntransfer-encoding:[^\r\n]*\bchunked\b/i
 const CLOSE = /\r\nconnection:[^\r\n]*\bclose\b/i
 const CHUNK_SIZE = /^([0-9a-f]{1,8})[ \t]*(?:;|$)/i

@@ -31,5 +31,7 @@ export function elementText(xml: string, name: string): string | undefined {
   const open = xml.indexOf(`<${name}>`)
   if (open < 0) return undefined
   const close = xml.indexOf(`</${name}>`, open)
-  return close < 0 ? undefined : unescapeXml(Buffer.from(xml.slice(open + name.length + 2, close), 'latin1').toString('utf8'))
+  return close < 0
+    ? undefined
+    : unescapeXml(Buffer.from(xml.slice(open + name.length + 2, close), 'latin1').toString('utf8'))
 }
