@@ -1,6 +1,20 @@
 import { defineConfig } from 'vitest/config'
 
+const report = process.env.S3MOVE_TEST_REPORT
+
+/** Where results go: to the terminal, and for programs to the file that S3MOVE_TEST_REPORT names. */
+export const reporters = report === undefined ? {} : { reporters: ['default', 'json'], outputFile: { json: report } }
+
 export default defineConfig({
-  // The folders below test/ hold suites that need other servers; .ci/run starts those.
-  test: { include: ['test/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' },
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Suites that need other servers, which .ci/run starts.
+    exclude: ['test/ceph/**', 'test/s3sim/**'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    pool: 'forks',
+    // Left to itself it would leave one of two cores idle.
+    maxWorkers: '100%',
+    ...reporters,
+  },
 })

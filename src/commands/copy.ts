@@ -75,10 +75,11 @@ export async function copy(source: string, destination: string, flags: Flags, io
   }
 }
 
-// The profile of the environment is part of how the store is reached, so a resume must know it.
+// The profile of the environment is part of how the store is reached, so a resume must know it. Keys in the environment
+// come before it, as in the AWS CLI.
 function ambient(): Connection {
-  const profile = process.env.AWS_PROFILE
-  return profile === undefined || profile === '' ? {} : { profile }
+  const { AWS_PROFILE: profile = '', AWS_ACCESS_KEY_ID: key = '' } = process.env
+  return profile === '' || key !== '' ? {} : { profile }
 }
 
 async function checkFolder(folder: string, job: CopyJob, connection: Connection, fresh: boolean): Promise<void> {

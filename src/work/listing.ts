@@ -2,7 +2,7 @@ import { compareKeys } from '../keys.js'
 import type { ObjectSummary, Storage } from '../storage/storage.js'
 
 /** What a page taught about the keys behind it. */
-export interface Listed {
+interface Listed {
   readonly objects: readonly ObjectSummary[]
   /** Whether the store has keys behind these (it says so; the count is no sign). */
   readonly truncated: boolean

@@ -43,6 +43,7 @@ export async function openAccount(connection: Connection): Promise<Account> {
   // The SDK looks for `endpoint_url` in the profile of the environment only, whatever profile it is given.
   if (profile !== undefined) process.env.AWS_PROFILE = profile
   const requestHandler = { ...agentsFor(connection), connectionTimeout: CONNECT_TIMEOUT }
+  const fixed = connection.noSignRequest === true ? { accessKeyId: '', secretAccessKey: '' } : environmentKeys(profile)
   const clients = new Map<string, S3Client>()
   const client = (region: string | undefined, pathStyle: boolean): S3Client => {
     const id = `${region ?? ''} ${pathStyle}`
@@ -52,7 +53,7 @@ export async function openAccount(connection: Connection): Promise<Account> {
         ...(region === undefined ? {} : { region }),
         ...(profile === undefined ? {} : { profile }),
         ...(endpointUrl === undefined ? {} : { endpoint: endpointUrl }),
-        ...(connection.noSignRequest === true ? { credentials: { accessKeyId: '', secretAccessKey: '' } } : {}),
+        ...(fixed === undefined ? {} : { credentials: fixed }),
         forcePathStyle: pathStyle,
         requestHandler,
         // Retrying is the caller's: the SDK's budget of retries empties at our concurrency.
@@ -82,6 +83,16 @@ export async function openAccount(connection: Connection): Promise<Account> {
       for (const one of clients.values()) one.destroy()
     },
   }
+}
+
+// Keys in the environment come before AWS_PROFILE and after --profile, as in the AWS CLI; the SDK would take the profile.
+function environmentKeys(
+  profile: string | undefined,
+): { accessKeyId: string; secretAccessKey: string; sessionToken?: string } | undefined {
+  const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = process.env
+  if (profile !== undefined || accessKeyId === '' || secretAccessKey === '') return undefined
+  const sessionToken = process.env.AWS_SESSION_TOKEN ?? ''
+  return { accessKeyId, secretAccessKey, ...(sessionToken === '' ? {} : { sessionToken }) }
 }
 
 const SILENT = { debug: ignore, info: ignore, warn: ignore, error: ignore }

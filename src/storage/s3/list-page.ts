@@ -9,7 +9,7 @@ export interface ListAnswer {
 }
 
 /** An `ObjectSummary` in the making, still with its full key. */
-export interface ListedObject {
+interface ListedObject {
   key: string
   size: number
   etag: string

@@ -1,0 +1,210 @@
+import type { ObjectSummary } from '../storage/storage.js'
+import { commonLength, keyAt, KeyModel, placeIn, SLASH, successor } from './key-model.js'
+
+/** What the splitter keeps of a range that is being listed. */
+export interface Territory {
+  /** The last key listed; absent before the first page. */
+  cursor: string | undefined
+  until: string | undefined
+  /** First keys of its latest pages, oldest first. */
+  readonly recent: string[]
+  pages: number
+  /** Whether the folders in which its keys lie have been marked off. */
+  marked: boolean
+  /** Splits of it that gave away next to nothing, since the last that did not. */
+  disappointments: number
+  /** Ranges split off it whose first page has not come yet. */
+  awaited: number
+  /** Not to be split before it has this many pages. */
+  restUntil: number
+  /** The range that it was split off, until its first page has been judged. */
+  parent: Territory | undefined
+  /** It was made by marking off a folder: that it is empty says nothing against its parent. */
+  structural: boolean
+  /** Pages that seem to remain; undefined when it must be estimated anew. */
+  estimate: Estimate | undefined
+}
+
+/** A territory that begins behind `after`. */
+export function territory(after: string | undefined, until: string | undefined): Territory {
+  return {
+    cursor: after,
+    until,
+    recent: [],
+    pages: 0,
+    marked: false,
+    disappointments: 0,
+    awaited: 0,
+    restUntil: 0,
+    parent: undefined,
+    structural: false,
+    estimate: undefined,
+  }
+}
+
+interface Estimate {
+  readonly pages: number
+  /** A key that is `x` of the way from the cursor to the end; `x` in (0, 1). */
+  readonly keyAt: (x: number) => string
+}
+
+/** What to do: cut `territory` at `marks` (ascending, all between its cursor and its end). */
+export interface Cut {
+  readonly territory: Territory
+  readonly marks: readonly string[]
+  readonly structural: boolean
+}
+
+/** A range is not split below this many pages: the half page that is lost at each end would cost more than it brings. */
+const FLOOR = 6
+/** A new range whose first page holds fewer objects than this was not worth its LIST call. */
+const WORTHWHILE = 300
+/** Calls that may be wasted on splits: a few at the start, then this share of the pages. */
+const FREE_WASTE = 16
+const WASTE_SHARE = 0.2
+const SAMPLES = 12
+const MOST_MARKS = 12
+const MOST_EQUAL_MARKS = 8
+/** A range seems longer than it is while its end is unknown: above this many pages it is probed in growing steps. */
+const SPARSE = 64
+
+/**
+ * Decides where ranges are cut when lanes have nothing to do (DESIGN.md tells how, and what it costs on which layout).
+ *
+ * First the folders in which a range's keys lie are marked off, which bounds it by what exists. Then the keys are read as
+ * numbers whose digits are the bytes seen at each position; where the pages of a range lie on that scale tells how many
+ * remain, and where to cut. An estimate can be wrong by any factor, so cuts of a range that seems long are geometric: they find the
+ * scale in one round trip. A cut that yields nothing costs one LIST call; their number is bounded.
+ */
+export class Splitter {
+  private readonly model = new KeyModel()
+  private pages = 0
+  private wasted = 0
+
+  /** Takes in a page of a territory: the objects that belong to it. */
+  learn(territory: Territory, objects: readonly ObjectSummary[]): void {
+    this.pages++
+    this.judge(territory, objects.length)
+    const first = objects[0]
+    const last = objects.at(-1)
+    if (first === undefined || last === undefined) return
+    for (let i = 0; i < SAMPLES; i++) {
+      const sample = objects[Math.floor((i * (objects.length - 1)) / (SAMPLES - 1))]
+      if (sample !== undefined) this.model.learn(sample.key)
+    }
+    if (territory.recent.push(first.key) > 3) territory.recent.shift()
+    territory.pages++
+    territory.cursor = last.key
+    territory.estimate = undefined
+  }
+
+  /** The best cut for `idle` lanes that have nothing to do, or undefined when none is worth its calls. */
+  choose(territories: Iterable<Territory>, idle: number): Cut | undefined {
+    for (;;) {
+      if (idle < 1 || this.wasted > FREE_WASTE + WASTE_SHARE * this.pages) return undefined
+      const best = this.richest(territories)
+      if (best === undefined) return undefined
+      const most = Math.ceil(idle / 2)
+      const structural = !best.marked
+      const marks = structural ? folderMarks(best, most) : this.marks(best, most)
+      best.marked = true
+      if (marks.length > 0) return { territory: best, marks, structural }
+      if (!structural) {
+        best.disappointments++
+        best.restUntil = best.pages + 2 ** Math.min(best.disappointments, 5)
+      }
+    }
+  }
+
+  private judge(territory: Territory, found: number): void {
+    const { parent } = territory
+    if (parent === undefined) return
+    territory.parent = undefined
+    parent.awaited--
+    if (found >= WORTHWHILE) parent.disappointments = 0
+    else {
+      this.wasted++
+      if (!territory.structural) parent.disappointments++
+    }
+  }
+
+  private richest(territories: Iterable<Territory>): Territory | undefined {
+    let best: Territory | undefined
+    let most = FLOOR
+    for (const territory of territories) {
+      if (territory.pages === 0 || territory.awaited > 0 || territory.pages < territory.restUntil) continue
+      const worth = territory.marked ? this.estimate(territory).pages / 2 ** territory.disappointments : Infinity
+      if (worth >= most) {
+        most = worth
+        best = territory
+      }
+    }
+    return best
+  }
+
+  private estimate(territory: Territory): Estimate {
+    territory.estimate ??= this.measure(territory)
+    return territory.estimate
+  }
+
+  private measure({ recent, cursor, until }: Territory): Estimate {
+    const here = Buffer.from(cursor ?? '')
+    const keys = [...recent.map((key) => Buffer.from(key)), here]
+    const low = keys[0] ?? here
+    const end = until === undefined ? undefined : Buffer.from(until)
+    const frame = this.model.frame(low, end)
+    const from = placeIn(frame, here)
+    const to = frame.open || end === undefined ? 1 : placeIn(frame, end)
+    // The widest of the latest pages: the estimate is to be low rather than high, for a cut beyond the data is a wasted call.
+    let width = 1 / frame.resolution
+    let before: number | undefined
+    for (const key of keys) {
+      const place = placeIn(frame, key)
+      if (before !== undefined) width = Math.max(width, place - before)
+      before = place
+    }
+    return {
+      pages: Math.max(0, (to - from) / width),
+      keyAt: (x) => keyAt(frame, here, from + (to - from) * x, width / 8),
+    }
+  }
+
+  private marks(territory: Territory, most: number): string[] {
+    const { pages, keyAt: at } = this.estimate(territory)
+    const places: number[] = []
+    if (pages > SPARSE) {
+      const steps = Math.min(most, MOST_MARKS, Math.max(1, Math.ceil(Math.log2(pages) / 2) - 1))
+      for (let i = 1; i <= steps; i++) places.push(pages ** (i / (steps + 1) - 1))
+    } else {
+      const steps = Math.min(most, MOST_EQUAL_MARKS, Math.max(1, Math.floor(pages / FLOOR)))
+      for (let i = 1; i <= steps; i++) places.push(i / (steps + 1))
+    }
+    return usable(territory, places.map(at))
+  }
+}
+
+// The ends of the folders that hold both the first and the last key of the latest page: what comes behind each is
+// looked for at once, and the range itself is bounded by the innermost.
+function folderMarks(territory: Territory, most: number): string[] {
+  const cursor = Buffer.from(territory.cursor ?? '')
+  const shared = commonLength(Buffer.from(territory.recent.at(-1) ?? ''), cursor)
+  const marks: string[] = []
+  for (let i = shared - 1; i >= 0; i--) {
+    if (cursor[i] !== SLASH) continue
+    const end = successor(cursor.subarray(0, i + 1))
+    if (end !== undefined) marks.push(end)
+  }
+  const every = Math.ceil(marks.length / Math.min(most, MOST_MARKS))
+  return usable(territory, every > 1 ? marks.filter((_, i) => i % every === 0) : marks)
+}
+
+function usable({ cursor, until }: Territory, marks: readonly string[]): string[] {
+  const low = Buffer.from(cursor ?? '')
+  const high = until === undefined ? undefined : Buffer.from(until)
+  return marks
+    .map((mark) => Buffer.from(mark))
+    .filter((mark) => Buffer.compare(mark, low) > 0 && (high === undefined || Buffer.compare(mark, high) < 0))
+    .sort((a, b) => Buffer.compare(a, b))
+    .filter((mark, i, all) => i === 0 || Buffer.compare(mark, all[i - 1] ?? mark) !== 0)
+    .map((mark) => mark.toString())
+}

@@ -1,0 +1,444 @@
+import * as fc from 'fast-check'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { dialerFor, type Dialer, type OnBytes } from '../src/storage/s3/connect.js'
+import { createHttpPool, headerOf, HttpError, type HttpPool, type HttpRequest } from '../src/storage/s3/http.js'
+
+const closing: (() => void)[] = []
+afterEach(() => {
+  vi.useRealTimers()
+  for (const close of closing.splice(0)) close()
+})
+
+const GET: HttpRequest = { head: 'GET / HTTP/1.1\r\nhost: h\r\n\r\n', silence: 30_000 }
+const HEAD: HttpRequest = { ...GET, head: 'HEAD / HTTP/1.1\r\nhost: h\r\n\r\n', bodiless: true }
+
+/** A socket without a network, whose bytes the test decides. */
+class Wire extends Duplex {
+  sent = ''
+
+  constructor(private readonly onBytes: OnBytes) {
+    super({ allowHalfOpen: true })
+  }
+
+  override _read(): void {
+    // Bytes come through `feed`.
+  }
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.sent += chunk.toString('latin1')
+    done()
+  }
+
+  feed(bytes: string): void {
+    if (bytes !== '') this.onBytes(Buffer.from(bytes, 'latin1'), Buffer.byteLength(bytes, 'latin1'))
+  }
+}
+
+function wired() {
+  const wires: Wire[] = []
+  const dialer: Dialer = {
+    host: 'h',
+    open: (onBytes) => {
+      const wire = new Wire(onBytes)
+      wires.push(wire)
+      return Promise.resolve(wire as unknown as Socket)
+    },
+  }
+  const pool = createHttpPool(dialer)
+  closing.push(() => pool.close())
+  return { pool, wires }
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+interface Made {
+  readonly bytes: string
+  readonly status: number
+  readonly body: string
+  /** Ends with the connection. */
+  readonly untilClose: boolean
+}
+
+const body = fc.oneof(
+  fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+  fc.constantFrom('', '\r\n', '0\r\n\r\n', 'HTTP/1.1 200 OK\r\n\r\n', '<x/>'),
+)
+const fields = fc.subarray([
+  'Server: x\r\n',
+  'x-amz-request-id: R\r\n',
+  'Date:\r\n',
+  'X-Note: content-length 5 chunked close\r\n',
+])
+const answer: fc.Arbitrary<Made> = fc
+  .record({
+    way: fc.constantFrom('length', 'chunked', 'close'),
+    status: fc.constantFrom(200, 206, 404, 500, 503),
+    body,
+    fields,
+    interim: fc.subarray(['HTTP/1.1 100 Continue\r\n\r\n', 'HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n']),
+    cuts: fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 5 }),
+    extension: fc.constantFrom('', ';a=b', ' ; a="x"', '  '),
+    trailer: fc.constantFrom('', 'x-trailer: 1\r\n', 'a: b\r\nc: d\r\n'),
+    name: fc.constantFrom('Content-Length: ', 'content-length:', 'CONTENT-LENGTH:\t '),
+  })
+  .map(({ way, status, body, fields, interim, cuts, extension, trailer, name }) => {
+    const start = `${interim.join('')}HTTP/1.1 ${status} Any Reason\r\n${fields.join('')}`
+    if (way === 'close') return { bytes: `${start}\r\n${body}`, status, body, untilClose: true }
+    if (way === 'length') {
+      return { bytes: `${start}${name}${body.length}\r\n\r\n${body}`, status, body, untilClose: false }
+    }
+    let chunks = ''
+    for (let at = 0, n = 0; at < body.length; n++) {
+      const chunk = body.slice(at, at + cuts[n % cuts.length]!)
+      chunks += `${n % 2 === 0 ? chunk.length.toString(16) : chunk.length.toString(16).toUpperCase()}${extension}\r\n${chunk}\r\n`
+      at += chunk.length
+    }
+    const bytes = `${start}Transfer-Encoding: chunked\r\n\r\n${chunks}0${extension}\r\n${trailer}\r\n`
+    return { bytes, status, body, untilClose: false }
+  })
+const splits = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 6 })
+
+function feedIn(wire: Wire, bytes: string, sizes: readonly number[]): void {
+  for (let at = 0, n = 0; at < bytes.length; n++) {
+    const size = sizes[n % sizes.length]!
+    wire.feed(bytes.slice(at, at + size))
+    at += size
+  }
+}
+
+describe('an HTTP pool', () => {
+  test('reads every well-formed answer, however its bytes are split', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(answer, splits), { minLength: 1, maxLength: 4 }), async (answers) => {
+        const { pool, wires } = wired()
+        let opened = 0
+        for (const [made, sizes] of answers) {
+          const sending = pool.send(GET)
+          await turn()
+          opened = Math.max(opened, 1)
+          const wire = wires.at(-1)!
+          feedIn(wire, made.bytes, sizes)
+          if (made.untilClose) wire.push(null)
+          wire.resume()
+          const response = await sending
+          expect([response.status, response.body]).toEqual([made.status, made.body])
+        }
+        // A new connection only after one whose end was the end of the answer.
+        expect(wires.length).toBe(1 + answers.slice(0, -1).filter(([made]) => made.untilClose).length)
+        pool.close()
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('rejects an answer that was cut anywhere, and does not use its connection again', async () => {
+    await fc.assert(
+      fc.asyncProperty(answer, fc.nat(), async (made, cut) => {
+        fc.pre(!made.untilClose)
+        const { pool, wires } = wired()
+        const sending = pool.send(GET)
+        await turn()
+        wires[0]!.feed(made.bytes.slice(0, cut % made.bytes.length))
+        wires[0]!.push(null)
+        wires[0]!.resume()
+        await expect(sending).rejects.toMatchObject({ name: 'HttpError', code: 'ECONNRESET' })
+        void pool.send(GET).catch(() => undefined)
+        await turn()
+        expect(wires).toHaveLength(2)
+        expect(wires[0]!.destroyed).toBe(true)
+        pool.close()
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  test('takes no body from an answer to HEAD, nor from 204 and 304', async () => {
+    const { pool, wires } = wired()
+    for (const [request, status] of [
+      [HEAD, 200],
+      [GET, 204],
+      [GET, 304],
+      [HEAD, 404],
+    ] as const) {
+      const sending = pool.send(request)
+      await turn()
+      wires[0]!.feed(`HTTP/1.1 ${status} X\r\nContent-Length: 5\r\n\r\n`)
+      expect(await sending).toMatchObject({ status, body: '' })
+    }
+    expect(wires).toHaveLength(1)
+  })
+
+  test.each([
+    ['Connection: close', 'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'],
+    ['HTTP/1.0', 'HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok'],
+    ['Connection: Upgrade, Close', 'HTTP/1.1 200 OK\r\nConnection: Upgrade, Close\r\nContent-Length: 2\r\n\r\nok'],
+  ])('opens a new connection after %s', async (_what, bytes) => {
+    const { pool, wires } = wired()
+    for (let n = 0; n < 2; n++) {
+      const sending = pool.send(GET)
+      await turn()
+      wires[n]!.feed(bytes)
+      expect((await sending).body).toBe('ok')
+    }
+    expect(wires).toHaveLength(2)
+    expect(wires[0]!.destroyed).toBe(true)
+  })
+
+  test.each([
+    ['another protocol', 'SSH-2.0-OpenSSH_9.6\r\n\r\n'],
+    ['HTTP/2', 'HTTP/2 200\r\n\r\n'],
+    ['a status that is none', 'HTTP/1.1 999 What\r\n\r\n'],
+    ['no status', 'HTTP/1.1 OK\r\n\r\n'],
+    ['binary garbage', `\x15\x03\x01\x00\x02\x02\r\n\r\n`],
+    ['a head without an end', `HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(20_000)}`],
+    ['more than its Content-Length', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokay'],
+    ['a body to HEAD', 'HTTP/1.1 200 OK\r\n\r\nbody'],
+    ['a chunk without a size', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n'],
+    ['a chunk of a negative size', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n'],
+    ['a chunk longer than it says', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n'],
+    [
+      'bytes behind the last chunk',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n',
+    ],
+    [
+      'trailers without an end',
+      `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n${'x: y\r\n'.repeat(20_000)}`,
+    ],
+    ['a chunk size without an end', `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${'1;a'.repeat(40_000)}`],
+    ['a chunk without its end', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabXX0\r\n\r\n'],
+    ['a chunk of 4 GiB', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\nab'],
+    ['a length that is no number', 'HTTP/1.1 200 OK\r\nContent-Length: 2x\r\n\r\nok'],
+  ])('rejects %s and closes the connection', async (what, bytes) => {
+    const { pool, wires } = wired()
+    const sending = pool.send(what === 'a body to HEAD' ? HEAD : GET)
+    const settled = sending.catch((error: unknown) => error)
+    await turn()
+    feedIn(wires[0]!, bytes, [65_536])
+    // Nothing more comes, and it must not be waited for: the test would hang here.
+    expect(await settled).toMatchObject({ name: 'HttpError', code: 'EPROTO' })
+    expect(wires[0]!.destroyed).toBe(true)
+  })
+
+  test('reads a head of 60 KiB', async () => {
+    const { pool, wires } = wired()
+    const sending = pool.send(GET)
+    await turn()
+    const bytes = `HTTP/1.1 200 OK\r\nx-long: ${'y'.repeat(60 * 1024)}\r\nContent-Length: 2\r\n\r\nok`
+    feedIn(wires[0]!, bytes, [1000])
+    const response = await sending
+    expect(headerOf(response, 'x-long')).toHaveLength(60 * 1024)
+    expect(headerOf(response, 'content-length')).toBe('2')
+    expect(headerOf(response, 'long')).toBeUndefined()
+  })
+
+  test('closes an idle connection on which bytes come that nobody asked for', async () => {
+    const { pool, wires } = wired()
+    const sending = pool.send(GET)
+    await turn()
+    wires[0]!.feed('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    await sending
+    wires[0]!.feed('HTTP/1.1 408 Request Timeout\r\n\r\n')
+    expect(wires[0]!.destroyed).toBe(true)
+    void pool.send(GET).catch(() => undefined)
+    await turn()
+    expect(wires).toHaveLength(2)
+  })
+
+  test('gives up an answer after its silence, each byte that comes starting it anew', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    const { pool, wires } = wired()
+    const sending = pool.send({ ...GET, silence: 5000 })
+    const settled = sending.catch((error: unknown) => error)
+    await turn()
+    for (const byte of 'HTTP/1.1 200 OK') {
+      vi.advanceTimersByTime(4000)
+      wires[0]!.feed(byte)
+    }
+    expect(wires[0]!.destroyed).toBe(false)
+    vi.advanceTimersByTime(7000)
+    expect(await settled).toMatchObject({ name: 'HttpError', code: 'ETIMEDOUT' })
+    expect(wires[0]!.destroyed).toBe(true)
+  })
+
+  test('does not use a connection again that was idle for long', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    const { pool, wires } = wired()
+    const sending = pool.send(GET)
+    await turn()
+    wires[0]!.feed('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    await sending
+    vi.advanceTimersByTime(12_000)
+    expect(wires[0]!.destroyed).toBe(true)
+    void pool.send(GET).catch(() => undefined)
+    await turn()
+    expect(wires).toHaveLength(2)
+  })
+
+  test('rejects what is under way when it is closed, and closes a connection that opens later', async () => {
+    const { pool, wires } = wired()
+    const first = pool.send(GET).catch((error: unknown) => error)
+    await turn()
+    const second = pool.send(GET).catch((error: unknown) => error)
+    pool.close()
+    for (const end of [first, second]) expect(await end).toMatchObject({ name: 'HttpError', code: 'ECANCELED' })
+    expect(wires.map((wire) => wire.destroyed)).toEqual([true, true])
+  })
+
+  test('sends the head and the body of a request', async () => {
+    const { pool, wires } = wired()
+    const sending = pool.send({ ...GET, head: 'POST / HTTP/1.1\r\n\r\n', body: Buffer.from('ü') })
+    await turn()
+    expect(wires[0]!.sent).toBe('POST / HTTP/1.1\r\n\r\n\xc3\xbc')
+    wires[0]!.feed('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    await sending
+  })
+})
+
+/** A server that answers each request with `answer`, and the pool that talks to it. */
+async function served(answer: (socket: Socket, request: number) => void, host = '127.0.0.1') {
+  const sockets: Socket[] = []
+  let requests = 0
+  const server: Server = createServer({ noDelay: true }, (socket) => {
+    sockets.push(socket)
+    socket.on('error', () => undefined)
+    let head = ''
+    socket.on('data', (bytes) => {
+      head += bytes.toString('latin1')
+      for (let end = head.indexOf('\r\n\r\n'); end >= 0; end = head.indexOf('\r\n\r\n')) {
+        head = head.slice(end + 4)
+        answer(socket, requests++)
+      }
+    })
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, host, resolve)
+  })
+  const { port } = server.address() as AddressInfo
+  const url = new URL(`http://${host.includes(':') ? `[${host}]` : host}:${port}`)
+  const pool: HttpPool = createHttpPool(dialerFor(url, {}))
+  closing.push(() => {
+    pool.close()
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  return { pool, sockets, url }
+}
+
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+async function codeOf(sending: Promise<unknown>): Promise<string> {
+  const error = await sending.then(
+    () => expect.unreachable('an answer came'),
+    (reason: unknown) => reason,
+  )
+  expect(error).toBeInstanceOf(Error)
+  return error instanceof HttpError ? error.code : ((error as NodeJS.ErrnoException).code ?? 'none')
+}
+
+describe('an HTTP pool over a real socket', () => {
+  test('reads an answer that comes byte by byte', async () => {
+    const { pool } = await served((socket) => {
+      const bytes = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n'
+      void (async () => {
+        for (const byte of bytes) {
+          socket.write(byte)
+          await turn()
+        }
+      })()
+    })
+    expect((await pool.send(GET)).body).toBe('abc')
+  })
+
+  test('reads a large answer', async () => {
+    const large = 'x'.repeat(3_000_000)
+    const { pool } = await served((socket) =>
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${large.length}\r\n\r\n${large}`),
+    )
+    expect((await pool.send(GET)).body).toBe(large)
+  })
+
+  test('uses one connection for requests one after the other, and as many as there are at once', async () => {
+    const { pool, sockets } = await served((socket) => socket.write(OK))
+    for (let n = 0; n < 10; n++) await pool.send(GET)
+    expect(sockets).toHaveLength(1)
+    await Promise.all(Array.from({ length: 5 }, () => pool.send(GET)))
+    expect(sockets).toHaveLength(5)
+  })
+
+  test('notices when the server closes an idle connection', async () => {
+    const { pool, sockets } = await served((socket) => socket.write(OK))
+    await pool.send(GET)
+    const closed = new Promise((resolve) => sockets[0]!.once('close', resolve))
+    sockets[0]!.end()
+    await closed
+    await turn()
+    expect((await pool.send(GET)).body).toBe('ok')
+    expect(sockets).toHaveLength(2)
+  })
+
+  test.each([
+    ['before a byte', ''],
+    ['in the head', 'HTTP/1.1 200 O'],
+    ['in the body', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc'],
+    ['in a chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab'],
+  ])('rejects an answer whose connection is reset %s', async (_where, bytes) => {
+    const { pool } = await served((socket) => {
+      socket.write(bytes, () => setImmediate(() => socket.resetAndDestroy()))
+    })
+    expect(await codeOf(pool.send(GET))).toBe('ECONNRESET')
+  })
+
+  test('keeps an answer whose connection is reset after it', async () => {
+    const { pool, sockets } = await served((socket, request) => {
+      socket.write(OK)
+      if (request === 0) setTimeout(() => socket.resetAndDestroy(), 5)
+    })
+    expect((await pool.send(GET)).body).toBe('ok')
+    await new Promise((resolve) => sockets[0]!.once('close', resolve))
+    await turn()
+    expect((await pool.send(GET)).body).toBe('ok')
+  })
+
+  test('names the code when nobody listens', async () => {
+    const { url } = await served(() => undefined)
+    closing.splice(0).forEach((close) => close())
+    const lonely = createHttpPool(dialerFor(url, {}))
+    closing.push(() => lonely.close())
+    expect(await codeOf(lonely.send(GET))).toBe('ECONNREFUSED')
+  })
+
+  test('names the code when the name does not exist', async () => {
+    const pool = createHttpPool(dialerFor(new URL('http://s3move-test.invalid:80'), {}))
+    closing.push(() => pool.close())
+    expect(await codeOf(pool.send(GET))).toMatch(/^(?:ENOTFOUND|EAI_AGAIN)$/)
+  })
+
+  test('talks IPv6', async (context) => {
+    const probe = createServer()
+    const available = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false))
+      probe.listen(0, '::1', () => resolve(true))
+    })
+    probe.close()
+    context.skip(!available, 'this machine has no IPv6')
+    const { pool } = await served((socket) => socket.write(OK), '::1')
+    expect((await pool.send(GET)).body).toBe('ok')
+  })
+
+  test('leaves no socket open after it was closed', async () => {
+    const { pool, sockets, url } = await served((socket, request) => (request < 3 ? socket.write(OK) : undefined))
+    await Promise.all([pool.send(GET), pool.send(GET)])
+    const waiting = codeOf(pool.send(GET))
+    const silent = codeOf(pool.send(GET))
+    await turn()
+    const gone = sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve)))
+    pool.close()
+    await Promise.all(gone)
+    await Promise.allSettled([waiting, silent])
+    const other = connect(Number(url.port), '127.0.0.1')
+    other.destroy()
+  })
+})

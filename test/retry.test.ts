@@ -1,0 +1,169 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { StorageError, type Severity } from '../src/errors.js'
+import { createMeter, retrying, withRetries, type RetryPolicy } from '../src/storage/retry.js'
+import type { Storage } from '../src/storage/storage.js'
+
+beforeEach(() => {
+  vi.useFakeTimers()
+})
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const fault = (severity: Severity, more: { key?: string; status?: number } = { key: 'k', status: 500 }) =>
+  new StorageError('it failed', { severity, code: 'Code', operation: 'CopyObject', bucket: 'b', ...more })
+
+const policy = (more: Partial<RetryPolicy> = {}): RetryPolicy => ({
+  retryFor: 60_000,
+  giveUp: new AbortController().signal,
+  // The end of the interval, never reached, so that pauses are round.
+  random: () => 1,
+  ...more,
+})
+
+/** A request that fails with the given errors, then succeeds; `at` are the times at which it was sent. */
+function request(...failures: Error[]) {
+  const at: number[] = []
+  const begin = performance.now()
+  const send = (): Promise<string> => {
+    at.push(Math.round(performance.now() - begin))
+    const failure = failures.shift()
+    return failure === undefined ? Promise.resolve('done') : Promise.reject(failure)
+  }
+  return { at, send }
+}
+
+const forever = (severity: Severity, more?: { key?: string; status?: number }) =>
+  request(...Array.from({ length: 1000 }, () => fault(severity, more)))
+
+/** Runs to its end with the clock turned on; the error stands in place of the value. */
+async function ended(promise: Promise<unknown>): Promise<unknown> {
+  const settled = promise.catch((error: unknown) => error)
+  await vi.runAllTimersAsync()
+  return settled
+}
+
+describe('withRetries', () => {
+  test('sends once what succeeds at once', async () => {
+    const meter = createMeter()
+    const { at, send } = request()
+    expect(await ended(withRetries('HeadObject', send, policy(), meter))).toBe('done')
+    expect(at).toEqual([0])
+    expect(meter).toEqual({ requests: { HeadObject: 1 }, throttled: 0, retried: 0 })
+  })
+
+  test('waits up to 0.1, 0.2, 0.4 seconds and so on, never more than 20, between tries', async () => {
+    const { at, send } = forever('retry')
+    await ended(withRetries('CopyObject', send, policy({ retryFor: 120_000 }), createMeter()))
+    const pauses = at.slice(1).map((time, index) => time - at[index]!)
+    expect(pauses).toEqual([100, 200, 400, 800, 1600, 3200, 6400, 12_800, 20_000, 20_000, 20_000, 20_000])
+  })
+
+  test('draws each pause evenly between nothing and its cap', async () => {
+    const draws = [0, 0.5, 0.25]
+    const { at, send } = request(fault('retry'), fault('throttle'), fault('retry'))
+    const random = () => draws.shift() ?? Number.NaN
+    expect(await ended(withRetries('CopyObject', send, policy({ random }), createMeter()))).toBe('done')
+    expect(at).toEqual([0, 0, 100, 200])
+  })
+
+  test('draws by chance when it is not told how', async () => {
+    const rest: RetryPolicy = { retryFor: 60_000, giveUp: new AbortController().signal }
+    const { at, send } = request(fault('retry'))
+    expect(await ended(withRetries('CopyObject', send, rest, createMeter()))).toBe('done')
+    expect(at[1]).toBeLessThanOrEqual(100)
+  })
+
+  test.each<Severity>(['skip', 'fail-object', 'stop-run'])('does not try again after %s', async (severity) => {
+    const meter = createMeter()
+    const error = fault(severity)
+    const { at, send } = request(error)
+    expect(await ended(withRetries('CopyObject', send, policy(), meter))).toBe(error)
+    expect(at).toEqual([0])
+    expect(error.attempts).toBe(1)
+    expect(meter.retried).toBe(0)
+  })
+
+  test('does not try again after an error that is none of storage', async () => {
+    const error = new TypeError('a defect')
+    const { at, send } = request(error)
+    expect(await ended(withRetries('CopyObject', send, policy(), createMeter()))).toBe(error)
+    expect(at).toEqual([0])
+  })
+
+  test('stops trying when it has the choice between waiting too long and giving up', async () => {
+    const { at, send } = forever('throttle')
+    const error = await ended(withRetries('CopyObject', send, policy({ retryFor: 1000 }), createMeter()))
+    expect(at).toEqual([0, 100, 300, 700])
+    expect(error).toMatchObject({ severity: 'fail-object', code: 'Code', attempts: 4 })
+  })
+
+  test('measures its patience from the first failure, not from the first sending', async () => {
+    const { at, send } = request(fault('retry'))
+    const slow = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 5000))
+      return send()
+    }
+    expect(await ended(withRetries('CopyObject', slow, policy({ retryFor: 1000 }), createMeter()))).toBe('done')
+    expect(at).toHaveLength(2)
+  })
+
+  test.each<[string, { key?: string; status?: number }, Severity]>([
+    ['an object that the store answered for', { key: 'k', status: 503 }, 'fail-object'],
+    ['an object that no answer came for', { key: 'k' }, 'stop-run'],
+    ['a listing that the store answered', { status: 503 }, 'stop-run'],
+    ['a listing without an answer', {}, 'stop-run'],
+  ])('judges anew, once patience is over, %s', async (_what, more, severity) => {
+    const { send } = forever('retry', more)
+    expect(await ended(withRetries('X', send, policy({ retryFor: 500 }), createMeter()))).toMatchObject({ severity })
+  })
+
+  test('counts requests by operation, repetitions, and answers that asked for fewer', async () => {
+    const meter = createMeter()
+    const { send } = request(fault('throttle'), fault('retry'), fault('throttle'))
+    await ended(withRetries('CopyObject', send, policy(), meter))
+    await ended(withRetries('ListObjectsV2', request(fault('retry')).send, policy(), meter))
+    expect(meter).toEqual({ requests: { CopyObject: 4, ListObjectsV2: 2 }, throttled: 2, retried: 4 })
+  })
+
+  test('wakes from its wait when the run gives up, sends nothing more and passes no verdict', async () => {
+    const giveUp = new AbortController()
+    const { at, send } = forever('throttle')
+    const end = withRetries('CopyObject', send, policy({ giveUp: giveUp.signal }), createMeter()).catch(
+      (error: unknown) => error,
+    )
+    await vi.advanceTimersByTimeAsync(150)
+    expect(at).toEqual([0, 100])
+    giveUp.abort()
+    expect(await end).toMatchObject({ severity: 'throttle', attempts: 2 })
+    expect(vi.getTimerCount()).toBe(0)
+    expect(at).toEqual([0, 100])
+  })
+
+  test('does not wait at all when the run has given up before', async () => {
+    const { at, send } = forever('retry')
+    const end = withRetries('CopyObject', send, policy({ giveUp: AbortSignal.abort() }), createMeter())
+    await expect(end).rejects.toMatchObject({ severity: 'retry' })
+    expect(at).toEqual([0])
+  })
+})
+
+describe('retrying', () => {
+  test('tries each operation of a store again, and keeps its place', async () => {
+    const failures = [fault('retry'), fault('retry')]
+    const once = <T>(value: T) => (failures.length > 0 ? Promise.reject(failures.pop()!) : Promise.resolve(value))
+    const store: Storage = {
+      place: { bucket: 'b', prefix: 'p/' },
+      list: () => once({ objects: [], truncated: false }),
+      copyFrom: () => once(undefined),
+    }
+    const meter = createMeter()
+    const patient = retrying(store, policy(), meter)
+    expect(patient.place).toBe(store.place)
+    expect(await ended(patient.list({}))).toEqual({ objects: [], truncated: false })
+    failures.push(fault('throttle'))
+    const object = { key: 'k', size: 1, etag: '', lastModified: '', storageClass: 'STANDARD' }
+    expect(await ended(patient.copyFrom(store, object))).toBeUndefined()
+    expect(meter).toEqual({ requests: { ListObjectsV2: 3, CopyObject: 2 }, throttled: 1, retried: 3 })
+  })
+})

@@ -1,0 +1,229 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { UserError } from '../src/errors.js'
+import type { Connection } from '../src/job.js'
+import { openAccount, type Account } from '../src/storage/s3/account.js'
+
+const folder = mkdtempSync(join(tmpdir(), 's3move-account-'))
+const config = join(folder, 'config')
+writeFileSync(
+  config,
+  [
+    '[default]\nregion = eu-central-1',
+    '[profile other]\nregion = ap-south-1\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = s\naws_session_token = t',
+    '[profile minio]\nregion = eu-west-3\nendpoint_url = http://minio.example:9000/base\naws_access_key_id = AKIDMINIO\naws_secret_access_key = s',
+    '',
+  ].join('\n'),
+)
+afterAll(() => rmSync(folder, { recursive: true }))
+
+let open: Account[] = []
+beforeEach(() => {
+  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) vi.stubEnv(name, undefined)
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDENV')
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
+  vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'none'))
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(folder, 'none'))
+  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
+})
+afterEach(() => {
+  for (const account of open) account.close()
+  open = []
+  vi.unstubAllEnvs()
+})
+
+async function account(
+  connection: Connection = {},
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Account> {
+  for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
+  const opened = await openAccount(connection)
+  open.push(opened)
+  return opened
+}
+
+async function where(bucket: string, connection?: Connection, environment?: Readonly<Record<string, string>>) {
+  const target = await (await account(connection, environment)).target(bucket)
+  return [target.origin.origin + target.path, target.region, target.service]
+}
+
+const accessPoint = 'arn:aws:s3:eu-west-1:123456789012:accesspoint/mine'
+
+describe('where requests for a bucket go', () => {
+  test.each<[string, string, Connection, Record<string, string>, string[]]>([
+    ['the bucket’s own host', 'bkt', {}, {}, ['https://bkt.s3.us-east-1.amazonaws.com', 'us-east-1', 's3']],
+    [
+      'the region of --region',
+      'bkt',
+      { region: 'eu-west-1' },
+      {},
+      ['https://bkt.s3.eu-west-1.amazonaws.com', 'eu-west-1', 's3'],
+    ],
+    [
+      'the region of AWS_REGION',
+      'bkt',
+      {},
+      { AWS_REGION: 'eu-north-1' },
+      ['https://bkt.s3.eu-north-1.amazonaws.com', 'eu-north-1', 's3'],
+    ],
+    [
+      'the region of the config file',
+      'bkt',
+      {},
+      { AWS_CONFIG_FILE: config },
+      ['https://bkt.s3.eu-central-1.amazonaws.com', 'eu-central-1', 's3'],
+    ],
+    [
+      'the region of the profile',
+      'bkt',
+      { profile: 'other' },
+      { AWS_CONFIG_FILE: config },
+      ['https://bkt.s3.ap-south-1.amazonaws.com', 'ap-south-1', 's3'],
+    ],
+    [
+      'a path when asked',
+      'bkt',
+      { pathStyle: true },
+      {},
+      ['https://s3.us-east-1.amazonaws.com/bkt', 'us-east-1', 's3'],
+    ],
+    ['a path for a name with dots', 'a.b', {}, {}, ['https://s3.us-east-1.amazonaws.com/a.b', 'us-east-1', 's3']],
+    [
+      'a path for a name of old',
+      'Old_Bucket',
+      {},
+      {},
+      ['https://s3.us-east-1.amazonaws.com/Old_Bucket', 'us-east-1', 's3'],
+    ],
+    [
+      'dual-stack',
+      'bkt',
+      {},
+      { AWS_USE_DUALSTACK_ENDPOINT: 'true' },
+      ['https://bkt.s3.dualstack.us-east-1.amazonaws.com', 'us-east-1', 's3'],
+    ],
+    [
+      'FIPS',
+      'bkt',
+      {},
+      { AWS_USE_FIPS_ENDPOINT: 'true' },
+      ['https://bkt.s3-fips.us-east-1.amazonaws.com', 'us-east-1', 's3'],
+    ],
+    ['China', 'bkt', { region: 'cn-north-1' }, {}, ['https://bkt.s3.cn-north-1.amazonaws.com.cn', 'cn-north-1', 's3']],
+    [
+      'an access point',
+      accessPoint,
+      { region: 'eu-west-1' },
+      {},
+      ['https://mine-123456789012.s3-accesspoint.eu-west-1.amazonaws.com', 'eu-west-1', 's3'],
+    ],
+    [
+      'an access point in its own region',
+      accessPoint,
+      { region: 'us-east-1' },
+      {},
+      ['https://mine-123456789012.s3-accesspoint.eu-west-1.amazonaws.com', 'eu-west-1', 's3'],
+    ],
+    [
+      'a custom endpoint, by path',
+      'bkt',
+      { endpointUrl: 'http://127.0.0.1:9000' },
+      {},
+      ['http://127.0.0.1:9000/bkt', 'us-east-1', 's3'],
+    ],
+    [
+      'a custom endpoint with a path of its own',
+      'bkt',
+      { endpointUrl: 'https://h/base' },
+      {},
+      ['https://h/base/bkt', 'us-east-1', 's3'],
+    ],
+    [
+      'a custom endpoint, by host',
+      'bkt',
+      { endpointUrl: 'http://s3.example:9000', pathStyle: false },
+      {},
+      ['http://bkt.s3.example:9000', 'us-east-1', 's3'],
+    ],
+    [
+      'the endpoint of AWS_ENDPOINT_URL_S3',
+      'bkt',
+      {},
+      { AWS_ENDPOINT_URL_S3: 'http://h:1' },
+      ['http://h:1/bkt', 'us-east-1', 's3'],
+    ],
+    [
+      'the endpoint of AWS_ENDPOINT_URL',
+      'bkt',
+      {},
+      { AWS_ENDPOINT_URL: 'http://h:2' },
+      ['http://h:2/bkt', 'us-east-1', 's3'],
+    ],
+    [
+      'the endpoint of the profile',
+      'bkt',
+      { profile: 'minio' },
+      { AWS_CONFIG_FILE: config },
+      ['http://minio.example:9000/base/bkt', 'eu-west-3', 's3'],
+    ],
+    ['IPv6', 'bkt', { endpointUrl: 'http://[::1]:9000' }, {}, ['http://[::1]:9000/bkt', 'us-east-1', 's3']],
+  ])('%s', async (_what, bucket, connection, environment, expected) => {
+    expect(await where(bucket, connection, environment)).toEqual(expected)
+  })
+
+  test('changes with the region that the store names', async () => {
+    const target = await (await account({ region: 'us-east-1' })).target('bkt', 'eu-west-1')
+    expect([target.origin.host, target.region]).toEqual(['bkt.s3.eu-west-1.amazonaws.com', 'eu-west-1'])
+  })
+})
+
+describe('an account', () => {
+  test('remembers a custom endpoint, so that a resume reaches the same place', async () => {
+    expect(await account({}, { AWS_ENDPOINT_URL_S3: 'http://h:1' })).toMatchObject({
+      endpointUrl: 'http://h:1',
+      pathStyle: true,
+    })
+    vi.stubEnv('AWS_ENDPOINT_URL_S3', undefined)
+    expect(await account()).toMatchObject({ endpointUrl: undefined, pathStyle: false })
+  })
+
+  test('remembers no password of an endpoint', async () => {
+    const { endpointUrl } = await account({}, { AWS_ENDPOINT_URL_S3: 'http://user:secret@h:1/base/' })
+    expect(endpointUrl).toBe('http://h:1/base')
+  })
+
+  test('refuses an endpoint of the environment that is no URL, naming where it may come from', async () => {
+    const error = await account({}, { AWS_ENDPOINT_URL: 'localhost:9000' }).catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(UserError)
+    expect((error as UserError).hint).toContain('AWS_ENDPOINT_URL')
+  })
+
+  test('takes the keys of the environment, of the profile, or none', async () => {
+    vi.stubEnv('AWS_CONFIG_FILE', config)
+    expect((await account()).credentials.current).toMatchObject({ accessKeyId: 'AKIDENV', secretAccessKey: 'secret' })
+    const profile = await account({ profile: 'other' })
+    expect(profile.credentials.current).toMatchObject({ accessKeyId: 'AKIDPROFILE', sessionToken: 't' })
+    expect((await account({ noSignRequest: true })).credentials.current).toBeUndefined()
+  })
+
+  test('says that credentials which cannot change have not changed', async () => {
+    expect(await (await account()).credentials.refresh()).toBe(false)
+    expect(await (await account({ noSignRequest: true })).credentials.refresh()).toBe(false)
+  })
+
+  test.each([
+    ['a multi-region access point', 'arn:aws:s3::123456789012:accesspoint/abc.mrap', {}, /multi-region access point/],
+    ['an ARN of something else', 'arn:aws:sns:us-east-1:123456789012:topic', {}, /arn:aws:sns/],
+    ['a region that is none', 'bkt', { region: 'no/where' }, /no\/where/],
+  ])('refuses %s in one line', async (_what, bucket, connection, message) => {
+    const error = await account(connection)
+      .then((opened) => opened.target(bucket))
+      .catch((reason: unknown) => reason)
+    expect(error).toBeInstanceOf(UserError)
+    expect((error as UserError).message).toMatch(message)
+    expect((error as UserError).message).not.toMatch(/[\p{Cc}]/u)
+    expect((error as UserError).hint).toMatch(/\S/)
+  })
+})

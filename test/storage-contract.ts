@@ -1,0 +1,317 @@
+import { randomUUID } from 'node:crypto'
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  type PutObjectCommandInput,
+} from '@aws-sdk/client-s3'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { compareKeys } from '../src/keys.js'
+import type { ObjectSummary, Page, Storage } from '../src/storage/storage.js'
+import { openAccount } from '../src/storage/s3/account.js'
+import { S3Store } from '../src/storage/s3/store.js'
+
+/** Two buckets of a store, made for the test, with a way to look at them that is not the one under test. */
+export interface Stores {
+  readonly source: string
+  readonly destination: string
+  /** The storage under test. */
+  open(bucket: string, prefix: string): Promise<Storage>
+  readonly client: S3Client
+  /** Whether the store knows storage classes beside STANDARD. */
+  readonly storageClasses: boolean
+  /** Removes the buckets and all that is in them. */
+  close(): Promise<void>
+}
+
+/** How a store is reached. */
+export interface Access {
+  readonly endpoint: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly storageClasses: boolean
+}
+
+/** Makes two buckets in an S3 store. The AWS environment variables must hold the same keys as `access`. */
+export async function s3Stores(access: Access): Promise<Stores> {
+  const { endpoint, storageClasses, ...credentials } = access
+  const client = new S3Client({
+    endpoint,
+    credentials,
+    region: 'us-east-1',
+    forcePathStyle: true,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+  })
+  const account = await openAccount({ endpointUrl: endpoint, region: 'us-east-1' })
+  const id = randomUUID().slice(0, 8)
+  const [source, destination] = [`s3move-test-src-${id}`, `s3move-test-dst-${id}`]
+  for (const Bucket of [source, destination]) await client.send(new CreateBucketCommand({ Bucket }))
+  const opened: S3Store[] = []
+  return {
+    source,
+    destination,
+    client,
+    storageClasses,
+    async open(bucket, prefix) {
+      const target = await account.target(bucket)
+      const store = new S3Store({ bucket, prefix }, { target, credentials: account.credentials, trust: {} })
+      opened.push(store)
+      return store
+    },
+    async close() {
+      for (const store of opened) store.close()
+      account.close()
+      for (const Bucket of [source, destination]) {
+        for (const Key of await keysIn(client, Bucket)) await client.send(new DeleteObjectCommand({ Bucket, Key }))
+        await client.send(new DeleteBucketCommand({ Bucket }))
+      }
+      client.destroy()
+    },
+  }
+}
+
+async function keysIn(client: S3Client, Bucket: string, Prefix = ''): Promise<string[]> {
+  const keys: string[] = []
+  for (let StartAfter = ''; ; StartAfter = keys.at(-1) ?? '') {
+    const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix, StartAfter, EncodingType: 'url' }))
+    // The SDK hands over the keys as they were listed.
+    for (const { Key } of page.Contents ?? []) keys.push(decodeURIComponent((Key ?? '').replaceAll('+', ' ')))
+    if (page.IsTruncated !== true) return keys
+  }
+}
+
+const ODD = [
+  ...[
+    'plain',
+    'a b',
+    'a+b',
+    'a%b',
+    'a%20b',
+    'a%2Fb',
+    'a&b',
+    'a&amp;b',
+    'a<b>c',
+    'a"b',
+    "a'b",
+    'a?b=c',
+    'a#b',
+    'a=b',
+    'a:b',
+  ],
+  ...[
+    'dir/',
+    'dir/file',
+    'dir//file',
+    'dir/./file',
+    'dir/../file',
+    '/leading',
+    '//two',
+    'trailing ',
+    ' leading',
+    '~',
+    '*',
+    '(',
+    '!',
+  ],
+  ...[
+    'cr\rx',
+    'crlf\r\nx',
+    'lf\nx',
+    'tab\tx',
+    'esc\u001bx',
+    'del\u007fx',
+    'one\u0001x',
+    'back\\slash',
+    '$&',
+    '{a,b}',
+    '-rf',
+  ],
+  ...[
+    'é',
+    'e\u0301',
+    '中文',
+    '\u{1f600}',
+    '\u{10000}',
+    '\ue000',
+    '\ufffd',
+    '\ud7ff',
+    '\u2028',
+    '\u202e',
+    '\u0085',
+    '\u00a0',
+  ],
+  ...['p', 'pp', 'ppp', 'pp/', 'toString', '__proto__', `${'x'.repeat(400)}/${'é'.repeat(250)}`],
+]
+
+/** What every store must do. `make` is called once. */
+export function storageContract(name: string, make: () => Promise<Stores>): void {
+  describe(name, () => {
+    let stores: Stores
+    beforeAll(async () => {
+      stores = await make()
+    })
+    afterAll(() => stores.close())
+
+    const put = (Key: string, more: Partial<PutObjectCommandInput> = {}, Bucket = stores.source) =>
+      stores.client.send(new PutObjectCommand({ Bucket, Key, Body: `content of ${Key}`, ...more }))
+    const putAll = async (prefix: string, keys: readonly string[]): Promise<void> => {
+      for (let at = 0; at < keys.length; at += 20) {
+        await Promise.all(keys.slice(at, at + 20).map((key) => put(prefix + key)))
+      }
+    }
+    const all = async (store: Storage, limit?: number): Promise<ObjectSummary[]> => {
+      const objects: ObjectSummary[] = []
+      for (let page: Page | undefined; page?.truncated !== false;) {
+        const after = objects.at(-1)?.key
+        page = await store.list({
+          ...(after === undefined ? {} : { after }),
+          ...(limit === undefined ? {} : { limit }),
+        })
+        objects.push(...page.objects)
+      }
+      return objects
+    }
+    const one = async (store: Storage, key: string): Promise<ObjectSummary> => {
+      const found = (await all(store)).find((object) => object.key === key)
+      expect(found, key).toBeDefined()
+      return found!
+    }
+
+    test('lists every key below the prefix, relative to it, in UTF-8 byte order, whatever the size of pages', async () => {
+      await putAll('order/', ODD)
+      const expected = [...ODD].sort(compareKeys)
+      const store = await stores.open(stores.source, 'order/')
+      for (const limit of [undefined, 1000, 7, 1]) {
+        expect((await all(store, limit)).map(({ key }) => key)).toEqual(expected)
+      }
+    })
+
+    test('lists what comes after a key, whether or not there is an object of that name', async () => {
+      await putAll('after/', ['a', 'a/', 'a/1', 'b', 'd'])
+      const store = await stores.open(stores.source, 'after/')
+      const after = async (key: string) => (await store.list({ after: key })).objects.map((object) => object.key)
+      expect(await after('a')).toEqual(['a/', 'a/1', 'b', 'd'])
+      expect(await after('a/')).toEqual(['a/1', 'b', 'd'])
+      expect(await after('c')).toEqual(['d'])
+      expect(await after('d')).toEqual([])
+      expect(await after('\u{10ffff}')).toEqual([])
+    })
+
+    test('says whether there is more, and never more than was asked for', async () => {
+      await putAll('limit/', ['1', '2', '3'])
+      const store = await stores.open(stores.source, 'limit/')
+      const shape = async (limit: number, after?: string) => {
+        const page = await store.list({ limit, ...(after === undefined ? {} : { after }) })
+        return [page.objects.length, page.truncated]
+      }
+      expect(await shape(2)).toEqual([2, true])
+      expect(await shape(3)).toEqual([3, false])
+      expect(await shape(2, '1')).toEqual([2, false])
+      expect(await shape(1, '1')).toEqual([1, true])
+    })
+
+    test('goes on at the token of a page', async () => {
+      await putAll('token/', ['1', '2', '3'])
+      const store = await stores.open(stores.source, 'token/')
+      const { token } = await store.list({ limit: 1 })
+      expect(token).toBeDefined()
+      expect((await store.list({ token: token! })).objects.map(({ key }) => key)).toEqual(['2', '3'])
+    })
+
+    test('takes the prefix as a string, not as a folder', async () => {
+      await putAll('', ['pre', 'pre/', 'pre/x', 'prefix', 'pr', 'q'])
+      expect((await all(await stores.open(stores.source, 'pre'))).map(({ key }) => key)).toEqual(['', '/', '/x', 'fix'])
+      expect((await all(await stores.open(stores.source, 'pre/'))).map(({ key }) => key)).toEqual(['', 'x'])
+      expect(await all(await stores.open(stores.source, 'none/'))).toEqual([])
+    })
+
+    test('shows size, ETag without quotes, time and storage class of an object', async () => {
+      await put('shown/x', { Body: 'hello' })
+      const object = await one(await stores.open(stores.source, 'shown/'), 'x')
+      expect(object).toMatchObject({ size: 5, etag: '5d41402abc4b2a76b9719d911017c592', storageClass: 'STANDARD' })
+      expect(Math.abs(Date.parse(object.lastModified) - Date.now())).toBeLessThan(3_600_000)
+    })
+
+    test('copies odd keys to the very same names', async () => {
+      await putAll('odd/', ODD)
+      const from = await stores.open(stores.source, 'odd/')
+      const to = await stores.open(stores.destination, 'new +%é/')
+      for (const object of await all(from)) await to.copyFrom(from, object)
+      const copied = await keysIn(stores.client, stores.destination, 'new +%é/')
+      expect(copied).toEqual([...ODD].sort(compareKeys).map((key) => `new +%é/${key}`))
+      for (const key of ['cr\rx', 'a%2Fb', 'a+b', 'dir/../file', '\u{1f600}']) {
+        const got = await stores.client.send(
+          new GetObjectCommand({ Bucket: stores.destination, Key: `new +%é/${key}` }),
+        )
+        expect(await got.Body?.transformToString()).toBe(`content of odd/${key}`)
+      }
+    })
+
+    test('copies content, headers, user metadata and tags, over what is there, as often as asked', async () => {
+      await put('whole', {
+        ContentType: 'text/x-test',
+        CacheControl: 'max-age=5',
+        ContentDisposition: 'attachment; filename="a b"',
+        ContentLanguage: 'cy',
+        Metadata: { colour: 'blue', empty: 'x' },
+        Tagging: 'team=red&a%20b=c%2Bd',
+      })
+      await put('whole', { Body: 'something else', Metadata: { old: 'yes' } }, stores.destination)
+      const from = await stores.open(stores.source, '')
+      const to = await stores.open(stores.destination, '')
+      const object = await one(from, 'whole')
+      for (let n = 0; n < 2; n++) await to.copyFrom(from, object)
+
+      const at = { Bucket: stores.destination, Key: 'whole' }
+      const head = await stores.client.send(new HeadObjectCommand(at))
+      expect(head).toMatchObject({
+        ContentType: 'text/x-test',
+        CacheControl: 'max-age=5',
+        ContentDisposition: 'attachment; filename="a b"',
+        ContentLanguage: 'cy',
+        ContentLength: 'content of whole'.length,
+        Metadata: { colour: 'blue', empty: 'x' },
+      })
+      const { TagSet } = await stores.client.send(new GetObjectTaggingCommand(at))
+      const tags = (TagSet ?? []).map(({ Key, Value }) => `${Key ?? ''}=${Value ?? ''}`)
+      expect(tags.sort()).toEqual(['a b=c+d', 'team=red'])
+    })
+
+    test('keeps the storage class', async (context) => {
+      context.skip(!stores.storageClasses, 'this store has one storage class')
+      await put('class', { StorageClass: 'STANDARD_IA' })
+      const from = await stores.open(stores.source, '')
+      const object = await one(from, 'class')
+      expect(object.storageClass).toBe('STANDARD_IA')
+      await (await stores.open(stores.destination, '')).copyFrom(from, object)
+      const head = await stores.client.send(new HeadObjectCommand({ Bucket: stores.destination, Key: 'class' }))
+      expect(head.StorageClass).toBe('STANDARD_IA')
+    })
+
+    test('says that a source object is gone', async () => {
+      const from = await stores.open(stores.source, 'gone/')
+      const to = await stores.open(stores.destination, 'gone/')
+      const object = {
+        key: 'x',
+        size: 1,
+        etag: 'e',
+        lastModified: '2024-01-01T00:00:00.000Z',
+        storageClass: 'STANDARD',
+      }
+      await expect(to.copyFrom(from, object)).rejects.toMatchObject({
+        ...{ name: 'StorageError', severity: 'skip', code: 'NoSuchKey', operation: 'CopyObject', key: 'gone/x' },
+      })
+    })
+
+    test('stops at a bucket that does not exist', async () => {
+      const store = await stores.open(`s3move-none-${randomUUID().slice(0, 8)}`, '')
+      await expect(store.list({})).rejects.toMatchObject({ severity: 'stop-run', code: 'NoSuchBucket', status: 404 })
+    })
+  })
+}

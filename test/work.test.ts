@@ -1,0 +1,390 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { runLanes } from '../src/engine/run.js'
+import { Slots } from '../src/engine/slots.js'
+import { compareKeys, contains, type KeyRange } from '../src/keys.js'
+import { noTotals, sum, type Failure, type Outcome, type Totals } from '../src/job.js'
+import type { ListFrom, ObjectSummary, Page, Storage } from '../src/storage/storage.js'
+import { LocalWork } from '../src/work/local.js'
+import { createTally, type Tally } from '../src/work/tally.js'
+
+/** Decides by a seed which of the answers under way comes next. */
+class Scheduler {
+  private readonly pending: (() => void)[] = []
+
+  constructor(private state: number) {}
+
+  /** A whole number below `bound`. */
+  below(bound: number): number {
+    // mulberry32, whose period is all of 32 bits: a scheduler that is stuck would starve an answer for ever.
+    this.state = (this.state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % bound
+  }
+
+  answer<T>(value: () => T): Promise<T> {
+    return new Promise((resolve) => this.pending.push(() => resolve(value())))
+  }
+
+  /** Lets one answer come and its consequences happen. False when nothing is under way. */
+  async step(): Promise<boolean> {
+    for (let patience = 0; this.pending.length === 0; patience++) {
+      if (patience === 4) return false
+      await turn()
+    }
+    const [next] = this.pending.splice(this.below(this.pending.length), 1)
+    next?.()
+    await turn()
+    return true
+  }
+}
+
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+interface World {
+  /** In order. */
+  readonly keys: readonly string[]
+  readonly pageSize: number
+  readonly lanes: number
+  readonly concurrency: number
+  /** Whether there are pages that are empty and yet truncated. */
+  readonly emptyPages: boolean
+  /** Of 4 keys, how many fail. */
+  readonly failing: number
+  readonly seed: number
+}
+
+const sizeOf = (key: string) => key.length + 1
+
+function memoryStore(world: World, scheduler: Scheduler): Storage {
+  const { keys, pageSize, emptyPages, seed } = world
+  const page = ({ after, token, limit = 1000 }: ListFrom): Page => {
+    const first = keys.findIndex((key) => after === undefined || compareKeys(key, after) > 0)
+    const [from = 0, empties = 0] = token?.split(' ').map(Number) ?? [first < 0 ? keys.length : first]
+    // The token alone leads past the empty pages before a key.
+    if (from < keys.length && empties < (from + seed) % 4 && emptyPages) {
+      return { objects: [], truncated: true, token: `${from} ${empties + 1}` }
+    }
+    const to = Math.min(from + Math.min(pageSize, limit), keys.length)
+    const objects = keys.slice(from, to).map((key) => ({
+      ...{ key, size: sizeOf(key), etag: 'e', lastModified: '2024-01-01T00:00:00.000Z', storageClass: 'STANDARD' },
+    }))
+    return { objects, truncated: to < keys.length, ...(to < keys.length ? { token: `${to} 0` } : {}) }
+  }
+  return {
+    place: { bucket: 'b', prefix: '' },
+    // What is listed is decided when the answer comes, as with a server far away.
+    list: (from) => scheduler.answer(() => page(from)),
+    copyFrom: () => Promise.reject(new Error('not asked for')),
+  }
+}
+
+function outcomeOf(key: string, failing: number): Outcome {
+  const kind = (Buffer.byteLength(key) * 7 + key.length) % 4
+  if (kind < failing) return { kind: 'failed', failure: failureOf(key) }
+  return key.endsWith('/') ? { kind: 'skipped', reason: 'gone' } : { kind: 'copied' }
+}
+
+function failureOf(key: string): Failure {
+  return {
+    ...{ key, size: sizeOf(key), etag: 'e', lastModified: '2024-01-01T00:00:00.000Z', storageClass: 'STANDARD' },
+    ...{
+      operation: 'CopyObject',
+      code: `Code${key.length % 3}`,
+      message: 'm',
+      attempts: 1,
+      time: '2024-01-01T00:00:00.000Z',
+    },
+  }
+}
+
+/** More than any run here takes that makes progress. */
+const MOST_STEPS = 20_000
+
+/** One run over a world, watched from outside. */
+class Session {
+  readonly settled: string[] = []
+  readonly acted: string[] = []
+  readonly failures: Failure[] = []
+  readonly work: LocalWork
+  readonly tally: Tally
+  readonly stop = new AbortController()
+  ended = false
+  private readonly errors: unknown[] = []
+
+  constructor(
+    private readonly world: World,
+    private readonly scheduler: Scheduler,
+    ranges: readonly KeyRange[],
+    totals: Totals,
+  ) {
+    const inner = createTally(totals, () => undefined)
+    this.tally = {
+      totals: inner.totals,
+      get added() {
+        return inner.added
+      },
+      add: (object, outcome) => {
+        this.settled.push(object.key)
+        inner.add(object, outcome)
+      },
+      takeFailures: () => inner.takeFailures(),
+    }
+    this.work = new LocalWork(memoryStore(world, scheduler), ranges, this.tally)
+    const act = async (object: ObjectSummary): Promise<Outcome> => {
+      this.acted.push(object.key)
+      return scheduler.answer(() => outcomeOf(object.key, world.failing))
+    }
+    void runLanes({
+      work: this.work,
+      act,
+      slots: new Slots(world.concurrency),
+      pace: { lanes: world.lanes, concurrency: world.concurrency },
+      stop: this.stop.signal,
+      fail: (error) => this.errors.push(error),
+    }).then(() => (this.ended = true))
+  }
+
+  /** Steps until the end, or until `steps` are done; false when everything waits for nothing or goes round in a circle. */
+  async run(steps: number, unsettled: Set<string>): Promise<boolean> {
+    let stuck = false
+    for (let done = 0; done < Math.min(steps, MOST_STEPS) && !this.ended && !stuck; done++) {
+      const before = this.settled.length
+      stuck = !(await this.scheduler.step())
+      for (const key of this.settled.slice(before)) unsettled.delete(key)
+      checkRanges(this.work.remaining(), this.world.keys, unsettled)
+      if (this.scheduler.below(4) === 0) this.takeFailures()
+    }
+    expect(this.errors).toEqual([])
+    return this.ended || (!stuck && steps < MOST_STEPS)
+  }
+
+  takeFailures(): void {
+    this.failures.push(...this.tally.takeFailures())
+  }
+}
+
+// What is not settled lies in exactly one range, what is settled in none.
+function checkRanges(ranges: readonly KeyRange[], keys: readonly string[], unsettled: ReadonlySet<string>): void {
+  for (const key of keys) {
+    const holders = ranges.filter((range) => contains(range, key)).length
+    const expected = unsettled.has(key) ? 1 : 0
+    if (holders !== expected) {
+      throw new Error(
+        `${JSON.stringify(key)} is ${expected === 1 ? 'not settled' : 'settled'} and lies in ${holders} of ${JSON.stringify(ranges)}`,
+      )
+    }
+  }
+}
+
+const piece = fc.constantFrom(
+  'a',
+  'b',
+  'z',
+  '0',
+  '/',
+  '-',
+  ' ',
+  '\0',
+  '\u007f',
+  'é',
+  '\ud7ff',
+  '\ue000',
+  '\uffff',
+  '\u{1f600}',
+)
+const key = fc.array(piece, { maxLength: 5 }).map((parts) => parts.join(''))
+/** Keys as one meets them: numbered ones below one long prefix, and odd ones. */
+const keys = fc
+  .oneof(
+    fc.uniqueArray(key, { maxLength: 40 }),
+    fc
+      .integer({ min: 1, max: 60 })
+      .map((count) => Array.from({ length: count }, (_, n) => `logs/2024/${String(n * 7).padStart(4, '0')}`)),
+    fc.integer({ min: 1, max: 30 }).map((count) => Array.from({ length: count }, (_, n) => 'p'.repeat(n))),
+  )
+  .map((all) => all.sort(compareKeys))
+const world: fc.Arbitrary<World> = fc.record({
+  keys,
+  pageSize: fc.integer({ min: 1, max: 7 }),
+  lanes: fc.integer({ min: 1, max: 8 }),
+  concurrency: fc.integer({ min: 1, max: 20 }),
+  emptyPages: fc.boolean(),
+  failing: fc.integer({ min: 0, max: 2 }),
+  seed: fc.integer(),
+})
+
+/** Ranges that were split on pages without keys went on splitting for ever here. */
+const manyEmptyPages: World = {
+  ...{ keys: Array.from({ length: 16 }, (_, n) => `logs/2024/${String(n * 7).padStart(4, '0')}`), pageSize: 3 },
+  ...{ lanes: 8, concurrency: 1, emptyPages: true, failing: 0, seed: 2 },
+}
+
+const sorted = (all: readonly string[]) => [...all].sort(compareKeys)
+
+function checkBooks(world: World, totals: Totals, failures: readonly Failure[]): void {
+  const expected = noTotals()
+  for (const key of world.keys) {
+    const outcome = outcomeOf(key, world.failing)
+    if (outcome.kind === 'copied') {
+      expected.copied++
+      expected.bytes += sizeOf(key)
+    } else if (outcome.kind === 'skipped') expected.skipped.gone = (expected.skipped.gone ?? 0) + 1
+    else expected.failed[outcome.failure.code] = (expected.failed[outcome.failure.code] ?? 0) + 1
+  }
+  expect(totals).toEqual(expected)
+  const failing = world.keys.filter((key) => outcomeOf(key, world.failing).kind === 'failed')
+  expect(sorted(failures.map((failure) => failure.key))).toEqual(failing)
+}
+
+describe('lanes over local work', () => {
+  test('act on every key exactly once, count each once, and hand out failures in the order of settling', async () => {
+    await fc.assert(
+      fc.asyncProperty(world, async (one) => {
+        const session = new Session(one, new Scheduler(one.seed), [{}], noTotals())
+        const unsettled = new Set(one.keys)
+        expect(await session.run(Infinity, unsettled)).toBe(true)
+        session.takeFailures()
+
+        expect(sorted(session.acted)).toEqual(one.keys)
+        expect(sorted(session.settled)).toEqual(one.keys)
+        expect(unsettled.size).toBe(0)
+        checkBooks(one, session.tally.totals, session.failures)
+        const order = session.settled.filter((key) => outcomeOf(key, one.failing).kind === 'failed')
+        expect(session.failures.map((failure) => failure.key)).toEqual(order)
+        expect(session.work.remaining()).toEqual([])
+        expect(session.work.listingEnded).toBe(true)
+        expect(session.work.listed).toBe(one.keys.length)
+        expect(session.tally.added).toBe(one.keys.length)
+      }),
+      { numRuns: 150, examples: [[manyEmptyPages]] },
+    )
+  })
+
+  test('lose nothing and count nothing twice when killed again and again and started anew from what remained', async () => {
+    const crashes = fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 1, maxLength: 4 })
+    await fc.assert(
+      fc.asyncProperty(world, crashes, async (one, moments) => {
+        const unsettled = new Set(one.keys)
+        const acted = new Set<string>()
+        const failures: Failure[] = []
+        let ranges: readonly KeyRange[] = [{}]
+        let totals = noTotals()
+        for (const [index, moment] of [...moments, Infinity].entries()) {
+          const session = new Session(one, new Scheduler(one.seed + index), ranges, totals)
+          const todo = new Set(unsettled)
+          expect(await session.run(moment, unsettled)).toBe(true)
+          // All that a checkpoint saves, taken in one step; the rest of this session is never heard of again.
+          session.takeFailures()
+          ranges = structuredClone(session.work.remaining())
+          totals = structuredClone(session.tally.totals)
+          failures.push(...session.failures)
+          for (const key of session.acted) {
+            expect(todo.has(key)).toBe(true)
+            acted.add(key)
+          }
+        }
+        expect(sorted([...acted])).toEqual(one.keys)
+        expect(ranges).toEqual([])
+        checkBooks(one, totals, failures)
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  test('end when they are stopped, wherever they were, and leave in the ranges what is not settled', async () => {
+    await fc.assert(
+      fc.asyncProperty(world, fc.integer({ min: 0, max: 60 }), async (one, moment) => {
+        const session = new Session(one, new Scheduler(one.seed), [{}], noTotals())
+        const unsettled = new Set(one.keys)
+        await session.run(moment, unsettled)
+        const begun = session.acted.length
+        session.stop.abort()
+        expect(await session.run(Infinity, unsettled)).toBe(true)
+
+        expect(session.ended).toBe(true)
+        expect(session.acted.length).toBe(begun)
+        checkRanges(session.work.remaining(), one.keys, unsettled)
+        expect(sum(session.tally.totals.failed) + sum(session.tally.totals.skipped) + session.tally.totals.copied).toBe(
+          one.keys.length - unsettled.size,
+        )
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  test('give away the far part of a range to a lane that waits, so that more than one lists at once', async () => {
+    const many = Array.from({ length: 2000 }, (_, n) => `k${String(n).padStart(5, '0')}`)
+    const one = { keys: many, pageSize: 7, lanes: 8, concurrency: 20, emptyPages: false, failing: 0, seed: 1 }
+    const session = new Session(one, new Scheduler(1), [{}], noTotals())
+    let most = 0
+    while (!session.ended) {
+      if (!(await session.run(50, new Set(many.filter((key) => !session.settled.includes(key)))))) break
+      most = Math.max(most, session.work.remaining().length)
+    }
+    expect(session.ended).toBe(true)
+    expect(most).toBeGreaterThanOrEqual(2)
+    expect(sorted(session.acted)).toEqual(many)
+  })
+})
+
+describe('LocalWork', () => {
+  test('answers every claim with nothing once it is closed', async () => {
+    const scheduler = new Scheduler(1)
+    const one = { keys: ['a'], pageSize: 1, lanes: 1, concurrency: 1, emptyPages: false, failing: 0, seed: 1 }
+    const work = new LocalWork(
+      memoryStore(one, scheduler),
+      [{}],
+      createTally(noTotals(), () => undefined),
+    )
+    const lease = await work.claim()
+    const waiting = work.claim()
+    work.close()
+    expect(await waiting).toBeUndefined()
+    expect(await work.claim()).toBeUndefined()
+    lease?.release()
+    expect(work.remaining()).toEqual([{}])
+    expect(work.listingEnded).toBe(false)
+  })
+
+  test('gives a range that was released unfinished to whoever waits', async () => {
+    const scheduler = new Scheduler(1)
+    const one = { keys: ['a', 'b'], pageSize: 1, lanes: 1, concurrency: 1, emptyPages: false, failing: 0, seed: 1 }
+    const work = new LocalWork(
+      memoryStore(one, scheduler),
+      [{}],
+      createTally(noTotals(), () => undefined),
+    )
+    const first = await work.claim()
+    const page = first!.next()
+    await scheduler.step()
+    const [object] = (await page)!
+    first!.settle(object!, { kind: 'copied' })
+    const waiting = work.claim()
+    first!.release()
+    const second = await waiting
+    expect(work.remaining()).toEqual([{ after: 'a' }])
+    const rest = second!.next()
+    await scheduler.step()
+    expect((await rest)?.map(({ key }) => key)).toEqual(['b'])
+  })
+})
+
+describe('createTally', () => {
+  test('goes on from its start without changing it', () => {
+    const start: Totals = { copied: 1, bytes: 10, skipped: { gone: 1 }, failed: { Code1: 2 } }
+    const before = structuredClone(start)
+    let called = 0
+    const tally = createTally(start, () => called++)
+    const object = { key: 'x', size: 5, etag: '', lastModified: '', storageClass: 'STANDARD' }
+    tally.add(object, { kind: 'copied' })
+    tally.add(object, { kind: 'skipped', reason: 'gone' })
+    tally.add(object, { kind: 'failed', failure: failureOf('x') })
+    expect(start).toEqual(before)
+    expect(tally.totals).toEqual({ copied: 2, bytes: 15, skipped: { gone: 2 }, failed: { Code1: 3 } })
+    expect([tally.added, called]).toEqual([3, 1])
+    expect(tally.takeFailures()).toHaveLength(1)
+    expect(tally.takeFailures()).toEqual([])
+  })
+})

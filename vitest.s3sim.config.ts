@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+import { reporters } from './vitest.config.js'
+
+export default defineConfig({
+  test: {
+    include: ['test/s3sim/*.test.ts'],
+    testTimeout: 120_000,
+    fileParallelism: false,
+    pool: 'forks',
+    ...reporters,
+  },
+})
