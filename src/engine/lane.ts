@@ -93,6 +93,7 @@ class Lane {
       }
       this.inFlight--
       if (this.inFlight === 0) this.onDrained?.()
+      this.context.slots.ended()
     })
   }
 

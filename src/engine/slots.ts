@@ -8,12 +8,12 @@ const GRANT = 16
  * more, so that what waits in the queue is bounded too, and room goes to the lanes in turn.
  */
 export class Slots {
-  private readonly queue: PQueue
+  private readonly queue: PQueue<Fifo>
   private readonly backlog: number
   private readonly waiting: (() => void)[] = []
 
   constructor(concurrency: number) {
-    this.queue = new PQueue({ concurrency })
+    this.queue = new PQueue<Fifo>({ concurrency, queueClass: Fifo })
     this.backlog = Math.max(concurrency, GRANT)
   }
 
@@ -28,12 +28,14 @@ export class Slots {
     return GRANT
   }
 
-  /** Carries out `operation` when its turn comes. It must not reject. */
+  /** Carries out `operation` when its turn comes. It must not reject, and calls `ended` as the last thing it does. */
   add(operation: () => Promise<void>): void {
-    void this.queue.add(async () => {
-      await operation()
-      this.wake()
-    })
+    void this.queue.add(operation)
+  }
+
+  /** Lets a waiting lane go on, if there is room. */
+  ended(): void {
+    if (this.waiting.length > 0) this.wake()
   }
 
   private wake(): void {
@@ -45,5 +47,40 @@ export class Slots {
 
   private roomy(): boolean {
     return this.queue.size <= this.backlog - GRANT
+  }
+}
+
+type Run = () => Promise<unknown>
+
+/** First in, first out: nothing here has a priority, and p-queue's own queue pays for being able to. */
+class Fifo {
+  private items: Run[] = []
+  private first = 0
+
+  get size(): number {
+    return this.items.length - this.first
+  }
+
+  filter(): Run[] {
+    return this.items.slice(this.first)
+  }
+
+  enqueue(run: Run): void {
+    this.items.push(run)
+  }
+
+  dequeue(): Run | undefined {
+    const run = this.items[this.first]
+    this.first++
+    if (this.first >= 1024 || this.first >= this.items.length) {
+      this.items = this.items.slice(this.first)
+      this.first = 0
+    }
+    return run
+  }
+
+  // Part of p-queue's interface; without priorities there is nothing to set.
+  setPriority(): void {
+    return
   }
 }

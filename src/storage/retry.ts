@@ -45,33 +45,48 @@ export function retrying(store: Storage, policy: RetryPolicy, meter: Meter): Sto
 }
 
 /** Runs `send` as `retrying` does, for an operation that is not of `Storage`. */
-export async function withRetries<T>(
+export function withRetries<T>(
   operation: string,
   send: () => Promise<T>,
   policy: RetryPolicy,
   meter: Meter,
 ): Promise<T> {
-  let since: number | undefined
+  count(meter, operation)
+  // Nearly every operation succeeds at once, and then costs no more than this.
+  return send().catch((error: unknown) => persist(error, operation, send, policy, meter))
+}
+
+async function persist<T>(
+  error: unknown,
+  operation: string,
+  send: () => Promise<T>,
+  policy: RetryPolicy,
+  meter: Meter,
+): Promise<T> {
+  const since = performance.now()
   for (let attempt = 1; ; attempt++) {
-    meter.requests[operation] = (meter.requests[operation] ?? 0) + 1
+    if (!(error instanceof StorageError)) throw error
+    error.attempts = attempt
+    if (error.severity === 'throttle') meter.throttled++
+    if (error.severity !== 'retry' && error.severity !== 'throttle') throw error
+    if (isAborted(policy.giveUp)) throw error
+    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * (policy.random ?? Math.random)()
+    if (performance.now() + pause - since > policy.retryFor) throw exhausted(error)
+    await sleep(pause, policy.giveUp)
+    // It was not cured and will not be tried again here, which is no verdict on the object.
+    if (isAborted(policy.giveUp)) throw error
+    meter.retried++
+    count(meter, operation)
     try {
       return await send()
-    } catch (error) {
-      if (!(error instanceof StorageError)) throw error
-      error.attempts = attempt
-      if (error.severity === 'throttle') meter.throttled++
-      if (error.severity !== 'retry' && error.severity !== 'throttle') throw error
-      if (isAborted(policy.giveUp)) throw error
-      const now = performance.now()
-      since ??= now
-      const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * (policy.random ?? Math.random)()
-      if (now + pause - since > policy.retryFor) throw exhausted(error)
-      await sleep(pause, policy.giveUp)
-      // It was not cured and will not be tried again here, which is no verdict on the object.
-      if (isAborted(policy.giveUp)) throw error
-      meter.retried++
+    } catch (again) {
+      error = again
     }
   }
+}
+
+function count(meter: Meter, operation: string): void {
+  meter.requests[operation] = (meter.requests[operation] ?? 0) + 1
 }
 
 function exhausted(error: StorageError): StorageError {

@@ -88,7 +88,7 @@ function readObject(cursor: Cursor): ListedObject {
   let size = Number.NaN
   let etag = ''
   let lastModified = ''
-  let storageClass = 'STANDARD'
+  let storageClass = STANDARD
   for (let tag = nextTag(cursor); tag !== '/Contents'; tag = nextTag(cursor)) {
     switch (tag) {
       case 'Key':
@@ -105,6 +105,8 @@ function readObject(cursor: Cursor): ListedObject {
         break
       case 'StorageClass':
         storageClass = text(cursor, tag)
+        // One string for all objects instead of one each.
+        if (storageClass === STANDARD) storageClass = STANDARD
         break
       default:
         skip(cursor, tag)
@@ -115,7 +117,10 @@ function readObject(cursor: Cursor): ListedObject {
   return { key, size, etag, lastModified, storageClass }
 }
 
+const STANDARD = 'STANDARD'
+
 function unquote(etag: string): string {
+  if (etag.startsWith('&quot;') && etag.indexOf('&quot;', 6) === etag.length - 6) return etag.slice(6, -6)
   const plain = unescapeXml(etag)
   return plain.startsWith('"') && plain.endsWith('"') && plain.length > 1 ? plain.slice(1, -1) : plain
 }
@@ -144,6 +149,12 @@ function nextTag(cursor: Cursor): string {
   if (xml.charCodeAt(cursor.at) !== 0x3c) skipSpace(cursor)
   if (xml.charCodeAt(cursor.at) !== 0x3c)
     throw new MalformedList(cursor.at >= xml.length ? 'the list is cut' : 'the list is not XML')
+  for (const known of USUAL) {
+    if (xml.startsWith(known.tag, cursor.at)) {
+      cursor.at += known.tag.length
+      return known.name
+    }
+  }
   const end = xml.indexOf('>', cursor.at)
   if (end < 0) throw new MalformedList('the list is cut')
   let name = xml.slice(cursor.at + 1, end)
@@ -155,6 +166,12 @@ function nextTag(cursor: Cursor): string {
   const space = name.search(/[ \t\r\n]/)
   return space < 0 ? name : name.slice(0, space)
 }
+
+// The tags of which a list has thousands, found without making a string of each.
+const USUAL = ['Key', 'LastModified', 'ETag', 'Size', 'StorageClass', '/Contents', 'Contents'].map((name) => ({
+  name,
+  tag: `<${name}>`,
+}))
 
 // The raw text up to the end tag of `name`, behind which the cursor is moved.
 function text(cursor: Cursor, name: string): string {

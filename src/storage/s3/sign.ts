@@ -22,6 +22,9 @@ export interface Unsigned {
   readonly bodyHash: string
 }
 
+// Above every header's name.
+const LAST = '~'
+
 /** SHA-256 of an empty body. */
 export const EMPTY_HASH = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 
@@ -68,26 +71,22 @@ export function createSigner(region: string, service: string): Signer {
       let canonical = `${method}\n${path}\n${query}\nhost:${host}\nx-amz-content-sha256:${bodyHash}\n`
       let names = 'host;x-amz-content-sha256'
       lines += `x-amz-content-sha256: ${bodyHash}\r\n`
-      const add = (name: string, value: string): void => {
-        canonical += `${name}:${value}\n`
-        names += `;${name}`
-        lines += `${name}: ${value}\r\n`
-      }
-      let dated = false
-      let tokened = credentials.sessionToken === undefined
-      for (const [name, value] of headers) {
-        if (!dated && name > 'x-amz-date') {
-          add('x-amz-date', timestamp)
-          dated = true
+      // The caller's fields, with the two that signing adds at their places in the order.
+      const { sessionToken } = credentials
+      let i = 0
+      for (let own = 0; own < 3; own++) {
+        const ownName = own === 0 ? 'x-amz-date' : own === 1 ? 'x-amz-security-token' : LAST
+        for (let field = headers[i]; field !== undefined && field[0] < ownName; field = headers[++i]) {
+          canonical += `${field[0]}:${field[1]}\n`
+          names += `;${field[0]}`
+          lines += `${field[0]}: ${field[1]}\r\n`
         }
-        if (!tokened && name > 'x-amz-security-token') {
-          add('x-amz-security-token', credentials.sessionToken ?? '')
-          tokened = true
-        }
-        add(name, value)
+        if (ownName === LAST || (own === 1 && sessionToken === undefined)) continue
+        const value = own === 0 ? timestamp : (sessionToken ?? '')
+        canonical += `${ownName}:${value}\n`
+        names += `;${ownName}`
+        lines += `${ownName}: ${value}\r\n`
       }
-      if (!dated) add('x-amz-date', timestamp)
-      if (!tokened) add('x-amz-security-token', credentials.sessionToken ?? '')
 
       canonical += `\n${names}\n${bodyHash}`
       const signature = mac(`AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${hash('sha256', canonical)}`)

@@ -80,10 +80,11 @@ export class S3Store implements Storage {
   }
 
   async copyFrom(source: Storage, object: ObjectSummary): Promise<void> {
-    const from = source.place
     const asked = { operation: 'CopyObject', bucket: this.place.bucket, key: this.place.prefix + object.key }
-    const headers: [string, string][] = [['x-amz-copy-source', copySource(from, object.key)]]
-    for (const header of this.payer) headers.push([...header])
+    const headers: (readonly [string, string])[] = [
+      ['x-amz-copy-source', copySource(source.place, object.key)],
+      ...this.payer,
+    ]
     // Without the header S3 makes the copy STANDARD, whatever the source is.
     if (object.storageClass !== 'STANDARD') headers.push(['x-amz-storage-class', object.storageClass])
     const silence = COPY_SILENCE + object.size / COPY_BYTES_PER_MS
