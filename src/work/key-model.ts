@@ -20,9 +20,9 @@ export class KeyModel {
 
   /**
    * A frame in which the keys between `low` and `until` (absent: no bound) can be placed: the bytes that may follow what
-   * those two have in common, position by position.
+   * those two have in common, position by position. From position `known` on, numbers are taken to be no longer than those seen.
    */
-  frame(low: Buffer, until: Buffer | undefined): Frame {
+  frame(low: Buffer, until: Buffer | undefined, known: number): Frame {
     let start = until === undefined ? 0 : commonLength(low, until)
     let top = until?.[start] ?? 0
     let open = until === undefined
@@ -35,7 +35,7 @@ export class KeyModel {
     const digits: (readonly number[])[] = []
     let resolution = 1
     for (let i = start; i < start + MOST_DIGITS && resolution < FINEST; i++) {
-      const digit = i === start ? this.parting(low, i, top) : this.plausible(i)
+      const digit = i === start ? this.parting(low, i, top) : this.plausible(i, i < known)
       if (digit.length === 0) break
       digits.push(digit)
       resolution *= digit.length
@@ -44,7 +44,7 @@ export class KeyModel {
   }
 
   // Where the two ends part, nothing may have been seen yet of what lies between them: whatever the folder level is known to
-  // use counts, and digits always count together.
+  // use counts, and the bytes of a family always count together.
   private parting(low: Buffer, position: number, top: number): number[] {
     const least = low[position] ?? 0
     let level = 0
@@ -54,18 +54,23 @@ export class KeyModel {
     const bytes = [least]
     for (let byte = least + 1; byte < top; byte++) {
       const known = seen?.[byte] === 1 || (inLevel?.[byte] === 1 && isWordByte(byte))
-      if (known || (isDigit(byte) && isDigit(least))) bytes.push(byte)
+      if (known || family(byte) === family(least)) bytes.push(byte)
     }
     if (top < 0x100) bytes.push(top)
     return bytes
   }
 
-  private plausible(position: number): number[] {
+  private plausible(position: number, mayGrow: boolean): number[] {
     const seen = this.atPosition[position]
     if (seen === undefined) return []
-    const allDigits = digitsIn(seen) > 0 && this.beginsNumber(position)
+    const allDigits = mayGrow && digitsIn(seen) > 0 && this.beginsNumber(position)
+    // Where one character beyond ASCII goes on, any may.
+    const allContinuations = seen.subarray(0x80, 0xc0).includes(1)
     const bytes: number[] = []
-    for (let byte = 0; byte < 0x100; byte++) if (seen[byte] === 1 || (allDigits && isDigit(byte))) bytes.push(byte)
+    for (let byte = 0; byte < 0x100; byte++) {
+      const presumed = (allDigits && isDigit(byte)) || (allContinuations && family(byte) === 1)
+      if (seen[byte] === 1 || presumed) bytes.push(byte)
+    }
     return bytes
   }
 
@@ -155,6 +160,14 @@ function mark(sets: Uint8Array[], index: number, byte: number): void {
 
 function isDigit(byte: number): boolean {
   return byte >= 0x30 && byte <= 0x39
+}
+
+// Bytes that stand for one another: digits, and in UTF-8 the continuations and the beginnings of characters of one length.
+// Everything else is of a family of its own.
+function family(byte: number): number {
+  if (isDigit(byte)) return 0
+  if (byte < 0x80) return 0x100 + byte
+  return byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4
 }
 
 function isWordByte(byte: number): boolean {

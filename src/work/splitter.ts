@@ -9,6 +9,9 @@ export interface Territory {
   /** First keys of its latest pages, oldest first. */
   readonly recent: string[]
   pages: number
+  /** The folder of the cursor, and how many of its keys were listed here. */
+  folder: string
+  inFolder: number
   /** Whether the folders in which its keys lie have been marked off. */
   marked: boolean
   /** Splits of it that gave away next to nothing, since the last that did not. */
@@ -32,6 +35,8 @@ export function territory(after: string | undefined, until: string | undefined):
     until,
     recent: [],
     pages: 0,
+    folder: '',
+    inFolder: 0,
     marked: false,
     disappointments: 0,
     awaited: 0,
@@ -52,6 +57,7 @@ interface Estimate {
 export interface Cut {
   readonly territory: Territory
   readonly marks: readonly string[]
+  /** The marks are the ends of folders. */
   readonly structural: boolean
 }
 
@@ -80,6 +86,8 @@ export class Splitter {
   private readonly model = new KeyModel()
   private pages = 0
   private wasted = 0
+  /** By folder level: the most keys found in a folder that was listed to its end. */
+  private readonly largest: number[] = []
 
   /** Takes in a page of a territory: the objects that belong to it. */
   learn(territory: Territory, objects: readonly ObjectSummary[]): void {
@@ -92,6 +100,7 @@ export class Splitter {
       const sample = objects[Math.floor((i * (objects.length - 1)) / (SAMPLES - 1))]
       if (sample !== undefined) this.model.learn(sample.key)
     }
+    this.measureFolders(territory, objects, last.key)
     if (territory.recent.push(first.key) > 3) territory.recent.shift()
     territory.pages++
     territory.cursor = last.key
@@ -114,6 +123,24 @@ export class Splitter {
         best.restUntil = best.pages + 2 ** Math.min(best.disappointments, 5)
       }
     }
+  }
+
+  // Notes how large folders get: those that were listed to their end, by level.
+  private measureFolders(territory: Territory, objects: readonly ObjectSummary[], last: string): void {
+    const folder = last.slice(0, last.lastIndexOf('/') + 1)
+    let inFolder = 0
+    while (inFolder < objects.length && objects[objects.length - 1 - inFolder]?.key.startsWith(folder) === true)
+      inFolder++
+    if (folder === territory.folder) {
+      territory.inFolder += inFolder
+      return
+    }
+    let ended = 0
+    while (ended < objects.length && objects[ended]?.key.startsWith(territory.folder) === true) ended++
+    const level = levelOf(territory.folder)
+    this.largest[level] = Math.max(this.largest[level] ?? 0, territory.inFolder + ended)
+    territory.folder = folder
+    territory.inFolder = inFolder
   }
 
   private judge(territory: Territory, found: number): void {
@@ -147,12 +174,14 @@ export class Splitter {
     return territory.estimate
   }
 
-  private measure({ recent, cursor, until }: Territory): Estimate {
+  private measure({ recent, cursor, until, folder, inFolder }: Territory): Estimate {
     const here = Buffer.from(cursor ?? '')
     const keys = [...recent.map((key) => Buffer.from(key)), here]
     const low = keys[0] ?? here
     const end = until === undefined ? undefined : Buffer.from(until)
-    const frame = this.model.frame(low, end)
+    // A counter may go on for as long as its digits allow, unless other folders of its kind have shown where it ends.
+    const mayGrow = inFolder > (this.largest[levelOf(folder)] ?? 0)
+    const frame = this.model.frame(low, end, mayGrow ? Infinity : Buffer.byteLength(folder))
     const from = placeIn(frame, here)
     const to = frame.open || end === undefined ? 1 : placeIn(frame, end)
     // The widest of the latest pages: the estimate is to be low rather than high, for a cut beyond the data is a wasted call.
@@ -207,4 +236,10 @@ function usable({ cursor, until }: Territory, marks: readonly string[]): string[
     .sort((a, b) => Buffer.compare(a, b))
     .filter((mark, i, all) => i === 0 || Buffer.compare(mark, all[i - 1] ?? mark) !== 0)
     .map((mark) => mark.toString())
+}
+
+function levelOf(path: string): number {
+  let level = 0
+  for (let i = path.indexOf('/'); i >= 0; i = path.indexOf('/', i + 1)) level++
+  return level
 }
