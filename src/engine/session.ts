@@ -95,7 +95,8 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const state = (): RunState => {
     const failures = tally.takeFailures()
     for (const failure of failures) emit({ type: 'failed', failure })
-    const { totals } = tally
+    // A copy: objects go on being settled while this state is being written.
+    const totals = structuredClone(tally.totals)
     const at = new Date().toISOString()
     history = addSample(history, {
       at,
