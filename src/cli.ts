@@ -138,6 +138,7 @@ async function main(args: readonly string[]): Promise<number> {
     )
     .completion('completion', 'print a completion script for bash or zsh')
     .demandCommand(1, 'name a command, such as: s3move copy')
+    .strictCommands()
     .strict()
     .version(version())
     .help()

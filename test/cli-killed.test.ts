@@ -84,6 +84,21 @@ describe('kill -9 of s3move copy, then s3move resume', () => {
     })
   })
 
+  test('on a resume at another endpoint, it warns that what was copied is taken to be there', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:hex:3000', 'dst'], latency: 'copy=4-10' })
+    const running = await begin(cwd, server, ...COPY)
+    await until(() => copies(server) >= 300, running)
+    running.kill('SIGKILL')
+    await running.finished
+    const other = await sandbox({ buckets: ['src:hex:3000', 'dst'] })
+    const { code, stderr } = await run(['resume', 'run', '--quiet', '--endpoint-url', other.url], { cwd })
+    expect(code).toBe(0)
+    expect(stderr).toContain(
+      `endpoint: checkpoint has ${server.url}, command has ${other.url}; what was copied so far is taken to be there too`,
+    )
+  })
+
   test('while the failed are tried again: the ledger and the bucket still make up the whole', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:hex:1500', 'dst'], latency: 'copy=4-10' })

@@ -1,5 +1,6 @@
 import { relative } from 'node:path'
 import { findRuns, readCheckpoint, type SavedRun } from '../checkpoint/file.js'
+import { differences } from '../checkpoint/job-name.js'
 import { lockRun } from '../checkpoint/lock.js'
 import { UserError } from '../errors.js'
 import { objects, placeUrl, shellWord } from '../format.js'
@@ -44,6 +45,11 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
       const { job } = checkpoint
       const opened = await open(job, asked, { readOnly: dry, io, progress })
       try {
+        // The store may have moved; were it another one, what is settled would be missing there.
+        for (const difference of differences(checkpoint, { job, connection: opened.ends.connection })) {
+          const message = `${difference}; what was copied so far is taken to be there too`
+          progress.event({ type: 'note', level: 'warning', message })
+        }
         if (dry) return await dryRun({ job, pace, ranges: checkpoint.ranges, opened, telling, io })
         return await drive({
           folder,
