@@ -45,7 +45,7 @@ export function parseListPage(body: string): ListAnswer {
   for (let tag = nextTag(cursor); tag !== '/ListBucketResult'; tag = nextTag(cursor)) {
     switch (tag) {
       case 'Contents':
-        raw.push(readObject(cursor))
+        raw.push(readUsual(cursor) ?? readObject(cursor))
         break
       case 'IsTruncated':
         truncated = text(cursor, tag)
@@ -83,6 +83,20 @@ interface Cursor {
   at: number
 }
 
+// An object as S3 and most other stores write it, in a third of the time that its elements would take one by one.
+// Undefined, and nothing consumed, for every other order or form.
+function readUsual(cursor: Cursor): ListedObject | undefined {
+  USUAL_OBJECT.lastIndex = cursor.at
+  const match = USUAL_OBJECT.exec(cursor.xml)
+  if (match === null) return undefined
+  cursor.at = USUAL_OBJECT.lastIndex
+  const [, key = '', lastModified = '', etag = '', , size, storageClass = ''] = match
+  return { key, size: Number(size), etag, lastModified, storageClass: shared(storageClass) }
+}
+
+const USUAL_OBJECT =
+  /<Key>([^<]*)<\/Key><LastModified>([^<]*)<\/LastModified><ETag>&quot;([^<&]*)&quot;<\/ETag>(?:<(Checksum(?:Algorithm|Type))>[^<]*<\/\4>)*<Size>(\d{1,15})<\/Size><StorageClass>([^<]*)<\/StorageClass><\/Contents>/y
+
 function readObject(cursor: Cursor): ListedObject {
   let key: string | undefined
   let size = Number.NaN
@@ -104,9 +118,7 @@ function readObject(cursor: Cursor): ListedObject {
         lastModified = text(cursor, tag)
         break
       case 'StorageClass':
-        storageClass = text(cursor, tag)
-        // One string for all objects instead of one each.
-        if (storageClass === STANDARD) storageClass = STANDARD
+        storageClass = shared(text(cursor, tag))
         break
       default:
         skip(cursor, tag)
@@ -118,6 +130,11 @@ function readObject(cursor: Cursor): ListedObject {
 }
 
 const STANDARD = 'STANDARD'
+
+// One string for all objects instead of one each.
+function shared(storageClass: string): string {
+  return storageClass === STANDARD ? STANDARD : storageClass
+}
 
 function unquote(etag: string): string {
   if (etag.startsWith('&quot;') && etag.indexOf('&quot;', 6) === etag.length - 6) return etag.slice(6, -6)
@@ -168,7 +185,7 @@ function nextTag(cursor: Cursor): string {
 }
 
 // The tags of which a list has thousands, found without making a string of each.
-const USUAL = ['Key', 'LastModified', 'ETag', 'Size', 'StorageClass', '/Contents', 'Contents'].map((name) => ({
+const USUAL = ['Contents', 'Key', 'LastModified', 'ETag', 'Size', 'StorageClass', '/Contents'].map((name) => ({
   name,
   tag: `<${name}>`,
 }))
