@@ -32,7 +32,8 @@ async function main(args: readonly string[]): Promise<number> {
     return EXIT.done
   }
   const { default: yargs } = await import('yargs')
-  const { connectionFlags, paceFlags, readSandbox, sandboxFlags, tellingFlags } = await import('./commands/options.js')
+  const { connectionFlags, paceFlags, readSandbox, sandboxFlags, scanFlags, tellingFlags } =
+    await import('./commands/options.js')
   let code: number = EXIT.done
   const io: CommandIo = { stdout: process.stdout, stderr: process.stderr, cwd: process.cwd(), ...stopOnSignals() }
   const runFlags = <T>(argv: Argv<T>): Argv<T> =>
@@ -74,6 +75,52 @@ async function main(args: readonly string[]): Promise<number> {
       async (argv) => {
         const { copy } = await import('./commands/copy.js')
         code = await copy(argv.source, argv.destination, argv, io)
+      },
+    )
+    .command(
+      'ls <source>',
+      'write every key below a prefix',
+      (argv) =>
+        scanFlags(argv)
+          .usage(
+            '$0 ls s3://bucket[/prefix]\n\nWrites every key, with size, ETag, last modification and storage class, to standard output or a file.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .option('format', { type: 'string', requiresArg: true, describe: 'text, json or csv [default: text]' })
+          .option('sorted', { type: 'boolean', describe: 'in the byte order of the keys; else as they come' })
+          .option('to', {
+            type: 'string',
+            requiresArg: true,
+            describe: 'file to write; .gz and .zst are compressed. It is FILE.part until it is whole',
+          })
+          .group(['format', 'sorted', 'to'], 'Output:')
+          .example('$0 ls s3://photos --to photos.csv.gz --format csv', 'an inventory')
+          .example('$0 ls s3://photos/2019/ --sorted | head', 'the first keys of a folder')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { ls } = await import('./commands/ls.js')
+        code = await ls(argv.source, argv, io)
+      },
+    )
+    .command(
+      'du <source>',
+      'count objects and bytes below a prefix',
+      (argv) =>
+        scanFlags(argv)
+          .usage(
+            '$0 du s3://bucket[/prefix]\n\nCounts objects and bytes: in total, by storage class, by size, by date of last modification, by folder.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .option('depth', { type: 'string', requiresArg: true, describe: 'by the first N folders [default: 0]' })
+          .option('dates', { type: 'string', requiresArg: true, describe: 'by year, month or day [default: year]' })
+          .option('format', { type: 'string', requiresArg: true, describe: 'text, json or csv [default: text]' })
+          .group(['depth', 'dates', 'format'], 'Output:')
+          .example('$0 du s3://photos --depth 2', 'which folders are large')
+          .example('$0 du s3://logs --dates day --format csv', 'how many objects each day brings')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { du } = await import('./commands/du.js')
+        code = await du(argv.source, argv, io)
       },
     )
     .command(

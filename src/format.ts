@@ -1,4 +1,4 @@
-import type { Place } from './job.js'
+import type { MoveJob, Place } from './job.js'
 import { printable } from './keys.js'
 
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
@@ -77,6 +77,12 @@ export function row(name: string, text: string): string {
 /** A bucket and prefix as people write them, fit to be shown: `s3://bucket/prefix`. */
 export function placeUrl(place: Place): string {
   return printable(`s3://${place.bucket}/${place.prefix}`)
+}
+
+/** A job in a few words: `copy s3://a/ to s3://b/`, `ls s3://a/`. */
+export function jobTitle(job: MoveJob): string {
+  const source = `${job.kind} ${placeUrl(job.source)}`
+  return job.kind === 'copy' ? `${source} to ${placeUrl(job.destination)}` : source
 }
 
 /**

@@ -24,8 +24,40 @@ export interface CopyJob {
   readonly destination: Place
 }
 
+/** How keys are written by `ls`. */
+export type LineFormat = 'text' | 'json' | 'csv'
+
+/** Write every key below `source`, with what a listing tells of it. */
+export interface LsJob {
+  readonly kind: 'ls'
+  readonly source: Place
+  readonly format: LineFormat
+  /** In byte order; else as they come. */
+  readonly sorted: boolean
+  /** The file to write, an absolute path; standard output when absent. */
+  readonly to?: string
+}
+
+/** How the result of `du` is told. */
+export interface DuReport {
+  readonly format: 'text' | 'json' | 'csv'
+  readonly dates: 'year' | 'month' | 'day'
+}
+
+/** Count the objects below `source` and their bytes, by several traits. */
+export interface DuJob {
+  readonly kind: 'du'
+  readonly source: Place
+  /** By how many folder levels; 0: not by folder. */
+  readonly depth: number
+  readonly report: DuReport
+}
+
+/** A job that only reads, and whose result is what was read. */
+export type ScanJob = LsJob | DuJob
+
 /** What is to be done. Fixed for a run: a checkpoint belongs to one job. */
-export type MoveJob = CopyJob
+export type MoveJob = CopyJob | ScanJob
 
 /** How fast it is to be done, and how much failure is borne. Free to change on resume. */
 export interface Pace {
@@ -33,6 +65,8 @@ export interface Pace {
   readonly concurrency: number
   /** Ranges listed at once. */
   readonly lanes: number
+  /** Worker threads; absent for as many as the machine and the rest of the pace can use. */
+  readonly threads?: number
   /** Stop the run when more objects than this have failed. */
   readonly maxErrors?: number
 }

@@ -1,5 +1,5 @@
 import { jsonText } from './checkpoint/json.js'
-import { bytes, count, placeUrl, shellWord } from './format.js'
+import { bytes, count, jobTitle, shellWord } from './format.js'
 import { sum } from './job.js'
 import type { Failure, MoveEvent, MoveJob, Snapshot } from './job.js'
 import { printable } from './keys.js'
@@ -180,12 +180,12 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
   }
 }
 
-const VERBS: Readonly<Record<MoveJob['kind'], string>> = { copy: 'copying' }
+const VERBS: Readonly<Record<MoveJob['kind'], string>> = { copy: 'copying', ls: 'listing', du: 'counting' }
 
 function startLines(event: Extract<MoveEvent, { readonly type: 'start' }>): string[] {
   const { job, pace } = event
   return [
-    `${event.resumed ? 'resuming: ' : ''}${VERBS[job.kind]} ${placeUrl(job.source)} to ${placeUrl(job.destination)}`,
+    `${event.resumed ? 'resuming: ' : ''}${VERBS[job.kind]} ${jobTitle(job).slice(job.kind.length + 1)}`,
     `at most ${count(pace.concurrency)} objects in flight, ${count(pace.lanes)} ranges listed at once; ` +
       `checkpoint ${shellWord(event.checkpoint)}`,
   ]

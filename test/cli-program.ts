@@ -31,6 +31,8 @@ export interface Running {
   readonly stderr: () => string
   readonly isOver: () => boolean
   readonly kill: (signal: NodeJS.Signals) => void
+  /** Goes away as the reader of its output. */
+  readonly closeStdout: () => void
   readonly finished: Promise<Finished>
 }
 
@@ -69,6 +71,7 @@ export function start(args: readonly string[], { cwd, env = {}, uid }: StartOpti
     stderr,
     isOver: () => child.exitCode !== null || child.signalCode !== null,
     kill: (signal) => child.kill(signal),
+    closeStdout: () => child.stdout.destroy(),
     finished: new Promise((resolve, reject) => {
       child.on('error', reject)
       child.on('close', (code, signal) =>

@@ -68,7 +68,7 @@ describe('s3move resume [DIR]', () => {
     expect(code).toBe(2)
     expect(stderr).toMatch(/^s3move: 2 runs here can be resumed:\n {2}\S*\.s3move\/src-to-other-[0-9a-f]{8} {2}\(/)
     expect(stderr).toMatch(
-      /src-to-dst-[0-9a-f]{8} {2}\(s3:\/\/src\/ to s3:\/\/dst\/\)\n {8}name one: s3move resume DIR\n$/,
+      /src-to-dst-[0-9a-f]{8} {2}\(copy s3:\/\/src\/ to s3:\/\/dst\/\)\n {8}name one: s3move resume DIR\n$/,
     )
     expect(server.stats().requests).toBe(before)
   })

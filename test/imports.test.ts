@@ -44,6 +44,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PART_OF: Readonly<Record<string, string>> = {
   'format.ts': 'progress',
   'summary.ts': 'progress',
+  'census-report.ts': 'progress',
+  'scan-progress.ts': 'progress',
   'progress-line.ts': 'progress',
   'text-surface.ts': 'progress',
 }

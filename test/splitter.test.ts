@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { noTotals, type Outcome } from '../src/job.js'
 import { compareKeys } from '../src/keys.js'
 import type { ObjectSummary, Page, Storage } from '../src/storage/storage.js'
-import { LocalWork } from '../src/work/local.js'
+import { Keyspace } from '../src/work/keyspace.js'
+import { leasesOver } from '../src/work/leases.js'
 import { createTally } from '../src/work/tally.js'
 
 /** A store whose every LIST takes 50 ms of a clock that only `advance` moves. */
@@ -56,9 +57,9 @@ const COPIED: Outcome = { kind: 'copied' }
 async function survey(keys: readonly string[], lanes: number) {
   const sorted = [...keys].sort(compareKeys)
   const store = new SlowStore(sorted)
-  const work = new LocalWork(
+  const work = leasesOver(
+    new Keyspace([{}]),
     store,
-    [{}],
     createTally(noTotals(), () => undefined),
   )
   const found: string[] = []

@@ -46,7 +46,7 @@ async function account(
 
 async function where(bucket: string, connection?: Connection, environment?: Readonly<Record<string, string>>) {
   const target = await (await account(connection, environment)).target(bucket)
-  return [target.origin.origin + target.path, target.region, target.service]
+  return [target.origin + target.path, target.region, target.service]
 }
 
 const accessPoint = 'arn:aws:s3:eu-west-1:123456789012:accesspoint/mine'
@@ -175,7 +175,7 @@ describe('where requests for a bucket go', () => {
 
   test('changes with the region that the store names', async () => {
     const target = await (await account({ region: 'us-east-1' })).target('bkt', 'eu-west-1')
-    expect([target.origin.host, target.region]).toEqual(['bkt.s3.eu-west-1.amazonaws.com', 'eu-west-1'])
+    expect([new URL(target.origin).host, target.region]).toEqual(['bkt.s3.eu-west-1.amazonaws.com', 'eu-west-1'])
   })
 })
 

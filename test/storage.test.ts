@@ -294,11 +294,11 @@ describe('opening both ends', () => {
     const opened = await ends({ connection: { endpointUrl: url } })
     expect(opened.connection).toEqual({ endpointUrl: url, pathStyle: true, region: 'us-east-1' })
     expect(opened.meter.requests).toEqual({ ListObjectsV2: 1, CopyObject: 1 })
-    expect((await opened.destination.list({})).objects).toEqual([])
+    expect((await opened.destination!.store.list({})).objects).toEqual([])
     expect(sandbox.stats().copies).toEqual({})
-    const [first] = (await opened.source.list({ limit: 1 })).objects
-    await opened.destination.copyFrom(opened.source, first!)
-    expect((await opened.destination.list({})).objects.map(({ key }) => key)).toEqual([first!.key])
+    const [first] = (await opened.source.store.list({ limit: 1 })).objects
+    await opened.destination!.store.copyFrom(opened.source.store, first!)
+    expect((await opened.destination!.store.list({})).objects.map(({ key }) => key)).toEqual([first!.key])
   })
 
   test('sends no write request when it is only to look', async () => {
@@ -319,7 +319,7 @@ describe('opening both ends', () => {
     const opened = await ends({ connection: { endpointUrl: url, region: 'us-east-1' }, notes })
     expect(opened.connection.region).toBe('eu-west-1')
     expect(notes[0]).toContain('eu-west-1')
-    expect((await opened.source.list({ limit: 2 })).objects).toHaveLength(2)
+    expect((await opened.source.store.list({ limit: 2 })).objects).toHaveLength(2)
   })
 
   test.each<[string, Asked, RegExp, RegExp]>([

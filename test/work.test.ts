@@ -5,8 +5,11 @@ import { Slots } from '../src/engine/slots.js'
 import { compareKeys, contains, type KeyRange } from '../src/keys.js'
 import { noTotals, sum, type Failure, type Outcome, type Totals } from '../src/job.js'
 import type { ListFrom, ObjectSummary, Page, Storage } from '../src/storage/storage.js'
-import { LocalWork } from '../src/work/local.js'
-import { createTally, type Tally } from '../src/work/tally.js'
+import type { WorkSource } from '../src/work/work.js'
+import { Keyspace } from '../src/work/keyspace.js'
+import { leasesOver } from '../src/work/leases.js'
+import { PortRanges, RangeServer, type Cursor, type RangeAnswer, type RangeRequest } from '../src/work/port.js'
+import { createTally, type Tally, type TallyGain } from '../src/work/tally.js'
 
 /** Decides by a seed which of the answers under way comes next. */
 class Scheduler {
@@ -25,6 +28,15 @@ class Scheduler {
 
   answer<T>(value: () => T): Promise<T> {
     return new Promise((resolve) => this.pending.push(() => resolve(value())))
+  }
+
+  /** A way on which messages keep their order, and each takes its time. */
+  pipe<T>(deliver: (message: T) => void): (message: T) => void {
+    const under: T[] = []
+    return (message) => {
+      under.push(structuredClone(message))
+      this.pending.push(() => deliver(under.shift()!))
+    }
   }
 
   /** Lets one answer come and its consequences happen. False when nothing is under way. */
@@ -53,6 +65,8 @@ interface World {
   /** Of 4 keys, how many fail. */
   readonly failing: number
   readonly seed: number
+  /** Threads that list, beside the one that keeps the ranges; 0: it lists by itself. */
+  readonly threads: number
 }
 
 const sizeOf = (key: string) => key.length + 1
@@ -102,15 +116,26 @@ function failureOf(key: string): Failure {
 /** More than any run here takes that makes progress. */
 const MOST_STEPS = 20_000
 
+type Told =
+  | RangeRequest
+  | {
+      readonly type: 'delivery'
+      readonly cursors: readonly Cursor[]
+      readonly gain: TallyGain
+      readonly keys: readonly string[]
+    }
+  | { readonly type: 'ended' }
+
 /** One run over a world, watched from outside. */
 class Session {
   readonly settled: string[] = []
   readonly acted: string[] = []
   readonly failures: Failure[] = []
-  readonly work: LocalWork
+  readonly keyspace: Keyspace
   readonly tally: Tally
   readonly stop = new AbortController()
-  ended = false
+  private running: number
+  private readonly flushes: (() => void)[] = []
   private readonly errors: unknown[] = []
 
   constructor(
@@ -119,31 +144,72 @@ class Session {
     ranges: readonly KeyRange[],
     totals: Totals,
   ) {
-    const inner = createTally(totals, () => undefined)
-    this.tally = {
-      totals: inner.totals,
-      get added() {
-        return inner.added
-      },
-      add: (object, outcome) => {
-        this.settled.push(object.key)
-        inner.add(object, outcome)
-      },
-      takeFailures: () => inner.takeFailures(),
+    this.tally = createTally(totals, () => undefined)
+    this.keyspace = new Keyspace(ranges)
+    this.stop.signal.addEventListener('abort', () => this.keyspace.close())
+    this.running = Math.max(1, world.threads)
+    if (world.threads === 0) this.work()
+    else for (let i = 0; i < world.threads; i++) this.thread()
+  }
+
+  get ended(): boolean {
+    return this.running === 0
+  }
+
+  private work(): void {
+    const add = (object: ObjectSummary, outcome: Outcome) => {
+      this.settled.push(object.key)
+      this.tally.add(object, outcome)
     }
-    this.work = new LocalWork(memoryStore(world, scheduler), ranges, this.tally)
+    this.lanes(leasesOver(this.keyspace, memoryStore(this.world, this.scheduler), { add }), () => this.running--)
+  }
+
+  // The two sides of a thread, with nothing between them but messages.
+  private thread(): void {
+    const told = this.scheduler.pipe((message: Told) => {
+      if (message.type === 'ended') this.running--
+      else if (message.type === 'delivery') {
+        this.tally.merge(message.gain)
+        server.settle(message.cursors)
+        this.settled.push(...message.keys)
+      } else server.requested(message)
+    })
+    const server = new RangeServer(
+      this.keyspace,
+      this.scheduler.pipe((answer: RangeAnswer) => ranges.answered(answer)),
+    )
+    let tally = createTally(noTotals(), () => undefined)
+    let keys: string[] = []
+    const flush = (): void => {
+      const cursors = ranges.takeCursors()
+      if (cursors.length === 0) return
+      const gain = { totals: tally.totals, added: tally.added, failures: tally.takeFailures() }
+      told({ type: 'delivery', cursors, gain, keys })
+      tally = createTally(noTotals(), () => undefined)
+      keys = []
+    }
+    this.flushes.push(flush)
+    const ranges = new PortRanges(told, flush)
+    const add = (object: ObjectSummary, outcome: Outcome) => {
+      tally.add(object, outcome)
+      keys.push(object.key)
+    }
+    this.lanes(leasesOver(ranges, memoryStore(this.world, this.scheduler), { add }), () => {
+      flush()
+      told({ type: 'ended' })
+    })
+  }
+
+  private lanes(work: WorkSource, ended: () => void): void {
+    const { world } = this
     const act = async (object: ObjectSummary): Promise<Outcome> => {
       this.acted.push(object.key)
-      return scheduler.answer(() => outcomeOf(object.key, world.failing))
+      return this.scheduler.answer(() => outcomeOf(object.key, world.failing))
     }
-    void runLanes({
-      work: this.work,
-      act,
-      slots: new Slots(world.concurrency),
-      pace: { lanes: world.lanes, concurrency: world.concurrency },
-      stop: this.stop.signal,
-      fail: (error) => this.errors.push(error),
-    }).then(() => (this.ended = true))
+    const slots = new Slots(world.concurrency)
+    const pace = { lanes: world.lanes, concurrency: world.concurrency }
+    const fail = (error: unknown) => this.errors.push(error)
+    void runLanes({ work, act, slots, pace, stop: this.stop.signal, fail }).then(ended)
   }
 
   /** Steps until the end, or until `steps` are done; false when everything waits for nothing or goes round in a circle. */
@@ -151,9 +217,10 @@ class Session {
     let stuck = false
     for (let done = 0; done < Math.min(steps, MOST_STEPS) && !this.ended && !stuck; done++) {
       const before = this.settled.length
+      if (this.scheduler.below(3) === 0) this.flushes[this.scheduler.below(this.flushes.length)]?.()
       stuck = !(await this.scheduler.step())
       for (const key of this.settled.slice(before)) unsettled.delete(key)
-      checkRanges(this.work.remaining(), this.world.keys, unsettled)
+      checkRanges(this.keyspace.remaining(), this.world.keys, unsettled)
       if (this.scheduler.below(4) === 0) this.takeFailures()
     }
     expect(this.errors).toEqual([])
@@ -213,12 +280,13 @@ const world: fc.Arbitrary<World> = fc.record({
   emptyPages: fc.boolean(),
   failing: fc.integer({ min: 0, max: 2 }),
   seed: fc.integer(),
+  threads: fc.constantFrom(0, 1, 2, 3),
 })
 
 /** Ranges that were split on pages without keys went on splitting for ever here. */
 const manyEmptyPages: World = {
   ...{ keys: Array.from({ length: 16 }, (_, n) => `logs/2024/${String(n * 7).padStart(4, '0')}`), pageSize: 3 },
-  ...{ lanes: 8, concurrency: 1, emptyPages: true, failing: 0, seed: 2 },
+  ...{ lanes: 8, concurrency: 1, emptyPages: true, failing: 0, seed: 2, threads: 0 },
 }
 
 const sorted = (all: readonly string[]) => [...all].sort(compareKeys)
@@ -238,7 +306,7 @@ function checkBooks(world: World, totals: Totals, failures: readonly Failure[]):
   expect(sorted(failures.map((failure) => failure.key))).toEqual(failing)
 }
 
-describe('lanes over local work', () => {
+describe('lanes over a keyspace, in its own thread and in others', () => {
   test('act on every key exactly once, count each once, and hand out failures in the order of settling', async () => {
     await fc.assert(
       fc.asyncProperty(world, async (one) => {
@@ -253,9 +321,9 @@ describe('lanes over local work', () => {
         checkBooks(one, session.tally.totals, session.failures)
         const order = session.settled.filter((key) => outcomeOf(key, one.failing).kind === 'failed')
         expect(session.failures.map((failure) => failure.key)).toEqual(order)
-        expect(session.work.remaining()).toEqual([])
-        expect(session.work.listingEnded).toBe(true)
-        expect(session.work.listed).toBe(one.keys.length)
+        expect(session.keyspace.remaining()).toEqual([])
+        expect(session.keyspace.listingEnded).toBe(true)
+        expect(session.keyspace.listed).toBe(one.keys.length)
         expect(session.tally.added).toBe(one.keys.length)
       }),
       { numRuns: 150, examples: [[manyEmptyPages]] },
@@ -277,7 +345,7 @@ describe('lanes over local work', () => {
           expect(await session.run(moment, unsettled)).toBe(true)
           // All that a checkpoint saves, taken in one step; the rest of this session is never heard of again.
           session.takeFailures()
-          ranges = structuredClone(session.work.remaining())
+          ranges = structuredClone(session.keyspace.remaining())
           totals = structuredClone(session.tally.totals)
           failures.push(...session.failures)
           for (const key of session.acted) {
@@ -305,7 +373,7 @@ describe('lanes over local work', () => {
 
         expect(session.ended).toBe(true)
         expect(session.acted.length).toBe(begun)
-        checkRanges(session.work.remaining(), one.keys, unsettled)
+        checkRanges(session.keyspace.remaining(), one.keys, unsettled)
         expect(sum(session.tally.totals.failed) + sum(session.tally.totals.skipped) + session.tally.totals.copied).toBe(
           one.keys.length - unsettled.size,
         )
@@ -316,12 +384,21 @@ describe('lanes over local work', () => {
 
   test('give away the far part of a range to a lane that waits, so that more than one lists at once', async () => {
     const many = Array.from({ length: 2000 }, (_, n) => `k${String(n).padStart(5, '0')}`)
-    const one = { keys: many, pageSize: 7, lanes: 8, concurrency: 20, emptyPages: false, failing: 0, seed: 1 }
+    const one = {
+      keys: many,
+      pageSize: 7,
+      lanes: 8,
+      concurrency: 20,
+      emptyPages: false,
+      failing: 0,
+      seed: 1,
+      threads: 0,
+    }
     const session = new Session(one, new Scheduler(1), [{}], noTotals())
     let most = 0
     while (!session.ended) {
       if (!(await session.run(50, new Set(many.filter((key) => !session.settled.includes(key)))))) break
-      most = Math.max(most, session.work.remaining().length)
+      most = Math.max(most, session.keyspace.remaining().length)
     }
     expect(session.ended).toBe(true)
     expect(most).toBeGreaterThanOrEqual(2)
@@ -329,13 +406,23 @@ describe('lanes over local work', () => {
   })
 })
 
-describe('LocalWork', () => {
+describe('Keyspace', () => {
   test('answers every claim with nothing once it is closed', async () => {
     const scheduler = new Scheduler(1)
-    const one = { keys: ['a'], pageSize: 1, lanes: 1, concurrency: 1, emptyPages: false, failing: 0, seed: 1 }
-    const work = new LocalWork(
+    const one = {
+      keys: ['a'],
+      pageSize: 1,
+      lanes: 1,
+      concurrency: 1,
+      emptyPages: false,
+      failing: 0,
+      seed: 1,
+      threads: 0,
+    }
+    const keyspace = new Keyspace([{}])
+    const work = leasesOver(
+      keyspace,
       memoryStore(one, scheduler),
-      [{}],
       createTally(noTotals(), () => undefined),
     )
     const lease = await work.claim()
@@ -344,16 +431,26 @@ describe('LocalWork', () => {
     expect(await waiting).toBeUndefined()
     expect(await work.claim()).toBeUndefined()
     lease?.release()
-    expect(work.remaining()).toEqual([{}])
-    expect(work.listingEnded).toBe(false)
+    expect(keyspace.remaining()).toEqual([{}])
+    expect(keyspace.listingEnded).toBe(false)
   })
 
   test('gives a range that was released unfinished to whoever waits', async () => {
     const scheduler = new Scheduler(1)
-    const one = { keys: ['a', 'b'], pageSize: 1, lanes: 1, concurrency: 1, emptyPages: false, failing: 0, seed: 1 }
-    const work = new LocalWork(
+    const one = {
+      keys: ['a', 'b'],
+      pageSize: 1,
+      lanes: 1,
+      concurrency: 1,
+      emptyPages: false,
+      failing: 0,
+      seed: 1,
+      threads: 0,
+    }
+    const keyspace = new Keyspace([{}])
+    const work = leasesOver(
+      keyspace,
       memoryStore(one, scheduler),
-      [{}],
       createTally(noTotals(), () => undefined),
     )
     const first = await work.claim()
@@ -364,7 +461,7 @@ describe('LocalWork', () => {
     const waiting = work.claim()
     first!.release()
     const second = await waiting
-    expect(work.remaining()).toEqual([{ after: 'a' }])
+    expect(keyspace.remaining()).toEqual([{ after: 'a' }])
     const rest = second!.next()
     await scheduler.step()
     expect((await rest)?.map(({ key }) => key)).toEqual(['b'])

@@ -48,6 +48,29 @@ export function list<T>(check: Check<T>): Check<T[]> {
   }
 }
 
+/** A list of exactly these items. */
+export function tuple<T extends readonly unknown[]>(...checks: { readonly [I in keyof T]: Check<T[I]> }): Check<T> {
+  return (value, at) => {
+    if (!Array.isArray(value) || value.length !== checks.length) throw mismatch(at, `${checks.length} items`, value)
+    return checks.map((check, index) => check(value[index], `${at}[${index}]`)) as unknown as T
+  }
+}
+
+/** An object whose `kind` says which check it must pass. */
+export function byKind<T extends { readonly kind: string }>(checks: {
+  readonly [K in T['kind']]: Check<Extract<T, { readonly kind: K }>>
+}): Check<T> {
+  const known = new Map(Object.entries<Check<T>>(checks))
+  return (value, at) => {
+    const { kind } = asRecord(value, at)
+    const check = typeof kind === 'string' ? known.get(kind) : undefined
+    if (check === undefined) {
+      throw mismatch(join(at, 'kind'), [...known.keys()].map((one) => JSON.stringify(one)).join(' or '), kind)
+    }
+    return check(value, at)
+  }
+}
+
 /** Counts by name, whatever the names. */
 export const counts: Check<Record<string, number>> = (value, at) =>
   // From entries, because a name such as `__proto__` must become a field like any other.

@@ -1,8 +1,34 @@
 import { UserError } from '../errors.js'
-import type { Connection, CopyJob, MoveJob, Pace, Place, SkipReason, Totals } from '../job.js'
+import type {
+  Connection,
+  CopyJob,
+  DuJob,
+  DuReport,
+  LsJob,
+  MoveJob,
+  Pace,
+  Place,
+  ScanJob,
+  SkipReason,
+  Totals,
+} from '../job.js'
 import type { KeyRange } from '../keys.js'
 import { printable } from '../keys.js'
-import { count, counts, duration, flag, list, Mismatch, oneOf, positive, shape, text, time } from './check.js'
+import {
+  byKind,
+  count,
+  counts,
+  duration,
+  flag,
+  list,
+  Mismatch,
+  oneOf,
+  positive,
+  shape,
+  text,
+  time,
+  tuple,
+} from './check.js'
 import type { Check } from './check.js'
 import { jsonText, parseJson } from './json.js'
 
@@ -37,6 +63,53 @@ export interface LedgerPosition {
   readonly entries: number
 }
 
+/** A group of objects: its name, how many, and their bytes. */
+export type Group = readonly [name: string, objects: number, bytes: number]
+
+/** A number of objects, and their bytes. */
+export interface Amount {
+  readonly objects: number
+  readonly bytes: number
+}
+
+/** Objects counted by several traits. Plain data: survives JSON and structured clone. */
+export interface CensusData {
+  readonly total: Amount
+  /** By storage class, as listed. */
+  readonly storageClasses: readonly Group[]
+  /** By size class, named by its upper bound. */
+  readonly sizes: readonly Group[]
+  /** By the day of last modification, `YYYY-MM-DD`; `unknown` for what is no date. */
+  readonly days: readonly Group[]
+  /** By the first folders of the key, each ending in a slash; '' for keys without a folder. */
+  readonly folders: readonly Group[]
+  /** By trait: what had no place among the groups once they were as many as are kept. */
+  readonly other: { readonly storageClasses: Amount; readonly days: Amount; readonly folders: Amount }
+}
+
+/** How far the result of a job that only reads has come. */
+export interface ScanState {
+  /** Bytes of the output file that hold what the ranges have passed. */
+  readonly bytes?: number
+  readonly census?: CensusData
+}
+
+/** The checkpoint of a copy. */
+export type CopyCheckpoint = Checkpoint & { readonly job: CopyJob }
+
+/** The checkpoint of a job that only reads. */
+export type ScanCheckpoint = Checkpoint & { readonly job: ScanJob }
+
+/** Whether a checkpoint is that of a copy. */
+export function isCopy(checkpoint: Checkpoint): checkpoint is CopyCheckpoint {
+  return checkpoint.job.kind === 'copy'
+}
+
+/** Whether a checkpoint is that of a job that only reads. */
+export function isScan(checkpoint: Checkpoint): checkpoint is ScanCheckpoint {
+  return !isCopy(checkpoint)
+}
+
 /** All that a later session needs to go on with a run, as kept in `checkpoint.json`. No secrets. */
 export interface Checkpoint {
   readonly format: typeof FORMAT
@@ -61,13 +134,34 @@ export interface Checkpoint {
   readonly totals: Totals
   readonly ledger: LedgerPosition
   readonly retry?: RetryState
+  /** What a job that only reads has got so far. */
+  readonly scan?: ScanState
   /** Oldest first, bounded by `addSample`. */
   readonly history: readonly RateSample[]
 }
 
 const place = shape<Place>({ bucket: text, prefix: text }, {})
 const copyJob = shape<CopyJob>({ kind: oneOf('copy'), source: place, destination: place }, {})
-const job: Check<MoveJob> = copyJob
+const lsJob = shape<LsJob>(
+  { kind: oneOf('ls'), source: place, format: oneOf('text', 'json', 'csv'), sorted: flag },
+  { to: text },
+)
+const duReport = shape<DuReport>({ format: oneOf('text', 'json', 'csv'), dates: oneOf('year', 'month', 'day') }, {})
+const duJob = shape<DuJob>({ kind: oneOf('du'), source: place, depth: count, report: duReport }, {})
+const job: Check<MoveJob> = byKind({ copy: copyJob, ls: lsJob, du: duJob })
+const amount = shape<Amount>({ objects: count, bytes: count }, {})
+const groups = list(tuple<Group>(text, count, count))
+const census = shape<CensusData>(
+  {
+    total: amount,
+    storageClasses: groups,
+    sizes: groups,
+    days: groups,
+    folders: groups,
+    other: shape<CensusData['other']>({ storageClasses: amount, days: amount, folders: amount }, {}),
+  },
+  {},
+)
 const connection = shape<Connection>(
   {},
   {
@@ -81,7 +175,7 @@ const connection = shape<Connection>(
     noVerifySsl: flag,
   },
 )
-const pace = shape<Pace>({ concurrency: positive, lanes: positive }, { maxErrors: count })
+const pace = shape<Pace>({ concurrency: positive, lanes: positive }, { threads: positive, maxErrors: count })
 const totals = shape<Totals>(
   {
     copied: count,
@@ -109,7 +203,10 @@ const document = shape<Checkpoint>(
     ledger: shape<LedgerPosition>({ bytes: count, entries: count }, {}),
     history: list(shape<RateSample>({ at: time, settled: count, bytes: count, throttled: count }, {})),
   },
-  { retry: shape<RetryState>({ bytes: count, entries: count, of: count }, {}) },
+  {
+    retry: shape<RetryState>({ bytes: count, entries: count, of: count }, {}),
+    scan: shape<ScanState>({}, { bytes: count, census }),
+  },
 )
 
 /**

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Connection, MoveJob, Place } from '../job.js'
+import type { Connection, CopyJob, MoveJob, Place } from '../job.js'
 import { printable } from '../keys.js'
 import type { Checkpoint } from './checkpoint.js'
 
@@ -16,7 +16,7 @@ export function jobHash(job: MoveJob, connection: Connection): string {
  * The name of the folder of a job's run when none is given: `<source>-to-<destination>-<hash>`. Safe as a file name
  * everywhere, never hidden, at most 173 characters.
  */
-export function defaultFolderName(job: MoveJob, connection: Connection): string {
+export function defaultFolderName(job: CopyJob, connection: Connection): string {
   return `${fileName(job.source)}-to-${fileName(job.destination)}-${jobHash(job, connection)}`
 }
 
@@ -44,9 +44,25 @@ function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): Rea
   return new Map([
     ['job', same(job.kind)],
     ['source', same(placeUrl(job.source))],
-    ['destination', same(placeUrl(job.destination))],
+    ...details(job),
     ['endpoint', url === undefined ? same('none') : { compared: normalUrl(url), shown: printable(url) }],
   ])
+}
+
+function details(job: MoveJob): [string, Part][] {
+  switch (job.kind) {
+    case 'copy':
+      return [['destination', same(placeUrl(job.destination))]]
+    case 'ls':
+      return [
+        ['format', same(job.format)],
+        ['order', same(job.sorted ? 'sorted' : 'as it comes')],
+        ['output', same(job.to === undefined ? 'standard output' : printable(job.to))],
+      ]
+    case 'du':
+      // How the result is told changes nothing of what is counted.
+      return [['depth', same(String(job.depth))]]
+  }
 }
 
 function same(value: string): Part {

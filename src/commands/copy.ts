@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { FORMAT, type Checkpoint } from '../checkpoint/checkpoint.js'
+import { FORMAT, type CopyCheckpoint } from '../checkpoint/checkpoint.js'
 import { createFolder, hasCheckpoint, readCheckpoint, RUNS } from '../checkpoint/file.js'
 import { defaultFolderName, differences } from '../checkpoint/job-name.js'
 import { lockRun } from '../checkpoint/lock.js'
@@ -10,7 +10,7 @@ import { noTotals, type Connection, type CopyJob } from '../job.js'
 import { printable } from '../keys.js'
 import { createProgress } from '../progress.js'
 import { version } from '../version.js'
-import { drive, open } from './drive.js'
+import { drive, noting, open, threadsFor } from './drive.js'
 import { dryRun } from './dry-run.js'
 import type { CommandIo } from './io.js'
 import { DEFAULT_PACE, readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
@@ -35,7 +35,12 @@ export async function copy(source: string, destination: string, flags: Flags, io
 
   const progress = createProgress({ ...io, ...telling })
   try {
-    const opened = await open(job, asked, { readOnly: dry, io, progress })
+    const opened = await open(job, asked, {
+      readOnly: dry,
+      threads: dry ? 0 : threadsFor(pace),
+      io,
+      note: noting(progress),
+    })
     const { connection } = opened.ends
     try {
       if (dry) return await dryRun({ job, pace, ranges: [{}], opened, telling, io })
@@ -46,7 +51,7 @@ export async function copy(source: string, destination: string, flags: Flags, io
         await checkFolder(folder, job, connection, fresh)
         await setAside(folder)
         const now = new Date().toISOString()
-        const checkpoint: Checkpoint = {
+        const checkpoint: CopyCheckpoint = {
           format: FORMAT,
           program: `s3move ${version()}`,
           job,
@@ -68,7 +73,7 @@ export async function copy(source: string, destination: string, flags: Flags, io
         await lock.release()
       }
     } finally {
-      opened.ends.close()
+      opened.close()
     }
   } finally {
     progress.close()

@@ -1,46 +1,75 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import { availableParallelism } from 'node:os'
+import type { CopyCheckpoint } from '../checkpoint/checkpoint.js'
 import { runSession } from '../engine/session.js'
-import type { Connection, CopyJob } from '../job.js'
+import type { Connection, Pace, Place } from '../job.js'
 import type { Progress } from '../progress.js'
 import { openEnds, type Ends } from '../storage/open.js'
+import { RETRY_FOR, startThreads, type Hands } from '../threads.js'
 import { EXIT } from './exit.js'
 import { unless, type CommandIo } from './io.js'
 import type { Telling } from './options.js'
 
-/** How long an operation is tried again before it counts as failed, in milliseconds. */
-const RETRY_FOR = 10 * 60_000
-
 /** The two ends of a job, and what ends the work on them. */
 export interface Opened {
   readonly ends: Ends
+  /** Threads that wait for a task. */
+  readonly hands: Hands
   readonly drain: AbortController
+  close(): void
 }
 
-/** Reaches both ends of a job. What is wrong with them is a `UserError`; a stop ends it at once, as `Interrupted`. */
+/** Settings of `open`. */
+export interface OpenSettings {
+  readonly readOnly: boolean
+  readonly threads: number
+  readonly io: CommandIo
+  readonly note: (message: string) => void
+}
+
+/**
+ * Reaches the ends of a job, and meanwhile starts threads. What is wrong with the ends is a `UserError`; a stop ends it at once,
+ * as `Interrupted`.
+ */
 export async function open(
-  job: CopyJob,
+  { source, destination }: { readonly source: Place; readonly destination?: Place },
   connection: Connection,
-  { readOnly, io, progress }: { readonly readOnly: boolean; readonly io: CommandIo; readonly progress: Progress },
+  { readOnly, threads, io, note }: OpenSettings,
 ): Promise<Opened> {
   const drain = new AbortController()
   if (io.stop.aborted) drain.abort()
   else io.stop.addEventListener('abort', () => drain.abort(), { once: true })
-  const opening = openEnds({
-    source: job.source,
-    destination: job.destination,
-    connection,
-    policy: { retryFor: RETRY_FOR, giveUp: drain.signal },
-    readOnly,
-    note: (message) => progress.event({ type: 'note', level: 'info', message }),
-  })
-  const ends = await unless(io.stop, opening)
-  return { ends, drain }
+  const hands = startThreads(threads)
+  try {
+    const policy = { retryFor: RETRY_FOR, giveUp: drain.signal }
+    const ends = await unless(io.stop, openEnds({ source, destination, connection, policy, readOnly, note }))
+    const close = (): void => {
+      hands.close()
+      ends.close()
+    }
+    return { ends, hands, drain, close }
+  } catch (error) {
+    hands.close()
+    throw error
+  }
+}
+
+/** Tells notes as information. */
+export function noting(progress: Progress): (message: string) => void {
+  return (message) => progress.event({ type: 'note', level: 'info', message })
+}
+
+/** Objects in flight that are worth a thread: one thread does some 30,000 a second, and an object takes S3 at least 5 ms. */
+const FLIGHTS_A_THREAD = 128
+
+/** How many threads a pace asks for on this machine. */
+export function threadsFor({ threads, concurrency }: Pace): number {
+  return threads ?? Math.min(availableParallelism(), Math.ceil(concurrency / FLIGHTS_A_THREAD))
 }
 
 /** What `drive` needs: a locked folder and everything that was found out. */
 export interface DriveOptions {
   readonly folder: string
-  readonly checkpoint: Checkpoint
+  readonly checkpoint: CopyCheckpoint
   readonly opened: Opened
   readonly progress: Progress
   readonly telling: Telling
@@ -58,6 +87,7 @@ export async function drive(options: DriveOptions): Promise<number> {
     folder,
     checkpoint,
     ends: opened.ends,
+    crew: opened.hands.crew(opened.ends),
     onlyFailed,
     drain: opened.drain,
     abandon: io.abandon,

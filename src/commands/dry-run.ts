@@ -8,7 +8,8 @@ import { bytes, count, placeUrl } from '../format.js'
 import { noTotals, sum, type CopyJob, type Pace } from '../job.js'
 import { printable, type KeyRange } from '../keys.js'
 import { failedByCode, skippedByReason } from '../summary.js'
-import { LocalWork } from '../work/local.js'
+import { Keyspace } from '../work/keyspace.js'
+import { leasesOver } from '../work/leases.js'
 import { createTally } from '../work/tally.js'
 import type { Opened } from './drive.js'
 import { EXIT } from './exit.js'
@@ -29,7 +30,7 @@ export interface DryRunOptions {
 export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunOptions): Promise<number> {
   const { ends, drain } = opened
   const tally = createTally(noTotals(), () => undefined)
-  const work = new LocalWork(ends.source, ranges, tally)
+  const work = leasesOver(new Keyspace(ranges), ends.source.store, tally)
   let reason: unknown
   const act: Act = (object) => {
     const outcome = refusal(job, object) ?? { kind: 'copied' }

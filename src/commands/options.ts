@@ -12,6 +12,7 @@ export const DEFAULT_PACE: Pace = { concurrency: 256, lanes: 16 }
 
 const MOST_CONCURRENCY = 10_000
 const MOST_LANES = 1_000
+const MOST_THREADS = 256
 
 /** How much is told, and how. */
 export interface Telling {
@@ -25,8 +26,20 @@ export function paceFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
     .option('concurrency', text('objects in flight at once', `${DEFAULT_PACE.concurrency}`))
     .option('lanes', text('key ranges listed at once', `${DEFAULT_PACE.lanes}`))
+    .option('threads', text('worker threads', 'what the machine and --concurrency can use'))
     .option('max-errors', text('stop when more objects than this have failed', 'never'))
-    .group(['concurrency', 'lanes', 'max-errors'], 'Speed and failures:')
+    .group(['concurrency', 'lanes', 'threads', 'max-errors'], 'Speed and failures:')
+}
+
+/** Flags of the jobs that only read. */
+export function scanFlags<T>(argv: Argv<T>): Argv<T> {
+  return connectionFlags(argv)
+    .option('lanes', text('key ranges listed at once', '64'))
+    .option('threads', text('worker threads', 'what the machine and --lanes can use'))
+    .option('checkpoint', text('folder in which to keep how far it came, so that it can be resumed'))
+    .option('fresh', flag('begin again, though an unfinished run is in --checkpoint'))
+    .option('quiet', { ...flag('no progress'), alias: 'q' })
+    .group(['lanes', 'threads', 'checkpoint', 'fresh', 'quiet'], 'Run:')
 }
 
 /** Flags of how the store is reached. */
@@ -97,14 +110,14 @@ export function readSandbox(flags: Flags): SandboxOptions {
     throw new UserError('--access-key wants an access key and a secret key', 'write --access-key AK:SK')
   }
   const given: { -readonly [Name in keyof SandboxOptions]: SandboxOptions[Name] | undefined } = {
-    port: readNumber(flags, 'port', 0, 65_535),
+    port: readWhole(flags, 'port', 0, 65_535),
     buckets: buckets.length > 0 ? buckets : ['src:seq:100k', 'dst'],
     accessKeyId,
     secretAccessKey,
     latency: readText(flags, 'latency'),
     rate: readText(flags, 'rate'),
     faults,
-    seed: readNumber(flags, 'seed', 0, 0xffff_ffff),
+    seed: readWhole(flags, 'seed', 0, 0xffff_ffff),
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
 }
@@ -115,12 +128,30 @@ function texts(value: unknown): string[] {
 
 /** The pace that the flags ask for, `base` where they are silent. */
 export function readPace(flags: Flags, base: Pace): Pace {
-  const maxErrors = readNumber(flags, 'max-errors', 0, Number.MAX_SAFE_INTEGER) ?? base.maxErrors
+  const maxErrors = readWhole(flags, 'max-errors', 0, Number.MAX_SAFE_INTEGER) ?? base.maxErrors
+  const threads = readWhole(flags, 'threads', 1, MOST_THREADS) ?? base.threads
   return {
-    concurrency: readNumber(flags, 'concurrency', 1, MOST_CONCURRENCY) ?? base.concurrency,
-    lanes: readNumber(flags, 'lanes', 1, MOST_LANES) ?? base.lanes,
+    concurrency: readWhole(flags, 'concurrency', 1, MOST_CONCURRENCY) ?? base.concurrency,
+    lanes: readWhole(flags, 'lanes', 1, MOST_LANES) ?? base.lanes,
+    ...(threads === undefined ? {} : { threads }),
     ...(maxErrors === undefined ? {} : { maxErrors }),
   }
+}
+
+/** The pace of a job that only reads, `base` where the flags are silent. */
+export function readScanPace(flags: Flags, base: Pace): Pace {
+  const lanes = readWhole(flags, 'lanes', 1, MOST_LANES) ?? base.lanes
+  const threads = readWhole(flags, 'threads', 1, MOST_THREADS) ?? base.threads
+  return { concurrency: lanes, lanes, ...(threads === undefined ? {} : { threads }) }
+}
+
+/** One of the values that a flag may have, or undefined. */
+export function readChoice<const T extends string>(flags: Flags, name: string, allowed: readonly T[]): T | undefined {
+  const given = readText(flags, name)
+  if (given === undefined) return undefined
+  const found = allowed.find((one) => one === given)
+  if (found !== undefined) return found
+  throw new UserError(`--${name} cannot be ${printable(given)}`, `write one of: ${allowed.join(', ')}`)
 }
 
 /** The connection that the flags ask for, `base` where they are silent. */
@@ -171,7 +202,8 @@ function readNegated(flags: Flags, name: string): boolean | undefined {
   return value === undefined ? undefined : !value
 }
 
-function readNumber(flags: Flags, name: string, least: number, most: number): number | undefined {
+/** The whole number of a flag, or undefined. */
+export function readWhole(flags: Flags, name: string, least: number, most: number): number | undefined {
   const given = readText(flags, name)
   if (given === undefined) return undefined
   const number = /^[0-9]+$/.test(given) ? Number(given) : Number.NaN

@@ -1,16 +1,21 @@
 import { relative } from 'node:path'
+import { isCopy, isScan, type ScanCheckpoint } from '../checkpoint/checkpoint.js'
 import { findRuns, readCheckpoint, type SavedRun } from '../checkpoint/file.js'
 import { differences } from '../checkpoint/job-name.js'
 import { lockRun } from '../checkpoint/lock.js'
 import { UserError } from '../errors.js'
-import { objects, placeUrl, shellWord } from '../format.js'
+import { jobTitle, objects, shellWord } from '../format.js'
 import { sum } from '../job.js'
 import { createProgress } from '../progress.js'
+import { printable } from '../keys.js'
 import { version } from '../version.js'
-import { drive, open } from './drive.js'
+import { drive, noting, open, threadsFor } from './drive.js'
+import { performDu } from './du.js'
 import { dryRun } from './dry-run.js'
 import { EXIT } from './exit.js'
 import type { CommandIo } from './io.js'
+import { finishLs, performLs } from './ls.js'
+import { resumeScan } from './scan.js'
 import { readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
 
 /** `s3move resume [DIR]`. Resolves with the exit code. */
@@ -29,6 +34,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
     throw new UserError('the folder was given twice, as DIR and as --checkpoint', 'give one of them')
   }
   const { folder, checkpoint: found } = await choose(dir ?? given, onlyFailed, io.cwd)
+  if (isScan(found)) return await resumeReading(folder, found, flags, io, { onlyFailed, dry })
   const pace = readPace(flags, found.pace)
   const asked = readConnection(flags, found.connection)
   if (nothingToDo(found, onlyFailed)) {
@@ -42,8 +48,14 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
     try {
       // Only now is it certain that nobody else moves it on.
       const { checkpoint } = await readCheckpoint(folder)
+      if (!isCopy(checkpoint)) throw new UserError(`${printable(folder)} now holds another job`, 'see s3move status')
       const { job } = checkpoint
-      const opened = await open(job, asked, { readOnly: dry, io, progress })
+      const opened = await open(job, asked, {
+        readOnly: dry,
+        threads: dry || onlyFailed ? 0 : threadsFor(pace),
+        io,
+        note: noting(progress),
+      })
       try {
         // The store may have moved; were it another one, what is settled would be missing there.
         for (const difference of differences(checkpoint, { job, connection: opened.ends.connection })) {
@@ -68,7 +80,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
           resumed: true,
         })
       } finally {
-        opened.ends.close()
+        opened.close()
       }
     } finally {
       await lock.release()
@@ -76,6 +88,27 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
   } finally {
     progress.close()
   }
+}
+
+async function resumeReading(
+  folder: string,
+  checkpoint: ScanCheckpoint,
+  flags: Flags,
+  io: CommandIo,
+  { onlyFailed, dry }: { readonly onlyFailed: boolean; readonly dry: boolean },
+): Promise<number> {
+  const { job } = checkpoint
+  for (const [name, given] of [...Object.entries({ 'only-failed': onlyFailed, 'dry-run': dry })]) {
+    if (given) throw new UserError(`--${name} is for copies, and this is: ${jobTitle(job)}`, `leave --${name} away`)
+  }
+  if (checkpoint.state === 'finished') {
+    if (job.kind === 'ls') await finishLs(job)
+    io.stderr.write(`${whyNothing(checkpoint, folder, false)}\n`)
+    return EXIT.done
+  }
+  return await resumeScan({ folder, checkpoint }, flags, io, (scan) =>
+    job.kind === 'ls' ? performLs(job, scan) : performDu(job, scan),
+  )
 }
 
 async function choose(dir: string | undefined, onlyFailed: boolean, cwd: string): Promise<SavedRun> {
@@ -94,10 +127,7 @@ async function choose(dir: string | undefined, onlyFailed: boolean, cwd: string)
     )
   }
   if (others.length > 0) {
-    const lines = candidates.map(
-      ({ folder, checkpoint: { job } }) =>
-        `  ${shellWord(folder)}  (${placeUrl(job.source)} to ${placeUrl(job.destination)})`,
-    )
+    const lines = candidates.map(({ folder, checkpoint: { job } }) => `  ${shellWord(folder)}  (${jobTitle(job)})`)
     throw new UserError(
       `${candidates.length} runs here can be resumed:\n${lines.join('\n')}`,
       'name one: s3move resume DIR',

@@ -6,7 +6,7 @@ import type { SavedRun } from '../checkpoint/file.js'
 import { jsonText } from '../checkpoint/json.js'
 import { lockHolder } from '../checkpoint/lock.js'
 import { UserError } from '../errors.js'
-import { bytes, count, duration, objects, placeUrl, rate, row, shellWord } from '../format.js'
+import { bytes, count, duration, jobTitle, objects, rate, row, shellWord } from '../format.js'
 import { settled, sum } from '../job.js'
 import type { MoveJob, SkipReason } from '../job.js'
 import { printable } from '../keys.js'
@@ -184,7 +184,7 @@ function oneLine(run: RunStatus, now: number): string {
 }
 
 function title({ job }: RunStatus): string {
-  return `${job.kind} ${placeUrl(job.source)} to ${placeUrl(job.destination)}`
+  return jobTitle(job)
 }
 
 function moment(time: string, now: number): string {

@@ -23,7 +23,7 @@ const INTERVAL = 250
 /** Keeps a run in `folder`. `state` is asked at each save; `fail` is called when a regular save failed, after which there are no more. */
 export function createKeeper(
   folder: string,
-  ledger: FailureLedger,
+  ledger: Pick<FailureLedger, 'append' | 'position'>,
   state: () => RunState,
   fail: (error: unknown) => void,
 ): Keeper {

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import type { CopyCheckpoint } from '../checkpoint/checkpoint.js'
 import { FailureLedger } from '../checkpoint/failures.js'
 import { saveCheckpoint } from '../checkpoint/file.js'
 import { addSample } from '../checkpoint/history.js'
@@ -9,20 +9,23 @@ import { settled, type MoveEvent, type Outcome, type Snapshot } from '../job.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
-import { LocalWork } from '../work/local.js'
+import { Keyspace } from '../work/keyspace.js'
 import { createTally } from '../work/tally.js'
 import { copying } from './act.js'
+import type { Crew, Task } from './crew.js'
 import { createKeeper, type RunState } from './keeper.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
 import { stopReason, TooManyFailures, type Stop } from './stop.js'
+import type { CopyProduct } from './workshop.js'
 
 /** One session of a run: from a checkpoint, new or old, to its end or an interruption. The run's lock must be held. */
 export interface SessionOptions {
   readonly folder: string
   /** As last saved. Its `pace` and `connection` may have been changed since. */
-  readonly checkpoint: Checkpoint
+  readonly checkpoint: CopyCheckpoint
   readonly ends: Ends
+  readonly crew: Crew
   /** Try the failed objects again, and nothing else. */
   readonly onlyFailed: boolean
   /** Aborted (from outside, or here) when nothing further is to be begun. */
@@ -48,7 +51,7 @@ const PROGRESS_INTERVAL = 250
  * the folder cannot be used at all.
  */
 export async function runSession(options: SessionOptions): Promise<SessionEnd> {
-  const { folder, ends, drain, emit } = options
+  const { folder, ends, crew, drain, emit } = options
   const checkpoint = options.onlyFailed ? await withRetry(folder, options.checkpoint) : options.checkpoint
   const { job, pace } = checkpoint
   const began = performance.now()
@@ -75,7 +78,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   })
   const again =
     checkpoint.retry === undefined ? undefined : new LedgerWork(folder, checkpoint.retry, job.source.prefix, tally)
-  const ranges = new LocalWork(ends.source, checkpoint.ranges, tally)
+  const ranges = new Keyspace(checkpoint.ranges)
   const slots = new Slots(pace.concurrency)
   const ledger = await FailureLedger.open(folder, checkpoint.ledger)
   let history = checkpoint.history
@@ -84,7 +87,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     totals: tally.totals,
     listed: settledBefore + ranges.listed,
     listingEnded: ranges.listingEnded,
-    inFlight: slots.busy,
+    inFlight: slots.busy + crew.inFlight,
     throttled: ends.meter.throttled,
     retried: ends.meter.retried,
     requests: ends.meter.requests,
@@ -125,14 +128,27 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
 
   const keeper = createKeeper(folder, ledger, state, fail)
   const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
-  const act = copying(job, ends.source, ends.destination)
-  const watch = options.verbose
-    ? (object: ObjectSummary, outcome: Outcome) => tell(emit, job.source.prefix + object.key, object.size, outcome)
-    : undefined
-  const lanes = { act, slots, pace, stop: drain.signal, fail, watch }
+  const { destination } = ends
+  if (destination === undefined) throw new Error('a copy has no destination')
+  const tryAgain = async (work: LedgerWork): Promise<void> => {
+    const watch = options.verbose
+      ? (object: ObjectSummary, outcome: Outcome) => tell(emit, job.source.prefix + object.key, object.size, outcome)
+      : undefined
+    const act = copying(job, ends.source.store, destination.store)
+    await runLanes({ work, act, slots, pace, stop: drain.signal, fail, watch })
+  }
+  const deliver = (product: unknown, settle: () => void): void => {
+    const { gain, seen } = product as CopyProduct
+    tally.merge(gain)
+    settle()
+    for (const event of seen) emit(event)
+  }
   const work = async (): Promise<void> => {
-    if (again !== undefined) await runLanes({ ...lanes, work: again })
-    if (!options.onlyFailed && !drain.signal.aborted) await runLanes({ ...lanes, work: ranges })
+    if (again !== undefined) await tryAgain(again)
+    if (options.onlyFailed || drain.signal.aborted) return
+    const { concurrency, lanes } = pace
+    const task: Task = { kind: 'copy', job, watched: options.verbose }
+    await crew.run({ task, keyspace: ranges, concurrency, lanes, meter: ends.meter, deliver, stop: drain.signal, fail })
   }
   try {
     // A checkpoint before the first object: from here on a killed run can be resumed.
@@ -163,11 +179,11 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
 }
 
 // Puts the ledger aside and says so in the checkpoint, before anything can be appended to a new one.
-async function withRetry(folder: string, checkpoint: Checkpoint): Promise<Checkpoint> {
+async function withRetry(folder: string, checkpoint: CopyCheckpoint): Promise<CopyCheckpoint> {
   const { ledger, retry } = checkpoint
   if (retry !== undefined || ledger.entries === 0) return checkpoint
   await beginRetry(folder, ledger)
-  const begun: Checkpoint = {
+  const begun: CopyCheckpoint = {
     ...checkpoint,
     state: 'unfinished',
     ledger: { bytes: 0, entries: 0 },

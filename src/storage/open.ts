@@ -3,14 +3,22 @@ import { StorageError, UserError } from '../errors.js'
 import { printable } from '../keys.js'
 import type { Connection, Place } from '../job.js'
 import type { Storage } from './storage.js'
-import { openAccount, type Account } from './s3/account.js'
-import { S3Store } from './s3/store.js'
+import { openAccount, type Account, type CredentialSource } from './s3/account.js'
+import { S3Store, type Address } from './s3/store.js'
 import { createMeter, retrying, withRetries, type Meter, type RetryPolicy } from './retry.js'
 
-/** The two ends of a job, reachable, with retries built in. */
+/** A place that answered, with retries built in. */
+export interface Reached {
+  readonly store: Storage
+  readonly address: Address
+}
+
+/** What a job works on, reachable. */
 export interface Ends {
-  readonly source: Storage
-  readonly destination: Storage
+  readonly source: Reached
+  /** Absent when the job only reads. */
+  readonly destination?: Reached
+  readonly credentials: CredentialSource
   readonly meter: Meter
   /** The connection asked for, completed by what was found out (endpoint, region, style), so that a resume reaches the same place. */
   readonly connection: Connection
@@ -20,7 +28,7 @@ export interface Ends {
 /** Settings of `openEnds`. */
 export interface OpenOptions {
   readonly source: Place
-  readonly destination: Place
+  readonly destination?: Place | undefined
   readonly connection: Connection
   readonly policy: RetryPolicy
   /** Send no write request, not even one that cannot write. */
@@ -37,40 +45,45 @@ const PREFLIGHT_PATIENCE = 2_000
  */
 export async function openEnds(options: OpenOptions): Promise<Ends> {
   const { source, destination, connection, policy } = options
-  for (const place of [source, destination]) refuseDirectoryBucket(place)
+  for (const place of [source, destination]) if (place !== undefined) refuseDirectoryBucket(place)
   const account = await openAccount(connection)
   const meter = createMeter()
   const patience = { ...policy, retryFor: PREFLIGHT_PATIENCE }
   const stores: S3Store[] = []
+  const close = (): void => {
+    for (const store of stores) store.close()
+    account.close()
+  }
   try {
     const from = await reach(source, account, options, (store) =>
       withRetries('ListObjectsV2', () => store.list({ limit: 1 }), patience, meter),
     )
     stores.push(from)
-    const to = await reach(destination, account, options, (store) =>
-      options.readOnly
-        ? withRetries('HeadBucket', () => store.headBucket(), patience, meter)
-        : withRetries('CopyObject', () => probeWrite(store, from), patience, meter),
-    )
-    stores.push(to)
+    let to: S3Store | undefined
+    if (destination !== undefined) {
+      to = await reach(destination, account, options, (store) =>
+        options.readOnly
+          ? withRetries('HeadBucket', () => store.headBucket(), patience, meter)
+          : withRetries('CopyObject', () => probeWrite(store, from), patience, meter),
+      )
+      stores.push(to)
+    }
+    const reached = (store: S3Store): Reached => ({ store: retrying(store, policy, meter), address: store.address })
     return {
-      source: retrying(from, policy, meter),
-      destination: retrying(to, policy, meter),
+      source: reached(from),
+      ...(to === undefined ? {} : { destination: reached(to) }),
+      credentials: account.credentials,
       meter,
       connection: {
         ...connection,
         ...(account.endpointUrl === undefined ? {} : { endpointUrl: account.endpointUrl }),
         pathStyle: account.pathStyle,
-        region: to.region,
+        region: (to ?? from).region,
       },
-      close() {
-        for (const store of stores) store.close()
-        account.close()
-      },
+      close,
     }
   } catch (error) {
-    for (const store of stores) store.close()
-    account.close()
+    close()
     throw error
   }
 }

@@ -1,4 +1,4 @@
-import type { ObjectSummary } from '../storage/storage.js'
+import { folderOf, type PageFacts } from './facts.js'
 import { commonLength, keyAt, KeyModel, placeIn, SLASH, successor } from './key-model.js'
 
 /** What the splitter keeps of a range that is being listed. */
@@ -68,7 +68,6 @@ const WORTHWHILE = 300
 /** Calls that may be wasted on splits: a few at the start, then this share of the pages. */
 const FREE_WASTE = 16
 const WASTE_SHARE = 0.2
-const SAMPLES = 12
 const MOST_MARKS = 12
 const MOST_EQUAL_MARKS = 8
 /** A range seems longer than it is while its end is unknown: above this many pages it is probed in growing steps. */
@@ -89,21 +88,17 @@ export class Splitter {
   /** By folder level: the most keys found in a folder that was listed to its end. */
   private readonly largest: number[] = []
 
-  /** Takes in a page of a territory: the objects that belong to it. */
-  learn(territory: Territory, objects: readonly ObjectSummary[]): void {
+  /** Takes in a page of a territory. */
+  learn(territory: Territory, facts: PageFacts): void {
     this.pages++
-    this.judge(territory, objects.length)
-    const first = objects[0]
-    const last = objects.at(-1)
+    this.judge(territory, facts.count)
+    const { first, last } = facts
     if (first === undefined || last === undefined) return
-    for (let i = 0; i < SAMPLES; i++) {
-      const sample = objects[Math.floor((i * (objects.length - 1)) / (SAMPLES - 1))]
-      if (sample !== undefined) this.model.learn(sample.key)
-    }
-    this.measureFolders(territory, objects, last.key)
-    if (territory.recent.push(first.key) > 3) territory.recent.shift()
+    for (const sample of facts.samples) this.model.learn(sample)
+    this.measureFolders(territory, facts, last)
+    if (territory.recent.push(first) > 3) territory.recent.shift()
     territory.pages++
-    territory.cursor = last.key
+    territory.cursor = last
     territory.estimate = undefined
   }
 
@@ -126,21 +121,16 @@ export class Splitter {
   }
 
   // Notes how large folders get: those that were listed to their end, by level.
-  private measureFolders(territory: Territory, objects: readonly ObjectSummary[], last: string): void {
-    const folder = last.slice(0, last.lastIndexOf('/') + 1)
-    let inFolder = 0
-    while (inFolder < objects.length && objects[objects.length - 1 - inFolder]?.key.startsWith(folder) === true)
-      inFolder++
+  private measureFolders(territory: Territory, facts: PageFacts, last: string): void {
+    const folder = folderOf(last)
     if (folder === territory.folder) {
-      territory.inFolder += inFolder
+      territory.inFolder += facts.inFolder
       return
     }
-    let ended = 0
-    while (ended < objects.length && objects[ended]?.key.startsWith(territory.folder) === true) ended++
     const level = levelOf(territory.folder)
-    this.largest[level] = Math.max(this.largest[level] ?? 0, territory.inFolder + ended)
+    this.largest[level] = Math.max(this.largest[level] ?? 0, territory.inFolder + facts.inFolderBefore)
     territory.folder = folder
-    territory.inFolder = inFolder
+    territory.inFolder = facts.inFolder
   }
 
   private judge(territory: Territory, found: number): void {

@@ -1,6 +1,13 @@
 import type { Failure, Outcome, Totals } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 
+/** What a tally has gained: plain data, to be sent between threads. */
+export interface TallyGain {
+  readonly totals: Readonly<Totals>
+  readonly added: number
+  readonly failures: readonly Failure[]
+}
+
 /** Counts settled objects, and holds their failures until somebody has written them down. */
 export interface Tally {
   readonly totals: Totals
@@ -9,6 +16,8 @@ export interface Tally {
   add(object: ObjectSummary, outcome: Outcome): void
   /** The failures since the last call, in the order in which they were settled. */
   takeFailures(): readonly Failure[]
+  /** Takes in what another tally gained. */
+  merge(gain: TallyGain): void
 }
 
 /** A tally that goes on from `start` and calls `onFailure` at each failure. */
@@ -41,6 +50,17 @@ export function createTally(start: Readonly<Totals>, onFailure: () => void): Tal
       const taken = failures
       failures = []
       return taken
+    },
+    merge(gain) {
+      added += gain.added
+      totals.copied += gain.totals.copied
+      totals.bytes += gain.totals.bytes
+      for (const [reason, count] of Object.entries(gain.totals.skipped)) addTo(totals.skipped, reason, count)
+      for (const [code, count] of Object.entries(gain.totals.failed)) addTo(totals.failed, code, count)
+      for (const failure of gain.failures) {
+        failures.push(failure)
+        onFailure()
+      }
     },
   }
 }

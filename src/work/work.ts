@@ -1,5 +1,6 @@
 import type { Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
+import type { PageFacts } from './facts.js'
 
 /**
  * The right to work on one range of keys. Its holder takes objects with `next`, acts on them in any order, and settles
@@ -22,5 +23,37 @@ export interface WorkSource {
   claim(): Promise<Lease | undefined>
 
   /** Ends the handing out of work: pending and later claims answer undefined. */
+  close(): void
+}
+
+/** What of a page belongs to the range that it was listed for. */
+export interface Verdict {
+  /** Nothing remains to be listed. */
+  readonly ended: boolean
+  /** Where the range ends, when the page reaches beyond it: the holder drops the keys behind it, and says so by `trimmed`. */
+  readonly until?: string | undefined
+}
+
+/**
+ * The right to list one range, without the means to: whoever has it lists from behind `after` and has each page accepted before
+ * anything is done with it. May be held in another thread than that of the ranges.
+ */
+export interface Grant {
+  readonly after: string | undefined
+  accept(facts: PageFacts): Verdict | Promise<Verdict>
+  /** Follows a verdict with `until`: what is left of the page `from`. */
+  trimmed(facts: PageFacts, from: PageFacts): void
+  /** The next `count` unsettled keys are settled; `key` is the last of them. */
+  settle(key: string, count: number): void
+  /** Gives the range back. What was not settled is work for somebody else. May be repeated. */
+  release(): void
+}
+
+/** Where grants come from. */
+export interface Ranges {
+  /** Waits for a range; undefined when there is and will be none, or after `close`. */
+  claim(): Promise<Grant | undefined>
+
+  /** Ends the handing out: pending and later claims answer undefined. */
   close(): void
 }

@@ -5,10 +5,10 @@ import { printable } from '../../keys.js'
 import { agentsFor, CONNECT_TIMEOUT } from './connect.js'
 import type { Credentials } from './sign.js'
 
-/** Where requests for one bucket go, as the SDK's endpoint resolution says. */
+/** Where requests for one bucket go, as the SDK's endpoint resolution says. Plain data, to be sent between threads. */
 export interface Target {
-  /** Scheme, host and port. */
-  readonly origin: URL
+  /** Scheme, host and port, as a URL. */
+  readonly origin: string
   /** The encoded path of the bucket: `/bucket` in path style, '' when the host names it. */
   readonly path: string
   /** Region and service for the signature. */
@@ -22,6 +22,8 @@ export interface CredentialSource {
   readonly current: Credentials | undefined
   /** Fetches credentials anew, after the store called these expired. False when they are the same as before. */
   refresh(): Promise<boolean>
+  /** Calls `told` whenever the credentials have changed. */
+  onChange(told: (current: Credentials) => void): void
   close(): void
 }
 
@@ -158,7 +160,7 @@ async function resolve(client: S3Client, bucket: string): Promise<Target> {
   const region = scheme?.signingRegion
   const service = scheme?.signingName
   return {
-    origin: new URL(`${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`),
+    origin: `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`,
     path: path.replace(/\/$/, ''),
     region: typeof region === 'string' ? region : await client.config.region(),
     service: typeof service === 'string' ? service : 's3',
@@ -203,7 +205,7 @@ const REFRESH_INTERVAL = 30_000
 
 async function openCredentials(client: S3Client, connection: Connection): Promise<CredentialSource> {
   if (connection.noSignRequest === true) {
-    return { current: undefined, refresh: () => Promise.resolve(false), close: ignore }
+    return { current: undefined, refresh: () => Promise.resolve(false), onChange: ignore, close: ignore }
   }
   const provide = client.config.credentials
   let current: Credentials
@@ -216,10 +218,14 @@ async function openCredentials(client: S3Client, connection: Connection): Promis
       'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or --profile NAME (for SSO: ‘aws sso login’ first), or use --no-sign-request for a public bucket',
     )
   }
+  const listeners: ((current: Credentials) => void)[] = []
   const fetch = async (force: boolean): Promise<boolean> => {
     const before = current
-    current = await provide(force ? { forceRefresh: true } : undefined)
-    return current.accessKeyId !== before.accessKeyId || current.sessionToken !== before.sessionToken
+    const { accessKeyId, secretAccessKey, sessionToken } = await provide(force ? { forceRefresh: true } : undefined)
+    current = { accessKeyId, secretAccessKey, sessionToken }
+    const changed = current.accessKeyId !== before.accessKeyId || current.sessionToken !== before.sessionToken
+    if (changed) for (const told of listeners) told(current)
+    return changed
   }
   // A failure here is no news while the present credentials still work, and ExpiredToken tells when they do not.
   const timer = setInterval(() => void fetch(false).catch(ignore), REFRESH_INTERVAL)
@@ -235,6 +241,7 @@ async function openCredentials(client: S3Client, connection: Connection): Promis
         .finally(() => (refreshing = undefined))
       return refreshing
     },
+    onChange: (told) => void listeners.push(told),
     close: () => clearInterval(timer),
   }
 }

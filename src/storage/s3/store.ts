@@ -11,19 +11,23 @@ import { MalformedList, parseListPage, UndecodableKey } from './list-page.js'
 import { createSigner, EMPTY_HASH, type Signer } from './sign.js'
 import { elementText } from './xml.js'
 
-/** What a store needs beside its place. */
-export interface S3StoreOptions {
+/** How a store is reached. Plain data without secrets, to be sent between threads. */
+export interface Address {
   readonly target: Target
-  readonly credentials: CredentialSource
   readonly trust: Trust
   readonly requestPayer?: boolean | undefined
+}
+
+/** What a store needs beside its place. */
+export interface S3StoreOptions extends Address {
+  readonly credentials: Pick<CredentialSource, 'current' | 'refresh'>
 }
 
 /** A bucket and prefix in S3, over the fast lane: one request each, sent once, no retries. */
 export class S3Store implements Storage {
   readonly place: Place
   private readonly target: Target
-  private readonly credentials: CredentialSource
+  private readonly credentials: S3StoreOptions['credentials']
   private readonly host: string
   private readonly pool: HttpPool
   private readonly signer: Signer
@@ -31,9 +35,12 @@ export class S3Store implements Storage {
   private readonly payer: readonly (readonly [string, string])[]
   private readonly listPrefix: string
 
-  constructor(place: Place, options: S3StoreOptions) {
+  constructor(
+    place: Place,
+    private readonly options: S3StoreOptions,
+  ) {
     const { target } = options
-    const dialer = dialerFor(target.origin, options.trust)
+    const dialer = dialerFor(new URL(target.origin), options.trust)
     this.place = place
     this.target = target
     this.credentials = options.credentials
@@ -47,6 +54,11 @@ export class S3Store implements Storage {
 
   get region(): string {
     return this.target.region
+  }
+
+  get address(): Address {
+    const { target, trust, requestPayer } = this.options
+    return { target, trust, requestPayer }
   }
 
   async list(from: ListFrom): Promise<Page> {

@@ -1,0 +1,37 @@
+import { censusReport } from '../census-report.js'
+import { Census } from '../engine/census.js'
+import { duSink } from '../engine/sinks.js'
+import { placeUrl } from '../format.js'
+import type { DuJob } from '../job.js'
+import type { CommandIo } from './io.js'
+import { readChoice, readWhole, type Flags } from './options.js'
+import { parsePlace } from './place.js'
+import { conclude, read, startScan, type Scan } from './scan.js'
+
+/** `s3move du SOURCE`. Resolves with the exit code. */
+export function du(source: string, flags: Flags, io: CommandIo): Promise<number> {
+  const job: DuJob = {
+    kind: 'du',
+    source: parsePlace(source, 'source'),
+    depth: readWhole(flags, 'depth', 0, 100) ?? 0,
+    report: {
+      format: readChoice(flags, 'format', ['text', 'json', 'csv']) ?? 'text',
+      dates: readChoice(flags, 'dates', ['year', 'month', 'day']) ?? 'year',
+    },
+  }
+  return startScan(job, flags, io, (scan) => performDu(job, scan))
+}
+
+/** Counts, and tells the result on stdout. */
+export async function performDu(job: DuJob, scan: Scan): Promise<number> {
+  const { checkpoint, io } = scan
+  const census = new Census({ depth: job.depth })
+  if (checkpoint.scan?.census !== undefined) census.merge(checkpoint.scan.census)
+  const ended = await read(scan, () => duSink(job, census))
+  scan.progress.close()
+  const { format, dates } = job.report
+  const complete = ended.end === 'finished'
+  const url = placeUrl(job.source)
+  io.stdout.write(censusReport(census.data(), { format, dates, depth: job.depth, url, complete }))
+  return conclude(scan, ended, 'the figures are of a part only')
+}

@@ -1,0 +1,154 @@
+import { availableParallelism } from 'node:os'
+import { FORMAT, type ScanCheckpoint } from '../checkpoint/checkpoint.js'
+import { createFolder, hasCheckpoint, readCheckpoint } from '../checkpoint/file.js'
+import { differences } from '../checkpoint/job-name.js'
+import { lockRun } from '../checkpoint/lock.js'
+import { runScan, type ScanEnd, type ScanOptions } from '../engine/scan.js'
+import { UserError } from '../errors.js'
+import { shellWord } from '../format.js'
+import { noTotals, type Connection, type Pace, type ScanJob } from '../job.js'
+import { printable } from '../keys.js'
+import { createScanProgress, type ScanProgress } from '../scan-progress.js'
+import { version } from '../version.js'
+import { open, type Opened } from './drive.js'
+import { EXIT } from './exit.js'
+import type { CommandIo } from './io.js'
+import { readConnection, readFlag, readScanPace, readText, type Flags } from './options.js'
+
+/** Ranges listed at once when nothing else is asked for: nothing but LIST calls is in flight. */
+const SCAN_PACE: Pace = { concurrency: 64, lanes: 64 }
+
+/** Lanes that keep a thread busy: one lists some 20 pages a second, and a thread reads about a thousand. */
+const LANES_A_THREAD = 16
+
+/** A job that only reads, ready to run: everything was found out. */
+export interface Scan {
+  readonly checkpoint: ScanCheckpoint
+  /** The run's folder, locked; absent when nothing is kept. */
+  readonly folder: string | undefined
+  readonly opened: Opened
+  readonly resumed: boolean
+  readonly progress: ScanProgress
+  readonly io: CommandIo
+  readonly quiet: boolean
+}
+
+/** Carries out what is particular to a job: opens its sink, runs it by `read`, tells its result, and answers the exit code. */
+export type Perform = (scan: Scan) => Promise<number>
+
+/** Begins a job that only reads, with the flags that all of them share. Resolves with the exit code. */
+export async function startScan(job: ScanJob, flags: Flags, io: CommandIo, perform: Perform): Promise<number> {
+  const pace = readScanPace(flags, SCAN_PACE)
+  const asked = readConnection(flags, {})
+  const folder = readText(flags, 'checkpoint')
+  const fresh = readFlag(flags, 'fresh') ?? false
+  const quiet = readFlag(flags, 'quiet') ?? false
+  if (folder === undefined && fresh) {
+    throw new UserError(
+      '--fresh is about a checkpoint, and none was named',
+      'add --checkpoint DIR, or leave --fresh away',
+    )
+  }
+  if (folder !== undefined) await checkFolder(folder, job, asked, fresh)
+  const begin = async (connection: Connection): Promise<ScanCheckpoint> => {
+    if (folder !== undefined) await checkFolder(folder, job, connection, fresh)
+    const now = new Date().toISOString()
+    return {
+      format: FORMAT,
+      program: `s3move ${version()}`,
+      ...{ job, connection, pace, state: 'unfinished', startedAt: now, savedAt: now, activeMs: 0, sessions: 1 },
+      ...{ ranges: [{}], listed: 0, totals: noTotals(), ledger: { bytes: 0, entries: 0 }, history: [] },
+    }
+  }
+  if (folder !== undefined) await createFolder(folder)
+  return await withScan({ job, pace, asked, folder, quiet, io, begin, resumed: false }, perform)
+}
+
+/** Goes on with a job that only reads. Resolves with the exit code. */
+export async function resumeScan(
+  { folder, checkpoint: found }: { readonly folder: string; readonly checkpoint: ScanCheckpoint },
+  flags: Flags,
+  io: CommandIo,
+  perform: Perform,
+): Promise<number> {
+  const pace = readScanPace(flags, found.pace)
+  const asked = readConnection(flags, found.connection)
+  const quiet = readFlag(flags, 'quiet') ?? false
+  const { job } = found
+  const begin = async (connection: Connection): Promise<ScanCheckpoint> => {
+    // Only now is it certain that nobody else moves it on.
+    const { checkpoint } = await readCheckpoint(folder)
+    return { ...checkpoint, job, connection, pace, program: `s3move ${version()}`, sessions: checkpoint.sessions + 1 }
+  }
+  return await withScan({ job, pace, asked, folder, quiet, io, begin, resumed: true }, perform)
+}
+
+interface ScanSetup extends Pick<Scan, 'folder' | 'io' | 'quiet' | 'resumed'> {
+  readonly job: ScanJob
+  readonly pace: Pace
+  readonly asked: Connection
+  readonly begin: (connection: Connection) => Promise<ScanCheckpoint>
+}
+
+async function withScan(setup: ScanSetup, perform: Perform): Promise<number> {
+  const { job, pace, asked, folder, quiet, io, resumed } = setup
+  const progress = createScanProgress(io.stderr, job.kind === 'ls' ? 'listing' : 'counting', quiet)
+  const lock = folder === undefined ? undefined : await lockRun(folder)
+  try {
+    const threads = pace.threads ?? Math.min(availableParallelism(), Math.ceil(pace.lanes / LANES_A_THREAD))
+    const note = (message: string): void => {
+      if (!quiet) progress.say(message)
+    }
+    const opened = await open({ source: job.source }, asked, { readOnly: true, threads, io, note })
+    try {
+      const checkpoint = await setup.begin(opened.ends.connection)
+      return await perform({ checkpoint, folder, opened, resumed, progress, io, quiet })
+    } finally {
+      opened.close()
+    }
+  } finally {
+    progress.close()
+    await lock?.release()
+  }
+}
+
+/** Runs a scan into a sink. */
+export function read(scan: Scan, openSink: ScanOptions['openSink']): Promise<ScanEnd> {
+  const { checkpoint, folder, opened, progress, io } = scan
+  return runScan({
+    ...{ checkpoint, folder, openSink, ends: opened.ends, crew: opened.hands.crew(opened.ends), drain: opened.drain },
+    abandon: io.abandon,
+    progress: (listed, elapsed) => progress.update(listed, elapsed),
+  })
+}
+
+/** Says on stderr why a scan did not finish, and how to go on. Answers the exit code. */
+export function conclude({ progress, folder }: Scan, { end, stop, readerGone }: ScanEnd, incomplete: string): number {
+  if (stop === undefined && (end === 'finished' || readerGone)) return EXIT.done
+  const because = stop === undefined ? '' : ` (${stop.reason})`
+  progress.say(`${end} before it finished${because}: ${incomplete}`)
+  if (stop?.hint !== undefined) progress.say(`  hint      ${printable(stop.hint)}`)
+  progress.say(
+    folder === undefined
+      ? '  next      the same command, which begins anew (with --checkpoint DIR it could go on)'
+      : `  next      s3move resume ${shellWord(folder)}`,
+  )
+  return stop === undefined ? EXIT.interrupted : EXIT.stopped
+}
+
+async function checkFolder(folder: string, job: ScanJob, connection: Connection, fresh: boolean): Promise<void> {
+  if (fresh || !(await hasCheckpoint(folder))) return
+  const { checkpoint } = await readCheckpoint(folder)
+  const different = differences(checkpoint, { job, connection })
+  if (different.length > 0) {
+    throw new UserError(
+      `${printable(folder)} holds the checkpoint of another job (${different.join('; ')})`,
+      'give this job a folder of its own with --checkpoint, or throw the other run away with --fresh',
+    )
+  }
+  if (checkpoint.state === 'finished') return
+  throw new UserError(
+    `an unfinished run of this job is in ${printable(folder)}`,
+    `go on with it: s3move resume ${shellWord(folder)} (or begin again from the start: add --fresh)`,
+  )
+}

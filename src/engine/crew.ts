@@ -1,0 +1,57 @@
+import type { CopyJob, LineFormat } from '../job.js'
+import type { Meter } from '../storage/retry.js'
+import type { Keyspace } from '../work/keyspace.js'
+import type { Grant } from '../work/work.js'
+import type { Packing } from './pack.js'
+
+/** What threads are to do with the objects of a keyspace. Plain data. */
+export type Task =
+  | {
+      readonly kind: 'copy'
+      readonly job: CopyJob
+      /** Tell of each object, not only of failures. */
+      readonly watched: boolean
+    }
+  | { readonly kind: 'du'; readonly depth: number }
+  | {
+      readonly kind: 'ls'
+      readonly format: LineFormat
+      readonly packing: Packing
+      /** What keys are relative to: they are written in full. */
+      readonly prefix: string
+      /** Nothing that a terminal could take for a command is written raw. */
+      readonly terminal: boolean
+      /** Each delivery holds the lines of one page, so that pages can be put in order. */
+      readonly sorted: boolean
+    }
+
+/** What a crew needs to carry out a task. */
+export interface CrewWork {
+  readonly task: Task
+  readonly keyspace: Keyspace
+  /** Over all threads. */
+  readonly concurrency: number
+  /** Over all threads. */
+  readonly lanes: number
+  readonly meter: Meter
+  /**
+   * Takes in what a thread has got out of the objects that `settle` settles: a product of the task's kind. `settle` is
+   * called once, when a checkpoint may pass these objects; the thread works ahead of it by a bounded amount only. `grant` is that
+   * of the first of these objects.
+   */
+  readonly deliver: (product: unknown, settle: () => void, grant: Grant | undefined) => void
+  /** Aborted when nothing further is to be begun. */
+  readonly stop: AbortSignal
+  /** Called, perhaps several times, with what makes it impossible to go on. The caller aborts `stop`. */
+  readonly fail: (error: unknown) => void
+}
+
+/** Threads that work on a task. */
+export interface Crew {
+  /** Resolves when the keyspace is done, or, after `stop`, when nothing is in flight any more. Never rejects. */
+  run(work: CrewWork): Promise<void>
+  /** Objects being worked on now, as last heard of. */
+  readonly inFlight: number
+  /** Ends all threads at once. */
+  close(): void
+}

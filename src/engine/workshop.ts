@@ -1,0 +1,130 @@
+import { noTotals, type MoveEvent, type Outcome } from '../job.js'
+import type { ObjectSummary, Storage } from '../storage/storage.js'
+import { leasesOver } from '../work/leases.js'
+import { createTally, type TallyGain } from '../work/tally.js'
+import type { Ranges } from '../work/work.js'
+import { copying } from './act.js'
+import { Census } from './census.js'
+import type { Task } from './crew.js'
+import { lineWriter } from './lines.js'
+import { packer } from './pack.js'
+import { runPages } from './pages.js'
+import { runLanes } from './run.js'
+import { Slots } from './slots.js'
+
+/** What `copy` yields: what became of objects, and, when it is watched, what to tell of each. */
+export interface CopyProduct {
+  readonly gain: TallyGain
+  readonly seen: readonly MoveEvent[]
+}
+
+/** What `ls` yields: whole lines, packed; they may be joined in any order. */
+export interface LinesProduct {
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+/** What a workshop needs of the thread that it is in. */
+export interface WorkshopOptions {
+  readonly task: Task
+  readonly ranges: Ranges
+  readonly source: Storage
+  readonly destination: Storage | undefined
+  readonly concurrency: number
+  readonly lanes: number
+  readonly stop: AbortSignal
+  readonly fail: (error: unknown) => void
+  /** Waits until what was yielded has been taken in well enough to go on. */
+  readonly room: () => Promise<void> | undefined
+  /** Sends what there is. */
+  readonly flush: () => void
+}
+
+/** One thread's share of a task. */
+export interface Workshop {
+  /** Resolves when there is no more work, or, after `stop`, when nothing is in flight. Never rejects. */
+  run(): Promise<void>
+  /** What was got out of the objects that were settled since the last call. */
+  collect(): { readonly product: unknown; readonly transfer: readonly ArrayBuffer[] }
+  /** Objects being worked on now. */
+  readonly inFlight: number
+}
+
+/** The workshop for a task. */
+export function openWorkshop(options: WorkshopOptions): Workshop {
+  switch (options.task.kind) {
+    case 'copy':
+      return copyWorkshop(options, options.task)
+    case 'du':
+      return duWorkshop(options, options.task)
+    case 'ls':
+      return lsWorkshop(options, options.task)
+  }
+}
+
+function copyWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind: 'copy' }): Workshop {
+  const { ranges, source, destination, concurrency, lanes, stop, fail } = options
+  if (destination === undefined) throw new Error('a copy has no destination')
+  let tally = createTally(noTotals(), () => undefined)
+  let seen: MoveEvent[] = []
+  const slots = new Slots(concurrency)
+  const add = (object: ObjectSummary, outcome: Outcome): void => {
+    tally.add(object, outcome)
+    if (!watched) return
+    const key = job.source.prefix + object.key
+    if (outcome.kind === 'copied') seen.push({ type: 'copied', key, bytes: object.size })
+    else if (outcome.kind === 'skipped') seen.push({ type: 'skipped', key, reason: outcome.reason })
+  }
+  return {
+    run: () =>
+      runLanes({
+        ...{ work: leasesOver(ranges, source, { add }), act: copying(job, source, destination) },
+        ...{ slots, pace: { concurrency, lanes }, stop, fail },
+      }),
+    collect() {
+      const gain = { totals: tally.totals, added: tally.added, failures: tally.takeFailures() }
+      const product: CopyProduct = { gain, seen }
+      tally = createTally(noTotals(), () => undefined)
+      seen = []
+      return { product, transfer: [] }
+    },
+    get inFlight() {
+      return slots.busy
+    },
+  }
+}
+
+function duWorkshop(options: WorkshopOptions, { depth }: Task & { kind: 'du' }): Workshop {
+  const census = new Census({ depth })
+  return {
+    run: () =>
+      runPages({ ...options, store: options.source, take: (objects) => census.add(objects), taken: () => undefined }),
+    collect: () => ({ product: census.take(), transfer: [] }),
+    inFlight: 0,
+  }
+}
+
+/** Text is packed and sent in pieces of about this many characters. */
+const PIECE = 512 * 1024
+
+function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Workshop {
+  const write = lineWriter(task.format, task.prefix, task.terminal)
+  const pack = packer(task.packing)
+  let text = ''
+  const take = (objects: readonly ObjectSummary[]): void => {
+    text += write(objects)
+  }
+  const taken = (): void => {
+    if (task.sorted || text.length >= PIECE) options.flush()
+  }
+  return {
+    run: () => runPages({ ...options, store: options.source, take, taken }),
+    collect() {
+      const packed = pack(text)
+      text = ''
+      const bytes = new Uint8Array(packed)
+      const product: LinesProduct = { bytes }
+      return { product, transfer: [bytes.buffer] }
+    },
+    inFlight: 0,
+  }
+}

@@ -1,0 +1,294 @@
+import { Worker } from 'node:worker_threads'
+import type { Crew, CrewWork, Task } from './engine/crew.js'
+import { StorageError, UserError, type StorageErrorDetails } from './errors.js'
+import type { Place } from './job.js'
+import type { Ends, Reached } from './storage/open.js'
+import type { Meter } from './storage/retry.js'
+import type { Credentials } from './storage/s3/sign.js'
+import type { Address } from './storage/s3/store.js'
+import { RangeServer, type Cursor, type RangeAnswer, type RangeRequest } from './work/port.js'
+
+/** How long an operation is tried again before it counts as failed, in milliseconds. */
+export const RETRY_FOR = 10 * 60_000
+
+/** A store that a thread opens for itself. */
+export interface Reach {
+  readonly place: Place
+  readonly address: Address
+}
+
+/** What a thread is to do. */
+export interface Start {
+  readonly type: 'start'
+  readonly task: Task
+  readonly source: Reach
+  readonly destination: Reach | undefined
+  readonly credentials: Credentials | undefined
+  readonly concurrency: number
+  readonly lanes: number
+}
+
+/** What a thread is told. */
+export type ToThread =
+  | Start
+  | RangeAnswer
+  /** A delivery was taken in. */
+  | { readonly type: 'settled' }
+  | { readonly type: 'drain' }
+  | { readonly type: 'credentials'; readonly current: Credentials }
+  | { readonly type: 'refreshed'; readonly changed: boolean }
+
+/** What a thread tells. */
+export type FromThread =
+  | RangeRequest
+  | { readonly type: 'delivery'; readonly cursors: readonly Cursor[]; readonly product: unknown }
+  /** What the meter has counted since the last time. */
+  | { readonly type: 'pulse'; readonly meter: Meter; readonly inFlight: number }
+  | { readonly type: 'refresh' }
+  | { readonly type: 'failed'; readonly error: ErrorImage }
+  | { readonly type: 'ended' }
+
+/** An error as it crosses between threads. */
+export type ErrorImage =
+  | {
+      readonly kind: 'storage'
+      readonly message: string
+      readonly details: StorageErrorDetails
+      readonly attempts: number
+    }
+  | { readonly kind: 'user'; readonly message: string; readonly hint: string | undefined }
+  | { readonly kind: 'defect'; readonly message: string; readonly stack: string | undefined }
+
+/** The image of an error. */
+export function toImage(error: unknown): ErrorImage {
+  if (error instanceof StorageError) {
+    const { message, severity, code, operation, bucket, key, status, requestId, hint, region, attempts } = error
+    const details = { severity, code, operation, bucket, key, status, requestId, hint, region }
+    return { kind: 'storage', message, details, attempts }
+  }
+  if (error instanceof UserError) return { kind: 'user', message: error.message, hint: error.hint }
+  if (error instanceof Error) return { kind: 'defect', message: error.message, stack: error.stack }
+  return { kind: 'defect', message: String(error), stack: undefined }
+}
+
+/** The error of an image. */
+function fromImage(image: ErrorImage): Error {
+  switch (image.kind) {
+    case 'storage': {
+      const error = new StorageError(image.message, image.details)
+      error.attempts = image.attempts
+      return error
+    }
+    case 'user':
+      return new UserError(image.message, image.hint)
+    case 'defect': {
+      const error = new Error(image.message)
+      if (image.stack !== undefined) error.stack = image.stack
+      return error
+    }
+  }
+}
+
+/** A thread ended though it was not told to: what it held is in the checkpoint, unsettled. */
+class ThreadDied extends UserError {
+  constructor(cause: string) {
+    super(
+      `a worker thread ended unexpectedly (${cause}); nothing is lost`,
+      'resume the run, with fewer --threads if memory was short',
+    )
+  }
+}
+
+/** Threads that have been started and wait for a task: starting takes as long as reaching the store, so both go on together. */
+export interface Hands {
+  /** The threads as a crew that works on `ends`. */
+  crew(ends: Ends): Crew
+  close(): void
+}
+
+/**
+ * A larger nursery, so that the objects of a page are garbage before they are moved: fewer and cheaper collections.
+ */
+const NURSERY_MB = 16
+
+/** Starts `count` threads. */
+export function startThreads(count: number): Hands {
+  const workers = Array.from(
+    { length: count },
+    () =>
+      new Worker(new URL('thread.js', import.meta.url), {
+        resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB },
+        // What dependencies want to warn of is not our user's business.
+        execArgv: ['--no-warnings'],
+      }),
+  )
+  // Until it works, a thread that dies is noticed when it is given its task.
+  for (const worker of workers) worker.on('error', () => undefined)
+  const close = (): void => {
+    for (const worker of workers) void worker.terminate()
+  }
+  return { close, crew: (ends) => new ThreadCrew(workers, ends, close) }
+}
+
+class ThreadCrew implements Crew {
+  private readonly busy = new Map<Worker, number>()
+
+  constructor(
+    private readonly workers: readonly Worker[],
+    private readonly ends: Ends,
+    readonly close: () => void,
+  ) {}
+
+  get inFlight(): number {
+    let sum = 0
+    for (const inFlight of this.busy.values()) sum += inFlight
+    return sum
+  }
+
+  async run(work: CrewWork): Promise<void> {
+    const drain = (): void => {
+      work.keyspace.close()
+      for (const worker of this.workers) tell(worker, { type: 'drain' })
+    }
+    await Promise.all([
+      ...this.workers.map((worker, index) => this.drive(worker, index, work)),
+      // After the starts, which must come first.
+      Promise.resolve().then(() => {
+        if (work.stop.aborted) drain()
+        else work.stop.addEventListener('abort', drain, { once: true })
+      }),
+    ])
+    work.stop.removeEventListener('abort', drain)
+  }
+
+  private drive(worker: Worker, index: number, work: CrewWork): Promise<void> {
+    const { task, keyspace, meter, deliver, fail } = work
+    const { source, destination, credentials } = this.ends
+    const server = new RangeServer(keyspace, (answer) => tell(worker, answer))
+    const order = new Order()
+    credentials.onChange((current) => tell(worker, { type: 'credentials', current }))
+    return new Promise((resolve) => {
+      const ended = (): void => {
+        worker.removeAllListeners('message').removeAllListeners('error').removeAllListeners('exit')
+        worker.on('error', () => undefined)
+        this.busy.delete(worker)
+        server.abandon()
+        resolve()
+      }
+      const died = (cause: string): void => {
+        fail(new ThreadDied(cause))
+        ended()
+      }
+      worker.on('message', (message: FromThread) => {
+        switch (message.type) {
+          case 'claim':
+          case 'page':
+          case 'trimmed':
+            server.requested(message)
+            return
+          case 'release':
+            order.behind(message.grant, () => server.requested(message))
+            return
+          case 'delivery':
+            order.begun(message.cursors)
+            deliver(
+              message.product,
+              () => {
+                server.settle(message.cursors)
+                tell(worker, { type: 'settled' })
+                order.settled(message.cursors)
+              },
+              server.first(message.cursors),
+            )
+            return
+          case 'pulse':
+            this.busy.set(worker, message.inFlight)
+            add(meter, message.meter)
+            return
+          case 'refresh':
+            void credentials.refresh().then((changed) => {
+              if (credentials.current !== undefined) tell(worker, { type: 'credentials', current: credentials.current })
+              tell(worker, { type: 'refreshed', changed })
+            })
+            return
+          case 'failed':
+            fail(fromImage(message.error))
+            return
+          case 'ended':
+            order.behind(undefined, ended)
+        }
+      })
+      worker.on('error', (error) => died(error instanceof Error ? error.message : String(error)))
+      worker.on('exit', (code) => died(`exit code ${code}`))
+      if (worker.threadId === -1) {
+        died('it could not be started')
+        return
+      }
+      tell(worker, {
+        ...{ type: 'start', task, credentials: credentials.current },
+        source: reachOf(source),
+        destination: destination === undefined ? undefined : reachOf(destination),
+        concurrency: share(work.concurrency, this.workers.length, index),
+        lanes: share(work.lanes, this.workers.length, index),
+      })
+    })
+  }
+}
+
+/**
+ * What was delivered of each grant and is not settled. A release counts only once all of its grant is settled: else keys would be handed
+ * out again whose results are on their way.
+ */
+class Order {
+  private readonly unsettled = new Map<number, number>()
+  private readonly waiting = new Map<number | undefined, () => void>()
+
+  begun(cursors: readonly Cursor[]): void {
+    for (const [grant] of cursors) this.unsettled.set(grant, (this.unsettled.get(grant) ?? 0) + 1)
+  }
+
+  settled(cursors: readonly Cursor[]): void {
+    for (const [grant] of cursors) {
+      const left = (this.unsettled.get(grant) ?? 0) - 1
+      if (left > 0) this.unsettled.set(grant, left)
+      else {
+        this.unsettled.delete(grant)
+        this.act(grant)
+      }
+    }
+    if (this.unsettled.size === 0) this.act(undefined)
+  }
+
+  /** Acts when all that was delivered so far of `grant` (of all grants, when undefined) is settled. */
+  behind(grant: number | undefined, act: () => void): void {
+    if (grant === undefined ? this.unsettled.size === 0 : !this.unsettled.has(grant)) act()
+    else this.waiting.set(grant, act)
+  }
+
+  private act(grant: number | undefined): void {
+    const act = this.waiting.get(grant)
+    this.waiting.delete(grant)
+    act?.()
+  }
+}
+
+function tell(worker: Worker, message: ToThread): void {
+  worker.postMessage(message)
+}
+
+function reachOf({ store, address }: Reached): Reach {
+  return { place: store.place, address }
+}
+
+// What of a total falls to one of several, at least one.
+function share(total: number, parts: number, index: number): number {
+  return Math.max(1, Math.floor((total + index) / parts))
+}
+
+function add(meter: Meter, gain: Meter): void {
+  meter.throttled += gain.throttled
+  meter.retried += gain.retried
+  for (const [operation, count] of Object.entries(gain.requests)) {
+    meter.requests[operation] = (meter.requests[operation] ?? 0) + count
+  }
+}

@@ -1,0 +1,48 @@
+import type { ObjectSummary, Storage } from '../storage/storage.js'
+import { factsOf } from './facts.js'
+import { listingAfter, upTo } from './listing.js'
+import type { Tally } from './tally.js'
+import type { Grant, Ranges, WorkSource } from './work.js'
+
+/** The objects of a granted range, page by page; undefined at its end. Not to be called again before it has answered. */
+export type NextPage = () => Promise<readonly ObjectSummary[] | undefined>
+
+/** Lists the range of a grant in `store`, and has each page accepted before it is handed out. */
+export function pagesOf(store: Storage, grant: Grant): NextPage {
+  const listing = listingAfter(store, grant.after)
+  let before: string | undefined
+  let ended = false
+  return async () => {
+    if (ended) return undefined
+    const page = await listing.next()
+    const facts = factsOf(page.objects, page.truncated, before)
+    const verdict = await grant.accept(facts)
+    ended = verdict.ended
+    if (verdict.until === undefined) {
+      before = facts.last ?? before
+      return page.objects
+    }
+    const objects = upTo(page.objects, verdict.until)
+    grant.trimmed(factsOf(objects, false, before), facts)
+    return objects
+  }
+}
+
+/** Work for lanes: leases on the ranges of `ranges`, listed in `store`. What becomes of objects is told to `tally`. */
+export function leasesOver(ranges: Ranges, store: Storage, tally: Pick<Tally, 'add'>): WorkSource {
+  return {
+    async claim() {
+      const grant = await ranges.claim()
+      if (grant === undefined) return undefined
+      return {
+        next: pagesOf(store, grant),
+        settle(object, outcome) {
+          tally.add(object, outcome)
+          grant.settle(object.key, 1)
+        },
+        release: () => grant.release(),
+      }
+    },
+    close: () => ranges.close(),
+  }
+}
