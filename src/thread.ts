@@ -7,8 +7,11 @@ import type { Storage } from './storage/storage.js'
 import { RETRY_FOR, toImage, type FromThread, type Reach, type Start, type ToThread } from './threads.js'
 import { PortRanges } from './work/port.js'
 
-/** How long what is settled may wait to be sent, in milliseconds. A kill loses sight of it, and it is done again. */
-const FLUSH_INTERVAL = 25
+/**
+ * How long what is settled may wait to be sent, in milliseconds. A kill loses sight of it, and it is done again. A census is as much to
+ * send however little was counted, and what is repeated of a listing costs little.
+ */
+const FLUSH_INTERVAL = { copy: 25, ls: 100, du: 200 }
 /** Deliveries that may be on their way when a thread that reads works ahead. */
 const MOST_UNSETTLED = 4
 
@@ -99,7 +102,7 @@ function work(start: Start): void {
     waiting = []
     for (const resolve of told) resolve()
   })
-  const timer = setInterval(flush, FLUSH_INTERVAL)
+  const timer = setInterval(flush, FLUSH_INTERVAL[task.kind])
   void workshop.run().then(() => {
     clearInterval(timer)
     flush()
