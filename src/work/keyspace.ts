@@ -100,6 +100,7 @@ export class Keyspace implements Ranges {
   private hold(after: string | undefined, land: Territory): Grant {
     const grant: Grant = {
       after,
+      until: land.until,
       accept: (facts) => this.accept(held, facts),
       trimmed: (facts, from) => {
         held.outstanding -= from.count
@@ -129,12 +130,12 @@ export class Keyspace implements Ranges {
       held.ended = true
       // Until the holder says how many of them are its own, all of them are unsettled.
       held.outstanding += facts.count
-      return { ended: true, until }
+      return { ended: true, until, trim: true }
     }
     held.ended = !facts.truncated || order === 0
     this.take(held, facts)
     if (this.inOrder !== undefined) this.holdBack(held, this.inOrder)
-    return { ended: held.ended }
+    return { ended: held.ended, until: held.territory.until, trim: false }
   }
 
   // Whoever is far enough ahead of the first range leaves the rest of its own to be listed later.

@@ -1,3 +1,4 @@
+import { compareKeys } from '../keys.js'
 import type { ObjectSummary, Storage } from '../storage/storage.js'
 import { factsOf } from './facts.js'
 import { listingAfter, upTo } from './listing.js'
@@ -10,19 +11,28 @@ export type NextPage = () => Promise<readonly ObjectSummary[] | undefined>
 /** Lists the range of a grant in `store`, and has each page accepted before it is handed out. */
 export function pagesOf(store: Storage, grant: Grant): NextPage {
   const listing = listingAfter(store, grant.after)
+  let { until } = grant
   let before: string | undefined
   let ended = false
+  let upcoming: ReturnType<typeof listing.next> | undefined
   return async () => {
     if (ended) return undefined
-    const page = await listing.next()
+    const page = await (upcoming ?? listing.next())
+    upcoming = undefined
     const facts = factsOf(page.objects, page.truncated, before)
+    // Most pages are followed by another of the same range, so that is asked for while the verdict is under way.
+    if (page.truncated && facts.last !== undefined && (until === undefined || compareKeys(facts.last, until) < 0)) {
+      upcoming = listing.next()
+      // It is awaited with the next page, or not at all.
+      upcoming.catch(() => undefined)
+    }
     const verdict = await grant.accept(facts)
-    ended = verdict.ended
-    if (verdict.until === undefined) {
+    ;({ ended, until } = verdict)
+    if (!verdict.trim) {
       before = facts.last ?? before
       return page.objects
     }
-    const objects = upTo(page.objects, verdict.until)
+    const objects = upTo(page.objects, until)
     grant.trimmed(factsOf(objects, false, before), facts)
     return objects
   }

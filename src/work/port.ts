@@ -14,7 +14,12 @@ export type RangeRequest =
 
 /** What it is answered. Claims are answered in no particular order. */
 export type RangeAnswer =
-  | { readonly type: 'grant'; readonly grant: number; readonly after: string | undefined }
+  | {
+      readonly type: 'grant'
+      readonly grant: number
+      readonly after: string | undefined
+      readonly until: string | undefined
+    }
   | { readonly type: 'none' }
   | { readonly type: 'verdict'; readonly grant: number; readonly verdict: Verdict }
 
@@ -55,7 +60,7 @@ export class PortRanges implements Ranges {
       case 'grant': {
         const resolve = this.claims.shift()
         if (resolve === undefined) this.send({ type: 'release', grant: answer.grant })
-        else resolve(this.grant(answer.grant, answer.after))
+        else resolve(this.grant(answer.grant, answer))
         return
       }
       case 'none':
@@ -76,9 +81,10 @@ export class PortRanges implements Ranges {
     return taken
   }
 
-  private grant(grant: number, after: string | undefined): Grant {
+  private grant(grant: number, { after, until }: Pick<Grant, 'after' | 'until'>): Grant {
     return {
       after,
+      until,
       accept: (facts) =>
         new Promise((resolve) => {
           this.pages.set(grant, resolve)
@@ -160,7 +166,7 @@ export class RangeServer {
     }
     const number = ++this.granted
     this.grants.set(number, grant)
-    this.send({ type: 'grant', grant: number, after: grant.after })
+    this.send({ type: 'grant', grant: number, after: grant.after, until: grant.until })
   }
 
   private async accept(number: number, facts: PageFacts): Promise<void> {

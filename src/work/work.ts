@@ -30,8 +30,10 @@ export interface WorkSource {
 export interface Verdict {
   /** Nothing remains to be listed. */
   readonly ended: boolean
-  /** Where the range ends, when the page reaches beyond it: the holder drops the keys behind it, and says so by `trimmed`. */
-  readonly until?: string | undefined
+  /** Where the range ends by now. */
+  readonly until: string | undefined
+  /** The page reaches beyond that: the holder drops the keys behind it, and says so by `trimmed`. */
+  readonly trim: boolean
 }
 
 /**
@@ -40,8 +42,10 @@ export interface Verdict {
  */
 export interface Grant {
   readonly after: string | undefined
+  /** Where the range ended when it was granted; it may have come nearer since. */
+  readonly until: string | undefined
   accept(facts: PageFacts): Verdict | Promise<Verdict>
-  /** Follows a verdict with `until`: what is left of the page `from`. */
+  /** Follows a verdict with `trim`: what is left of the page `from`. */
   trimmed(facts: PageFacts, from: PageFacts): void
   /** The next `count` unsettled keys are settled; `key` is the last of them. */
   settle(key: string, count: number): void
