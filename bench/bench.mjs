@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { firstRequest } from './first-request.mjs'
+import { layoutTable } from './layouts.mjs'
 import { measured } from './measured.mjs'
 import { peersOnPath } from './peers.mjs'
 import { buildIfMissing, CLI, SANDBOX_ENVIRONMENT, startSandbox } from './program.mjs'
@@ -149,6 +150,17 @@ async function latency() {
   }
 }
 
+/** Where ranges are cut shows in time and calls. */
+async function layouts() {
+  for (const [objects, lanes] of [
+    [1_000_000 * scale, 64],
+    [1_000_000 * scale, 16],
+  ]) {
+    say(`\nListing ${number(objects)} keys, 50 ms for each LIST, ${String(lanes)} lanes, start-up included`)
+    say(await layoutTable(objects ?? 0, lanes ?? 1, place))
+  }
+}
+
 /** Memory must not depend on the number of keys. */
 async function memory() {
   // Fewer than these would not fill the memory that a run of any length needs.
@@ -236,6 +248,7 @@ try {
       say(`found on PATH: ${peers.map(({ name }) => name).join(', ') || 'no s5cmd, rclone or aws'}`)
     await throughput()
     await latency()
+    await layouts()
     await memory()
     const sandbox = await startSandbox(['src:hex:1000', 'dst'])
     try {
