@@ -67,7 +67,7 @@ const FLOOR = 6
 const WORTHWHILE = 300
 /** Calls that may be wasted on splits: a few at the start, then this share of the pages. */
 const FREE_WASTE = 16
-const WASTE_SHARE = 0.2
+const WASTE_SHARE = 0.14
 const MOST_MARKS = 12
 const MOST_EQUAL_MARKS = 8
 /** A range seems longer than it is while its end is unknown: above this many pages it is probed in growing steps. */
