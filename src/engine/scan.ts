@@ -83,7 +83,8 @@ export async function runScan(options: ScanOptions): Promise<ScanEnd> {
     fail(error)
     broken.abort()
   })
-  const listed = (): number => checkpoint.listed + keyspace.listed
+  // What was accepted and not settled is listed again by the next session.
+  const listed = (): number => checkpoint.listed + keyspace.settled
   const state = (): Omit<ScanCheckpoint, 'ledger'> => {
     const ranges = keyspace.remaining()
     return {

@@ -43,6 +43,8 @@ export class Keyspace implements Ranges {
   private closed = false
   /** Keys accepted so far. */
   listed = 0
+  /** Keys settled so far. */
+  settled = 0
 
   /** With `inOrder`, work is handed out near the first range, and nobody gets far ahead of it. */
   constructor(
@@ -110,6 +112,7 @@ export class Keyspace implements Ranges {
       settle: (key, count) => {
         held.after = key
         held.outstanding -= count
+        this.settled += count
       },
       release: () => {
         if (!this.held.delete(held)) return
