@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib'
 import * as zlib from 'node:zlib'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { jsonText } from '../src/checkpoint/json.js'
 import { headerOf, lineWriter } from '../src/engine/lines.js'
 import { packer, packingOf } from '../src/engine/pack.js'
 import { printable } from '../src/keys.js'
@@ -9,11 +10,20 @@ import { printable } from '../src/keys.js'
 const text = fc.oneof(
   fc.string({ unit: 'grapheme-ascii', maxLength: 12 }),
   fc.string({ unit: 'binary', maxLength: 8 }).map((key) => Buffer.from(key).toString()),
-  fc.constantFrom('a,b', '"', ' x', 'x ', 'a\r\nb', '\u001b[2J', '\u202e', '\\', ''),
+  fc.constantFrom('a,b', '"', ' x', 'x ', 'a\r\nb', '\u001b[2J', '\u202e', '\\', '', 'A b', 'x 1 A e'),
 )
 const objects = fc.array(fc.record({ key: text, size: fc.nat(), etag: text, lastModified: text, storageClass: text }), {
   maxLength: 8,
 })
+
+/** Makes of what `printable` made what it was. */
+function unescaped(shown: string): string {
+  return shown.replace(/\\(?:([\\nrt])|x(..)|u\{([^}]*)\})/g, (_, letter?: string, byte?: string, point?: string) =>
+    letter === undefined
+      ? String.fromCodePoint(parseInt(byte ?? point!, 16))
+      : { '\\': '\\', n: '\n', r: '\r', t: '\t' }[letter]!,
+  )
+}
 
 /** Reads RFC 4180. */
 function readCsv(csv: string): string[][] {
@@ -87,7 +97,46 @@ describe('the lines of ls', () => {
         for (const [i, { key, size }] of all.entries()) {
           const [, shownSize, shownKey] = /^\S+ +(\d+) \S+ \S+ (.*)$/u.exec(lines[i]!)!
           expect([shownSize, shownKey]).toEqual([String(size), printable(key)])
+          expect(unescaped(shownKey!)).toBe(key)
         }
+      }),
+    )
+  })
+
+  test.each([
+    ['storage class', { storageClass: 'A b' }, 'then            5 A\\x20b e k\n'],
+    ['date', { lastModified: 'x 1 A e' }, 'x\\x201\\x20A\\x20e            5 STANDARD e k\n'],
+    ['ETag', { etag: 'ab cd' }, 'then            5 STANDARD ab\\x20cd k\n'],
+    ['missing ETag', { etag: '' }, 'then            5 STANDARD - k\n'],
+  ])('keep their columns as text whatever the %s', (_, odd, line) => {
+    const usual = { key: 'k', size: 5, etag: 'e', lastModified: 'then', storageClass: 'STANDARD' }
+    expect(lineWriter('text', '', false)([{ ...usual, ...odd }])).toBe(line)
+  })
+
+  test('are the same whether an object is usual or needs care', () => {
+    const column = (field: string): string => printable(field).replaceAll(' ', '\\x20') || '-'
+    fc.assert(
+      fc.property(objects, text, (all, prefix) => {
+        const json = all.map((one) => {
+          const { size, etag, lastModified, storageClass } = one
+          return `${jsonText({ key: prefix + one.key, size, etag, lastModified, storageClass })}\n`
+        })
+        expect(lineWriter('json', prefix, false)(all)).toBe(json.join(''))
+        const lines = all.map(
+          ({ key, size, etag, lastModified, storageClass }) =>
+            `${column(lastModified)} ${String(size).padStart(12)} ${column(storageClass)} ${column(etag)} ${printable(prefix + key)}\n`,
+        )
+        expect(lineWriter('text', prefix, false)(all)).toBe(lines.join(''))
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('have keys in full as CSV, whatever blank the prefix or the key ends in', () => {
+    fc.assert(
+      fc.property(objects, text, (all, prefix) => {
+        const shown = readCsv(lineWriter('csv', prefix, true)(all)).map(([key]) => key)
+        expect(shown).toEqual(all.map(({ key }) => printable(prefix + key)))
       }),
     )
   })

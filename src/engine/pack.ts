@@ -26,7 +26,7 @@ export function packer(packing: Packing): (text: string) => Buffer {
       if (zstdCompressSync === undefined) {
         throw new UserError(
           `Node ${process.versions.node} cannot write zstd`,
-          'use Node 22.15 or newer, or a name that ends in .gz',
+          'use Node 22.15, 23.8 or newer, or a name that ends in .gz',
         )
       }
       return (text) => zstdCompressSync(Buffer.from(text))
@@ -34,5 +34,5 @@ export function packer(packing: Packing): (text: string) => Buffer {
   }
 }
 
-/** Listings are as small with 3 as with 6, less 4 %, in a third of the time. */
+/** Against 6, listings are 5 % larger with 3, in 53 to 63 % of the time, and 8 % larger with 1, in less than half. */
 const GZIP_LEVEL = 3
