@@ -1,10 +1,12 @@
 import type { MoveJob, Place } from './job.js'
 import { printable } from './keys.js'
 
-const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+// Made when it is first needed: that takes longer than many a command.
+let whole: Intl.NumberFormat | undefined
 
 /** A number rounded to whole ones, with thousands separators: `1,234,567`. */
 export function count(n: number): string {
+  whole ??= new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
   return whole.format(n)
 }
 
