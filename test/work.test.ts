@@ -5,7 +5,8 @@ import { Slots } from '../src/engine/slots.js'
 import { compareKeys, contains, type KeyRange } from '../src/keys.js'
 import { noTotals, sum, type Failure, type Outcome, type Totals } from '../src/job.js'
 import type { ListFrom, ObjectSummary, Page, Storage } from '../src/storage/storage.js'
-import type { WorkSource } from '../src/work/work.js'
+import type { Grant, WorkSource } from '../src/work/work.js'
+import type { PageFacts } from '../src/work/facts.js'
 import { Keyspace } from '../src/work/keyspace.js'
 import { leasesOver } from '../src/work/leases.js'
 import { PortRanges, RangeServer, type Cursor, type RangeAnswer, type RangeRequest } from '../src/work/port.js'
@@ -403,6 +404,108 @@ describe('lanes over a keyspace, in its own thread and in others', () => {
     expect(session.ended).toBe(true)
     expect(most).toBeGreaterThanOrEqual(2)
     expect(sorted(session.acted)).toEqual(many)
+  })
+})
+
+interface Bulk {
+  /** Pages of 1,000 keys. */
+  readonly pages: number
+  readonly lanes: number
+  readonly seed: number
+}
+
+/** Lists a keyspace whose pages are written in the order of the keys; answers the key numbers written, and the most that ever waited. */
+async function writeInOrder({ pages, lanes, seed }: Bulk) {
+  const total = pages * 1000 - 7
+  const scheduler = new Scheduler(seed)
+  const nameOf = (n: number) => `k/${String(n).padStart(9, '0')}`
+  const behind = (name: string | undefined) => {
+    if (name === undefined) return 0
+    let [low, high] = [0, total]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (compareKeys(nameOf(middle), name) <= 0) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+  const facts = (from: number, to: number): PageFacts => ({
+    ...{ count: to - from, truncated: to < total, inFolder: to - from, inFolderBefore: to - from },
+    ...(to > from ? { first: nameOf(from), last: nameOf(to - 1) } : { first: undefined, last: undefined }),
+    samples: to > from ? [nameOf(from), nameOf((from + to) >> 1), nameOf(to - 1)] : [],
+  })
+  const waiting = new Map<Grant, { readonly pages: [from: number, to: number][]; ended: boolean }>()
+  const written: [from: number, to: number][] = []
+  const releaseIfDone = (grant: Grant): void => {
+    const mine = waiting.get(grant)
+    if (mine?.ended !== true || mine.pages.length > 0) return
+    waiting.delete(grant)
+    grant.release()
+  }
+  const moved = (): void => {
+    const front = keyspace.front()
+    const page = front === undefined ? undefined : waiting.get(front)?.pages.shift()
+    if (front === undefined || page === undefined) return
+    written.push(page)
+    front.settle(nameOf(page[1] - 1), page[1] - page[0])
+    releaseIfDone(front)
+    moved()
+  }
+  const keyspace = new Keyspace([{}], { lanes, moved })
+  let running = lanes
+  const lane = async (): Promise<void> => {
+    for (let grant = await keyspace.claim(); grant !== undefined; grant = await keyspace.claim()) {
+      const mine = { pages: [] as [number, number][], ended: false }
+      waiting.set(grant, mine)
+      for (let from = behind(grant.after); !mine.ended;) {
+        await scheduler.answer(() => undefined)
+        const to = Math.min(total, from + 1000)
+        const { ended, until, trim } = await grant.accept(facts(from, to))
+        const end = trim ? behind(until) : to
+        if (trim) grant.trimmed(facts(from, end), facts(from, to))
+        if (end > from) mine.pages.push([from, end])
+        mine.ended = ended
+        from = to
+        moved()
+      }
+      releaseIfDone(grant)
+      moved()
+    }
+    running--
+  }
+  for (let i = 0; i < lanes; i++) void lane()
+  let most = 0
+  for (let stuck = false; running > 0 && !stuck;) {
+    stuck = !(await scheduler.step())
+    let waits = 0
+    for (const { pages: held } of waiting.values()) waits += held.length
+    most = Math.max(most, waits)
+  }
+  return { written, most, total, done: running === 0, remaining: keyspace.remaining() }
+}
+
+describe('a keyspace whose keys are settled in order', () => {
+  test('hands out work so that everything can be written in order, with a bounded part of it waiting', async () => {
+    const bulk = fc.record({
+      pages: fc.integer({ min: 1, max: 900 }),
+      lanes: fc.integer({ min: 1, max: 64 }),
+      seed: fc.integer(),
+    })
+    await fc.assert(
+      fc.asyncProperty(bulk, async (one) => {
+        const { written, most, total, done, remaining } = await writeInOrder(one)
+        expect(done).toBe(true)
+        expect(remaining).toEqual([])
+        let at = 0
+        for (const [from, to] of written) {
+          expect(from).toBe(at)
+          at = to
+        }
+        expect(at).toBe(total)
+        expect(most).toBeLessThanOrEqual(2 * 256 + one.lanes)
+      }),
+      { numRuns: 60 },
+    )
   })
 })
 

@@ -148,3 +148,27 @@ async function savedCount(cwd: string): Promise<number> {
   const text = await readFile(join(cwd, 'run/checkpoint.json'), 'utf8').catch(() => undefined)
   return text === undefined ? 0 : (JSON.parse(text) as { totals: { copied: number } }).totals.copied
 }
+
+describe('s3move ls and du, on Ceph', () => {
+  test('list every odd key once, with size and ETag, and count them', async () => {
+    const { ceph, from, as } = await pair()
+    const layout = oddLayout(400, 5, 1024)
+    await fillBucket(ceph, from, [
+      ...Array.from({ length: 400 }, (_, i) => layout.keyAt(i)),
+      ...countedKeys(1100, 'n/'),
+    ])
+    const content = await contentOf(ceph, from)
+    const at = ['--endpoint-url', url, '--threads', '2']
+    const listed = await run(['ls', `s3://${from}`, '--sorted', '--format', 'json', ...at], as)
+    expect([listed.code, listed.stderr]).toEqual([0, ''])
+    const lines = listed.stdout.trimEnd().split('\n')
+    const objects = lines.map((line) => JSON.parse(line) as { key: string; size: number; etag: string })
+    expect(objects.map(({ key, size, etag }) => [key, size, etag])).toEqual(
+      [...content].map(([key, { size, etag }]) => [key, size, etag.replaceAll('"', '')]),
+    )
+    const counted = await run(['du', `s3://${from}`, '--format', 'json', ...at], as)
+    expect(counted.code).toBe(0)
+    const total = objects.reduce((sum, { size }) => sum + size, 0)
+    expect(JSON.parse(counted.stdout)).toMatchObject({ objects: 1500, bytes: total })
+  })
+})
