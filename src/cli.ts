@@ -32,7 +32,7 @@ async function main(args: readonly string[]): Promise<number> {
     return EXIT.done
   }
   const { default: yargs } = await import('yargs')
-  const { connectionFlags, paceFlags, readSandbox, sandboxFlags, scanFlags, tellingFlags } =
+  const { connectionFlags, headerFlags, paceFlags, readSandbox, sandboxFlags, scanFlags, tellingFlags } =
     await import('./commands/options.js')
   let code: number = EXIT.done
   const io: CommandIo = { stdout: process.stdout, stderr: process.stderr, cwd: process.cwd(), ...stopOnSignals() }
@@ -46,7 +46,9 @@ async function main(args: readonly string[]): Promise<number> {
       .option('dry-run', { type: 'boolean', describe: 'say what would be done, and change nothing' })
   const parser = yargs()
     .scriptName('s3move')
-    .usage('$0 <command>\n\nCopies S3 objects in bulk: listed in parallel, resumable, nothing lost.')
+    .usage(
+      '$0 <command>\n\nCopies S3 objects and changes their headers in bulk: listed in parallel, resumable, nothing lost.',
+    )
     .parserConfiguration({
       'parse-numbers': false,
       'parse-positional-numbers': false,
@@ -75,6 +77,26 @@ async function main(args: readonly string[]): Promise<number> {
       async (argv) => {
         const { copy } = await import('./commands/copy.js')
         code = await copy(argv.source, argv.destination, argv, io)
+      },
+    )
+    .command(
+      'set-headers <source>',
+      'change headers of every object below a prefix, in place',
+      (argv) =>
+        runFlags(headerFlags(argv))
+          .usage(
+            '$0 set-headers s3://bucket[/prefix] --cache-control VALUE ...\n\nChanges headers in place: HEAD, and only where something would change a copy of the object onto itself that keeps all the rest.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
+          .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
+          .example("$0 set-headers s3://photos --cache-control 'public, max-age=31536000'", 'for a year')
+          .example('$0 set-headers s3://site --guess-content-type --dry-run', 'what would change')
+          .example('$0 set-headers s3://site --rules rules.yaml --preserve acl', 'by rules; public objects stay public')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { setHeaders } = await import('./commands/set-headers.js')
+        code = await setHeaders(argv.source, argv, io)
       },
     )
     .command(

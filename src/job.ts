@@ -24,6 +24,50 @@ export interface CopyJob {
   readonly destination: Place
 }
 
+/** Which objects a rule is for. Every condition that is there must hold; of a list, one of its items. */
+export interface ObjectMatch {
+  /** Globs on the full key. */
+  readonly key?: readonly string[]
+  readonly contentType?: readonly string[]
+  readonly storageClass?: readonly string[]
+  /** Least and largest size, in bytes. */
+  readonly minSize?: number
+  readonly maxSize?: number
+  /** ISO 8601: last modified at this moment or later, and before this moment. */
+  readonly modifiedSince?: string
+  readonly modifiedBefore?: string
+  /** Headers that are there with a value that the glob matches. */
+  readonly has?: readonly (readonly [name: string, glob: string])[]
+  /** Headers that are not there. */
+  readonly lacks?: readonly string[]
+}
+
+/** What to change on the objects that it matches. Headers by lower-case name; user metadata is `x-amz-meta-NAME`. */
+export interface HeaderRule {
+  readonly match?: ObjectMatch
+  readonly set: readonly (readonly [name: string, value: string])[]
+  readonly remove: readonly string[]
+  /** Set only what is not there. */
+  readonly ifUnset?: boolean
+}
+
+/** Change headers of every object below `source`, in place. */
+export interface SetHeadersJob {
+  readonly kind: 'set-headers'
+  readonly source: Place
+  /** The first that matches an object is applied; an object that none matches is skipped. */
+  readonly rules: readonly HeaderRule[]
+  /** Set Content-Type by the key's extension: where it is missing or says nothing, or everywhere. */
+  readonly guess?: 'missing' | 'always'
+  /** Change folder markers too: empty objects whose key ends in a slash. */
+  readonly folderMarkers: boolean
+  /** Access control lists: `preserve` them, let S3 `reset` them, or a canned list for all; absent where the bucket has none. */
+  readonly acl?: string
+}
+
+/** A job that writes objects. */
+export type WriteJob = CopyJob | SetHeadersJob
+
 /** How keys are written by `ls`. */
 export type LineFormat = 'text' | 'json' | 'csv'
 
@@ -57,7 +101,7 @@ export interface DuJob {
 export type ScanJob = LsJob | DuJob
 
 /** What is to be done. Fixed for a run: a checkpoint belongs to one job. */
-export type MoveJob = CopyJob | ScanJob
+export type MoveJob = WriteJob | ScanJob
 
 /** How fast it is to be done, and how much failure is borne. Free to change on resume. */
 export interface Pace {
@@ -77,6 +121,18 @@ export type SkipReason =
   | 'gone'
   /** The folder marker named exactly like the source prefix: nothing of its name is left at the destination. */
   | 'prefix-marker'
+  /** Everything is as it was asked for. */
+  | 'unchanged'
+  /** No rule is for it. */
+  | 'no-rule'
+  /** Its content is archived, and must be restored before it can be rewritten. */
+  | 'archived'
+  /** It is encrypted with a key of the customer's. */
+  | 'sse-c'
+  /** It is locked in compliance mode. */
+  | 'locked'
+  /** It only marks a folder. */
+  | 'folder-marker'
 
 /** An object that could not be done, as written to the failure ledger: one JSON object a line. No secrets. */
 export interface Failure {
@@ -100,12 +156,14 @@ export interface Failure {
 
 /** What became of one object. */
 export type Outcome =
+  /** Copied to its destination or, where headers are set, onto itself. */
   | { readonly kind: 'copied' }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
   | { readonly kind: 'failed'; readonly failure: Failure }
 
 /** Objects settled so far, each counted once however often a run was resumed. */
 export interface Totals {
+  /** Copied, or rewritten where headers are set. */
   copied: number
   /** Bytes of the objects copied. */
   bytes: number
@@ -165,7 +223,7 @@ export type MoveEvent =
   | { readonly type: 'progress'; readonly snapshot: Snapshot }
   | { readonly type: 'failed'; readonly failure: Failure }
   | { readonly type: 'skipped'; readonly key: string; readonly reason: SkipReason }
-  | { readonly type: 'copied'; readonly key: string; readonly bytes: number }
+  | { readonly type: 'copied' | 'rewritten'; readonly key: string; readonly bytes: number }
   | { readonly type: 'stopping'; readonly reason: string }
   | {
       readonly type: 'summary'

@@ -100,12 +100,13 @@ function isGrave(event: MoveEvent): boolean {
     case 'progress':
     case 'skipped':
     case 'copied':
+    case 'rewritten':
       return false
   }
 }
 
 function isAboutOneObject(event: MoveEvent): boolean {
-  return event.type === 'copied' || event.type === 'skipped' || event.type === 'failed'
+  return event.type === 'copied' || event.type === 'rewritten' || event.type === 'skipped' || event.type === 'failed'
 }
 
 function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): Progress {
@@ -154,7 +155,8 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
         if (verbose) lines.add(`skipped ${printable(event.key)}: ${skipReason(event.reason)}`)
         break
       case 'copied':
-        if (verbose) lines.add(`copied ${printable(event.key)} (${bytes(event.bytes)})`)
+      case 'rewritten':
+        if (verbose) lines.add(`${event.type} ${printable(event.key)} (${bytes(event.bytes)})`)
         break
       case 'stopping':
         stopping = true
@@ -164,13 +166,14 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
         lines.flush()
         if (!quiet) draw(event.snapshot)
         surface.close()
-        say(...(quiet ? graveSummary(event) : summaryLines(event, { job, resumed, verbose })))
+        say(...(quiet ? graveSummary(event, job) : summaryLines(event, { job, resumed, verbose })))
         break
     }
   }
   return {
     event: (told) => {
       if (told.type === 'progress') lines.flush()
+      if (told.type === 'start') ({ job } = told)
       if (!quiet || isGrave(told)) event(told)
     },
     close: () => {
@@ -180,12 +183,17 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
   }
 }
 
-const VERBS: Readonly<Record<MoveJob['kind'], string>> = { copy: 'copying', ls: 'listing', du: 'counting' }
+const VERBS: Readonly<Record<MoveJob['kind'], string>> = {
+  copy: 'copying',
+  'set-headers': 'setting headers',
+  ls: 'listing',
+  du: 'counting',
+}
 
 function startLines(event: Extract<MoveEvent, { readonly type: 'start' }>): string[] {
   const { job, pace } = event
   return [
-    `${event.resumed ? 'resuming: ' : ''}${VERBS[job.kind]} ${jobTitle(job).slice(job.kind.length + 1)}`,
+    `${event.resumed ? 'resuming: ' : ''}${VERBS[job.kind]}${job.kind === 'set-headers' ? ' of' : ''} ${jobTitle(job).slice(job.kind.length + 1)}`,
     `at most ${count(pace.concurrency)} objects in flight, ${count(pace.lanes)} ranges listed at once; ` +
       `checkpoint ${shellWord(event.checkpoint)}`,
   ]
@@ -198,11 +206,11 @@ function failureLine(failure: Failure): string {
 }
 
 // Somebody who asked for quiet must still learn that the run did not do all that it was asked for.
-function graveSummary(event: SummaryEvent): string[] {
+function graveSummary(event: SummaryEvent, job: MoveJob | undefined): string[] {
   const failed = sum(event.snapshot.totals.failed)
   const next = nextCommand(event.end === 'finished', failed, event.checkpoint)
   if (next === undefined) return []
-  const lines = [headline(event, { job: undefined })]
+  const lines = [headline(event, { job })]
   if (failed > 0) lines.push(`failures: ${shellWord(event.ledger)}`)
   if (event.hint !== undefined) lines.push(`hint: ${printable(event.hint)}`)
   return [...lines, `next: ${next}`]

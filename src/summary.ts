@@ -21,7 +21,8 @@ export function summaryLines(event: SummaryEvent, context: SummaryContext): stri
   const skipped = sum(totals.skipped)
   const failed = sum(totals.failed)
   const lines = [headline(event, context)]
-  if (totals.copied > 0) lines.push(row('copied', `${objects(totals.copied)}, ${bytes(totals.bytes)}`))
+  if (totals.copied > 0)
+    lines.push(row(doneWord(context.job?.kind), `${objects(totals.copied)}, ${bytes(totals.bytes)}`))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(totals.skipped)}`))
   if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(totals.failed)}`))
   lines.push(row('time', timeSpent(elapsed, settledHere, context.resumed ? undefined : totals.bytes)))
@@ -43,13 +44,18 @@ export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job
   const skipped = sum(totals.skipped)
   const failed = sum(totals.failed)
   const because = event.reason === undefined ? '' : ` (${printable(event.reason)})`
-  const counts = `${objects(totals.copied)} copied, ${orNone(skipped)} skipped, ${orNone(failed)} failed`
+  const counts = `${objects(totals.copied)} ${doneWord(context.job?.kind)}, ${orNone(skipped)} skipped, ${orNone(failed)} failed`
   if (event.end !== 'finished') return `${event.end} before it finished${because}: ${counts}`
   if (listed === 0 && totals.copied + skipped + failed === 0) {
     const source = context.job === undefined ? 'the source' : placeUrl(context.job.source)
-    return `finished: ${source} has no objects, so nothing was copied; are bucket and prefix right?`
+    return `finished: ${source} has no objects, so nothing was ${doneWord(context.job?.kind)}; are bucket and prefix right?`
   }
   return failed === 0 ? `finished: ${counts}` : `finished with failures: ${counts}`
+}
+
+/** What an object is called that a job of this kind has done. */
+export function doneWord(kind: MoveJob['kind'] | undefined): string {
+  return kind === 'set-headers' ? 'rewritten' : 'copied'
 }
 
 /** The command to run next, to be pasted into a shell; undefined when nothing is left to do. */
@@ -61,6 +67,12 @@ export function nextCommand(finished: boolean, failed: number, folder: string): 
 const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
   gone: 'deleted after being listed',
   'prefix-marker': 'folder marker named like the source prefix',
+  unchanged: 'already as asked for',
+  'no-rule': 'no rule for it',
+  archived: 'archived, to be restored first',
+  'sse-c': 'encrypted with a customer’s key',
+  locked: 'locked in compliance mode',
+  'folder-marker': 'folder marker',
 }
 
 /** Why an object was skipped, in words. */

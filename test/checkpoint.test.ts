@@ -200,7 +200,12 @@ describe('the text of a checkpoint', () => {
     ['a list for an object', 'connection', [], 'connection should be an object, but is []'],
     ['an object for a list', 'history', {}, 'history should be a list, but is {}'],
     ['an unknown state', 'state', 'done', 'state should be "unfinished" or "finished", but is "done"'],
-    ['an unknown kind of job', 'job.kind', 'delete', 'job.kind should be "copy" or "ls" or "du", but is "delete"'],
+    [
+      'an unknown kind of job',
+      'job.kind',
+      'delete',
+      'job.kind should be "copy" or "set-headers" or "ls" or "du", but is "delete"',
+    ],
     ['an unknown option', 'job.acl', 'x', 'job.acl is not a field that this version knows'],
     ['an unknown reason', 'totals.skipped.bored', 1, 'totals.skipped.bored is not a field that this version knows'],
     [

@@ -84,7 +84,7 @@ describe('kill -9 of s3move copy, then s3move resume', () => {
     })
   })
 
-  test('on a resume at another endpoint, it warns that what was copied is taken to be there', async () => {
+  test('on a resume at another endpoint, it warns that what was done is taken to be there', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:hex:3000', 'dst'], latency: 'copy=4-10' })
     const running = await begin(cwd, server, ...COPY)
@@ -95,7 +95,7 @@ describe('kill -9 of s3move copy, then s3move resume', () => {
     const { code, stderr } = await run(['resume', 'run', '--quiet', '--endpoint-url', other.url], { cwd })
     expect(code).toBe(0)
     expect(stderr).toContain(
-      `endpoint: checkpoint has ${server.url}, command has ${other.url}; what was copied so far is taken to be there too`,
+      `endpoint: checkpoint has ${server.url}, command has ${other.url}; what was done so far is taken to be there too`,
     )
   })
 

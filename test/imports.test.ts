@@ -13,15 +13,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   keys: ['errors'],
   job: ['keys', 'errors'],
   checkpoint: ['job', 'keys', 'errors'],
+  rules: ['job', 'keys', 'errors'],
   storage: ['job', 'keys', 'errors'],
   work: ['storage', 'checkpoint', 'job', 'keys', 'errors'],
-  engine: ['work', 'storage', 'checkpoint', 'job', 'keys', 'errors'],
+  engine: ['rules', 'work', 'storage', 'checkpoint', 'job', 'keys', 'errors'],
   progress: ['work', 'storage', 'checkpoint', 'job', 'keys', 'errors'],
   threads: ['engine', 'progress', 'work', 'storage', 'checkpoint', 'job', 'keys', 'errors'],
   // `s3move sandbox` starts the simulated server, which itself knows nothing of the program.
   sandbox: ['errors'],
   commands: [
-    ...['threads', 'engine', 'progress', 'work', 'storage', 'checkpoint', 'job', 'keys', 'errors', 'version'],
+    ...['threads', 'engine', 'progress', 'rules', 'work', 'storage', 'checkpoint', 'job', 'keys', 'errors', 'version'],
     ...['sandbox'],
   ],
   thread: ['commands', 'threads', 'engine', 'progress', 'work', 'storage', 'checkpoint', 'job', 'keys', 'errors'],

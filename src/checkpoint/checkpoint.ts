@@ -2,6 +2,10 @@ import { UserError } from '../errors.js'
 import type {
   Connection,
   CopyJob,
+  HeaderRule,
+  ObjectMatch,
+  SetHeadersJob,
+  WriteJob,
   DuJob,
   DuReport,
   LsJob,
@@ -94,20 +98,20 @@ export interface ScanState {
   readonly census?: CensusData
 }
 
-/** The checkpoint of a copy. */
-export type CopyCheckpoint = Checkpoint & { readonly job: CopyJob }
+/** The checkpoint of a job that writes objects. */
+export type WriteCheckpoint = Checkpoint & { readonly job: WriteJob }
 
 /** The checkpoint of a job that only reads. */
 export type ScanCheckpoint = Checkpoint & { readonly job: ScanJob }
 
-/** Whether a checkpoint is that of a copy. */
-export function isCopy(checkpoint: Checkpoint): checkpoint is CopyCheckpoint {
-  return checkpoint.job.kind === 'copy'
+/** Whether a checkpoint is that of a job that writes objects. */
+export function isWrite(checkpoint: Checkpoint): checkpoint is WriteCheckpoint {
+  return checkpoint.job.kind === 'copy' || checkpoint.job.kind === 'set-headers'
 }
 
 /** Whether a checkpoint is that of a job that only reads. */
 export function isScan(checkpoint: Checkpoint): checkpoint is ScanCheckpoint {
-  return !isCopy(checkpoint)
+  return !isWrite(checkpoint)
 }
 
 /** All that a later session needs to go on with a run, as kept in `checkpoint.json`. No secrets. */
@@ -142,13 +146,26 @@ export interface Checkpoint {
 
 const place = shape<Place>({ bucket: text, prefix: text }, {})
 const copyJob = shape<CopyJob>({ kind: oneOf('copy'), source: place, destination: place }, {})
+const header = tuple<readonly [string, string]>(text, text)
+const match = shape<ObjectMatch>(
+  {},
+  {
+    ...{ key: list(text), contentType: list(text), storageClass: list(text), minSize: count, maxSize: count },
+    ...{ modifiedSince: time, modifiedBefore: time, has: list(header), lacks: list(text) },
+  },
+)
+const rule = shape<HeaderRule>({ set: list(header), remove: list(text) }, { match, ifUnset: flag })
+const setHeadersJob = shape<SetHeadersJob>(
+  { kind: oneOf('set-headers'), source: place, rules: list(rule), folderMarkers: flag },
+  { guess: oneOf('missing', 'always'), acl: text },
+)
 const lsJob = shape<LsJob>(
   { kind: oneOf('ls'), source: place, format: oneOf('text', 'json', 'csv'), sorted: flag },
   { to: text },
 )
 const duReport = shape<DuReport>({ format: oneOf('text', 'json', 'csv'), dates: oneOf('year', 'month', 'day') }, {})
 const duJob = shape<DuJob>({ kind: oneOf('du'), source: place, depth: count, report: duReport }, {})
-const job: Check<MoveJob> = byKind({ copy: copyJob, ls: lsJob, du: duJob })
+const job: Check<MoveJob> = byKind({ copy: copyJob, 'set-headers': setHeadersJob, ls: lsJob, du: duJob })
 const amount = shape<Amount>({ objects: count, bytes: count }, {})
 const groups = list(tuple<Group>(text, count, count))
 const census = shape<CensusData>(
@@ -180,7 +197,13 @@ const totals = shape<Totals>(
   {
     copied: count,
     bytes: count,
-    skipped: shape<Partial<Record<SkipReason, number>>>({}, { gone: count, 'prefix-marker': count }),
+    skipped: shape<Partial<Record<SkipReason, number>>>(
+      {},
+      {
+        ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
+        ...{ 'sse-c': count, locked: count, 'folder-marker': count },
+      },
+    ),
     failed: counts,
   },
   {},

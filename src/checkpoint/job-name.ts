@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Connection, CopyJob, MoveJob, Place } from '../job.js'
+import type { Connection, MoveJob, Place, WriteJob } from '../job.js'
 import { printable } from '../keys.js'
 import type { Checkpoint } from './checkpoint.js'
 
@@ -13,11 +13,12 @@ export function jobHash(job: MoveJob, connection: Connection): string {
 }
 
 /**
- * The name of the folder of a job's run when none is given: `<source>-to-<destination>-<hash>`. Safe as a file name
- * everywhere, never hidden, at most 173 characters.
+ * The name of the folder of a job's run when none is given: `<source>-to-<destination>-<hash>`, or `<source>-set-headers-<hash>`.
+ * Safe as a file name everywhere, never hidden, at most 173 characters.
  */
-export function defaultFolderName(job: CopyJob, connection: Connection): string {
-  return `${fileName(job.source)}-to-${fileName(job.destination)}-${jobHash(job, connection)}`
+export function defaultFolderName(job: WriteJob, connection: Connection): string {
+  const what = job.kind === 'copy' ? `to-${fileName(job.destination)}` : job.kind
+  return `${fileName(job.source)}-${what}-${jobHash(job, connection)}`
 }
 
 /**
@@ -53,6 +54,11 @@ function details(job: MoveJob): [string, Part][] {
   switch (job.kind) {
     case 'copy':
       return [['destination', same(placeUrl(job.destination))]]
+    case 'set-headers': {
+      const { rules, guess, folderMarkers, acl } = job
+      const compared = canonicalJson({ rules, guess: guess ?? null, folderMarkers, acl: acl ?? null })
+      return [['changes', { compared, shown: printable(compared) }]]
+    }
     case 'ls':
       return [
         ['format', same(job.format)],

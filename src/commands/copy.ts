@@ -1,19 +1,7 @@
-import { join } from 'node:path'
-import { FORMAT, type CopyCheckpoint } from '../checkpoint/checkpoint.js'
-import { createFolder, hasCheckpoint, readCheckpoint, RUNS } from '../checkpoint/file.js'
-import { defaultFolderName, differences } from '../checkpoint/job-name.js'
-import { lockRun } from '../checkpoint/lock.js'
-import { setAside } from '../checkpoint/retrying.js'
-import { UserError } from '../errors.js'
-import { shellWord } from '../format.js'
-import { noTotals, type Connection, type CopyJob } from '../job.js'
-import { printable } from '../keys.js'
-import { createProgress } from '../progress.js'
-import { version } from '../version.js'
-import { drive, noting, open, threadsFor } from './drive.js'
-import { dryRun } from './dry-run.js'
+import type { CopyJob } from '../job.js'
+import { begin } from './begin.js'
 import type { CommandIo } from './io.js'
-import { DEFAULT_PACE, readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
+import type { Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
 
 /** `s3move copy SOURCE DESTINATION`. Resolves with the exit code. */
@@ -24,82 +12,5 @@ export async function copy(source: string, destination: string, flags: Flags, io
     destination: parsePlace(destination, 'destination'),
   }
   checkPair(job.source, job.destination)
-  const pace = readPace(flags, DEFAULT_PACE)
-  const asked = readConnection(flags, ambient())
-  const telling = readTelling(flags)
-  const given = readText(flags, 'checkpoint')
-  const fresh = readFlag(flags, 'fresh') ?? false
-  const dry = readFlag(flags, 'dry-run') ?? false
-  // Refused before any request where the folder is known, and again under the lock.
-  if (given !== undefined && !dry) await checkFolder(given, job, asked, fresh)
-
-  const progress = createProgress({ ...io, ...telling })
-  try {
-    const opened = await open(job, asked, {
-      readOnly: dry,
-      threads: dry ? 0 : threadsFor(pace),
-      io,
-      note: noting(progress),
-    })
-    const { connection } = opened.ends
-    try {
-      if (dry) return await dryRun({ job, pace, ranges: [{}], opened, telling, io })
-      const folder = given ?? join(RUNS, defaultFolderName(job, connection))
-      await createFolder(folder)
-      const lock = await lockRun(folder)
-      try {
-        await checkFolder(folder, job, connection, fresh)
-        await setAside(folder)
-        const now = new Date().toISOString()
-        const checkpoint: CopyCheckpoint = {
-          format: FORMAT,
-          program: `s3move ${version()}`,
-          job,
-          connection,
-          pace,
-          state: 'unfinished',
-          startedAt: now,
-          savedAt: now,
-          activeMs: 0,
-          sessions: 1,
-          ranges: [{}],
-          listed: 0,
-          totals: noTotals(),
-          ledger: { bytes: 0, entries: 0 },
-          history: [],
-        }
-        return await drive({ folder, checkpoint, opened, progress, telling, io, onlyFailed: false, resumed: false })
-      } finally {
-        await lock.release()
-      }
-    } finally {
-      opened.close()
-    }
-  } finally {
-    progress.close()
-  }
-}
-
-// The profile of the environment is part of how the store is reached, so a resume must know it. Keys in the environment
-// come before it, as in the AWS CLI.
-function ambient(): Connection {
-  const { AWS_PROFILE: profile = '', AWS_ACCESS_KEY_ID: key = '' } = process.env
-  return profile === '' || key !== '' ? {} : { profile }
-}
-
-async function checkFolder(folder: string, job: CopyJob, connection: Connection, fresh: boolean): Promise<void> {
-  if (fresh || !(await hasCheckpoint(folder))) return
-  const { checkpoint } = await readCheckpoint(folder)
-  const different = differences(checkpoint, { job, connection })
-  if (different.length > 0) {
-    throw new UserError(
-      `${printable(folder)} holds the checkpoint of another job (${different.join('; ')})`,
-      'give this job a folder of its own with --checkpoint, or throw the other run away with --fresh',
-    )
-  }
-  if (checkpoint.state === 'finished') return
-  throw new UserError(
-    `an unfinished run of this job is in ${printable(folder)}`,
-    `go on with it: s3move resume ${shellWord(folder)} (or begin again from the start: add --fresh)`,
-  )
+  return await begin(job, flags, io)
 }

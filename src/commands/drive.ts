@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
-import type { CopyCheckpoint } from '../checkpoint/checkpoint.js'
+import type { WriteCheckpoint } from '../checkpoint/checkpoint.js'
 import { runSession } from '../engine/session.js'
-import type { Connection, Pace, Place } from '../job.js'
+import type { Connection, Pace, Place, WriteJob } from '../job.js'
 import type { Progress } from '../progress.js'
 import { openEnds, type Ends } from '../storage/open.js'
 import { RETRY_FOR, startThreads, type Hands } from '../threads.js'
@@ -53,6 +53,11 @@ export async function open(
   }
 }
 
+/** The places between which a job that writes works. */
+export function endsOf(job: WriteJob): { readonly source: Place; readonly destination: Place } {
+  return { source: job.source, destination: job.kind === 'copy' ? job.destination : job.source }
+}
+
 /** Tells notes as information. */
 export function noting(progress: Progress): (message: string) => void {
   return (message) => progress.event({ type: 'note', level: 'info', message })
@@ -69,7 +74,7 @@ export function threadsFor({ threads, concurrency }: Pace): number {
 /** What `drive` needs: a locked folder and everything that was found out. */
 export interface DriveOptions {
   readonly folder: string
-  readonly checkpoint: CopyCheckpoint
+  readonly checkpoint: WriteCheckpoint
   readonly opened: Opened
   readonly progress: Progress
   readonly telling: Telling

@@ -42,6 +42,37 @@ export function scanFlags<T>(argv: Argv<T>): Argv<T> {
     .group(['lanes', 'threads', 'checkpoint', 'fresh', 'quiet'], 'Run:')
 }
 
+/** Flags of `set-headers`. */
+export function headerFlags<T>(argv: Argv<T>): Argv<T> {
+  const many = (describe: string) => ({ type: 'string', array: true, nargs: 1, requiresArg: true, describe }) as const
+  return argv
+    .option('cache-control', text("such as 'public, max-age=31536000'"))
+    .option('content-type', text('such as text/html'))
+    .option('content-encoding', text('such as gzip'))
+    .option('content-language', text('such as en'))
+    .option('content-disposition', text('such as attachment'))
+    .option('expires', text('a date: 2027-01-31, or as HTTP has it'))
+    .option('metadata', many('NAME=VALUE of user metadata, repeatable'))
+    .option('remove', many('header to take away, repeatable'))
+    .option('remove-metadata', many('NAME of user metadata to take away, repeatable'))
+    .option('if-unset', flag('set only what is not there'))
+    .option('guess-content-type', flag('by the extension, where Content-Type is missing or binary/octet-stream'))
+    .option('force', flag('with --guess-content-type: replace every Content-Type that differs'))
+    .option('rules', text('file of rules, YAML or JSON: which objects get which headers (see README)'))
+    .group(
+      [
+        ...['cache-control', 'content-type', 'content-encoding', 'content-language', 'content-disposition', 'expires'],
+        ...['metadata', 'remove', 'remove-metadata', 'if-unset', 'guess-content-type', 'force', 'rules'],
+      ],
+      'Headers:',
+    )
+    .option('preserve', text('acl: keep access control lists, for one more request an object'))
+    .option('acl', text('canned access control list for every object rewritten, such as public-read'))
+    .option('reset-acl', flag('let S3 reset access control lists: objects become private'))
+    .option('folder-markers', flag('also empty objects whose key ends in /'))
+    .group(['preserve', 'acl', 'reset-acl', 'folder-markers'], 'Objects:')
+}
+
 /** Flags of how the store is reached. */
 export function connectionFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
@@ -187,6 +218,15 @@ export function readText(flags: Flags, name: string): string | undefined {
   if (Array.isArray(value)) throw new UserError(`--${name} was given ${value.length} times`, 'give it once')
   if (typeof value !== 'string' || value === '') throw new UserError(`--${name} needs a value`, `write --${name} VALUE`)
   return value
+}
+
+/** The values of a flag that may be given several times. */
+export function readList(flags: Flags, name: string): string[] {
+  const value = flags[name]
+  if (value === undefined) return []
+  const given = Array.isArray(value) ? value.map(String) : [String(value)]
+  if (given.includes('')) throw new UserError(`--${name} needs a value`, `write --${name} VALUE`)
+  return given
 }
 
 /** The value of a switch, or undefined when it was not given. */

@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import { isCopy, isScan, type ScanCheckpoint } from '../checkpoint/checkpoint.js'
+import { isScan, isWrite, type ScanCheckpoint } from '../checkpoint/checkpoint.js'
 import { findRuns, readCheckpoint, type SavedRun } from '../checkpoint/file.js'
 import { differences } from '../checkpoint/job-name.js'
 import { lockRun } from '../checkpoint/lock.js'
@@ -9,7 +9,7 @@ import { sum } from '../job.js'
 import { createProgress } from '../progress.js'
 import { printable } from '../keys.js'
 import { version } from '../version.js'
-import { drive, noting, open, threadsFor } from './drive.js'
+import { drive, endsOf, noting, open, threadsFor } from './drive.js'
 import { performDu } from './du.js'
 import { dryRun } from './dry-run.js'
 import { EXIT } from './exit.js'
@@ -48,9 +48,9 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
     try {
       // Only now is it certain that nobody else moves it on.
       const { checkpoint } = await readCheckpoint(folder)
-      if (!isCopy(checkpoint)) throw new UserError(`${printable(folder)} now holds another job`, 'see s3move status')
+      if (!isWrite(checkpoint)) throw new UserError(`${printable(folder)} now holds another job`, 'see s3move status')
       const { job } = checkpoint
-      const opened = await open(job, asked, {
+      const opened = await open(endsOf(job), asked, {
         readOnly: dry,
         threads: dry || onlyFailed ? 0 : threadsFor(pace),
         io,
@@ -59,7 +59,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
       try {
         // The store may have moved; were it another one, what is settled would be missing there.
         for (const difference of differences(checkpoint, { job, connection: opened.ends.connection })) {
-          const message = `${difference}; what was copied so far is taken to be there too`
+          const message = `${difference}; what was done so far is taken to be there too`
           progress.event({ type: 'note', level: 'warning', message })
         }
         if (dry) return await dryRun({ job, pace, ranges: checkpoint.ranges, opened, telling, io })
@@ -99,7 +99,8 @@ async function resumeReading(
 ): Promise<number> {
   const { job } = checkpoint
   for (const [name, given] of [...Object.entries({ 'only-failed': onlyFailed, 'dry-run': dry })]) {
-    if (given) throw new UserError(`--${name} is for copies, and this is: ${jobTitle(job)}`, `leave --${name} away`)
+    if (given)
+      throw new UserError(`--${name} is for jobs that write, and this is: ${jobTitle(job)}`, `leave --${name} away`)
   }
   if (checkpoint.state === 'finished') {
     if (job.kind === 'ls') await finishLs(job)

@@ -10,7 +10,7 @@ import { bytes, count, duration, jobTitle, objects, rate, row, shellWord } from 
 import { settled, sum } from '../job.js'
 import type { MoveJob, SkipReason } from '../job.js'
 import { printable } from '../keys.js'
-import { failedByCode, nextCommand, skippedByReason } from '../summary.js'
+import { doneWord, failedByCode, nextCommand, skippedByReason } from '../summary.js'
 
 /** What `s3move status` was asked. */
 export interface StatusArguments {
@@ -38,6 +38,7 @@ interface RunStatus {
   readonly activeMs: number
   /** Objects settled: copied, skipped or failed. */
   readonly done: number
+  /** Objects copied or, when headers are set, rewritten. */
   readonly copied: number
   /** Bytes of the objects copied. */
   readonly bytes: number
@@ -164,7 +165,7 @@ function page(run: RunStatus, now: number): string[] {
   lines.push(row('started', `${moment(run.startedAt, now)}; ${work}`))
   lines.push(row('saved', moment(run.savedAt, now)))
   lines.push(row('done', doneOfTotal(run)))
-  lines.push(row('copied', `${objects(run.copied)}, ${bytes(run.bytes)}`))
+  lines.push(row(doneWord(run.job.kind), `${objects(run.copied)}, ${bytes(run.bytes)}`))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(run.skipped)}`))
   if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(run.failed)}`))
   if (run.retry !== null)

@@ -45,27 +45,37 @@ export function copying(job: CopyJob, source: Storage, destination: Storage): Ac
       await destination.copyFrom(source, object)
       return COPIED
     } catch (error) {
-      if (!(error instanceof StorageError)) throw error
-      switch (error.severity) {
-        case 'skip':
-          return { kind: 'skipped', reason: 'gone' }
-        case 'fail-object':
-          return failed(job.source.prefix, object, error)
-        case 'retry':
-        case 'throttle':
-          // Only thrown while the run is ending: nobody tries it again now.
-          return undefined
-        case 'stop-run':
-          throw error
-      }
+      return outcomeOf(error, job.source.prefix, object)
     }
   }
 }
 
-type Cause = Pick<Failure, 'code' | 'message'> &
+/**
+ * What the error of a storage operation means for its object: an outcome, or undefined when the run is ending and nothing can be said.
+ * What ends the run is thrown on.
+ */
+export function outcomeOf(error: unknown, prefix: string, object: ObjectSummary): Outcome | undefined {
+  if (!(error instanceof StorageError)) throw error
+  switch (error.severity) {
+    case 'skip':
+      return { kind: 'skipped', reason: 'gone' }
+    case 'fail-object':
+      return failed(prefix, object, error)
+    case 'retry':
+    case 'throttle':
+      // Only thrown while the run is ending: nobody tries it again now.
+      return undefined
+    case 'stop-run':
+      throw error
+  }
+}
+
+/** What is known of a failure beside its object. */
+export type Cause = Pick<Failure, 'code' | 'message'> &
   Partial<Pick<StorageError, 'status' | 'requestId' | 'attempts' | 'operation'>>
 
-function failed(prefix: string, object: ObjectSummary, cause: Cause): Outcome {
+/** The outcome of an object that failed. */
+export function failed(prefix: string, object: ObjectSummary, cause: Cause): Outcome {
   const failure: Failure = {
     key: prefix + object.key,
     size: object.size,

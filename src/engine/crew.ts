@@ -1,4 +1,4 @@
-import type { CopyJob, LineFormat } from '../job.js'
+import type { LineFormat, WriteJob } from '../job.js'
 import type { Meter } from '../storage/retry.js'
 import type { Keyspace } from '../work/keyspace.js'
 import type { Grant } from '../work/work.js'
@@ -7,8 +7,8 @@ import type { Packing } from './pack.js'
 /** What threads are to do with the objects of a keyspace. Plain data. */
 export type Task =
   | {
-      readonly kind: 'copy'
-      readonly job: CopyJob
+      readonly kind: 'write'
+      readonly job: WriteJob
       /** Tell of each object, not only of failures. */
       readonly watched: boolean
     }

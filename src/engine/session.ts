@@ -1,29 +1,29 @@
 import { join } from 'node:path'
-import type { CopyCheckpoint } from '../checkpoint/checkpoint.js'
+import type { WriteCheckpoint } from '../checkpoint/checkpoint.js'
 import { FailureLedger } from '../checkpoint/failures.js'
 import { saveCheckpoint } from '../checkpoint/file.js'
 import { addSample } from '../checkpoint/history.js'
 import { LEDGER } from '../checkpoint/ledger-file.js'
 import { beginRetry, endRetry } from '../checkpoint/retrying.js'
-import { settled, type MoveEvent, type Outcome, type Snapshot } from '../job.js'
+import { settled, type MoveEvent, type Outcome, type Snapshot, type WriteJob } from '../job.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
 import { Keyspace } from '../work/keyspace.js'
 import { createTally } from '../work/tally.js'
-import { copying } from './act.js'
+import { actOf, doneBy } from './acts.js'
 import type { Crew, Task } from './crew.js'
 import { createKeeper, type RunState } from './keeper.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
 import { stopReason, TooManyFailures, type Stop } from './stop.js'
-import type { CopyProduct } from './workshop.js'
+import type { WriteProduct } from './workshop.js'
 
 /** One session of a run: from a checkpoint, new or old, to its end or an interruption. The run's lock must be held. */
 export interface SessionOptions {
   readonly folder: string
   /** As last saved. Its `pace` and `connection` may have been changed since. */
-  readonly checkpoint: CopyCheckpoint
+  readonly checkpoint: WriteCheckpoint
   readonly ends: Ends
   readonly crew: Crew
   /** Try the failed objects again, and nothing else. */
@@ -129,16 +129,16 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const keeper = createKeeper(folder, ledger, state, fail)
   const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
   const { destination } = ends
-  if (destination === undefined) throw new Error('a copy has no destination')
+  if (destination === undefined) throw new Error('there is no destination to write to')
   const tryAgain = async (work: LedgerWork): Promise<void> => {
     const watch = options.verbose
-      ? (object: ObjectSummary, outcome: Outcome) => tell(emit, job.source.prefix + object.key, object.size, outcome)
+      ? (object: ObjectSummary, outcome: Outcome) => tell(emit, job, object, outcome)
       : undefined
-    const act = copying(job, ends.source.store, destination.store)
+    const act = actOf(job, ends.source.store, destination.store)
     await runLanes({ work, act, slots, pace, stop: drain.signal, fail, watch })
   }
   const deliver = (product: unknown, settle: () => void): void => {
-    const { gain, seen } = product as CopyProduct
+    const { gain, seen } = product as WriteProduct
     tally.merge(gain)
     settle()
     for (const event of seen) emit(event)
@@ -147,7 +147,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     if (again !== undefined) await tryAgain(again)
     if (options.onlyFailed || drain.signal.aborted) return
     const { concurrency, lanes } = pace
-    const task: Task = { kind: 'copy', job, watched: options.verbose }
+    const task: Task = { kind: 'write', job, watched: options.verbose }
     await crew.run({ task, keyspace: ranges, concurrency, lanes, meter: ends.meter, deliver, stop: drain.signal, fail })
   }
   try {
@@ -179,11 +179,11 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
 }
 
 // Puts the ledger aside and says so in the checkpoint, before anything can be appended to a new one.
-async function withRetry(folder: string, checkpoint: CopyCheckpoint): Promise<CopyCheckpoint> {
+async function withRetry(folder: string, checkpoint: WriteCheckpoint): Promise<WriteCheckpoint> {
   const { ledger, retry } = checkpoint
   if (retry !== undefined || ledger.entries === 0) return checkpoint
   await beginRetry(folder, ledger)
-  const begun: CopyCheckpoint = {
+  const begun: WriteCheckpoint = {
     ...checkpoint,
     state: 'unfinished',
     ledger: { bytes: 0, entries: 0 },
@@ -193,9 +193,10 @@ async function withRetry(folder: string, checkpoint: CopyCheckpoint): Promise<Co
   return begun
 }
 
-function tell(emit: (event: MoveEvent) => void, key: string, bytes: number, outcome: Outcome): void {
-  if (outcome.kind === 'copied') emit({ type: 'copied', key, bytes })
-  else if (outcome.kind === 'skipped') emit({ type: 'skipped', key, reason: outcome.reason })
+function tell(emit: (event: MoveEvent) => void, job: WriteJob, { key, size }: ObjectSummary, outcome: Outcome): void {
+  const full = job.source.prefix + key
+  if (outcome.kind === 'copied') emit({ type: doneBy(job), key: full, bytes: size })
+  else if (outcome.kind === 'skipped') emit({ type: 'skipped', key: full, reason: outcome.reason })
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

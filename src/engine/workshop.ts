@@ -3,7 +3,7 @@ import type { ObjectSummary, Storage } from '../storage/storage.js'
 import { leasesOver } from '../work/leases.js'
 import { createTally, type TallyGain } from '../work/tally.js'
 import type { Ranges } from '../work/work.js'
-import { copying } from './act.js'
+import { actOf, doneBy } from './acts.js'
 import { Census } from './census.js'
 import type { Task } from './crew.js'
 import { lineWriter } from './lines.js'
@@ -12,8 +12,8 @@ import { runPages } from './pages.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
 
-/** What `copy` yields: what became of objects, and, when it is watched, what to tell of each. */
-export interface CopyProduct {
+/** What a job that writes yields: what became of objects, and, when it is watched, what to tell of each. */
+export interface WriteProduct {
   readonly gain: TallyGain
   readonly seen: readonly MoveEvent[]
 }
@@ -52,8 +52,8 @@ export interface Workshop {
 /** The workshop for a task. */
 export function openWorkshop(options: WorkshopOptions): Workshop {
   switch (options.task.kind) {
-    case 'copy':
-      return copyWorkshop(options, options.task)
+    case 'write':
+      return writeWorkshop(options, options.task)
     case 'du':
       return duWorkshop(options, options.task)
     case 'ls':
@@ -61,9 +61,9 @@ export function openWorkshop(options: WorkshopOptions): Workshop {
   }
 }
 
-function copyWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind: 'copy' }): Workshop {
+function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind: 'write' }): Workshop {
   const { ranges, source, destination, concurrency, lanes, stop, fail } = options
-  if (destination === undefined) throw new Error('a copy has no destination')
+  if (destination === undefined) throw new Error('there is no destination to write to')
   let tally = createTally(noTotals(), () => undefined)
   let seen: MoveEvent[] = []
   const slots = new Slots(concurrency)
@@ -71,18 +71,18 @@ function copyWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind:
     tally.add(object, outcome)
     if (!watched) return
     const key = job.source.prefix + object.key
-    if (outcome.kind === 'copied') seen.push({ type: 'copied', key, bytes: object.size })
+    if (outcome.kind === 'copied') seen.push({ type: doneBy(job), key, bytes: object.size })
     else if (outcome.kind === 'skipped') seen.push({ type: 'skipped', key, reason: outcome.reason })
   }
   return {
     run: () =>
       runLanes({
-        ...{ work: leasesOver(ranges, source, { add }), act: copying(job, source, destination) },
+        ...{ work: leasesOver(ranges, source, { add }), act: actOf(job, source, destination) },
         ...{ slots, pace: { concurrency, lanes }, stop, fail },
       }),
     collect() {
       const gain = { totals: tally.totals, added: tally.added, failures: tally.takeFailures() }
-      const product: CopyProduct = { gain, seen }
+      const product: WriteProduct = { gain, seen }
       tally = createTally(noTotals(), () => undefined)
       seen = []
       return { product, transfer: [] }

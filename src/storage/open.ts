@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { StorageError, UserError } from '../errors.js'
 import { printable } from '../keys.js'
 import type { Connection, Place } from '../job.js'
-import type { Storage } from './storage.js'
+import type { BucketTraits, Storage } from './storage.js'
 import { openAccount, type Account, type CredentialSource } from './s3/account.js'
 import { S3Store, type Address } from './s3/store.js'
 import { createMeter, retrying, withRetries, type Meter, type RetryPolicy } from './retry.js'
@@ -11,6 +11,8 @@ import { createMeter, retrying, withRetries, type Meter, type RetryPolicy } from
 export interface Reached {
   readonly store: Storage
   readonly address: Address
+  /** What its bucket's settings mean. */
+  traits(): Promise<BucketTraits>
 }
 
 /** What a job works on, reachable. */
@@ -68,7 +70,10 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       )
       stores.push(to)
     }
-    const reached = (store: S3Store): Reached => ({ store: retrying(store, policy, meter), address: store.address })
+    const reached = (store: S3Store): Reached => ({
+      ...{ store: retrying(store, policy, meter), address: store.address },
+      traits: () => withRetries('GetBucketOwnershipControls', () => store.traits(), patience, meter),
+    })
     return {
       source: reached(from),
       ...(to === undefined ? {} : { destination: reached(to) }),
@@ -108,6 +113,7 @@ async function reach(
       credentials: account.credentials,
       trust: options.connection,
       requestPayer: options.connection.requestPayer,
+      aws: account.endpointUrl === undefined,
     })
   let store = await open()
   try {

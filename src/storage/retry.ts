@@ -1,5 +1,5 @@
 import { StorageError } from '../errors.js'
-import type { Storage } from './storage.js'
+import type { Rewriting, Storage } from './storage.js'
 
 /** Counts what a store was asked and how it took it. Shared by the stores of a run. */
 export interface Meter {
@@ -41,6 +41,18 @@ export function retrying(store: Storage, policy: RetryPolicy, meter: Meter): Sto
     place: store.place,
     list: (from) => withRetries('ListObjectsV2', () => store.list(from), policy, meter),
     copyFrom: (source, object) => withRetries('CopyObject', () => store.copyFrom(source, object), policy, meter),
+    ...(store.rewriting === undefined ? {} : { rewriting: retryingRewriting(store.rewriting, policy, meter) }),
+  }
+}
+
+function retryingRewriting(rewriting: Rewriting, policy: RetryPolicy, meter: Meter): Rewriting {
+  return {
+    dropsTags: rewriting.dropsTags,
+    head: (key) => withRetries('HeadObject', () => rewriting.head(key), policy, meter),
+    tagging: (key) => withRetries('GetObjectTagging', () => rewriting.tagging(key), policy, meter),
+    grants: (key) => withRetries('GetObjectAcl', () => rewriting.grants(key), policy, meter),
+    rewrite: (object, etag, fields) =>
+      withRetries('CopyObject', () => rewriting.rewrite(object, etag, fields), policy, meter),
   }
 }
 

@@ -29,6 +29,48 @@ export interface ListFrom {
   readonly limit?: number
 }
 
+/** Header fields: [lower-case name, value], one byte a character. */
+export type HeaderFields = readonly (readonly [name: string, value: string])[]
+
+/** What HEAD tells of an object. */
+export interface ObjectHead {
+  /** Without the quotes. */
+  readonly etag: string
+  readonly storageClass: string
+  /** Content-Type, Cache-Control and their kin, and user metadata (`x-amz-meta-*`), by lower-case name. */
+  readonly headers: ReadonlyMap<string, string>
+  /** Whatever else a rewrite loses unless it is sent again: storage class, encryption, lock, redirect, checksum algorithm; as fields of a request. */
+  readonly carried: HeaderFields
+  readonly tags: number
+  /** Entries of user metadata that the store has and cannot show over HTTP. */
+  readonly unshown: number
+  /** Its content must be restored before it can be read. */
+  readonly archived: boolean
+  /** Locked in compliance mode: what is locked cannot be removed by anybody. */
+  readonly locked: boolean
+}
+
+/** How objects of a store are changed in place: S3 has no other way than to copy an object onto itself. */
+export interface Rewriting {
+  /** A copy onto itself loses the tags unless they are sent again. */
+  readonly dropsTags: boolean
+
+  /** HeadObject. An object that is gone is an error of severity `skip`; one encrypted with a customer's key has the code `SSE-C`. */
+  head(key: string): Promise<ObjectHead>
+
+  /** The tags, as a value of `x-amz-tagging`. */
+  tagging(key: string): Promise<string>
+
+  /** The fields that give a copy the access control list of the object; none when it is that of any new object. */
+  grants(key: string): Promise<HeaderFields>
+
+  /**
+   * Copies the object onto itself with exactly `fields`, in any order, if its ETag is still `etag`; else an error of code
+   * `PreconditionFailed`. May be repeated.
+   */
+  rewrite(object: ObjectSummary, etag: string, fields: HeaderFields): Promise<void>
+}
+
 /**
  * A bucket and a prefix. Keys are relative to the prefix; that is all the renaming there is.
  * Each method fails with a `StorageError` whose severity says what that means for the run.
@@ -45,4 +87,15 @@ export interface Storage {
    * repeated. A source object that is gone is an error of severity `skip`.
    */
   copyFrom(source: Storage, object: ObjectSummary): Promise<void>
+
+  /** Absent when nothing can be changed in place. */
+  readonly rewriting?: Rewriting | undefined
+}
+
+/** What the settings of a bucket mean for its objects. */
+export interface BucketTraits {
+  /** Whether objects have access control lists of their own; undefined when the store does not tell. */
+  readonly acls: boolean | undefined
+  /** Whether a write keeps what it replaces; undefined when the store does not tell. */
+  readonly versioned: boolean | undefined
 }

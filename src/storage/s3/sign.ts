@@ -16,14 +16,17 @@ export interface Unsigned {
   readonly path: string
   /** Already encoded and sorted by name: `a=1&b=2`, or ''. */
   readonly query: string
-  /** Further fields as [lower-case name, value], sorted by name, each name beginning with `x-amz-` (but not one that signing adds) and sorting after `x-amz-content-sha256`. */
-  readonly headers: readonly (readonly [string, string])[]
+  /** Further fields as [lower-case name, value], sorted by name, none of them one that signing adds. Values are one byte a character. */
+  readonly headers: Fields
   /** Lower-case hex SHA-256 of the body. */
   readonly bodyHash: string
 }
 
-// Above every header's name.
-const LAST = '~'
+/** Header fields: [lower-case name, value]. */
+export type Fields = readonly (readonly [string, string])[]
+
+// The fields that signing adds, in order, and a name above every other.
+const OWN = ['host', 'x-amz-content-sha256', 'x-amz-date', 'x-amz-security-token', '~'] as const
 
 /** SHA-256 of an empty body. */
 export const EMPTY_HASH = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
@@ -68,28 +71,29 @@ export function createSigner(region: string, service: string): Signer {
         keyFor = keyName
       }
 
-      let canonical = `${method}\n${path}\n${query}\nhost:${host}\nx-amz-content-sha256:${bodyHash}\n`
-      let names = 'host;x-amz-content-sha256'
-      lines += `x-amz-content-sha256: ${bodyHash}\r\n`
-      // The caller's fields, with the two that signing adds at their places in the order.
+      let canonical = `${method}\n${path}\n${query}\n`
+      let names = ''
+      // The caller's fields, with those that signing adds at their places in the order.
       const { sessionToken } = credentials
+      const values = [host, bodyHash, timestamp, sessionToken]
       let i = 0
-      for (let own = 0; own < 3; own++) {
-        const ownName = own === 0 ? 'x-amz-date' : own === 1 ? 'x-amz-security-token' : LAST
+      for (let own = 0; own < OWN.length; own++) {
+        const ownName = OWN[own] ?? ''
         for (let field = headers[i]; field !== undefined && field[0] < ownName; field = headers[++i]) {
-          canonical += `${field[0]}:${field[1]}\n`
-          names += `;${field[0]}`
+          canonical += `${field[0]}:${canonicalValue(field[1])}\n`
+          names += `${field[0]};`
           lines += `${field[0]}: ${field[1]}\r\n`
         }
-        if (ownName === LAST || (own === 1 && sessionToken === undefined)) continue
-        const value = own === 0 ? timestamp : (sessionToken ?? '')
+        const value = values[own]
+        if (value === undefined) continue
         canonical += `${ownName}:${value}\n`
-        names += `;${ownName}`
-        lines += `${ownName}: ${value}\r\n`
+        names += `${ownName};`
+        if (own > 0) lines += `${ownName}: ${value}\r\n`
       }
+      names = names.slice(0, -1)
 
       canonical += `\n${names}\n${bodyHash}`
-      const signature = mac(`AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${hash('sha256', canonical)}`)
+      const signature = mac(`AWS4-HMAC-SHA256\n${timestamp}\n${scope}\n${hashOf(canonical)}`)
       return (
         `${lines}authorization: AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, ` +
         `SignedHeaders=${names}, Signature=${signature}\r\n\r\n`
@@ -97,6 +101,19 @@ export function createSigner(region: string, service: string): Signer {
     },
   }
 }
+
+function canonicalValue(value: string): string {
+  return UNTIDY.test(value) ? value.replace(/^[ \t]+|[ \t]+$/g, '').replace(/[ \t]+/g, ' ') : value
+}
+
+const UNTIDY = /^[ \t]|[ \t]$|[ \t]{2}|\t/
+
+// Text is hashed as UTF-8, and these are bytes.
+function hashOf(bytes: string): string {
+  return hash('sha256', BEYOND_ASCII.test(bytes) ? Buffer.from(bytes, 'latin1') : bytes)
+}
+
+const BEYOND_ASCII = /[^\0-\x7f]/
 
 function signingKey(secret: string, day: string, region: string, service: string): Buffer {
   let key: Buffer = Buffer.from(`AWS4${secret}`)

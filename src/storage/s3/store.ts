@@ -1,14 +1,15 @@
 import { StorageError } from '../../errors.js'
 import { compareKeys, printable } from '../../keys.js'
 import type { Place } from '../../job.js'
-import type { ListFrom, ObjectSummary, Page, Storage } from '../storage.js'
+import type { BucketTraits, ListFrom, ObjectSummary, Page, Rewriting, Storage } from '../storage.js'
 import type { CredentialSource, Target } from './account.js'
 import { dialerFor, type Trust } from './connect.js'
 import { encodePath, encodeQuery } from './encode.js'
 import { brokenAnswer, connectionFault, faultOf, type Asked } from './faults.js'
 import { createHttpPool, type HttpPool, type HttpResponse } from './http.js'
 import { MalformedList, parseListPage, UndecodableKey } from './list-page.js'
-import { createSigner, EMPTY_HASH, type Signer } from './sign.js'
+import { checkCopied, copySilence, copySource, createRewriting, type StoreRequest } from './rewriting.js'
+import { createSigner, EMPTY_HASH, type Fields, type Signer } from './sign.js'
 import { elementText } from './xml.js'
 
 /** How a store is reached. Plain data without secrets, to be sent between threads. */
@@ -16,6 +17,8 @@ export interface Address {
   readonly target: Target
   readonly trust: Trust
   readonly requestPayer?: boolean | undefined
+  /** Whether this is AWS, where nobody named an endpoint, or a store that may differ from it. */
+  readonly aws?: boolean | undefined
 }
 
 /** What a store needs beside its place. */
@@ -26,13 +29,14 @@ export interface S3StoreOptions extends Address {
 /** A bucket and prefix in S3, over the fast lane: one request each, sent once, no retries. */
 export class S3Store implements Storage {
   readonly place: Place
+  readonly rewriting: Rewriting
   private readonly target: Target
   private readonly credentials: S3StoreOptions['credentials']
   private readonly host: string
   private readonly pool: HttpPool
   private readonly signer: Signer
   private readonly base: string
-  private readonly payer: readonly (readonly [string, string])[]
+  private readonly payer: Fields
   private readonly listPrefix: string
 
   constructor(
@@ -49,6 +53,10 @@ export class S3Store implements Storage {
     this.signer = createSigner(target.region, target.service)
     this.base = `${target.path}/${encodePath(place.prefix)}`
     this.payer = options.requestPayer === true ? [['x-amz-request-payer', 'requester']] : []
+    this.rewriting = createRewriting({
+      ...{ place, path: this.base, payer: this.payer, aws: options.aws === true },
+      request: (asked, request) => this.request(asked, request),
+    })
     this.listPrefix = place.prefix === '' ? '' : `&prefix=${encodeQuery(place.prefix)}`
   }
 
@@ -57,8 +65,8 @@ export class S3Store implements Storage {
   }
 
   get address(): Address {
-    const { target, trust, requestPayer } = this.options
-    return { target, trust, requestPayer }
+    const { target, trust, requestPayer, aws } = this.options
+    return { target, trust, requestPayer, aws }
   }
 
   async list(from: ListFrom): Promise<Page> {
@@ -99,23 +107,39 @@ export class S3Store implements Storage {
     ]
     // Without the header S3 makes the copy STANDARD, whatever the source is.
     if (object.storageClass !== 'STANDARD') headers.push(['x-amz-storage-class', object.storageClass])
-    const silence = COPY_SILENCE + object.size / COPY_BYTES_PER_MS
+    const silence = copySilence(object.size)
     const response = await this.send(asked, 'PUT', this.base + encodePath(object.key), '', headers, silence)
-    const { body } = response
-    if (body.includes('</CopyObjectResult>') && body.includes('<ETag>')) return
-    throw body.includes('<Error>') && body.includes('</Error>')
-      ? faultOf(response, asked)
-      : brokenAnswer(
-          response,
-          asked,
-          body.trim() === '' ? 'the answer to the copy is empty' : 'the answer to the copy is cut',
-        )
+    checkCopied(response, asked)
   }
 
   /** HeadBucket: resolves when the bucket exists and these credentials may see it. */
   async headBucket(): Promise<void> {
     const asked = { operation: 'HeadBucket', bucket: this.place.bucket }
     await this.send(asked, 'HEAD', `${this.target.path}/`, '', this.payer, LIST_SILENCE)
+  }
+
+  /** GetBucketOwnershipControls and GetBucketVersioning. What the store does not tell, or not to these credentials, is undefined. */
+  async traits(): Promise<BucketTraits> {
+    const ask = async (operation: string, subresource: string): Promise<HttpResponse | StorageError> => {
+      const asked = { operation, bucket: this.place.bucket }
+      const request = { method: 'GET', path: `${this.target.path}/`, query: `${subresource}=`, fields: this.payer }
+      const response = await this.request(asked, request)
+      const error = problemOf(response, asked)
+      if (error?.severity === 'retry' || error?.severity === 'throttle') throw error
+      return error ?? response
+    }
+    const ownership = await ask('GetBucketOwnershipControls', 'ownershipControls')
+    const versioning = await ask('GetBucketVersioning', 'versioning')
+    const rule = ownership instanceof StorageError ? undefined : elementText(ownership.body, 'ObjectOwnership')
+    return {
+      acls:
+        ownership instanceof StorageError && ownership.code === 'OwnershipControlsNotFoundError'
+          ? true
+          : rule === undefined
+            ? undefined
+            : rule !== 'BucketOwnerEnforced',
+      versioned: versioning instanceof StorageError ? undefined : elementText(versioning.body, 'Status') === 'Enabled',
+    }
   }
 
   close(): void {
@@ -127,10 +151,21 @@ export class S3Store implements Storage {
     method: string,
     path: string,
     query: string,
-    headers: readonly (readonly [string, string])[],
+    fields: Fields,
     silence: number,
   ): Promise<HttpResponse> {
-    const request = { method, host: this.host, path, query, headers, bodyHash: EMPTY_HASH }
+    const response = await this.request(asked, { method, path, query, fields, silence })
+    const error = problemOf(response, asked)
+    if (error !== undefined) throw error
+    return response
+  }
+
+  // The answer, whatever it says, but for credentials that have expired.
+  private async request(
+    asked: Asked,
+    { method, path, query = '', fields, silence = LIST_SILENCE }: StoreRequest,
+  ): Promise<HttpResponse> {
+    const request = { method, host: this.host, path, query, headers: fields, bodyHash: EMPTY_HASH }
     const head = this.signer.head(request, 0, this.credentials.current, Date.now())
     let response: HttpResponse
     try {
@@ -138,30 +173,25 @@ export class S3Store implements Storage {
     } catch (error) {
       throw connectionFault(error, asked, this.host)
     }
-    if (response.status === 200) return response
-    if (response.status > 200 && response.status < 300) {
-      throw brokenAnswer(response, asked, `the answer has status ${response.status} where 200 was expected`)
-    }
+    if (response.status < 400) return response
     const fault = faultOf(response, asked)
-    if (!EXPIRED.has(fault.code) || (await this.credentials.refresh())) throw fault
-    throw fault.withSeverity('stop-run')
+    if (!EXPIRED.has(fault.code)) return response
+    throw (await this.credentials.refresh()) ? fault : fault.withSeverity('stop-run')
   }
+}
+
+function problemOf(response: HttpResponse, asked: Asked): StorageError | undefined {
+  if (response.status === 200) return undefined
+  if (response.status > 200 && response.status < 300) {
+    return brokenAnswer(response, asked, `the answer has status ${response.status} where 200 was expected`)
+  }
+  return faultOf(response, asked)
 }
 
 const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired'])
 
-/** Milliseconds of silence after which an answer is given up. A copy may take as long as its bytes need, at the least rate that S3 is known to keep. */
+/** Milliseconds of silence after which an answer is given up. */
 const LIST_SILENCE = 60_000
-const COPY_SILENCE = 60_000
-const COPY_BYTES_PER_MS = 5_000
-
-/** The value of `x-amz-copy-source` for a key of `place`; access points have a form of their own. */
-function copySource(place: Place, key: string): string {
-  const { bucket, prefix } = place
-  return bucket.startsWith('arn:')
-    ? encodePath(`${bucket}/object/${prefix}${key}`)
-    : `/${bucket}/${encodePath(prefix + key)}`
-}
 
 // Ranges, resuming and splitting all rest on the order of keys: a store that does not keep it would silently lose some.
 function checkOrder(asked: Asked, objects: readonly ObjectSummary[], prefix: string, after: string | undefined): void {

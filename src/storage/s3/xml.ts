@@ -35,3 +35,10 @@ export function elementText(xml: string, name: string): string | undefined {
     ? undefined
     : unescapeXml(Buffer.from(xml.slice(open + name.length + 2, close), 'latin1').toString('utf8'))
 }
+
+/** The contents of all elements `name`, with or without attributes, in a small answer; not of those inside one of the same name. */
+export function elementsOf(xml: string, name: string): string[] {
+  const found: string[] = []
+  for (const match of xml.matchAll(new RegExp(`<${name}(?: [^>]*)?>([^]*?)</${name}>`, 'g'))) found.push(match[1] ?? '')
+  return found
+}

@@ -1,0 +1,183 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { UserError } from '../errors.js'
+import { placeUrl, shellWord } from '../format.js'
+import type { HeaderRule, SetHeadersJob } from '../job.js'
+import { printable } from '../keys.js'
+import { httpDate, nameProblem, SETTABLE, valueProblem } from '../rules/header-names.js'
+import { begin, type Prepare } from './begin.js'
+import type { CommandIo } from './io.js'
+import { readChoice, readFlag, readList, readText, type Flags } from './options.js'
+import { parsePlace } from './place.js'
+
+/** `s3move set-headers SOURCE`. Resolves with the exit code. */
+export async function setHeaders(source: string, flags: Flags, io: CommandIo): Promise<number> {
+  const place = parsePlace(source, 'bucket')
+  const guess = readGuess(flags)
+  const acl = readAcl(flags)
+  const job: SetHeadersJob = {
+    kind: 'set-headers',
+    source: place,
+    rules: await readJobRules(flags, guess !== undefined, io.cwd),
+    ...(guess === undefined ? {} : { guess }),
+    folderMarkers: readFlag(flags, 'folder-markers') ?? false,
+    ...(acl === undefined ? {} : { acl }),
+  }
+  return await begin(job, flags, io, preparation(job))
+}
+
+// Nothing is rewritten before it is certain what becomes of access control lists.
+function preparation(job: SetHeadersJob): Prepare {
+  return async ({ ends }, warn) => {
+    const { acls, versioned } = (await ends.destination?.traits()) ?? {}
+    const url = placeUrl(job.source)
+    if (acls !== false && job.acl === undefined) {
+      throw new UserError(
+        acls === true
+          ? `the bucket of ${url} has access control lists, and S3 resets them when it rewrites an object: what is public would become private`
+          : `the store does not say whether the objects of ${url} have access control lists, which S3 resets when it rewrites an object`,
+        'add --preserve acl to keep them (a request more for each object that is rewritten), --acl NAME to set one for all, or --reset-acl if none matters',
+      )
+    }
+    if (acls === false && job.acl !== undefined && !HARMLESS.has(job.acl)) {
+      throw new UserError(`the bucket of ${url} has access control lists disabled`, 'leave --acl away')
+    }
+    if (versioned === true) {
+      warn(
+        `the bucket of ${url} keeps versions: each object that is rewritten gains one, and what it replaces stays and is billed`,
+      )
+    }
+  }
+}
+
+const HARMLESS = new Set(['preserve', 'reset', 'bucket-owner-full-control'])
+
+async function readJobRules(flags: Flags, guess: boolean, cwd: string): Promise<HeaderRule[]> {
+  const file = readText(flags, 'rules')
+  const set = [...readSettings(flags), ...readMetadata(flags)]
+  const remove = readRemovals(flags)
+  const ifUnset = readFlag(flags, 'if-unset') ?? false
+  if (file !== undefined) {
+    if (set.length + remove.length > 0 || ifUnset) {
+      throw new UserError('--rules and headers on the command line do not go together', 'put them into the file')
+    }
+    const { readRules } = await import('../rules/read.js')
+    return readRules(await readFileText(resolve(cwd, file), file), file)
+  }
+  if (set.length + remove.length === 0 && !guess) {
+    throw new UserError(
+      'nothing to set: no header was named',
+      "name at least one, such as --cache-control 'public, max-age=31536000', or --rules FILE",
+    )
+  }
+  if (ifUnset && set.length === 0) throw new UserError('--if-unset sets nothing by itself', 'name a header to set')
+  const both = set.find(([name]) => remove.includes(name))
+  if (both !== undefined) throw new UserError(`${both[0]} is both to be set and to be removed`, 'do one of them')
+  return [{ set, remove, ...(ifUnset ? { ifUnset } : {}) }]
+}
+
+async function readFileText(path: string, shown: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (error) {
+    const { code = 'error' } = error as NodeJS.ErrnoException
+    throw new UserError(`the rules in ${shellWord(shown)} cannot be read (${code})`, 'check the path after --rules')
+  }
+}
+
+function readSettings(flags: Flags): [string, string][] {
+  const set: [string, string][] = []
+  for (const name of SETTABLE) {
+    const given = flags[name]
+    if (given === undefined) continue
+    if (given === '') {
+      throw new UserError(`--${name} is empty, and S3 keeps no empty header`, `to take it away: ${removal(name)}`)
+    }
+    const value = readText(flags, name) ?? ''
+    if (name !== 'expires') set.push([name, checked(`--${name}`, value)])
+    else {
+      const date = httpDate(value)
+      if (date === undefined) {
+        throw new UserError(
+          `--expires ${printable(value)} is not a date`,
+          "write 2027-01-31, 2027-01-31T12:00:00Z or 'Sun, 31 Jan 2027 12:00:00 GMT'",
+        )
+      }
+      set.push([name, date])
+    }
+  }
+  return set
+}
+
+function removal(name: string): string {
+  return name === 'content-type' ? 'S3 gives every object one, so set another' : `--remove ${name}`
+}
+
+function readMetadata(flags: Flags): [string, string][] {
+  return readList(flags, 'metadata').map((given) => {
+    const equals = given.indexOf('=')
+    if (equals < 1)
+      throw new UserError(`--metadata ${printable(given)} is not NAME=VALUE`, 'write --metadata owner=web')
+    const name = metadataName('metadata', given.slice(0, equals))
+    const value = given.slice(equals + 1)
+    if (value === '') {
+      throw new UserError(
+        `--metadata ${printable(given)} is empty`,
+        `to take it away: --remove-metadata ${given.slice(0, equals)}`,
+      )
+    }
+    return [name, checked(`--metadata ${given.slice(0, equals)}`, value)]
+  })
+}
+
+function readRemovals(flags: Flags): string[] {
+  const headers = readList(flags, 'remove').map((given) => {
+    const name = given.toLowerCase()
+    const problem = nameProblem(name)
+    if (problem !== undefined)
+      throw new UserError(`--remove ${printable(given)}: ${problem}`, 'see s3move set-headers --help')
+    if (name === 'content-type') {
+      throw new UserError('a content-type cannot be removed: S3 gives every object one', 'set it with --content-type')
+    }
+    return name
+  })
+  return [...headers, ...readList(flags, 'remove-metadata').map((given) => metadataName('remove-metadata', given))]
+}
+
+function metadataName(flag: string, given: string): string {
+  const name = `x-amz-meta-${given.toLowerCase().replace(/^x-amz-meta-/, '')}`
+  const problem = nameProblem(name)
+  if (problem === undefined) return name
+  throw new UserError(`--${flag} ${printable(given)}: ${problem}`, 'write a name such as owner, without x-amz-meta-')
+}
+
+function checked(flag: string, value: string): string {
+  const problem = valueProblem(value)
+  if (problem === undefined) return value
+  throw new UserError(
+    `${printable(flag)}: ${problem}`,
+    'write it in ASCII; encode other text as RFC 8187 or RFC 2047 have it',
+  )
+}
+
+function readGuess(flags: Flags): SetHeadersJob['guess'] {
+  const force = readFlag(flags, 'force') ?? false
+  if (readFlag(flags, 'guess-content-type') === true) return force ? 'always' : 'missing'
+  if (force)
+    throw new UserError('--force is about --guess-content-type, which was not given', 'add it, or leave --force away')
+  return undefined
+}
+
+function readAcl(flags: Flags): string | undefined {
+  const preserve = readChoice(flags, 'preserve', ['acl'])
+  const canned = readChoice(flags, 'acl', [
+    ...['private', 'public-read', 'public-read-write', 'authenticated-read', 'aws-exec-read'],
+    ...['bucket-owner-read', 'bucket-owner-full-control'],
+  ])
+  const reset = readFlag(flags, 'reset-acl') === true ? 'reset' : undefined
+  const given = [preserve === undefined ? undefined : 'preserve', canned, reset].filter((one) => one !== undefined)
+  if (given.length > 1) {
+    throw new UserError('--preserve acl, --acl and --reset-acl contradict one another', 'give one of them')
+  }
+  return given[0]
+}

@@ -1,0 +1,106 @@
+import { StorageError } from '../errors.js'
+import type { Outcome, SetHeadersJob } from '../job.js'
+import { decide, decideByListing, type Change, type Untouched } from '../rules/decide.js'
+import type { HeaderFields, ObjectHead, ObjectSummary, Rewriting, Storage } from '../storage/storage.js'
+import { COPY_LIMIT, failed, outcomeOf, type Cause } from './act.js'
+import type { Act } from './lane.js'
+
+/** What would become of an object: an outcome, or the changes that it needs. */
+export type Plan =
+  | { readonly outcome: Outcome }
+  | {
+      readonly outcome: undefined
+      readonly head: ObjectHead
+      readonly headers: ReadonlyMap<string, string>
+      readonly changes: readonly Change[]
+    }
+
+/** How often an object is looked at anew because somebody wrote to it between HEAD and copy. */
+const RACES = 5
+
+/** The action of `set-headers` on one object: HEAD, and a copy onto itself only when something is to change. */
+export function settingHeaders(job: SetHeadersJob, store: Storage): Act {
+  const rewriting = rewritingOf(store)
+  const attempt = async (object: ObjectSummary): Promise<Outcome> => {
+    for (let race = 0; ; race++) {
+      const plan = await planned(job, rewriting, object)
+      if (plan.outcome !== undefined) return plan.outcome
+      try {
+        await rewriting.rewrite(object, plan.head.etag, await fieldsOf(job, rewriting, object, plan.head, plan.headers))
+        return REWRITTEN
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.code !== 'PreconditionFailed' || race >= RACES) throw error
+      }
+    }
+  }
+  return async (object) => {
+    try {
+      return await attempt(object)
+    } catch (error) {
+      return outcomeOfHead(error, job.source.prefix, object)
+    }
+  }
+}
+
+/** As `outcomeOf`, for an object that may be encrypted with a customer's key. */
+export function outcomeOfHead(error: unknown, prefix: string, object: ObjectSummary): Outcome | undefined {
+  if (error instanceof StorageError && error.code === 'SSE-C') return { kind: 'skipped', reason: 'sse-c' }
+  return outcomeOf(error, prefix, object)
+}
+
+const REWRITTEN: Outcome = { kind: 'copied' }
+
+/** Looks at an object, with one HEAD at most, and decides. Rejects as `Rewriting.head` does. */
+export async function planned(job: SetHeadersJob, rewriting: Rewriting, object: ObjectSummary): Promise<Plan> {
+  const { prefix } = job.source
+  const full = prefix === '' ? object : { ...object, key: prefix + object.key }
+  const early = decideByListing(job, full)
+  if (early !== undefined) return { outcome: outcomeFor(early, prefix, object) }
+  const head = await rewriting.head(object.key)
+  const decision = decide(job, full, head.headers)
+  if (decision.kind !== 'rewrite') return { outcome: outcomeFor(decision, prefix, object) }
+  if (head.archived) return { outcome: { kind: 'skipped', reason: 'archived' } }
+  if (head.locked) return { outcome: { kind: 'skipped', reason: 'locked' } }
+  if (head.unshown > 0) {
+    const message = `it has metadata that HTTP cannot show (${head.unshown} of them), so a rewrite would lose it`
+    return { outcome: failed(prefix, object, refused('MetadataNotShown', message)) }
+  }
+  if (object.size > COPY_LIMIT) {
+    const message = `the object has ${object.size} bytes, and a copy in one request is limited to 5 GiB (${COPY_LIMIT} bytes)`
+    return { outcome: failed(prefix, object, refused('EntityTooLarge', message)) }
+  }
+  return { outcome: undefined, head, headers: decision.headers, changes: decision.changes }
+}
+
+/** How `store` changes objects in place. */
+export function rewritingOf(store: Storage): Rewriting {
+  if (store.rewriting === undefined) throw new Error('the store cannot change objects in place')
+  return store.rewriting
+}
+
+function outcomeFor(decision: Untouched, prefix: string, object: ObjectSummary): Outcome {
+  return decision.kind === 'skip'
+    ? { kind: 'skipped', reason: decision.reason }
+    : failed(prefix, object, refused(decision.code, decision.message))
+}
+
+function refused(code: string, message: string): Cause {
+  return { code, message, operation: 'HeadObject' }
+}
+
+// Everything that the object is to have afterwards: REPLACE drops what is not sent.
+async function fieldsOf(
+  job: SetHeadersJob,
+  rewriting: Rewriting,
+  object: ObjectSummary,
+  head: ObjectHead,
+  headers: ReadonlyMap<string, string>,
+): Promise<HeaderFields> {
+  const fields: (readonly [string, string])[] = [...headers, ...head.carried]
+  if (head.tags > 0 && rewriting.dropsTags) {
+    fields.push(['x-amz-tagging', await rewriting.tagging(object.key)], ['x-amz-tagging-directive', 'REPLACE'])
+  }
+  if (job.acl === 'preserve') fields.push(...(await rewriting.grants(object.key)))
+  else if (job.acl !== undefined && job.acl !== 'reset') fields.push(['x-amz-acl', job.acl])
+  return fields
+}

@@ -1,0 +1,43 @@
+/** Headers that S3 keeps with an object and that a person may set, by lower-case name. */
+export const SETTABLE = [
+  'cache-control',
+  'content-type',
+  'content-encoding',
+  'content-language',
+  'content-disposition',
+  'expires',
+] as const
+
+const META = 'x-amz-meta-'
+
+/** What is wrong with `name` as that of a header to set or remove, or undefined. */
+export function nameProblem(name: string): string | undefined {
+  if (SETTABLE.some((one) => one === name)) return undefined
+  if (name.startsWith(META) && /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(name.slice(META.length))) return undefined
+  return name.startsWith(META)
+    ? 'a name of metadata is of letters, digits and hyphens'
+    : `it is none of ${SETTABLE.join(', ')} and ${META}NAME`
+}
+
+/** What is wrong with `value` for a header, or undefined. */
+export function valueProblem(value: string): string | undefined {
+  if (value === '') return 'the value is empty'
+  if (value.trim() !== value) return 'the value begins or ends with a blank, which HTTP would drop'
+  if (!/^[ -~]*$/.test(value)) return 'the value has characters beyond printable ASCII, which HTTP does not carry'
+  return undefined
+}
+
+/** A date as `Expires` has it (RFC 9110 §5.6.7), from what a person wrote; undefined when it is no date. */
+export function httpDate(text: string): string | undefined {
+  if (!isHttpDate(text) && !/^\d{4}-\d\d-\d\d(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d))?$/.test(text)) return undefined
+  const time = Date.parse(text)
+  return Number.isNaN(time) ? undefined : new Date(time).toUTCString()
+}
+
+/** Whether a value is a date in one of HTTP's three forms (RFC 9110 §5.6.7). */
+export function isHttpDate(value: string): boolean {
+  return DATE.test(value) && !Number.isNaN(Date.parse(value))
+}
+
+const DATE =
+  /^(?:[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT|[A-Z][a-z]+day, \d\d-[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})$/

@@ -1,0 +1,92 @@
+import { StorageError } from '../../errors.js'
+import type { ObjectHead } from '../storage.js'
+import { brokenAnswer, type Asked } from './faults.js'
+import type { HttpResponse } from './http.js'
+
+/** Headers that S3 keeps with an object beside user metadata, and that a copy with REPLACE sets anew. */
+const SYSTEM = new Set([
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-type',
+  'expires',
+])
+
+/** Fields of an answer that a rewrite must send again, under the same name. */
+const SENT_AGAIN = new Set([
+  'x-amz-object-lock-legal-hold',
+  'x-amz-server-side-encryption',
+  'x-amz-server-side-encryption-aws-kms-key-id',
+  'x-amz-server-side-encryption-bucket-key-enabled',
+  'x-amz-website-redirect-location',
+])
+
+const CHECKSUM = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/
+
+/** Reads the answer to a HEAD. One without an ETag is broken. */
+export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
+  const headers = new Map<string, string>()
+  const carried: [string, string][] = []
+  let etag: string | undefined
+  let storageClass = 'STANDARD'
+  let [tags, unshown] = [0, 0]
+  let archived = false
+  let [lockMode, retainUntil] = ['', '']
+  const { head } = response
+  for (let at = head.indexOf('\r\n') + 2; at > 1 && at < head.length;) {
+    const end = head.indexOf('\r\n', at)
+    const line = end < 0 ? head.slice(at) : head.slice(at, end)
+    at = end < 0 ? head.length : end + 2
+    const colon = line.indexOf(':')
+    if (colon < 0) continue
+    const name = line.slice(0, colon).toLowerCase()
+    const value = trimmed(line, colon + 1)
+    if (SYSTEM.has(name) || name.startsWith('x-amz-meta-')) {
+      // A field that comes twice is one value (RFC 9110 §5.3).
+      const before = headers.get(name)
+      headers.set(name, before === undefined ? value : `${before},${value}`)
+    } else if (name === 'etag') etag = /^(?:W\/)?"(.*)"$/.exec(value)?.[1] ?? value
+    else if (!name.startsWith('x-amz-')) continue
+    else if (SENT_AGAIN.has(name)) carried.push([name, value])
+    else if (name === 'x-amz-storage-class') storageClass = value
+    else if (name === 'x-amz-tagging-count') tags = Number(value)
+    else if (name === 'x-amz-missing-meta') unshown = Number(value)
+    else if (name === 'x-amz-archive-status') archived = true
+    else if (name === 'x-amz-object-lock-mode') lockMode = value
+    else if (name === 'x-amz-object-lock-retain-until-date') retainUntil = value
+    else {
+      const algorithm = CHECKSUM.exec(name)?.[1]
+      if (algorithm !== undefined) carried.push(['x-amz-checksum-algorithm', algorithm.toUpperCase()])
+    }
+  }
+  if (etag === undefined || etag === '') throw brokenAnswer(response, asked, 'the answer to HEAD has no ETag')
+  if (!Number.isInteger(tags) || !Number.isInteger(unshown)) {
+    throw new StorageError('the answer to HEAD does not say how many tags or metadata there are', {
+      ...{ severity: 'fail-object', code: 'UnreadableHead', ...asked, status: response.status },
+    })
+  }
+  if (storageClass !== 'STANDARD') carried.push(['x-amz-storage-class', storageClass])
+  // Retention that is over cannot be set again, and need not be.
+  const retained = lockMode !== '' && !(Date.parse(retainUntil) <= Date.now())
+  if (retained) {
+    carried.push(['x-amz-object-lock-mode', lockMode], ['x-amz-object-lock-retain-until-date', retainUntil])
+  }
+  return {
+    ...{ etag, storageClass, headers, carried, tags, unshown },
+    archived: archived || storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE',
+    locked: retained && lockMode === 'COMPLIANCE',
+  }
+}
+
+function trimmed(line: string, from: number): string {
+  let start = from
+  let end = line.length
+  while (start < end && isBlank(line.charCodeAt(start))) start++
+  while (end > start && isBlank(line.charCodeAt(end - 1))) end--
+  return line.slice(start, end)
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09
+}

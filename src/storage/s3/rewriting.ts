@@ -1,0 +1,182 @@
+import { StorageError } from '../../errors.js'
+import type { Place } from '../../job.js'
+import type { HeaderFields, Rewriting } from '../storage.js'
+import { encodePath, encodeQuery } from './encode.js'
+import { brokenAnswer, faultOf, type Asked } from './faults.js'
+import type { HttpResponse } from './http.js'
+import { readHead } from './object-head.js'
+import type { Fields } from './sign.js'
+import { elementsOf, elementText } from './xml.js'
+
+/** A request to a store, but for its signature. */
+export interface StoreRequest {
+  readonly method: string
+  /** Encoded, from the root of the host on. */
+  readonly path: string
+  /** Encoded. */
+  readonly query?: string
+  /** Sorted by name. */
+  readonly fields: Fields
+  /** Milliseconds of silence after which the answer is given up. */
+  readonly silence?: number
+}
+
+/** What rewriting needs of the store that it is a part of. */
+export interface RewritingOptions {
+  readonly place: Place
+  /** The path of the prefix: a key's path is this and the encoded key. */
+  readonly path: string
+  readonly payer: Fields
+  readonly aws: boolean
+  /** Sends once and answers whatever comes, but for expired credentials and broken connections, which reject. */
+  readonly request: (asked: Asked, request: StoreRequest) => Promise<HttpResponse>
+}
+
+/** How the objects of an S3 bucket are changed in place. */
+export function createRewriting({ place, path, payer, aws, request }: RewritingOptions): Rewriting {
+  const askedFor = (operation: string, key: string): Asked => ({
+    operation,
+    bucket: place.bucket,
+    key: place.prefix + key,
+  })
+  const read = async (operation: string, key: string, subresource: string): Promise<HttpResponse> => {
+    const asked = askedFor(operation, key)
+    const query = `${subresource}=`
+    const response = await request(asked, { method: 'GET', path: path + encodePath(key), query, fields: payer })
+    if (response.status === 200) return response
+    throw faultOf(response, asked)
+  }
+  // HEAD is answered without a body, so why it was refused is asked with a GET of one byte.
+  const reasonFor = async (response: HttpResponse, asked: Asked, target: string): Promise<StorageError> => {
+    const bare = faultOf(response, asked)
+    if (response.status < 400 || response.status >= 500 || response.status === 429) return bare
+    const fields = sorted([['range', 'bytes=0-0'], ...payer])
+    const explained = await request(asked, { method: 'GET', path: target, fields })
+    // Content of no byte cannot be asked for in part.
+    if (explained.status < 400 || explained.status === 416) return bare
+    const fault = faultOf(explained, asked)
+    if (fault.code !== 'InvalidRequest' || !/server[- ]side encryption/i.test(fault.message)) return fault
+    const { message, operation, bucket, key, status, requestId } = fault
+    const details = { severity: 'fail-object', code: SSE_C, operation, bucket, key, status, requestId } as const
+    return new StorageError(message, details)
+  }
+  return {
+    // Other stores drop the tags of a copy onto itself (Ceph does), and sending them again does no harm where they do not.
+    dropsTags: !aws,
+
+    async head(key) {
+      const asked = askedFor('HeadObject', key)
+      const target = path + encodePath(key)
+      const fields: Fields = [['x-amz-checksum-mode', 'ENABLED'], ...payer]
+      const response = await request(asked, { method: 'HEAD', path: target, fields })
+      if (response.status === 200) return readHead(response, asked)
+      throw await reasonFor(response, asked, target)
+    },
+
+    async tagging(key) {
+      const response = await read('GetObjectTagging', key, 'tagging')
+      return elementsOf(response.body, 'Tag')
+        .map((tag) => `${encodeQuery(elementText(tag, 'Key') ?? '')}=${encodeQuery(elementText(tag, 'Value') ?? '')}`)
+        .join('&')
+    },
+
+    async grants(key) {
+      const response = await read('GetObjectAcl', key, 'acl')
+      const fields = grantFields(response.body)
+      if (fields !== undefined) return fields
+      const asked = askedFor('GetObjectAcl', key)
+      throw new StorageError('its access control list cannot be given to a copy', {
+        ...{ severity: 'fail-object', code: 'AclNotCarried', ...asked, status: response.status },
+      })
+    },
+
+    async rewrite(object, etag, fields) {
+      const asked = askedFor('CopyObject', object.key)
+      const condition = `"${etag}"`
+      const headers = sorted([
+        ...fields,
+        ...payer,
+        ['if-match', condition],
+        // Ceph knows this name instead of the next, and S3 does not mind it.
+        ...(aws ? [] : ([['x-amz-copy-if-match', condition]] as const)),
+        ['x-amz-copy-source-if-match', condition],
+        ['x-amz-copy-source', copySource(place, object.key)],
+        ['x-amz-metadata-directive', 'REPLACE'],
+      ])
+      const target = path + encodePath(object.key)
+      const silence = copySilence(object.size)
+      const response = await request(asked, { method: 'PUT', path: target, fields: headers, silence })
+      if (response.status !== 200) throw faultOf(response, asked)
+      checkCopied(response, asked)
+    },
+  }
+}
+
+/** The code of an object that is encrypted with a key which the store does not have. */
+const SSE_C = 'SSE-C'
+
+/** The value of `x-amz-copy-source` for a key of `place`; access points have a form of their own. */
+export function copySource(place: Place, key: string): string {
+  const { bucket, prefix } = place
+  return bucket.startsWith('arn:')
+    ? encodePath(`${bucket}/object/${prefix}${key}`)
+    : `/${bucket}/${encodePath(prefix + key)}`
+}
+
+/** Milliseconds of silence after which a copy is given up: it may take as long as its bytes need, at the least rate that S3 is known to keep. */
+export function copySilence(size: number): number {
+  return 60_000 + size / 5_000
+}
+
+/** Throws what a 200 to a copy stands for when it is no success: an error in the body, or a body that is empty or cut. */
+export function checkCopied(response: HttpResponse, asked: Asked): void {
+  const { body } = response
+  if (body.includes('</CopyObjectResult>') && body.includes('<ETag>')) return
+  throw body.includes('<Error>') && body.includes('</Error>')
+    ? faultOf(response, asked)
+    : brokenAnswer(
+        response,
+        asked,
+        body.trim() === '' ? 'the answer to the copy is empty' : 'the answer to the copy is cut',
+      )
+}
+
+const GRANTS: Readonly<Record<string, string>> = {
+  FULL_CONTROL: 'x-amz-grant-full-control',
+  READ: 'x-amz-grant-read',
+  READ_ACP: 'x-amz-grant-read-acp',
+  WRITE_ACP: 'x-amz-grant-write-acp',
+}
+const EVERYBODY = 'http://acs.amazonaws.com/groups/global/AllUsers'
+
+// The grants of an AccessControlPolicy as fields of a request, so that a copy has them from its first moment on: a list put
+// behind it would be lost with a process that dies in between. Undefined when there is no field for one of them.
+function grantFields(policy: string): HeaderFields | undefined {
+  const owner = elementText(elementsOf(policy, 'Owner')[0] ?? '', 'ID')
+  const grants = elementsOf(policy, 'Grant').map((grant) => {
+    const id = elementText(grant, 'ID')
+    const uri = elementText(grant, 'URI')
+    return { id, uri, permission: elementText(grant, 'Permission') ?? '' }
+  })
+  const [only, ...others] = grants
+  if (only === undefined) return undefined
+  if (others.length === 0 && only.permission === 'FULL_CONTROL' && only.id === owner) return []
+  const shape = grants.map(({ id, uri, permission }) => `${id === owner ? 'owner' : (uri ?? id ?? '')} ${permission}`)
+  // WRITE has no field: an object has it from this canned list, and it means nothing there.
+  const open = ['owner FULL_CONTROL', `${EVERYBODY} READ`, `${EVERYBODY} WRITE`]
+  if (shape.sort().join() === open.sort().join()) return [['x-amz-acl', 'public-read-write']]
+  const fields = new Map<string, string[]>()
+  for (const { id, uri, permission } of grants) {
+    const name = GRANTS[permission]
+    const grantee = uri === undefined ? (id === undefined ? undefined : `id="${id}"`) : `uri="${uri}"`
+    if (name === undefined || grantee === undefined || !PLAIN.test(grantee)) return undefined
+    fields.set(name, [...(fields.get(name) ?? []), grantee])
+  }
+  return [...fields].map(([name, grantees]) => [name, grantees.join(', ')] as const)
+}
+
+const PLAIN = /^[a-z]+="[ !#-~]*"$/
+
+function sorted(fields: HeaderFields): Fields {
+  return [...fields].sort(([a], [b]) => (a < b ? -1 : 1))
+}
