@@ -222,9 +222,7 @@ export function readText(flags: Flags, name: string): string | undefined {
 
 /** The values of a flag that may be given several times. */
 export function readList(flags: Flags, name: string): string[] {
-  const value = flags[name]
-  if (value === undefined) return []
-  const given = Array.isArray(value) ? value.map(String) : [String(value)]
+  const given = texts(flags[name])
   if (given.includes('')) throw new UserError(`--${name} needs a value`, `write --${name} VALUE`)
   return given
 }

@@ -1,7 +1,7 @@
 import { StorageError } from '../errors.js'
 import type { Outcome, SetHeadersJob } from '../job.js'
 import { decide, decideByListing, type Change, type Untouched } from '../rules/decide.js'
-import type { HeaderFields, ObjectHead, ObjectSummary, Rewriting, Storage } from '../storage/storage.js'
+import type { ObjectHead, ObjectSummary, Rewriting, Storage, Tagging } from '../storage/storage.js'
 import { COPY_LIMIT, failed, outcomeOf, type Cause } from './act.js'
 import type { Act } from './lane.js'
 
@@ -26,7 +26,7 @@ export function settingHeaders(job: SetHeadersJob, store: Storage): Act {
       const plan = await planned(job, rewriting, object)
       if (plan.outcome !== undefined) return plan.outcome
       try {
-        await rewriting.rewrite(object, plan.head.etag, await fieldsOf(job, rewriting, object, plan.head, plan.headers))
+        await rewrite(job, rewriting, object, plan.head, plan.headers)
         return REWRITTEN
       } catch (error) {
         if (!(error instanceof StorageError) || error.code !== 'PreconditionFailed' || race >= RACES) throw error
@@ -88,19 +88,36 @@ function refused(code: string, message: string): Cause {
   return { code, message, operation: 'HeadObject' }
 }
 
-// Everything that the object is to have afterwards: REPLACE drops what is not sent.
-async function fieldsOf(
+// Sends everything that the object is to have afterwards: REPLACE drops what is not sent.
+async function rewrite(
   job: SetHeadersJob,
   rewriting: Rewriting,
   object: ObjectSummary,
   head: ObjectHead,
   headers: ReadonlyMap<string, string>,
-): Promise<HeaderFields> {
+): Promise<void> {
   const fields: (readonly [string, string])[] = [...headers, ...head.carried]
-  if (head.tags > 0 && rewriting.dropsTags) {
-    fields.push(['x-amz-tagging', await rewriting.tagging(object.key)], ['x-amz-tagging-directive', 'REPLACE'])
-  }
+  const tagging = head.tags > 0 && rewriting.dropsTags ? await rewriting.tagging(object.key) : undefined
+  if (tagging !== undefined) fields.push(['x-amz-tagging', tagging.header], ['x-amz-tagging-directive', 'REPLACE'])
   if (job.acl === 'preserve') fields.push(...(await rewriting.grants(object.key)))
   else if (job.acl !== undefined && job.acl !== 'reset') fields.push(['x-amz-acl', job.acl])
-  return fields
+  await rewriting.rewrite(object, head.etag, fields)
+  if (tagging !== undefined) await keepTags(rewriting, object.key, head, tagging)
+}
+
+// A store that took no notice of the tags is given them once more; were that to fail, they would be nowhere but in the ledger.
+async function keepTags(rewriting: Rewriting, key: string, before: ObjectHead, tagging: Tagging): Promise<void> {
+  try {
+    const { etag, tags } = await rewriting.head(key)
+    if (etag === before.etag && tags !== before.tags) await rewriting.retag(key, tagging)
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.severity === 'skip') throw error
+    const { operation, bucket, status, requestId } = error
+    const message = `its headers are set, but its tags were not restored (${error.message}); they were: ${tagging.header}`
+    const lost = new StorageError(message, {
+      ...{ severity: 'fail-object', code: 'TagsNotRestored', operation, bucket, key: error.key, status, requestId },
+    })
+    lost.attempts = error.attempts
+    throw lost
+  }
 }

@@ -50,16 +50,27 @@ export interface ObjectHead {
   readonly locked: boolean
 }
 
+/** The tags of an object, in the two forms in which S3 takes them. */
+export interface Tagging {
+  /** As a value of `x-amz-tagging`: URL-encoded. */
+  readonly header: string
+  /** As an XML element `TagSet`. */
+  readonly xml: string
+}
+
 /** How objects of a store are changed in place: S3 has no other way than to copy an object onto itself. */
 export interface Rewriting {
-  /** A copy onto itself loses the tags unless they are sent again. */
+  /** A copy onto itself may lose the tags, even when they are sent with it. */
   readonly dropsTags: boolean
 
   /** HeadObject. An object that is gone is an error of severity `skip`; one encrypted with a customer's key has the code `SSE-C`. */
   head(key: string): Promise<ObjectHead>
 
-  /** The tags, as a value of `x-amz-tagging`. */
-  tagging(key: string): Promise<string>
+  /** The tags of an object. */
+  tagging(key: string): Promise<Tagging>
+
+  /** Gives an object these tags and no others. */
+  retag(key: string, tagging: Tagging): Promise<void>
 
   /** The fields that give a copy the access control list of the object; none when it is that of any new object. */
   grants(key: string): Promise<HeaderFields>

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { randomBytes } from 'node:crypto'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { DeleteBucketCommand, DeleteObjectCommand, DeleteObjectsCommand } from '@aws-sdk/client-s3'
+import { DeleteBucketCommand, DeleteObjectCommand, DeleteObjectsCommand, GetObjectAclCommand } from '@aws-sdk/client-s3'
 import { contentOf, expectSame, look, makeBucket, put, traitsOf, type Server } from '../cli-buckets.js'
 import { refusal, run, start, until, workFolder, type StartOptions } from '../cli-program.js'
 import { oddLayout } from '../../src/sandbox/odd.js'
@@ -170,5 +170,64 @@ describe('s3move ls and du, on Ceph', () => {
     expect(counted.code).toBe(0)
     const total = objects.reduce((sum, { size }) => sum + size, 0)
     expect(JSON.parse(counted.stdout)).toMatchObject({ objects: 1500, bytes: total })
+  })
+})
+
+describe('s3move set-headers s3://from, on Ceph', () => {
+  test('changes what was asked for; odd keys, rich headers, metadata, tags and access control lists stay', async () => {
+    const { ceph, from, as } = await pair()
+    const layout = oddLayout(300, 5, 1024)
+    const keys = Array.from({ length: layout.count }, (_, index) => layout.keyAt(index))
+    await fillBucket(ceph, from, keys)
+    for (const [index, key] of keys.entries()) {
+      if (index % 6 === 0)
+        await put(ceph, from, key, { ACL: 'public-read', Metadata: { blanks: 'a  b' }, Tagging: 'k=v%2B1&l=' })
+    }
+    const aclOf = async (Key: string) => (await ceph.s3.send(new GetObjectAclCommand({ Bucket: from, Key }))).Grants
+    const seen = (key: string) => Promise.all([traitsOf(ceph, from, key), aclOf(key)])
+    const before = await Promise.all(keys.map(seen))
+    const args = [
+      'set-headers',
+      `s3://${from}`,
+      '--cache-control',
+      'new',
+      '--metadata',
+      'seen=yes',
+      '--endpoint-url',
+      url,
+    ]
+    expect(refusal(await run(args, as))).toMatch(/--preserve acl/)
+    const { code, stderr } = await run([...args, '--preserve', 'acl', '--folder-markers'], as)
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringContaining('300 objects rewritten, none skipped, none failed') as string,
+    ])
+    for (const [index, key] of keys.entries()) {
+      const [traits, grants] = before[index] as [Record<string, unknown> & { Metadata: object }, unknown]
+      const wanted = { ...traits, CacheControl: 'new', Metadata: { ...traits.Metadata, seen: 'yes' } }
+      expect(await seen(key), key).toEqual([wanted, grants])
+    }
+    const again = await run([...args, '--preserve', 'acl', '--folder-markers', '--fresh'], as)
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('300 already as asked for') as string])
+  })
+
+  test('an object that somebody writes meanwhile keeps what he wrote', async () => {
+    const { ceph, from, as } = await pair()
+    const keys = countedKeys(60)
+    const latest = new Map<string, string>()
+    const write = async (key: string, rev: string): Promise<void> => {
+      await put(ceph, from, key, { Body: rev, ContentType: `x/${rev}`, Metadata: { rev } })
+      latest.set(key, rev)
+    }
+    for (const key of keys) await write(key, 'r0')
+    const args = ['set-headers', `s3://${from}`, '--cache-control', 'new', '--reset-acl', '--endpoint-url', url]
+    const running = start([...args, '--concurrency', '4'], as)
+    for (let n = 1; !running.isOver(); n++) await write(keys[(n * 7) % keys.length]!, `r${n}`)
+    expect((await running.finished).code).toBe(0)
+    for (const key of keys) {
+      const rev = latest.get(key)!
+      const { ContentType, Metadata } = (await traitsOf(ceph, from, key)) as { ContentType: string; Metadata: object }
+      expect([ContentType, Metadata]).toEqual([`x/${rev}`, { rev }])
+    }
   })
 })

@@ -201,3 +201,75 @@ describe('s3move ls of a bucket that the judge made', () => {
 })
 
 type Entry = string | { readonly key: string }
+
+describe('s3move set-headers s3://src, judged by s3sim', () => {
+  const CC = 'public, max-age=31536000'
+  const args = ({ url }: Simulator, ...more: string[]) => [
+    ...['set-headers', 's3://src', '--cache-control', CC, '--reset-acl', '--folder-markers', '--endpoint-url', url],
+    ...['--checkpoint', 'run', ...more],
+  ]
+  interface Rewrites {
+    readonly rewrites_total: number
+    readonly rewritten_unique: number
+    readonly rewrite_duplicates: number
+    readonly metadata_lost: number
+    readonly metadata_changed: number
+    readonly cache_control: Readonly<Record<string, number>>
+  }
+  const books = async (sim: Simulator) => (await sim.books('src')) as unknown as Rewrites
+  const copies = async (sim: Simulator) =>
+    ((await sim.get('stats')) as { by_op: Record<string, number> }).by_op.CopyObject ?? 0
+
+  test('of 200,000 objects exactly those are rewritten that are not right yet, no header is lost, and again none is written', async () => {
+    const cwd = await workFolder()
+    const sim = await simulator('--bucket', 'src:mix:200000:cc=1/3,tags=1/10')
+    const { code, stderr } = await run(args(sim), { cwd })
+    expect([code, stderr]).toEqual([0, expect.stringContaining('none failed') as string])
+    const done = await books(sim)
+    const right = Number(/(\d+,\d+) already as asked for/.exec(stderr)![1]!.replace(',', ''))
+    expect(right).toBeGreaterThan(60_000)
+    expect(done).toMatchObject({
+      ...{ rewrites_total: 200_000 - right, rewritten_unique: 200_000 - right, rewrite_duplicates: 0 },
+      ...{ metadata_lost: 0, metadata_changed: 0, cache_control: { [CC]: 200_000 - right } },
+    })
+    const before = await copies(sim)
+    const again = await run(args(sim, '--fresh'), { cwd })
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('200,000 already as asked for') as string])
+    // The one with which it asks, before it begins, whether it may write.
+    expect((await copies(sim)) - before).toBe(1)
+  })
+
+  test('killed with -9 in the middle and resumed, under faults, the books are the same', async () => {
+    const cwd = await workFolder()
+    const faults = ['503=1/200', '500=1/200', 'reset=1/300', 'reset-after=1/300', 'copy200err=1/200'].flatMap((one) => [
+      '--fault',
+      one,
+    ])
+    const sim = await simulator('--bucket', 'src:mix:100000:cc=1/3,tags=1/10', '--fail-key-every', '10000', ...faults)
+    let running = start(args(sim, '--concurrency', '128'), { cwd })
+    for (const part of [10_000, 30_000]) {
+      await until(async () => (await books(sim)).rewritten_unique > part, running)
+      running.kill('SIGKILL')
+      await running.finished
+      running = start(['resume', 'run'], { cwd })
+    }
+    const { code, stderr } = await running.finished
+    const failing = ((await sim.get('failkeys?bucket=src&start=0&limit=100')) as { keys: unknown[] }).keys.length
+    expect([code, stderr]).toEqual([3, expect.stringContaining('AccessDenied') as string])
+    const done = await books(sim)
+    expect(done).toMatchObject({ metadata_lost: 0, metadata_changed: 0 })
+    const right = Number(/(\d+,\d+) already as asked for/.exec(stderr)![1]!.replace(',', ''))
+    const failed = await ledgerKeys(cwd)
+    expect(new Set(failed).size).toBe(failed.length)
+    expect(failed.length).toBeLessThanOrEqual(failing)
+    // What a killed session rewrote and did not save is found right by the next one.
+    expect(done.rewritten_unique + right + failed.length).toBeGreaterThanOrEqual(100_000)
+    expect(done.cache_control).toEqual({ [CC]: done.rewritten_unique })
+    const check = await run(args(sim, '--fresh', '--dry-run', '--quiet', '--json'), { cwd })
+    const plan = JSON.parse(check.stdout.trimEnd().split('\n').at(-1)!) as {
+      rewrite: number
+      skip: { unchanged: number }
+    }
+    expect(plan).toMatchObject({ rewrite: failed.length, skip: { unchanged: 100_000 - failed.length } })
+  })
+})

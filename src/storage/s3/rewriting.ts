@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import type { Place } from '../../job.js'
 import type { HeaderFields, Rewriting } from '../storage.js'
@@ -17,6 +18,7 @@ export interface StoreRequest {
   readonly query?: string
   /** Sorted by name. */
   readonly fields: Fields
+  readonly body?: Buffer
   /** Milliseconds of silence after which the answer is given up. */
   readonly silence?: number
 }
@@ -61,7 +63,7 @@ export function createRewriting({ place, path, payer, aws, request }: RewritingO
     return new StorageError(message, details)
   }
   return {
-    // Other stores drop the tags of a copy onto itself (Ceph does), and sending them again does no harm where they do not.
+    // Ceph drops the tags of a copy onto itself, also those that are sent with it.
     dropsTags: !aws,
 
     async head(key) {
@@ -74,10 +76,20 @@ export function createRewriting({ place, path, payer, aws, request }: RewritingO
     },
 
     async tagging(key) {
-      const response = await read('GetObjectTagging', key, 'tagging')
-      return elementsOf(response.body, 'Tag')
-        .map((tag) => `${encodeQuery(elementText(tag, 'Key') ?? '')}=${encodeQuery(elementText(tag, 'Value') ?? '')}`)
-        .join('&')
+      const { body } = await read('GetObjectTagging', key, 'tagging')
+      const pairs = elementsOf(body, 'Tag').map(
+        (tag) => `${encodeQuery(elementText(tag, 'Key') ?? '')}=${encodeQuery(elementText(tag, 'Value') ?? '')}`,
+      )
+      return { header: pairs.join('&'), xml: `<TagSet>${elementsOf(body, 'TagSet')[0] ?? ''}</TagSet>` }
+    },
+
+    async retag(key, { xml }) {
+      const asked = askedFor('PutObjectTagging', key)
+      const body = Buffer.from(`<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${xml}</Tagging>`, 'latin1')
+      const fields = sorted([['content-md5', hash('md5', body, 'base64')], ...payer])
+      const target = path + encodePath(key)
+      const response = await request(asked, { method: 'PUT', path: target, query: 'tagging=', fields, body })
+      if (response.status !== 200 && response.status !== 204) throw faultOf(response, asked)
     },
 
     async grants(key) {

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import { compareKeys, printable } from '../../keys.js'
 import type { Place } from '../../job.js'
@@ -163,13 +164,14 @@ export class S3Store implements Storage {
   // The answer, whatever it says, but for credentials that have expired.
   private async request(
     asked: Asked,
-    { method, path, query = '', fields, silence = LIST_SILENCE }: StoreRequest,
+    { method, path, query = '', fields, body, silence = LIST_SILENCE }: StoreRequest,
   ): Promise<HttpResponse> {
-    const request = { method, host: this.host, path, query, headers: fields, bodyHash: EMPTY_HASH }
-    const head = this.signer.head(request, 0, this.credentials.current, Date.now())
+    const bodyHash = body === undefined ? EMPTY_HASH : hash('sha256', body)
+    const request = { method, host: this.host, path, query, headers: fields, bodyHash }
+    const head = this.signer.head(request, body?.length ?? 0, this.credentials.current, Date.now())
     let response: HttpResponse
     try {
-      response = await this.pool.send({ head, silence, bodiless: method === 'HEAD' })
+      response = await this.pool.send({ head, body, silence, bodiless: method === 'HEAD' })
     } catch (error) {
       throw connectionFault(error, asked, this.host)
     }
