@@ -6,12 +6,15 @@ import {
   GetObjectCommand,
   GetObjectTaggingCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
   type PutObjectCommandInput,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { rewriteInParts } from '../src/engine/in-parts.js'
+import { settingHeaders } from '../src/engine/set-headers.js'
 import { compareKeys } from '../src/keys.js'
 import type { ObjectSummary, Page, Storage } from '../src/storage/storage.js'
 import { openAccount } from '../src/storage/s3/account.js'
@@ -292,6 +295,42 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       await (await stores.open(stores.destination, '')).copyFrom(from, object)
       const head = await stores.client.send(new HeadObjectCommand({ Bucket: stores.destination, Key: 'class' }))
       expect(head.StorageClass).toBe('STANDARD_IA')
+    })
+
+    test('rewrites a large object in parts, with its content, headers and tags, or not at all', async () => {
+      const Body = Buffer.alloc(12 * 1024 ** 2, 'twelve')
+      const more = { Body, ContentType: 'x/y', Metadata: { a: 'b' }, Tagging: 'team=red' }
+      await put('large/one', more)
+      const store = await stores.open(stores.source, 'large/')
+      const object = await one(store, 'one')
+      const act = (value: string) =>
+        settingHeaders(
+          {
+            ...{ kind: 'set-headers', source: { bucket: stores.source, prefix: 'large/' }, folderMarkers: false },
+            ...{ acl: 'preserve', rules: [{ set: [['cache-control', value]], remove: [] }] },
+          },
+          store,
+          { copy: 6 * 1024 ** 2, part: 5 * 1024 ** 2 },
+        )(object)
+      expect(await act('new')).toEqual({ kind: 'copied' })
+      const at = { Bucket: stores.source, Key: 'large/one' }
+      const read = await stores.client.send(new GetObjectCommand(at))
+      expect(read).toMatchObject({ ContentType: 'x/y', CacheControl: 'new', Metadata: { a: 'b' } })
+      expect(read.ETag).toMatch(/-3"$/)
+      expect(Buffer.from(await read.Body!.transformToByteArray()).equals(Body)).toBe(true)
+      const { TagSet } = await stores.client.send(new GetObjectTaggingCommand(at))
+      expect(TagSet).toEqual([{ Key: 'team', Value: 'red' }])
+      expect(await act('new')).toEqual({ kind: 'skipped', reason: 'unchanged' })
+
+      // A part that cannot be copied: nothing is changed, and no upload is left behind.
+      const failing = { ...store.rewriting!, copyPart: () => Promise.reject(new Error('no part')) }
+      await expect(rewriteInParts(failing, object, read.ETag!.slice(1, -1), [])).rejects.toThrow('no part')
+      const { Uploads } = await stores.client.send(new ListMultipartUploadsCommand({ Bucket: stores.source }))
+      expect(Uploads).toBeUndefined()
+      await expect(rewriteInParts(store.rewriting!, object, 'another', [])).rejects.toMatchObject({
+        code: 'PreconditionFailed',
+      })
+      expect((await stores.client.send(new HeadObjectCommand(at))).ETag).toBe(read.ETag)
     })
 
     test('says that a source object is gone', async () => {

@@ -3,6 +3,7 @@ import type { Outcome, SetHeadersJob } from '../job.js'
 import { decide, decideByListing, type Change, type Untouched } from '../rules/decide.js'
 import type { ObjectHead, ObjectSummary, Rewriting, Storage, Tagging } from '../storage/storage.js'
 import { COPY_LIMIT, failed, outcomeOf, type Cause } from './act.js'
+import { PART_SIZE, rewriteInParts } from './in-parts.js'
 import type { Act } from './lane.js'
 
 /** What would become of an object: an outcome, or the changes that it needs. */
@@ -18,15 +19,27 @@ export type Plan =
 /** How often an object is looked at anew because somebody wrote to it between HEAD and copy. */
 const RACES = 5
 
+/** Sizes in bytes. */
+export interface Limits {
+  /** The largest object that is rewritten in one request. */
+  readonly copy: number
+  /** The least size of a part of a larger one. */
+  readonly part: number
+}
+
 /** The action of `set-headers` on one object: HEAD, and a copy onto itself only when something is to change. */
-export function settingHeaders(job: SetHeadersJob, store: Storage): Act {
+export function settingHeaders(
+  job: SetHeadersJob,
+  store: Storage,
+  limits: Limits = { copy: COPY_LIMIT, part: PART_SIZE },
+): Act {
   const rewriting = rewritingOf(store)
   const attempt = async (object: ObjectSummary): Promise<Outcome> => {
     for (let race = 0; ; race++) {
       const plan = await planned(job, rewriting, object)
       if (plan.outcome !== undefined) return plan.outcome
       try {
-        await rewrite(job, rewriting, object, plan.head, plan.headers)
+        await rewrite(job, rewriting, object, plan.head, plan.headers, limits)
         return REWRITTEN
       } catch (error) {
         if (!(error instanceof StorageError) || error.code !== 'PreconditionFailed' || race >= RACES) throw error
@@ -65,10 +78,6 @@ export async function planned(job: SetHeadersJob, rewriting: Rewriting, object: 
     const message = `it has metadata that HTTP cannot show (${head.unshown} of them), so a rewrite would lose it`
     return { outcome: failed(prefix, object, refused('MetadataNotShown', message)) }
   }
-  if (object.size > COPY_LIMIT) {
-    const message = `the object has ${object.size} bytes, and a copy in one request is limited to 5 GiB (${COPY_LIMIT} bytes)`
-    return { outcome: failed(prefix, object, refused('EntityTooLarge', message)) }
-  }
   return { outcome: undefined, head, headers: decision.headers, changes: decision.changes }
 }
 
@@ -95,21 +104,33 @@ async function rewrite(
   object: ObjectSummary,
   head: ObjectHead,
   headers: ReadonlyMap<string, string>,
+  limits: Limits,
 ): Promise<void> {
   const fields: (readonly [string, string])[] = [...headers, ...head.carried]
-  const tagging = head.tags > 0 && rewriting.dropsTags ? await rewriting.tagging(object.key) : undefined
-  if (tagging !== undefined) fields.push(['x-amz-tagging', tagging.header], ['x-amz-tagging-directive', 'REPLACE'])
+  const inParts = object.size > limits.copy
+  // Parts inherit nothing.
+  const tagging = head.tags > 0 && (rewriting.dropsTags || inParts) ? await rewriting.tagging(object.key) : undefined
+  if (tagging !== undefined) fields.push(['x-amz-tagging', tagging.header])
+  if (tagging !== undefined && !inParts) fields.push(['x-amz-tagging-directive', 'REPLACE'])
   if (job.acl === 'preserve') fields.push(...(await rewriting.grants(object.key)))
   else if (job.acl !== undefined && job.acl !== 'reset') fields.push(['x-amz-acl', job.acl])
-  await rewriting.rewrite(object, head.etag, fields)
-  if (tagging !== undefined) await keepTags(rewriting, object.key, head, tagging)
+  const etag = inParts
+    ? await rewriteInParts(rewriting, object, head.etag, fields, limits.part)
+    : await rewriting.rewrite(object, head.etag, fields)
+  if (tagging !== undefined && rewriting.dropsTags)
+    await keepTags(rewriting, object.key, { etag, tags: head.tags }, tagging)
 }
 
 // A store that took no notice of the tags is given them once more; were that to fail, they would be nowhere but in the ledger.
-async function keepTags(rewriting: Rewriting, key: string, before: ObjectHead, tagging: Tagging): Promise<void> {
+async function keepTags(
+  rewriting: Rewriting,
+  key: string,
+  written: Pick<ObjectHead, 'etag' | 'tags'>,
+  tagging: Tagging,
+): Promise<void> {
   try {
     const { etag, tags } = await rewriting.head(key)
-    if (etag === before.etag && tags !== before.tags) await rewriting.retag(key, tagging)
+    if (etag === written.etag && tags !== written.tags) await rewriting.retag(key, tagging)
   } catch (error) {
     if (!(error instanceof StorageError) || error.severity === 'skip') throw error
     const { operation, bucket, status, requestId } = error

@@ -54,6 +54,14 @@ function retryingRewriting(rewriting: Rewriting, policy: RetryPolicy, meter: Met
     grants: (key) => withRetries('GetObjectAcl', () => rewriting.grants(key), policy, meter),
     rewrite: (object, etag, fields) =>
       withRetries('CopyObject', () => rewriting.rewrite(object, etag, fields), policy, meter),
+    beginParts: (key, fields) =>
+      withRetries('CreateMultipartUpload', () => rewriting.beginParts(key, fields), policy, meter),
+    copyPart: (object, etag, part) =>
+      withRetries('UploadPartCopy', () => rewriting.copyPart(object, etag, part), policy, meter),
+    completeParts: (key, etag, upload, parts) =>
+      withRetries('CompleteMultipartUpload', () => rewriting.completeParts(key, etag, upload, parts), policy, meter),
+    abortParts: (key, upload) =>
+      withRetries('AbortMultipartUpload', () => rewriting.abortParts(key, upload), policy, meter),
   }
 }
 

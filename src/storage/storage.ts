@@ -77,9 +77,36 @@ export interface Rewriting {
 
   /**
    * Copies the object onto itself with exactly `fields`, in any order, if its ETag is still `etag`; else an error of code
-   * `PreconditionFailed`. May be repeated.
+   * `PreconditionFailed`. May be repeated. Answers the ETag that it has now. For objects of at most 5 GiB.
    */
-  rewrite(object: ObjectSummary, etag: string, fields: HeaderFields): Promise<void>
+  rewrite(object: ObjectSummary, etag: string, fields: HeaderFields): Promise<string>
+
+  /** Begins to write the object anew from parts, with `fields`; answers the upload, which is billed until it is completed or aborted. */
+  beginParts(key: string, fields: HeaderFields): Promise<string>
+
+  /** Makes part `number` (from 1) of the upload of bytes `first` to `last` of the object itself, if its ETag is still `etag`. */
+  copyPart(object: ObjectSummary, etag: string, part: PartRange): Promise<Part>
+
+  /** Puts all parts, in order, in the place of the object, if its ETag is still `etag`. Answers the ETag that it has now. */
+  completeParts(key: string, etag: string, upload: string, parts: readonly Part[]): Promise<string>
+
+  /** Gives up an upload; one that is gone is no error. */
+  abortParts(key: string, upload: string): Promise<void>
+}
+
+/** Which bytes a part is made of, both ends included. */
+export interface PartRange {
+  readonly upload: string
+  readonly number: number
+  readonly first: number
+  readonly last: number
+}
+
+/** A part that is there. */
+export interface Part {
+  readonly etag: string
+  /** Its checksum as an XML element, where the upload has an algorithm; '' otherwise. */
+  readonly checksum: string
 }
 
 /**

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import type { Place } from '../../job.js'
-import type { HeaderFields, Rewriting } from '../storage.js'
+import type { HeaderFields, Part, Rewriting } from '../storage.js'
 import { encodePath, encodeQuery } from './encode.js'
 import { brokenAnswer, faultOf, type Asked } from './faults.js'
 import type { HttpResponse } from './http.js'
@@ -62,6 +62,13 @@ export function createRewriting({ place, path, payer, aws, request }: RewritingO
     const details = { severity: 'fail-object', code: SSE_C, operation, bucket, key, status, requestId } as const
     return new StorageError(message, details)
   }
+  // Of what a copy is made, and on which condition.
+  const sourceFields = (key: string, etag: string): HeaderFields => [
+    // Ceph knows this name instead of the next, and S3 does not mind it.
+    ...(aws ? [] : ([['x-amz-copy-if-match', quoted(etag)]] as const)),
+    ['x-amz-copy-source-if-match', quoted(etag)],
+    ['x-amz-copy-source', copySource(place, key)],
+  ]
   return {
     // Ceph drops the tags of a copy onto itself, also those that are sent with it.
     dropsTags: !aws,
@@ -104,15 +111,11 @@ export function createRewriting({ place, path, payer, aws, request }: RewritingO
 
     async rewrite(object, etag, fields) {
       const asked = askedFor('CopyObject', object.key)
-      const condition = `"${etag}"`
       const headers = sorted([
         ...fields,
         ...payer,
-        ['if-match', condition],
-        // Ceph knows this name instead of the next, and S3 does not mind it.
-        ...(aws ? [] : ([['x-amz-copy-if-match', condition]] as const)),
-        ['x-amz-copy-source-if-match', condition],
-        ['x-amz-copy-source', copySource(place, object.key)],
+        ...sourceFields(object.key, etag),
+        ['if-match', quoted(etag)],
         ['x-amz-metadata-directive', 'REPLACE'],
       ])
       const target = path + encodePath(object.key)
@@ -120,8 +123,89 @@ export function createRewriting({ place, path, payer, aws, request }: RewritingO
       const response = await request(asked, { method: 'PUT', path: target, fields: headers, silence })
       if (response.status !== 200) throw faultOf(response, asked)
       checkCopied(response, asked)
+      return etagIn(response)
+    },
+
+    async beginParts(key, fields) {
+      const asked = askedFor('CreateMultipartUpload', key)
+      const headers = sorted([...fields, ...payer])
+      const target = path + encodePath(key)
+      const response = await request(asked, { method: 'POST', path: target, query: 'uploads=', fields: headers })
+      if (response.status !== 200) throw faultOf(response, asked)
+      const upload = elementText(response.body, 'UploadId')
+      if (upload === undefined || upload === '') throw brokenAnswer(response, asked, 'the answer names no upload')
+      return upload
+    },
+
+    async copyPart(object, etag, { upload, number, first, last }) {
+      const asked = askedFor('UploadPartCopy', object.key)
+      const range = `bytes=${first}-${last}`
+      const headers = sorted([...payer, ...sourceFields(object.key, etag), ['x-amz-copy-source-range', range]])
+      const query = `partNumber=${number}&uploadId=${encodeQuery(upload)}`
+      const target = path + encodePath(object.key)
+      const silence = copySilence(last - first)
+      const response = await request(asked, { method: 'PUT', path: target, query, fields: headers, silence })
+      if (response.status !== 200) throw faultOf(response, asked)
+      const { body } = response
+      if (body.includes('<Error>')) throw faultOf(response, asked)
+      if (!body.includes('</CopyPartResult>') || etagIn(response) === '') {
+        throw brokenAnswer(response, asked, 'the answer to the copy of a part is empty or cut')
+      }
+      return { etag: etagIn(response), checksum: /<(Checksum[A-Z0-9]+)>[^<]*<\/\1>/.exec(body)?.[0] ?? '' }
+    },
+
+    async completeParts(key, etag, upload, parts) {
+      const asked = askedFor('CompleteMultipartUpload', key)
+      const named = parts.map(
+        (part, index) =>
+          `<Part>${part.checksum}<ETag>"${part.etag}"</ETag><PartNumber>${index + 1}</PartNumber></Part>`,
+      )
+      const body = Buffer.from(
+        `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${named.join('')}</CompleteMultipartUpload>`,
+      )
+      const fields = sorted([...payer, ['content-type', 'application/xml'], ['if-match', quoted(etag)]])
+      const query = `uploadId=${encodeQuery(upload)}`
+      const target = path + encodePath(key)
+      const response = await request(asked, {
+        method: 'POST',
+        path: target,
+        query,
+        fields,
+        body,
+        silence: COMPLETE_SILENCE,
+      })
+      if (response.status !== 200 || response.body.includes('<Error>')) throw faultOf(response, asked)
+      if (!response.body.includes('</CompleteMultipartUploadResult>')) {
+        throw brokenAnswer(response, asked, 'the answer to the completion is empty or cut')
+      }
+      return etagIn(response) || etagOfParts(parts)
+    },
+
+    async abortParts(key, upload) {
+      const asked = askedFor('AbortMultipartUpload', key)
+      const query = `uploadId=${encodeQuery(upload)}`
+      const response = await request(asked, { method: 'DELETE', path: path + encodePath(key), query, fields: payer })
+      if (response.status >= 300 && response.status !== 404) throw faultOf(response, asked)
     },
   }
+}
+
+/** S3 may take minutes to put parts together, and sends blanks meanwhile. */
+const COMPLETE_SILENCE = 600_000
+
+function quoted(etag: string): string {
+  return `"${etag}"`
+}
+
+// Ceph does not always name the ETag of an object of parts; it is the MD5 of those of the parts.
+function etagOfParts(parts: readonly Part[]): string {
+  const digests = Buffer.from(parts.map(({ etag }) => etag).join(''), 'hex')
+  return `${hash('md5', digests)}-${parts.length}`
+}
+
+// The ETag that an answer names; Ceph leaves the quotes out.
+function etagIn({ body }: HttpResponse): string {
+  return (elementText(body, 'ETag') ?? '').replaceAll('"', '')
 }
 
 /** The code of an object that is encrypted with a key which the store does not have. */
