@@ -23,6 +23,7 @@ export async function rewriteInParts(
   const upload = await rewriting.beginParts(key, fields)
   try {
     const parts = await copyParts(rewriting, object, etag, upload, Math.max(leastPart, Math.ceil(size / MOST_PARTS)))
+    await checkUnchanged(rewriting, key, etag)
     return await complete(rewriting, key, etag, upload, parts)
   } catch (error) {
     // What is left of it is told by the error that matters.
@@ -52,6 +53,14 @@ async function copyParts(
     await queue.onIdle()
     throw error
   }
+}
+
+// Parts take minutes, and Ceph knows no condition on any of these requests.
+async function checkUnchanged(rewriting: Rewriting, key: string, etag: string): Promise<void> {
+  if ((await rewriting.head(key)).etag === etag) return
+  throw new StorageError('the object was written by somebody else while its parts were copied', {
+    ...{ severity: 'fail-object', code: 'PreconditionFailed', operation: 'HeadObject', bucket: rewriting.bucket, key },
+  })
 }
 
 // A completion whose answer was lost has taken place, and the upload is gone when it is asked for again.

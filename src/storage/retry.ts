@@ -47,6 +47,7 @@ export function retrying(store: Storage, policy: RetryPolicy, meter: Meter): Sto
 
 function retryingRewriting(rewriting: Rewriting, policy: RetryPolicy, meter: Meter): Rewriting {
   return {
+    bucket: rewriting.bucket,
     dropsTags: rewriting.dropsTags,
     head: (key) => withRetries('HeadObject', () => rewriting.head(key), policy, meter),
     tagging: (key) => withRetries('GetObjectTagging', () => rewriting.tagging(key), policy, meter),

@@ -60,6 +60,8 @@ export interface Tagging {
 
 /** How objects of a store are changed in place: S3 has no other way than to copy an object onto itself. */
 export interface Rewriting {
+  readonly bucket: string
+
   /** A copy onto itself may lose the tags, even when they are sent with it. */
   readonly dropsTags: boolean
 
@@ -95,7 +97,7 @@ export interface Rewriting {
 }
 
 /** Which bytes a part is made of, both ends included. */
-export interface PartRange {
+interface PartRange {
   readonly upload: string
   readonly number: number
   readonly first: number

@@ -70,6 +70,7 @@ export function createRewriting({ place, path, payer, aws, request }: RewritingO
     ['x-amz-copy-source', copySource(place, key)],
   ]
   return {
+    bucket: place.bucket,
     // Ceph drops the tags of a copy onto itself, also those that are sent with it.
     dropsTags: !aws,
 
