@@ -189,6 +189,15 @@ export function sum(counts: Readonly<Record<string, number | undefined>>): numbe
   return total
 }
 
+/** Lanes that are held back at one moment, because the store refuses more. */
+export interface Throttle {
+  readonly lanes: number
+  /** Objects a second that these may begin, together. */
+  readonly rate: number
+  /** What the keys have in common that they are at. */
+  readonly prefix: string
+}
+
 /** Numbers of a run at one moment, for progress. Times in milliseconds. */
 export interface Snapshot {
   readonly totals: Readonly<Totals>
@@ -200,6 +209,8 @@ export interface Snapshot {
   readonly inFlight: number
   /** Answers of this session that asked for fewer requests (503 SlowDown and the like). */
   readonly throttled: number
+  /** What is held back for it now; absent when nothing is. */
+  readonly held?: Throttle | undefined
   /** Requests sent again in this session, throttled ones included. */
   readonly retried: number
   /** Requests sent in this session, by S3 operation. */

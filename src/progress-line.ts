@@ -2,7 +2,8 @@ import cliProgress from 'cli-progress'
 import type { Options } from 'cli-progress'
 import { compactCount, compactRate, count, duration, rate } from './format.js'
 import { settled, sum } from './job.js'
-import type { Snapshot } from './job.js'
+import type { Snapshot, Throttle } from './job.js'
+import { printable } from './keys.js'
 
 /** Objects settled a second over the last ten seconds or so of a session, told by its snapshots. */
 export class RecentRate {
@@ -119,10 +120,18 @@ function segments({ snapshot, perSecond }: LineView, detail: Detail): string[] {
   if (detail.throttled && (detail.zeros || snapshot.throttled > 0)) {
     parts.push(`${number(snapshot.throttled)} throttled`)
   }
+  if (detail.throttled && snapshot.held !== undefined) parts.push(heldText(snapshot.held, detail.exact))
   if (!snapshot.listingEnded && detail.total) {
     parts.push(detail.exact ? `listing (${number(snapshot.listed)} so far)` : `${number(snapshot.listed)} listed`)
   }
   return parts
+}
+
+// Which part of the bucket is at its limit, and what that is.
+function heldText({ lanes, rate: perSecond, prefix }: Throttle, exact: boolean): string {
+  if (!exact) return `held to ${compactRate(perSecond)}`
+  const where = prefix === '' ? '' : ` at ${printable(prefix)}`
+  return `${lanes === 1 ? '1 lane' : `${count(lanes)} lanes`} held to ${rate(perSecond)}${where}`
 }
 
 function fractionDone(snapshot: Snapshot): number {

@@ -1,9 +1,8 @@
 import { parentPort } from 'node:worker_threads'
 import { openWorkshop } from './engine/workshop.js'
-import { createMeter, retrying } from './storage/retry.js'
+import { createMeter, retrying, type StoreFor } from './storage/retry.js'
 import type { Credentials } from './storage/s3/sign.js'
 import { S3Store } from './storage/s3/store.js'
-import type { Storage } from './storage/storage.js'
 import { RETRY_FOR, toImage, type FromThread, type Reach, type Start, type ToThread } from './threads.js'
 import { PortRanges } from './work/port.js'
 
@@ -41,8 +40,11 @@ function work(start: Start): void {
       }),
   }
   const meter = createMeter()
-  const open = ({ place, address }: Reach): Storage =>
-    retrying(new S3Store(place, { ...address, credentials }), { retryFor: RETRY_FOR, giveUp: drain.signal }, meter)
+  const policy = { retryFor: RETRY_FOR, giveUp: drain.signal }
+  const open = ({ place, address }: Reach): StoreFor => {
+    const store = new S3Store(place, { ...address, credentials })
+    return (pressure) => retrying(store, policy, meter, pressure)
+  }
 
   let unsettled = 0
   let waiting: (() => void)[] = []
@@ -53,7 +55,7 @@ function work(start: Start): void {
       unsettled++
       send({ type: 'delivery', cursors, product }, transfer)
     }
-    send({ type: 'pulse', meter, inFlight: workshop.inFlight })
+    send({ type: 'pulse', meter, inFlight: workshop.inFlight, held: workshop.held })
     meter.throttled = 0
     meter.retried = 0
     for (const operation of Object.keys(meter.requests)) meter.requests[operation] = 0

@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads'
 import type { Crew, CrewWork, Task } from './engine/crew.js'
 import { StorageError, UserError, type StorageErrorDetails } from './errors.js'
-import type { Place } from './job.js'
+import { together } from './engine/pacer.js'
+import type { Place, Throttle } from './job.js'
 import type { Ends, Reached } from './storage/open.js'
 import type { Meter } from './storage/retry.js'
 import type { Credentials } from './storage/s3/sign.js'
@@ -43,7 +44,7 @@ export type FromThread =
   | RangeRequest
   | { readonly type: 'delivery'; readonly cursors: readonly Cursor[]; readonly product: unknown }
   /** What the meter has counted since the last time. */
-  | { readonly type: 'pulse'; readonly meter: Meter; readonly inFlight: number }
+  | { readonly type: 'pulse'; readonly meter: Meter; readonly inFlight: number; readonly held: Throttle | undefined }
   | { readonly type: 'refresh' }
   | { readonly type: 'failed'; readonly error: ErrorImage }
   | { readonly type: 'ended' }
@@ -131,7 +132,7 @@ export function startThreads(count: number): Hands {
 }
 
 class ThreadCrew implements Crew {
-  private readonly busy = new Map<Worker, number>()
+  private readonly pulses = new Map<Worker, Extract<FromThread, { readonly type: 'pulse' }>>()
 
   constructor(
     private readonly workers: readonly Worker[],
@@ -141,8 +142,14 @@ class ThreadCrew implements Crew {
 
   get inFlight(): number {
     let sum = 0
-    for (const inFlight of this.busy.values()) sum += inFlight
+    for (const { inFlight } of this.pulses.values()) sum += inFlight
     return sum
+  }
+
+  get held(): Throttle | undefined {
+    let held: Throttle | undefined
+    for (const pulse of this.pulses.values()) held = together(held, pulse.held)
+    return held
   }
 
   async run(work: CrewWork): Promise<void> {
@@ -171,7 +178,7 @@ class ThreadCrew implements Crew {
       const ended = (): void => {
         worker.removeAllListeners('message').removeAllListeners('error').removeAllListeners('exit')
         worker.on('error', () => undefined)
-        this.busy.delete(worker)
+        this.pulses.delete(worker)
         server.abandon()
         resolve()
       }
@@ -202,7 +209,7 @@ class ThreadCrew implements Crew {
             )
             return
           case 'pulse':
-            this.busy.set(worker, message.inFlight)
+            this.pulses.set(worker, message)
             add(meter, message.meter)
             return
           case 'refresh':

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { copying, refusal, COPY_LIMIT } from '../src/engine/act.js'
 import { runLane, type Act } from '../src/engine/lane.js'
+import { Pacer } from '../src/engine/pacer.js'
 import { runLanes } from '../src/engine/run.js'
 import { Slots } from '../src/engine/slots.js'
 import { StorageError, type Severity } from '../src/errors.js'
@@ -62,6 +63,8 @@ function held() {
   }
 }
 
+const pacers = (lanes: number) => Array.from({ length: lanes }, () => new Pacer())
+
 function context(act: Act, concurrency = 100) {
   const stop = new AbortController()
   const errors: unknown[] = []
@@ -70,6 +73,8 @@ function context(act: Act, concurrency = 100) {
     controller: stop,
     context: {
       act,
+      actFor: () => act,
+      pacer: new Pacer(),
       slots: new Slots(concurrency),
       stop: stop.signal,
       fail: (error: unknown) => {
@@ -217,13 +222,44 @@ describe('runLane', () => {
 })
 
 describe('runLanes', () => {
+  test('lists no further while the first of many pages has an object that is not done, and goes on when it is', async () => {
+    const pages = Array.from({ length: 12 }, (_, page) => [`p${String(page).padStart(2, '0')}`])
+    const { lease, log } = leaseOf(...pages)
+    const { act, begun, end } = held()
+    const { context: lane } = context(act)
+    const done = runLane(lease, lane)
+    await turns()
+    expect(begun).toHaveLength(8)
+    for (const key of begun.slice(1)) end(key)
+    await turns()
+    // What is behind it is done, and still nothing more is begun: it would be repeated after a kill.
+    expect([begun.length, log.settled]).toEqual([8, []])
+    end('p00')
+    await turns()
+    for (const key of begun.slice(8)) end(key)
+    await done
+    expect(log.settled).toEqual(pages.flat())
+  })
+
+  test('ends while it waits for such an object when the run stops', async () => {
+    const { lease, log } = leaseOf(...Array.from({ length: 12 }, (_, page) => [`p${String(page).padStart(2, '0')}`]))
+    const { act, begun, end } = held()
+    const { context: lane, controller } = context(act)
+    const done = runLane(lease, lane)
+    await turns()
+    controller.abort()
+    for (const key of [...begun]) end(key)
+    await done
+    expect([begun.length, log.released]).toEqual([8, 1])
+  })
+
   test('ends every lane that waits for room when the run stops', async () => {
     const { act, open, end } = held()
     const { context: lanes, controller } = context(act, 1)
     const leases = Array.from({ length: 6 }, () => leaseOf(names(40)))
     const left = leases.map(({ lease }) => lease)
     const work = { claim: () => Promise.resolve(left.shift()), close: () => (left.length = 0) }
-    const done = runLanes({ ...lanes, work, pace: { lanes: 6, concurrency: 1 } })
+    const done = runLanes({ ...lanes, work, pacers: pacers(6) })
     await turns()
     expect(open.size).toBe(1)
     controller.abort()
@@ -241,7 +277,7 @@ describe('runLanes', () => {
       claim: () => Promise.resolve(closed ? undefined : leaseOf(['a']).lease),
       close: () => (closed = true),
     }
-    await runLanes({ ...lanes, work, pace: { lanes: 2, concurrency: 1 } })
+    await runLanes({ ...lanes, work, pacers: pacers(2) })
     expect(begun).toEqual([])
   })
 
@@ -254,7 +290,7 @@ describe('runLanes', () => {
     const done = runLanes({
       ...lanes,
       work: { claim: () => Promise.resolve(left.shift()), close: () => (left.length = 0) },
-      pace: { lanes: 1, concurrency: 3 },
+      pacers: pacers(1),
       watch: (one, outcome) => seen.push(`${one.key} ${outcome.kind}`),
     })
     await turns()

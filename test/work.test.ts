@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { Pacer } from '../src/engine/pacer.js'
 import { runLanes } from '../src/engine/run.js'
 import { Slots } from '../src/engine/slots.js'
 import { compareKeys, contains, type KeyRange } from '../src/keys.js'
@@ -208,9 +209,9 @@ class Session {
       return this.scheduler.answer(() => outcomeOf(object.key, world.failing))
     }
     const slots = new Slots(world.concurrency)
-    const pace = { lanes: world.lanes, concurrency: world.concurrency }
+    const pacers = Array.from({ length: world.lanes }, () => new Pacer())
     const fail = (error: unknown) => this.errors.push(error)
-    void runLanes({ work, act, slots, pace, stop: this.stop.signal, fail }).then(ended)
+    void runLanes({ work, actFor: () => act, pacers, slots, stop: this.stop.signal, fail }).then(ended)
   }
 
   /** Steps until the end, or until `steps` are done; false when everything waits for nothing or goes round in a circle. */

@@ -1,6 +1,7 @@
 import { jsonText } from '../checkpoint/json.js'
 import { refusal } from '../engine/act.js'
 import type { Act } from '../engine/lane.js'
+import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
 import { outcomeOfHead, planned, rewritingOf } from '../engine/set-headers.js'
 import { Slots } from '../engine/slots.js'
@@ -48,9 +49,9 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
   }
   const running = runLanes({
     work,
-    act,
+    actFor: () => act,
+    pacers: pacersFor(pace.lanes),
     slots: new Slots(pace.concurrency),
-    pace,
     stop: drain.signal,
     fail(error) {
       reason ??= error

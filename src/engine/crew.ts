@@ -1,4 +1,4 @@
-import type { LineFormat, WriteJob } from '../job.js'
+import type { LineFormat, Throttle, WriteJob } from '../job.js'
 import type { Meter } from '../storage/retry.js'
 import type { Keyspace } from '../work/keyspace.js'
 import type { Grant } from '../work/work.js'
@@ -52,6 +52,8 @@ export interface Crew {
   run(work: CrewWork): Promise<void>
   /** Objects being worked on now, as last heard of. */
   readonly inFlight: number
+  /** What is held back, as last heard of. */
+  readonly held: Throttle | undefined
   /** Ends all threads at once. */
   close(): void
 }

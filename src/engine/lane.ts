@@ -1,6 +1,8 @@
 import type { Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { Lease } from '../work/work.js'
+import { sleep } from '../storage/retry.js'
+import type { Pacer } from './pacer.js'
 import type { Slots } from './slots.js'
 
 /**
@@ -12,6 +14,7 @@ export type Act = (object: ObjectSummary) => Promise<Outcome | undefined>
 /** What a lane needs beside its lease. */
 export interface LaneContext {
   readonly act: Act
+  readonly pacer: Pacer
   readonly slots: Slots
   /** Aborted when no further object is to be begun. */
   readonly stop: AbortSignal
@@ -25,6 +28,12 @@ interface Batch {
   readonly outcomes: (Outcome | undefined)[]
   first: number
 }
+
+/**
+ * Pages of which some object is not settled, at most: one object that is tried again for hours must not make what is behind it pile up in
+ * memory, to be repeated after a kill.
+ */
+const MOST_BATCHES = 8
 
 /**
  * Works on one lease until its end or until the run stops, and releases it. Objects are done in any order and settled
@@ -46,6 +55,7 @@ class Lane {
   private readonly batches: Batch[] = []
   private inFlight = 0
   private onDrained: (() => void) | undefined
+  private onSettled: (() => void) | undefined
 
   constructor(
     private readonly lease: Lease,
@@ -53,19 +63,31 @@ class Lane {
   ) {}
 
   async feed(): Promise<void> {
-    const { slots, stop } = this.context
+    const { pacer, slots, stop } = this.context
     let granted = 0
+    let entered = false
     let upcoming = this.lease.next()
     for (;;) {
       const objects = await upcoming
       if (objects === undefined || isAborted(stop)) return
+      if (this.batches.length >= MOST_BATCHES) await this.roomForBatch()
+      if (isAborted(stop)) return
       upcoming = this.lease.next()
       // It is awaited after this page, or not at all when the run stops meanwhile.
       upcoming.catch(() => undefined)
       const batch: Batch = { objects, outcomes: new Array<Outcome | undefined>(objects.length), first: 0 }
       this.batches.push(batch)
       this.settle()
+      if (!entered && objects[0] !== undefined) {
+        entered = true
+        pacer.enter(objects[0].key)
+      }
       for (let i = 0; i < objects.length; i++) {
+        for (let wait = pacer.admit(); wait > 0; wait = pacer.admit()) {
+          pacer.key = objects[i]?.key ?? ''
+          await sleep(wait, stop)
+          if (isAborted(stop)) return
+        }
         if (granted === 0) granted = await slots.room()
         if (isAborted(stop)) return
         granted--
@@ -86,6 +108,7 @@ class Lane {
       try {
         if (object !== undefined && !this.context.stop.aborted) {
           batch.outcomes[index] = await this.context.act(object)
+          this.context.pacer.succeeded()
           if (batch === this.batches[0] && index === batch.first) this.settle()
         }
       } catch (error) {
@@ -109,7 +132,18 @@ class Lane {
         batch.first++
       }
       this.batches.shift()
+      this.onSettled?.()
     }
+  }
+
+  private async roomForBatch(): Promise<void> {
+    const { stop } = this.context
+    await new Promise<void>((resolve) => {
+      this.onSettled = resolve
+      stop.addEventListener('abort', this.onSettled, { once: true })
+    })
+    if (this.onSettled !== undefined) stop.removeEventListener('abort', this.onSettled)
+    this.onSettled = undefined
   }
 }
 

@@ -1,15 +1,18 @@
-import type { Outcome, Pace } from '../job.js'
+import type { Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { WorkSource } from '../work/work.js'
 import { runLane, type Act } from './lane.js'
+import type { Pacer } from './pacer.js'
 import type { Slots } from './slots.js'
 
 /** What lanes need to run. */
 export interface LanesOptions {
   readonly work: WorkSource
-  readonly act: Act
+  /** The action of one lane, which feels the pressure on it. */
+  readonly actFor: (pacer: Pacer) => Act
   readonly slots: Slots
-  readonly pace: Pace
+  /** One for each lane, so that a lane keeps its pace from lease to lease. */
+  readonly pacers: readonly Pacer[]
   /** Aborted when the run is to end: nothing further is begun, what is in flight ends. */
   readonly stop: AbortSignal
   /** Called, perhaps several times, with what makes it impossible to go on. The caller aborts `stop`. */
@@ -20,21 +23,22 @@ export interface LanesOptions {
 
 /** Runs lanes over a work source until it has no more work or `stop` aborts. Never rejects. */
 export async function runLanes(options: LanesOptions): Promise<void> {
-  const { work, slots, stop, fail, watch } = options
-  const act = watch === undefined ? options.act : watched(options.act, watch)
+  const { work, actFor, pacers, slots, stop, fail, watch } = options
   const close = (): void => work.close()
   if (stop.aborted) close()
   else stop.addEventListener('abort', close, { once: true })
-  const lane = async (): Promise<void> => {
+  const lane = async (pacer: Pacer): Promise<void> => {
+    const act = watch === undefined ? actFor(pacer) : watched(actFor(pacer), watch)
     try {
       for (let lease = await work.claim(); lease !== undefined; lease = await work.claim()) {
-        await runLane(lease, { act, slots, stop, fail })
+        await runLane(lease, { act, pacer, slots, stop, fail })
+        pacer.leave()
       }
     } catch (error) {
       fail(error)
     }
   }
-  await Promise.all(Array.from({ length: options.pace.lanes }, lane))
+  await Promise.all(pacers.map(lane))
   stop.removeEventListener('abort', close)
 }
 

@@ -14,6 +14,8 @@ import { createTally } from '../work/tally.js'
 import { actOf, doneBy } from './acts.js'
 import type { Crew, Task } from './crew.js'
 import { createKeeper, type RunState } from './keeper.js'
+import type { Act } from './lane.js'
+import { heldBack, pacersFor, together, type Pacer } from './pacer.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
 import { stopReason, TooManyFailures, type Stop } from './stop.js'
@@ -80,6 +82,8 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     checkpoint.retry === undefined ? undefined : new LedgerWork(folder, checkpoint.retry, job.source.prefix, tally)
   const ranges = new Keyspace(checkpoint.ranges)
   const slots = new Slots(pace.concurrency)
+  // What failed is tried again in the order of the ledger, by one lane.
+  const pacers = pacersFor(1)
   const ledger = await FailureLedger.open(folder, checkpoint.ledger)
   let history = checkpoint.history
 
@@ -89,6 +93,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     listingEnded: ranges.listingEnded,
     inFlight: slots.busy + crew.inFlight,
     throttled: ends.meter.throttled,
+    held: together(heldBack(pacers), crew.held),
     retried: ends.meter.retried,
     requests: ends.meter.requests,
     settledHere: tally.added,
@@ -134,8 +139,9 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     const watch = options.verbose
       ? (object: ObjectSummary, outcome: Outcome) => tell(emit, job, object, outcome)
       : undefined
-    const act = actOf(job, ends.source.store, destination.store)
-    await runLanes({ work, act, slots, pace, stop: drain.signal, fail, watch })
+    const { storeFor } = ends.source
+    const actFor = (pacer: Pacer): Act => actOf(job, storeFor(pacer), destination.storeFor(pacer))
+    await runLanes({ work, actFor, pacers, slots, stop: drain.signal, fail, watch })
   }
   const deliver = (product: unknown, settle: () => void): void => {
     const { gain, seen } = product as WriteProduct

@@ -1,5 +1,6 @@
-import { noTotals, type MoveEvent, type Outcome } from '../job.js'
-import type { ObjectSummary, Storage } from '../storage/storage.js'
+import { noTotals, type MoveEvent, type Outcome, type Throttle } from '../job.js'
+import type { StoreFor } from '../storage/retry.js'
+import type { ObjectSummary } from '../storage/storage.js'
 import { leasesOver } from '../work/leases.js'
 import { createTally, type TallyGain } from '../work/tally.js'
 import type { Ranges } from '../work/work.js'
@@ -7,6 +8,7 @@ import { actOf, doneBy } from './acts.js'
 import { Census } from './census.js'
 import type { Task } from './crew.js'
 import { lineWriter } from './lines.js'
+import { heldBack, pacersFor } from './pacer.js'
 import { packer } from './pack.js'
 import { runPages } from './pages.js'
 import { runLanes } from './run.js'
@@ -27,8 +29,8 @@ export interface LinesProduct {
 export interface WorkshopOptions {
   readonly task: Task
   readonly ranges: Ranges
-  readonly source: Storage
-  readonly destination: Storage | undefined
+  readonly source: StoreFor
+  readonly destination: StoreFor | undefined
   readonly concurrency: number
   readonly lanes: number
   readonly stop: AbortSignal
@@ -47,6 +49,8 @@ export interface Workshop {
   collect(): { readonly product: unknown; readonly transfer: readonly ArrayBuffer[] }
   /** Objects being worked on now. */
   readonly inFlight: number
+  /** What is held back now. */
+  readonly held: Throttle | undefined
 }
 
 /** The workshop for a task. */
@@ -67,6 +71,7 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
   let tally = createTally(noTotals(), () => undefined)
   let seen: MoveEvent[] = []
   const slots = new Slots(concurrency)
+  const pacers = pacersFor(lanes)
   const add = (object: ObjectSummary, outcome: Outcome): void => {
     tally.add(object, outcome)
     if (!watched) return
@@ -77,8 +82,8 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
   return {
     run: () =>
       runLanes({
-        ...{ work: leasesOver(ranges, source, { add }), act: actOf(job, source, destination) },
-        ...{ slots, pace: { concurrency, lanes }, stop, fail },
+        ...{ work: leasesOver(ranges, source(), { add }), pacers, slots, stop, fail },
+        actFor: (pacer) => actOf(job, source(pacer), destination(pacer)),
       }),
     collect() {
       const gain = { totals: tally.totals, added: tally.added, failures: tally.takeFailures() }
@@ -90,6 +95,9 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
     get inFlight() {
       return slots.busy
     },
+    get held() {
+      return heldBack(pacers)
+    },
   }
 }
 
@@ -97,9 +105,10 @@ function duWorkshop(options: WorkshopOptions, { depth }: Task & { kind: 'du' }):
   const census = new Census({ depth })
   return {
     run: () =>
-      runPages({ ...options, store: options.source, take: (objects) => census.add(objects), taken: () => undefined }),
+      runPages({ ...options, store: options.source(), take: (objects) => census.add(objects), taken: () => undefined }),
     collect: () => ({ product: census.take(), transfer: [] }),
     inFlight: 0,
+    held: undefined,
   }
 }
 
@@ -117,7 +126,7 @@ function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Work
     if (task.sorted || text.length >= PIECE) options.flush()
   }
   return {
-    run: () => runPages({ ...options, store: options.source, take, taken }),
+    run: () => runPages({ ...options, store: options.source(), take, taken }),
     collect() {
       const packed = pack(text)
       text = ''
@@ -126,5 +135,6 @@ function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Work
       return { product, transfer: [bytes.buffer] }
     },
     inFlight: 0,
+    held: undefined,
   }
 }

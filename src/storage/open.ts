@@ -5,11 +5,13 @@ import type { Connection, Place } from '../job.js'
 import type { BucketTraits, Storage } from './storage.js'
 import { openAccount, type Account, type CredentialSource } from './s3/account.js'
 import { S3Store, type Address } from './s3/store.js'
-import { createMeter, retrying, withRetries, type Meter, type RetryPolicy } from './retry.js'
+import { createMeter, retrying, withRetries, type Meter, type RetryPolicy, type StoreFor } from './retry.js'
 
 /** A place that answered, with retries built in. */
 export interface Reached {
   readonly store: Storage
+  /** The same for one who wants to feel its pressure. */
+  readonly storeFor: StoreFor
   readonly address: Address
   /** What its bucket's settings mean. */
   traits(): Promise<BucketTraits>
@@ -71,7 +73,9 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       stores.push(to)
     }
     const reached = (store: S3Store): Reached => ({
-      ...{ store: retrying(store, policy, meter), address: store.address },
+      store: retrying(store, policy, meter),
+      storeFor: (pressure) => retrying(store, policy, meter, pressure),
+      address: store.address,
       traits: () => withRetries('GetBucketOwnershipControls', () => store.traits(), patience, meter),
     })
     return {

@@ -16,6 +16,17 @@ export function createMeter(): Meter {
   return { requests: {}, throttled: 0, retried: 0 }
 }
 
+/** Feels how much the store bears: whoever paces requests. */
+export interface Pressure {
+  /** The store refused a request because there were too many. */
+  refused(): void
+  /** Such a request is sent again. */
+  again(): void
+}
+
+/** A store with its retries, as one who wants to feel its pressure sees it. */
+export type StoreFor = (pressure?: Pressure) => Storage
+
 /** How stubborn to be. */
 export interface RetryPolicy {
   /** How long one operation is tried again, in milliseconds after its first failure. */
@@ -36,33 +47,34 @@ const LONGEST_PAUSE = 20_000
  * `policy.retryFor` is over. What is thrown then can no longer be cured by trying: its severity is `stop-run` where no
  * answer came or the operation is on the bucket, else `fail-object`.
  */
-export function retrying(store: Storage, policy: RetryPolicy, meter: Meter): Storage {
+export function retrying(store: Storage, policy: RetryPolicy, meter: Meter, pressure?: Pressure): Storage {
+  const { place, rewriting } = store
+  const trying = <T>(operation: string, send: () => Promise<T>): Promise<T> =>
+    withRetries(operation, send, policy, meter, pressure)
   return {
-    place: store.place,
-    list: (from) => withRetries('ListObjectsV2', () => store.list(from), policy, meter),
-    copyFrom: (source, object) => withRetries('CopyObject', () => store.copyFrom(source, object), policy, meter),
-    ...(store.rewriting === undefined ? {} : { rewriting: retryingRewriting(store.rewriting, policy, meter) }),
+    place,
+    list: (from) => trying('ListObjectsV2', () => store.list(from)),
+    copyFrom: (source, object) => trying('CopyObject', () => store.copyFrom(source, object)),
+    ...(rewriting === undefined ? {} : { rewriting: retryingRewriting(rewriting, trying) }),
   }
 }
 
-function retryingRewriting(rewriting: Rewriting, policy: RetryPolicy, meter: Meter): Rewriting {
+type Trying = <T>(operation: string, send: () => Promise<T>) => Promise<T>
+
+function retryingRewriting(rewriting: Rewriting, trying: Trying): Rewriting {
   return {
     bucket: rewriting.bucket,
     dropsTags: rewriting.dropsTags,
-    head: (key) => withRetries('HeadObject', () => rewriting.head(key), policy, meter),
-    tagging: (key) => withRetries('GetObjectTagging', () => rewriting.tagging(key), policy, meter),
-    retag: (key, tagging) => withRetries('PutObjectTagging', () => rewriting.retag(key, tagging), policy, meter),
-    grants: (key) => withRetries('GetObjectAcl', () => rewriting.grants(key), policy, meter),
-    rewrite: (object, etag, fields) =>
-      withRetries('CopyObject', () => rewriting.rewrite(object, etag, fields), policy, meter),
-    beginParts: (key, fields) =>
-      withRetries('CreateMultipartUpload', () => rewriting.beginParts(key, fields), policy, meter),
-    copyPart: (object, etag, part) =>
-      withRetries('UploadPartCopy', () => rewriting.copyPart(object, etag, part), policy, meter),
+    head: (key) => trying('HeadObject', () => rewriting.head(key)),
+    tagging: (key) => trying('GetObjectTagging', () => rewriting.tagging(key)),
+    retag: (key, tagging) => trying('PutObjectTagging', () => rewriting.retag(key, tagging)),
+    grants: (key) => trying('GetObjectAcl', () => rewriting.grants(key)),
+    rewrite: (object, etag, fields) => trying('CopyObject', () => rewriting.rewrite(object, etag, fields)),
+    beginParts: (key, fields) => trying('CreateMultipartUpload', () => rewriting.beginParts(key, fields)),
+    copyPart: (object, etag, part) => trying('UploadPartCopy', () => rewriting.copyPart(object, etag, part)),
     completeParts: (key, etag, upload, parts) =>
-      withRetries('CompleteMultipartUpload', () => rewriting.completeParts(key, etag, upload, parts), policy, meter),
-    abortParts: (key, upload) =>
-      withRetries('AbortMultipartUpload', () => rewriting.abortParts(key, upload), policy, meter),
+      trying('CompleteMultipartUpload', () => rewriting.completeParts(key, etag, upload, parts)),
+    abortParts: (key, upload) => trying('AbortMultipartUpload', () => rewriting.abortParts(key, upload)),
   }
 }
 
@@ -72,10 +84,11 @@ export function withRetries<T>(
   send: () => Promise<T>,
   policy: RetryPolicy,
   meter: Meter,
+  pressure?: Pressure,
 ): Promise<T> {
   count(meter, operation)
   // Nearly every operation succeeds at once, and then costs no more than this.
-  return send().catch((error: unknown) => persist(error, operation, send, policy, meter))
+  return send().catch((error: unknown) => persist(error, operation, send, policy, meter, pressure))
 }
 
 async function persist<T>(
@@ -84,12 +97,17 @@ async function persist<T>(
   send: () => Promise<T>,
   policy: RetryPolicy,
   meter: Meter,
+  pressure: Pressure | undefined,
 ): Promise<T> {
   const since = performance.now()
   for (let attempt = 1; ; attempt++) {
     if (!(error instanceof StorageError)) throw error
     error.attempts = attempt
-    if (error.severity === 'throttle') meter.throttled++
+    const throttled = error.severity === 'throttle'
+    if (throttled) {
+      meter.throttled++
+      pressure?.refused()
+    }
     if (error.severity !== 'retry' && error.severity !== 'throttle') throw error
     if (isAborted(policy.giveUp)) throw error
     const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * (policy.random ?? Math.random)()
@@ -97,6 +115,7 @@ async function persist<T>(
     await sleep(pause, policy.giveUp)
     // It was not cured and will not be tried again here, which is no verdict on the object.
     if (isAborted(policy.giveUp)) throw error
+    if (throttled) pressure?.again()
     meter.retried++
     count(meter, operation)
     try {
@@ -120,7 +139,8 @@ function isAborted(signal: AbortSignal): boolean {
   return signal.aborted
 }
 
-function sleep(ms: number, until: AbortSignal): Promise<void> {
+/** Waits so many milliseconds, or until `until` is aborted. */
+export function sleep(ms: number, until: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const wake = (): void => {
       clearTimeout(timer)

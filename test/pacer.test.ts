@@ -1,0 +1,198 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { heldBack, Pacer, together } from '../src/engine/pacer.js'
+
+/** Lanes on a clock of their own, before a server that refuses what is beyond its rate, as S3 does: a bucket of tokens, a second deep. */
+class World {
+  now = 0
+  readonly pacers: Pacer[]
+  readonly done: number[]
+  refused = 0
+  private busy = 0
+  private tokens: number
+  private readonly events = new Map<number, (() => void)[]>()
+  private state: number
+
+  constructor(
+    private readonly options: {
+      lanes: number
+      rate: number
+      /** Requests in flight, and the longest a request takes in milliseconds. */
+      slots: number
+      latency: number
+      seed: number
+    },
+  ) {
+    const busy = new Set<Pacer>()
+    this.pacers = Array.from({ length: options.lanes }, () => new Pacer(busy, () => this.now))
+    this.done = this.pacers.map(() => 0)
+    this.tokens = options.rate
+    this.state = options.seed
+  }
+
+  get total(): number {
+    return this.done.reduce((sum, one) => sum + one, 0)
+  }
+
+  /** Lets time pass at `rate`; answers how many objects were done in it, a second. */
+  run(seconds: number, rate = this.options.rate): number {
+    const before = this.total
+    const wake = this.pacers.map(() => 0)
+    for (const end = this.now + seconds * 1000; this.now < end; this.now++) {
+      this.tokens = Math.min(rate, this.tokens + rate / 1000)
+      for (const act of this.events.get(this.now) ?? []) act()
+      this.events.delete(this.now)
+      // One CPU begins some 40 requests in a millisecond.
+      for (let begun = 0, idle = 0, lane = this.below(wake.length); begun < 40 && idle < wake.length; lane++) {
+        const at = lane % wake.length
+        const wait = this.busy >= this.options.slots || wake[at]! > this.now ? -1 : this.pacers[at]!.admit()
+        if (wait > 0) wake[at] = this.now + wait
+        idle = wait === 0 ? 0 : idle + 1
+        if (wait !== 0) continue
+        begun++
+        this.busy++
+        this.ask(at, 0)
+      }
+    }
+    return (this.total - before) / seconds
+  }
+
+  private ask(lane: number, tries: number): void {
+    const pacer = this.pacers[lane]!
+    if (this.tokens >= 1) {
+      this.tokens--
+      this.after(1 + this.below(this.options.latency), () => {
+        this.busy--
+        this.done[lane]!++
+        pacer.succeeded()
+      })
+      return
+    }
+    this.after(1, () => {
+      this.refused++
+      pacer.refused()
+      this.after(1 + this.below(Math.min(20_000, 100 * 2 ** tries)), () => {
+        pacer.again()
+        this.ask(lane, tries + 1)
+      })
+    })
+  }
+
+  private after(ms: number, act: () => void): void {
+    const at = this.now + ms
+    const due = this.events.get(at)
+    if (due === undefined) this.events.set(at, [act])
+    else due.push(act)
+  }
+
+  // A linear congruential generator: the same seed, the same run.
+  private below(bound: number): number {
+    this.state = (Math.imul(this.state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((this.state / 2 ** 32) * bound)
+  }
+}
+
+describe('a pacer', () => {
+  test('holds nobody back whom the store has never refused', () => {
+    const pacer = new Pacer()
+    for (let i = 0; i < 100_000; i++) expect(pacer.admit()).toBe(0)
+    expect(pacer.limit).toBeUndefined()
+  })
+
+  test('keeps lanes on one partition just below its limit, with few requests refused and no lane starved', () => {
+    fc.assert(
+      fc.property(
+        fc.record({
+          lanes: fc.integer({ min: 1, max: 40 }),
+          rate: fc.integer({ min: 1_000, max: 6_000 }),
+          slots: fc.integer({ min: 150, max: 1_000 }),
+          latency: fc.integer({ min: 1, max: 60 }),
+          seed: fc.nat(),
+        }),
+        (options) => {
+          // Where the slots are fewer than the limit needs, nothing is refused.
+          fc.pre(options.rate / options.lanes > 60)
+          fc.pre(options.slots / (options.latency / 2000 + 0.001) > options.rate * 1.5)
+          const world = new World(options)
+          world.run(10)
+          const refusedBefore = world.refused
+          const doneBefore = [...world.done]
+          const perSecond = world.run(30)
+          expect(perSecond).toBeGreaterThan(0.96 * options.rate)
+          expect(world.refused - refusedBefore).toBeLessThan(0.03 * 30 * options.rate)
+          const share = (perSecond * 30) / options.lanes
+          for (const [lane, done] of world.done.entries()) expect(done - doneBefore[lane]!).toBeGreaterThan(share / 20)
+        },
+      ),
+      { numRuns: 15 },
+    )
+  })
+
+  test('reaches a limit that has doubled within ten seconds, and one that was halved at once', () => {
+    const world = new World({ lanes: 8, rate: 2_000, slots: 500, latency: 20, seed: 1 })
+    world.run(20)
+    world.run(10, 4_000)
+    expect(world.run(5, 4_000)).toBeGreaterThan(0.96 * 4_000)
+    const refusedBefore = world.refused
+    expect(world.run(20, 2_000)).toBeGreaterThan(0.96 * 2_000)
+    expect(world.refused - refusedBefore).toBeLessThan(0.04 * 20 * 2_000)
+  })
+
+  test('never holds a lane back for good: after a time without any success it finds its way back', () => {
+    const world = new World({ lanes: 2, rate: 1_000, slots: 100, latency: 20, seed: 7 })
+    world.run(5)
+    world.run(30, 0)
+    expect(world.pacers.every(({ limit }) => limit !== undefined && limit >= 1)).toBe(true)
+    world.run(60)
+    expect(world.run(10)).toBeGreaterThan(0.9 * 1_000)
+  })
+})
+
+describe('a pacer of a range that was split from another', () => {
+  test('shares what that one was held to, and gives it back at its end', () => {
+    const busy = new Set<Pacer>()
+    let now = 0
+    const [one, other] = Array.from({ length: 2 }, () => new Pacer(busy, () => now))
+    one!.enter('logs/a')
+    for (now = 1; now < 100; now++) one!.succeeded()
+    one!.refused()
+    const before = one!.limit!
+    expect(before).toBeGreaterThan(900)
+    other!.enter('logs/b')
+    expect([one!.limit, other!.limit]).toEqual([before / 2, before / 2])
+    other!.leave()
+    expect([one!.limit, other!.limit]).toEqual([before, undefined])
+  })
+
+  test('takes it from the range whose keys are nearest, so that one elsewhere is not held back', () => {
+    const busy = new Set<Pacer>()
+    const [hot, cold, next, far] = Array.from({ length: 4 }, () => new Pacer(busy, () => 1000))
+    hot!.enter('hot/1')
+    cold!.enter('cold/1')
+    hot!.refused()
+    far!.enter('cold/7')
+    next!.enter('hot/7')
+    expect([far!.limit, next!.limit !== undefined]).toEqual([undefined, true])
+  })
+})
+
+describe('what is held back', () => {
+  test('is told with the number of lanes, their rate, and what their keys have in common', () => {
+    const held = new World({ lanes: 2, rate: 100, slots: 50, latency: 5, seed: 1 })
+    held.run(10)
+    const [one, other] = held.pacers
+    one!.key = 'logs/2024/a'
+    other!.key = 'logs/2025/b'
+    expect(heldBack([one!, new Pacer(), other!])).toEqual({
+      lanes: 2,
+      rate: one!.limit! + other!.limit!,
+      prefix: 'logs/202',
+    })
+  })
+
+  test('is nothing when nothing is held back', () => {
+    expect(heldBack([new Pacer()])).toBeUndefined()
+    const some = { lanes: 1, rate: 5, prefix: 'a' }
+    expect([together(undefined, some), together(some, undefined)]).toEqual([some, some])
+  })
+})
