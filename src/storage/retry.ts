@@ -51,6 +51,7 @@ function retryingRewriting(rewriting: Rewriting, policy: RetryPolicy, meter: Met
     dropsTags: rewriting.dropsTags,
     head: (key) => withRetries('HeadObject', () => rewriting.head(key), policy, meter),
     tagging: (key) => withRetries('GetObjectTagging', () => rewriting.tagging(key), policy, meter),
+    digest: (key, object) => withRetries('GetObject', () => rewriting.digest(key, object), policy, meter),
     retag: (key, tagging) => withRetries('PutObjectTagging', () => rewriting.retag(key, tagging), policy, meter),
     grants: (key) => withRetries('GetObjectAcl', () => rewriting.grants(key), policy, meter),
     rewrite: (object, etag, fields) =>
