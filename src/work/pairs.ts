@@ -19,19 +19,12 @@ export function pairsAfter(source: Storage, destination: Storage, after: string 
   return {
     async next(until) {
       await both(left.fill(until), right.fill(until))
-      const bound = [left, right].map((side) => side.bound).reduce(lesser)
-      const objects: Pair[] = []
-      for (;;) {
-        const a = left.first(bound)
-        const b = right.first(bound)
-        if (a === undefined && b === undefined) break
-        const order = a === undefined ? 1 : b === undefined ? -1 : a.key === b.key ? 0 : compareKeys(a.key, b.key)
-        const key = (order <= 0 ? a : b)?.key ?? ''
-        objects.push({ key, source: order <= 0 ? a : undefined, destination: order >= 0 ? b : undefined })
-        if (order <= 0) left.drop()
-        if (order >= 0) right.drop()
+      const bound = lesser(left.bound, right.bound)
+      return {
+        objects: merged(left.take(bound), right.take(bound)),
+        // Unless more is to come from a side, both were handed out to their ends.
+        truncated: left.truncated || right.truncated,
       }
-      return { objects, truncated: left.truncated || right.truncated }
     },
   }
 }
@@ -72,17 +65,50 @@ class Side {
     return last === undefined ? 'nothing' : { key: last.key }
   }
 
-  first(bound: Bound): ObjectSummary | undefined {
-    if (bound === 'nothing') return undefined
-    const object = this.waiting[this.at]
-    return object === undefined || bound === 'everything' || compareKeys(object.key, bound.key) <= 0
-      ? object
-      : undefined
+  /** What waits at or below `bound`, which then waits no more. */
+  take(bound: Bound): readonly ObjectSummary[] {
+    const from = this.at
+    this.at = this.endOf(bound)
+    return this.waiting.slice(from, this.at)
   }
 
-  drop(): void {
-    this.at++
+  private endOf(bound: Bound): number {
+    if (bound === 'nothing') return this.at
+    if (bound === 'everything') return this.waiting.length
+    let [low, high] = [this.at, this.waiting.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const key = this.waiting[middle]?.key
+      if (key !== undefined && compareKeys(key, bound.key) <= 0) low = middle + 1
+      else high = middle
+    }
+    return low
   }
+}
+
+function merged(left: readonly ObjectSummary[], right: readonly ObjectSummary[]): Pair[] {
+  const pairs: Pair[] = []
+  let [i, j] = [0, 0]
+  for (;;) {
+    const source = left[i]
+    const destination = right[j]
+    if (source === undefined && destination === undefined) return pairs
+    const order = orderOf(source, destination)
+    if (order <= 0) i++
+    if (order >= 0) j++
+    pairs.push({
+      key: (order <= 0 ? source : destination)?.key ?? '',
+      source: order <= 0 ? source : undefined,
+      destination: order >= 0 ? destination : undefined,
+    })
+  }
+}
+
+function orderOf(source: ObjectSummary | undefined, destination: ObjectSummary | undefined): number {
+  if (destination === undefined) return -1
+  if (source === undefined) return 1
+  // Mostly they are equal, and that is told at once.
+  return source.key === destination.key ? 0 : compareKeys(source.key, destination.key)
 }
 
 function lesser(a: Bound, b: Bound): Bound {
