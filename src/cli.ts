@@ -47,7 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
   const parser = yargs()
     .scriptName('s3move')
     .usage(
-      '$0 <command>\n\nCopies S3 objects and changes their headers in bulk: listed in parallel, resumable, nothing lost.',
+      '$0 <command>\n\nCopies and compares S3 objects and changes their headers in bulk: listed in parallel, resumable, nothing lost.',
     )
     .parserConfiguration({
       'parse-numbers': false,
