@@ -32,7 +32,7 @@ async function main(args: readonly string[]): Promise<number> {
     return EXIT.done
   }
   const { default: yargs } = await import('yargs')
-  const { connectionFlags, headerFlags, paceFlags, readSandbox, sandboxFlags, scanFlags, tellingFlags } =
+  const { connectionFlags, headerFlags, paceFlags, readSandbox, sandboxFlags, scanFlags, tellingFlags, verifyFlags } =
     await import('./commands/options.js')
   let code: number = EXIT.done
   const io: CommandIo = { stdout: process.stdout, stderr: process.stderr, cwd: process.cwd(), ...stopOnSignals() }
@@ -47,7 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
   const parser = yargs()
     .scriptName('s3move')
     .usage(
-      '$0 <command>\n\nCopies S3 objects and changes their headers in bulk: listed in parallel, resumable, nothing lost.',
+      '$0 <command>\n\nCopies and compares S3 objects and changes their headers in bulk: listed in parallel, resumable, nothing lost.',
     )
     .parserConfiguration({
       'parse-numbers': false,
@@ -143,6 +143,30 @@ async function main(args: readonly string[]): Promise<number> {
       async (argv) => {
         const { du } = await import('./commands/du.js')
         code = await du(argv.source, argv, io)
+      },
+    )
+    .command(
+      'verify <source> <destination>',
+      'compare two places, after a copy by any tool',
+      (argv) =>
+        verifyFlags(argv)
+          .usage(
+            '$0 verify s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and compares every object with the one of its name: same, same size, different, missing, extra.\n' +
+              'Differences are written as lines of JSON, to standard output or a file.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('destination', {
+            type: 'string',
+            describe: 's3://bucket or s3://bucket/prefix',
+            demandOption: true,
+          })
+          .example('$0 verify s3://photos s3://photos-eu', 'by size and ETag')
+          .example('$0 verify s3://photos s3://photos-eu --deep --to differences.ndjson', 'headers and tags too')
+          .example('$0 verify s3://photos s3://photos-eu --fix', 'copy what is missing or different')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { verify } = await import('./commands/verify.js')
+        code = await verify(argv.source, argv.destination, argv, io)
       },
     )
     .command(

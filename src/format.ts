@@ -81,10 +81,11 @@ export function placeUrl(place: Place): string {
   return printable(`s3://${place.bucket}/${place.prefix}`)
 }
 
-/** A job in a few words: `copy s3://a/ to s3://b/`, `ls s3://a/`. */
+/** A job in a few words: `copy s3://a/ to s3://b/`, `verify s3://a/ with s3://b/`, `ls s3://a/`. */
 export function jobTitle(job: MoveJob): string {
   const source = `${job.kind} ${placeUrl(job.source)}`
-  return job.kind === 'copy' ? `${source} to ${placeUrl(job.destination)}` : source
+  if (job.kind === 'copy') return `${source} to ${placeUrl(job.destination)}`
+  return job.kind === 'verify' ? `${source} with ${placeUrl(job.destination)}` : source
 }
 
 /**

@@ -97,8 +97,57 @@ export interface DuJob {
   readonly report: DuReport
 }
 
-/** A job that only reads, and whose result is what was read. */
-export type ScanJob = LsJob | DuJob
+/** Compare the objects below `source` with those of the same names below `destination`. */
+export interface VerifyJob {
+  readonly kind: 'verify'
+  readonly source: Place
+  readonly destination: Place
+  /** Headers, metadata and tags too. */
+  readonly deep: boolean
+  /** Read the content of both. */
+  readonly bytes: boolean
+  /** Copy what is missing or different. */
+  readonly fix: boolean
+  /** Tell also of objects of which only the size could be compared. */
+  readonly verbose: boolean
+  /** The file to write the differences to, an absolute path; standard output when absent. */
+  readonly to?: string
+}
+
+/**
+ * How two objects of a name compare: `same-size` when no content was compared, `missing` at the destination, `extra` there,
+ * `unknown` when they could not be looked at.
+ */
+export type Likeness = 'same' | 'same-size' | 'different' | 'missing' | 'extra' | 'unknown'
+
+/** How many names had which likeness, and how many of these differences were mended since. */
+export type Likenesses = Readonly<Record<Likeness | 'fixed', number>>
+
+/** Likenesses of nothing. */
+export const NO_LIKENESSES: Likenesses = {
+  ...{ same: 0, 'same-size': 0, different: 0, missing: 0, extra: 0, unknown: 0, fixed: 0 },
+}
+
+/** The sum of two. */
+export function addLikenesses(a: Likenesses, b: Likenesses): Likenesses {
+  return {
+    same: a.same + b.same,
+    'same-size': a['same-size'] + b['same-size'],
+    different: a.different + b.different,
+    missing: a.missing + b.missing,
+    extra: a.extra + b.extra,
+    unknown: a.unknown + b.unknown,
+    fixed: a.fixed + b.fixed,
+  }
+}
+
+/** Names that differ, or may: all but those that are the same, have the same size, or were mended. */
+export function differing({ different, missing, extra, unknown, fixed }: Likenesses): number {
+  return different + missing + extra + unknown - fixed
+}
+
+/** A job whose result is what was read. */
+export type ScanJob = LsJob | DuJob | VerifyJob
 
 /** What is to be done. Fixed for a run: a checkpoint belongs to one job. */
 export type MoveJob = WriteJob | ScanJob

@@ -188,6 +188,7 @@ const VERBS: Readonly<Record<MoveJob['kind'], string>> = {
   'set-headers': 'setting headers',
   ls: 'listing',
   du: 'counting',
+  verify: 'comparing',
 }
 
 function startLines(event: Extract<MoveEvent, { readonly type: 'start' }>): string[] {

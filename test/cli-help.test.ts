@@ -21,7 +21,7 @@ describe('s3move --help', () => {
     const cwd = await workFolder()
     const { code, stdout, stderr } = await run(args, { cwd })
     expect([code, stderr]).toEqual([0, ''])
-    for (const command of ['copy', 'resume', 'status', 'sandbox', 'completion']) {
+    for (const command of ['copy', 'set-headers', 'ls', 'du', 'verify', 'resume', 'status', 'sandbox', 'completion']) {
       expect(stdout).toMatch(new RegExp(`^ +s3move ${command}\\b`, 'm'))
     }
   })

@@ -133,6 +133,25 @@ describe('an HTTP pool', () => {
     )
   })
 
+  test('hands the body of a success to a sink as it comes, and that of an error to whoever asked', async () => {
+    await fc.assert(
+      fc.asyncProperty(answer, splits, async (made, sizes) => {
+        const { pool, wires } = wired()
+        let taken = ''
+        const sending = pool.send({ ...GET, sink: (bytes) => (taken += Buffer.from(bytes).toString('latin1')) })
+        await turn()
+        feedIn(wires[0]!, made.bytes, sizes)
+        if (made.untilClose) wires[0]!.push(null)
+        wires[0]!.resume()
+        const { status, body } = await sending
+        const expected = made.status < 300 ? [made.body, ''] : ['', made.body]
+        expect([status, taken, body]).toEqual([made.status, ...expected])
+        pool.close()
+      }),
+      { numRuns: 200 },
+    )
+  })
+
   test('rejects an answer that was cut anywhere, and does not use its connection again', async () => {
     await fc.assert(
       fc.asyncProperty(answer, fc.nat(), async (made, cut) => {

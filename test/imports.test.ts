@@ -47,6 +47,7 @@ const PART_OF: Readonly<Record<string, string>> = {
   'summary.ts': 'progress',
   'census-report.ts': 'progress',
   'scan-progress.ts': 'progress',
+  'verify-summary.ts': 'progress',
   'progress-line.ts': 'progress',
   'text-surface.ts': 'progress',
 }

@@ -191,6 +191,7 @@ describe('s3move status --json', () => {
       sessions: 2,
       activeMs: 600_000,
       done: 60_000,
+      verdicts: null,
       copied: 59_995,
       bytes: 1.5 * 1024 ** 3,
       skipped: { gone: 2 },

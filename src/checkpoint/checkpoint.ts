@@ -8,6 +8,7 @@ import type {
   WriteJob,
   DuJob,
   DuReport,
+  Likenesses,
   LsJob,
   MoveJob,
   Pace,
@@ -15,6 +16,7 @@ import type {
   ScanJob,
   SkipReason,
   Totals,
+  VerifyJob,
 } from '../job.js'
 import type { KeyRange } from '../keys.js'
 import { printable } from '../keys.js'
@@ -96,6 +98,7 @@ export interface ScanState {
   /** Bytes of the output file that hold what the ranges have passed. */
   readonly bytes?: number
   readonly census?: CensusData
+  readonly likenesses?: Likenesses
 }
 
 /** The checkpoint of a job that writes objects. */
@@ -165,7 +168,17 @@ const lsJob = shape<LsJob>(
 )
 const duReport = shape<DuReport>({ format: oneOf('text', 'json', 'csv'), dates: oneOf('year', 'month', 'day') }, {})
 const duJob = shape<DuJob>({ kind: oneOf('du'), source: place, depth: count, report: duReport }, {})
-const job: Check<MoveJob> = byKind({ copy: copyJob, 'set-headers': setHeadersJob, ls: lsJob, du: duJob })
+const verifyJob = shape<VerifyJob>(
+  { kind: oneOf('verify'), source: place, destination: place, deep: flag, bytes: flag, fix: flag, verbose: flag },
+  { to: text },
+)
+const job: Check<MoveJob> = byKind({
+  ...{ copy: copyJob, 'set-headers': setHeadersJob, ls: lsJob, du: duJob, verify: verifyJob },
+})
+const likenesses = shape<Likenesses>(
+  { same: count, 'same-size': count, different: count, missing: count, extra: count, unknown: count, fixed: count },
+  {},
+)
 const amount = shape<Amount>({ objects: count, bytes: count }, {})
 const groups = list(tuple<Group>(text, count, count))
 const census = shape<CensusData>(
@@ -228,7 +241,7 @@ const document = shape<Checkpoint>(
   },
   {
     retry: shape<RetryState>({ bytes: count, entries: count, of: count }, {}),
-    scan: shape<ScanState>({}, { bytes: count, census }),
+    scan: shape<ScanState>({}, { bytes: count, census, likenesses }),
   },
 )
 

@@ -68,6 +68,15 @@ function details(job: MoveJob): [string, Part][] {
     case 'du':
       // How the result is told changes nothing of what is counted.
       return [['depth', same(String(job.depth))]]
+    case 'verify': {
+      const { deep, bytes, fix, verbose } = job
+      const asked = Object.entries({ deep, bytes, fix, verbose }).filter(([, given]) => given)
+      return [
+        ['destination', same(placeUrl(job.destination))],
+        ['comparison', same(asked.map(([name]) => name).join(', ') || 'of the listings')],
+        ['output', same(job.to === undefined ? 'standard output' : printable(job.to))],
+      ]
+    }
   }
 }
 

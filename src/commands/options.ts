@@ -42,6 +42,24 @@ export function scanFlags<T>(argv: Argv<T>): Argv<T> {
     .group(['lanes', 'threads', 'checkpoint', 'fresh', 'quiet'], 'Run:')
 }
 
+/** Flags of `verify`. */
+export function verifyFlags<T>(argv: Argv<T>): Argv<T> {
+  return scanFlags(argv)
+    .option('deep', flag('compare headers, user metadata, tags and checksums too, by HEAD on both sides'))
+    .option('bytes', flag('read the content of both sides'))
+    .option('fix', flag('copy what is missing or different; nothing is ever deleted'))
+    .group(['deep', 'bytes', 'fix'], 'Comparison:')
+    .option(
+      'to',
+      text('file to write the differences to; .gz and .zst are compressed. It is FILE.part until it is whole'),
+    )
+    .option('json', flag('the summary as one line of JSON'))
+    .option('verbose', { ...flag('also write objects of which only the size could be compared'), alias: 'v' })
+    .group(['to', 'json', 'verbose', 'quiet'], 'Output:')
+    .option('concurrency', text('objects looked at, read or copied at once', `${DEFAULT_PACE.concurrency}`))
+    .group(['concurrency', 'lanes', 'threads', 'checkpoint', 'fresh'], 'Run:')
+}
+
 /** Flags of `set-headers`. */
 export function headerFlags<T>(argv: Argv<T>): Argv<T> {
   const many = (describe: string) => ({ type: 'string', array: true, nargs: 1, requiresArg: true, describe }) as const
@@ -167,13 +185,6 @@ export function readPace(flags: Flags, base: Pace): Pace {
     ...(threads === undefined ? {} : { threads }),
     ...(maxErrors === undefined ? {} : { maxErrors }),
   }
-}
-
-/** The pace of a job that only reads, `base` where the flags are silent. */
-export function readScanPace(flags: Flags, base: Pace): Pace {
-  const lanes = readWhole(flags, 'lanes', 1, MOST_LANES) ?? base.lanes
-  const threads = readWhole(flags, 'threads', 1, MOST_THREADS) ?? base.threads
-  return { concurrency: lanes, lanes, ...(threads === undefined ? {} : { threads }) }
 }
 
 /** One of the values that a flag may have, or undefined. */

@@ -5,7 +5,7 @@ import { differences } from '../checkpoint/job-name.js'
 import { lockRun } from '../checkpoint/lock.js'
 import { UserError } from '../errors.js'
 import { jobTitle, objects, shellWord } from '../format.js'
-import { sum } from '../job.js'
+import { differing, sum } from '../job.js'
 import { createProgress } from '../progress.js'
 import { printable } from '../keys.js'
 import { version } from '../version.js'
@@ -14,9 +14,10 @@ import { performDu } from './du.js'
 import { dryRun } from './dry-run.js'
 import { EXIT } from './exit.js'
 import type { CommandIo } from './io.js'
-import { finishLs, performLs } from './ls.js'
-import { resumeScan } from './scan.js'
+import { performLs } from './ls.js'
+import { finishFile, resumeScan } from './scan.js'
 import { readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
+import { performVerify } from './verify.js'
 
 /** `s3move resume [DIR]`. Resolves with the exit code. */
 export async function resume(dir: string | undefined, flags: Flags, io: CommandIo): Promise<number> {
@@ -103,13 +104,22 @@ async function resumeReading(
       throw new UserError(`--${name} is for jobs that write, and this is: ${jobTitle(job)}`, `leave --${name} away`)
   }
   if (checkpoint.state === 'finished') {
-    if (job.kind === 'ls') await finishLs(job)
+    if (job.kind !== 'du') await finishFile(job.to)
     io.stderr.write(`${whyNothing(checkpoint, folder, false)}\n`)
-    return EXIT.done
+    const found = checkpoint.scan?.likenesses
+    return found !== undefined && differing(found) > 0 ? EXIT.failures : EXIT.done
   }
-  return await resumeScan({ folder, checkpoint }, flags, io, (scan) =>
-    job.kind === 'ls' ? performLs(job, scan) : performDu(job, scan),
-  )
+  const json = readFlag(flags, 'json') ?? false
+  return await resumeScan({ folder, checkpoint }, flags, io, (scan) => {
+    switch (job.kind) {
+      case 'ls':
+        return performLs(job, scan)
+      case 'du':
+        return performDu(job, scan)
+      case 'verify':
+        return performVerify(job, scan, json)
+    }
+  })
 }
 
 async function choose(dir: string | undefined, onlyFailed: boolean, cwd: string): Promise<SavedRun> {

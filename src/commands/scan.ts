@@ -1,22 +1,26 @@
+import { rename } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
+import { reasonOf, systemCode } from '../checkpoint/checkpoint-error.js'
 import { FORMAT, type ScanCheckpoint } from '../checkpoint/checkpoint.js'
 import { createFolder, hasCheckpoint, readCheckpoint } from '../checkpoint/file.js'
 import { differences } from '../checkpoint/job-name.js'
 import { lockRun } from '../checkpoint/lock.js'
-import { runScan, type ScanEnd, type ScanOptions } from '../engine/scan.js'
+import { fileOutlet, streamOutlet, type Outlet } from '../engine/outlet.js'
+import { runScan, type ScanEnd, type ScanOptions, type Sink } from '../engine/scan.js'
 import { UserError } from '../errors.js'
 import { shellWord } from '../format.js'
 import { noTotals, type Connection, type Pace, type ScanJob } from '../job.js'
 import { printable } from '../keys.js'
 import { createScanProgress, type ScanProgress } from '../scan-progress.js'
+import type { Keyspace } from '../work/keyspace.js'
 import { version } from '../version.js'
 import { open, type Opened } from './drive.js'
 import { EXIT } from './exit.js'
 import type { CommandIo } from './io.js'
-import { readConnection, readFlag, readScanPace, readText, type Flags } from './options.js'
+import { DEFAULT_PACE, readConnection, readFlag, readPace, readText, type Flags } from './options.js'
 
-/** Ranges listed at once when nothing else is asked for: nothing but LIST calls is in flight. */
-const SCAN_PACE: Pace = { concurrency: 64, lanes: 64 }
+/** The pace when nothing else is asked for: for the most part, nothing but LIST calls is in flight. */
+const SCAN_PACE: Pace = { ...DEFAULT_PACE, lanes: 64 }
 
 /** Lanes that keep a thread busy: one lists some 20 pages a second, and a thread reads about a thousand. */
 const LANES_A_THREAD = 16
@@ -38,7 +42,7 @@ export type Perform = (scan: Scan) => Promise<number>
 
 /** Begins a job that only reads, with the flags that all of them share. Resolves with the exit code. */
 export async function startScan(job: ScanJob, flags: Flags, io: CommandIo, perform: Perform): Promise<number> {
-  const pace = readScanPace(flags, SCAN_PACE)
+  const pace = readPace(flags, SCAN_PACE)
   const asked = readConnection(flags, {})
   const folder = readText(flags, 'checkpoint')
   const fresh = readFlag(flags, 'fresh') ?? false
@@ -71,7 +75,7 @@ export async function resumeScan(
   io: CommandIo,
   perform: Perform,
 ): Promise<number> {
-  const pace = readScanPace(flags, found.pace)
+  const pace = readPace(flags, found.pace)
   const asked = readConnection(flags, found.connection)
   const quiet = readFlag(flags, 'quiet') ?? false
   const { job } = found
@@ -83,6 +87,8 @@ export async function resumeScan(
   return await withScan({ job, pace, asked, folder, quiet, io, begin, resumed: true }, perform)
 }
 
+const VERBS: Readonly<Record<ScanJob['kind'], string>> = { ls: 'listing', du: 'counting', verify: 'comparing' }
+
 interface ScanSetup extends Pick<Scan, 'folder' | 'io' | 'quiet' | 'resumed'> {
   readonly job: ScanJob
   readonly pace: Pace
@@ -92,14 +98,15 @@ interface ScanSetup extends Pick<Scan, 'folder' | 'io' | 'quiet' | 'resumed'> {
 
 async function withScan(setup: ScanSetup, perform: Perform): Promise<number> {
   const { job, pace, asked, folder, quiet, io, resumed } = setup
-  const progress = createScanProgress(io.stderr, job.kind === 'ls' ? 'listing' : 'counting', quiet)
+  const progress = createScanProgress(io.stderr, VERBS[job.kind], quiet)
   const lock = folder === undefined ? undefined : await lockRun(folder)
   try {
     const threads = pace.threads ?? Math.min(availableParallelism(), Math.ceil(pace.lanes / LANES_A_THREAD))
     const note = (message: string): void => {
       if (!quiet) progress.say(message)
     }
-    const opened = await open({ source: job.source }, asked, { readOnly: true, threads, io, note })
+    const readOnly = !(job.kind === 'verify' && job.fix)
+    const opened = await open(job, asked, { readOnly, threads, io, note })
     try {
       const checkpoint = await setup.begin(opened.ends.connection)
       return await perform({ checkpoint, folder, opened, resumed, progress, io, quiet })
@@ -120,6 +127,49 @@ export function read(scan: Scan, openSink: ScanOptions['openSink']): Promise<Sca
     abandon: io.abandon,
     progress: (listed, elapsed) => progress.update(listed, elapsed),
   })
+}
+
+/**
+ * Runs a scan whose lines go to the file `to`, which gets its name once it is whole, or to standard output. Answers also how many bytes were
+ * written, over all sessions if there is a file.
+ */
+export async function readInto(
+  to: string | undefined,
+  scan: Scan,
+  openSink: (outlet: Outlet, keyspace: Keyspace) => Sink,
+): Promise<ScanEnd & { readonly bytes: number }> {
+  const { checkpoint, io, resumed, progress } = scan
+  let told: ((error: unknown) => void) | undefined
+  const fail = (error: unknown): void => told?.(error)
+  const outlet =
+    to === undefined
+      ? streamOutlet(io.stdout, fail)
+      : await fileOutlet(to, resumed ? (checkpoint.scan?.bytes ?? 0) : undefined, fail)
+  try {
+    const ended = await read(scan, (keyspace, failed) => {
+      told = failed
+      return openSink(outlet, keyspace)
+    })
+    progress.close()
+    if (ended.end === 'finished') await outlet.finish()
+    return { ...ended, bytes: outlet.bytes }
+  } finally {
+    await outlet.close()
+  }
+}
+
+/** Gives a finished output its name, in case that a crash came before. */
+export async function finishFile(to: string | undefined): Promise<void> {
+  if (to === undefined) return
+  try {
+    await rename(`${to}.part`, to)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return
+    throw new UserError(
+      `cannot give ${printable(`${to}.part`)} its name: ${reasonOf(error)}`,
+      'rename it by hand: it is whole',
+    )
+  }
 }
 
 /** Says on stderr why a scan did not finish, and how to go on. Answers the exit code. */

@@ -1,5 +1,5 @@
 import { join, relative, resolve } from 'node:path'
-import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import { isScan, type Checkpoint } from '../checkpoint/checkpoint.js'
 import { LEDGER } from '../checkpoint/ledger-file.js'
 import { findRuns, readCheckpoint, RUNS } from '../checkpoint/file.js'
 import type { SavedRun } from '../checkpoint/file.js'
@@ -8,8 +8,9 @@ import { lockHolder } from '../checkpoint/lock.js'
 import { UserError } from '../errors.js'
 import { bytes, count, duration, jobTitle, objects, rate, row, shellWord } from '../format.js'
 import { settled, sum } from '../job.js'
-import type { MoveJob, SkipReason } from '../job.js'
+import type { Likenesses, MoveJob, SkipReason } from '../job.js'
 import { printable } from '../keys.js'
+import { likenessRows } from '../verify-summary.js'
 import { doneWord, failedByCode, nextCommand, skippedByReason } from '../summary.js'
 
 /** What `s3move status` was asked. */
@@ -38,6 +39,8 @@ interface RunStatus {
   readonly activeMs: number
   /** Objects settled: copied, skipped or failed. */
   readonly done: number
+  /** What `verify` found; null for other jobs. */
+  readonly verdicts: Likenesses | null
   /** Objects copied or, when headers are set, rewritten. */
   readonly copied: number
   /** Bytes of the objects copied. */
@@ -107,7 +110,8 @@ export async function status(
 function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<typeof lockHolder>>): RunStatus {
   const { job, state, startedAt, savedAt, sessions, activeMs, totals, listed, ranges, retry } = checkpoint
   const { copied, skipped, failed } = totals
-  const done = settled(totals)
+  // What only reads has done what it has listed.
+  const done = isScan(checkpoint) ? listed : settled(totals)
   const recent = recently(checkpoint)
   return {
     folder,
@@ -119,6 +123,7 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     sessions,
     activeMs,
     done,
+    verdicts: checkpoint.scan?.likenesses ?? null,
     copied,
     bytes: totals.bytes,
     skipped,
@@ -165,7 +170,10 @@ function page(run: RunStatus, now: number): string[] {
   lines.push(row('started', `${moment(run.startedAt, now)}; ${work}`))
   lines.push(row('saved', moment(run.savedAt, now)))
   lines.push(row('done', doneOfTotal(run)))
-  lines.push(row(doneWord(run.job.kind), `${objects(run.copied)}, ${bytes(run.bytes)}`))
+  if (run.job.kind === 'copy' || run.job.kind === 'set-headers') {
+    lines.push(row(doneWord(run.job.kind), `${objects(run.copied)}, ${bytes(run.bytes)}`))
+  }
+  if (run.verdicts !== null) lines.push(...likenessRows(run.verdicts))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(run.skipped)}`))
   if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(run.failed)}`))
   if (run.retry !== null)

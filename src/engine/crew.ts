@@ -1,4 +1,4 @@
-import type { LineFormat, Throttle, WriteJob } from '../job.js'
+import type { LineFormat, Throttle, VerifyJob, WriteJob } from '../job.js'
 import type { Meter } from '../storage/retry.js'
 import type { Keyspace } from '../work/keyspace.js'
 import type { Grant } from '../work/work.js'
@@ -13,6 +13,7 @@ export type Task =
       readonly watched: boolean
     }
   | { readonly kind: 'du'; readonly depth: number }
+  | { readonly kind: 'verify'; readonly job: VerifyJob; readonly packing: Packing }
   | {
       readonly kind: 'ls'
       readonly format: LineFormat

@@ -1,15 +1,20 @@
-import type { ObjectSummary, Storage } from '../storage/storage.js'
+import type { Keyed } from '../work/facts.js'
 import { pagesOf } from '../work/leases.js'
+import type { Listing } from '../work/listing.js'
 import type { Grant, Ranges } from '../work/work.js'
 
-/** What lanes need that only read: whole pages are taken in, and no object is worked on by itself. */
-export interface PagesOptions {
+/** What lanes need that take in whole pages. */
+export interface PagesOptions<T extends Keyed> {
   readonly ranges: Ranges
-  readonly store: Storage
+  /** Lists from behind a key. */
+  readonly listing: (after: string | undefined) => Listing<T>
   readonly lanes: number
-  /** Takes in a page that is not empty; the grant is told that it is settled right after. */
-  readonly take: (objects: readonly ObjectSummary[]) => void
-  /** Called after a page was taken in and settled. */
+  /**
+   * Takes in a page that is not empty, and tells by `settle` how many of its objects are done, in their order. Whoever takes time answers
+   * with a promise, which does not reject; what is not settled by then is left to a later session.
+   */
+  readonly take: (objects: readonly T[], settle: (count: number) => void) => Promise<void> | undefined
+  /** Called after a page was taken in. */
   readonly taken: () => void
   /** Waits until there is room for what another page yields. */
   readonly room: () => Promise<void> | undefined
@@ -20,7 +25,7 @@ export interface PagesOptions {
 }
 
 /** Reads all ranges to their end, or until `stop` aborts. Never rejects. */
-export async function runPages(options: PagesOptions): Promise<void> {
+export async function runPages<T extends Keyed>(options: PagesOptions<T>): Promise<void> {
   const { ranges, lanes, stop, fail } = options
   const close = (): void => ranges.close()
   if (stop.aborted) close()
@@ -42,8 +47,9 @@ export async function runPages(options: PagesOptions): Promise<void> {
   stop.removeEventListener('abort', close)
 }
 
-async function read(grant: Grant, { store, take, taken, room, stop }: PagesOptions): Promise<void> {
-  const next = pagesOf(store, grant)
+async function read<T extends Keyed>(grant: Grant, options: PagesOptions<T>): Promise<void> {
+  const { listing, take, taken, room, stop } = options
+  const next = pagesOf(listing(grant.after), grant)
   let upcoming = next()
   for (;;) {
     const objects = await upcoming
@@ -53,10 +59,14 @@ async function read(grant: Grant, { store, take, taken, room, stop }: PagesOptio
     upcoming = next()
     // It is awaited after this page, or not at all when the run stops meanwhile.
     upcoming.catch(() => undefined)
-    const last = objects.at(-1)
-    if (last === undefined) continue
-    take(objects)
-    grant.settle(last.key, objects.length)
+    if (objects.length === 0) continue
+    let settled = 0
+    const working = take(objects, (count) => {
+      settled += count
+      const last = objects[settled - 1]
+      if (last !== undefined) grant.settle(last.key, count)
+    })
+    if (working !== undefined) await working
     taken()
   }
 }

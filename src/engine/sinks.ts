@@ -1,12 +1,12 @@
 import type { ScanState } from '../checkpoint/checkpoint.js'
-import type { DuJob, LsJob } from '../job.js'
+import { addLikenesses, type DuJob, type Likenesses, type LsJob, type VerifyJob } from '../job.js'
 import type { Keyspace } from '../work/keyspace.js'
 import type { Grant } from '../work/work.js'
 import type { Census } from './census.js'
 import type { Outlet } from './outlet.js'
 import type { Packing } from './pack.js'
 import type { Sink } from './scan.js'
-import type { LinesProduct } from './workshop.js'
+import type { LinesProduct, VerifyProduct } from './workshop.js'
 
 /** Counts. `census` holds what was counted before, and afterwards all. */
 export function duSink(job: DuJob, census: Census): Sink {
@@ -19,6 +19,25 @@ export function duSink(job: DuJob, census: Census): Sink {
     moved: () => undefined,
     state: () => ({ census: census.data() }),
     sync: () => Promise.resolve(),
+  }
+}
+
+/** Counts what comes of comparing, from `before` on, and writes the differences to `outlet`. */
+export function verifySink(job: VerifyJob, packing: Packing, outlet: Outlet, before: Likenesses): Sink {
+  let likenesses = before
+  return {
+    task: { kind: 'verify', job, packing },
+    deliver(product, settle) {
+      const { bytes, gain } = product as VerifyProduct
+      // Also when there is nothing to write: what is settled must not overtake what is being written.
+      outlet.write(bytes, () => {
+        likenesses = addLikenesses(likenesses, gain)
+        settle()
+      })
+    },
+    moved: () => undefined,
+    state: () => ({ ...(job.to === undefined ? {} : { bytes: outlet.bytes }), likenesses }),
+    sync: () => outlet.sync(),
   }
 }
 

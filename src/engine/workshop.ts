@@ -1,7 +1,9 @@
-import { noTotals, type MoveEvent, type Outcome, type Throttle } from '../job.js'
+import { noTotals, type Likenesses, type MoveEvent, type Outcome, type Throttle } from '../job.js'
 import type { StoreFor } from '../storage/retry.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { leasesOver } from '../work/leases.js'
+import { listingAfter } from '../work/listing.js'
+import { pairsAfter } from '../work/pairs.js'
 import { createTally, type TallyGain } from '../work/tally.js'
 import type { Ranges } from '../work/work.js'
 import { actOf, doneBy } from './acts.js'
@@ -10,9 +12,10 @@ import type { Task } from './crew.js'
 import { lineWriter } from './lines.js'
 import { heldBack, pacersFor } from './pacer.js'
 import { packer } from './pack.js'
-import { runPages } from './pages.js'
+import { runPages, type PagesOptions } from './pages.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
+import { createReport, verifying } from './verify.js'
 
 /** What a job that writes yields: what became of objects, and, when it is watched, what to tell of each. */
 export interface WriteProduct {
@@ -23,6 +26,11 @@ export interface WriteProduct {
 /** What `ls` yields: whole lines, packed; they may be joined in any order. */
 export interface LinesProduct {
   readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+/** What `verify` yields: what compared how, and whole lines of the differences, packed. */
+export interface VerifyProduct extends LinesProduct {
+  readonly gain: Likenesses
 }
 
 /** What a workshop needs of the thread that it is in. */
@@ -62,6 +70,8 @@ export function openWorkshop(options: WorkshopOptions): Workshop {
       return duWorkshop(options, options.task)
     case 'ls':
       return lsWorkshop(options, options.task)
+    case 'verify':
+      return verifyWorkshop(options, options.task)
   }
 }
 
@@ -103,13 +113,23 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
 
 function duWorkshop(options: WorkshopOptions, { depth }: Task & { kind: 'du' }): Workshop {
   const census = new Census({ depth })
+  const take: TakeObjects = (objects, settle) => {
+    census.add(objects)
+    settle(objects.length)
+    return undefined
+  }
   return {
-    run: () =>
-      runPages({ ...options, store: options.source(), take: (objects) => census.add(objects), taken: () => undefined }),
+    run: () => runPages({ ...options, listing: listingOf(options), take, taken: () => undefined }),
     collect: () => ({ product: census.take(), transfer: [] }),
     inFlight: 0,
     held: undefined,
   }
+}
+
+type TakeObjects = PagesOptions<ObjectSummary>['take']
+
+function listingOf({ source }: WorkshopOptions): PagesOptions<ObjectSummary>['listing'] {
+  return (after) => listingAfter(source(), after)
 }
 
 /** Text is packed and sent in pieces of about this many characters. */
@@ -119,14 +139,16 @@ function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Work
   const write = lineWriter(task.format, task.prefix, task.terminal)
   const pack = packer(task.packing)
   let text = ''
-  const take = (objects: readonly ObjectSummary[]): void => {
+  const take: TakeObjects = (objects, settle) => {
     text += write(objects)
+    settle(objects.length)
+    return undefined
   }
   const taken = (): void => {
     if (task.sorted || text.length >= PIECE) options.flush()
   }
   return {
-    run: () => runPages({ ...options, store: options.source(), take, taken }),
+    run: () => runPages({ ...options, listing: listingOf(options), take, taken }),
     collect() {
       const packed = pack(text)
       text = ''
@@ -135,6 +157,36 @@ function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Work
       return { product, transfer: [bytes.buffer] }
     },
     inFlight: 0,
+    held: undefined,
+  }
+}
+
+function verifyWorkshop(options: WorkshopOptions, { job, packing }: Task & { kind: 'verify' }): Workshop {
+  const { source, destination, concurrency, stop, fail, flush } = options
+  if (destination === undefined) throw new Error('there is no destination to compare with')
+  const pack = packer(packing)
+  const slots = new Slots(concurrency)
+  const report = createReport(job)
+  const take = verifying(job, { source: source(), destination: destination(), slots, report, stop, fail })
+  return {
+    run: () =>
+      runPages({
+        ...options,
+        listing: (after) => pairsAfter(source(), destination(), after),
+        take,
+        taken: () => {
+          if (report.length >= PIECE) flush()
+        },
+      }),
+    collect() {
+      const { text, gain } = report.collect()
+      const bytes = new Uint8Array(text === '' ? [] : pack(text))
+      const product: VerifyProduct = { bytes, gain }
+      return { product, transfer: [bytes.buffer] }
+    },
+    get inFlight() {
+      return slots.busy
+    },
     held: undefined,
   }
 }

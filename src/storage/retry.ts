@@ -67,6 +67,7 @@ function retryingRewriting(rewriting: Rewriting, trying: Trying): Rewriting {
     dropsTags: rewriting.dropsTags,
     head: (key) => trying('HeadObject', () => rewriting.head(key)),
     tagging: (key) => trying('GetObjectTagging', () => rewriting.tagging(key)),
+    digest: (key, object) => trying('GetObject', () => rewriting.digest(key, object)),
     retag: (key, tagging) => trying('PutObjectTagging', () => rewriting.retag(key, tagging)),
     grants: (key) => trying('GetObjectAcl', () => rewriting.grants(key)),
     rewrite: (object, etag, fields) => trying('CopyObject', () => rewriting.rewrite(object, etag, fields)),

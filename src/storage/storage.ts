@@ -34,6 +34,7 @@ export type HeaderFields = readonly (readonly [name: string, value: string])[]
 
 /** What HEAD tells of an object. */
 export interface ObjectHead {
+  readonly size: number
   /** Without the quotes. */
   readonly etag: string
   readonly storageClass: string
@@ -42,6 +43,10 @@ export interface ObjectHead {
   /** Whatever else a rewrite loses unless it is sent again: storage class, encryption, lock, redirect, checksum algorithm; as fields of a request. */
   readonly carried: HeaderFields
   readonly tags: number
+  /** Checksums of the whole content, by lower-case algorithm; those that are made of the checksums of parts are left out. */
+  readonly checksums: ReadonlyMap<string, string>
+  /** The ETag of an object in one part is the MD5 of its content: it is not encrypted with KMS, nor with a customer's key. */
+  readonly plainEtag: boolean
   /** Entries of user metadata that the store has and cannot show over HTTP. */
   readonly unshown: number
   /** Its content must be restored before it can be read. */
@@ -58,18 +63,24 @@ export interface Tagging {
   readonly xml: string
 }
 
-/** How objects of a store are changed in place: S3 has no other way than to copy an object onto itself. */
-export interface Rewriting {
-  readonly bucket: string
-
-  /** A copy onto itself may lose the tags, even when they are sent with it. */
-  readonly dropsTags: boolean
-
+/** How objects of a store are looked at. */
+interface Reading {
   /** HeadObject. An object that is gone is an error of severity `skip`; one encrypted with a customer's key has the code `SSE-C`. */
   head(key: string): Promise<ObjectHead>
 
   /** The tags of an object. */
   tagging(key: string): Promise<Tagging>
+
+  /** The SHA-256 of the content, read to its end, in hexadecimal digits; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
+  digest(key: string, object: Pick<ObjectSummary, 'size' | 'etag'>): Promise<string>
+}
+
+/** How objects of a store are changed in place: S3 has no other way than to copy an object onto itself. */
+export interface Rewriting extends Reading {
+  readonly bucket: string
+
+  /** A copy onto itself may lose the tags, even when they are sent with it. */
+  readonly dropsTags: boolean
 
   /** Gives an object these tags and no others. */
   retag(key: string, tagging: Tagging): Promise<void>

@@ -1,4 +1,7 @@
-import type { ObjectSummary } from '../storage/storage.js'
+/** Whatever has a key. */
+export interface Keyed {
+  readonly key: string
+}
 
 /** What the keeper of the ranges must know of a page: a few keys stand for all. Plain data, to be sent between threads. */
 export interface PageFacts {
@@ -18,7 +21,7 @@ export interface PageFacts {
 const SAMPLES = 12
 
 /** Sums up a page; `before` is the last key of the page before it, if there was one. */
-export function factsOf(objects: readonly ObjectSummary[], truncated: boolean, before: string | undefined): PageFacts {
+export function factsOf(objects: readonly Keyed[], truncated: boolean, before: string | undefined): PageFacts {
   const first = objects[0]?.key
   const last = objects.at(-1)?.key
   const samples: string[] = []

@@ -1,28 +1,27 @@
 import { compareKeys } from '../keys.js'
-import type { ObjectSummary, Storage } from '../storage/storage.js'
-import { factsOf } from './facts.js'
-import { listingAfter, upTo } from './listing.js'
+import type { Storage } from '../storage/storage.js'
+import { factsOf, type Keyed } from './facts.js'
+import { listingAfter, upTo, type Listing } from './listing.js'
 import type { Tally } from './tally.js'
 import type { Grant, Ranges, WorkSource } from './work.js'
 
 /** The objects of a granted range, page by page; undefined at its end. Not to be called again before it has answered. */
-export type NextPage = () => Promise<readonly ObjectSummary[] | undefined>
+export type NextPage<T extends Keyed> = () => Promise<readonly T[] | undefined>
 
-/** Lists the range of a grant in `store`, and has each page accepted before it is handed out. */
-export function pagesOf(store: Storage, grant: Grant): NextPage {
-  const listing = listingAfter(store, grant.after)
+/** Hands out the pages of `listing`, which begins where the grant does, once each is accepted. */
+export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: Grant): NextPage<T> {
   let { until } = grant
   let before: string | undefined
   let ended = false
   let upcoming: ReturnType<typeof listing.next> | undefined
   return async () => {
     if (ended) return undefined
-    const page = await (upcoming ?? listing.next())
+    const page = await (upcoming ?? listing.next(until))
     upcoming = undefined
     const facts = factsOf(page.objects, page.truncated, before)
     // Most pages are followed by another of the same range, so that is asked for while the verdict is under way.
     if (page.truncated && facts.last !== undefined && (until === undefined || compareKeys(facts.last, until) < 0)) {
-      upcoming = listing.next()
+      upcoming = listing.next(until)
       // It is awaited with the next page, or not at all.
       upcoming.catch(() => undefined)
     }
@@ -45,7 +44,7 @@ export function leasesOver(ranges: Ranges, store: Storage, tally: Pick<Tally, 'a
       const grant = await ranges.claim()
       if (grant === undefined) return undefined
       return {
-        next: pagesOf(store, grant),
+        next: pagesOf(listingAfter(store, grant.after), grant),
         settle(object, outcome) {
           tally.add(object, outcome)
           grant.settle(object.key, 1)

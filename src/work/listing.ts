@@ -1,20 +1,22 @@
 import { compareKeys } from '../keys.js'
 import type { ObjectSummary, Storage } from '../storage/storage.js'
+import type { Keyed } from './facts.js'
 
 /** What a page taught about the keys behind it. */
-interface Listed {
-  readonly objects: readonly ObjectSummary[]
+interface Listed<T extends Keyed> {
+  readonly objects: readonly T[]
   /** Whether the store has keys behind these (it says so; the count is no sign). */
   readonly truncated: boolean
 }
 
 /** The pages behind a key, in order. Not to be asked again before it has answered. */
-export interface Listing {
-  next(): Promise<Listed>
+export interface Listing<T extends Keyed> {
+  /** Nobody wants what lies behind `until`, though a page may hold some of it. */
+  next(until?: string): Promise<Listed<T>>
 }
 
 /** Pages through `store` from behind `after`. */
-export function listingAfter(store: Storage, after: string | undefined): Listing {
+export function listingAfter(store: Storage, after: string | undefined): Listing<ObjectSummary> {
   let from: { after?: string | undefined; token?: string | undefined } = { after }
   return {
     async next() {
@@ -30,7 +32,7 @@ export function listingAfter(store: Storage, after: string | undefined): Listing
 }
 
 /** The objects of a page (in order) whose keys are at or below `until`. */
-export function upTo(objects: readonly ObjectSummary[], until: string | undefined): readonly ObjectSummary[] {
+export function upTo<T extends Keyed>(objects: readonly T[], until: string | undefined): readonly T[] {
   if (until === undefined) return objects
   let end = objects.length
   for (let last = objects[end - 1]; last !== undefined && compareKeys(last.key, until) > 0; last = objects[end - 1])

@@ -173,6 +173,47 @@ describe('s3move ls and du, on Ceph', () => {
   })
 })
 
+describe('s3move verify s3://from s3://to, on Ceph', () => {
+  test('finds a copy equal by listing, headers, tags and bytes, tells what was changed since, and mends it', async () => {
+    const { ceph, from, to, as } = await pair()
+    const layout = oddLayout(300, 5, 1024)
+    const keys = Array.from({ length: layout.count }, (_, index) => layout.keyAt(index))
+    await fillBucket(ceph, from, keys)
+    const places = [`s3://${from}`, `s3://${to}`, '--endpoint-url', url]
+    expect((await run(['copy', ...places], as)).code).toBe(0)
+    const equal = await run(['verify', ...places, '--deep', '--bytes', '--json'], as)
+    expect([equal.code, equal.stdout, JSON.parse(equal.stderr)]).toEqual([
+      ...[0, ''],
+      expect.objectContaining({ objects: 300, same: 300 }),
+    ])
+    const files = keys.filter((key) => !key.endsWith('/'))
+    const [gone, other, header] = [files[10]!, files[20]!, files[30]!]
+    await ceph.s3.send(new DeleteObjectCommand({ Bucket: to, Key: gone }))
+    await put(ceph, to, other, { Body: 'body ??' })
+    const { stdout: listed } = await run(['ls', `s3://${from}`, '--format', 'json', '--endpoint-url', url], as)
+    const sizes = new Map(
+      listed
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { key: string; size: number })
+        .map(({ key, size }) => [key, size]),
+    )
+    await put(ceph, to, header, { Body: 'x'.repeat(sizes.get(header)!), ContentType: 'x/y' })
+    await put(ceph, to, 'zzz extra', { Body: 'x' })
+    const expected = new Map([gone, other, header, 'zzz extra'].map((key) => [key, 'different']))
+    expected.set(gone, 'missing').set('zzz extra', 'extra')
+    const told = async (...more: string[]): Promise<[number | undefined, Map<string, string>]> => {
+      const { code, stdout } = await run(['verify', ...places, ...more], as)
+      const lines = stdout.split('\n').slice(0, -1)
+      const found = lines.map((line) => JSON.parse(line) as { key: string; verdict: string })
+      return [code, new Map(found.map(({ key, verdict }) => [key, verdict]))]
+    }
+    expect(await told()).toEqual([3, expected])
+    expect(await told('--deep', '--bytes', '--fix')).toEqual([3, expected])
+    expect(await told('--deep', '--bytes')).toEqual([3, new Map([['zzz extra', 'extra']])])
+  })
+})
+
 describe('s3move set-headers s3://from, on Ceph', () => {
   test('changes what was asked for; odd keys, rich headers, metadata, tags and access control lists stay', async () => {
     const { ceph, from, as } = await pair()

@@ -273,3 +273,60 @@ describe('s3move set-headers s3://src, judged by s3sim', () => {
     expect(plan).toMatchObject({ rewrite: failed.length, skip: { unchanged: 100_000 - failed.length } })
   })
 })
+
+describe('s3move verify s3://src s3://dst, on s3sim', () => {
+  test('of 200,000 pairs exactly those are told that were changed, under faults, and though it was killed', async () => {
+    const cwd = await workFolder()
+    const faults = ['503=1/100', 'reset=1/100', 'truncated-list=1/100']
+    const sim = await simulator('--bucket', 'src:mix:200000', '--bucket', 'dst:mix:200000', '--latency', 'list=20-40')
+    const { keys } = (await sim.get('keys?bucket=src&start=0&limit=200000')) as { keys: string[] }
+    expect(keys).toHaveLength(200_000)
+    const expected = new Map<string, string>()
+    for (const [index, key] of keys.entries()) {
+      if (index % 4001 !== 17) continue
+      const bucket = index % 2 === 0 ? 'src' : 'dst'
+      const path = key.split('/').map(encodeURIComponent).join('/')
+      expect((await fetch(`${sim.url}/${bucket}/${path}`, { method: 'DELETE' })).status).toBe(204)
+      expected.set(key, bucket === 'src' ? 'extra' : 'missing')
+    }
+    for (const fault of faults) {
+      const [kind = '', rate = ''] = fault.split('=')
+      await sim.post(`fault?kind=${kind}&rate=${rate}`)
+    }
+    const from = ['--endpoint-url', sim.url, '--lanes', '8']
+    const running = start(['verify', 's3://src', 's3://dst', '--to', 'found', '--checkpoint', 'run', ...from], { cwd })
+    const lists = async () => ((await sim.get('stats')) as { by_op: Record<string, number> }).by_op.ListObjectsV2 ?? 0
+    await until(async () => (await lists()) > 150, running)
+    running.kill('SIGKILL')
+    await running.finished
+    const { code } = await run(['resume', 'run', ...from], { cwd })
+    expect(code).toBe(3)
+    const found = (await readFile(join(cwd, 'found'), 'utf8')).trimEnd().split('\n')
+    const told = found.map((line) => JSON.parse(line) as { key: string; verdict: string })
+    expect(told).toHaveLength(expected.size)
+    expect(new Map(told.map(({ key, verdict }) => [key, verdict]))).toEqual(expected)
+  })
+
+  test('--deep finds exactly the headers that were changed', async () => {
+    const cwd = await workFolder()
+    const sim = await simulator('--bucket', 'src:seq:3000', '--bucket', 'dst:seq:3000')
+    const at = ['--endpoint-url', sim.url]
+    const prefix = 'avatars/00000000'
+    const rules = ['--cache-control', 'changed', '--reset-acl', '--checkpoint', 'headers']
+    expect((await run(['set-headers', `s3://dst/${prefix}1`, ...rules, ...at], { cwd })).code).toBe(0)
+    const { code, stdout } = await run(['verify', 's3://src', 's3://dst', '--deep', ...at], { cwd })
+    expect(code).toBe(3)
+    const told = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { key: string; differs: string[] })
+    const changed = await run(['ls', `s3://dst/${prefix}1`, '--format', 'json', ...at], { cwd })
+    const expected = changed.stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { key: string }).key)
+    expect(expected.length).toBeGreaterThan(500)
+    expect(told.map(({ key }) => key).sort()).toEqual(expected.sort())
+    for (const { differs } of told) expect(differs).toEqual(['cache-control'])
+  })
+})

@@ -10,6 +10,8 @@ export interface HttpRequest {
   readonly bodiless?: boolean
   /** How long the server may stay silent, in milliseconds. */
   readonly silence: number
+  /** Takes the body of a 2xx as it comes, which is then empty in the answer. The bytes are its own only until it returns. */
+  readonly sink?: ((bytes: Uint8Array) => void) | undefined
 }
 
 /** A whole answer. */
@@ -178,14 +180,14 @@ class Connection {
         break
       case Phase.Length:
         this.missing -= length
-        this.body += buffer.toString('latin1', 0, length)
+        this.take(buffer, length)
         break
       case Phase.Chunked:
         this.raw += buffer.toString('latin1', 0, length)
         this.readChunks()
         break
       case Phase.UntilClose:
-        this.body += buffer.toString('latin1', 0, length)
+        this.take(buffer, length)
         break
       case Phase.Idle:
         this.destroy('the server sent bytes that nobody asked for', 'EPROTO')
@@ -255,7 +257,7 @@ class Connection {
       return
     }
     const length = CONTENT_LENGTH.exec(head)?.[1]
-    this.body = rest
+    this.add(rest)
     if (length === undefined) {
       this.phase = Phase.UntilClose
       this.reusable = false
@@ -264,6 +266,22 @@ class Connection {
       this.missing = Number(length) - rest.length
       if (!LENGTH.test(length)) this.destroy('the answer has a malformed Content-Length', 'EPROTO')
     }
+  }
+
+  private take(buffer: Buffer, length: number): void {
+    const sink = this.sink()
+    if (sink === undefined) this.body += buffer.toString('latin1', 0, length)
+    else sink(buffer.subarray(0, length))
+  }
+
+  private add(piece: string): void {
+    const sink = this.sink()
+    if (sink === undefined) this.body += piece
+    else sink(Buffer.from(piece, 'latin1'))
+  }
+
+  private sink(): HttpRequest['sink'] {
+    return this.status < 300 ? this.request?.sink : undefined
   }
 
   private readChunks(): void {
@@ -301,7 +319,7 @@ class Connection {
         this.destroy('the answer has a malformed chunk', 'EPROTO')
         return
       }
-      this.body += this.raw.slice(start, start + length)
+      this.add(this.raw.slice(start, start + length))
       at = start + length + 2
     }
     this.raw = this.raw.slice(at)

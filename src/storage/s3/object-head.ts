@@ -23,6 +23,7 @@ const SENT_AGAIN = new Set([
 ])
 
 const CHECKSUM = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/
+const ENCRYPTION = 'x-amz-server-side-encryption'
 
 /** Reads the answer to a HEAD. One without an ETag is broken. */
 export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
@@ -30,6 +31,10 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
   const carried: [string, string][] = []
   let etag: string | undefined
   let storageClass = 'STANDARD'
+  let size = 0
+  let plainEtag = true
+  let composite = false
+  const checksums = new Map<string, string>()
   let [tags, unshown] = [0, 0]
   let archived = false
   let [lockMode, retainUntil] = ['', '']
@@ -47,8 +52,13 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
       const before = headers.get(name)
       headers.set(name, before === undefined ? value : `${before},${value}`)
     } else if (name === 'etag') etag = /^(?:W\/)?"(.*)"$/.exec(value)?.[1] ?? value
+    else if (name === 'content-length') size = Number(value)
     else if (!name.startsWith('x-amz-')) continue
-    else if (SENT_AGAIN.has(name)) carried.push([name, value])
+    else if (SENT_AGAIN.has(name)) {
+      carried.push([name, value])
+      if (name === ENCRYPTION && value !== 'AES256') plainEtag = false
+    } else if (name === `${ENCRYPTION}-customer-algorithm`) plainEtag = false
+    else if (name === 'x-amz-checksum-type') composite = value !== 'FULL_OBJECT'
     else if (name === 'x-amz-storage-class') storageClass = value
     else if (name === 'x-amz-tagging-count') tags = Number(value)
     else if (name === 'x-amz-missing-meta') unshown = Number(value)
@@ -57,12 +67,15 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
     else if (name === 'x-amz-object-lock-retain-until-date') retainUntil = value
     else {
       const algorithm = CHECKSUM.exec(name)?.[1]
-      if (algorithm !== undefined) carried.push(['x-amz-checksum-algorithm', algorithm.toUpperCase()])
+      if (algorithm === undefined) continue
+      carried.push(['x-amz-checksum-algorithm', algorithm.toUpperCase()])
+      // Older stores do not tell the type; of parts, it ends in their number.
+      if (!value.includes('-')) checksums.set(algorithm, value)
     }
   }
   if (etag === undefined || etag === '') throw brokenAnswer(response, asked, 'the answer to HEAD has no ETag')
-  if (!Number.isInteger(tags) || !Number.isInteger(unshown)) {
-    throw new StorageError('the answer to HEAD does not say how many tags or metadata there are', {
+  if (![size, tags, unshown].every(Number.isInteger)) {
+    throw new StorageError('the answer to HEAD does not say how large it is, or how many tags or metadata there are', {
       ...{ severity: 'fail-object', code: 'UnreadableHead', ...asked, status: response.status },
     })
   }
@@ -73,7 +86,8 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
     carried.push(['x-amz-object-lock-mode', lockMode], ['x-amz-object-lock-retain-until-date', retainUntil])
   }
   return {
-    ...{ etag, storageClass, headers, carried, tags, unshown },
+    ...{ etag, size, storageClass, headers, carried, tags, unshown, plainEtag },
+    checksums: composite ? new Map<string, string>() : checksums,
     archived: archived || storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE',
     locked: retained && lockMode === 'COMPLIANCE',
   }

@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import type { Place } from '../../job.js'
 import type { HeaderFields, Part, Rewriting } from '../storage.js'
@@ -19,6 +19,8 @@ export interface StoreRequest {
   /** Sorted by name. */
   readonly fields: Fields
   readonly body?: Buffer
+  /** As that of `HttpRequest`. */
+  readonly sink?: (bytes: Uint8Array) => void
   /** Milliseconds of silence after which the answer is given up. */
   readonly silence?: number
 }
@@ -89,6 +91,21 @@ export function createRewriting({ place, path, payer, aws, request }: RewritingO
         (tag) => `${encodeQuery(elementText(tag, 'Key') ?? '')}=${encodeQuery(elementText(tag, 'Value') ?? '')}`,
       )
       return { header: pairs.join('&'), xml: `<TagSet>${elementsOf(body, 'TagSet')[0] ?? ''}</TagSet>` }
+    },
+
+    async digest(key, { size, etag }) {
+      const asked = askedFor('GetObject', key)
+      const digest = createHash('sha256')
+      let length = 0
+      const sink = (bytes: Uint8Array): void => {
+        length += bytes.length
+        digest.update(bytes)
+      }
+      const fields = sorted([['if-match', quoted(etag)], ...payer])
+      const response = await request(asked, { method: 'GET', path: path + encodePath(key), fields, sink })
+      if (response.status !== 200) throw faultOf(response, asked)
+      if (length !== size) throw brokenAnswer(response, asked, `${length} bytes came where there are ${size}`)
+      return digest.digest('hex')
     },
 
     async retag(key, { xml }) {

@@ -164,14 +164,14 @@ export class S3Store implements Storage {
   // The answer, whatever it says, but for credentials that have expired.
   private async request(
     asked: Asked,
-    { method, path, query = '', fields, body, silence = LIST_SILENCE }: StoreRequest,
+    { method, path, query = '', fields, body, sink, silence = LIST_SILENCE }: StoreRequest,
   ): Promise<HttpResponse> {
     const bodyHash = body === undefined ? EMPTY_HASH : hash('sha256', body)
     const request = { method, host: this.host, path, query, headers: fields, bodyHash }
     const head = this.signer.head(request, body?.length ?? 0, this.credentials.current, Date.now())
     let response: HttpResponse
     try {
-      response = await this.pool.send({ head, body, silence, bodiless: method === 'HEAD' })
+      response = await this.pool.send({ head, body, sink, silence, bodiless: method === 'HEAD' })
     } catch (error) {
       throw connectionFault(error, asked, this.host)
     }

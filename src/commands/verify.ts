@@ -1,0 +1,70 @@
+import { resolve } from 'node:path'
+import { jsonText } from '../checkpoint/json.js'
+import { packer, packingOf } from '../engine/pack.js'
+import type { Sink } from '../engine/scan.js'
+import { verifySink } from '../engine/sinks.js'
+import { bytes, placeUrl, row, shellWord } from '../format.js'
+import { differing, NO_LIKENESSES, type VerifyJob } from '../job.js'
+import { printable } from '../keys.js'
+import { scanned } from '../scan-progress.js'
+import { likenessHeadline, likenessRows } from '../verify-summary.js'
+import { EXIT } from './exit.js'
+import type { CommandIo } from './io.js'
+import { readFlag, readText, type Flags } from './options.js'
+import { checkPair, parsePlace } from './place.js'
+import { conclude, readInto, startScan, type Scan } from './scan.js'
+
+/** `s3move verify SOURCE DESTINATION`. Resolves with the exit code. */
+export function verify(source: string, destination: string, flags: Flags, io: CommandIo): Promise<number> {
+  const to = readText(flags, 'to')
+  const job: VerifyJob = {
+    kind: 'verify',
+    source: parsePlace(source, 'source'),
+    destination: parsePlace(destination, 'destination'),
+    deep: readFlag(flags, 'deep') ?? false,
+    bytes: readFlag(flags, 'bytes') ?? false,
+    fix: readFlag(flags, 'fix') ?? false,
+    verbose: readFlag(flags, 'verbose') ?? false,
+    ...(to === undefined ? {} : { to: resolve(io.cwd, to) }),
+  }
+  checkPair(job.source, job.destination)
+  // Refused before any request.
+  if (job.to !== undefined) packer(packingOf(job.to))
+  const json = readFlag(flags, 'json') ?? false
+  return startScan(job, flags, io, (scan) => performVerify(job, scan, json))
+}
+
+/** Writes the differences, and on stderr a summary, as `json` if asked for. */
+export async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise<number> {
+  const { progress, quiet } = scan
+  const packing = job.to === undefined ? 'plain' : packingOf(job.to)
+  const before = scan.checkpoint.scan?.likenesses ?? NO_LIKENESSES
+  let sink: Sink | undefined
+  const ended = await readInto(job.to, scan, (outlet) => (sink = verifySink(job, packing, outlet, before)))
+  if (ended.readerGone) return EXIT.failures
+  const found = sink?.state().likenesses ?? before
+  const complete = ended.end === 'finished'
+  if (json) {
+    const { source, destination } = job
+    const summary = { source: placeUrl(source), destination: placeUrl(destination), complete, objects: ended.listed }
+    progress.say(jsonText({ ...summary, ...found }))
+  } else if (!quiet) {
+    const headline = complete ? `finished: ${likenessHeadline(found)}` : 'found so far:'
+    for (const line of [headline, ...likenessRows(found)]) progress.say(line)
+    progress.say(row('time', scanned(ended.listed, ended.elapsed)))
+    if (complete && job.to !== undefined) progress.say(row('written', `${shellWord(job.to)}, ${bytes(ended.bytes)}`))
+    if (found['same-size'] > 0) progress.say(row('hint', hintFor(job)))
+    if (complete && ended.listed === 0)
+      progress.say(row('hint', 'both sides are empty; are buckets and prefixes right?'))
+  }
+  if (complete) return differing(found) > 0 ? EXIT.failures : EXIT.done
+  return conclude(
+    scan,
+    ended,
+    job.to === undefined ? 'only a part was compared' : `${printable(job.to)}.part is incomplete`,
+  )
+}
+
+function hintFor({ deep }: VerifyJob): string {
+  return deep ? '--bytes reads the content of both sides' : '--deep looks for checksums, --bytes reads the content'
+}

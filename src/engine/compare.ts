@@ -1,0 +1,48 @@
+import type { HeaderFields, ObjectHead, ObjectSummary } from '../storage/storage.js'
+
+/** What can be said of the content of two objects; `unclear` when a closer look may tell. */
+export type Content = 'same' | 'same-size' | 'different' | 'unclear'
+
+/** What a listing tells of the content of an object. */
+export type Listed = Pick<ObjectSummary, 'size' | 'etag'>
+
+/** Compares the content of two objects by what listings show. */
+export function contentByListing(a: Listed, b: Listed): Content {
+  if (a.size !== b.size) return 'different'
+  if (a.size === 0 || (a.etag === b.etag && a.etag !== '')) return 'same'
+  return MD5.test(a.etag) && MD5.test(b.etag) ? 'unclear' : 'same-size'
+}
+
+// Whatever else an ETag may be, of an object in parts for one, it depends on more than the content.
+const MD5 = /^[0-9a-f]{32}$/i
+
+/** Compares the content of two objects by what HEAD tells: a checksum of all of it settles the matter, else the ETags. */
+export function contentByHead(a: ObjectHead, b: ObjectHead): Exclude<Content, 'unclear'> {
+  if (a.size !== b.size) return 'different'
+  if (a.size === 0) return 'same'
+  const common = [...a.checksums].filter(([algorithm]) => b.checksums.has(algorithm))
+  if (common.length > 0) return common.every(([name, value]) => b.checksums.get(name) === value) ? 'same' : 'different'
+  const content = contentByListing(a, b)
+  if (content !== 'unclear') return content
+  return a.plainEtag && b.plainEtag ? 'different' : 'same-size'
+}
+
+const REDIRECT = 'x-amz-website-redirect-location'
+
+/** The names of the headers, user metadata included, in which two objects differ; `tags` when they have not as many. */
+export function headersThatDiffer(a: ObjectHead, b: ObjectHead): string[] {
+  const names = new Set([...a.headers.keys(), ...b.headers.keys()])
+  const differ = [...names].filter((name) => a.headers.get(name) !== b.headers.get(name)).sort()
+  if (valueOf(a.carried, REDIRECT) !== valueOf(b.carried, REDIRECT)) differ.push(REDIRECT)
+  if (a.tags !== b.tags) differ.push('tags')
+  return differ
+}
+
+function valueOf(fields: HeaderFields, name: string): string | undefined {
+  return fields.find(([field]) => field === name)?.[1]
+}
+
+/** Whether two values of `x-amz-tagging` hold the same tags, in whatever order. */
+export function sameTags(a: string, b: string): boolean {
+  return a.split('&').sort().join('&') === b.split('&').sort().join('&')
+}
