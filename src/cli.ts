@@ -179,7 +179,14 @@ async function main(args: readonly string[]): Promise<number> {
           )
           .positional('dir', { type: 'string', describe: 'folder of the run, or the checkpoint.json in it' })
           .option('only-failed', { type: 'boolean', describe: 'try the objects in the failure ledger again' })
-          .group(['only-failed', 'checkpoint', 'dry-run'], 'Run:')
+          .option('only-code', {
+            type: 'string',
+            array: true,
+            nargs: 1,
+            requiresArg: true,
+            describe: 'with --only-failed: only those that failed with this code, such as AccessDenied; repeatable',
+          })
+          .group(['only-failed', 'only-code', 'checkpoint', 'dry-run'], 'Run:')
           .example('$0 resume', 'the only unfinished run here')
           .example('$0 resume --only-failed DIR', 'try again what failed')
           .epilogue(EXIT_TABLE),

@@ -15,6 +15,9 @@ export interface Connection {
   /** Path of a file of PEM certificates to trust instead of the system's. */
   readonly caBundle?: string
   readonly noVerifySsl?: boolean
+  /** How long a connection may take to be established, and how long a server may stay silent, in milliseconds. */
+  readonly connectTimeout?: number
+  readonly readTimeout?: number
 }
 
 /** Copy every object below `source` to `destination`, the source's prefix replaced by the destination's. */
@@ -162,6 +165,8 @@ export interface Pace {
   readonly threads?: number
   /** Stop the run when more objects than this have failed. */
   readonly maxErrors?: number
+  /** How long what may pass is tried again before it counts as failed, in milliseconds. */
+  readonly retryFor?: number
 }
 
 /** Why an object was passed over on purpose. */

@@ -1,9 +1,10 @@
 import { parentPort } from 'node:worker_threads'
 import { openWorkshop } from './engine/workshop.js'
 import { createMeter, retrying, type StoreFor } from './storage/retry.js'
+import type { Renewal } from './storage/s3/account.js'
 import type { Credentials } from './storage/s3/sign.js'
 import { S3Store } from './storage/s3/store.js'
-import { RETRY_FOR, toImage, type FromThread, type Reach, type Start, type ToThread } from './threads.js'
+import { toImage, type FromThread, type Reach, type Start, type ToThread } from './threads.js'
 import { PortRanges } from './work/port.js'
 
 /**
@@ -20,7 +21,7 @@ const send = (message: FromThread, transfer: readonly ArrayBuffer[] = []): void 
 
 // One task, from its start to its end. Requests and answers go by `port`, in order.
 function work(start: Start): void {
-  const { task, concurrency, lanes } = start
+  const { task, concurrency, lanes, retryFor } = start
   const drain = new AbortController()
   const fail = (error: unknown): void => {
     send({ type: 'failed', error: toImage(error) })
@@ -28,19 +29,19 @@ function work(start: Start): void {
   }
 
   let current: Credentials | undefined = start.credentials
-  let refreshing: ((changed: boolean) => void)[] = []
+  let refreshing: ((renewal: Renewal) => void)[] = []
   const credentials = {
     get current() {
       return current
     },
     refresh: () =>
-      new Promise<boolean>((resolve) => {
+      new Promise<Renewal>((resolve) => {
         refreshing.push(resolve)
         if (refreshing.length === 1) send({ type: 'refresh' })
       }),
   }
   const meter = createMeter()
-  const policy = { retryFor: RETRY_FOR, giveUp: drain.signal }
+  const policy = { retryFor, giveUp: drain.signal }
   const open = ({ place, address }: Reach): StoreFor => {
     const store = new S3Store(place, { ...address, credentials })
     return (pressure) => retrying(store, policy, meter, pressure)
@@ -87,7 +88,7 @@ function work(start: Start): void {
       case 'refreshed': {
         const told = refreshing
         refreshing = []
-        for (const resolve of told) resolve(message.changed)
+        for (const resolve of told) resolve(message.renewal)
         return
       }
       case 'settled':

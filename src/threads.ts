@@ -5,12 +5,10 @@ import { together } from './engine/pacer.js'
 import type { Place, Throttle } from './job.js'
 import type { Ends, Reached } from './storage/open.js'
 import type { Meter } from './storage/retry.js'
+import type { Renewal } from './storage/s3/account.js'
 import type { Credentials } from './storage/s3/sign.js'
 import type { Address } from './storage/s3/store.js'
 import { RangeServer, type Cursor, type RangeAnswer, type RangeRequest } from './work/port.js'
-
-/** How long an operation is tried again before it counts as failed, in milliseconds. */
-export const RETRY_FOR = 10 * 60_000
 
 /** A store that a thread opens for itself. */
 export interface Reach {
@@ -27,6 +25,8 @@ export interface Start {
   readonly credentials: Credentials | undefined
   readonly concurrency: number
   readonly lanes: number
+  /** How long an operation is tried again before it counts as failed, in milliseconds. */
+  readonly retryFor: number
 }
 
 /** What a thread is told. */
@@ -37,7 +37,7 @@ export type ToThread =
   | { readonly type: 'settled' }
   | { readonly type: 'drain' }
   | { readonly type: 'credentials'; readonly current: Credentials }
-  | { readonly type: 'refreshed'; readonly changed: boolean }
+  | { readonly type: 'refreshed'; readonly renewal: Renewal }
 
 /** What a thread tells. */
 export type FromThread =
@@ -213,9 +213,9 @@ class ThreadCrew implements Crew {
             add(meter, message.meter)
             return
           case 'refresh':
-            void credentials.refresh().then((changed) => {
+            void credentials.refresh().then((renewal) => {
               if (credentials.current !== undefined) tell(worker, { type: 'credentials', current: credentials.current })
-              tell(worker, { type: 'refreshed', changed })
+              tell(worker, { type: 'refreshed', renewal })
             })
             return
           case 'failed':
@@ -235,6 +235,7 @@ class ThreadCrew implements Crew {
         ...{ type: 'start', task, credentials: credentials.current },
         source: reachOf(source),
         destination: destination === undefined ? undefined : reachOf(destination),
+        retryFor: this.ends.retryFor,
         concurrency: share(work.concurrency, this.workers.length, index),
         lanes: share(work.lanes, this.workers.length, index),
       })

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { contentOf, expectSame, put, sandbox, traitsOf, type Server } from './cli-buckets.js'
@@ -317,6 +317,93 @@ describe('s3move copy, from a server with faults', () => {
     expect(stderr).toContain('s3move resume run')
     await server.fault('disorder', '0')
     expect((await run(['resume', 'run'], { cwd })).code).toBe(0)
+    expectSame(await contentOf(server, 'dst'), await contentOf(server, 'src'))
+  })
+
+  test('a rate limit is held without a failure, and few requests are refused', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:4000', 'dst'], rate: 'write=500', latency: 'copy=5-15' })
+    const args = [
+      'copy',
+      's3://src',
+      's3://dst',
+      '--endpoint-url',
+      server.url,
+      '--checkpoint',
+      'run',
+      '--json',
+      '--concurrency',
+      '64',
+    ]
+    const { code, stdout } = await run(args, { cwd })
+    expect(code).toBe(0)
+    const events = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string; snapshot?: { held?: { lanes: number; rate: number } } })
+    const { copies, byOperation } = server.stats()
+    expect(copies.dst).toMatchObject({ unique: 4000, duplicates: 0 })
+    // Backing off alone had a third of them refused.
+    expect(byOperation.CopyObject! - 4000).toBeLessThan(800)
+    const held = events.map(({ snapshot }) => snapshot?.held).filter((one) => one !== undefined)
+    expect(held.length).toBeGreaterThan(2)
+    expect(Math.min(...held.map(({ rate }) => rate))).toBeLessThan(1000)
+  })
+
+  test('a thousand objects that all fail alike end the run, unless --max-errors allows them', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:6000:denied=1', 'dst'] })
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url]
+    const first = await run([...args, '--checkpoint', 'run', '--concurrency', '32'], { cwd })
+    expect(first.code).toBe(4)
+    expect(first.stderr).toMatch(/all of the first 1,?\d{3} objects failed alike \(AccessDenied\)/)
+    expect(first.stderr).toContain('s3move resume run')
+    expect(server.stats().byOperation.CopyObject).toBeLessThan(3000)
+    const second = await run([...args, '--checkpoint', 'all', '--max-errors', '6000'], { cwd })
+    expect([second.code, second.stderr]).toEqual([3, expect.stringContaining('6,000 failed') as string])
+  })
+
+  test('an object that fails for longer than --retry-for is in the ledger', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:3', 'dst'] })
+    const running = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--retry-for', '300ms']
+    await server.fault('500', '1', 'CopyObject')
+    // The probe before the first copy is refused as well.
+    expect((await run(running, { cwd })).code).toBe(2)
+    const slow = await sandbox({ buckets: ['src:seq:40', 'dst'], latency: 'copy=50' })
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', slow.url, '--checkpoint', 'run']
+    const begun = start([...args, '--concurrency', '1', '--lanes', '1', '--retry-for', '300ms'], { cwd })
+    await until(() => (slow.stats().copies.dst?.total ?? 0) > 3, begun)
+    await slow.fault('500', '1', 'CopyObject')
+    const { code, stderr } = await begun.finished
+    expect([code, stderr]).toEqual([3, expect.stringContaining('InternalError') as string])
+  })
+
+  test('credentials that expire and cannot be renewed yet are waited for', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:3000', 'dst'], latency: 'copy=2-4' })
+    const script = join(cwd, 'provider.cjs')
+    const provider = (id: string) =>
+      writeFile(
+        script,
+        `console.log(JSON.stringify({ Version: 1, AccessKeyId: '${id}', SecretAccessKey: 's', SessionToken: '${id}', Expiration: new Date(Date.now() + 3600e3).toISOString() }))`,
+      )
+    await provider('OLD')
+    await writeFile(join(cwd, 'config'), `[profile turning]\ncredential_process = "${process.execPath}" "${script}"\n`)
+    const env = {
+      ...{ AWS_CONFIG_FILE: join(cwd, 'config'), AWS_PROFILE: 'turning' },
+      ...{ AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined },
+    }
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--checkpoint', 'run']
+    const running = start([...args, '--concurrency', '16', '--threads', '2'], { cwd, env })
+    await until(() => (server.stats().copies.dst?.total ?? 0) > 300, running)
+    await writeFile(script, 'process.exit(1)')
+    await server.fault('expired', '1')
+    await until(() => running.stderr().includes('could not be renewed'), running)
+    await provider('NEW')
+    await server.fault('expired', '0')
+    const { code, stderr } = await running.finished
+    expect([code, stderr]).toEqual([0, expect.stringContaining('3,000 objects copied') as string])
     expectSame(await contentOf(server, 'dst'), await contentOf(server, 'src'))
   })
 

@@ -91,6 +91,31 @@ describe('the folder of a run', () => {
     expectSame(await contentOf(server, 'dst'), await contentOf(server, 'src'))
   })
 
+  test('a disk that is full for a while is borne with: the work goes on, and all is saved in the end', async ({
+    skip,
+  }) => {
+    const disk = await smallDisk()
+    if (disk === undefined) skip('only the superuser of a Linux can mount a small disk')
+    onTestFinished(() => disk!.remove())
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:4000:denied=400', 'dst'], latency: 'copy=8-12' })
+    const folder = join(disk!.path, 'run')
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--checkpoint', folder]
+    const running = start([...args, '--concurrency', '16'], { cwd })
+    await until(() => copies(server) >= 200, running)
+    await fill(disk!.path)
+    await until(() => running.stderr().includes('the disk is full'), running)
+    const then = copies(server)
+    await until(() => copies(server) >= then + 500, running)
+    await rm(join(disk!.path, 'ballast'))
+    const { code, stderr } = await running.finished
+    expect([code, stderr]).toEqual([3, expect.stringContaining('can be saved again') as string])
+    const ledger = (await readFile(join(folder, 'failures.ndjson'), 'utf8')).trimEnd().split('\n')
+    expect([ledger.length, server.stats().copies.dst?.duplicates]).toEqual([10, 0])
+    expect((await run(['resume', folder], { cwd })).code).toBe(3)
+    expect(copies(server)).toBe(3990)
+  })
+
   test('a disk that is full stops the run, which can be resumed once there is room', async ({ skip }) => {
     const disk = await smallDisk()
     if (disk === undefined) skip('only the superuser of a Linux can mount a small disk')
@@ -99,7 +124,7 @@ describe('the folder of a run', () => {
     const server = await sandbox({ buckets: ['src:seq:4000:denied=400', 'dst'], latency: 'copy=8-12' })
     const folder = join(disk!.path, 'run')
     const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--checkpoint', folder]
-    const running = start([...args, '--concurrency', '8'], { cwd })
+    const running = start([...args, '--concurrency', '8', '--retry-for', '0s'], { cwd })
     await until(() => copies(server) >= 200, running)
     await fill(disk!.path)
     const { code, stderr } = await running.finished

@@ -11,7 +11,7 @@ afterEach(() => {
   for (const close of closing.splice(0)) close()
 })
 
-const GET: HttpRequest = { head: 'GET / HTTP/1.1\r\nhost: h\r\n\r\n', silence: 30_000 }
+const GET: HttpRequest = { head: 'GET / HTTP/1.1\r\nhost: h\r\n\r\n', silence: { ms: 30_000 } }
 const HEAD: HttpRequest = { ...GET, head: 'HEAD / HTTP/1.1\r\nhost: h\r\n\r\n', bodiless: true }
 
 /** A socket without a network, whose bytes the test decides. */
@@ -268,17 +268,42 @@ describe('an HTTP pool', () => {
   test('gives up an answer after its silence, each byte that comes starting it anew', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
     const { pool, wires } = wired()
-    const sending = pool.send({ ...GET, silence: 5000 })
+    const sending = pool.send({ ...GET, silence: { ms: 5000 } })
     const settled = sending.catch((error: unknown) => error)
     await turn()
-    for (const byte of 'HTTP/1.1 200 OK') {
+    for (const byte of 'HTTP/1') {
       vi.advanceTimersByTime(4000)
       wires[0]!.feed(byte)
     }
     expect(wires[0]!.destroyed).toBe(false)
-    vi.advanceTimersByTime(7000)
+    vi.advanceTimersByTime(6000)
     expect(await settled).toMatchObject({ name: 'HttpError', code: 'ETIMEDOUT' })
     expect(wires[0]!.destroyed).toBe(true)
+  })
+
+  test('gives up a server that sends a byte now and then, after five times that silence', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    const { pool, wires } = wired()
+    const settled = pool.send({ ...GET, silence: { ms: 5000 } }).catch((error: unknown) => error)
+    await turn()
+    for (const byte of 'HTTP/1.1 200 OK'.slice(0, 9)) {
+      vi.advanceTimersByTime(3000)
+      wires[0]!.feed(byte)
+    }
+    expect(await settled).toMatchObject({ name: 'HttpError', code: 'ETIMEDOUT' })
+  })
+
+  test('goes by a patience that has become less while the request is under way', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    const { pool, wires } = wired()
+    const silence = { ms: 60_000 }
+    const settled = pool.send({ ...GET, silence }).catch((error: unknown) => error)
+    await turn()
+    vi.advanceTimersByTime(3000)
+    expect(wires[0]!.destroyed).toBe(false)
+    silence.ms = 1000
+    vi.advanceTimersByTime(250)
+    expect(await settled).toMatchObject({ name: 'HttpError', code: 'ETIMEDOUT' })
   })
 
   test('does not use a connection again that was idle for long', async () => {

@@ -39,7 +39,7 @@ async function account(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Account> {
   for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value)
-  const opened = await openAccount(connection)
+  const opened = await openAccount(connection, () => undefined)
   open.push(opened)
   return opened
 }
@@ -208,9 +208,9 @@ describe('an account', () => {
     expect((await account({ noSignRequest: true })).credentials.current).toBeUndefined()
   })
 
-  test('says that credentials which cannot change have not changed', async () => {
-    expect(await (await account()).credentials.refresh()).toBe(false)
-    expect(await (await account({ noSignRequest: true })).credentials.refresh()).toBe(false)
+  test('says that credentials which are fixed cannot be renewed', async () => {
+    expect(await (await account()).credentials.refresh()).toBe('impossible')
+    expect(await (await account({ noSignRequest: true })).credentials.refresh()).toBe('impossible')
   })
 
   test.each([

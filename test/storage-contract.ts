@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import {
   CreateBucketCommand,
   DeleteBucketCommand,
@@ -51,7 +51,7 @@ export async function s3Stores(access: Access): Promise<Stores> {
     forcePathStyle: true,
     requestChecksumCalculation: 'WHEN_REQUIRED',
   })
-  const account = await openAccount({ endpointUrl: endpoint, region: 'us-east-1' })
+  const account = await openAccount({ endpointUrl: endpoint, region: 'us-east-1' }, () => undefined)
   const id = randomUUID().slice(0, 8)
   const [source, destination] = [`s3move-test-src-${id}`, `s3move-test-dst-${id}`]
   for (const Bucket of [source, destination]) await client.send(new CreateBucketCommand({ Bucket }))
@@ -331,6 +331,26 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
         code: 'PreconditionFailed',
       })
       expect((await stores.client.send(new HeadObjectCommand(at))).ETag).toBe(read.ETag)
+    })
+
+    test('digests the content of an object, unless it was written to since', async () => {
+      const body = randomBytes(300_000)
+      await put('digest/large', { Body: body })
+      await put('digest/empty', { Body: '' })
+      const { rewriting } = await stores.open(stores.source, 'digest/')
+      for (const [key, content] of [
+        ['large', body],
+        ['empty', Buffer.alloc(0)],
+      ] as const) {
+        const { size, etag } = await rewriting!.head(key)
+        expect(size).toBe(content.length)
+        expect(await rewriting!.digest(key, { size, etag })).toBe(createHash('sha256').update(content).digest('hex'))
+      }
+      const { size, etag } = await rewriting!.head('large')
+      await expect(rewriting!.digest('large', { size: size + 1, etag })).rejects.toMatchObject({ severity: 'retry' })
+      await put('digest/large', { Body: 'another' })
+      await expect(rewriting!.digest('large', { size, etag })).rejects.toMatchObject({ code: 'PreconditionFailed' })
+      await expect(rewriting!.digest('none', { size, etag })).rejects.toMatchObject({ severity: 'skip' })
     })
 
     test('says that a source object is gone', async () => {

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer as createHttpServer } from 'node:http'
+import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -70,7 +70,7 @@ async function sandboxed(options: SandboxOptions = {}): Promise<Sandbox> {
 }
 
 async function storeAt(url: string, bucket: string, prefix = ''): Promise<S3Store> {
-  const account = await openAccount({ endpointUrl: url })
+  const account = await openAccount({ endpointUrl: url }, () => undefined)
   const target = await account.target(bucket)
   const store = new S3Store({ bucket, prefix }, { target, credentials: account.credentials, trust: {} })
   closing.push(() => {
@@ -81,8 +81,12 @@ async function storeAt(url: string, bucket: string, prefix = ''): Promise<S3Stor
 }
 
 /** A server that answers everything with one body. */
-async function canned(body: string, status = 200): Promise<string> {
-  const server = createHttpServer((_request, response) => response.writeHead(status).end(body))
+function canned(body: string, status = 200): Promise<string> {
+  return serving((_request, response) => response.writeHead(status).end(body))
+}
+
+async function serving(answer: RequestListener): Promise<string> {
+  const server = createHttpServer(answer)
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   closing.push(() => {
     server.close()
@@ -214,7 +218,7 @@ describe('a copy', () => {
 })
 
 describe('credentials that the store calls expired', () => {
-  test('are fetched anew and the request may be tried again, but only if they are new ones', async () => {
+  test('are fetched anew, and the request may be tried again whether there are new ones yet or not', async () => {
     const script = join(folder, 'provider.cjs')
     const counter = join(folder, 'counter')
     writeFileSync(
@@ -232,7 +236,8 @@ describe('credentials that the store calls expired', () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', undefined)
     vi.stubEnv('AWS_SECRET_ACCESS_KEY', undefined)
     const { url } = await sandboxed({ faults: ['expired=1'] })
-    const account = await openAccount({ endpointUrl: url, profile: 'turning' })
+    const warned: string[] = []
+    const account = await openAccount({ endpointUrl: url, profile: 'turning' }, (message) => warned.push(message))
     const target = await account.target('src')
     const store = new S3Store({ bucket: 'src', prefix: '' }, { target, credentials: account.credentials, trust: {} })
     closing.push(() => {
@@ -241,8 +246,56 @@ describe('credentials that the store calls expired', () => {
     })
     expect(account.credentials.current?.accessKeyId).toBe('AKID0')
     await expect(store.list({})).rejects.toMatchObject({ code: 'ExpiredToken', severity: 'retry' })
-    expect(account.credentials.current?.accessKeyId).toBe('AKID1')
+    expect([account.credentials.current?.accessKeyId, warned]).toEqual(['AKID1', []])
+    // Hundreds of requests in flight find out together: the provider is asked once for all of them.
+    await Promise.allSettled(Array.from({ length: 20 }, () => store.list({})))
+    expect(warned).toEqual([])
+    vi.useFakeTimers({ now: Date.now(), toFake: ['setTimeout', 'clearTimeout'] })
+    closing.push(() => vi.useRealTimers())
+    writeFileSync(script, 'process.exit(1)')
+    expect(await account.credentials.refresh()).toBe('renewed')
+  })
+
+  test('cannot be renewed when they are keys in the environment, which ends the run', async () => {
+    const { url } = await sandboxed({ faults: ['expired=1'] })
+    const account = await openAccount({ endpointUrl: url }, () => undefined)
+    const target = await account.target('src')
+    const store = new S3Store({ bucket: 'src', prefix: '' }, { target, credentials: account.credentials, trust: {} })
+    closing.push(() => {
+      store.close()
+      account.close()
+    })
     await expect(store.list({})).rejects.toMatchObject({ code: 'ExpiredToken', severity: 'stop-run' })
+  })
+})
+
+describe('a clock that is wrong', () => {
+  test('is corrected by the server’s, and only a server that refuses that as well is believed', async () => {
+    let ahead = 30 * 60_000
+    const stamps: number[] = []
+    const url = await serving((request, response) => {
+      const [, y, mo, d, h, mi, s] = /^(....)(..)(..)T(..)(..)(..)Z$/.exec(String(request.headers['x-amz-date']))!
+      const stamp = Date.UTC(Number(y), Number(mo) - 1, Number(d), Number(h), Number(mi), Number(s))
+      stamps.push(stamp)
+      const now = Date.now() + ahead
+      response.setHeader('date', new Date(now).toUTCString())
+      if (Math.abs(stamp - now) > 15 * 60_000 || ahead > 86_400_000) {
+        response.statusCode = 403
+        response.end('<Error><Code>RequestTimeTooSkewed</Code><Message>too far</Message></Error>')
+      } else {
+        response.end('<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>')
+      }
+    })
+    const store = await storeAt(url, 'src')
+    // All that were under way may be tried again, not only the first that is refused.
+    for (const sent of await Promise.allSettled([store.list({}), store.list({}), store.list({})])) {
+      expect(sent).toMatchObject({ reason: { code: 'RequestTimeTooSkewed', severity: 'retry' } })
+    }
+    await expect(store.list({})).resolves.toMatchObject({ objects: [] })
+    expect(stamps.at(-1)! - stamps[0]!).toBeGreaterThan(29 * 60_000)
+    ahead = 48 * 3_600_000
+    await expect(store.list({})).rejects.toMatchObject({ severity: 'retry' })
+    await expect(store.list({})).rejects.toMatchObject({ severity: 'stop-run' })
   })
 })
 
@@ -266,6 +319,7 @@ async function ends(asked: Asked): Promise<Ends> {
       giveUp: asked.impatient === true ? AbortSignal.abort() : new AbortController().signal,
     },
     readOnly: asked.readOnly ?? false,
+    warn: (message) => asked.notes?.push(message),
     note: (message) => asked.notes?.push(message),
   }
   const opened = await openEnds(options)

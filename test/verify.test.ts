@@ -3,6 +3,7 @@ import { Slots } from '../src/engine/slots.js'
 import { createReport, verifying } from '../src/engine/verify.js'
 import { StorageError, type Severity } from '../src/errors.js'
 import type { VerifyJob } from '../src/job.js'
+import { readHead } from '../src/storage/s3/object-head.js'
 import type { ObjectHead, ObjectSummary, Rewriting, Storage } from '../src/storage/storage.js'
 
 const JOB: VerifyJob = {
@@ -260,5 +261,28 @@ describe('comparing with --fix', () => {
     expect(gain.fixed).toBe(0)
     const large = await compared({ fix: true }, { source: { size: 6 * 1024 ** 3 } })
     expect(large.line).toMatchObject({ verdict: 'missing', fixed: false, error: { code: 'EntityTooLarge' } })
+  })
+})
+
+describe('HEAD', () => {
+  const read = (...fields: string[]): ObjectHead => {
+    const head = ['HTTP/1.1 200 OK', 'ETag: "e"', 'Content-Length: 7', ...fields].join('\r\n')
+    return readHead({ status: 200, head, body: '' }, { operation: 'HeadObject', bucket: 'b', key: 'k' })
+  }
+
+  test('tells the size, and checksums of all of the content, not those made of the checksums of parts', () => {
+    const crc32 = 'x-amz-checksum-crc32: AAAAAA=='
+    expect([read(crc32).size, read(crc32).checksums]).toEqual([7, new Map([['crc32', 'AAAAAA==']])])
+    expect(read(crc32, 'x-amz-checksum-type: FULL_OBJECT').checksums.size).toBe(1)
+    expect(read(crc32, 'x-amz-checksum-type: COMPOSITE').checksums.size).toBe(0)
+    expect(read('x-amz-checksum-sha256: AAAA-2').checksums.size).toBe(0)
+  })
+
+  test('tells whether an ETag may be the MD5 of the content', () => {
+    expect(read().plainEtag).toBe(true)
+    expect(read('x-amz-server-side-encryption: AES256').plainEtag).toBe(true)
+    expect(read('x-amz-server-side-encryption: aws:kms').plainEtag).toBe(false)
+    expect(read('x-amz-server-side-encryption: aws:kms:dsse').plainEtag).toBe(false)
+    expect(read('x-amz-server-side-encryption-customer-algorithm: AES256').plainEtag).toBe(false)
   })
 })

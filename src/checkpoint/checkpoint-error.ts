@@ -22,6 +22,13 @@ export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
+/** Whether what failed may succeed later without anybody mending the run: a disk that is full now, or files that are open now. */
+export function mayPass(error: unknown): boolean {
+  return error instanceof CheckpointError && PASSING.has(systemCode(error.cause) ?? '')
+}
+
+const PASSING = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'EIO', 'ETIMEDOUT'])
+
 /** Tells the failure of a system call as a CheckpointError; `action` is a verb such as `write`. */
 export function checkpointError(action: string, path: string, cause: unknown): CheckpointError {
   const [reason, remedy] = inWords(cause)

@@ -61,6 +61,8 @@ export interface RetryState {
   readonly bytes: number
   readonly entries: number
   readonly of: number
+  /** The codes of the failures that are tried again; absent for all. The others stand as they are. */
+  readonly codes?: readonly string[]
 }
 
 /** How much of the failure ledger belongs to what the checkpoint counts as settled. */
@@ -203,9 +205,14 @@ const connection = shape<Connection>(
     noSignRequest: flag,
     caBundle: text,
     noVerifySsl: flag,
+    connectTimeout: positive,
+    readTimeout: positive,
   },
 )
-const pace = shape<Pace>({ concurrency: positive, lanes: positive }, { threads: positive, maxErrors: count })
+const pace = shape<Pace>(
+  { concurrency: positive, lanes: positive },
+  { threads: positive, maxErrors: count, retryFor: count },
+)
 const totals = shape<Totals>(
   {
     copied: count,
@@ -240,7 +247,7 @@ const document = shape<Checkpoint>(
     history: list(shape<RateSample>({ at: time, settled: count, bytes: count, throttled: count }, {})),
   },
   {
-    retry: shape<RetryState>({ bytes: count, entries: count, of: count }, {}),
+    retry: shape<RetryState>({ bytes: count, entries: count, of: count }, { codes: list(text) }),
     scan: shape<ScanState>({}, { bytes: count, census, likenesses }),
   },
 )

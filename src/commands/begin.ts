@@ -35,7 +35,8 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
       readOnly: dry,
       threads: dry ? 0 : threadsFor(pace),
       io,
-      note: noting(progress),
+      pace,
+      ...noting(progress),
     })
     const { connection } = opened.ends
     try {

@@ -4,7 +4,7 @@ import { runSession } from '../engine/session.js'
 import type { Connection, Pace, Place, WriteJob } from '../job.js'
 import type { Progress } from '../progress.js'
 import { openEnds, type Ends } from '../storage/open.js'
-import { RETRY_FOR, startThreads, type Hands } from '../threads.js'
+import { startThreads, type Hands } from '../threads.js'
 import { EXIT } from './exit.js'
 import { unless, type CommandIo } from './io.js'
 import type { Telling } from './options.js'
@@ -24,6 +24,8 @@ export interface OpenSettings {
   readonly threads: number
   readonly io: CommandIo
   readonly note: (message: string) => void
+  readonly warn: (message: string) => void
+  readonly pace: Pace
 }
 
 /**
@@ -33,15 +35,15 @@ export interface OpenSettings {
 export async function open(
   { source, destination }: { readonly source: Place; readonly destination?: Place },
   connection: Connection,
-  { readOnly, threads, io, note }: OpenSettings,
+  { readOnly, threads, io, note, warn, pace }: OpenSettings,
 ): Promise<Opened> {
   const drain = new AbortController()
   if (io.stop.aborted) drain.abort()
   else io.stop.addEventListener('abort', () => drain.abort(), { once: true })
   const hands = startThreads(threads)
   try {
-    const policy = { retryFor: RETRY_FOR, giveUp: drain.signal }
-    const ends = await unless(io.stop, openEnds({ source, destination, connection, policy, readOnly, note }))
+    const policy = { retryFor: pace.retryFor ?? RETRY_FOR, giveUp: drain.signal }
+    const ends = await unless(io.stop, openEnds({ source, destination, connection, policy, readOnly, note, warn }))
     const close = (): void => {
       hands.close()
       ends.close()
@@ -53,14 +55,20 @@ export async function open(
   }
 }
 
+/** How long what may pass is tried again when nobody says otherwise, in milliseconds. */
+const RETRY_FOR = 2 * 3_600_000
+
 /** The places between which a job that writes works. */
 export function endsOf(job: WriteJob): { readonly source: Place; readonly destination: Place } {
   return { source: job.source, destination: job.kind === 'copy' ? job.destination : job.source }
 }
 
-/** Tells notes as information. */
-export function noting(progress: Progress): (message: string) => void {
-  return (message) => progress.event({ type: 'note', level: 'info', message })
+/** Tells notes as information, and warnings as such. */
+export function noting(progress: Progress): Pick<OpenSettings, 'note' | 'warn'> {
+  return {
+    note: (message) => progress.event({ type: 'note', level: 'info', message }),
+    warn: (message) => progress.event({ type: 'note', level: 'warning', message }),
+  }
 }
 
 /** Objects in flight that are worth a thread: one thread does some 30,000 a second, and an object takes S3 at least 5 ms. */
@@ -80,12 +88,14 @@ export interface DriveOptions {
   readonly telling: Telling
   readonly io: CommandIo
   readonly onlyFailed: boolean
+  /** Of the failed objects, those with these codes; absent for all. */
+  readonly codes?: readonly string[] | undefined
   readonly resumed: boolean
 }
 
 /** Runs a session and turns its end into an exit code. */
 export async function drive(options: DriveOptions): Promise<number> {
-  const { folder, checkpoint, opened, progress, telling, io, onlyFailed, resumed } = options
+  const { folder, checkpoint, opened, progress, telling, io, onlyFailed, codes, resumed } = options
   const { job, pace } = checkpoint
   progress.event({ type: 'start', job, checkpoint: folder, resumed, pace })
   const { end, failed } = await runSession({
@@ -94,6 +104,7 @@ export async function drive(options: DriveOptions): Promise<number> {
     ends: opened.ends,
     crew: opened.hands.crew(opened.ends),
     onlyFailed,
+    codes,
     drain: opened.drain,
     abandon: io.abandon,
     emit: (event) => progress.event(event),

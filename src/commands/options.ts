@@ -27,8 +27,9 @@ export function paceFlags<T>(argv: Argv<T>): Argv<T> {
     .option('concurrency', text('objects in flight at once', `${DEFAULT_PACE.concurrency}`))
     .option('lanes', text('key ranges listed at once', `${DEFAULT_PACE.lanes}`))
     .option('threads', text('worker threads', 'what the machine and --concurrency can use'))
-    .option('max-errors', text('stop when more objects than this have failed', 'never'))
-    .group(['concurrency', 'lanes', 'threads', 'max-errors'], 'Speed and failures:')
+    .option('max-errors', text('stop when more objects than this have failed', 'when the first 1,000 all fail alike'))
+    .option('retry-for', text('how long what may pass is tried again: 30s, 10m, 2h', '2h'))
+    .group(['concurrency', 'lanes', 'threads', 'max-errors', 'retry-for'], 'Speed and failures:')
 }
 
 /** Flags of the jobs that only read. */
@@ -36,10 +37,11 @@ export function scanFlags<T>(argv: Argv<T>): Argv<T> {
   return connectionFlags(argv)
     .option('lanes', text('key ranges listed at once', '64'))
     .option('threads', text('worker threads', 'what the machine and --lanes can use'))
+    .option('retry-for', text('how long what may pass is tried again: 30s, 10m, 2h', '2h'))
     .option('checkpoint', text('folder in which to keep how far it came, so that it can be resumed'))
     .option('fresh', flag('begin again, though an unfinished run is in --checkpoint'))
     .option('quiet', { ...flag('no progress'), alias: 'q' })
-    .group(['lanes', 'threads', 'checkpoint', 'fresh', 'quiet'], 'Run:')
+    .group(['lanes', 'threads', 'retry-for', 'checkpoint', 'fresh', 'quiet'], 'Run:')
 }
 
 /** Flags of `verify`. */
@@ -55,7 +57,7 @@ export function verifyFlags<T>(argv: Argv<T>): Argv<T> {
     )
     .option('json', flag('the summary as one line of JSON'))
     .option('verbose', { ...flag('also write objects of which only the size could be compared'), alias: 'v' })
-    .group(['to', 'json', 'verbose', 'quiet'], 'Output:')
+    .group(['to', 'json', 'verbose'], 'Output:')
     .option('concurrency', text('objects looked at, read or copied at once', `${DEFAULT_PACE.concurrency}`))
     .group(['concurrency', 'lanes', 'threads', 'checkpoint', 'fresh'], 'Run:')
 }
@@ -107,6 +109,11 @@ export function connectionFlags<T>(argv: Argv<T>): Argv<T> {
     .option('ca-bundle', text('file of PEM certificates to trust'))
     .option('verify-ssl', { ...flag('--no-verify-ssl: accept any certificate'), hidden: true })
     .option('no-verify-ssl', flag('accept any TLS certificate; for tests only'))
+    .option('connect-timeout', text('how long a connection may take to be established', '10s'))
+    .option(
+      'read-timeout',
+      text('how long a server may stay silent, at most: it is less where answers usually come soon', '60s'),
+    )
     .group(
       [
         'endpoint-url',
@@ -117,6 +124,8 @@ export function connectionFlags<T>(argv: Argv<T>): Argv<T> {
         'no-sign-request',
         'ca-bundle',
         'no-verify-ssl',
+        'connect-timeout',
+        'read-timeout',
       ],
       'Connection (AWS’s environment variables and config files work as in the AWS CLI):',
     )
@@ -179,11 +188,13 @@ function texts(value: unknown): string[] {
 export function readPace(flags: Flags, base: Pace): Pace {
   const maxErrors = readWhole(flags, 'max-errors', 0, Number.MAX_SAFE_INTEGER) ?? base.maxErrors
   const threads = readWhole(flags, 'threads', 1, MOST_THREADS) ?? base.threads
+  const retryFor = readDuration(flags, 'retry-for', 0) ?? base.retryFor
   return {
     concurrency: readWhole(flags, 'concurrency', 1, MOST_CONCURRENCY) ?? base.concurrency,
     lanes: readWhole(flags, 'lanes', 1, MOST_LANES) ?? base.lanes,
     ...(threads === undefined ? {} : { threads }),
     ...(maxErrors === undefined ? {} : { maxErrors }),
+    ...(retryFor === undefined ? {} : { retryFor }),
   }
 }
 
@@ -209,6 +220,8 @@ export function readConnection(flags: Flags, base: Connection): Connection {
     noSignRequest: readNegated(flags, 'sign-request'),
     caBundle: readText(flags, 'ca-bundle'),
     noVerifySsl: readNegated(flags, 'verify-ssl'),
+    connectTimeout: readDuration(flags, 'connect-timeout', 1),
+    readTimeout: readDuration(flags, 'read-timeout', 1),
   }
   return { ...base, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) }
 }
@@ -264,6 +277,22 @@ export function readWhole(flags: Flags, name: string, least: number, most: numbe
     `write something like --${name} ${Math.min(most, Math.max(least, 64))}`,
   )
 }
+
+/** The milliseconds of a flag such as `90s`, `10m` or `2h` (a number alone is seconds), or undefined. At most 30 days. */
+function readDuration(flags: Flags, name: string, least: number): number | undefined {
+  const given = readText(flags, name)
+  if (given === undefined) return undefined
+  const [, number = '', unit = 's'] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)?$/.exec(given) ?? []
+  const length = Math.round(Number(number) * (UNITS[unit] ?? 1))
+  if (number !== '' && length >= least && length <= 30 * DAY) return length
+  throw new UserError(
+    `--${name} wants a time, up to 30 days, and was given ${printable(given)}`,
+    `write something like --${name} 30s, 10m or 2h`,
+  )
+}
+
+const DAY = 86_400_000
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: DAY }
 
 function checkEndpoint(text: string): void {
   const example = 'write something like --endpoint-url http://127.0.0.1:9000'

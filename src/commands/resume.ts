@@ -16,15 +16,23 @@ import { EXIT } from './exit.js'
 import type { CommandIo } from './io.js'
 import { performLs } from './ls.js'
 import { finishFile, resumeScan } from './scan.js'
-import { readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
+import { readConnection, readFlag, readList, readPace, readTelling, readText, type Flags } from './options.js'
 import { performVerify } from './verify.js'
 
 /** `s3move resume [DIR]`. Resolves with the exit code. */
 export async function resume(dir: string | undefined, flags: Flags, io: CommandIo): Promise<number> {
   const onlyFailed = readFlag(flags, 'only-failed') ?? false
+  const named = readList(flags, 'only-code')
+  const codes = named.length === 0 ? undefined : named
   const dry = readFlag(flags, 'dry-run') ?? false
   const telling = readTelling(flags)
   const given = readText(flags, 'checkpoint')
+  if (codes !== undefined && !onlyFailed) {
+    throw new UserError(
+      '--only-code chooses among the failed objects, and --only-failed is missing',
+      'add --only-failed',
+    )
+  }
   if (onlyFailed && dry) {
     throw new UserError(
       '--only-failed and --dry-run do not go together: what would be tried is the failure ledger itself',
@@ -55,7 +63,8 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
         readOnly: dry,
         threads: dry || onlyFailed ? 0 : threadsFor(pace),
         io,
-        note: noting(progress),
+        pace,
+        ...noting(progress),
       })
       try {
         // The store may have moved; were it another one, what is settled would be missing there.
@@ -78,6 +87,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
           telling,
           io,
           onlyFailed,
+          codes,
           resumed: true,
         })
       } finally {

@@ -106,7 +106,14 @@ async function withScan(setup: ScanSetup, perform: Perform): Promise<number> {
       if (!quiet) progress.say(message)
     }
     const readOnly = !(job.kind === 'verify' && job.fix)
-    const opened = await open(job, asked, { readOnly, threads, io, note })
+    const opened = await open(job, asked, {
+      readOnly,
+      threads,
+      io,
+      note,
+      warn: (message) => progress.say(`warning: ${printable(message)}`),
+      pace,
+    })
     try {
       const checkpoint = await setup.begin(opened.ends.connection)
       return await perform({ checkpoint, folder, opened, resumed, progress, io, quiet })
@@ -125,6 +132,7 @@ export function read(scan: Scan, openSink: ScanOptions['openSink']): Promise<Sca
   return runScan({
     ...{ checkpoint, folder, openSink, ends: opened.ends, crew: opened.hands.crew(opened.ends), drain: opened.drain },
     abandon: io.abandon,
+    warn: (message) => progress.say(`warning: ${printable(message)}`),
     progress: (listed, elapsed) => progress.update(listed, elapsed),
   })
 }

@@ -1,7 +1,9 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
 import type { FailureLedger } from '../checkpoint/failures.js'
+import { mayPass } from '../checkpoint/checkpoint-error.js'
 import { saveCheckpoint } from '../checkpoint/file.js'
 import type { Failure } from '../job.js'
+import { sleep } from '../storage/retry.js'
 
 /** The state of a run at one moment, taken in one synchronous step: the failures belong to keys that the checkpoint passes. */
 export interface RunState {
@@ -13,19 +15,39 @@ export interface RunState {
 export interface Keeper {
   /** Saves the state of now: failures first, then the checkpoint that passes them. Waits for a save under way. Rejects with a `CheckpointError`. */
   save(): Promise<void>
-  /** Ends the regular saves and waits for the one under way. Does not save. */
-  stop(): Promise<void>
+  /**
+   * Ends the regular saves and saves for the last time. What may pass (a full disk) is borne with as in a regular save, unless `hurry`
+   * is aborted. Rejects with a `CheckpointError`.
+   */
+  end(hurry: AbortSignal): Promise<void>
 }
 
 /** How long after one save the next begins, in milliseconds. What was done since is done again after a kill: at 20,000 objects a second, five pages. */
 const INTERVAL = 250
 
-/** Keeps a run in `folder`. `state` is asked at each save; `fail` is called when a regular save failed, after which there are no more. */
+/** How long a folder that cannot be written to is borne with, in milliseconds, and how often it is tried meanwhile. */
+const PATIENCE = 10 * 60_000
+const AGAIN = 1_000
+
+/** What a keeper tells. */
+export interface KeeperOptions {
+  /** Called when a regular save failed for good, after which there are no more. */
+  readonly fail: (error: unknown) => void
+  /** Told when saving fails for the time being, and when it succeeds again. */
+  readonly warn: (message: string) => void
+  /** How long what may pass is borne with, in milliseconds; ten minutes at most. */
+  readonly retryFor: number
+}
+
+/**
+ * Keeps a run in `folder`. `state` is asked at each save. A save that fails because the disk is full does not end the run at once: the work
+ * goes on, only that a kill would make more of it be repeated.
+ */
 export function createKeeper(
   folder: string,
   ledger: Pick<FailureLedger, 'append' | 'position'>,
   state: () => RunState,
-  fail: (error: unknown) => void,
+  { fail, warn, retryFor }: KeeperOptions,
 ): Keeper {
   let timer: NodeJS.Timeout | undefined
   let stopped = false
@@ -45,23 +67,49 @@ export function createKeeper(
     busy = turn.catch(() => undefined)
     return turn
   }
-  const plan = (): void => {
-    timer = setTimeout(() => {
-      save().then(
-        () => {
-          if (!stopped) plan()
-        },
-        (error: unknown) => fail(error),
-      )
-    }, INTERVAL)
+  let failingSince: number | undefined
+  const saved = (): void => {
+    if (failingSince !== undefined) warn('the checkpoint can be saved again')
+    failingSince = undefined
   }
-  plan()
+  // Throws the error on when it is not to be borne with.
+  const bear = (error: unknown): void => {
+    if (!mayPass(error)) throw error
+    const now = performance.now()
+    if (failingSince === undefined) {
+      const reason = error instanceof Error ? error.message : String(error)
+      if (retryFor > 0) warn(`${reason}. The work goes on; a kill now would make what was done since be repeated`)
+    }
+    failingSince ??= now
+    if (now - failingSince >= Math.min(PATIENCE, retryFor)) throw error
+  }
+  const plan = (pause: number): void => {
+    timer = setTimeout(() => {
+      save()
+        .then(saved, bear)
+        .then(() => {
+          if (!stopped) plan(failingSince === undefined ? INTERVAL : AGAIN)
+        }, fail)
+    }, pause)
+  }
+  plan(INTERVAL)
   return {
     save,
-    async stop() {
+    async end(hurry) {
       stopped = true
       clearTimeout(timer)
-      await busy
+      for (;;) {
+        await busy
+        try {
+          await save()
+          saved()
+          return
+        } catch (error) {
+          bear(error)
+          if (hurry.aborted) throw error
+          await sleep(AGAIN, hurry)
+        }
+      }
     },
   }
 }

@@ -33,6 +33,8 @@ export interface ScanOptions {
   readonly drain: AbortController
   /** Aborted when what is under way is not to be waited for either. */
   readonly abandon: AbortSignal
+  /** Told what a person should know while it goes on. */
+  readonly warn: (message: string) => void
   /** Told several times a second. */
   readonly progress: (listed: number, elapsed: number) => void
 }
@@ -100,7 +102,13 @@ export async function runScan(options: ScanOptions): Promise<ScanEnd> {
   // Nothing fails by itself in a listing, so in place of a ledger it is the output that must be on the disk first.
   const output = { append: () => sink.sync(), position: { bytes: 0, entries: 0 } }
   const keeper =
-    folder === undefined ? undefined : createKeeper(folder, output, () => ({ failures: [], checkpoint: state() }), fail)
+    folder === undefined
+      ? undefined
+      : createKeeper(folder, output, () => ({ failures: [], checkpoint: state() }), {
+          fail,
+          warn: options.warn,
+          retryFor: ends.retryFor,
+        })
   const progress = setInterval(() => options.progress(listed(), elapsed()), PROGRESS_INTERVAL)
   try {
     await keeper?.save().catch(fail)
@@ -108,8 +116,7 @@ export async function runScan(options: ScanOptions): Promise<ScanEnd> {
     const { task, deliver } = sink
     const work = crew.run({ task, keyspace, concurrency, lanes, meter: ends.meter, deliver, stop: drain.signal, fail })
     await Promise.race([work, aborted(options.abandon), aborted(broken.signal)])
-    await keeper?.stop()
-    await keeper?.save().catch(fail)
+    await keeper?.end(drain.signal).catch(fail)
   } finally {
     clearInterval(progress)
   }

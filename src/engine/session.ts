@@ -18,7 +18,7 @@ import type { Act } from './lane.js'
 import { heldBack, pacersFor, together, type Pacer } from './pacer.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
-import { stopReason, TooManyFailures, type Stop } from './stop.js'
+import { AllAlike, stopReason, TooManyFailures, type Stop } from './stop.js'
 import type { WriteProduct } from './workshop.js'
 
 /** One session of a run: from a checkpoint, new or old, to its end or an interruption. The run's lock must be held. */
@@ -30,6 +30,8 @@ export interface SessionOptions {
   readonly crew: Crew
   /** Try the failed objects again, and nothing else. */
   readonly onlyFailed: boolean
+  /** Of the failed objects, those with these codes; absent for all. */
+  readonly codes?: readonly string[] | undefined
   /** Aborted (from outside, or here) when nothing further is to be begun. */
   readonly drain: AbortController
   /** Aborted when what is in flight is not to be waited for either. */
@@ -48,15 +50,22 @@ export interface SessionEnd {
 
 const PROGRESS_INTERVAL = 250
 
+/** When so many objects are all that was done, and all failed in one way, the others would as well. */
+const ALIKE = 1_000
+
 /**
  * Runs a session and saves it, however it ends; its last event is the summary. Rejects only for a defect of s3move itself, or when
  * the folder cannot be used at all.
  */
 export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const { folder, ends, crew, drain, emit } = options
-  const checkpoint = options.onlyFailed ? await withRetry(folder, options.checkpoint) : options.checkpoint
+  const checkpoint = options.onlyFailed
+    ? await withRetry(folder, options.checkpoint, options.codes)
+    : options.checkpoint
   const { job, pace } = checkpoint
   const began = performance.now()
+  // Failures of before that stand as they are have been told before.
+  const startedAt = new Date().toISOString()
   const settledBefore = settled(checkpoint.totals)
 
   let stop: Stop | undefined
@@ -74,10 +83,18 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   }
 
   let failedHere = 0
-  const tally = createTally(checkpoint.totals, () => {
+  const codesHere = new Set<string>()
+  const tally = createTally(checkpoint.totals, ({ code, attempts }) => {
     failedHere++
+    // What is refused without a request costs nothing, and says nothing of the others.
+    codesHere.add(attempts > 0 ? code : '')
     if (pace.maxErrors !== undefined && failedHere > pace.maxErrors) fail(new TooManyFailures(pace.maxErrors))
   })
+  const watchForFutility = (): void => {
+    const [code = '', ...others] = codesHere
+    if (pace.maxErrors !== undefined || failedHere < ALIKE || failedHere < tally.added) return
+    if (others.length === 0 && code !== '') fail(new AllAlike(failedHere, code))
+  }
   const again =
     checkpoint.retry === undefined ? undefined : new LedgerWork(folder, checkpoint.retry, job.source.prefix, tally)
   const ranges = new Keyspace(checkpoint.ranges)
@@ -101,8 +118,9 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   })
 
   const state = (): RunState => {
+    watchForFutility()
     const failures = tally.takeFailures()
-    for (const failure of failures) emit({ type: 'failed', failure })
+    for (const failure of failures) if (failure.time >= startedAt) emit({ type: 'failed', failure })
     // A copy: objects go on being settled while this state is being written.
     const totals = structuredClone(tally.totals)
     const at = new Date().toISOString()
@@ -131,7 +149,8 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     }
   }
 
-  const keeper = createKeeper(folder, ledger, state, fail)
+  const warn = (message: string): void => emit({ type: 'note', level: 'warning', message })
+  const keeper = createKeeper(folder, ledger, state, { fail, warn, retryFor: ends.retryFor })
   const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
   const { destination } = ends
   if (destination === undefined) throw new Error('there is no destination to write to')
@@ -147,6 +166,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     const { gain, seen } = product as WriteProduct
     tally.merge(gain)
     settle()
+    watchForFutility()
     for (const event of seen) emit(event)
   }
   const work = async (): Promise<void> => {
@@ -160,8 +180,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     // A checkpoint before the first object: from here on a killed run can be resumed.
     await keeper.save().catch(fail)
     await Promise.race([work(), aborted(options.abandon)])
-    await keeper.stop()
-    await keeper.save().catch(fail)
+    await keeper.end(drain.signal).catch(fail)
     if (again !== undefined && again.remaining() === undefined && stop === undefined) await endRetry(folder).catch(fail)
   } finally {
     clearInterval(progress)
@@ -185,7 +204,11 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
 }
 
 // Puts the ledger aside and says so in the checkpoint, before anything can be appended to a new one.
-async function withRetry(folder: string, checkpoint: WriteCheckpoint): Promise<WriteCheckpoint> {
+async function withRetry(
+  folder: string,
+  checkpoint: WriteCheckpoint,
+  codes: readonly string[] | undefined,
+): Promise<WriteCheckpoint> {
   const { ledger, retry } = checkpoint
   if (retry !== undefined || ledger.entries === 0) return checkpoint
   await beginRetry(folder, ledger)
@@ -193,7 +216,7 @@ async function withRetry(folder: string, checkpoint: WriteCheckpoint): Promise<W
     ...checkpoint,
     state: 'unfinished',
     ledger: { bytes: 0, entries: 0 },
-    retry: { bytes: 0, entries: 0, of: ledger.entries },
+    retry: { bytes: 0, entries: 0, of: ledger.entries, ...(codes === undefined ? {} : { codes }) },
   }
   await saveCheckpoint(folder, begun)
   return begun

@@ -17,6 +17,15 @@ export class TooManyFailures extends Error {
   }
 }
 
+/** Nothing but failures, all of one kind: going on would cost requests for nothing. */
+export class AllAlike extends Error {
+  override readonly name = 'AllAlike'
+
+  constructor(count: number, code: string) {
+    super(`all of the first ${count} objects failed alike (${printable(code)})`)
+  }
+}
+
 /** Says what ended a run. What s3move does not know is thrown on: that is a defect of its own. */
 export function stopReason(error: unknown): Stop {
   if (error instanceof StorageError) {
@@ -29,6 +38,11 @@ export function stopReason(error: unknown): Stop {
   }
   if (error instanceof TooManyFailures) {
     return { reason: error.message, hint: 'look at the failure ledger; once the cause is mended, resume' }
+  }
+  if (error instanceof AllAlike) {
+    const hint =
+      'look at the failure ledger; once the cause is mended, resume (with --max-errors N it goes on whatever fails)'
+    return { reason: error.message, hint }
   }
   if (error instanceof CheckpointError || error instanceof UserError) {
     return { reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) }

@@ -24,6 +24,8 @@ export interface Ends {
   readonly destination?: Reached
   readonly credentials: CredentialSource
   readonly meter: Meter
+  /** How long an operation is tried again before it counts as failed, in milliseconds. */
+  readonly retryFor: number
   /** The connection asked for, completed by what was found out (endpoint, region, style), so that a resume reaches the same place. */
   readonly connection: Connection
   close(): void
@@ -38,6 +40,8 @@ export interface OpenOptions {
   /** Send no write request, not even one that cannot write. */
   readonly readOnly: boolean
   readonly note: (message: string) => void
+  /** Told of what a person should know while the run goes on. */
+  readonly warn: (message: string) => void
 }
 
 /** How long a first request is tried again, in milliseconds: a person waits for it. */
@@ -50,7 +54,7 @@ const PREFLIGHT_PATIENCE = 2_000
 export async function openEnds(options: OpenOptions): Promise<Ends> {
   const { source, destination, connection, policy } = options
   for (const place of [source, destination]) if (place !== undefined) refuseDirectoryBucket(place)
-  const account = await openAccount(connection)
+  const account = await openAccount(connection, options.warn)
   const meter = createMeter()
   const patience = { ...policy, retryFor: PREFLIGHT_PATIENCE }
   const stores: S3Store[] = []
@@ -83,6 +87,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       ...(to === undefined ? {} : { destination: reached(to) }),
       credentials: account.credentials,
       meter,
+      retryFor: policy.retryFor,
       connection: {
         ...connection,
         ...(account.endpointUrl === undefined ? {} : { endpointUrl: account.endpointUrl }),

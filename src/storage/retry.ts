@@ -1,4 +1,5 @@
 import { StorageError } from '../errors.js'
+import { EXPIRED } from './s3/faults.js'
 import type { Rewriting, Storage } from './storage.js'
 
 /** Counts what a store was asked and how it took it. Shared by the stores of a run. */
@@ -132,7 +133,8 @@ function count(meter: Meter, operation: string): void {
 }
 
 function exhausted(error: StorageError): StorageError {
-  return error.withSeverity(error.status === undefined || error.key === undefined ? 'stop-run' : 'fail-object')
+  const nothingOfTheObject = error.status === undefined || error.key === undefined || EXPIRED.has(error.code)
+  return error.withSeverity(nothingOfTheObject ? 'stop-run' : 'fail-object')
 }
 
 // A call, because the compiler takes a property for unchanged over an await.

@@ -3,13 +3,20 @@ import type { RetryState } from '../checkpoint/checkpoint.js'
 import { readFailures, type LedgerEntry } from '../checkpoint/failures.js'
 import { RETRYING } from '../checkpoint/ledger-file.js'
 import { UserError } from '../errors.js'
-import type { Outcome } from '../job.js'
+import type { Failure, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { addTo, type Tally } from './tally.js'
 import type { Lease, WorkSource } from './work.js'
 
 /** Objects handed out at once, as many as a page of a listing has. */
 const PAGE = 1000
+
+interface Entry {
+  readonly failure: Failure
+  readonly end: number
+  /** Not to be tried again: it stands as it is as soon as all before it are settled. */
+  readonly kept: boolean
+}
 
 /**
  * Work read from a failure ledger that was set aside to be tried again. There is one lease, in the order of the ledger,
@@ -19,7 +26,7 @@ const PAGE = 1000
 export class LedgerWork implements WorkSource {
   private readonly entries: AsyncGenerator<LedgerEntry, void, undefined>
   /** What was handed out and is not settled, oldest first. */
-  private readonly handedOut: { readonly code: string; readonly end: number }[] = []
+  private readonly handedOut: Entry[] = []
   private state: RetryState
   private claimed = false
   private ended = false
@@ -68,8 +75,14 @@ export class LedgerWork implements WorkSource {
         this.ended = true
         break
       }
-      const { key, size, etag, lastModified, storageClass, code } = entry.failure
-      this.handedOut.push({ code, end: entry.end })
+      const { failure, end } = entry
+      const { key, size, etag, lastModified, storageClass, code } = failure
+      const kept = this.state.codes?.includes(code) === false
+      this.handedOut.push({ failure, end, kept })
+      if (kept) {
+        this.passKept()
+        continue
+      }
       objects.push({ key: key.slice(this.sourcePrefix.length), size, etag, lastModified, storageClass })
     }
     return objects
@@ -88,8 +101,22 @@ export class LedgerWork implements WorkSource {
   private settle(object: ObjectSummary, outcome: Outcome): void {
     const entry = this.handedOut.shift()
     if (entry === undefined) throw new Error('an object was settled that was not handed out')
-    addTo(this.tally.totals.failed, entry.code, -1)
+    addTo(this.tally.totals.failed, entry.failure.code, -1)
     this.tally.add(object, outcome)
-    this.state = { ...this.state, bytes: entry.end, entries: this.state.entries + 1 }
+    this.passed(entry)
+    this.passKept()
+  }
+
+  private passKept(): void {
+    for (let entry = this.handedOut[0]; entry?.kept === true; entry = this.handedOut[0]) {
+      this.handedOut.shift()
+      addTo(this.tally.totals.failed, entry.failure.code, -1)
+      this.tally.keep(entry.failure)
+      this.passed(entry)
+    }
+  }
+
+  private passed({ end }: Entry): void {
+    this.state = { ...this.state, bytes: end, entries: this.state.entries + 1 }
   }
 }

@@ -18,7 +18,7 @@ export function pairsAfter(source: Storage, destination: Storage, after: string 
   const right = new Side(destination, after)
   return {
     async next(until) {
-      await both(left.fill(until), right.fill(until))
+      await Promise.all([left.fill(until), right.fill(until)])
       const bound = lesser(left.bound, right.bound)
       return {
         objects: merged(left.take(bound), right.take(bound)),
@@ -115,10 +115,4 @@ function lesser(a: Bound, b: Bound): Bound {
   if (a === 'nothing' || b === 'everything') return a
   if (b === 'nothing' || a === 'everything') return b
   return compareKeys(a.key, b.key) <= 0 ? a : b
-}
-
-// One that fails is no reason to leave the other behind, on its way.
-async function both(left: Promise<void>, right: Promise<void>): Promise<void> {
-  const results = await Promise.allSettled([left, right])
-  for (const result of results) if (result.status === 'rejected') throw result.reason
 }

@@ -14,6 +14,8 @@ export interface Tally {
   /** Objects settled since the tally was made; unlike the totals it also counts those that were counted before, as failed. */
   readonly added: number
   add(object: ObjectSummary, outcome: Outcome): void
+  /** Counts and holds a failure of before that stands as it is; it is none of this session. */
+  keep(failure: Failure): void
   /** The failures since the last call, in the order in which they were settled. */
   takeFailures(): readonly Failure[]
   /** Takes in what another tally gained. */
@@ -21,7 +23,7 @@ export interface Tally {
 }
 
 /** A tally that goes on from `start` and calls `onFailure` at each failure. */
-export function createTally(start: Readonly<Totals>, onFailure: () => void): Tally {
+export function createTally(start: Readonly<Totals>, onFailure: (failure: Failure) => void): Tally {
   const totals: Totals = { ...start, skipped: { ...start.skipped }, failed: { ...start.failed } }
   let failures: Failure[] = []
   let added = 0
@@ -43,8 +45,12 @@ export function createTally(start: Readonly<Totals>, onFailure: () => void): Tal
         case 'failed':
           addTo(totals.failed, outcome.failure.code, 1)
           failures.push(outcome.failure)
-          onFailure()
+          onFailure(outcome.failure)
       }
+    },
+    keep(failure) {
+      addTo(totals.failed, failure.code, 1)
+      failures.push(failure)
     },
     takeFailures() {
       const taken = failures
@@ -59,7 +65,7 @@ export function createTally(start: Readonly<Totals>, onFailure: () => void): Tal
       for (const [code, count] of Object.entries(gain.totals.failed)) addTo(totals.failed, code, count)
       for (const failure of gain.failures) {
         failures.push(failure)
-        onFailure()
+        onFailure(failure)
       }
     },
   }

@@ -2,7 +2,7 @@ import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { StorageError, UserError } from '../../errors.js'
 import type { Connection } from '../../job.js'
 import { printable } from '../../keys.js'
-import { agentsFor, CONNECT_TIMEOUT } from './connect.js'
+import { agentsFor, connectTimeout } from './connect.js'
 import type { Credentials } from './sign.js'
 
 /** Where requests for one bucket go, as the SDK's endpoint resolution says. Plain data, to be sent between threads. */
@@ -20,12 +20,15 @@ export interface Target {
 export interface CredentialSource {
   /** Undefined when requests are not to be signed. */
   readonly current: Credentials | undefined
-  /** Fetches credentials anew, after the store called these expired. False when they are the same as before. */
-  refresh(): Promise<boolean>
+  /** Fetches credentials anew, after the store called these expired. May be called often: it is not done more than once in some seconds. */
+  refresh(): Promise<Renewal>
   /** Calls `told` whenever the credentials have changed. */
   onChange(told: (current: Credentials) => void): void
   close(): void
 }
+
+/** What came of fetching credentials anew: new ones, none yet, or that there can be none, since they are fixed. */
+export type Renewal = 'renewed' | 'not-yet' | 'impossible'
 
 /** One identity at one endpoint: what the AWS environment, its config files and the flags amount to. */
 export interface Account {
@@ -40,11 +43,11 @@ export interface Account {
 }
 
 /** Resolves region, endpoint and credentials with the SDK. What cannot be resolved is a `UserError` with a hint. */
-export async function openAccount(connection: Connection): Promise<Account> {
+export async function openAccount(connection: Connection, warn: (message: string) => void): Promise<Account> {
   const { endpointUrl, profile } = connection
   // The SDK looks for `endpoint_url` in the profile of the environment only, whatever profile it is given.
   if (profile !== undefined) process.env.AWS_PROFILE = profile
-  const requestHandler = { ...agentsFor(connection), connectionTimeout: CONNECT_TIMEOUT }
+  const requestHandler = { ...agentsFor(connection), connectionTimeout: connectTimeout(connection) }
   const fixed = connection.noSignRequest === true ? { accessKeyId: '', secretAccessKey: '' } : environmentKeys(profile)
   const clients = new Map<string, S3Client>()
   const client = (region: string | undefined, pathStyle: boolean): S3Client => {
@@ -70,7 +73,7 @@ export async function openAccount(connection: Connection): Promise<Account> {
 
   const region = connection.region ?? (await configuredRegion(client(undefined, false)))
   const first = client(region, connection.pathStyle ?? false)
-  const credentials = await openCredentials(first, connection)
+  const credentials = await openCredentials(first, connection, fixed !== undefined, warn)
   const endpoint = endpointUrl ?? (await configuredEndpoint(first))
   // Stores other than AWS seldom have a DNS name for each bucket, and the AWS CLI does the same.
   const pathStyle = connection.pathStyle ?? endpoint !== undefined
@@ -200,12 +203,20 @@ function configurationProblem(error: unknown, bucket?: string): unknown {
   )
 }
 
+/** Credentials that were renewed, or could not be, are not asked for again for so many milliseconds. */
+const RENEWAL_PAUSE = 5_000
+
 /** Providers keep what they have until shortly before it expires, so asking often costs nothing. */
 const REFRESH_INTERVAL = 30_000
 
-async function openCredentials(client: S3Client, connection: Connection): Promise<CredentialSource> {
+async function openCredentials(
+  client: S3Client,
+  connection: Connection,
+  fixed: boolean,
+  warn: (message: string) => void,
+): Promise<CredentialSource> {
   if (connection.noSignRequest === true) {
-    return { current: undefined, refresh: () => Promise.resolve(false), onChange: ignore, close: ignore }
+    return { current: undefined, refresh: () => Promise.resolve('impossible'), onChange: ignore, close: ignore }
   }
   const provide = client.config.credentials
   let current: Credentials
@@ -230,15 +241,38 @@ async function openCredentials(client: S3Client, connection: Connection): Promis
   // A failure here is no news while the present credentials still work, and ExpiredToken tells when they do not.
   const timer = setInterval(() => void fetch(false).catch(ignore), REFRESH_INTERVAL)
   timer.unref()
-  let refreshing: Promise<boolean> | undefined
+  let refreshing: Promise<Renewal> | undefined
+  let warned = false
+  const renew = async (): Promise<Renewal> => {
+    let reason = 'they are the same as before'
+    try {
+      if (await fetch(true)) {
+        if (warned) warn('there are new credentials: going on')
+        warned = false
+        return 'renewed'
+      }
+    } catch (error) {
+      reason = error instanceof Error ? error.message : String(error)
+    }
+    if (!warned) {
+      warn(
+        `the credentials have expired and could not be renewed (${reason}); trying again. For SSO: ‘aws sso login’. Or stop with Ctrl-C, get new ones, and resume`,
+      )
+    }
+    warned = true
+    return 'not-yet'
+  }
   return {
     get current() {
       return current
     },
     refresh() {
-      refreshing ??= fetch(true)
-        .catch(() => false)
-        .finally(() => (refreshing = undefined))
+      if (fixed) return Promise.resolve('impossible')
+      if (refreshing === undefined) {
+        refreshing = renew()
+        // Hundreds of requests find out together, and whoever gives credentials must not be asked by each of them.
+        setTimeout(() => (refreshing = undefined), RENEWAL_PAUSE).unref()
+      }
       return refreshing
     },
     onChange: (told) => void listeners.push(told),

@@ -6,12 +6,16 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { getProxyForUrl } from 'proxy-from-env'
 import { UserError } from '../../errors.js'
 
-/** How TLS trusts a server. */
+/** How TLS trusts a server, and how long it is waited for. */
 export interface Trust {
   /** Path of a file of PEM certificates trusted in place of the built-in ones; default: `AWS_CA_BUNDLE`, `NODE_EXTRA_CA_CERTS` is Node's own affair. */
   readonly caBundle?: string | undefined
   /** Accept any certificate. */
   readonly noVerifySsl?: boolean | undefined
+  /** How long a connection may take to be established, in milliseconds; default 10,000. */
+  readonly connectTimeout?: number | undefined
+  /** How long a server may stay silent, in milliseconds; default 60,000. */
+  readonly readTimeout?: number | undefined
 }
 
 /** Receives the bytes a socket reads. The buffer is shared between sockets and holds them only during the call. */
@@ -26,7 +30,9 @@ export interface Dialer {
 }
 
 /** How long a connection may take to be established, in milliseconds. */
-export const CONNECT_TIMEOUT = 10_000
+export function connectTimeout(trust: Trust): number {
+  return trust.connectTimeout ?? 10_000
+}
 
 const READ_BUFFER = Buffer.allocUnsafe(256 * 1024)
 
@@ -49,7 +55,7 @@ export function dialerFor(url: URL, trust: Trust): Dialer {
         },
       }
       if (proxy === undefined && tls === undefined) {
-        return settled(connectTcp({ host: hostname, port, noDelay: true, keepAlive: true, onread }), 'connect')
+        return settled(connectTcp({ host: hostname, port, noDelay: true, keepAlive: true, onread }), 'connect', trust)
       }
       const below = proxy === undefined ? undefined : await tunnel(proxy, hostname, port, trust)
       if (tls === undefined) {
@@ -61,7 +67,7 @@ export function dialerFor(url: URL, trust: Trust): Dialer {
       socket.setNoDelay(true)
       socket.on('session', (latest) => (session = latest))
       if (below !== undefined) socket.on('data', (bytes: Buffer) => onBytes(bytes, bytes.length))
-      return settled(socket, 'secureConnect')
+      return settled(socket, 'secureConnect', trust)
     },
   }
 }
@@ -116,8 +122,12 @@ async function tunnel(proxy: URL, hostname: string, port: number, trust: Trust):
   const secure = proxy.protocol === 'https:'
   const proxyPort = Number(proxy.port) || (secure ? 443 : 80)
   const socket = secure
-    ? await settled(connectTls({ ...tlsOptions(proxyHost, trust), host: proxyHost, port: proxyPort }), 'secureConnect')
-    : await settled(connectTcp({ host: proxyHost, port: proxyPort, noDelay: true, keepAlive: true }), 'connect')
+    ? await settled(
+        connectTls({ ...tlsOptions(proxyHost, trust), host: proxyHost, port: proxyPort }),
+        'secureConnect',
+        trust,
+      )
+    : await settled(connectTcp({ host: proxyHost, port: proxyPort, noDelay: true, keepAlive: true }), 'connect', trust)
   const target = `${isIP(hostname) === 6 ? `[${hostname}]` : hostname}:${port}`
   const credentials = `${percentDecoded(proxy.username)}:${percentDecoded(proxy.password)}`
   const authorization =
@@ -129,7 +139,7 @@ async function tunnel(proxy: URL, hostname: string, port: number, trust: Trust):
       socket.destroy()
       reject(Object.assign(new Error(`the proxy ${proxy.host} ${reason}`), { code }))
     }
-    const timer = setTimeout(() => fail('did not answer'), CONNECT_TIMEOUT)
+    const timer = setTimeout(() => fail('did not answer'), connectTimeout(trust))
     const closed = (): void => {
       clearTimeout(timer)
       fail('closed the connection')
@@ -205,12 +215,12 @@ function bundle(path: string): string {
   return text
 }
 
-// A socket once `event` has come; on the way there an error, a close, or CONNECT_TIMEOUT rejects.
-function settled<S extends Socket>(socket: S, event: 'connect' | 'secureConnect'): Promise<S> {
+// A socket once `event` has come; on the way there an error, a close, or the time that `trust` allows rejects.
+function settled<S extends Socket>(socket: S, event: 'connect' | 'secureConnect', trust: Trust): Promise<S> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       socket.destroy(Object.assign(new Error('the connection could not be established in time'), { code: 'ETIMEDOUT' }))
-    }, CONNECT_TIMEOUT)
+    }, connectTimeout(trust))
     const failed = (error?: Error): void => {
       clearTimeout(timer)
       reject(error ?? Object.assign(new Error('the connection was closed'), { code: 'ECONNRESET' }))

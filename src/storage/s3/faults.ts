@@ -104,6 +104,9 @@ const THROTTLING = new Set([
   'KMS.ThrottlingException',
 ])
 
+/** What a store says of credentials that were right and are no more. */
+export const EXPIRED: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired'])
+
 const TRANSIENT = new Set([
   'InternalError',
   'InternalFailure',
@@ -113,9 +116,7 @@ const TRANSIENT = new Set([
   'ConditionalRequestConflict',
   'IncompleteBody',
   'TemporaryRedirect',
-  'ExpiredToken',
-  'ExpiredTokenException',
-  'TokenRefreshRequired',
+  ...EXPIRED,
 ])
 
 const FATAL = new Set([

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Dialer } from './connect.js'
+import type { Silence } from './patience.js'
 
 /** A request ready for the wire. Everything is ASCII; a body, if any, is bytes. */
 export interface HttpRequest {
@@ -8,8 +9,8 @@ export interface HttpRequest {
   readonly body?: Buffer | undefined
   /** The answer to HEAD has no body, whatever its Content-Length says. */
   readonly bodiless?: boolean
-  /** How long the server may stay silent, in milliseconds. */
-  readonly silence: number
+  /** How long the server may stay silent. The whole answer may take five times as long, unless there is a sink. */
+  readonly silence: Silence
   /** Takes the body of a 2xx as it comes, which is then empty in the answer. The bytes are its own only until it returns. */
   readonly sink?: ((bytes: Uint8Array) => void) | undefined
 }
@@ -104,7 +105,9 @@ export function createHttpPool(dialer: Dialer): HttpPool {
 
 /** Connections unused for this long are not used again: servers close them about then, and a request would be lost with them. */
 const IDLE_LIMIT = 10_000
-const SWEEP = 1_000
+const SWEEP = 250
+/** A server that sends a byte now and then is given up as well. */
+const WHOLE = 5
 const HEAD_LIMIT = 64 * 1024
 const BODY_LIMIT = 256 * 1024 * 1024
 
@@ -128,8 +131,9 @@ class Connection {
   private request: HttpRequest | undefined
   private resolve: (response: HttpResponse) => void = ignore
   private reject: (error: HttpError) => void = ignore
-  /** Past this moment the server has been silent (or, idle, the connection unused) for too long. */
-  private deadline = 0
+  /** When the server was last heard of (or, idle, the connection used), and when the request was sent. */
+  private heard = 0
+  private sent = 0
   private status = 0
   private head = ''
   private body = ''
@@ -166,7 +170,7 @@ class Connection {
       this.phase = Phase.Head
       this.head = ''
       this.body = ''
-      this.deadline = Date.now() + request.silence
+      this.sent = this.heard = Date.now()
       this.socket.write(request.head, 'latin1')
       if (request.body !== undefined) this.socket.write(request.body)
     })
@@ -202,14 +206,19 @@ class Connection {
       else this.finish()
     } else if (phase !== Phase.Idle && phase !== Phase.Closed) {
       if (this.body.length > BODY_LIMIT) this.destroy('the answer is too long', 'EPROTO')
-      this.deadline = Date.now() + (this.request?.silence ?? 0)
+      this.heard = Date.now()
     }
   }
 
   sweep(now: number): void {
-    if (now < this.deadline) return
-    if (this.phase === Phase.Idle) this.destroy('the connection was idle', 'ECONNRESET')
-    else this.destroy('the server did not answer in time', 'ETIMEDOUT')
+    const { request } = this
+    if (request === undefined) {
+      if (now - this.heard >= IDLE_LIMIT) this.destroy('the connection was idle', 'ECONNRESET')
+      return
+    }
+    const { ms } = request.silence
+    const whole = request.sink === undefined && now - this.sent >= WHOLE * ms
+    if (whole || now - this.heard >= ms) this.destroy('the server did not answer in time', 'ETIMEDOUT')
   }
 
   destroy(reason: string, code: string): void {
@@ -330,7 +339,7 @@ class Connection {
     this.release()
     if (this.reusable) {
       this.phase = Phase.Idle
-      this.deadline = Date.now() + IDLE_LIMIT
+      this.heard = Date.now()
       this.onIdle()
     } else {
       this.phase = Phase.Closed

@@ -21,8 +21,8 @@ export interface StoreRequest {
   readonly body?: Buffer
   /** As that of `HttpRequest`. */
   readonly sink?: (bytes: Uint8Array) => void
-  /** Milliseconds of silence after which the answer is given up. */
-  readonly silence?: number
+  /** Milliseconds that the answer may take beyond what is usual. */
+  readonly extra?: number
 }
 
 /** What rewriting needs of the store that it is a part of. */
@@ -137,8 +137,8 @@ export function createRewriting({ place, path, payer, aws, request }: RewritingO
         ['x-amz-metadata-directive', 'REPLACE'],
       ])
       const target = path + encodePath(object.key)
-      const silence = copySilence(object.size)
-      const response = await request(asked, { method: 'PUT', path: target, fields: headers, silence })
+      const extra = copyTime(object.size)
+      const response = await request(asked, { method: 'PUT', path: target, fields: headers, extra })
       if (response.status !== 200) throw faultOf(response, asked)
       checkCopied(response, asked)
       return etagIn(response)
@@ -161,8 +161,8 @@ export function createRewriting({ place, path, payer, aws, request }: RewritingO
       const headers = sorted([...payer, ...sourceFields(object.key, etag), ['x-amz-copy-source-range', range]])
       const query = `partNumber=${number}&uploadId=${encodeQuery(upload)}`
       const target = path + encodePath(object.key)
-      const silence = copySilence(last - first)
-      const response = await request(asked, { method: 'PUT', path: target, query, fields: headers, silence })
+      const extra = copyTime(last - first)
+      const response = await request(asked, { method: 'PUT', path: target, query, fields: headers, extra })
       if (response.status !== 200) throw faultOf(response, asked)
       const { body } = response
       if (body.includes('<Error>')) throw faultOf(response, asked)
@@ -190,7 +190,7 @@ export function createRewriting({ place, path, payer, aws, request }: RewritingO
         query,
         fields,
         body,
-        silence: COMPLETE_SILENCE,
+        extra: COMPLETE_TIME,
       })
       if (response.status !== 200 || response.body.includes('<Error>')) throw faultOf(response, asked)
       if (!response.body.includes('</CompleteMultipartUploadResult>')) {
@@ -209,7 +209,7 @@ export function createRewriting({ place, path, payer, aws, request }: RewritingO
 }
 
 /** S3 may take minutes to put parts together, and sends blanks meanwhile. */
-const COMPLETE_SILENCE = 600_000
+const COMPLETE_TIME = 600_000
 
 function quoted(etag: string): string {
   return `"${etag}"`
@@ -237,9 +237,9 @@ export function copySource(place: Place, key: string): string {
     : `/${bucket}/${encodePath(prefix + key)}`
 }
 
-/** Milliseconds of silence after which a copy is given up: it may take as long as its bytes need, at the least rate that S3 is known to keep. */
-export function copySilence(size: number): number {
-  return 60_000 + size / 5_000
+/** Milliseconds that S3 may need for the bytes of a copy, at the least rate that it is known to keep. */
+export function copyTime(size: number): number {
+  return size / 5_000
 }
 
 /** Throws what a 200 to a copy stands for when it is no success: an error in the body, or a body that is empty or cut. */

@@ -6,10 +6,11 @@ import type { BucketTraits, ListFrom, ObjectSummary, Page, Rewriting, Storage } 
 import type { CredentialSource, Target } from './account.js'
 import { dialerFor, type Trust } from './connect.js'
 import { encodePath, encodeQuery } from './encode.js'
-import { brokenAnswer, connectionFault, faultOf, type Asked } from './faults.js'
-import { createHttpPool, type HttpPool, type HttpResponse } from './http.js'
+import { brokenAnswer, connectionFault, EXPIRED, faultOf, type Asked } from './faults.js'
+import { createHttpPool, headerOf, HttpError, type HttpPool, type HttpResponse } from './http.js'
 import { MalformedList, parseListPage, UndecodableKey } from './list-page.js'
-import { checkCopied, copySilence, copySource, createRewriting, type StoreRequest } from './rewriting.js'
+import { Patience } from './patience.js'
+import { checkCopied, copyTime, copySource, createRewriting, type StoreRequest } from './rewriting.js'
 import { createSigner, EMPTY_HASH, type Fields, type Signer } from './sign.js'
 import { elementText } from './xml.js'
 
@@ -39,6 +40,10 @@ export class S3Store implements Storage {
   private readonly base: string
   private readonly payer: Fields
   private readonly listPrefix: string
+  /** By operation. */
+  private readonly patience = new Map<string, Patience>()
+  /** By how much the server's clock is ahead of this machine's, in milliseconds, where that matters. */
+  private skew = 0
 
   constructor(
     place: Place,
@@ -76,7 +81,7 @@ export class S3Store implements Storage {
     let query = `encoding-type=url&list-type=2&max-keys=${from.limit ?? 1000}${this.listPrefix}`
     if (from.token !== undefined) query = `continuation-token=${encodeQuery(from.token)}&${query}`
     else if (from.after !== undefined) query += `&start-after=${encodeQuery(prefix + from.after)}`
-    const response = await this.send(asked, 'GET', `${this.target.path}/`, query, this.payer, LIST_SILENCE)
+    const response = await this.send(asked, 'GET', `${this.target.path}/`, query, this.payer)
 
     let answer
     try {
@@ -108,15 +113,15 @@ export class S3Store implements Storage {
     ]
     // Without the header S3 makes the copy STANDARD, whatever the source is.
     if (object.storageClass !== 'STANDARD') headers.push(['x-amz-storage-class', object.storageClass])
-    const silence = copySilence(object.size)
-    const response = await this.send(asked, 'PUT', this.base + encodePath(object.key), '', headers, silence)
+    const extra = copyTime(object.size)
+    const response = await this.send(asked, 'PUT', this.base + encodePath(object.key), '', headers, extra)
     checkCopied(response, asked)
   }
 
   /** HeadBucket: resolves when the bucket exists and these credentials may see it. */
   async headBucket(): Promise<void> {
     const asked = { operation: 'HeadBucket', bucket: this.place.bucket }
-    await this.send(asked, 'HEAD', `${this.target.path}/`, '', this.payer, LIST_SILENCE)
+    await this.send(asked, 'HEAD', `${this.target.path}/`, '', this.payer)
   }
 
   /** GetBucketOwnershipControls and GetBucketVersioning. What the store does not tell, or not to these credentials, is undefined. */
@@ -153,9 +158,9 @@ export class S3Store implements Storage {
     path: string,
     query: string,
     fields: Fields,
-    silence: number,
+    extra = 0,
   ): Promise<HttpResponse> {
-    const response = await this.request(asked, { method, path, query, fields, silence })
+    const response = await this.request(asked, { method, path, query, fields, extra })
     const error = problemOf(response, asked)
     if (error !== undefined) throw error
     return response
@@ -164,21 +169,47 @@ export class S3Store implements Storage {
   // The answer, whatever it says, but for credentials that have expired.
   private async request(
     asked: Asked,
-    { method, path, query = '', fields, body, sink, silence = LIST_SILENCE }: StoreRequest,
+    { method, path, query = '', fields, body, sink, extra = 0 }: StoreRequest,
   ): Promise<HttpResponse> {
+    const { operation } = asked
+    let patience = this.patience.get(operation)
+    if (patience === undefined) {
+      patience = new Patience(this.options.trust.readTimeout ?? READ_TIMEOUT)
+      this.patience.set(operation, patience)
+    }
     const bodyHash = body === undefined ? EMPTY_HASH : hash('sha256', body)
     const request = { method, host: this.host, path, query, headers: fields, bodyHash }
-    const head = this.signer.head(request, body?.length ?? 0, this.credentials.current, Date.now())
+    const { skew } = this
+    const head = this.signer.head(request, body?.length ?? 0, this.credentials.current, Date.now() + skew)
     let response: HttpResponse
+    const name = asked.key ?? query
+    const sent = performance.now()
     try {
+      const silence = patience.for(name, extra)
       response = await this.pool.send({ head, body, sink, silence, bodiless: method === 'HEAD' })
     } catch (error) {
+      if (error instanceof HttpError && error.code === 'ETIMEDOUT') patience.gaveUp(name)
       throw connectionFault(error, asked, this.host)
     }
+    if (sink === undefined) patience.answered(name, performance.now() - sent, extra)
     if (response.status < 400) return response
     const fault = faultOf(response, asked)
-    if (!EXPIRED.has(fault.code)) return response
-    throw (await this.credentials.refresh()) ? fault : fault.withSeverity('stop-run')
+    if (EXPIRED.has(fault.code)) await this.renew(fault)
+    if (fault.code === 'RequestTimeTooSkewed' && this.setClock(response, skew)) throw fault.withSeverity('retry')
+    return response
+  }
+
+  private async renew(fault: StorageError): Promise<never> {
+    const renewal = await this.credentials.refresh()
+    throw renewal === 'impossible' ? fault.withSeverity('stop-run') : fault
+  }
+
+  // Goes by the server's clock from now on. False when the server says no time, or a request that went by it was refused all the same.
+  private setClock(response: HttpResponse, before: number): boolean {
+    const skew = Date.parse(headerOf(response, 'date') ?? '') - Date.now()
+    if (!(Math.abs(skew - before) >= LEAST_SKEW)) return false
+    this.skew = skew
+    return true
   }
 }
 
@@ -190,10 +221,10 @@ function problemOf(response: HttpResponse, asked: Asked): StorageError | undefin
   return faultOf(response, asked)
 }
 
-const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired'])
-
-/** Milliseconds of silence after which an answer is given up. */
-const LIST_SILENCE = 60_000
+/** How long a server may stay silent, in milliseconds, when nobody says otherwise. */
+const READ_TIMEOUT = 60_000
+/** S3 bears fifteen minutes, so what is less than this, in milliseconds, cannot be why a request was refused. */
+const LEAST_SKEW = 60_000
 
 // Ranges, resuming and splitting all rest on the order of keys: a store that does not keep it would silently lose some.
 function checkOrder(asked: Asked, objects: readonly ObjectSummary[], prefix: string, after: string | undefined): void {

@@ -1,0 +1,64 @@
+/** How long an answer is waited for, in milliseconds; may become more or less while it is. */
+export interface Silence {
+  readonly ms: number
+}
+
+/** However quick a server usually is, it is given this many milliseconds. */
+const LEAST = 1_000
+/** How many times longer than nearly all answers take an answer may take. */
+const MARGIN = 20
+/** Steps of the estimate: one in twenty answers takes longer than where up and down are in balance. */
+const UP = 0.38
+const DOWN = 0.02
+/** By how much more patience there is with a request each time it was given up. */
+const MORE = 4
+
+/**
+ * How long the answers to one operation are waited for. A server that never answers is noticed after twenty times the time in which
+ * nineteen of twenty answers came, and not after the minute that a slow one may need: the estimate rises fast when answers become slow, a
+ * timeout counting as one, and what was given up before is given four times longer each time. Never longer than `most`.
+ */
+export class Patience {
+  private nearlyAll: number
+  /** Requests that were given up, by whatever names them, and how often. */
+  private readonly late = new Map<string, number>()
+
+  /** `most` in milliseconds. It begins with that, and learns. */
+  constructor(private readonly most: number) {
+    this.nearlyAll = most / MARGIN
+  }
+
+  /** Milliseconds that a request may take that was not given up before. */
+  get ms(): number {
+    return Math.min(this.most, Math.max(LEAST, MARGIN * this.nearlyAll))
+  }
+
+  /** For one request, which may take `extra` milliseconds beyond the usual. */
+  for(name: string, extra: number): Silence {
+    if (extra === 0 && this.late.size === 0) return this
+    const factor = MORE ** (this.late.get(name) ?? 0)
+    const ms = (): number => Math.min(this.most, this.ms * factor) + extra
+    return {
+      get ms() {
+        return ms()
+      },
+    }
+  }
+
+  /** An answer came after `ms`, of which `extra` were to be expected. */
+  answered(name: string, ms: number, extra: number): void {
+    this.learn(ms - extra > this.nearlyAll)
+    if (this.late.size > 0) this.late.delete(name)
+  }
+
+  /** A request was given up. */
+  gaveUp(name: string): void {
+    this.learn(true)
+    this.late.set(name, (this.late.get(name) ?? 0) + 1)
+  }
+
+  private learn(slow: boolean): void {
+    const most = this.most / MARGIN
+    this.nearlyAll = Math.min(most, this.nearlyAll * (slow ? 1 + UP : 1 - DOWN))
+  }
+}

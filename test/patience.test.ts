@@ -1,0 +1,67 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Patience } from '../src/storage/s3/patience.js'
+
+const MINUTE = 60_000
+
+/** A patience that has seen so many answers, each after so many milliseconds. */
+function seasoned(ms: number, answers = 2_000): Patience {
+  const patience = new Patience(MINUTE)
+  for (let i = 0; i < answers; i++) patience.answered(`k${i}`, ms, 0)
+  return patience
+}
+
+describe('how long an answer is waited for', () => {
+  test('is the most at first, when nothing is known of the server', () => {
+    expect(new Patience(MINUTE).ms).toBe(MINUTE)
+  })
+
+  test('is a second once answers come at once, and twenty times what nearly all of them take when they are slower', () => {
+    expect(seasoned(20).ms).toBe(1_000)
+    expect(seasoned(200).ms).toBeGreaterThan(2_500)
+    expect(seasoned(200).ms).toBeLessThan(8_000)
+  })
+
+  test('stays short when one request in fifty is never answered, and is the most again when all become slow', () => {
+    const patience = seasoned(20)
+    for (let i = 0; i < 5_000; i++) {
+      if (i % 50 === 0) patience.gaveUp(`late${i}`)
+      else patience.answered(`k${i}`, 20, 0)
+    }
+    expect(patience.ms).toBeLessThan(2_000)
+    for (let i = 0; i < 50; i++) patience.gaveUp(`slow${i}`)
+    expect(patience.ms).toBe(MINUTE)
+  })
+
+  test('is four times longer for a request each time it was given up, so that a slow object is done in the end', () => {
+    const patience = seasoned(20)
+    const waits = [0, 1, 2, 3, 4, 5].map(() => {
+      const { ms } = patience.for('slow', 0)
+      patience.gaveUp('slow')
+      for (let i = 0; i < 100; i++) patience.answered(`k${i}`, 20, 0)
+      return ms
+    })
+    expect(waits).toEqual([1_000, 4_000, 16_000, MINUTE, MINUTE, MINUTE])
+    patience.answered('slow', 10, 0)
+    expect(patience.for('slow', 0).ms).toBe(1_000)
+  })
+
+  test('has the time on top that the bytes of a copy need, and never more than the most besides', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.boolean(), fc.nat(100_000)), { maxLength: 300 }),
+        fc.nat(1e6),
+        (history, extra) => {
+          const patience = new Patience(MINUTE)
+          for (const [late, ms] of history) {
+            if (late) patience.gaveUp('k')
+            else patience.answered('k', ms, 0)
+          }
+          const { ms } = patience.for('k', extra)
+          expect(ms).toBeGreaterThanOrEqual(1_000 + extra)
+          expect(ms).toBeLessThanOrEqual(MINUTE + extra)
+        },
+      ),
+    )
+  })
+})
