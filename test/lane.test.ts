@@ -6,7 +6,7 @@ import { runLanes } from '../src/engine/run.js'
 import { Slots } from '../src/engine/slots.js'
 import { StorageError, type Severity } from '../src/errors.js'
 import type { CopyJob, Outcome } from '../src/job.js'
-import type { ObjectSummary, Storage } from '../src/storage/storage.js'
+import type { ObjectSummary, Reading, Storage } from '../src/storage/storage.js'
 import type { Lease } from '../src/work/work.js'
 
 const COPIED: Outcome = { kind: 'copied' }
@@ -314,6 +314,7 @@ describe('copying', () => {
     place: place('b', ''),
     list: () => Promise.reject(error),
     copyFrom: () => Promise.reject(error),
+    reading: {} as Reading,
   })
   const fault = (severity: Severity) => {
     const details = {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { StorageError, type Severity } from '../src/errors.js'
 import { createMeter, retrying, withRetries, type RetryPolicy } from '../src/storage/retry.js'
-import type { Storage } from '../src/storage/storage.js'
+import type { Reading, Storage } from '../src/storage/storage.js'
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -155,7 +155,8 @@ describe('retrying', () => {
     const store: Storage = {
       place: { bucket: 'b', prefix: 'p/' },
       list: () => once({ objects: [], truncated: false }),
-      copyFrom: () => once(undefined),
+      copyFrom: () => once('e'),
+      reading: { head: () => once('head') } as unknown as Reading,
     }
     const meter = createMeter()
     const patient = retrying(store, policy(), meter)
@@ -163,7 +164,9 @@ describe('retrying', () => {
     expect(await ended(patient.list({}))).toEqual({ objects: [], truncated: false })
     failures.push(fault('throttle'))
     const object = { key: 'k', size: 1, etag: '', lastModified: '', storageClass: 'STANDARD' }
-    expect(await ended(patient.copyFrom(store, object))).toBeUndefined()
-    expect(meter).toEqual({ requests: { ListObjectsV2: 3, CopyObject: 2 }, throttled: 1, retried: 3 })
+    expect(await ended(patient.copyFrom!(store, object))).toBe('e')
+    failures.push(fault('retry'))
+    expect(await ended(patient.reading.head('k'))).toBe('head')
+    expect(meter).toEqual({ requests: { ListObjectsV2: 3, CopyObject: 2, HeadObject: 2 }, throttled: 1, retried: 4 })
   })
 })

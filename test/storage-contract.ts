@@ -13,7 +13,7 @@ import {
   type PutObjectCommandInput,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { rewriteInParts } from '../src/engine/in-parts.js'
+import { copyInParts } from '../src/engine/in-parts.js'
 import { settingHeaders } from '../src/engine/set-headers.js'
 import { compareKeys } from '../src/keys.js'
 import type { ObjectSummary, Page, Storage } from '../src/storage/storage.js'
@@ -245,7 +245,7 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       await putAll('odd/', ODD)
       const from = await stores.open(stores.source, 'odd/')
       const to = await stores.open(stores.destination, 'new +%é/')
-      for (const object of await all(from)) await to.copyFrom(from, object)
+      for (const object of await all(from)) await to.copyFrom!(from, object)
       const copied = await keysIn(stores.client, stores.destination, 'new +%é/')
       expect(copied).toEqual([...ODD].sort(compareKeys).map((key) => `new +%é/${key}`))
       for (const key of ['cr\rx', 'a%2Fb', 'a+b', 'dir/../file', '\u{1f600}']) {
@@ -269,7 +269,7 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       const from = await stores.open(stores.source, '')
       const to = await stores.open(stores.destination, '')
       const object = await one(from, 'whole')
-      for (let n = 0; n < 2; n++) await to.copyFrom(from, object)
+      for (let n = 0; n < 2; n++) await to.copyFrom!(from, object)
 
       const at = { Bucket: stores.destination, Key: 'whole' }
       const head = await stores.client.send(new HeadObjectCommand(at))
@@ -292,7 +292,9 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       const from = await stores.open(stores.source, '')
       const object = await one(from, 'class')
       expect(object.storageClass).toBe('STANDARD_IA')
-      await (await stores.open(stores.destination, '')).copyFrom(from, object)
+      await (
+        await stores.open(stores.destination, '')
+      ).copyFrom!(from, object)
       const head = await stores.client.send(new HeadObjectCommand({ Bucket: stores.destination, Key: 'class' }))
       expect(head.StorageClass).toBe('STANDARD_IA')
     })
@@ -323,13 +325,20 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       expect(await act('new')).toEqual({ kind: 'skipped', reason: 'unchanged' })
 
       // A part that cannot be copied: nothing is changed, and no upload is left behind.
-      const failing = { ...store.rewriting!, copyPart: () => Promise.reject(new Error('no part')) }
-      await expect(rewriteInParts(failing, object, read.ETag!.slice(1, -1), [])).rejects.toThrow('no part')
+      const uploading = { ...store.uploading!, copyPart: () => Promise.reject(new Error('no part')) }
+      const { place, reading } = store
+      const work = { source: store, key: 'one', fields: [], conditions: [] }
+      await expect(
+        copyInParts({
+          ...{ ...work, object: { ...object, etag: read.ETag!.slice(1, -1) } },
+          destination: { place, reading, uploading, list: (from) => store.list(from) },
+        }),
+      ).rejects.toThrow('no part')
       const { Uploads } = await stores.client.send(new ListMultipartUploadsCommand({ Bucket: stores.source }))
       expect(Uploads).toBeUndefined()
-      await expect(rewriteInParts(store.rewriting!, object, 'another', [])).rejects.toMatchObject({
-        code: 'PreconditionFailed',
-      })
+      await expect(
+        copyInParts({ ...work, destination: store, object: { ...object, etag: 'another' } }),
+      ).rejects.toMatchObject({ code: 'PreconditionFailed' })
       expect((await stores.client.send(new HeadObjectCommand(at))).ETag).toBe(read.ETag)
     })
 
@@ -337,20 +346,20 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       const body = randomBytes(300_000)
       await put('digest/large', { Body: body })
       await put('digest/empty', { Body: '' })
-      const { rewriting } = await stores.open(stores.source, 'digest/')
+      const { reading } = await stores.open(stores.source, 'digest/')
       for (const [key, content] of [
         ['large', body],
         ['empty', Buffer.alloc(0)],
       ] as const) {
-        const { size, etag } = await rewriting!.head(key)
+        const { size, etag } = await reading.head(key)
         expect(size).toBe(content.length)
-        expect(await rewriting!.digest(key, { size, etag })).toBe(createHash('sha256').update(content).digest('hex'))
+        expect(await reading.digest(key, { size, etag })).toBe(createHash('sha256').update(content).digest('hex'))
       }
-      const { size, etag } = await rewriting!.head('large')
-      await expect(rewriting!.digest('large', { size: size + 1, etag })).rejects.toMatchObject({ severity: 'retry' })
+      const { size, etag } = await reading.head('large')
+      await expect(reading.digest('large', { size: size + 1, etag })).rejects.toMatchObject({ severity: 'retry' })
       await put('digest/large', { Body: 'another' })
-      await expect(rewriting!.digest('large', { size, etag })).rejects.toMatchObject({ code: 'PreconditionFailed' })
-      await expect(rewriting!.digest('none', { size, etag })).rejects.toMatchObject({ severity: 'skip' })
+      await expect(reading.digest('large', { size, etag })).rejects.toMatchObject({ code: 'PreconditionFailed' })
+      await expect(reading.digest('none', { size, etag })).rejects.toMatchObject({ severity: 'skip' })
     })
 
     test('says that a source object is gone', async () => {
@@ -363,7 +372,7 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
         lastModified: '2024-01-01T00:00:00.000Z',
         storageClass: 'STANDARD',
       }
-      await expect(to.copyFrom(from, object)).rejects.toMatchObject({
+      await expect(to.copyFrom!(from, object)).rejects.toMatchObject({
         ...{ name: 'StorageError', severity: 'skip', code: 'NoSuchKey', operation: 'CopyObject', key: 'gone/x' },
       })
     })

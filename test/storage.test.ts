@@ -351,7 +351,7 @@ describe('opening both ends', () => {
     expect((await opened.destination!.store.list({})).objects).toEqual([])
     expect(sandbox.stats().copies).toEqual({})
     const [first] = (await opened.source.store.list({ limit: 1 })).objects
-    await opened.destination!.store.copyFrom(opened.source.store, first!)
+    await opened.destination!.store.copyFrom!(opened.source.store, first!)
     expect((await opened.destination!.store.list({})).objects.map(({ key }) => key)).toEqual([first!.key])
   })
 

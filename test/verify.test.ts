@@ -4,7 +4,7 @@ import { createReport, verifying } from '../src/engine/verify.js'
 import { StorageError, type Severity } from '../src/errors.js'
 import type { VerifyJob } from '../src/job.js'
 import { readHead } from '../src/storage/s3/object-head.js'
-import type { ObjectHead, ObjectSummary, Rewriting, Storage } from '../src/storage/storage.js'
+import type { ObjectHead, ObjectSummary, Reading, Storage } from '../src/storage/storage.js'
 
 const JOB: VerifyJob = {
   kind: 'verify',
@@ -72,12 +72,15 @@ async function compared(options: Partial<VerifyJob>, world: World, key = 'k') {
           .catch((error: unknown) => {
             if (!(error instanceof StorageError) || error.code !== 'NoSuchKey') throw error
           })
-          .then(() => void (there.destination = there.source)),
-      rewriting: {
+          .then(() => {
+            there.destination = there.source
+            return ''
+          }),
+      reading: {
         head: () => ask('head', head),
         tagging: () => ask('tagging', ({ tags = '' }) => ({ header: tags, xml: '' })),
         digest: () => ask('digest', ({ content = '' }) => content),
-      } as unknown as Rewriting,
+      } as unknown as Reading,
     }
   }
   const report = createReport(job)

@@ -73,7 +73,7 @@ interface World {
 
 const sizeOf = (key: string) => key.length + 1
 
-function memoryStore(world: World, scheduler: Scheduler): Storage {
+function memoryStore(world: World, scheduler: Scheduler): Pick<Storage, 'list'> {
   const { keys, pageSize, emptyPages, seed } = world
   const page = ({ after, token, limit = 1000 }: ListFrom): Page => {
     const first = keys.findIndex((key) => after === undefined || compareKeys(key, after) > 0)
@@ -89,10 +89,8 @@ function memoryStore(world: World, scheduler: Scheduler): Storage {
     return { objects, truncated: to < keys.length, ...(to < keys.length ? { token: `${to} 0` } : {}) }
   }
   return {
-    place: { bucket: 'b', prefix: '' },
     // What is listed is decided when the answer comes, as with a server far away.
     list: (from) => scheduler.answer(() => page(from)),
-    copyFrom: () => Promise.reject(new Error('not asked for')),
   }
 }
 

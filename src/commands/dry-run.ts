@@ -3,7 +3,7 @@ import { refusal } from '../engine/act.js'
 import type { Act } from '../engine/lane.js'
 import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
-import { outcomeOfHead, planned, rewritingOf } from '../engine/set-headers.js'
+import { outcomeOfHead, planned } from '../engine/set-headers.js'
 import { Slots } from '../engine/slots.js'
 import { stopReason } from '../engine/stop.js'
 import { UserError } from '../errors.js'
@@ -116,10 +116,9 @@ function lookAt(job: WriteJob, ends: Ends): (object: ObjectSummary) => Promise<S
   if (job.kind === 'copy') {
     return (object) => Promise.resolve({ outcome: refusal(job, object) ?? WRITTEN, changes: [] })
   }
-  const rewriting = rewritingOf(ends.source.store)
   return async (object) => {
     try {
-      const plan = await planned(job, rewriting, object)
+      const plan = await planned(job, ends.source.store, object)
       return plan.outcome === undefined
         ? { outcome: WRITTEN, changes: plan.changes }
         : { outcome: plan.outcome, changes: [] }

@@ -1,6 +1,6 @@
 import { StorageError } from '../errors.js'
 import type { CopyJob, Failure, Outcome } from '../job.js'
-import type { ObjectSummary, Storage } from '../storage/storage.js'
+import { able, type ObjectSummary, type Storage } from '../storage/storage.js'
 import type { Act } from './lane.js'
 
 /** The largest object that one CopyObject request may copy. */
@@ -38,11 +38,12 @@ export function refusal(job: CopyJob, object: ObjectSummary): Outcome | undefine
 
 /** The action of `copy` on one object. */
 export function copying(job: CopyJob, source: Storage, destination: Storage): Act {
+  const copyFrom = able(destination.copyFrom, 'copy')
   return async (object) => {
     const refused = refusal(job, object)
     if (refused !== undefined) return refused
     try {
-      await destination.copyFrom(source, object)
+      await copyFrom(source, object)
       return COPIED
     } catch (error) {
       return outcomeOf(error, job.source.prefix, object)

@@ -1,49 +1,102 @@
 import PQueue from 'p-queue'
 import { StorageError } from '../errors.js'
-import type { HeaderFields, ObjectSummary, Part, Rewriting } from '../storage/storage.js'
+import {
+  able,
+  type HeaderFields,
+  type ObjectSummary,
+  type Part,
+  type Storage,
+  type Uploading,
+} from '../storage/storage.js'
 
-/** Least size of a part, in bytes: few requests, and yet some to be under way at once. */
+/** Least size of a part that is copied inside a store, in bytes: few requests, and yet some to be under way at once. */
 export const PART_SIZE = 512 * 1024 ** 2
-const MOST_PARTS = 10_000
+/** What S3 allows for a part that is not the last, and how many there may be. */
+export const SMALLEST_PART = 5 * 1024 ** 2
+export const LARGEST_PART = 5 * 1024 ** 3
+export const MOST_PARTS = 10_000
 /** Parts of one object under way at once. */
 const AT_ONCE = 8
 
-/**
- * As `Rewriting.rewrite`, for an object of any size: makes it anew of parts copied from itself. Nothing is inherited then, so `fields` must
- * hold all that it is to have, tags too. What was begun is aborted when it fails.
- */
-export async function rewriteInParts(
-  rewriting: Rewriting,
-  object: ObjectSummary,
-  etag: string,
-  fields: HeaderFields,
-  leastPart = PART_SIZE,
-): Promise<string> {
-  const { key, size } = object
-  const upload = await rewriting.beginParts(key, fields)
+/** An object that is to be made of parts, copied inside a store. */
+export interface InParts {
+  readonly source: Storage
+  readonly destination: Storage
+  /** With the ETag that it must have all the while. */
+  readonly object: ObjectSummary
+  /** Its name at the destination. */
+  readonly key: string
+  /** All that it is to have, tags too: nothing is inherited. */
+  readonly fields: HeaderFields
+  /** On what it is put in its place, such as `If-Match`. */
+  readonly conditions: HeaderFields
+  /** Wanted, in bytes; it is more where there would be too many. */
+  readonly partSize?: number | undefined
+  /** An upload of before to go on with, if it is still there. */
+  readonly before?: Upload | undefined
+  /** Told of the upload before anything is in it. */
+  readonly begun?: ((upload: Upload) => void) | undefined
+  /** When aborted, no further part is begun and the upload is aborted: an error of severity `retry`. */
+  readonly stop?: AbortSignal | undefined
+}
+
+/** An upload that was begun. */
+export interface Upload {
+  readonly id: string
+  readonly partSize: number
+}
+
+/** The size of the parts of an object of `size` bytes. */
+export function partSizeFor(size: number, wanted = PART_SIZE): number {
+  return Math.max(wanted, Math.ceil(size / MOST_PARTS))
+}
+
+/** Copies an object of any size inside a store, in parts. What was begun is aborted when it fails. Answers the ETag of the copy. */
+export async function copyInParts(work: InParts): Promise<string> {
+  const { destination, key } = work
+  const uploading = able(destination.uploading, 'make objects of parts')
+  const { upload, present } = await begin(work, uploading)
   try {
-    const parts = await copyParts(rewriting, object, etag, upload, Math.max(leastPart, Math.ceil(size / MOST_PARTS)))
-    await checkUnchanged(rewriting, key, etag)
-    return await complete(rewriting, key, etag, upload, parts)
+    const parts = await copyParts(work, uploading, upload, present)
+    await checkUnchanged(work)
+    return await complete(work, uploading, upload, parts)
   } catch (error) {
     // What is left of it is told by the error that matters.
-    await rewriting.abortParts(key, upload).catch(() => undefined)
+    await uploading.abort(key, upload.id).catch(() => undefined)
     throw error
   }
 }
 
+async function begin(
+  { object, key, fields, partSize, before, begun }: InParts,
+  uploading: Uploading,
+): Promise<{ upload: Upload; present: ReadonlyMap<number, Part> }> {
+  if (before !== undefined) {
+    const present = await uploading.parts(key, before.id)
+    if (present !== undefined) return { upload: before, present }
+  }
+  const upload = { id: await uploading.begin(key, fields), partSize: partSizeFor(object.size, partSize) }
+  begun?.(upload)
+  return { upload, present: new Map() }
+}
+
 async function copyParts(
-  rewriting: Rewriting,
-  object: ObjectSummary,
-  etag: string,
-  upload: string,
-  partSize: number,
+  { source, object, key, stop }: InParts,
+  uploading: Uploading,
+  { id, partSize }: Upload,
+  present: ReadonlyMap<number, Part>,
 ): Promise<Part[]> {
   const queue = new PQueue({ concurrency: AT_ONCE })
   const tasks: (() => Promise<Part>)[] = []
   for (let first = 0; first < object.size; first += partSize) {
-    const part = { upload, number: tasks.length + 1, first, last: Math.min(first + partSize, object.size) - 1 }
-    tasks.push(() => rewriting.copyPart(object, etag, part))
+    const last = Math.min(first + partSize, object.size) - 1
+    const number = tasks.length + 1
+    const there = present.get(number)
+    tasks.push(async () => {
+      if (there?.size === last - first + 1) return there
+      if (stop?.aborted === true) throw ending(source, object)
+      return uploading.copyPart(source, object, { key, upload: id, number, first, last })
+    })
   }
   try {
     return await queue.addAll(tasks)
@@ -55,29 +108,37 @@ async function copyParts(
   }
 }
 
+function ending({ place }: Storage, { key }: ObjectSummary): StorageError {
+  return new StorageError('the run is ending', {
+    ...{ severity: 'retry', code: 'Interrupted', operation: 'UploadPartCopy', bucket: place.bucket },
+    key: place.prefix + key,
+  })
+}
+
 // Parts take minutes, and Ceph knows no condition on any of these requests.
-async function checkUnchanged(rewriting: Rewriting, key: string, etag: string): Promise<void> {
-  if ((await rewriting.head(key)).etag === etag) return
+async function checkUnchanged({ source, object }: InParts): Promise<void> {
+  const { place, reading } = source
+  if ((await reading.head(object.key, object.version)).etag === object.etag) return
   throw new StorageError('the object was written by somebody else while its parts were copied', {
-    ...{ severity: 'fail-object', code: 'PreconditionFailed', operation: 'HeadObject', bucket: rewriting.bucket, key },
+    ...{ severity: 'fail-object', code: 'PreconditionFailed', operation: 'HeadObject', bucket: place.bucket },
+    key: place.prefix + object.key,
   })
 }
 
 // A completion whose answer was lost has taken place, and the upload is gone when it is asked for again.
 async function complete(
-  rewriting: Rewriting,
-  key: string,
-  etag: string,
-  upload: string,
+  { destination, object, key, conditions }: InParts,
+  uploading: Uploading,
+  { id }: Upload,
   parts: readonly Part[],
 ): Promise<string> {
   try {
-    return await rewriting.completeParts(key, etag, upload, parts)
+    return await uploading.complete(key, id, parts, conditions)
   } catch (error) {
     if (!(error instanceof StorageError) || error.attempts < 2) throw error
     if (error.code !== 'NoSuchUpload' && error.code !== 'PreconditionFailed') throw error
-    const now = await rewriting.head(key)
-    if (now.etag === etag || !now.etag.endsWith(`-${parts.length}`)) throw error
+    const now = await destination.reading.head(key)
+    if (now.etag === object.etag || now.size !== object.size || !now.etag.endsWith(`-${parts.length}`)) throw error
     return now.etag
   }
 }

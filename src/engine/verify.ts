@@ -6,7 +6,6 @@ import type { Pair } from '../work/pairs.js'
 import { copying } from './act.js'
 import { contentByHead, contentByListing, headersThatDiffer, sameTags, type Content, type Listed } from './compare.js'
 import type { PagesOptions } from './pages.js'
-import { rewritingOf } from './set-headers.js'
 import type { Slots } from './slots.js'
 
 /** How the objects of a name compare. */
@@ -163,7 +162,7 @@ function comparing(
   source: Storage,
   destination: Storage,
 ): (pair: Pair) => Promise<Finding | undefined> {
-  const [from, to] = [rewritingOf(source), rewritingOf(destination)]
+  const [from, to] = [source.reading, destination.reading]
   const copy = copying({ ...job, kind: 'copy' }, source, destination)
 
   const look = async (pair: Pair): Promise<Finding> => {

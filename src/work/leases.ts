@@ -38,7 +38,7 @@ export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: Grant): Nex
 }
 
 /** Work for lanes: leases on the ranges of `ranges`, listed in `store`. What becomes of objects is told to `tally`. */
-export function leasesOver(ranges: Ranges, store: Storage, tally: Pick<Tally, 'add'>): WorkSource {
+export function leasesOver(ranges: Ranges, store: Pick<Storage, 'list'>, tally: Pick<Tally, 'add'>): WorkSource {
   return {
     async claim() {
       const grant = await ranges.claim()

@@ -13,7 +13,11 @@ export interface Pair extends Keyed {
  * Pages through two stores at once from behind `after`: every name that either has, in order. A page reaches as far as both sides are known;
  * what was listed beyond that waits for the next one, so nothing is listed twice, and less than two pages of each side are held.
  */
-export function pairsAfter(source: Storage, destination: Storage, after: string | undefined): Listing<Pair> {
+export function pairsAfter(
+  source: Pick<Storage, 'list'>,
+  destination: Pick<Storage, 'list'>,
+  after: string | undefined,
+): Listing<Pair> {
   const left = new Side(source, after)
   const right = new Side(destination, after)
   return {
@@ -41,7 +45,7 @@ class Side {
   private page = 0
   truncated = true
 
-  constructor(store: Storage, after: string | undefined) {
+  constructor(store: Pick<Storage, 'list'>, after: string | undefined) {
     this.listing = listingAfter(store, after)
   }
 

@@ -2,16 +2,35 @@ import { hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import { compareKeys, printable } from '../../keys.js'
 import type { Place } from '../../job.js'
-import type { BucketTraits, ListFrom, ObjectSummary, Page, Rewriting, Storage } from '../storage.js'
+import type {
+  BucketTraits,
+  CopyWish,
+  ListFrom,
+  ObjectSummary,
+  Page,
+  Reading,
+  Removing,
+  Restoring,
+  Rewriting,
+  Storage,
+  Uploading,
+  Versions,
+} from '../storage.js'
 import type { CredentialSource, Target } from './account.js'
+import { checkCopied, copySource, copyTime, etagIn, sorted, type Channel, type StoreRequest } from './channel.js'
 import { dialerFor, type Trust } from './connect.js'
 import { encodePath, encodeQuery } from './encode.js'
 import { brokenAnswer, connectionFault, EXPIRED, faultOf, type Asked } from './faults.js'
 import { createHttpPool, headerOf, HttpError, type HttpPool, type HttpResponse } from './http.js'
 import { MalformedList, parseListPage, UndecodableKey } from './list-page.js'
 import { Patience } from './patience.js'
-import { checkCopied, copyTime, copySource, createRewriting, type StoreRequest } from './rewriting.js'
+import { createReading } from './reading.js'
+import { createRemoving } from './removing.js'
+import { createRestoring } from './restoring.js'
+import { createRewriting } from './rewriting.js'
 import { createSigner, EMPTY_HASH, type Fields, type Signer } from './sign.js'
+import { createUploading } from './uploading.js'
+import { createVersions } from './versions.js'
 import { elementText } from './xml.js'
 
 /** How a store is reached. Plain data without secrets, to be sent between threads. */
@@ -19,6 +38,10 @@ export interface Address {
   readonly target: Target
   readonly trust: Trust
   readonly requestPayer?: boolean | undefined
+  /** The account that the bucket must belong to. */
+  readonly expectedOwner?: string | undefined
+  /** The account that the bucket of what is copied must belong to. */
+  readonly expectedSourceOwner?: string | undefined
   /** Whether this is AWS, where nobody named an endpoint, or a store that may differ from it. */
   readonly aws?: boolean | undefined
 }
@@ -26,19 +49,29 @@ export interface Address {
 /** What a store needs beside its place. */
 export interface S3StoreOptions extends Address {
   readonly credentials: Pick<CredentialSource, 'current' | 'refresh'>
+  /** The key with which its objects are encrypted, and that of what is copied: 32 bytes (SSE-C). Never stored. */
+  readonly customerKey?: Uint8Array | undefined
+  readonly customerKeyOfSource?: Uint8Array | undefined
 }
 
 /** A bucket and prefix in S3, over the fast lane: one request each, sent once, no retries. */
 export class S3Store implements Storage {
   readonly place: Place
+  readonly reading: Reading
+  readonly uploading: Uploading
   readonly rewriting: Rewriting
+  readonly removing: Removing
+  readonly versions: Versions
+  readonly restoring: Restoring
   private readonly target: Target
   private readonly credentials: S3StoreOptions['credentials']
   private readonly host: string
   private readonly pool: HttpPool
   private readonly signer: Signer
   private readonly base: string
-  private readonly payer: Fields
+  private readonly always: Fields
+  /** Sent with every copy. */
+  private readonly copies: Fields
   private readonly listPrefix: string
   /** By operation. */
   private readonly patience = new Map<string, Patience>()
@@ -58,11 +91,30 @@ export class S3Store implements Storage {
     this.pool = createHttpPool(dialer)
     this.signer = createSigner(target.region, target.service)
     this.base = `${target.path}/${encodePath(place.prefix)}`
-    this.payer = options.requestPayer === true ? [['x-amz-request-payer', 'requester']] : []
-    this.rewriting = createRewriting({
-      ...{ place, path: this.base, payer: this.payer, aws: options.aws === true },
+    this.always = sorted([
+      ...(options.expectedOwner === undefined
+        ? []
+        : ([['x-amz-expected-bucket-owner', options.expectedOwner]] as const)),
+      ...(options.requestPayer === true ? ([['x-amz-request-payer', 'requester']] as const) : []),
+    ])
+    const channel: Channel = {
+      ...{ place, path: this.base, bucketPath: target.path, aws: options.aws === true, always: this.always },
+      customerKey: customerFields('x-amz-server-side', options.customerKey),
+      copySource: [
+        ...customerFields('x-amz-copy-source-server-side', options.customerKeyOfSource),
+        ...(options.expectedSourceOwner === undefined
+          ? []
+          : ([['x-amz-source-expected-bucket-owner', options.expectedSourceOwner]] as const)),
+      ],
       request: (asked, request) => this.request(asked, request),
-    })
+    }
+    this.copies = sorted([...this.always, ...channel.customerKey, ...channel.copySource])
+    this.reading = createReading(channel)
+    this.uploading = createUploading(channel)
+    this.rewriting = createRewriting(channel)
+    this.removing = createRemoving(channel)
+    this.versions = createVersions(channel)
+    this.restoring = createRestoring(channel)
     this.listPrefix = place.prefix === '' ? '' : `&prefix=${encodeQuery(place.prefix)}`
   }
 
@@ -71,8 +123,8 @@ export class S3Store implements Storage {
   }
 
   get address(): Address {
-    const { target, trust, requestPayer, aws } = this.options
-    return { target, trust, requestPayer, aws }
+    const { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws } = this.options
+    return { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws }
   }
 
   async list(from: ListFrom): Promise<Page> {
@@ -81,7 +133,7 @@ export class S3Store implements Storage {
     let query = `encoding-type=url&list-type=2&max-keys=${from.limit ?? 1000}${this.listPrefix}`
     if (from.token !== undefined) query = `continuation-token=${encodeQuery(from.token)}&${query}`
     else if (from.after !== undefined) query += `&start-after=${encodeQuery(prefix + from.after)}`
-    const response = await this.send(asked, 'GET', `${this.target.path}/`, query, this.payer)
+    const response = await this.send(asked, 'GET', `${this.target.path}/`, query, this.always)
 
     let answer
     try {
@@ -105,30 +157,34 @@ export class S3Store implements Storage {
     }
   }
 
-  async copyFrom(source: Storage, object: ObjectSummary): Promise<void> {
-    const asked = { operation: 'CopyObject', bucket: this.place.bucket, key: this.place.prefix + object.key }
+  // A property, so that it can be handed on by itself.
+  readonly copyFrom = async (source: Storage, object: ObjectSummary, wish?: CopyWish): Promise<string> => {
+    const key = wish?.key ?? object.key
+    const asked = { operation: 'CopyObject', bucket: this.place.bucket, key: this.place.prefix + key }
     const headers: (readonly [string, string])[] = [
-      ['x-amz-copy-source', copySource(source.place, object.key)],
-      ...this.payer,
+      ['x-amz-copy-source', copySource(source.place, object.key, object.version)],
+      ...this.copies,
     ]
+    if (wish !== undefined) headers.push(...wish.fields)
     // Without the header S3 makes the copy STANDARD, whatever the source is.
-    if (object.storageClass !== 'STANDARD') headers.push(['x-amz-storage-class', object.storageClass])
-    const extra = copyTime(object.size)
-    const response = await this.send(asked, 'PUT', this.base + encodePath(object.key), '', headers, extra)
+    else if (object.storageClass !== 'STANDARD') headers.push(['x-amz-storage-class', object.storageClass])
+    const fields = wish === undefined && this.copies === this.always ? headers : sorted(headers)
+    const response = await this.send(asked, 'PUT', this.base + encodePath(key), '', fields, copyTime(object.size))
     checkCopied(response, asked)
+    return etagIn(response)
   }
 
   /** HeadBucket: resolves when the bucket exists and these credentials may see it. */
   async headBucket(): Promise<void> {
     const asked = { operation: 'HeadBucket', bucket: this.place.bucket }
-    await this.send(asked, 'HEAD', `${this.target.path}/`, '', this.payer)
+    await this.send(asked, 'HEAD', `${this.target.path}/`, '', this.always)
   }
 
   /** GetBucketOwnershipControls and GetBucketVersioning. What the store does not tell, or not to these credentials, is undefined. */
   async traits(): Promise<BucketTraits> {
     const ask = async (operation: string, subresource: string): Promise<HttpResponse | StorageError> => {
       const asked = { operation, bucket: this.place.bucket }
-      const request = { method: 'GET', path: `${this.target.path}/`, query: `${subresource}=`, fields: this.payer }
+      const request = { method: 'GET', path: `${this.target.path}/`, query: `${subresource}=`, fields: this.always }
       const response = await this.request(asked, request)
       const error = problemOf(response, asked)
       if (error?.severity === 'retry' || error?.severity === 'throttle') throw error
@@ -211,6 +267,17 @@ export class S3Store implements Storage {
     this.skew = skew
     return true
   }
+}
+
+// The three fields in which a key of the customer's is given (SSE-C).
+function customerFields(prefix: string, key: Uint8Array | undefined): Fields {
+  if (key === undefined) return []
+  const name = `${prefix}-encryption-customer`
+  return [
+    [`${name}-algorithm`, 'AES256'],
+    [`${name}-key`, Buffer.from(key).toString('base64')],
+    [`${name}-key-md5`, hash('md5', key, 'base64')],
+  ]
 }
 
 function problemOf(response: HttpResponse, asked: Asked): StorageError | undefined {
