@@ -32,8 +32,17 @@ async function main(args: readonly string[]): Promise<number> {
     return EXIT.done
   }
   const { default: yargs } = await import('yargs')
-  const { connectionFlags, headerFlags, paceFlags, readSandbox, sandboxFlags, scanFlags, tellingFlags, verifyFlags } =
-    await import('./commands/options.js')
+  const {
+    connectionFlags,
+    headerFlags,
+    paceFlags,
+    readSandbox,
+    sandboxFlags,
+    scanFlags,
+    sideFlags,
+    tellingFlags,
+    verifyFlags,
+  } = await import('./commands/options.js')
   let code: number = EXIT.done
   const io: CommandIo = { stdout: process.stdout, stderr: process.stderr, cwd: process.cwd(), ...stopOnSignals() }
   const runFlags = <T>(argv: Argv<T>): Argv<T> =>
@@ -58,7 +67,7 @@ async function main(args: readonly string[]): Promise<number> {
       'copy <source> <destination>',
       'copy every object below a prefix, inside S3',
       (argv) =>
-        runFlags(argv)
+        sideFlags(runFlags(argv))
           .usage(
             '$0 copy s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object below the source prefix to the destination, inside S3 (CopyObject).\nThe source prefix is replaced by the destination prefix, letter by letter.',
           )
@@ -149,7 +158,7 @@ async function main(args: readonly string[]): Promise<number> {
       'verify <source> <destination>',
       'compare two places, after a copy by any tool',
       (argv) =>
-        verifyFlags(argv)
+        sideFlags(verifyFlags(argv))
           .usage(
             '$0 verify s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and compares every object with the one of its name: same, same size, different, missing, extra.\n' +
               'Differences are written as lines of JSON, to standard output or a file.',
@@ -173,7 +182,7 @@ async function main(args: readonly string[]): Promise<number> {
       'resume [dir]',
       'go on with an interrupted run',
       (argv) =>
-        runFlags(argv)
+        sideFlags(runFlags(argv))
           .usage(
             '$0 resume [DIR]\n\nGoes on with the run whose checkpoint is in DIR; without DIR, with the only unfinished run below .s3move/.',
           )

@@ -1,17 +1,30 @@
-/** A bucket and a prefix in it. The prefix is a string as in the S3 API, not a folder; it may be empty. */
+/**
+ * A bucket and a prefix in it. The prefix is a string as in the S3 API, not a folder; it may be empty.
+ * On the local disk (`file`) the bucket is the absolute path of a folder, and there is no prefix.
+ */
 export interface Place {
   readonly bucket: string
   readonly prefix: string
+  readonly scheme?: 'file'
 }
 
-/** How the store is reached. Kept in the checkpoint so that `resume` needs only the folder; it holds no secrets. */
-export interface Connection {
+/** How one side is reached. */
+export interface EndConnection {
   readonly endpointUrl?: string
   readonly region?: string
   readonly profile?: string
   readonly pathStyle?: boolean
-  readonly requestPayer?: boolean
   readonly noSignRequest?: boolean
+  /** The account that the bucket must belong to. */
+  readonly expectedOwner?: string
+}
+
+/** How the stores are reached. Kept in the checkpoint so that `resume` needs only the folder; it holds no secrets. */
+export interface Connection extends EndConnection {
+  /** Where one side is reached in another way. */
+  readonly source?: EndConnection
+  readonly destination?: EndConnection
+  readonly requestPayer?: boolean
   /** Path of a file of PEM certificates to trust instead of the system's. */
   readonly caBundle?: string
   readonly noVerifySsl?: boolean
@@ -20,11 +33,53 @@ export interface Connection {
   readonly readTimeout?: number
 }
 
-/** Copy every object below `source` to `destination`, the source's prefix replaced by the destination's. */
-export interface CopyJob {
-  readonly kind: 'copy'
+/** The two sides of a job. */
+export type Side = 'source' | 'destination'
+
+/** How one side is reached, all told. */
+export function connectionOf({ source, destination, ...both }: Connection, side: Side): Connection {
+  return { ...both, ...(side === 'source' ? source : destination) }
+}
+
+/** Something of an object beside its content that a copy may keep. */
+export type Trait = 'acl' | 'encryption' | 'lock' | 'metadata' | 'redirect' | 'storage-class' | 'tags'
+
+/** What copies are to have that their sources do not, or are to keep or lose against S3's habit. */
+export interface Attributes {
+  /** Kept beside what S3 keeps by itself: metadata, storage class, tags. */
+  readonly preserve?: readonly Trait[]
+  /** Not kept though S3 would keep it. */
+  readonly drop?: readonly Trait[]
+  readonly storageClass?: string
+  /** A canned access control list. */
+  readonly acl?: string
+  /** `AES256`, `aws:kms` or `aws:kms:dsse`. */
+  readonly encryption?: string
+  readonly kmsKeyId?: string
+  readonly bucketKey?: boolean
+  readonly checksumAlgorithm?: string
+  /** Tags for all, as a value of `x-amz-tagging`. */
+  readonly tagging?: string
+  /** Headers and user metadata to be set, by lower-case name, and to be taken away; the others stay. */
+  readonly set?: readonly (readonly [name: string, value: string])[]
+  readonly remove?: readonly string[]
+  /** Absolute paths of the files with the keys of the customer's (SSE-C); the keys themselves are never stored. */
+  readonly sourceKeyFile?: string
+  readonly keyFile?: string
+}
+
+/** What all jobs have that make objects at `destination` of those at `source`. */
+interface Transfer {
   readonly source: Place
   readonly destination: Place
+  readonly attributes?: Attributes
+  /** Wanted size of the parts of large objects, in bytes. */
+  readonly partSize?: number
+}
+
+/** Copy every object below `source` to `destination`, the source's prefix replaced by the destination's. */
+export interface CopyJob extends Transfer {
+  readonly kind: 'copy'
 }
 
 /** Which objects a rule is for. Every condition that is there must hold; of a list, one of its items. */

@@ -1,7 +1,9 @@
 import { UserError } from '../errors.js'
 import type {
+  Attributes,
   Connection,
   CopyJob,
+  EndConnection,
   HeaderRule,
   ObjectMatch,
   SetHeadersJob,
@@ -149,9 +151,21 @@ export interface Checkpoint {
   readonly history: readonly RateSample[]
 }
 
-const place = shape<Place>({ bucket: text, prefix: text }, {})
-const copyJob = shape<CopyJob>({ kind: oneOf('copy'), source: place, destination: place }, {})
+const place = shape<Place>({ bucket: text, prefix: text }, { scheme: oneOf('file') })
 const header = tuple<readonly [string, string]>(text, text)
+const trait = oneOf('acl', 'encryption', 'lock', 'metadata', 'redirect', 'storage-class', 'tags')
+const attributes = shape<Attributes>(
+  {},
+  {
+    ...{ preserve: list(trait), drop: list(trait), storageClass: text, acl: text, encryption: text, kmsKeyId: text },
+    ...{ bucketKey: flag, checksumAlgorithm: text, tagging: text, set: list(header), remove: list(text) },
+    ...{ sourceKeyFile: text, keyFile: text },
+  },
+)
+const copyJob = shape<CopyJob>(
+  { kind: oneOf('copy'), source: place, destination: place },
+  { attributes, partSize: positive },
+)
 const match = shape<ObjectMatch>(
   {},
   {
@@ -194,15 +208,16 @@ const census = shape<CensusData>(
   },
   {},
 )
+const end = {
+  ...{ endpointUrl: text, region: text, profile: text, pathStyle: flag, noSignRequest: flag, expectedOwner: text },
+}
 const connection = shape<Connection>(
   {},
   {
-    endpointUrl: text,
-    region: text,
-    profile: text,
-    pathStyle: flag,
+    ...end,
+    source: shape<EndConnection>({}, end),
+    destination: shape<EndConnection>({}, end),
     requestPayer: flag,
-    noSignRequest: flag,
     caBundle: text,
     noVerifySsl: flag,
     connectTimeout: positive,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Connection, MoveJob, Place, WriteJob } from '../job.js'
+import { connectionOf, type Connection, type MoveJob, type Place, type WriteJob } from '../job.js'
 import { printable } from '../keys.js'
 import type { Checkpoint } from './checkpoint.js'
 
@@ -8,8 +8,13 @@ import type { Checkpoint } from './checkpoint.js'
  * or the pace.
  */
 export function jobHash(job: MoveJob, connection: Connection): string {
-  const endpoint = connection.endpointUrl === undefined ? null : normalUrl(connection.endpointUrl)
-  return createHash('sha256').update(canonicalJson({ job, endpoint })).digest('hex').slice(0, 8)
+  const [endpoint, other] = endpointsOf(connection)
+  // With one endpoint the name is what it was when there could not be two.
+  const endpoints = endpoint === other ? { endpoint } : { endpoint, other }
+  return createHash('sha256')
+    .update(canonicalJson({ job, ...endpoints }))
+    .digest('hex')
+    .slice(0, 8)
 }
 
 /**
@@ -41,19 +46,26 @@ interface Part {
 }
 
 function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): ReadonlyMap<string, Part> {
-  const url = connection.endpointUrl
+  const [from, to] = endpointsOf(connection)
   return new Map([
     ['job', same(job.kind)],
     ['source', same(placeUrl(job.source))],
     ...details(job),
-    ['endpoint', url === undefined ? same('none') : { compared: normalUrl(url), shown: printable(url) }],
+    ['endpoint', same(printable(from ?? 'none'))],
+    ...(from === to ? [] : ([['destination’s endpoint', same(printable(to ?? 'none'))]] as const)),
   ])
 }
 
 function details(job: MoveJob): [string, Part][] {
   switch (job.kind) {
-    case 'copy':
-      return [['destination', same(placeUrl(job.destination))]]
+    case 'copy': {
+      const { destination, attributes, partSize } = job
+      const compared = canonicalJson({ attributes: attributes ?? null, partSize: partSize ?? null })
+      return [
+        ['destination', same(placeUrl(destination))],
+        ['attributes', { compared, shown: printable(compared) }],
+      ]
+    }
     case 'set-headers': {
       const { rules, guess, folderMarkers, acl } = job
       const compared = canonicalJson({ rules, guess: guess ?? null, folderMarkers, acl: acl ?? null })
@@ -86,6 +98,13 @@ function same(value: string): Part {
 
 function placeUrl(place: Place): string {
   return printable(`s3://${place.bucket}/${place.prefix}`)
+}
+
+function endpointsOf(connection: Connection): readonly (string | null)[] {
+  return (['source', 'destination'] as const).map((side) => {
+    const url = connectionOf(connection, side).endpointUrl
+    return url === undefined ? null : normalUrl(url)
+  })
 }
 
 // Whether a URL ends in a slash or names the default port says nothing about the place.

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs'
 import { UserError } from '../errors.js'
-import type { Connection, Pace } from '../job.js'
+import type { Connection, EndConnection, Pace, Side } from '../job.js'
 import { printable } from '../keys.js'
 import type { SandboxOptions } from '../sandbox/server.js'
 
@@ -109,6 +109,7 @@ export function connectionFlags<T>(argv: Argv<T>): Argv<T> {
     .option('ca-bundle', text('file of PEM certificates to trust'))
     .option('verify-ssl', { ...flag('--no-verify-ssl: accept any certificate'), hidden: true })
     .option('no-verify-ssl', flag('accept any TLS certificate; for tests only'))
+    .option('expected-bucket-owner', text('account that the buckets must belong to'))
     .option('connect-timeout', text('how long a connection may take to be established', '10s'))
     .option(
       'read-timeout',
@@ -124,10 +125,33 @@ export function connectionFlags<T>(argv: Argv<T>): Argv<T> {
         'no-sign-request',
         'ca-bundle',
         'no-verify-ssl',
+        'expected-bucket-owner',
         'connect-timeout',
         'read-timeout',
       ],
       'Connection (AWS’s environment variables and config files work as in the AWS CLI):',
+    )
+}
+
+/** Flags of how the two sides are reached, where they are not reached alike. */
+export function sideFlags<T>(argv: Argv<T>): Argv<T> {
+  const names = ['endpoint-url', 'region', 'profile', 'path-style', 'no-sign-request', 'expected-bucket-owner'] as const
+  return argv
+    .option('source-endpoint-url', text('endpoint of the source alone'))
+    .option('source-region', text('region of the source alone'))
+    .option('source-profile', text('profile for the source alone'))
+    .option('source-path-style', flag('--path-style for the source alone'))
+    .option('source-no-sign-request', flag('do not sign requests to the source'))
+    .option('source-expected-bucket-owner', text('account that the bucket of the source must belong to'))
+    .option('destination-endpoint-url', text('endpoint of the destination alone'))
+    .option('destination-region', text('region of the destination alone'))
+    .option('destination-profile', text('profile for the destination alone'))
+    .option('destination-path-style', flag('--path-style for the destination alone'))
+    .option('destination-no-sign-request', flag('do not sign requests to the destination'))
+    .option('destination-expected-bucket-owner', text('account that the bucket of the destination must belong to'))
+    .group(
+      ['source', 'destination'].flatMap((side) => names.map((name) => `${side}-${name}`)),
+      'Connection of one side, where it differs:',
     )
 }
 
@@ -216,14 +240,32 @@ export function readConnection(flags: Flags, base: Connection): Connection {
     region: readText(flags, 'region'),
     profile: readText(flags, 'profile'),
     pathStyle: readFlag(flags, 'path-style'),
-    requestPayer: readFlag(flags, 'request-payer'),
     noSignRequest: readNegated(flags, 'sign-request'),
+    expectedOwner: readText(flags, 'expected-bucket-owner'),
+    source: readSide(flags, 'source', base.source),
+    destination: readSide(flags, 'destination', base.destination),
+    requestPayer: readFlag(flags, 'request-payer'),
     caBundle: readText(flags, 'ca-bundle'),
     noVerifySsl: readNegated(flags, 'verify-ssl'),
     connectTimeout: readDuration(flags, 'connect-timeout', 1),
     readTimeout: readDuration(flags, 'read-timeout', 1),
   }
   return { ...base, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) }
+}
+
+function readSide(flags: Flags, side: Side, base: EndConnection | undefined): EndConnection | undefined {
+  const endpointUrl = readText(flags, `${side}-endpoint-url`)
+  if (endpointUrl !== undefined) checkEndpoint(endpointUrl)
+  const given: { -readonly [Name in keyof EndConnection]: EndConnection[Name] | undefined } = {
+    endpointUrl,
+    region: readText(flags, `${side}-region`),
+    profile: readText(flags, `${side}-profile`),
+    pathStyle: readFlag(flags, `${side}-path-style`),
+    noSignRequest: readFlag(flags, `${side}-no-sign-request`),
+    expectedOwner: readText(flags, `${side}-expected-bucket-owner`),
+  }
+  const some = Object.entries(given).filter(([, value]) => value !== undefined)
+  return some.length === 0 ? base : { ...base, ...Object.fromEntries(some) }
 }
 
 /** What the flags say of output. */

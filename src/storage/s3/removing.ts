@@ -20,7 +20,7 @@ export function createRemoving(channel: Channel): Removing {
 }
 
 // What no XML document can hold, however it is written.
- 
+
 const UNNAMEABLE = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/
 
 async function removeTogether(
