@@ -21,6 +21,8 @@ export interface Start {
   readonly task: Task
   readonly source: Reach
   readonly destination: Reach | undefined
+  /** The bytes of what is copied pass through the thread. */
+  readonly through: boolean
   readonly concurrency: number
   readonly lanes: number
   /** How long an operation is tried again before it counts as failed, in milliseconds. */
@@ -240,6 +242,7 @@ class ThreadCrew implements Crew {
         ...{ type: 'start', task },
         source: reachOf(source),
         destination: destination === undefined ? undefined : reachOf(destination),
+        through: this.ends.through,
         retryFor: this.ends.retryFor,
         concurrency: share(work.concurrency, this.workers.length, index),
         lanes: share(work.lanes, this.workers.length, index),

@@ -333,7 +333,7 @@ describe('the name of a job', () => {
       'endpoint: checkpoint has http://a/, command has http://b/',
     ])
     expect(differences({ job, connection: {} }, { job, connection: { endpointUrl: 'http://b' } })).toEqual([
-      'endpoint: checkpoint has none, command has http://b',
+      'endpoint: checkpoint has none, command has http://b/',
     ])
   })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { copying, refusal, COPY_LIMIT } from '../src/engine/act.js'
+import { copying, refusal, COPY_LIMIT } from '../src/engine/copy.js'
 import { runLane, type Act } from '../src/engine/lane.js'
 import { Pacer } from '../src/engine/pacer.js'
 import { runLanes } from '../src/engine/run.js'
@@ -151,6 +151,26 @@ describe('runLane', () => {
     await lane
     expect(most).toBe(5)
     expect(log.settled).toHaveLength(400)
+  })
+
+  test('settles what is decided without a request in its place, and gives it no slot', async () => {
+    const { lease, log } = leaseOf(['a', 'b-', 'c'], ['d-', 'e-'], ['f'])
+    const { act, begun, end } = held()
+    const decide = ({ key }: ObjectSummary): Outcome | undefined =>
+      key.endsWith('-') ? { kind: 'skipped', reason: 'unchanged' } : undefined
+    const lane = runLane(lease, { ...context(act).context, decide })
+    await turns()
+    expect(begun).toEqual(['a', 'c', 'f'])
+    end('c')
+    end('f')
+    await turns()
+    expect(log.settled).toEqual([])
+    end('a')
+    await lane
+    expect(log.settled).toEqual(['a', 'b-', 'c', 'd-', 'e-', 'f'])
+    expect(log.outcomes.map(({ kind }) => kind)).toEqual([
+      ...['copied', 'skipped', 'copied', 'skipped', 'skipped', 'copied'],
+    ])
   })
 
   test('begins nothing more when the run stops, and leaves unsettled what was not done', async () => {
@@ -339,11 +359,9 @@ describe('copying', () => {
     ['stop-run', 'thrown'],
   ])('takes an error of severity %s for: %s', async (severity, expected) => {
     const error = fault(severity)
-    const result = await copying(
-      job('from/', 'to/'),
-      failing(error),
-      failing(error),
-    )(object('k', 5)).catch((e: unknown) => e)
+    const result = await copying(job('from/', 'to/'), {
+      ...{ source: failing(error), destination: failing(error), through: false },
+    })(object('k', 5)).catch((e: unknown) => e)
     if (expected === 'thrown') expect(result).toBe(error)
     else if (expected === 'given up') expect(result).toBeUndefined()
     else expect(result).toMatchObject({ kind: expected })
@@ -359,7 +377,9 @@ describe('copying', () => {
 
   test('throws on what is no error of storage', async () => {
     const defect = new TypeError('a defect')
-    await expect(copying(job('', ''), failing(defect), failing(defect))(object('k'))).rejects.toBe(defect)
+    await expect(
+      copying(job('', ''), { source: failing(defect), destination: failing(defect), through: false })(object('k')),
+    ).rejects.toBe(defect)
   })
 
   test('refuses, without a request, an object that one request cannot copy', () => {

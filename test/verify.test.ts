@@ -86,7 +86,7 @@ async function compared(options: Partial<VerifyJob>, world: World, key = 'k') {
   const report = createReport(job)
   const ended: unknown[] = []
   const take = verifying(job, {
-    ...{ source: storeOf('source'), destination: storeOf('destination'), slots: new Slots(4), report },
+    ...{ source: storeOf('source'), destination: storeOf('destination'), through: false, slots: new Slots(4), report },
     ...{ stop: new AbortController().signal, fail: (error: unknown) => ended.push(error) },
   })
   const of = (made: Made | undefined) => (made === undefined ? undefined : { ...summary(made), key })

@@ -1,5 +1,5 @@
 import { jsonText } from '../checkpoint/json.js'
-import { refusal } from '../engine/act.js'
+import { refusal } from '../engine/copy.js'
 import type { Act } from '../engine/lane.js'
 import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'

@@ -1,12 +1,25 @@
 import type { WriteJob } from '../job.js'
 import type { Storage } from '../storage/storage.js'
-import { copying } from './act.js'
-import type { Act } from './lane.js'
+import { copying, refusal } from './copy.js'
+import type { Act, Decide } from './lane.js'
 import { settingHeaders } from './set-headers.js'
 
+/** Between which stores objects are moved, and how. */
+export interface Ways {
+  readonly source: Storage
+  readonly destination: Storage
+  /** The bytes pass through this machine. */
+  readonly through: boolean
+}
+
 /** The action of a job on one object. */
-export function actOf(job: WriteJob, source: Storage, destination: Storage): Act {
-  return job.kind === 'copy' ? copying(job, source, destination) : settingHeaders(job, destination)
+export function actOf(job: WriteJob, ways: Ways): Act {
+  return job.kind === 'copy' ? copying(job, ways) : settingHeaders(job, ways.destination)
+}
+
+/** What a job decides without a request, if anything. */
+export function decisionOf(job: WriteJob): Decide | undefined {
+  return job.kind === 'copy' ? (object) => refusal(job, object) : undefined
 }
 
 /** What an object that a job has written is called. */

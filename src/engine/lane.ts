@@ -11,9 +11,14 @@ import type { Slots } from './slots.js'
  */
 export type Act = (object: ObjectSummary) => Promise<Outcome | undefined>
 
+/** Says what becomes of an object if that is known without a request; undefined for objects that are to be acted on. */
+export type Decide = (object: ObjectSummary) => Outcome | undefined
+
 /** What a lane needs beside its lease. */
 export interface LaneContext {
   readonly act: Act
+  /** What it decides takes neither a slot nor the pace of the lane. */
+  readonly decide?: Decide | undefined
   readonly pacer: Pacer
   readonly slots: Slots
   /** Aborted when no further object is to be begun. */
@@ -63,7 +68,7 @@ class Lane {
   ) {}
 
   async feed(): Promise<void> {
-    const { pacer, slots, stop } = this.context
+    const { pacer, slots, stop, decide } = this.context
     let granted = 0
     let entered = false
     let upcoming = this.lease.next()
@@ -76,6 +81,7 @@ class Lane {
       // It is awaited after this page, or not at all when the run stops meanwhile.
       upcoming.catch(() => undefined)
       const batch: Batch = { objects, outcomes: new Array<Outcome | undefined>(objects.length), first: 0 }
+      if (decide !== undefined) for (const [i, object] of objects.entries()) batch.outcomes[i] = decide(object)
       this.batches.push(batch)
       this.settle()
       if (!entered && objects[0] !== undefined) {
@@ -83,6 +89,7 @@ class Lane {
         pacer.enter(objects[0].key)
       }
       for (let i = 0; i < objects.length; i++) {
+        if (batch.outcomes[i] !== undefined) continue
         for (let wait = pacer.admit(); wait > 0; wait = pacer.admit()) {
           pacer.key = objects[i]?.key ?? ''
           await sleep(wait, stop)

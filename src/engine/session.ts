@@ -11,7 +11,7 @@ import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
 import { Keyspace } from '../work/keyspace.js'
 import { createTally } from '../work/tally.js'
-import { actOf, doneBy } from './acts.js'
+import { actOf, decisionOf, doneBy } from './acts.js'
 import type { Crew, Task } from './crew.js'
 import { createKeeper, type RunState } from './keeper.js'
 import type { Act } from './lane.js'
@@ -159,8 +159,11 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
       ? (object: ObjectSummary, outcome: Outcome) => tell(emit, job, object, outcome)
       : undefined
     const { storeFor } = ends.source
-    const actFor = (pacer: Pacer): Act => actOf(job, storeFor(pacer), destination.storeFor(pacer))
-    await runLanes({ work, actFor, pacers, slots, stop: drain.signal, fail, watch })
+    const { through } = ends
+    const actFor = (pacer: Pacer): Act =>
+      actOf(job, { source: storeFor(pacer), destination: destination.storeFor(pacer), through })
+    const decide = decisionOf(job)
+    await runLanes({ work, actFor, decide, pacers, slots, stop: drain.signal, fail, watch })
   }
   const deliver = (product: unknown, settle: () => void): void => {
     const { gain, seen } = product as WriteProduct

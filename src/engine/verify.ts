@@ -1,9 +1,10 @@
 import { jsonText } from '../checkpoint/json.js'
 import { StorageError } from '../errors.js'
-import { NO_LIKENESSES, type Likeness, type Likenesses, type Outcome, type VerifyJob } from '../job.js'
-import type { ObjectHead, ObjectSummary, Storage } from '../storage/storage.js'
+import { NO_LIKENESSES, type CopyJob, type Likeness, type Likenesses, type Outcome, type VerifyJob } from '../job.js'
+import type { ObjectHead, ObjectSummary } from '../storage/storage.js'
 import type { Pair } from '../work/pairs.js'
-import { copying } from './act.js'
+import { copying, refusal } from './copy.js'
+import type { Ways } from './acts.js'
 import { contentByHead, contentByListing, headersThatDiffer, sameTags, type Content, type Listed } from './compare.js'
 import type { PagesOptions } from './pages.js'
 import type { Slots } from './slots.js'
@@ -70,9 +71,7 @@ function traits(object: ObjectSummary | undefined): object | undefined {
 }
 
 /** What comparing needs beside its job. */
-export interface VerifyContext {
-  readonly source: Storage
-  readonly destination: Storage
+export interface VerifyContext extends Ways {
   readonly slots: Slots
   readonly report: Report
   /** Aborted when no further object is to be begun. */
@@ -87,7 +86,7 @@ export interface VerifyContext {
  */
 export function verifying(job: VerifyJob, context: VerifyContext): PagesOptions<Pair>['take'] {
   const { slots, report, stop, fail } = context
-  const compare = comparing(job, context.source, context.destination)
+  const compare = comparing(job, context)
   return (pairs, settle) => {
     const findings = pairs.map((pair) => findingByListing(job, pair))
     let first = 0
@@ -157,13 +156,10 @@ function oneSided(job: VerifyJob, { key, source, destination }: Pair): Finding {
 }
 
 /** Compares one pair by requests, and mends it if the job says so. Undefined: the run is ending, and nothing can be said. Rejects with what ends the run. */
-function comparing(
-  job: VerifyJob,
-  source: Storage,
-  destination: Storage,
-): (pair: Pair) => Promise<Finding | undefined> {
-  const [from, to] = [source.reading, destination.reading]
-  const copy = copying({ ...job, kind: 'copy' }, source, destination)
+function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding | undefined> {
+  const [from, to] = [ways.source.reading, ways.destination.reading]
+  const copyJob: CopyJob = { kind: 'copy', source: job.source, destination: job.destination }
+  const copy = copying(copyJob, ways)
 
   const look = async (pair: Pair): Promise<Finding> => {
     if (pair.source === undefined || pair.destination === undefined) return oneSided(job, pair)
@@ -226,7 +222,7 @@ function comparing(
   }
 
   const mend = async (object: ObjectSummary, finding: Finding): Promise<Finding | undefined> => {
-    const outcome = await copy(object)
+    const outcome = refusal(copyJob, object) ?? (await copy(object))
     if (outcome === undefined) return undefined
     if (outcome.kind !== 'copied') return { ...finding, fixed: whyNot(outcome) }
     const after = await again(object.key)

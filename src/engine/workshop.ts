@@ -6,7 +6,7 @@ import { listingAfter } from '../work/listing.js'
 import { pairsAfter } from '../work/pairs.js'
 import { createTally, type TallyGain } from '../work/tally.js'
 import type { Ranges } from '../work/work.js'
-import { actOf, doneBy } from './acts.js'
+import { actOf, decisionOf, doneBy } from './acts.js'
 import { Census } from './census.js'
 import type { Task } from './crew.js'
 import { lineWriter } from './lines.js'
@@ -39,6 +39,8 @@ export interface WorkshopOptions {
   readonly ranges: Ranges
   readonly source: StoreFor
   readonly destination: StoreFor | undefined
+  /** The bytes of what is copied pass through this machine. */
+  readonly through: boolean
   readonly concurrency: number
   readonly lanes: number
   readonly stop: AbortSignal
@@ -76,8 +78,9 @@ export function openWorkshop(options: WorkshopOptions): Workshop {
 }
 
 function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind: 'write' }): Workshop {
-  const { ranges, source, destination, concurrency, lanes, stop, fail } = options
+  const { ranges, source, destination, through, concurrency, lanes, stop, fail } = options
   if (destination === undefined) throw new Error('there is no destination to write to')
+  const decide = decisionOf(job)
   let tally = createTally(noTotals(), () => undefined)
   let seen: MoveEvent[] = []
   const slots = new Slots(concurrency)
@@ -93,7 +96,8 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
     run: () =>
       runLanes({
         ...{ work: leasesOver(ranges, source(), { add }), pacers, slots, stop, fail },
-        actFor: (pacer) => actOf(job, source(pacer), destination(pacer)),
+        decide,
+        actFor: (pacer) => actOf(job, { source: source(pacer), destination: destination(pacer), through }),
       }),
     collect() {
       const gain = { totals: tally.totals, added: tally.added, failures: tally.takeFailures() }
@@ -162,12 +166,13 @@ function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Work
 }
 
 function verifyWorkshop(options: WorkshopOptions, { job, packing }: Task & { kind: 'verify' }): Workshop {
-  const { source, destination, concurrency, stop, fail, flush } = options
+  const { source, destination, through, concurrency, stop, fail, flush } = options
   if (destination === undefined) throw new Error('there is no destination to compare with')
   const pack = packer(packing)
   const slots = new Slots(concurrency)
   const report = createReport(job)
-  const take = verifying(job, { source: source(), destination: destination(), slots, report, stop, fail })
+  const ways = { source: source(), destination: destination(), through }
+  const take = verifying(job, { ...ways, slots, report, stop, fail })
   return {
     run: () =>
       runPages({
