@@ -8,6 +8,8 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
   PutObjectCommand,
   S3Client,
   type PutObjectCommandInput,
@@ -16,7 +18,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { copyInParts } from '../src/engine/in-parts.js'
 import { settingHeaders } from '../src/engine/set-headers.js'
 import { compareKeys } from '../src/keys.js'
-import type { ObjectSummary, Page, Storage } from '../src/storage/storage.js'
+import type { ObjectSummary, ObjectVersion, Page, Storage } from '../src/storage/storage.js'
 import { openAccount } from '../src/storage/s3/account.js'
 import { S3Store } from '../src/storage/s3/store.js'
 
@@ -72,10 +74,18 @@ export async function s3Stores(access: Access): Promise<Stores> {
       account.close()
       for (const Bucket of [source, destination]) {
         for (const Key of await keysIn(client, Bucket)) await client.send(new DeleteObjectCommand({ Bucket, Key }))
+        await removeVersions(client, Bucket)
         await client.send(new DeleteBucketCommand({ Bucket }))
       }
       client.destroy()
     },
+  }
+}
+
+async function removeVersions(client: S3Client, Bucket: string): Promise<void> {
+  const listed = await client.send(new ListObjectVersionsCommand({ Bucket })).catch(() => undefined)
+  for (const { Key, VersionId } of [...(listed?.Versions ?? []), ...(listed?.DeleteMarkers ?? [])]) {
+    await client.send(new DeleteObjectCommand({ Bucket, Key, VersionId }))
   }
 }
 
@@ -360,6 +370,91 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       await put('digest/large', { Body: 'another' })
       await expect(reading.digest('large', { size, etag })).rejects.toMatchObject({ code: 'PreconditionFailed' })
       await expect(reading.digest('none', { size, etag })).rejects.toMatchObject({ severity: 'skip' })
+    })
+
+    test('reads a part of the content of an object, unless it was written to since', async () => {
+      await put('range/x', { Body: 'hello world' })
+      const { reading } = await stores.open(stores.source, 'range/')
+      const { etag } = await reading.head('x')
+      const object = { key: 'x', etag }
+      expect((await reading.read(object, 0, 10)).toString()).toBe('hello world')
+      expect((await reading.read(object, 4, 6)).toString()).toBe('o w')
+      await expect(reading.read(object, 4, 20)).rejects.toMatchObject({ severity: 'retry' })
+      await put('range/x', { Body: 'hello there' })
+      await expect(reading.read(object, 4, 6)).rejects.toMatchObject({ code: 'PreconditionFailed' })
+      await expect(reading.read({ ...object, key: 'y' }, 4, 6)).rejects.toMatchObject({ severity: 'skip' })
+    })
+
+    test('removes objects of odd keys, those that are named and no others; what is not there counts as removed', async () => {
+      await putAll('removed/', ODD)
+      const store = await stores.open(stores.source, 'removed/')
+      const gone = ODD.filter((_key, index) => index % 2 === 0)
+      const found = await store.removing!.remove([...gone.map((key) => ({ key })), { key: 'was never there' }])
+      expect(found).toEqual([...gone.map(() => undefined), undefined])
+      const left = ODD.filter((_key, index) => index % 2 === 1)
+      expect((await all(store)).map(({ key }) => key)).toEqual([...left].sort(compareKeys))
+      const [first] = left
+      expect(await store.removing!.remove([{ key: first! }])).toEqual([undefined])
+      expect((await all(store)).map(({ key }) => key)).not.toContain(first)
+    })
+
+    test('finds the parts of an upload again, and knows when it is gone', async () => {
+      await put('parts/x', { Body: Buffer.alloc(6 * 1024 ** 2, 'p') })
+      const store = await stores.open(stores.source, 'parts/')
+      const uploading = store.uploading!
+      const object = await one(store, 'x')
+      const upload = await uploading.begin('y', [])
+      const range = (number: number, first: number, last: number) => ({ key: 'y', upload, number, first, last })
+      const part = await uploading.copyPart(store, object, range(2, 0, 5 * 1024 ** 2 - 1))
+      expect(await uploading.parts('y', upload)).toEqual(new Map([[2, part]]))
+      expect(part.size).toBe(5 * 1024 ** 2)
+      await uploading.abort('y', upload)
+      await uploading.abort('y', upload)
+      expect(await uploading.parts('y', upload)).toBeUndefined()
+    })
+
+    test('lists every version and delete marker, by key and the newest first, and copies and removes each', async (context) => {
+      const Bucket = stores.source
+      const versioned = { Bucket, VersioningConfiguration: { Status: 'Enabled' as const } }
+      const made = await stores.client.send(new PutBucketVersioningCommand(versioned)).catch((error: unknown) => error)
+      context.skip(made instanceof Error, 'this store has no versions')
+      try {
+        const keys = ['a', 'a/b', 'a+b \n', 'é', '\u{1f600}']
+        for (const key of keys) await put(`versions/${key}`, { Body: '1' })
+        for (const key of keys) await put(`versions/${key}`, { Body: '22' })
+        await stores.client.send(new DeleteObjectCommand({ Bucket, Key: 'versions/a' }))
+        const store = await stores.open(Bucket, 'versions/')
+        const listed = async (): Promise<ObjectVersion[]> => (await store.versions!.list(undefined)).versions.slice()
+        const shown = (await listed()).map(({ key, size, latest, deleteMarker }) => [key, size, latest, deleteMarker])
+        expect(shown).toEqual(
+          [...keys]
+            .sort(compareKeys)
+            .flatMap((key) => [
+              ...(key === 'a' ? [[key, 0, true, true]] : []),
+              [key, 2, key !== 'a', false],
+              [key, 1, false, false],
+            ]),
+        )
+        const [marker, , oldest] = await listed()
+        expect((await store.versions!.list({ key: 'a' })).versions[0]!.key).not.toBe('a')
+        expect((await store.versions!.list(undefined, 'a+')).versions.map(({ key }) => key)).toEqual([
+          'a+b \n',
+          'a+b \n',
+        ])
+        expect((await store.reading.head('a', oldest!.version)).size).toBe(1)
+        const to = await stores.open(stores.destination, 'versions/')
+        await to.copyFrom!(store, oldest!)
+        expect((await one(to, 'a')).size).toBe(1)
+        expect(await store.removing!.remove([{ key: 'a', version: marker!.version }])).toEqual([undefined])
+        expect((await store.reading.head('a')).size).toBe(2)
+        const rest = await listed()
+        await store.removing!.remove(rest.map(({ key, version }) => ({ key, version })))
+        expect(await listed()).toEqual([])
+      } finally {
+        await stores.client.send(
+          new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Suspended' } }),
+        )
+      }
     })
 
     test('says that a source object is gone', async () => {

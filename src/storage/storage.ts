@@ -197,7 +197,8 @@ export interface VersionCursor {
 
 /** How the versions of objects are seen. */
 export interface Versions {
-  list(from: VersionCursor | undefined): Promise<VersionPage>
+  /** With `within`, only of keys that begin with it. */
+  list(from: VersionCursor | undefined, within?: string): Promise<VersionPage>
 }
 
 /** How archived objects are brought back. */

@@ -50,7 +50,8 @@ export function createUploading(channel: Channel): Uploading {
         const query = `part-number-marker=${marker}&uploadId=${encodeQuery(upload)}`
         const response = await request(asked, { method: 'GET', path, query, fields: always })
         const { body, status } = response
-        if (status === 404 && elementText(body, 'Code') === 'NoSuchUpload') return undefined
+        // NoSuchUpload, or, on Ceph, NoSuchKey.
+        if (status === 404 && elementText(body, 'Code') !== 'NoSuchBucket') return undefined
         if (status !== 200) throw faultOf(response, asked)
         if (!body.includes('</ListPartsResult>')) throw brokenAnswer(response, asked, 'the list of parts is cut')
         for (const part of elementsOf(body, 'Part')) {
