@@ -77,6 +77,11 @@ async function main(args: readonly string[]): Promise<number> {
             describe: 's3://bucket or s3://bucket/prefix',
             demandOption: true,
           })
+          .option('all-versions', {
+            type: 'boolean',
+            describe: 'each object with all of its versions and delete markers, the oldest first',
+          })
+          .group(['all-versions'], 'Objects:')
           .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
           .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
           .example('$0 copy s3://photos s3://photos-eu', 'a whole bucket')

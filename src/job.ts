@@ -80,6 +80,8 @@ interface Transfer {
 /** Copy every object below `source` to `destination`, the source's prefix replaced by the destination's. */
 export interface CopyJob extends Transfer {
   readonly kind: 'copy'
+  /** Each object with all of its versions, in their order, and not only as it is now. */
+  readonly versions?: boolean
 }
 
 /** Which objects a rule is for. Every condition that is there must hold; of a list, one of its items. */

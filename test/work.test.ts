@@ -10,6 +10,7 @@ import type { Grant, WorkSource } from '../src/work/work.js'
 import type { PageFacts } from '../src/work/facts.js'
 import { Keyspace } from '../src/work/keyspace.js'
 import { leasesOver } from '../src/work/leases.js'
+import { listingAfter } from '../src/work/listing.js'
 import { PortRanges, RangeServer, type Cursor, type RangeAnswer, type RangeRequest } from '../src/work/port.js'
 import { createTally, type Tally, type TallyGain } from '../src/work/tally.js'
 
@@ -72,6 +73,9 @@ interface World {
 }
 
 const sizeOf = (key: string) => key.length + 1
+
+/** Lists a store from behind a key. */
+const over = (store: Pick<Storage, 'list'>) => (after: string | undefined) => listingAfter(store, after)
 
 function memoryStore(world: World, scheduler: Scheduler): Pick<Storage, 'list'> {
   const { keys, pageSize, emptyPages, seed } = world
@@ -161,7 +165,7 @@ class Session {
       this.settled.push(object.key)
       this.tally.add(object, outcome)
     }
-    this.lanes(leasesOver(this.keyspace, memoryStore(this.world, this.scheduler), { add }), () => this.running--)
+    this.lanes(leasesOver(this.keyspace, over(memoryStore(this.world, this.scheduler)), { add }), () => this.running--)
   }
 
   // The two sides of a thread, with nothing between them but messages.
@@ -194,7 +198,7 @@ class Session {
       tally.add(object, outcome)
       keys.push(object.key)
     }
-    this.lanes(leasesOver(ranges, memoryStore(this.world, this.scheduler), { add }), () => {
+    this.lanes(leasesOver(ranges, over(memoryStore(this.world, this.scheduler)), { add }), () => {
       flush()
       told({ type: 'ended' })
     })
@@ -524,7 +528,7 @@ describe('Keyspace', () => {
     const keyspace = new Keyspace([{}])
     const work = leasesOver(
       keyspace,
-      memoryStore(one, scheduler),
+      over(memoryStore(one, scheduler)),
       createTally(noTotals(), () => undefined),
     )
     const lease = await work.claim()
@@ -552,7 +556,7 @@ describe('Keyspace', () => {
     const keyspace = new Keyspace([{}])
     const work = leasesOver(
       keyspace,
-      memoryStore(one, scheduler),
+      over(memoryStore(one, scheduler)),
       createTally(noTotals(), () => undefined),
     )
     const first = await work.claim()

@@ -164,7 +164,7 @@ const attributes = shape<Attributes>(
 )
 const copyJob = shape<CopyJob>(
   { kind: oneOf('copy'), source: place, destination: place },
-  { attributes, partSize: positive },
+  { attributes, partSize: positive, versions: flag },
 )
 const match = shape<ObjectMatch>(
   {},

@@ -59,8 +59,10 @@ function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): Rea
 function details(job: MoveJob): [string, Part][] {
   switch (job.kind) {
     case 'copy': {
-      const { destination, attributes, partSize } = job
-      const compared = canonicalJson({ attributes: attributes ?? null, partSize: partSize ?? null })
+      const { destination, attributes, partSize, versions } = job
+      const compared = canonicalJson({
+        ...{ attributes: attributes ?? null, partSize: partSize ?? null, versions: versions ?? false },
+      })
       return [
         ['destination', same(placeUrl(destination))],
         ['attributes', { compared, shown: printable(compared) }],

@@ -1,5 +1,6 @@
 import { jsonText } from '../checkpoint/json.js'
 import { refusal } from '../engine/copy.js'
+import { listingOf } from '../engine/acts.js'
 import type { Act } from '../engine/lane.js'
 import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
@@ -36,7 +37,7 @@ export interface DryRunOptions {
 export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunOptions): Promise<number> {
   const { ends, drain } = opened
   const tally = createTally(noTotals(), () => undefined)
-  const work = leasesOver(new Keyspace(ranges), ends.source.store, tally)
+  const work = leasesOver(new Keyspace(ranges), listingOf(job, ends.source.store), tally)
   let reason: unknown
   const look = lookAt(job, ends)
   const act: Act = async (object) => {

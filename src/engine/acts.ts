@@ -1,6 +1,9 @@
 import type { WriteJob } from '../job.js'
-import type { Storage } from '../storage/storage.js'
+import type { ObjectSummary, Storage } from '../storage/storage.js'
+import { historiesAfter } from '../work/histories.js'
+import { listingAfter, type Listing } from '../work/listing.js'
 import { copying, refusal } from './copy.js'
+import { copyingHistories } from './histories.js'
 import type { Act, Decide } from './lane.js'
 import { settingHeaders } from './set-headers.js'
 
@@ -14,7 +17,16 @@ export interface Ways {
 
 /** The action of a job on one object. */
 export function actOf(job: WriteJob, ways: Ways): Act {
-  return job.kind === 'copy' ? copying(job, ways) : settingHeaders(job, ways.destination)
+  if (job.kind === 'set-headers') return settingHeaders(job, ways.destination)
+  const copyOne = copying(job, ways)
+  return job.versions === true ? copyingHistories(job, ways, copyOne) : copyOne
+}
+
+/** How the objects of a job are listed, from behind a key. */
+export function listingOf(job: WriteJob, source: Storage): (after: string | undefined) => Listing<ObjectSummary> {
+  return job.kind === 'copy' && job.versions === true
+    ? (after) => historiesAfter(source, after)
+    : (after) => listingAfter(source, after)
 }
 
 /** What a job decides without a request, if anything. */

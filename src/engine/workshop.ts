@@ -6,7 +6,7 @@ import { listingAfter } from '../work/listing.js'
 import { pairsAfter } from '../work/pairs.js'
 import { createTally, type TallyGain } from '../work/tally.js'
 import type { Ranges } from '../work/work.js'
-import { actOf, decisionOf, doneBy } from './acts.js'
+import { actOf, decisionOf, doneBy, listingOf } from './acts.js'
 import { Census } from './census.js'
 import type { Task } from './crew.js'
 import { lineWriter } from './lines.js'
@@ -95,7 +95,7 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
   return {
     run: () =>
       runLanes({
-        ...{ work: leasesOver(ranges, source(), { add }), pacers, slots, stop, fail },
+        ...{ work: leasesOver(ranges, listingOf(job, source()), { add }), pacers, slots, stop, fail },
         decide,
         actFor: (pacer) => actOf(job, { source: source(pacer), destination: destination(pacer), through }),
       }),
@@ -123,7 +123,7 @@ function duWorkshop(options: WorkshopOptions, { depth }: Task & { kind: 'du' }):
     return undefined
   }
   return {
-    run: () => runPages({ ...options, listing: listingOf(options), take, taken: () => undefined }),
+    run: () => runPages({ ...options, listing: objectsOf(options), take, taken: () => undefined }),
     collect: () => ({ product: census.take(), transfer: [] }),
     inFlight: 0,
     held: undefined,
@@ -132,7 +132,7 @@ function duWorkshop(options: WorkshopOptions, { depth }: Task & { kind: 'du' }):
 
 type TakeObjects = PagesOptions<ObjectSummary>['take']
 
-function listingOf({ source }: WorkshopOptions): PagesOptions<ObjectSummary>['listing'] {
+function objectsOf({ source }: WorkshopOptions): PagesOptions<ObjectSummary>['listing'] {
   return (after) => listingAfter(source(), after)
 }
 
@@ -152,7 +152,7 @@ function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Work
     if (task.sorted || text.length >= PIECE) options.flush()
   }
   return {
-    run: () => runPages({ ...options, listing: listingOf(options), take, taken }),
+    run: () => runPages({ ...options, listing: objectsOf(options), take, taken }),
     collect() {
       const packed = pack(text)
       text = ''

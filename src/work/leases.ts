@@ -1,7 +1,7 @@
 import { compareKeys } from '../keys.js'
-import type { Storage } from '../storage/storage.js'
+import type { ObjectSummary } from '../storage/storage.js'
 import { factsOf, type Keyed } from './facts.js'
-import { listingAfter, upTo, type Listing } from './listing.js'
+import { upTo, type Listing } from './listing.js'
 import type { Tally } from './tally.js'
 import type { Grant, Ranges, WorkSource } from './work.js'
 
@@ -37,14 +37,18 @@ export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: Grant): Nex
   }
 }
 
-/** Work for lanes: leases on the ranges of `ranges`, listed in `store`. What becomes of objects is told to `tally`. */
-export function leasesOver(ranges: Ranges, store: Pick<Storage, 'list'>, tally: Pick<Tally, 'add'>): WorkSource {
+/** Work for lanes: leases on the ranges of `ranges`, listed by `listing` from behind a key. What becomes of objects is told to `tally`. */
+export function leasesOver(
+  ranges: Ranges,
+  listing: (after: string | undefined) => Listing<ObjectSummary>,
+  tally: Pick<Tally, 'add'>,
+): WorkSource {
   return {
     async claim() {
       const grant = await ranges.claim()
       if (grant === undefined) return undefined
       return {
-        next: pagesOf(listingAfter(store, grant.after), grant),
+        next: pagesOf(listing(grant.after), grant),
         settle(object, outcome) {
           tally.add(object, outcome)
           grant.settle(object.key, 1)
