@@ -265,8 +265,8 @@ export interface Failure {
 
 /** What became of one object. */
 export type Outcome =
-  /** Copied to its destination or, where headers are set, onto itself. */
-  | { readonly kind: 'copied' }
+  /** Copied to its destination or, where headers are set, onto itself; with the ETag that it has there, where one was told. */
+  | { readonly kind: 'copied'; readonly etag?: string }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
   | { readonly kind: 'failed'; readonly failure: Failure }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { copying, refusal, COPY_LIMIT } from '../src/engine/copy.js'
+import { copying, refusal } from '../src/engine/copy.js'
 import { runLane, type Act } from '../src/engine/lane.js'
 import { Pacer } from '../src/engine/pacer.js'
 import { runLanes } from '../src/engine/run.js'
@@ -380,14 +380,6 @@ describe('copying', () => {
     await expect(
       copying(job('', ''), { source: failing(defect), destination: failing(defect), through: false })(object('k')),
     ).rejects.toBe(defect)
-  })
-
-  test('refuses, without a request, an object that one request cannot copy', () => {
-    expect(refusal(job('', ''), object('k', COPY_LIMIT))).toBeUndefined()
-    expect(refusal(job('', ''), object('k', COPY_LIMIT + 1))).toMatchObject({
-      kind: 'failed',
-      failure: { code: 'EntityTooLarge', attempts: 0, key: 'k' },
-    })
   })
 
   test('skips the marker of the source folder when nothing is left of its name, and fails an object of that name', () => {

@@ -1,6 +1,7 @@
 import type { WriteJob } from '../job.js'
 import type { Storage } from '../storage/storage.js'
 import { copying, refusal } from './copy.js'
+import type { Upload } from './in-parts.js'
 import type { Act, Decide } from './lane.js'
 import { settingHeaders } from './set-headers.js'
 
@@ -10,6 +11,18 @@ export interface Ways {
   readonly destination: Storage
   /** The bytes pass through this machine. */
   readonly through: boolean
+  /** When aborted, no further part of an object is begun. */
+  readonly stop?: AbortSignal | undefined
+  /** Where somebody keeps account of what is uploaded in parts. */
+  readonly uploads?: UploadLog | undefined
+}
+
+/** The account of the upload of one object. */
+export interface UploadLog {
+  /** That of before, to go on with. */
+  readonly before: Upload | undefined
+  /** Told of a new one; nothing is in it before the answer. */
+  readonly begun: (upload: Upload) => Promise<void>
 }
 
 /** The action of a job on one object. */

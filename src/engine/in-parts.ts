@@ -9,12 +9,26 @@ import {
   type Uploading,
 } from '../storage/storage.js'
 
+/** The largest object that one CopyObject request may copy. */
+const COPY_LIMIT = 5 * 1024 ** 3
 /** Least size of a part that is copied inside a store, in bytes: few requests, and yet some to be under way at once. */
-export const PART_SIZE = 512 * 1024 ** 2
+const PART_SIZE = 512 * 1024 ** 2
 /** What S3 allows for a part that is not the last, and how many there may be. */
 export const SMALLEST_PART = 5 * 1024 ** 2
 export const LARGEST_PART = 5 * 1024 ** 3
 export const MOST_PARTS = 10_000
+
+/** Sizes in bytes. */
+export interface Limits {
+  /** The largest object that is copied in one request. */
+  readonly copy: number
+  /** The least size of a part of a larger one, where nobody asks for another. */
+  readonly part: number
+}
+
+/** Those of S3. */
+export const LIMITS: Limits = { copy: COPY_LIMIT, part: PART_SIZE }
+
 /** Parts of one object under way at once. */
 const AT_ONCE = 8
 
@@ -22,7 +36,7 @@ const AT_ONCE = 8
 export interface InParts {
   readonly source: Storage
   readonly destination: Storage
-  /** With the ETag that it must have all the while. */
+  /** As HEAD told it, with the ETag and the date that it must have all the while. */
   readonly object: ObjectSummary
   /** Its name at the destination. */
   readonly key: string
@@ -34,8 +48,8 @@ export interface InParts {
   readonly partSize?: number | undefined
   /** An upload of before to go on with, if it is still there. */
   readonly before?: Upload | undefined
-  /** Told of the upload before anything is in it. */
-  readonly begun?: ((upload: Upload) => void) | undefined
+  /** Told of the upload; nothing is in it before the answer. */
+  readonly begun?: ((upload: Upload) => Promise<void>) | undefined
   /** When aborted, no further part is begun and the upload is aborted: an error of severity `retry`. */
   readonly stop?: AbortSignal | undefined
 }
@@ -76,7 +90,7 @@ async function begin(
     if (present !== undefined) return { upload: before, present }
   }
   const upload = { id: await uploading.begin(key, fields), partSize: partSizeFor(object.size, partSize) }
-  begun?.(upload)
+  await begun?.(upload)
   return { upload, present: new Map() }
 }
 
@@ -118,7 +132,9 @@ function ending({ place }: Storage, { key }: ObjectSummary): StorageError {
 // Parts take minutes, and Ceph knows no condition on any of these requests.
 async function checkUnchanged({ source, object }: InParts): Promise<void> {
   const { place, reading } = source
-  if ((await reading.head(object.key, object.version)).etag === object.etag) return
+  const { etag, lastModified } = await reading.head(object.key, object.version)
+  // Headers that somebody changed meanwhile show in the date alone.
+  if (etag === object.etag && lastModified === object.lastModified) return
   throw new StorageError('the object was written by somebody else while its parts were copied', {
     ...{ severity: 'fail-object', code: 'PreconditionFailed', operation: 'HeadObject', bucket: place.bucket },
     key: place.prefix + object.key,
