@@ -327,7 +327,7 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       // A part that cannot be copied: nothing is changed, and no upload is left behind.
       const uploading = { ...store.uploading!, copyPart: () => Promise.reject(new Error('no part')) }
       const { place, reading } = store
-      const work = { source: store, key: 'one', fields: [], conditions: [] }
+      const work = { source: store, key: 'one', fields: [], conditions: [], partSize: 5 * 1024 ** 2 }
       await expect(
         copyInParts({
           ...{ ...work, object: { ...object, etag: read.ETag!.slice(1, -1) } },

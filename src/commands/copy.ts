@@ -1,5 +1,11 @@
+import { foresee, type Foresight } from '../engine/losses.js'
+import { stopReason } from '../engine/stop.js'
+import { StorageError, UserError } from '../errors.js'
 import type { CopyJob } from '../job.js'
-import { begin } from './begin.js'
+import { printable } from '../keys.js'
+import type { BucketTraits } from '../storage/storage.js'
+import { readAttributes, readOnLoss } from './attribute-options.js'
+import { begin, type Prepare } from './begin.js'
 import type { CommandIo } from './io.js'
 import type { Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
@@ -10,7 +16,38 @@ export async function copy(source: string, destination: string, flags: Flags, io
     kind: 'copy',
     source: parsePlace(source, 'source'),
     destination: parsePlace(destination, 'destination'),
+    ...readAttributes(flags, io.cwd),
   }
   checkPair(job.source, job.destination)
-  return await begin(job, flags, io)
+  return await begin(job, flags, io, preparation(job, readOnLoss(flags)))
 }
+
+// Whoever wants to keep what would be lost must know it before the first copy.
+function preparation(job: CopyJob, onLoss: 'warn' | 'fail'): Prepare {
+  return async ({ ends: { source, destination } }, warn) => {
+    const traits = (): Promise<BucketTraits> => destination?.traits() ?? Promise.resolve(NO_TRAITS)
+    let seen: Foresight | undefined
+    try {
+      seen = await foresee(job, source.store, traits)
+    } catch (error) {
+      // What is wrong with the bucket is for the run to tell, as far as it comes.
+      if (!(error instanceof StorageError)) throw error
+      const { reason, hint } = stopReason(error)
+      if (onLoss === 'fail') throw new UserError(`what copies would lose could not be found out: ${reason}`, hint)
+      warn(`what copies would lose could not be found out: ${reason}`)
+    }
+    if (seen === undefined) return
+    const url = printable(`s3://${job.source.bucket}/${seen.key}`)
+    const [first] = seen.losses
+    if (first !== undefined && onLoss === 'fail') {
+      throw new UserError(
+        `the copy of ${url} would lose something: ${seen.losses.join('; ')}`,
+        'keep it, as said, or leave --on-loss fail away; only the first object was looked at',
+      )
+    }
+    const told = [...seen.losses, ...seen.notes]
+    if (told.length > 0) warn(`of ${url}, the first object, the only one that was looked at: ${told.join('; ')}`)
+  }
+}
+
+const NO_TRAITS: BucketTraits = { acls: undefined, versioned: undefined }

@@ -4,7 +4,7 @@ import { able, type ObjectHead, type ObjectSummary } from '../storage/storage.js
 import { failed, outcomeOf } from './act.js'
 import type { Ways } from './acts.js'
 import { fieldsOfNew, needsHead, wishFor } from './attributes.js'
-import { copyInParts, LIMITS, type Limits } from './in-parts.js'
+import { copyInParts, LIMITS, partSizeFor, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
 import { keepTags, taggingOf } from './tags.js'
 
@@ -28,6 +28,16 @@ export function refusal(job: CopyJob, object: ObjectSummary): Outcome | undefine
     })
   }
   return undefined
+}
+
+/** The requests that a copy of an object takes, by operation; without those that only a look at it can tell, for tags and retries. */
+export function requestsFor({ attributes = {}, partSize }: CopyJob, { size }: ObjectSummary): Record<string, number> {
+  const acl = attributes.preserve?.includes('acl') === true ? { GetObjectAcl: 1 } : {}
+  if (size <= LIMITS.copy) return { CopyObject: 1, ...(needsHead(attributes) ? { HeadObject: 1 } : {}), ...acl }
+  return {
+    ...{ CreateMultipartUpload: 1, CompleteMultipartUpload: 1, HeadObject: 2, ...acl },
+    UploadPartCopy: Math.ceil(size / partSizeFor(size, partSize ?? LIMITS.part)),
+  }
 }
 
 /** How often an object is looked at anew because somebody wrote to it between HEAD and copy. */

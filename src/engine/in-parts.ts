@@ -16,7 +16,7 @@ const PART_SIZE = 512 * 1024 ** 2
 /** What S3 allows for a part that is not the last, and how many there may be. */
 export const SMALLEST_PART = 5 * 1024 ** 2
 export const LARGEST_PART = 5 * 1024 ** 3
-export const MOST_PARTS = 10_000
+const MOST_PARTS = 10_000
 
 /** Sizes in bytes. */
 export interface Limits {
@@ -45,7 +45,7 @@ export interface InParts {
   /** On what it is put in its place, such as `If-Match`. */
   readonly conditions: HeaderFields
   /** Wanted, in bytes; it is more where there would be too many. */
-  readonly partSize?: number | undefined
+  readonly partSize: number
   /** An upload of before to go on with, if it is still there. */
   readonly before?: Upload | undefined
   /** Told of the upload; nothing is in it before the answer. */
@@ -61,7 +61,7 @@ export interface Upload {
 }
 
 /** The size of the parts of an object of `size` bytes. */
-export function partSizeFor(size: number, wanted = PART_SIZE): number {
+export function partSizeFor(size: number, wanted: number): number {
   return Math.max(wanted, Math.ceil(size / MOST_PARTS))
 }
 
