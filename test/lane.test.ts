@@ -5,7 +5,7 @@ import { Pacer } from '../src/engine/pacer.js'
 import { runLanes } from '../src/engine/run.js'
 import { Slots } from '../src/engine/slots.js'
 import { StorageError, type Severity } from '../src/errors.js'
-import type { CopyJob, Outcome } from '../src/job.js'
+import type { CopyJob, Deferral, Outcome } from '../src/job.js'
 import type { ObjectSummary, Reading, Storage } from '../src/storage/storage.js'
 import type { Lease } from '../src/work/work.js'
 
@@ -23,7 +23,7 @@ async function turns(count = 5): Promise<void> {
 
 /** A lease over the given pages that writes down what it is told. */
 function leaseOf(...pages: (readonly string[] | Error)[]) {
-  const log = { asked: 0, settled: [] as string[], outcomes: [] as Outcome[], released: 0 }
+  const log = { asked: 0, settled: [] as string[], outcomes: [] as (Outcome | Deferral)[], released: 0 }
   const lease: Lease = {
     next() {
       const page = pages[log.asked++]

@@ -1,7 +1,7 @@
+import type { UploadState } from '../checkpoint/checkpoint.js'
 import type { WriteJob } from '../job.js'
 import type { Storage } from '../storage/storage.js'
-import { copying, refusal } from './copy.js'
-import type { Upload } from './in-parts.js'
+import { copying, deferral, refusal } from './copy.js'
 import type { Act, Decide } from './lane.js'
 import { settingHeaders } from './set-headers.js'
 
@@ -20,9 +20,9 @@ export interface Ways {
 /** The account of the upload of one object. */
 export interface UploadLog {
   /** That of before, to go on with. */
-  readonly before: Upload | undefined
+  readonly before: UploadState | undefined
   /** Told of a new one; nothing is in it before the answer. */
-  readonly begun: (upload: Upload) => Promise<void>
+  readonly begun: (upload: UploadState) => Promise<void>
 }
 
 /** The action of a job on one object. */
@@ -30,9 +30,10 @@ export function actOf(job: WriteJob, ways: Ways): Act {
   return job.kind === 'copy' ? copying(job, ways) : settingHeaders(job, ways.destination)
 }
 
-/** What a job decides without a request, if anything. */
-export function decisionOf(job: WriteJob): Decide | undefined {
-  return job.kind === 'copy' ? (object) => refusal(job, object) : undefined
+/** What a job decides without a request, if anything. Unless told otherwise it puts off objects that are too large for one. */
+export function decisionOf(job: WriteJob, large: 'defer' | 'act'): Decide | undefined {
+  if (job.kind !== 'copy') return undefined
+  return (object) => refusal(job, object) ?? (large === 'defer' ? deferral(job, object) : undefined)
 }
 
 /** What an object that a job has written is called. */

@@ -1,5 +1,5 @@
 import { StorageError } from '../errors.js'
-import type { CopyJob, Outcome } from '../job.js'
+import type { CopyJob, Deferral, Outcome } from '../job.js'
 import { able, type ObjectHead, type ObjectSummary } from '../storage/storage.js'
 import { failed, outcomeOf } from './act.js'
 import type { Ways } from './acts.js'
@@ -28,6 +28,13 @@ export function refusal(job: CopyJob, object: ObjectSummary): Outcome | undefine
     })
   }
   return undefined
+}
+
+/** Puts off an object that is too large for one request: hours may pass until it is copied. */
+export function deferral({ source }: CopyJob, object: ObjectSummary): Deferral | undefined {
+  const { key, size, etag, lastModified, storageClass } = object
+  if (size <= LIMITS.copy) return undefined
+  return { kind: 'deferred', object: { key: source.prefix + key, size, etag, lastModified, storageClass } }
 }
 
 /** The requests that a copy of an object takes, by operation; without those that only a look at it can tell, for tags and retries. */

@@ -1,5 +1,6 @@
 import PQueue from 'p-queue'
 import { StorageError } from '../errors.js'
+import type { UploadState } from '../checkpoint/checkpoint.js'
 import {
   able,
   type HeaderFields,
@@ -47,17 +48,11 @@ export interface InParts {
   /** Wanted, in bytes; it is more where there would be too many. */
   readonly partSize: number
   /** An upload of before to go on with, if it is still there. */
-  readonly before?: Upload | undefined
+  readonly before?: UploadState | undefined
   /** Told of the upload; nothing is in it before the answer. */
-  readonly begun?: ((upload: Upload) => Promise<void>) | undefined
+  readonly begun?: ((upload: UploadState) => Promise<void>) | undefined
   /** When aborted, no further part is begun and the upload is aborted: an error of severity `retry`. */
   readonly stop?: AbortSignal | undefined
-}
-
-/** An upload that was begun. */
-export interface Upload {
-  readonly id: string
-  readonly partSize: number
 }
 
 /** The size of the parts of an object of `size` bytes. */
@@ -84,12 +79,14 @@ export async function copyInParts(work: InParts): Promise<string> {
 async function begin(
   { object, key, fields, partSize, before, begun }: InParts,
   uploading: Uploading,
-): Promise<{ upload: Upload; present: ReadonlyMap<number, Part> }> {
-  if (before !== undefined) {
+): Promise<{ upload: UploadState; present: ReadonlyMap<number, Part> }> {
+  const { etag, lastModified } = object
+  if (before?.etag === etag && before.lastModified === lastModified) {
     const present = await uploading.parts(key, before.id)
     if (present !== undefined) return { upload: before, present }
-  }
-  const upload = { id: await uploading.begin(key, fields), partSize: partSizeFor(object.size, partSize) }
+  } else if (before !== undefined) await uploading.abort(key, before.id)
+  const id = await uploading.begin(key, fields)
+  const upload = { id, partSize: partSizeFor(object.size, partSize), etag, lastModified }
   await begun?.(upload)
   return { upload, present: new Map() }
 }
@@ -97,7 +94,7 @@ async function begin(
 async function copyParts(
   { source, object, key, stop }: InParts,
   uploading: Uploading,
-  { id, partSize }: Upload,
+  { id, partSize }: UploadState,
   present: ReadonlyMap<number, Part>,
 ): Promise<Part[]> {
   const queue = new PQueue({ concurrency: AT_ONCE })
@@ -145,7 +142,7 @@ async function checkUnchanged({ source, object }: InParts): Promise<void> {
 async function complete(
   { destination, object, key, conditions }: InParts,
   uploading: Uploading,
-  { id }: Upload,
+  { id }: UploadState,
   parts: readonly Part[],
 ): Promise<string> {
   try {
