@@ -12,7 +12,7 @@ export interface RunState {
 }
 
 /** Who writes down the large objects that a checkpoint passes, and answers where their ledger ends. */
-export interface LargeHolder {
+interface LargeHolder {
   flush(): Promise<LedgerPosition>
 }
 
