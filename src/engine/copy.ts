@@ -79,11 +79,13 @@ function carefully({ attributes = {} }: CopyJob, { source, destination }: Ways) 
     const wish = await wishFor(attributes, source, object, head)
     const etag = await copyFrom(source, object, wish)
     if (!dropsTags) return etag
-    // Such a store loses them with new headers too.
     const { key, version } = object
-    const tags = wanted?.count ?? (keepsTags ? (head?.tags ?? 0) : 0)
-    if (tags > 0)
-      await keepTags(destination, key, { etag, tags }, wanted ?? (await source.reading.tagging(key, version)))
+    // Such a store keeps the tags of the source, whatever it is sent, and loses them with new headers.
+    if (wanted !== undefined) await keepTags(destination, key, { etag, tags: undefined }, wanted)
+    else if (!keepsTags) await keepTags(destination, key, { etag, tags: 0 }, taggingOf(''))
+    else if (head !== undefined && head.tags > 0) {
+      await keepTags(destination, key, { etag, tags: head.tags }, await source.reading.tagging(key, version))
+    }
     return etag
   }
   return (_: unknown, object: ObjectSummary): Promise<string> =>

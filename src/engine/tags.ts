@@ -1,11 +1,14 @@
 import { StorageError } from '../errors.js'
-import type { ObjectHead, Storage, Tagging } from '../storage/storage.js'
+import type { Storage, Tagging } from '../storage/storage.js'
 
-/** Sees to it that an object that was just written has its tags: a store that took no notice of them is given them once more. */
+/**
+ * Sees to it that an object that was just written has its tags: a store that took no notice of them is given them once more. Whether it did
+ * is told by their number, unless that is unknown.
+ */
 export async function keepTags(
   store: Storage,
   key: string,
-  written: Pick<ObjectHead, 'etag' | 'tags'>,
+  written: { readonly etag: string; readonly tags: number | undefined },
   tagging: Tagging,
 ): Promise<void> {
   try {
