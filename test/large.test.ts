@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { afterAll, describe, expect, test } from 'vitest'
 import { largeRemaining, type LargeState } from '../src/checkpoint/checkpoint.js'
 import type { UploadLog } from '../src/engine/acts.js'
+import { partSizeFor } from '../src/engine/in-parts.js'
 import { LargeObjects } from '../src/engine/large.js'
 import type { LargeObject, Outcome } from '../src/job.js'
 
@@ -125,5 +126,24 @@ describe('large objects of a run', () => {
     const none = await runOver(folder, [], { passed: 0, counted: [], large: undefined }, Infinity)
     expect(none.last).toEqual({ passed: 0, counted: [], large: undefined })
     expect(none.acted).toEqual([])
+  })
+})
+
+describe('the parts of an object', () => {
+  test('are at most 10,000, and none is larger than S3 takes, up to 50 TB', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        fc.integer({ min: 5 * 1024 ** 2, max: 5 * 1024 ** 3 }),
+        (share, wanted) => {
+          const size = 1 + Math.floor(share * 50e12)
+          const part = partSizeFor(size, wanted)
+          expect(Math.ceil(size / part)).toBeLessThanOrEqual(10_000)
+          expect(part).toBeGreaterThanOrEqual(wanted)
+          expect(part).toBeLessThanOrEqual(5 * 1024 ** 3)
+        },
+      ),
+    )
+    expect(partSizeFor(6 * 1024 ** 3, 512 * 1024 ** 2)).toBe(512 * 1024 ** 2)
   })
 })
