@@ -25,6 +25,19 @@ function complain(message: string, hint?: string): void {
   process.stderr.write(`s3move: ${message}\n${hint === undefined ? '' : `        ${hint}\n`}`)
 }
 
+// yargs takes a flag that begins with `no-` for a negation, and what follows for another argument, unless both are one.
+function withValues(args: readonly string[]): string[] {
+  const joined: string[] = []
+  for (let at = 0; at < args.length; at++) {
+    const [arg = '', value] = args.slice(at, at + 2)
+    if (arg === '--no-preserve' && value !== undefined && !value.startsWith('-')) {
+      joined.push(`${arg}=${value}`)
+      at++
+    } else joined.push(arg)
+  }
+  return joined
+}
+
 async function main(args: readonly string[]): Promise<number> {
   // Before anything is loaded: a version must be had at once.
   if (args.length === 1 && args[0] === '--version') {
@@ -39,10 +52,12 @@ async function main(args: readonly string[]): Promise<number> {
     readSandbox,
     sandboxFlags,
     scanFlags,
+    settingFlags,
     sideFlags,
     tellingFlags,
     verifyFlags,
   } = await import('./commands/options.js')
+  const { attributeFlags } = await import('./commands/attribute-options.js')
   let code: number = EXIT.done
   const io: CommandIo = { stdout: process.stdout, stderr: process.stderr, cwd: process.cwd(), ...stopOnSignals() }
   const runFlags = <T>(argv: Argv<T>): Argv<T> =>
@@ -67,7 +82,7 @@ async function main(args: readonly string[]): Promise<number> {
       'copy <source> <destination>',
       'copy every object below a prefix, inside S3',
       (argv) =>
-        sideFlags(runFlags(argv))
+        sideFlags(runFlags(attributeFlags(settingFlags(argv))))
           .usage(
             '$0 copy s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object below the source prefix to the destination, inside S3 (CopyObject).\nThe source prefix is replaced by the destination prefix, letter by letter.',
           )
@@ -265,7 +280,7 @@ async function main(args: readonly string[]): Promise<number> {
       if (error !== undefined && error.name !== 'YError') throw error
       throw new UserError(message ?? error?.message ?? 'the command line is not understood', 'see s3move --help')
     })
-  await parser.parseAsync([...args])
+  await parser.parseAsync(withValues(args))
   return code
 }
 

@@ -265,12 +265,21 @@ export interface Failure {
   readonly time: string
 }
 
+/** An object that waits for its turn because it is too large for one request, as written to a ledger: one JSON object a line. */
+export type LargeObject = Pick<Failure, 'key' | 'size' | 'etag' | 'lastModified' | 'storageClass'>
+
 /** What became of one object. */
 export type Outcome =
-  /** Copied to its destination or, where headers are set, onto itself. */
-  | { readonly kind: 'copied' }
+  /** Copied to its destination or, where headers are set, onto itself; with the ETag that it has there, where one was told. */
+  | { readonly kind: 'copied'; readonly etag?: string }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
   | { readonly kind: 'failed'; readonly failure: Failure }
+
+/** In place of an outcome: the object is large, and goes into the ledger of those, which are done apart. */
+export interface Deferral {
+  readonly kind: 'deferred'
+  readonly object: LargeObject
+}
 
 /** Objects settled so far, each counted once however often a run was resumed. */
 export interface Totals {
@@ -318,6 +327,8 @@ export interface Snapshot {
   readonly listingEnded: boolean
   /** Objects being worked on now. */
   readonly inFlight: number
+  /** Large objects: how many of these are being copied in parts, and how many wait for that; absent when there are none. */
+  readonly large?: { readonly underWay: number; readonly waiting: number } | undefined
   /** Answers of this session that asked for fewer requests (503 SlowDown and the like). */
   readonly throttled: number
   /** What is held back for it now; absent when nothing is. */

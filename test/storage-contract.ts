@@ -15,8 +15,10 @@ import {
   type PutObjectCommandInput,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { copying } from '../src/engine/copy.js'
 import { copyInParts } from '../src/engine/in-parts.js'
 import { settingHeaders } from '../src/engine/set-headers.js'
+import type { Attributes } from '../src/job.js'
 import { compareKeys } from '../src/keys.js'
 import type { ObjectSummary, ObjectVersion, Page, Storage } from '../src/storage/storage.js'
 import { openAccount } from '../src/storage/s3/account.js'
@@ -337,7 +339,7 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       // A part that cannot be copied: nothing is changed, and no upload is left behind.
       const uploading = { ...store.uploading!, copyPart: () => Promise.reject(new Error('no part')) }
       const { place, reading } = store
-      const work = { source: store, key: 'one', fields: [], conditions: [] }
+      const work = { source: store, key: 'one', fields: [], conditions: [], partSize: 5 * 1024 ** 2 }
       await expect(
         copyInParts({
           ...{ ...work, object: { ...object, etag: read.ETag!.slice(1, -1) } },
@@ -350,6 +352,117 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
         copyInParts({ ...work, destination: store, object: { ...object, etag: 'another' } }),
       ).rejects.toMatchObject({ code: 'PreconditionFailed' })
       expect((await stores.client.send(new HeadObjectCommand(at))).ETag).toBe(read.ETag)
+    })
+
+    test('copies a large object in parts, with all that a copy keeps and what was asked for beside', async () => {
+      const Body = Buffer.alloc(12 * 1024 ** 2, 'twelve')
+      const Metadata = { owner: 'me; "you" = 100%', 'x-y.z': 'two  blanks' }
+      const headers = { ContentType: 'x/y; a=b', CacheControl: 'no-cache', ContentDisposition: 'inline', Metadata }
+      await put('parts/one', { ...{ Body, ContentEncoding: 'gzip', Tagging: 'team=red%20blue&sum=1%2B1' }, ...headers })
+      const [from, to] = [await stores.open(stores.source, 'parts/'), await stores.open(stores.destination, 'parts/')]
+      const places = { source: from.place, destination: to.place }
+      const object = await one(from, 'one')
+      const act = (attributes: Attributes | undefined) =>
+        copying(
+          { kind: 'copy', ...places, ...(attributes === undefined ? {} : { attributes }) },
+          { source: from, destination: to, through: false },
+          { copy: 6 * 1024 ** 2, part: 5 * 1024 ** 2 },
+        )(object)
+      const at = { Bucket: stores.destination, Key: 'parts/one' }
+      expect(await act(undefined)).toMatchObject({
+        kind: 'copied',
+        etag: expect.stringMatching(/^[0-9a-f]{32}-3$/) as string,
+      })
+      const read = await stores.client.send(new GetObjectCommand(at))
+      expect(read).toMatchObject({ ...headers, ContentEncoding: 'gzip' })
+      expect(Buffer.from(await read.Body!.transformToByteArray()).equals(Body)).toBe(true)
+      const tags = async () => (await stores.client.send(new GetObjectTaggingCommand(at))).TagSet
+      const sorted = (await tags())!.sort((a, b) => (a.Key! < b.Key! ? -1 : 1))
+      expect(sorted).toEqual([
+        { Key: 'sum', Value: '1+1' },
+        { Key: 'team', Value: 'red blue' },
+      ])
+      expect(
+        await act({ tagging: 'a=%C3%A9', set: [['cache-control', 'new']], remove: ['content-encoding'] }),
+      ).toMatchObject({
+        kind: 'copied',
+      })
+      const changed = await stores.client.send(new HeadObjectCommand(at))
+      expect(changed).toMatchObject({ ...headers, CacheControl: 'new' })
+      expect(changed.ContentEncoding).toBeUndefined()
+      expect(await tags()).toEqual([{ Key: 'a', Value: 'é' }])
+    })
+
+    test('goes on with the parts of an upload that are there, as long as the source is the same', async () => {
+      const part = 5 * 1024 ** 2
+      await put('again/one', { Body: Buffer.alloc(2 * part + 1, 'again') })
+      const [from, to] = [await stores.open(stores.source, 'again/'), await stores.open(stores.destination, 'again/')]
+      const { size, etag, lastModified } = await from.reading.head('one')
+      const object = { ...(await one(from, 'one')), size, etag, lastModified }
+      let sent = 0
+      const counting: Storage = {
+        ...{ place: to.place, reading: to.reading, list: (at) => to.list(at) },
+        uploading: {
+          ...to.uploading!,
+          copyPart: (...args) => {
+            sent++
+            return to.uploading!.copyPart(...args)
+          },
+        },
+      }
+      const work = {
+        source: from,
+        destination: counting,
+        object,
+        key: 'one',
+        fields: [],
+        conditions: [],
+        partSize: part,
+      }
+      const upload = async (ofEtag: string) => {
+        const id = await to.uploading!.begin('one', [])
+        await to.uploading!.copyPart(from, object, {
+          key: 'one',
+          upload: id,
+          number: 2,
+          first: part,
+          last: 2 * part - 1,
+        })
+        return { id, partSize: part, etag: ofEtag, lastModified }
+      }
+      expect(await copyInParts({ ...work, before: await upload(etag) })).toMatch(/-3$/)
+      expect(sent).toBe(2)
+      const stale = await upload('of what was there before')
+      expect(await copyInParts({ ...work, before: stale })).toMatch(/-3$/)
+      expect(sent).toBe(5)
+      expect(await to.uploading!.parts('one', stale.id)).toBeUndefined()
+      expect(await copyInParts({ ...work, before: stale, partSize: 2 * part })).toMatch(/-2$/)
+      const { Uploads } = await stores.client.send(new ListMultipartUploadsCommand({ Bucket: stores.destination }))
+      expect(Uploads).toBeUndefined()
+    })
+
+    test('copies with headers and tags of its own', async () => {
+      await put('own/one', { ContentType: 'x/y', Metadata: { a: 'b' }, Tagging: 'team=red', ContentLanguage: 'de' })
+      const [from, to] = [await stores.open(stores.source, 'own/'), await stores.open(stores.destination, 'own/')]
+      const object = await one(from, 'one')
+      const at = { Bucket: stores.destination, Key: 'own/one' }
+      const after = async (attributes: Attributes) => {
+        const job = { kind: 'copy', source: from.place, destination: to.place, attributes } as const
+        const ways = { source: from, destination: to, through: false }
+        expect(await copying(job, ways)(object)).toMatchObject({ kind: 'copied', etag: object.etag })
+        const { ContentType, ContentLanguage, Metadata } = await stores.client.send(new HeadObjectCommand(at))
+        const { TagSet } = await stores.client.send(new GetObjectTaggingCommand(at))
+        return { ContentType, ContentLanguage, Metadata, TagSet }
+      }
+      const kept = { ContentType: 'x/y', ContentLanguage: 'de', Metadata: { a: 'b' } }
+      const red = [{ Key: 'team', Value: 'red' }]
+      const change = { set: [['x-amz-meta-c', 'd']], remove: ['content-language'] } as const
+      expect(await after(change)).toEqual({ ContentType: 'x/y', Metadata: { a: 'b', c: 'd' }, TagSet: red })
+      const blue = [{ Key: 'team', Value: 'blue & <red>' }]
+      expect(await after({ tagging: 'team=blue%20%26%20%3Cred%3E' })).toEqual({ ...kept, TagSet: blue })
+      expect(await after({ drop: ['tags'] })).toEqual({ ...kept, TagSet: [] })
+      const bare = await after({ drop: ['metadata'], set: [['content-type', 'a/b']] })
+      expect(bare).toEqual({ ContentType: 'a/b', Metadata: {}, TagSet: red })
     })
 
     test('digests the content of an object, unless it was written to since', async () => {

@@ -187,7 +187,12 @@ class Session {
     const flush = (): void => {
       const cursors = ranges.takeCursors()
       if (cursors.length === 0) return
-      const gain = { totals: tally.totals, added: tally.added, failures: tally.takeFailures() }
+      const gain = {
+        totals: tally.totals,
+        added: tally.added,
+        failures: tally.takeFailures(),
+        deferred: tally.takeDeferred(),
+      }
       told({ type: 'delivery', cursors, gain, keys })
       tally = createTally(noTotals(), () => undefined)
       keys = []

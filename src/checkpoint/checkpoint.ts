@@ -73,6 +73,29 @@ export interface LedgerPosition {
   readonly entries: number
 }
 
+/** An upload in parts that was begun, of the source as it was then. */
+export interface UploadState {
+  readonly id: string
+  readonly partSize: number
+  readonly etag: string
+  readonly lastModified: string
+}
+
+/** The large objects that remain: they are settled in the ranges, and copied in parts apart from these. */
+export interface LargeState {
+  /** How much of their ledger belongs to what the checkpoint counts as settled. */
+  readonly ledger: LedgerPosition
+  /** Up to here, they were begun. */
+  readonly begun: LedgerPosition
+  /** Those that were begun and are not done: where their line begins, and what is uploaded of them. */
+  readonly open: readonly { readonly at: number; readonly upload?: UploadState }[]
+}
+
+/** Large objects that remain. */
+export function largeRemaining({ ledger, begun, open }: LargeState): number {
+  return ledger.entries - begun.entries + open.length
+}
+
 /** A group of objects: its name, how many, and their bytes. */
 export type Group = readonly [name: string, objects: number, bytes: number]
 
@@ -145,6 +168,8 @@ export interface Checkpoint {
   readonly totals: Totals
   readonly ledger: LedgerPosition
   readonly retry?: RetryState
+  /** Absent when none remains. */
+  readonly large?: LargeState
   /** What a job that only reads has got so far. */
   readonly scan?: ScanState
   /** Oldest first, bounded by `addSample`. */
@@ -243,6 +268,15 @@ const totals = shape<Totals>(
   },
   {},
 )
+const ledgerPosition = shape<LedgerPosition>({ bytes: count, entries: count }, {})
+const upload = shape<UploadState>({ id: text, partSize: positive, etag: text, lastModified: text }, {})
+const large = shape<LargeState>(
+  {
+    ...{ ledger: ledgerPosition, begun: ledgerPosition },
+    open: list(shape<LargeState['open'][number]>({ at: count }, { upload })),
+  },
+  {},
+)
 const document = shape<Checkpoint>(
   {
     format: oneOf(FORMAT),
@@ -258,11 +292,12 @@ const document = shape<Checkpoint>(
     ranges: list(shape<KeyRange>({}, { after: text, until: text })),
     listed: count,
     totals,
-    ledger: shape<LedgerPosition>({ bytes: count, entries: count }, {}),
+    ledger: ledgerPosition,
     history: list(shape<RateSample>({ at: time, settled: count, bytes: count, throttled: count }, {})),
   },
   {
     retry: shape<RetryState>({ bytes: count, entries: count, of: count }, { codes: list(text) }),
+    large,
     scan: shape<ScanState>({}, { bytes: count, census, likenesses }),
   },
 )

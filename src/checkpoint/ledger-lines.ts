@@ -2,7 +2,7 @@ import { createReadStream } from 'node:fs'
 import { UserError } from '../errors.js'
 import type { Failure } from '../job.js'
 import { printable } from '../keys.js'
-import { count, Mismatch, shape, text } from './check.js'
+import { count, Mismatch, shape, text, type Check } from './check.js'
 import { reasonOf, systemCode } from './checkpoint-error.js'
 import { jsonText, parseJson } from './json.js'
 
@@ -16,12 +16,13 @@ const LONGEST_LINE = 1024 * 1024
 const LONGEST_MESSAGE = 4096
 
 /**
- * The lines of a ledger from byte `start` on, without their ends, in bounded memory. Throws a UserError when no line begins at
- * `start`, when the last one is cut, and when the file cannot be read.
+ * The lines of a ledger from byte `start` on (up to byte `end`, where a line ends), without their ends, in bounded memory. Throws a UserError
+ * when no line begins at `start`, when the last one is cut, and when the file cannot be read.
  */
-export async function* linesOf(path: string, start: number): AsyncGenerator<Buffer, void, undefined> {
+export async function* linesOf(path: string, start: number, end?: number): AsyncGenerator<Buffer, void, undefined> {
   // From the byte before, which proves that a line begins here.
-  const chunks: AsyncIterable<Buffer> = createReadStream(path, { start: Math.max(0, start - 1) })
+  const range = { start: Math.max(0, start - 1), ...(end === undefined ? {} : { end: end - 1 }) }
+  const chunks: AsyncIterable<Buffer> = createReadStream(path, range)
   let proven = start === 0
   let line = 0
   let rest: Buffer[] = []
@@ -70,11 +71,16 @@ const checkFailure = shape<Failure>(
   { status: count, requestId: text },
 )
 
+/** Reads one line of a failure ledger, as `parseEntry` does. */
+export function parseLine(bytes: Buffer, path: string, line: number, fromByte: number): Failure {
+  return parseEntry(checkFailure, bytes, path, line, fromByte)
+}
+
 /**
  * Reads one line, the `line`th after byte `fromByte`, which with `path` is only for messages. Throws a UserError when it is
- * not a Failure.
+ * not what `check` asks for.
  */
-export function parseLine(bytes: Buffer, path: string, line: number, fromByte: number): Failure {
+export function parseEntry<T>(check: Check<T>, bytes: Buffer, path: string, line: number, fromByte: number): T {
   let value: unknown
   try {
     value = parseJson(bytes)
@@ -82,7 +88,7 @@ export function parseLine(bytes: Buffer, path: string, line: number, fromByte: n
     throw damaged(path, line, fromByte, 'is not JSON')
   }
   try {
-    return checkFailure(value, '')
+    return check(value, '')
   } catch (error) {
     if (error instanceof Mismatch) throw damaged(path, line, fromByte, `is damaged: ${error.message}`)
     throw error

@@ -13,6 +13,7 @@ import { version } from '../version.js'
 import { drive, endsOf, noting, open, threadsFor, type Opened } from './drive.js'
 import { dryRun } from './dry-run.js'
 import type { CommandIo } from './io.js'
+import { readKeysOf } from './key-file.js'
 import { DEFAULT_PACE, readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
@@ -29,9 +30,11 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
   // Refused before any request where the folder is known, and again under the lock.
   if (given !== undefined && !dry) await checkFolder(given, job, asked, fresh)
 
+  const customerKeys = await readKeysOf(job)
   const progress = createProgress({ ...io, ...telling })
   try {
     const opened = await open(endsOf(job), asked, {
+      customerKeys,
       readOnly: dry,
       threads: dry ? 0 : threadsFor(pace),
       io,

@@ -1,6 +1,6 @@
 import { jsonText } from '../checkpoint/json.js'
-import { refusal } from '../engine/copy.js'
 import { listingOf } from '../engine/acts.js'
+import { refusal, requestsFor } from '../engine/copy.js'
 import type { Act } from '../engine/lane.js'
 import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
@@ -14,7 +14,7 @@ import { printable, type KeyRange } from '../keys.js'
 import { failedByCode, skippedByReason, skipReason } from '../summary.js'
 import { Keyspace } from '../work/keyspace.js'
 import { leasesOver } from '../work/leases.js'
-import { createTally } from '../work/tally.js'
+import { addTo, createTally } from '../work/tally.js'
 import type { Change } from '../rules/decide.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
@@ -38,11 +38,16 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
   const { ends, drain } = opened
   const tally = createTally(noTotals(), () => undefined)
   const work = leasesOver(new Keyspace(ranges), listingOf(job, ends.source.store), tally)
+  const requests: Record<string, number> = {}
   let reason: unknown
   const look = lookAt(job, ends)
   const act: Act = async (object) => {
     const seen = await look(object)
     if (seen === undefined) return undefined
+    if (seen.outcome.kind === 'copied') {
+      const needed = job.kind === 'copy' ? requestsFor(job, object) : { CopyObject: 1 }
+      for (const [operation, count] of Object.entries(needed)) addTo(requests, operation, count)
+    }
     const line = lineOf(job, object, seen)
     const wanted = telling.verbose || (line.type === 'would-set' && !telling.quiet)
     if (wanted) io.stdout.write(telling.json ? `${jsonText(line)}\n` : `${textOf(job, line)}\n`)
@@ -80,7 +85,8 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
       requests: {
         ListObjectsV2: lists,
         ...(job.kind === 'copy' ? {} : { HeadObject: heads }),
-        CopyObject: totals.copied,
+        CopyObject: 0,
+        ...requests,
       },
     }
     io.stdout.write(`${JSON.stringify(plan)}\n`)
@@ -97,8 +103,9 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
     if (sum(totals.skipped) > 0) lines.push(`would skip   ${skippedByReason(totals.skipped)}`)
     if (sum(totals.failed) > 0) lines.push(`would fail   ${failedByCode(totals.failed)}`)
     const looks = job.kind === 'copy' ? '' : `${count(heads)} HeadObject, `
+    const sent = Object.entries({ CopyObject: 0, ...requests }).map(([operation, n]) => `${count(n)} ${operation}`)
     lines.push(
-      `requests     ${count(totals.copied)} CopyObject and, again, ${looks}about ${count(lists)} ListObjectsV2 (copies and lists are in the price class of PUT; see README on cost)`,
+      `requests     ${sent.join(', ')} and, again, ${looks}about ${count(lists)} ListObjectsV2 (copies and lists are in the price class of PUT; see README on cost)`,
     )
     io.stdout.write(`${lines.join('\n')}\n`)
   }

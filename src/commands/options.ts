@@ -64,7 +64,21 @@ export function verifyFlags<T>(argv: Argv<T>): Argv<T> {
 
 /** Flags of `set-headers`. */
 export function headerFlags<T>(argv: Argv<T>): Argv<T> {
-  const many = (describe: string) => ({ type: 'string', array: true, nargs: 1, requiresArg: true, describe }) as const
+  return settingFlags(argv)
+    .option('if-unset', flag('set only what is not there'))
+    .option('guess-content-type', flag('by the extension, where Content-Type is missing or binary/octet-stream'))
+    .option('force', flag('with --guess-content-type: replace every Content-Type that differs'))
+    .option('rules', text('file of rules, YAML or JSON: which objects get which headers (see README)'))
+    .group(['if-unset', 'guess-content-type', 'force', 'rules'], 'Headers:')
+    .option('preserve', text('acl: keep access control lists, for one more request an object'))
+    .option('acl', text('canned access control list for every object rewritten, such as public-read'))
+    .option('reset-acl', flag('let S3 reset access control lists: objects become private'))
+    .option('folder-markers', flag('also empty objects whose key ends in /'))
+    .group(['preserve', 'acl', 'reset-acl', 'folder-markers'], 'Objects:')
+}
+
+/** Flags of headers and user metadata to be set or taken away. */
+export function settingFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
     .option('cache-control', text("such as 'public, max-age=31536000'"))
     .option('content-type', text('such as text/html'))
@@ -75,22 +89,13 @@ export function headerFlags<T>(argv: Argv<T>): Argv<T> {
     .option('metadata', many('NAME=VALUE of user metadata, repeatable'))
     .option('remove', many('header to take away, repeatable'))
     .option('remove-metadata', many('NAME of user metadata to take away, repeatable'))
-    .option('if-unset', flag('set only what is not there'))
-    .option('guess-content-type', flag('by the extension, where Content-Type is missing or binary/octet-stream'))
-    .option('force', flag('with --guess-content-type: replace every Content-Type that differs'))
-    .option('rules', text('file of rules, YAML or JSON: which objects get which headers (see README)'))
     .group(
       [
         ...['cache-control', 'content-type', 'content-encoding', 'content-language', 'content-disposition', 'expires'],
-        ...['metadata', 'remove', 'remove-metadata', 'if-unset', 'guess-content-type', 'force', 'rules'],
+        ...['metadata', 'remove', 'remove-metadata'],
       ],
       'Headers:',
     )
-    .option('preserve', text('acl: keep access control lists, for one more request an object'))
-    .option('acl', text('canned access control list for every object rewritten, such as public-read'))
-    .option('reset-acl', flag('let S3 reset access control lists: objects become private'))
-    .option('folder-markers', flag('also empty objects whose key ends in /'))
-    .group(['preserve', 'acl', 'reset-acl', 'folder-markers'], 'Objects:')
 }
 
 /** Flags of how the store is reached. */
@@ -350,7 +355,8 @@ function checkEndpoint(text: string): void {
   }
 }
 
-function text(describe: string, otherwise?: string) {
+/** A flag with a value, for yargs. */
+export function text(describe: string, otherwise?: string) {
   return {
     type: 'string',
     requiresArg: true,
@@ -358,6 +364,12 @@ function text(describe: string, otherwise?: string) {
   } as const
 }
 
-function flag(describe: string) {
+/** A flag with a value that may be given several times, for yargs. */
+export function many(describe: string) {
+  return { type: 'string', array: true, nargs: 1, requiresArg: true, describe } as const
+}
+
+/** A switch, for yargs. */
+export function flag(describe: string) {
   return { type: 'boolean', describe } as const
 }

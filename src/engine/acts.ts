@@ -1,8 +1,9 @@
+import type { UploadState } from '../checkpoint/checkpoint.js'
 import type { WriteJob } from '../job.js'
 import type { ObjectSummary, Storage } from '../storage/storage.js'
 import { historiesAfter } from '../work/histories.js'
 import { listingAfter, type Listing } from '../work/listing.js'
-import { copying, refusal } from './copy.js'
+import { copying, deferral, refusal } from './copy.js'
 import { copyingHistories } from './histories.js'
 import type { Act, Decide } from './lane.js'
 import { settingHeaders } from './set-headers.js'
@@ -13,6 +14,18 @@ export interface Ways {
   readonly destination: Storage
   /** The bytes pass through this machine. */
   readonly through: boolean
+  /** When aborted, no further part of an object is begun. */
+  readonly stop?: AbortSignal | undefined
+  /** Where somebody keeps account of what is uploaded in parts. */
+  readonly uploads?: UploadLog | undefined
+}
+
+/** The account of the upload of one object. */
+export interface UploadLog {
+  /** That of before, to go on with. */
+  readonly before: UploadState | undefined
+  /** Told of a new one; nothing is in it before the answer. */
+  readonly begun: (upload: UploadState) => Promise<void>
 }
 
 /** The action of a job on one object. */
@@ -29,9 +42,12 @@ export function listingOf(job: WriteJob, source: Storage): (after: string | unde
     : (after) => listingAfter(source, after)
 }
 
-/** What a job decides without a request, if anything. */
-export function decisionOf(job: WriteJob): Decide | undefined {
-  return job.kind === 'copy' ? (object) => refusal(job, object) : undefined
+/** What a job decides without a request, if anything. Unless told otherwise it puts off objects that are too large for one. */
+export function decisionOf(job: WriteJob, large: 'defer' | 'act'): Decide | undefined {
+  if (job.kind !== 'copy') return undefined
+  // The versions of an object are copied in their order, however large they are.
+  const defers = large === 'defer' && job.versions !== true
+  return (object) => refusal(job, object) ?? (defers ? deferral(job, object) : undefined)
 }
 
 /** What an object that a job has written is called. */

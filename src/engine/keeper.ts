@@ -1,4 +1,4 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import type { Checkpoint, LedgerPosition } from '../checkpoint/checkpoint.js'
 import type { FailureLedger } from '../checkpoint/failures.js'
 import { mayPass } from '../checkpoint/checkpoint-error.js'
 import { saveCheckpoint } from '../checkpoint/file.js'
@@ -9,6 +9,11 @@ import { sleep } from '../storage/retry.js'
 export interface RunState {
   readonly failures: readonly Failure[]
   readonly checkpoint: Omit<Checkpoint, 'ledger'>
+}
+
+/** Who writes down the large objects that a checkpoint passes, and answers where their ledger ends. */
+interface LargeHolder {
+  flush(): Promise<LedgerPosition>
 }
 
 /** Saves a run again and again, so that it can be killed at any moment. */
@@ -37,6 +42,8 @@ export interface KeeperOptions {
   readonly warn: (message: string) => void
   /** How long what may pass is borne with, in milliseconds; ten minutes at most. */
   readonly retryFor: number
+  /** Where the job may put large objects off. */
+  readonly large?: LargeHolder
 }
 
 /**
@@ -47,7 +54,7 @@ export function createKeeper(
   folder: string,
   ledger: Pick<FailureLedger, 'append' | 'position'>,
   state: () => RunState,
-  { fail, warn, retryFor }: KeeperOptions,
+  { fail, warn, retryFor, large }: KeeperOptions,
 ): Keeper {
   let timer: NodeJS.Timeout | undefined
   let stopped = false
@@ -60,7 +67,10 @@ export function createKeeper(
     unwritten = unwritten.length === 0 ? failures : [...unwritten, ...failures]
     await ledger.append(unwritten)
     unwritten = []
-    await saveCheckpoint(folder, { ...checkpoint, ledger: ledger.position })
+    const end = await large?.flush()
+    const begun = checkpoint.large
+    const saved = begun === undefined || end === undefined ? {} : { large: { ...begun, ledger: end } }
+    await saveCheckpoint(folder, { ...checkpoint, ...saved, ledger: ledger.position })
   }
   const save = (): Promise<void> => {
     const turn = busy.then(saveOnce)

@@ -1,4 +1,4 @@
-import type { Outcome } from '../job.js'
+import type { Deferral, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { Lease } from '../work/work.js'
 import { sleep } from '../storage/retry.js'
@@ -12,7 +12,7 @@ import type { Slots } from './slots.js'
 export type Act = (object: ObjectSummary) => Promise<Outcome | undefined>
 
 /** Says what becomes of an object if that is known without a request; undefined for objects that are to be acted on. */
-export type Decide = (object: ObjectSummary) => Outcome | undefined
+export type Decide = (object: ObjectSummary) => Outcome | Deferral | undefined
 
 /** What a lane needs beside its lease. */
 export interface LaneContext {
@@ -30,7 +30,7 @@ export interface LaneContext {
 /** Objects handed out together. `first` is the first of them that is not settled. */
 interface Batch {
   readonly objects: readonly ObjectSummary[]
-  readonly outcomes: (Outcome | undefined)[]
+  readonly outcomes: (Outcome | Deferral | undefined)[]
   first: number
 }
 
@@ -80,7 +80,7 @@ class Lane {
       upcoming = this.lease.next()
       // It is awaited after this page, or not at all when the run stops meanwhile.
       upcoming.catch(() => undefined)
-      const batch: Batch = { objects, outcomes: new Array<Outcome | undefined>(objects.length), first: 0 }
+      const batch: Batch = { objects, outcomes: new Array<Outcome | Deferral | undefined>(objects.length), first: 0 }
       if (decide !== undefined) for (const [i, object] of objects.entries()) batch.outcomes[i] = decide(object)
       this.batches.push(batch)
       this.settle()

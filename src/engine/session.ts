@@ -5,7 +5,7 @@ import { saveCheckpoint } from '../checkpoint/file.js'
 import { addSample } from '../checkpoint/history.js'
 import { LEDGER } from '../checkpoint/ledger-file.js'
 import { beginRetry, endRetry } from '../checkpoint/retrying.js'
-import { settled, type MoveEvent, type Outcome, type Snapshot, type WriteJob } from '../job.js'
+import { settled, type Deferral, type MoveEvent, type Outcome, type Snapshot, type WriteJob } from '../job.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
@@ -15,6 +15,7 @@ import { actOf, decisionOf, doneBy } from './acts.js'
 import type { Crew, Task } from './crew.js'
 import { createKeeper, type RunState } from './keeper.js'
 import type { Act } from './lane.js'
+import { LargeObjects } from './large.js'
 import { heldBack, pacersFor, together, type Pacer } from './pacer.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
@@ -98,6 +99,24 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const again =
     checkpoint.retry === undefined ? undefined : new LedgerWork(folder, checkpoint.retry, job.source.prefix, tally)
   const ranges = new Keyspace(checkpoint.ranges)
+  const { destination } = ends
+  if (destination === undefined) throw new Error('there is no destination to write to')
+  const { through } = ends
+  const watch = options.verbose
+    ? (object: ObjectSummary, outcome: Outcome | Deferral) => tell(emit, job, object, outcome)
+    : undefined
+  const large = new LargeObjects({
+    ...{ folder, start: checkpoint.large, prefix: job.source.prefix, stop: drain.signal, fail },
+    actFor: (uploads) =>
+      actOf(job, { source: ends.source.store, destination: destination.store, through, stop: drain.signal, uploads }),
+    settle(object, outcome) {
+      watch?.(object, outcome)
+      tally.add(object, outcome)
+    },
+    save: () => keeper.save(),
+  })
+  const listedBefore = settledBefore + large.remaining
+  let listingDone = false
   const slots = new Slots(pace.concurrency)
   // What failed is tried again in the order of the ledger, by one lane.
   const pacers = pacersFor(1)
@@ -106,9 +125,10 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
 
   const snapshot = (): Snapshot => ({
     totals: tally.totals,
-    listed: settledBefore + ranges.listed,
+    listed: listedBefore + ranges.listed,
     listingEnded: ranges.listingEnded,
-    inFlight: slots.busy + crew.inFlight,
+    inFlight: slots.busy + crew.inFlight + (large.counts?.underWay ?? 0),
+    large: large.counts,
     throttled: ends.meter.throttled,
     held: together(heldBack(pacers), crew.held),
     retried: ends.meter.retried,
@@ -131,38 +151,36 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
       throttled: ends.meter.throttled,
     })
     const remaining = ranges.remaining()
-    const { retry: before, ...rest } = checkpoint
+    large.hold(tally.takeDeferred(), listingDone)
+    const { retry: before, large: begun, ...rest } = checkpoint
     const retry = again?.remaining()
+    const done = remaining.length === 0 && retry === undefined && large.remaining === 0
     return {
       failures,
       checkpoint: {
         ...rest,
-        state: remaining.length === 0 && retry === undefined ? 'finished' : 'unfinished',
+        state: done ? 'finished' : 'unfinished',
         savedAt: at,
         activeMs: checkpoint.activeMs + (performance.now() - began),
         ranges: remaining,
-        listed: settledBefore + ranges.listed,
+        listed: listedBefore + ranges.listed,
         totals,
         ...(retry === undefined ? {} : { retry }),
+        ...(large.remaining === 0 ? {} : { large: large.state() }),
         history,
       },
     }
   }
 
   const warn = (message: string): void => emit({ type: 'note', level: 'warning', message })
-  const keeper = createKeeper(folder, ledger, state, { fail, warn, retryFor: ends.retryFor })
+  const keeper = createKeeper(folder, ledger, state, { fail, warn, retryFor: ends.retryFor, large })
   const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
-  const { destination } = ends
-  if (destination === undefined) throw new Error('there is no destination to write to')
   const tryAgain = async (work: LedgerWork): Promise<void> => {
-    const watch = options.verbose
-      ? (object: ObjectSummary, outcome: Outcome) => tell(emit, job, object, outcome)
-      : undefined
     const { storeFor } = ends.source
-    const { through } = ends
+    const stop = drain.signal
     const actFor = (pacer: Pacer): Act =>
-      actOf(job, { source: storeFor(pacer), destination: destination.storeFor(pacer), through })
-    const decide = decisionOf(job)
+      actOf(job, { source: storeFor(pacer), destination: destination.storeFor(pacer), through, stop })
+    const decide = decisionOf(job, 'act')
     await runLanes({ work, actFor, decide, pacers, slots, stop: drain.signal, fail, watch })
   }
   const deliver = (product: unknown, settle: () => void): void => {
@@ -177,20 +195,28 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     if (options.onlyFailed || drain.signal.aborted) return
     const { concurrency, lanes } = pace
     const task: Task = { kind: 'write', job, watched: options.verbose }
-    await crew.run({ task, keyspace: ranges, concurrency, lanes, meter: ends.meter, deliver, stop: drain.signal, fail })
+    const stop = drain.signal
+    const { meter } = ends
+    const apart = large.run()
+    await crew.run({ task, keyspace: ranges, concurrency, lanes, meter, deliver, stop, fail })
+    // What was put off last may be held still, until it is saved.
+    listingDone = true
+    await apart
   }
+  let saved = false
   try {
     // A checkpoint before the first object: from here on a killed run can be resumed.
     await keeper.save().catch(fail)
     await Promise.race([work(), aborted(options.abandon)])
-    await keeper.end(drain.signal).catch(fail)
+    await keeper.end(drain.signal).then(() => (saved = true), fail)
     if (again !== undefined && again.remaining() === undefined && stop === undefined) await endRetry(folder).catch(fail)
   } finally {
     clearInterval(progress)
+    await large.end(saved)
     await ledger.close()
   }
   if (defect !== undefined) throw defect.error
-  if (stop === undefined && !drain.signal.aborted && ranges.remaining().length > 0) {
+  if (stop === undefined && !drain.signal.aborted && (ranges.remaining().length > 0 || large.remaining > 0)) {
     stop = { reason: 'only the failed objects were tried again; the rest of the run is still to be done' }
   }
 
@@ -225,7 +251,12 @@ async function withRetry(
   return begun
 }
 
-function tell(emit: (event: MoveEvent) => void, job: WriteJob, { key, size }: ObjectSummary, outcome: Outcome): void {
+function tell(
+  emit: (event: MoveEvent) => void,
+  job: WriteJob,
+  { key, size }: ObjectSummary,
+  outcome: Outcome | Deferral,
+): void {
   const full = job.source.prefix + key
   if (outcome.kind === 'copied') emit({ type: doneBy(job), key: full, bytes: size })
   else if (outcome.kind === 'skipped') emit({ type: 'skipped', key: full, reason: outcome.reason })

@@ -1,4 +1,4 @@
-import { noTotals, type Likenesses, type MoveEvent, type Outcome, type Throttle } from '../job.js'
+import { noTotals, type Deferral, type Likenesses, type MoveEvent, type Outcome, type Throttle } from '../job.js'
 import type { StoreFor } from '../storage/retry.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { leasesOver } from '../work/leases.js'
@@ -80,12 +80,12 @@ export function openWorkshop(options: WorkshopOptions): Workshop {
 function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind: 'write' }): Workshop {
   const { ranges, source, destination, through, concurrency, lanes, stop, fail } = options
   if (destination === undefined) throw new Error('there is no destination to write to')
-  const decide = decisionOf(job)
+  const decide = decisionOf(job, 'defer')
   let tally = createTally(noTotals(), () => undefined)
   let seen: MoveEvent[] = []
   const slots = new Slots(concurrency)
   const pacers = pacersFor(lanes)
-  const add = (object: ObjectSummary, outcome: Outcome): void => {
+  const add = (object: ObjectSummary, outcome: Outcome | Deferral): void => {
     tally.add(object, outcome)
     if (!watched) return
     const key = job.source.prefix + object.key
@@ -97,10 +97,11 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
       runLanes({
         ...{ work: leasesOver(ranges, listingOf(job, source()), { add }), pacers, slots, stop, fail },
         decide,
-        actFor: (pacer) => actOf(job, { source: source(pacer), destination: destination(pacer), through }),
+        actFor: (pacer) => actOf(job, { source: source(pacer), destination: destination(pacer), through, stop }),
       }),
     collect() {
-      const gain = { totals: tally.totals, added: tally.added, failures: tally.takeFailures() }
+      const { totals, added } = tally
+      const gain = { totals, added, failures: tally.takeFailures(), deferred: tally.takeDeferred() }
       const product: WriteProduct = { gain, seen }
       tally = createTally(noTotals(), () => undefined)
       seen = []

@@ -92,6 +92,8 @@ export interface CopyWish {
   readonly key?: string | undefined
   /** What is sent with it: directives, headers, conditions. With them nothing is sent by itself, the storage class neither. */
   readonly fields: HeaderFields
+  /** Only while the source has this ETag; else an error of code `PreconditionFailed`. */
+  readonly etag?: string | undefined
 }
 
 /** How objects of a store are made of parts that are copied inside it. */

@@ -17,7 +17,16 @@ import type {
   Versions,
 } from '../storage.js'
 import type { CredentialSource, Target } from './account.js'
-import { checkCopied, copySource, copyTime, etagIn, sorted, type Channel, type StoreRequest } from './channel.js'
+import {
+  checkCopied,
+  copySource,
+  copyTime,
+  etagIn,
+  sorted,
+  sourceFields,
+  type Channel,
+  type StoreRequest,
+} from './channel.js'
 import { dialerFor, type Trust } from './connect.js'
 import { encodePath, encodeQuery } from './encode.js'
 import { brokenAnswer, connectionFault, EXPIRED, faultOf, type Asked } from './faults.js'
@@ -73,6 +82,7 @@ export class S3Store implements Storage {
   /** Sent with every copy. */
   private readonly copies: Fields
   private readonly listPrefix: string
+  private readonly channel: Channel
   /** By operation. */
   private readonly patience = new Map<string, Patience>()
   /** By how much the server's clock is ahead of this machine's, in milliseconds, where that matters. */
@@ -97,7 +107,7 @@ export class S3Store implements Storage {
         : ([['x-amz-expected-bucket-owner', options.expectedOwner]] as const)),
       ...(options.requestPayer === true ? ([['x-amz-request-payer', 'requester']] as const) : []),
     ])
-    const channel: Channel = {
+    this.channel = {
       ...{ place, path: this.base, bucketPath: target.path, aws: options.aws === true, always: this.always },
       customerKey: customerFields('x-amz-server-side', options.customerKey),
       copySource: [
@@ -108,6 +118,7 @@ export class S3Store implements Storage {
       ],
       request: (asked, request) => this.request(asked, request),
     }
+    const { channel } = this
     this.copies = sorted([...this.always, ...channel.customerKey, ...channel.copySource])
     this.reading = createReading(channel)
     this.uploading = createUploading(channel)
@@ -161,10 +172,12 @@ export class S3Store implements Storage {
   readonly copyFrom = async (source: Storage, object: ObjectSummary, wish?: CopyWish): Promise<string> => {
     const key = wish?.key ?? object.key
     const asked = { operation: 'CopyObject', bucket: this.place.bucket, key: this.place.prefix + key }
-    const headers: (readonly [string, string])[] = [
-      ['x-amz-copy-source', copySource(source.place, object.key, object.version)],
-      ...this.copies,
-    ]
+    const { place } = source
+    const headers: (readonly [string, string])[] =
+      wish?.etag === undefined
+        ? [['x-amz-copy-source', copySource(place, object.key, object.version)]]
+        : [...sourceFields(this.channel, place, object.key, wish.etag, object.version)]
+    headers.push(...this.copies)
     if (wish !== undefined) headers.push(...wish.fields)
     // Without the header S3 makes the copy STANDARD, whatever the source is.
     else if (object.storageClass !== 'STANDARD') headers.push(['x-amz-storage-class', object.storageClass])
