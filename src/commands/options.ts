@@ -143,7 +143,11 @@ export function tellingFlags<T>(argv: Argv<T>): Argv<T> {
 /** Flags of the simulated server. */
 export function sandboxFlags<T>(argv: Argv<T>) {
   return argv
-    .positional('buckets', { type: 'string', array: true, describe: 'NAME or NAME:LAYOUT:COUNT[:OPTION=VALUE,..]' })
+    .positional('buckets', {
+      type: 'string',
+      array: true,
+      describe: 'NAME[:FLAG,..] or NAME:LAYOUT:COUNT[:OPTION=VALUE,..]',
+    })
     .option('port', text('port to listen on', 'a free one'))
     .option('access-key', text('AK:SK, to verify signatures with', 'any signature is accepted'))
     .option('latency', text('CLASS=MIN-MAX,.. in ms; classes: list, copy, head, get, put, delete, other, all'))

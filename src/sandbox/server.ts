@@ -17,7 +17,7 @@ export interface SandboxOptions {
   host?: string
   /** 0, the default, takes a free one. */
   port?: number
-  /** Bucket specifications: `NAME`, `NAME:acl` or `NAME:LAYOUT:COUNT[:option=value,...]`. */
+  /** Bucket specifications: `NAME[:FLAG,...]` or `NAME:LAYOUT:COUNT[:option=value,...]`. */
   buckets?: readonly string[]
   /** us-east-1 when absent. */
   region?: string
