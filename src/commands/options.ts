@@ -160,6 +160,7 @@ export function sandboxFlags<T>(argv: Argv<T>) {
       describe:
         'KIND=RATE[@Operation], repeatable; kinds: 500, 503, reset, reset-after, truncate, hang, copy200err, copy200empty, space, expired, disorder, denied',
     })
+    .option('restore', text('seconds that restoring an archived object takes', '0: ready at once'))
     .option('seed', text('seed of latencies and faults', '1'))
 }
 
@@ -179,6 +180,7 @@ export function readSandbox(flags: Flags): SandboxOptions {
     latency: readText(flags, 'latency'),
     rate: readText(flags, 'rate'),
     faults,
+    restoreSeconds: readWhole(flags, 'restore', 0, 1_000_000),
     seed: readWhole(flags, 'seed', 0, 0xffff_ffff),
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))

@@ -3,10 +3,10 @@ import { checkCopySource, checkWrite } from './conditions.js'
 import { extrasToStore, headersToStore } from './headers.js'
 import { findSource, versionHeader, type Found } from './lookup.js'
 import type { Bucket, S3Object } from './object.js'
-import { invalidObjectState } from './objects.js'
 import { StoredObject } from './ordinary-bucket.js'
 import { xmlReply, type Reply } from './reply.js'
 import { headerOf, percentDecode, type S3Request } from './request.js'
+import { checkReadable } from './restore.js'
 import { accessDenied, invalidArgument, invalidRequest } from './s3-error.js'
 import { referenceTo } from './synthetic-bucket.js'
 import { bucketOf, checkKey, isoTime, nowInSeconds, type World } from './world.js'
@@ -35,8 +35,7 @@ export function copySource(world: World, request: S3Request): Found {
   const found = findSource(bucketOf(world, path.slice(0, slash)), path.slice(slash + 1), versionId)
   const { object } = found
   if (object.denied) throw accessDenied()
-  const { storageClass } = object.extras
-  if (storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE') throw invalidObjectState(storageClass)
+  checkReadable(object)
   checkCopySource(request.headers, object)
   return found
 }

@@ -9,6 +9,7 @@ import * as objects from './objects.js'
 import type { Operation } from './operations.js'
 import type { Reply } from './reply.js'
 import type { S3Request } from './request.js'
+import { restoreObject } from './restore.js'
 import * as tagging from './tagging.js'
 import type { World } from './world.js'
 
@@ -32,6 +33,7 @@ export const handlers: Readonly<Record<Operation, Handler>> = {
   PutObject: objects.putObject,
   CopyObject: copyObject,
   DeleteObject: deleteObject,
+  RestoreObject: restoreObject,
   DeleteObjects: deleteObjects,
   GetObjectTagging: tagging.getObjectTagging,
   PutObjectTagging: tagging.putObjectTagging,

@@ -1,5 +1,5 @@
 import { ownerId } from './acl.js'
-import { page, readEncoding, readMaxKeys, startOf, writeFacts } from './listing.js'
+import { page, readEncoding, readMaxKeys, startOf, wantsRestoreStatus, writeFacts } from './listing.js'
 import type { KeyIndex, Version } from './object.js'
 import { firstWhere } from './order.js'
 import type { Reply } from './reply.js'
@@ -89,6 +89,7 @@ export function listObjectVersions(world: World, request: S3Request): Reply {
   const prefix = query.get('prefix') ?? ''
   const delimiter = query.get('delimiter') ?? ''
   const { url, write, ascii } = readEncoding(query.get('encoding-type'))
+  const withRestore = wantsRestoreStatus(request.headers)
   const maxKeys = readMaxKeys(query.get('max-keys'))
   const marker = readMarker(query)
   const { entries, truncated } =
@@ -120,7 +121,7 @@ export function listObjectVersions(world: World, request: S3Request): Reply {
       page.time(version.seconds)
       page.ascii('</LastModified>')
     } else {
-      writeFacts(version.object)
+      writeFacts(version.object, withRestore)
     }
     page.ascii(`${owner}</${name}>`)
   }

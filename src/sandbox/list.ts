@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { ownerId } from './acl.js'
-import { page, readEncoding, readMaxKeys, startOf, writeFacts, type Position } from './listing.js'
+import { page, readEncoding, readMaxKeys, startOf, wantsRestoreStatus, writeFacts, type Position } from './listing.js'
 import type { KeyIndex, S3Object } from './object.js'
 import { firstWhere } from './order.js'
 import type { Reply } from './reply.js'
@@ -81,6 +81,7 @@ export function listObjectsV2(world: World, request: S3Request, disordered: bool
   if (token === '') {
     throw invalidArgument('The continuation token provided is incorrect', 'continuation-token', token)
   }
+  const withRestore = wantsRestoreStatus(request.headers)
   const maxKeys = readMaxKeys(query.get('max-keys'))
   const after = token === undefined ? { name: startAfter ?? '', afterPrefix: false } : readToken(token)
   const index = bucket.index()
@@ -113,7 +114,7 @@ export function listObjectsV2(world: World, request: S3Request, disordered: bool
     page.constant(beforeKey)
     page.encoded(key, ascii, write)
     page.constant(afterKey)
-    writeFacts(object)
+    writeFacts(object, withRestore)
     if (owner !== '') page.ascii(owner)
     page.constant(afterEntry)
   }

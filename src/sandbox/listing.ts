@@ -1,6 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { ByteWriter } from './byte-writer.js'
 import type { KeyIndex, S3Object } from './object.js'
 import { compareKeys, firstWhere } from './order.js'
+import { headerOf } from './request.js'
+import { restoreStatus } from './restore.js'
 import { invalidArgument } from './s3-error.js'
 import { escapeXml } from './xml.js'
 
@@ -44,8 +47,17 @@ export function readEncoding(value: string | undefined): KeyText {
   throw invalidArgument('Invalid Encoding Method specified in Request', 'encoding-type', value)
 }
 
+/** Whether a listing is to tell what was restored. Throws InvalidArgument for other optional attributes. */
+export function wantsRestoreStatus(headers: IncomingHttpHeaders): boolean {
+  const name = 'x-amz-optional-object-attributes'
+  const value = headerOf(headers, name)
+  if (value !== undefined && value !== 'RestoreStatus')
+    throw invalidArgument('Invalid attribute name specified', name, value)
+  return value !== undefined
+}
+
 /** Writes what both listings tell of an object, but for its key. */
-export function writeFacts(object: S3Object): void {
+export function writeFacts(object: S3Object, withRestore: boolean): void {
   page.constant(beforeTime)
   page.time(object.seconds)
   page.constant(beforeEtag)
@@ -56,6 +68,7 @@ export function writeFacts(object: S3Object): void {
   const { storageClass } = object.extras
   if (storageClass === 'STANDARD') page.constant(standard)
   else page.ascii(`<StorageClass>${storageClass}</StorageClass>`)
+  if (withRestore) page.ascii(restoreStatus(object))
 }
 
 /** Reads `max-keys`, 1,000 at most. Throws InvalidArgument. */

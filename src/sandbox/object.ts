@@ -9,6 +9,14 @@ export interface Grant {
   readonly permission: string
 }
 
+/** A temporary copy of an archived object. */
+export interface Restoration {
+  /** Milliseconds since 1970; before, the restoration is under way. */
+  readonly readyAt: number
+  /** Seconds since 1970 at which the copy expires. */
+  readonly until: number
+}
+
 /** What few objects have; shared by those that have none of it. */
 export interface Extras {
   readonly storageClass: string
@@ -16,9 +24,16 @@ export interface Extras {
   /** Undefined: the owner has full control, nobody else anything. */
   readonly grants: readonly Grant[] | undefined
   readonly websiteRedirect: string | undefined
+  readonly restoration: Restoration | undefined
 }
 
-export const noExtras: Extras = { storageClass: 'STANDARD', tags: [], grants: undefined, websiteRedirect: undefined }
+export const noExtras: Extras = {
+  storageClass: 'STANDARD',
+  tags: [],
+  grants: undefined,
+  websiteRedirect: undefined,
+  restoration: undefined,
+}
 
 /** An object as HEAD, GET, LIST and COPY see it. */
 export interface S3Object {

@@ -7,6 +7,7 @@ import { findObject, versionHeader, type Found } from './lookup.js'
 import { StoredObject } from './ordinary-bucket.js'
 import { emptyReply, type Reply } from './reply.js'
 import { headerOf, type S3Request } from './request.js'
+import { checkReadable, restoreHeader } from './restore.js'
 import { accessDenied, S3Error } from './s3-error.js'
 import { uploadedBytes } from './upload-body.js'
 import { bucketOf, checkKey, nowInSeconds, type World } from './world.js'
@@ -18,6 +19,8 @@ function describe({ object, versionId }: Found): string[] {
   if (extras.storageClass !== 'STANDARD') headers.push('x-amz-storage-class', extras.storageClass)
   if (extras.tags.length > 0) headers.push('x-amz-tagging-count', String(extras.tags.length))
   if (extras.websiteRedirect !== undefined) headers.push('x-amz-website-redirect-location', extras.websiteRedirect)
+  const restored = restoreHeader(object)
+  if (restored !== undefined) headers.push('x-amz-restore', restored)
   if (versionId !== undefined) headers.push('x-amz-version-id', versionId)
   return headers
 }
@@ -59,17 +62,10 @@ export function getObject(world: World, request: S3Request): Reply {
   const found = findObject(world, request)
   const { object } = found
   if (object.denied) throw accessDenied()
-  const { storageClass } = object.extras
-  if (storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE') throw invalidObjectState(storageClass)
+  checkReadable(object)
   const { status, headers, start, end } = read(found, request)
   if (status === 304) return { status, headers }
   return { status, headers, stream: { content: object.content(), start, end } }
-}
-
-/** The refusal to read what must be restored first. */
-export function invalidObjectState(storageClass: string): S3Error {
-  const message = "The operation is not valid for the object's storage class"
-  return new S3Error(403, 'InvalidObjectState', message, { StorageClass: storageClass })
 }
 
 export function putObject(world: World, request: S3Request): Reply {

@@ -22,6 +22,7 @@ export const operations = {
   PutObject: 'put',
   CopyObject: 'copy',
   DeleteObject: 'delete',
+  RestoreObject: 'other',
   CreateMultipartUpload: 'other',
   UploadPart: 'put',
   UploadPartCopy: 'copy',
@@ -119,6 +120,7 @@ const ofObject: Readonly<Record<string, Operation>> = {
   'POST uploadId': 'CompleteMultipartUpload',
   'DELETE uploadId': 'AbortMultipartUpload',
   'POST uploads': 'CreateMultipartUpload',
+  'POST restore': 'RestoreObject',
 }
 
 /** Tells which operation a request is. Throws 405 MethodNotAllowed or 501 NotImplemented. */
