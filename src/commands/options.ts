@@ -172,7 +172,11 @@ export function tellingFlags<T>(argv: Argv<T>): Argv<T> {
 /** Flags of the simulated server. */
 export function sandboxFlags<T>(argv: Argv<T>) {
   return argv
-    .positional('buckets', { type: 'string', array: true, describe: 'NAME or NAME:LAYOUT:COUNT[:OPTION=VALUE,..]' })
+    .positional('buckets', {
+      type: 'string',
+      array: true,
+      describe: 'NAME[:FLAG,..] or NAME:LAYOUT:COUNT[:OPTION=VALUE,..]',
+    })
     .option('port', text('port to listen on', 'a free one'))
     .option('access-key', text('AK:SK, to verify signatures with', 'any signature is accepted'))
     .option('latency', text('CLASS=MIN-MAX,.. in ms; classes: list, copy, head, get, put, delete, other, all'))
@@ -185,6 +189,7 @@ export function sandboxFlags<T>(argv: Argv<T>) {
       describe:
         'KIND=RATE[@Operation], repeatable; kinds: 500, 503, reset, reset-after, truncate, hang, copy200err, copy200empty, space, expired, disorder, denied',
     })
+    .option('restore', text('seconds that restoring an archived object takes', '0: ready at once'))
     .option('seed', text('seed of latencies and faults', '1'))
 }
 
@@ -204,6 +209,7 @@ export function readSandbox(flags: Flags): SandboxOptions {
     latency: readText(flags, 'latency'),
     rate: readText(flags, 'rate'),
     faults,
+    restoreSeconds: readWhole(flags, 'restore', 0, 1_000_000),
     seed: readWhole(flags, 'seed', 0, 0xffff_ffff),
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
