@@ -34,6 +34,7 @@ async function main(args: readonly string[]): Promise<number> {
   const { default: yargs } = await import('yargs')
   const {
     connectionFlags,
+    deleteFlags,
     headerFlags,
     paceFlags,
     readSandbox,
@@ -44,7 +45,13 @@ async function main(args: readonly string[]): Promise<number> {
     verifyFlags,
   } = await import('./commands/options.js')
   let code: number = EXIT.done
-  const io: CommandIo = { stdout: process.stdout, stderr: process.stderr, cwd: process.cwd(), ...stopOnSignals() }
+  const io: CommandIo = {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    cwd: process.cwd(),
+    ...stopOnSignals(),
+  }
   const runFlags = <T>(argv: Argv<T>): Argv<T> =>
     tellingFlags(connectionFlags(paceFlags(argv)))
       .option('checkpoint', {
@@ -56,7 +63,7 @@ async function main(args: readonly string[]): Promise<number> {
   const parser = yargs()
     .scriptName('s3move')
     .usage(
-      '$0 <command>\n\nCopies and compares S3 objects and changes their headers in bulk: listed in parallel, resumable, nothing lost.',
+      '$0 <command>\n\nCopies, compares and deletes S3 objects and changes their headers in bulk: listed in parallel, resumable, nothing lost.',
     )
     .parserConfiguration({
       'parse-numbers': false,
@@ -106,6 +113,26 @@ async function main(args: readonly string[]): Promise<number> {
       async (argv) => {
         const { setHeaders } = await import('./commands/set-headers.js')
         code = await setHeaders(argv.source, argv, io)
+      },
+    )
+    .command(
+      'delete <source>',
+      'delete every object below a prefix',
+      (argv) =>
+        deleteFlags(runFlags(argv))
+          .usage(
+            '$0 delete s3://bucket[/prefix]\n\nDeletes every object below the prefix, a thousand to a request (DeleteObjects). Asks for the name of the bucket first.\n' +
+              'In a bucket that keeps versions each object gets a delete marker, and its versions stay.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
+          .group(['yes', 'checkpoint', 'fresh', 'dry-run'], 'Run:')
+          .example('$0 delete s3://logs/2019/ --dry-run', 'how many objects, how many bytes')
+          .example('$0 delete s3://logs/2019/ --yes', 'without a question, for scripts')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { deleteObjects } = await import('./commands/delete.js')
+        code = await deleteObjects(argv.source, argv, io)
       },
     )
     .command(

@@ -123,8 +123,14 @@ export interface SetHeadersJob {
   readonly acl?: string
 }
 
-/** A job that writes objects. */
-export type WriteJob = CopyJob | SetHeadersJob
+/** Delete every object below `source`. */
+export interface DeleteJob {
+  readonly kind: 'delete'
+  readonly source: Place
+}
+
+/** A job that changes objects. */
+export type WriteJob = CopyJob | SetHeadersJob | DeleteJob
 
 /** How keys are written by `ls`. */
 export type LineFormat = 'text' | 'json' | 'csv'
@@ -265,8 +271,9 @@ export interface Failure {
 
 /** What became of one object. */
 export type Outcome =
-  /** Copied to its destination or, where headers are set, onto itself. */
-  | { readonly kind: 'copied' }
+  /** Copied to its destination or, where headers are set, onto itself; with the ETag that it has there, where one was told. */
+  | { readonly kind: 'copied'; readonly etag?: string }
+  | { readonly kind: 'deleted' }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
   | { readonly kind: 'failed'; readonly failure: Failure }
 
@@ -276,6 +283,10 @@ export interface Totals {
   copied: number
   /** Bytes of the objects copied. */
   bytes: number
+  /** Absent when none was deleted. */
+  deleted?: number
+  /** Bytes of the objects deleted. */
+  freed?: number
   skipped: Partial<Record<SkipReason, number>>
   /** By error code. */
   failed: Record<string, number>
@@ -286,9 +297,9 @@ export function noTotals(): Totals {
   return { copied: 0, bytes: 0, skipped: {}, failed: {} }
 }
 
-/** Objects that the totals count: copied, skipped or failed. */
+/** Objects that the totals count: copied, deleted, skipped or failed. */
 export function settled(totals: Readonly<Totals>): number {
-  return totals.copied + sum(totals.skipped) + sum(totals.failed)
+  return totals.copied + (totals.deleted ?? 0) + sum(totals.skipped) + sum(totals.failed)
 }
 
 /** The sum of counts by name, such as `totals.skipped`. */
@@ -330,6 +341,9 @@ export interface Snapshot {
   readonly elapsed: number
 }
 
+/** What an object is called that a job has done. */
+export type DoneWord = 'copied' | 'rewritten' | 'deleted'
+
 /** What happened in a run, told as it happens. The engine emits events, commands draw them. */
 export type MoveEvent =
   | {
@@ -343,7 +357,7 @@ export type MoveEvent =
   | { readonly type: 'progress'; readonly snapshot: Snapshot }
   | { readonly type: 'failed'; readonly failure: Failure }
   | { readonly type: 'skipped'; readonly key: string; readonly reason: SkipReason }
-  | { readonly type: 'copied' | 'rewritten'; readonly key: string; readonly bytes: number }
+  | { readonly type: DoneWord; readonly key: string; readonly bytes: number }
   | { readonly type: 'stopping'; readonly reason: string }
   | {
       readonly type: 'summary'

@@ -101,13 +101,16 @@ function isGrave(event: MoveEvent): boolean {
     case 'skipped':
     case 'copied':
     case 'rewritten':
+    case 'deleted':
       return false
   }
 }
 
 function isAboutOneObject(event: MoveEvent): boolean {
-  return event.type === 'copied' || event.type === 'rewritten' || event.type === 'skipped' || event.type === 'failed'
+  return ABOUT_ONE.has(event.type)
 }
+
+const ABOUT_ONE: ReadonlySet<MoveEvent['type']> = new Set(['copied', 'rewritten', 'deleted', 'skipped', 'failed'])
 
 function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): Progress {
   const lines = heldLines((text) => {
@@ -156,6 +159,7 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
         break
       case 'copied':
       case 'rewritten':
+      case 'deleted':
         if (verbose) lines.add(`${event.type} ${printable(event.key)} (${bytes(event.bytes)})`)
         break
       case 'stopping':
@@ -186,6 +190,7 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
 const VERBS: Readonly<Record<MoveJob['kind'], string>> = {
   copy: 'copying',
   'set-headers': 'setting headers',
+  delete: 'deleting',
   ls: 'listing',
   du: 'counting',
   verify: 'comparing',

@@ -194,6 +194,8 @@ describe('s3move status --json', () => {
       verdicts: null,
       copied: 59_995,
       bytes: 1.5 * 1024 ** 3,
+      deleted: 0,
+      freed: 0,
       skipped: { gone: 2 },
       failed: { AccessDenied: 2, 'Odd\n\x1b[2J': 1 },
       listed: 65_000,

@@ -299,7 +299,8 @@ function checkBooks(world: World, totals: Totals, failures: readonly Failure[]):
       expected.copied++
       expected.bytes += sizeOf(key)
     } else if (outcome.kind === 'skipped') expected.skipped.gone = (expected.skipped.gone ?? 0) + 1
-    else expected.failed[outcome.failure.code] = (expected.failed[outcome.failure.code] ?? 0) + 1
+    else if (outcome.kind === 'failed')
+      expected.failed[outcome.failure.code] = (expected.failed[outcome.failure.code] ?? 0) + 1
   }
   expect(totals).toEqual(expected)
   const failing = world.keys.filter((key) => outcomeOf(key, world.failing).kind === 'failed')

@@ -3,6 +3,7 @@ import type {
   Attributes,
   Connection,
   CopyJob,
+  DeleteJob,
   EndConnection,
   HeaderRule,
   ObjectMatch,
@@ -105,21 +106,23 @@ export interface ScanState {
   readonly likenesses?: Likenesses
 }
 
-/** The checkpoint of a job that writes objects. */
+/** The checkpoint of a job that changes objects. */
 export type WriteCheckpoint = Checkpoint & { readonly job: WriteJob }
 
 /** The checkpoint of a job that only reads. */
 export type ScanCheckpoint = Checkpoint & { readonly job: ScanJob }
 
-/** Whether a checkpoint is that of a job that writes objects. */
+/** Whether a checkpoint is that of a job that changes objects. */
 export function isWrite(checkpoint: Checkpoint): checkpoint is WriteCheckpoint {
-  return checkpoint.job.kind === 'copy' || checkpoint.job.kind === 'set-headers'
+  return !isScan(checkpoint)
 }
 
 /** Whether a checkpoint is that of a job that only reads. */
 export function isScan(checkpoint: Checkpoint): checkpoint is ScanCheckpoint {
-  return !isWrite(checkpoint)
+  return SCANS.has(checkpoint.job.kind)
 }
+
+const SCANS: ReadonlySet<MoveJob['kind']> = new Set<ScanJob['kind']>(['ls', 'du', 'verify'])
 
 /** All that a later session needs to go on with a run, as kept in `checkpoint.json`. No secrets. */
 export interface Checkpoint {
@@ -178,6 +181,7 @@ const setHeadersJob = shape<SetHeadersJob>(
   { kind: oneOf('set-headers'), source: place, rules: list(rule), folderMarkers: flag },
   { guess: oneOf('missing', 'always'), acl: text },
 )
+const deleteJob = shape<DeleteJob>({ kind: oneOf('delete'), source: place }, {})
 const lsJob = shape<LsJob>(
   { kind: oneOf('ls'), source: place, format: oneOf('text', 'json', 'csv'), sorted: flag },
   { to: text },
@@ -189,7 +193,7 @@ const verifyJob = shape<VerifyJob>(
   { to: text },
 )
 const job: Check<MoveJob> = byKind({
-  ...{ copy: copyJob, 'set-headers': setHeadersJob, ls: lsJob, du: duJob, verify: verifyJob },
+  ...{ copy: copyJob, 'set-headers': setHeadersJob, delete: deleteJob, ls: lsJob, du: duJob, verify: verifyJob },
 })
 const likenesses = shape<Likenesses>(
   { same: count, 'same-size': count, different: count, missing: count, extra: count, unknown: count, fixed: count },
@@ -241,7 +245,7 @@ const totals = shape<Totals>(
     ),
     failed: counts,
   },
-  {},
+  { deleted: count, freed: count },
 )
 const document = shape<Checkpoint>(
   {

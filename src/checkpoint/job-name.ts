@@ -18,7 +18,7 @@ export function jobHash(job: MoveJob, connection: Connection): string {
 }
 
 /**
- * The name of the folder of a job's run when none is given: `<source>-to-<destination>-<hash>`, or `<source>-set-headers-<hash>`.
+ * The name of the folder of a job's run when none is given: `<source>-to-<destination>-<hash>`, or `<source>-<what>-<hash>`.
  * Safe as a file name everywhere, never hidden, at most 173 characters.
  */
 export function defaultFolderName(job: WriteJob, connection: Connection): string {
@@ -71,6 +71,8 @@ function details(job: MoveJob): [string, Part][] {
       const compared = canonicalJson({ rules, guess: guess ?? null, folderMarkers, acl: acl ?? null })
       return [['changes', { compared, shown: printable(compared) }]]
     }
+    case 'delete':
+      return []
     case 'ls':
       return [
         ['format', same(job.format)],

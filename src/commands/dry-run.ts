@@ -3,12 +3,12 @@ import { refusal } from '../engine/copy.js'
 import type { Act } from '../engine/lane.js'
 import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
-import { outcomeOfHead, planned } from '../engine/set-headers.js'
+import { outcomeOfHead, planned as planOf } from '../engine/set-headers.js'
 import { Slots } from '../engine/slots.js'
 import { stopReason } from '../engine/stop.js'
 import { UserError } from '../errors.js'
 import { bytes, count, objects, placeUrl } from '../format.js'
-import { noTotals, sum, type Outcome, type Pace, type SkipReason, type WriteJob } from '../job.js'
+import { noTotals, sum, type Outcome, type Pace, type SkipReason, type Totals, type WriteJob } from '../job.js'
 import { printable, type KeyRange } from '../keys.js'
 import { failedByCode, skippedByReason, skipReason } from '../summary.js'
 import { Keyspace } from '../work/keyspace.js'
@@ -72,36 +72,54 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
     const plan = {
       type: 'plan',
       complete,
-      [job.kind === 'copy' ? 'copy' : 'rewrite']: totals.copied,
-      bytes: totals.bytes,
+      ...planned(job, totals),
       skip: totals.skipped,
       fail: totals.failed,
       requests: {
         ListObjectsV2: lists,
-        ...(job.kind === 'copy' ? {} : { HeadObject: heads }),
-        CopyObject: totals.copied,
+        ...(heads === 0 ? {} : { HeadObject: heads }),
+        ...requestsOf(job, totals),
       },
     }
     io.stdout.write(`${JSON.stringify(plan)}\n`)
   } else {
-    const source = placeUrl(job.source)
-    const what =
-      job.kind === 'copy'
-        ? `would copy   ${count(totals.copied)} objects, ${bytes(totals.bytes)}, from ${source} to ${placeUrl(job.destination)}`
-        : `would set    headers of ${objects(totals.copied)}, ${bytes(totals.bytes)}, in ${source}`
     const lines = [
       complete ? 'dry run: nothing was changed' : 'dry run, interrupted: nothing was changed, and this is a part only',
-      what,
+      ...plannedInWords(job, totals),
     ]
     if (sum(totals.skipped) > 0) lines.push(`would skip   ${skippedByReason(totals.skipped)}`)
     if (sum(totals.failed) > 0) lines.push(`would fail   ${failedByCode(totals.failed)}`)
-    const looks = job.kind === 'copy' ? '' : `${count(heads)} HeadObject, `
+    const sent = Object.entries(requestsOf(job, totals)).map(([operation, n]) => `${count(n)} ${operation}`)
+    const looks = heads === 0 ? '' : `${count(heads)} HeadObject, `
     lines.push(
-      `requests     ${count(totals.copied)} CopyObject and, again, ${looks}about ${count(lists)} ListObjectsV2 (copies and lists are in the price class of PUT; see README on cost)`,
+      `requests     ${sent.join(', ')} and, again, ${looks}about ${count(lists)} ListObjectsV2 (copies and lists are in the price class of PUT; see README on cost)`,
     )
     io.stdout.write(`${lines.join('\n')}\n`)
   }
   return complete ? EXIT.done : EXIT.interrupted
+}
+
+// What would be done, for programs and for people.
+function planned({ kind }: WriteJob, { copied, bytes, deleted = 0, freed = 0 }: Totals): object {
+  if (kind === 'delete') return { delete: deleted, bytes: freed }
+  return { [kind === 'set-headers' ? 'rewrite' : 'copy']: copied, bytes }
+}
+
+function plannedInWords(job: WriteJob, totals: Totals): string[] {
+  const source = placeUrl(job.source)
+  const copies = `${objects(totals.copied)}, ${bytes(totals.bytes)}`
+  switch (job.kind) {
+    case 'copy':
+      return [`would copy   ${copies}, from ${source} to ${placeUrl(job.destination)}`]
+    case 'set-headers':
+      return [`would set    headers of ${copies}, in ${source}`]
+    case 'delete':
+      return [`would delete ${objects(totals.deleted ?? 0)}, ${bytes(totals.freed ?? 0)}, in ${source}`]
+  }
+}
+
+function requestsOf({ kind }: WriteJob, { copied, deleted = 0 }: Totals): Record<string, number> {
+  return kind === 'delete' ? { DeleteObjects: Math.ceil(deleted / 1000) } : { CopyObject: copied }
 }
 
 /** What a run would do with one object, and to which headers. */
@@ -111,14 +129,16 @@ interface Seen {
 }
 
 const WRITTEN: Outcome = { kind: 'copied' }
+const DELETED: Outcome = { kind: 'deleted' }
 
 function lookAt(job: WriteJob, ends: Ends): (object: ObjectSummary) => Promise<Seen | undefined> {
   if (job.kind === 'copy') {
     return (object) => Promise.resolve({ outcome: refusal(job, object) ?? WRITTEN, changes: [] })
   }
+  if (job.kind === 'delete') return () => Promise.resolve({ outcome: DELETED, changes: [] })
   return async (object) => {
     try {
-      const plan = await planned(job, ends.source.store, object)
+      const plan = await planOf(job, ends.source.store, object)
       return plan.outcome === undefined
         ? { outcome: WRITTEN, changes: plan.changes }
         : { outcome: plan.outcome, changes: [] }
@@ -131,6 +151,7 @@ function lookAt(job: WriteJob, ends: Ends): (object: ObjectSummary) => Promise<S
 
 type Line =
   | { readonly type: 'would-copy'; readonly key: string; readonly to: string; readonly bytes: number }
+  | { readonly type: 'would-delete'; readonly key: string; readonly bytes: number }
   | { readonly type: 'would-set'; readonly key: string; readonly changes: readonly Change[] }
   | { readonly type: 'would-skip'; readonly key: string; readonly reason: SkipReason }
   | { readonly type: 'would-fail'; readonly key: string; readonly code: string }
@@ -142,6 +163,8 @@ function lineOf(job: WriteJob, object: ObjectSummary, { outcome, changes }: Seen
       return job.kind === 'copy'
         ? { type: 'would-copy', key, to: job.destination.prefix + object.key, bytes: object.size }
         : { type: 'would-set', key, changes }
+    case 'deleted':
+      return { type: 'would-delete', key, bytes: object.size }
     case 'skipped':
       return { type: 'would-skip', key, reason: outcome.reason }
     case 'failed':
@@ -154,6 +177,8 @@ function textOf(job: WriteJob, line: Line): string {
   switch (line.type) {
     case 'would-copy':
       return `copy ${from} ${printable(`s3://${endsOf(job).destination.bucket}/${line.to}`)}`
+    case 'would-delete':
+      return `delete ${from}`
     case 'would-set':
       return [
         `set ${from}`,

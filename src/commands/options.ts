@@ -10,6 +10,9 @@ export type Flags = Readonly<Record<string, unknown>>
 /** What is done when the flags do not say otherwise. */
 export const DEFAULT_PACE: Pace = { concurrency: 256, lanes: 16 }
 
+/** The same for deletions: with so many objects in flight to a lane, each request names a thousand. */
+export const DELETE_PACE: Pace = { concurrency: 10_000, lanes: 8 }
+
 const MOST_CONCURRENCY = 10_000
 const MOST_LANES = 1_000
 const MOST_THREADS = 256
@@ -60,6 +63,14 @@ export function verifyFlags<T>(argv: Argv<T>): Argv<T> {
     .group(['to', 'json', 'verbose'], 'Output:')
     .option('concurrency', text('objects looked at, read or copied at once', `${DEFAULT_PACE.concurrency}`))
     .group(['concurrency', 'lanes', 'threads', 'checkpoint', 'fresh'], 'Run:')
+}
+
+/** Flags of `delete`. */
+export function deleteFlags<T>(argv: Argv<T>): Argv<T> {
+  return argv
+    .option('yes', flag('do not ask for the name of the bucket'))
+    .option('concurrency', text('objects in flight at once, a thousand to a request', `${DELETE_PACE.concurrency}`))
+    .option('lanes', text('key ranges listed at once', `${DELETE_PACE.lanes}`))
 }
 
 /** Flags of `set-headers`. */

@@ -60,8 +60,8 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
       if (!isWrite(checkpoint)) throw new UserError(`${printable(folder)} now holds another job`, 'see s3move status')
       const { job } = checkpoint
       const opened = await open(endsOf(job), asked, {
-        readOnly: dry,
-        threads: dry || onlyFailed ? 0 : threadsFor(pace),
+        readOnly: dry || job.kind === 'delete',
+        threads: dry || onlyFailed ? 0 : threadsFor(job, pace),
         io,
         pace,
         ...noting(progress),

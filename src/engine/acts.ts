@@ -1,7 +1,8 @@
-import type { WriteJob } from '../job.js'
+import type { DoneWord, Outcome, WriteJob } from '../job.js'
 import type { Storage } from '../storage/storage.js'
 import { copying, refusal } from './copy.js'
 import type { Act, Decide } from './lane.js'
+import { deleting } from './remove.js'
 import { settingHeaders } from './set-headers.js'
 
 /** Between which stores objects are moved, and how. */
@@ -14,7 +15,14 @@ export interface Ways {
 
 /** The action of a job on one object. */
 export function actOf(job: WriteJob, ways: Ways): Act {
-  return job.kind === 'copy' ? copying(job, ways) : settingHeaders(job, ways.destination)
+  switch (job.kind) {
+    case 'copy':
+      return copying(job, ways)
+    case 'set-headers':
+      return settingHeaders(job, ways.destination)
+    case 'delete':
+      return deleting(job, ways.source)
+  }
 }
 
 /** What a job decides without a request, if anything. */
@@ -22,7 +30,9 @@ export function decisionOf(job: WriteJob): Decide | undefined {
   return job.kind === 'copy' ? (object) => refusal(job, object) : undefined
 }
 
-/** What an object that a job has written is called. */
-export function doneBy(job: WriteJob): 'copied' | 'rewritten' {
-  return job.kind === 'copy' ? 'copied' : 'rewritten'
+/** What an object is called of which that became; undefined when nothing was done to it. */
+export function doneTo(job: WriteJob, { kind }: Outcome): DoneWord | undefined {
+  if (kind === 'deleted') return kind
+  if (kind !== 'copied') return undefined
+  return job.kind === 'set-headers' ? 'rewritten' : 'copied'
 }

@@ -11,7 +11,7 @@ import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
 import { Keyspace } from '../work/keyspace.js'
 import { createTally } from '../work/tally.js'
-import { actOf, decisionOf, doneBy } from './acts.js'
+import { actOf, decisionOf, doneTo } from './acts.js'
 import type { Crew, Task } from './crew.js'
 import { createKeeper, type RunState } from './keeper.js'
 import type { Act } from './lane.js'
@@ -227,7 +227,8 @@ async function withRetry(
 
 function tell(emit: (event: MoveEvent) => void, job: WriteJob, { key, size }: ObjectSummary, outcome: Outcome): void {
   const full = job.source.prefix + key
-  if (outcome.kind === 'copied') emit({ type: doneBy(job), key: full, bytes: size })
+  const done = doneTo(job, outcome)
+  if (done !== undefined) emit({ type: done, key: full, bytes: size })
   else if (outcome.kind === 'skipped') emit({ type: 'skipped', key: full, reason: outcome.reason })
 }
 

@@ -256,9 +256,9 @@ function gone(source: unknown, destination: unknown): Finding {
   return MISSING
 }
 
-function whyNot(outcome: Exclude<Outcome, { readonly kind: 'copied' }>): Problem {
+function whyNot(outcome: Outcome): Problem {
   if (outcome.kind === 'failed') return { code: outcome.failure.code, message: outcome.failure.message }
-  return { code: 'NotCopied', message: outcome.reason }
+  return { code: 'NotCopied', message: outcome.kind === 'skipped' ? outcome.reason : outcome.kind }
 }
 
 // Undefined when nothing can be said because the run is ending. What ends it is thrown on.

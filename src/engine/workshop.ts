@@ -6,7 +6,7 @@ import { listingAfter } from '../work/listing.js'
 import { pairsAfter } from '../work/pairs.js'
 import { createTally, type TallyGain } from '../work/tally.js'
 import type { Ranges } from '../work/work.js'
-import { actOf, decisionOf, doneBy } from './acts.js'
+import { actOf, decisionOf, doneTo } from './acts.js'
 import { Census } from './census.js'
 import type { Task } from './crew.js'
 import { lineWriter } from './lines.js'
@@ -89,7 +89,8 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
     tally.add(object, outcome)
     if (!watched) return
     const key = job.source.prefix + object.key
-    if (outcome.kind === 'copied') seen.push({ type: doneBy(job), key, bytes: object.size })
+    const done = doneTo(job, outcome)
+    if (done !== undefined) seen.push({ type: done, key, bytes: object.size })
     else if (outcome.kind === 'skipped') seen.push({ type: 'skipped', key, reason: outcome.reason })
   }
   return {

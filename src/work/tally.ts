@@ -39,6 +39,9 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
           totals.copied++
           totals.bytes += object.size
           return
+        case 'deleted':
+          addDeleted(totals, 1, object.size)
+          return
         case 'skipped':
           addTo(totals.skipped, outcome.reason, 1)
           return
@@ -61,6 +64,7 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       added += gain.added
       totals.copied += gain.totals.copied
       totals.bytes += gain.totals.bytes
+      addDeleted(totals, gain.totals.deleted ?? 0, gain.totals.freed ?? 0)
       for (const [reason, count] of Object.entries(gain.totals.skipped)) addTo(totals.skipped, reason, count)
       for (const [code, count] of Object.entries(gain.totals.failed)) addTo(totals.failed, code, count)
       for (const failure of gain.failures) {
@@ -69,6 +73,12 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       }
     },
   }
+}
+
+function addDeleted(totals: Totals, objects: number, bytes: number): void {
+  if (objects === 0) return
+  totals.deleted = (totals.deleted ?? 0) + objects
+  totals.freed = (totals.freed ?? 0) + bytes
 }
 
 /** Adds to a count by name and drops it at zero. A name may be any text, even one that every object has (`constructor`). */
