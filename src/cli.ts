@@ -41,6 +41,7 @@ async function main(args: readonly string[]): Promise<number> {
     sandboxFlags,
     scanFlags,
     sideFlags,
+    syncFlags,
     tellingFlags,
     verifyFlags,
   } = await import('./commands/options.js')
@@ -93,6 +94,54 @@ async function main(args: readonly string[]): Promise<number> {
       async (argv) => {
         const { copy } = await import('./commands/copy.js')
         code = await copy(argv.source, argv.destination, argv, io)
+      },
+    )
+    .command(
+      'sync <source> <destination>',
+      'copy what is missing or different',
+      (argv) =>
+        sideFlags(runFlags(syncFlags(argv)))
+          .usage(
+            '$0 sync s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and copies what is missing at the destination or different: by size, ETag and, where these say nothing, by which is newer.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('destination', {
+            type: 'string',
+            describe: 's3://bucket or s3://bucket/prefix',
+            demandOption: true,
+          })
+          .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
+          .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
+          .example('$0 sync s3://photos s3://photos-eu', 'what is missing or different')
+          .example('$0 sync s3://photos s3://photos-eu --delete --max-delete 1000', 'and delete what is extra')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { sync } = await import('./commands/sync.js')
+        code = await sync(argv.source, argv.destination, argv, io)
+      },
+    )
+    .command(
+      'move <source> <destination>',
+      'copy every object, and delete it at the source once its copy is proven',
+      (argv) =>
+        sideFlags(runFlags(argv))
+          .usage(
+            '$0 move s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object as copy does. An object is deleted at the source only when its copy is proven and its key is on the disk, in moved.ndjson.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('destination', {
+            type: 'string',
+            describe: 's3://bucket or s3://bucket/prefix',
+            demandOption: true,
+          })
+          .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
+          .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
+          .example('$0 move s3://photos/2019/ s3://archive/2019/', 'a folder')
+          .example('$0 move s3://a s3://b --dry-run', 'how many objects, how many requests')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { move } = await import('./commands/move.js')
+        code = await move(argv.source, argv.destination, argv, io)
       },
     )
     .command(

@@ -82,6 +82,22 @@ export interface CopyJob extends Transfer {
   readonly kind: 'copy'
 }
 
+/** How `sync` tells whether a copy is needed: by what the listings tell of the content, by size alone, or by Last-Modified alone. */
+export type SyncBy = 'content' | 'size' | 'time'
+
+/** Copy to `destination` what is missing there or different. */
+export interface SyncJob extends Transfer {
+  readonly kind: 'sync'
+  readonly by: SyncBy
+  /** Delete what only the destination has, if these are no more than so many. */
+  readonly delete?: { readonly most?: number }
+}
+
+/** Copy every object below `source` to `destination`, and delete each at the source once its copy is proven. */
+export interface RelocateJob extends Transfer {
+  readonly kind: 'move'
+}
+
 /** Which objects a rule is for. Every condition that is there must hold; of a list, one of its items. */
 export interface ObjectMatch {
   /** Globs on the full key. */
@@ -130,7 +146,7 @@ export interface DeleteJob {
 }
 
 /** A job that changes objects. */
-export type WriteJob = CopyJob | SetHeadersJob | DeleteJob
+export type WriteJob = CopyJob | SetHeadersJob | DeleteJob | SyncJob | RelocateJob
 
 /** How keys are written by `ls`. */
 export type LineFormat = 'text' | 'json' | 'csv'
@@ -248,6 +264,10 @@ export type SkipReason =
   | 'locked'
   /** It only marks a folder. */
   | 'folder-marker'
+  /** Only the destination has it. */
+  | 'extra'
+  /** Only the destination had it when it was listed, and now the source has it too. */
+  | 'appeared'
 
 /** An object that could not be done, as written to the failure ledger: one JSON object a line. No secrets. */
 export interface Failure {
@@ -269,17 +289,37 @@ export interface Failure {
   readonly time: string
 }
 
+/**
+ * An object that is to be deleted as soon as that is on the disk: one line of `moved.ndjson` (with the copy that was proven), or of
+ * `extra.ndjson`. No secrets.
+ */
+export interface Departure {
+  /** Full key in the bucket in which it is to be deleted. */
+  readonly key: string
+  readonly size: number
+  /** Deleted only while it has this ETag. */
+  readonly etag: string
+  /** ISO 8601. */
+  readonly lastModified: string
+  /** Absent for STANDARD. */
+  readonly storageClass?: string
+  /** The ETag of its copy. */
+  readonly copy?: string
+}
+
 /** What became of one object. */
 export type Outcome =
   /** Copied to its destination or, where headers are set, onto itself; with the ETag that it has there, where one was told. */
   | { readonly kind: 'copied'; readonly etag?: string }
   | { readonly kind: 'deleted' }
+  /** It has an outcome only once it is deleted. */
+  | { readonly kind: 'leaving'; readonly departure: Departure }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
   | { readonly kind: 'failed'; readonly failure: Failure }
 
 /** Objects settled so far, each counted once however often a run was resumed. */
 export interface Totals {
-  /** Copied, or rewritten where headers are set. */
+  /** Copied, rewritten where headers are set, or moved. */
   copied: number
   /** Bytes of the objects copied. */
   bytes: number
@@ -342,7 +382,7 @@ export interface Snapshot {
 }
 
 /** What an object is called that a job has done. */
-export type DoneWord = 'copied' | 'rewritten' | 'deleted'
+export type DoneWord = 'copied' | 'rewritten' | 'deleted' | 'moved'
 
 /** What happened in a run, told as it happens. The engine emits events, commands draw them. */
 export type MoveEvent =

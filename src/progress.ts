@@ -102,6 +102,7 @@ function isGrave(event: MoveEvent): boolean {
     case 'copied':
     case 'rewritten':
     case 'deleted':
+    case 'moved':
       return false
   }
 }
@@ -110,7 +111,14 @@ function isAboutOneObject(event: MoveEvent): boolean {
   return ABOUT_ONE.has(event.type)
 }
 
-const ABOUT_ONE: ReadonlySet<MoveEvent['type']> = new Set(['copied', 'rewritten', 'deleted', 'skipped', 'failed'])
+const ABOUT_ONE: ReadonlySet<MoveEvent['type']> = new Set([
+  'copied',
+  'rewritten',
+  'deleted',
+  'moved',
+  'skipped',
+  'failed',
+])
 
 function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): Progress {
   const lines = heldLines((text) => {
@@ -160,6 +168,7 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
       case 'copied':
       case 'rewritten':
       case 'deleted':
+      case 'moved':
         if (verbose) lines.add(`${event.type} ${printable(event.key)} (${bytes(event.bytes)})`)
         break
       case 'stopping':
@@ -191,6 +200,8 @@ const VERBS: Readonly<Record<MoveJob['kind'], string>> = {
   copy: 'copying',
   'set-headers': 'setting headers',
   delete: 'deleting',
+  sync: 'syncing',
+  move: 'moving',
   ls: 'listing',
   du: 'counting',
   verify: 'comparing',

@@ -54,7 +54,13 @@ export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job
 
 /** What an object is called that a job of this kind has done. */
 function doneWord(kind: MoveJob['kind'] | undefined): DoneWord {
-  return kind === 'set-headers' ? 'rewritten' : kind === 'delete' ? 'deleted' : 'copied'
+  return (kind === undefined ? undefined : DONE[kind]) ?? 'copied'
+}
+
+const DONE: Readonly<Partial<Record<MoveJob['kind'], DoneWord>>> = {
+  'set-headers': 'rewritten',
+  delete: 'deleted',
+  move: 'moved',
 }
 
 /** Rows of a summary about the objects that were done. */
@@ -83,6 +89,8 @@ const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
   'sse-c': 'encrypted with a customer’s key',
   locked: 'locked in compliance mode',
   'folder-marker': 'folder marker',
+  extra: 'only at the destination',
+  appeared: 'at the source by now',
 }
 
 /** Why an object was skipped, in words. */

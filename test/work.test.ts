@@ -183,7 +183,10 @@ class Session {
     const flush = (): void => {
       const cursors = ranges.takeCursors()
       if (cursors.length === 0) return
-      const gain = { totals: tally.totals, added: tally.added, failures: tally.takeFailures() }
+      const gain = {
+        ...{ totals: tally.totals, added: tally.added },
+        ...{ failures: tally.takeFailures(), departures: tally.takeDepartures() },
+      }
       told({ type: 'delivery', cursors, gain, keys })
       tally = createTally(noTotals(), () => undefined)
       keys = []

@@ -7,7 +7,9 @@ import type {
   EndConnection,
   HeaderRule,
   ObjectMatch,
+  RelocateJob,
   SetHeadersJob,
+  SyncJob,
   WriteJob,
   DuJob,
   DuReport,
@@ -72,6 +74,11 @@ export interface RetryState {
 export interface LedgerPosition {
   readonly bytes: number
   readonly entries: number
+}
+
+/** How much of the ledger of what is to be deleted belongs to what the checkpoint counts as settled, and how much of that is done. */
+interface RemovalState extends LedgerPosition {
+  readonly done: LedgerPosition
 }
 
 /** A group of objects: its name, how many, and their bytes. */
@@ -148,6 +155,8 @@ export interface Checkpoint {
   readonly totals: Totals
   readonly ledger: LedgerPosition
   readonly retry?: RetryState
+  /** Of a job that deletes behind its checkpoint. */
+  readonly removals?: RemovalState
   /** What a job that only reads has got so far. */
   readonly scan?: ScanState
   /** Oldest first, bounded by `addSample`. */
@@ -181,6 +190,14 @@ const setHeadersJob = shape<SetHeadersJob>(
   { kind: oneOf('set-headers'), source: place, rules: list(rule), folderMarkers: flag },
   { guess: oneOf('missing', 'always'), acl: text },
 )
+const syncJob = shape<SyncJob>(
+  { kind: oneOf('sync'), source: place, destination: place, by: oneOf('content', 'size', 'time') },
+  { attributes, partSize: positive, delete: shape<NonNullable<SyncJob['delete']>>({}, { most: count }) },
+)
+const relocateJob = shape<RelocateJob>(
+  { kind: oneOf('move'), source: place, destination: place },
+  { attributes, partSize: positive },
+)
 const deleteJob = shape<DeleteJob>({ kind: oneOf('delete'), source: place }, {})
 const lsJob = shape<LsJob>(
   { kind: oneOf('ls'), source: place, format: oneOf('text', 'json', 'csv'), sorted: flag },
@@ -193,7 +210,16 @@ const verifyJob = shape<VerifyJob>(
   { to: text },
 )
 const job: Check<MoveJob> = byKind({
-  ...{ copy: copyJob, 'set-headers': setHeadersJob, delete: deleteJob, ls: lsJob, du: duJob, verify: verifyJob },
+  ...{
+    copy: copyJob,
+    sync: syncJob,
+    move: relocateJob,
+    'set-headers': setHeadersJob,
+    delete: deleteJob,
+    ls: lsJob,
+    du: duJob,
+    verify: verifyJob,
+  },
 })
 const likenesses = shape<Likenesses>(
   { same: count, 'same-size': count, different: count, missing: count, extra: count, unknown: count, fixed: count },
@@ -240,13 +266,14 @@ const totals = shape<Totals>(
       {},
       {
         ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
-        ...{ 'sse-c': count, locked: count, 'folder-marker': count },
+        ...{ 'sse-c': count, locked: count, 'folder-marker': count, extra: count, appeared: count },
       },
     ),
     failed: counts,
   },
   { deleted: count, freed: count },
 )
+const position = shape<LedgerPosition>({ bytes: count, entries: count }, {})
 const document = shape<Checkpoint>(
   {
     format: oneOf(FORMAT),
@@ -262,11 +289,12 @@ const document = shape<Checkpoint>(
     ranges: list(shape<KeyRange>({}, { after: text, until: text })),
     listed: count,
     totals,
-    ledger: shape<LedgerPosition>({ bytes: count, entries: count }, {}),
+    ledger: position,
     history: list(shape<RateSample>({ at: time, settled: count, bytes: count, throttled: count }, {})),
   },
   {
     retry: shape<RetryState>({ bytes: count, entries: count, of: count }, { codes: list(text) }),
+    removals: shape<RemovalState>({ bytes: count, entries: count, done: position }, {}),
     scan: shape<ScanState>({}, { bytes: count, census, likenesses }),
   },
 )

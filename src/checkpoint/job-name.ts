@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { connectionOf, type Connection, type MoveJob, type Place, type WriteJob } from '../job.js'
+import { connectionOf, type Connection, type MoveJob, type Place, type SyncJob, type WriteJob } from '../job.js'
 import { printable } from '../keys.js'
 import type { Checkpoint } from './checkpoint.js'
 
@@ -18,11 +18,13 @@ export function jobHash(job: MoveJob, connection: Connection): string {
 }
 
 /**
- * The name of the folder of a job's run when none is given: `<source>-to-<destination>-<hash>`, or `<source>-<what>-<hash>`.
- * Safe as a file name everywhere, never hidden, at most 173 characters.
+ * The name of the folder of a job's run when none is given: `<source>-to-<destination>-<hash>`, with the verb before `to` where it is no copy, or
+ * `<source>-<verb>-<hash>`.
+ * Safe as a file name everywhere, never hidden, at most 182 characters.
  */
 export function defaultFolderName(job: WriteJob, connection: Connection): string {
-  const what = job.kind === 'copy' ? `to-${fileName(job.destination)}` : job.kind
+  const verb = job.kind === 'copy' ? [] : [job.kind]
+  const what = [...verb, ...('destination' in job ? ['to', fileName(job.destination)] : [])].join('-')
   return `${fileName(job.source)}-${what}-${jobHash(job, connection)}`
 }
 
@@ -58,12 +60,15 @@ function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): Rea
 
 function details(job: MoveJob): [string, Part][] {
   switch (job.kind) {
-    case 'copy': {
+    case 'copy':
+    case 'move':
+    case 'sync': {
       const { destination, attributes, partSize } = job
       const compared = canonicalJson({ attributes: attributes ?? null, partSize: partSize ?? null })
       return [
         ['destination', same(placeUrl(destination))],
         ['attributes', { compared, shown: printable(compared) }],
+        ...(job.kind === 'sync' ? syncDetails(job) : []),
       ]
     }
     case 'set-headers': {
@@ -92,6 +97,14 @@ function details(job: MoveJob): [string, Part][] {
       ]
     }
   }
+}
+
+function syncDetails({ by, delete: deletes }: SyncJob): [string, Part][] {
+  const most = deletes?.most === undefined ? '' : `, at most ${deletes.most}`
+  return [
+    ['comparison', same(`by ${by}`)],
+    ['deletion', same(deletes === undefined ? 'no' : `yes${most}`)],
+  ]
 }
 
 function same(value: string): Part {

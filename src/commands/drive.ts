@@ -107,7 +107,7 @@ export async function drive(options: DriveOptions): Promise<number> {
   const { folder, checkpoint, opened, progress, telling, io, onlyFailed, codes, resumed } = options
   const { job, pace } = checkpoint
   progress.event({ type: 'start', job, checkpoint: folder, resumed, pace })
-  const { end, failed } = await runSession({
+  const { end, failed, kept } = await runSession({
     folder,
     checkpoint,
     ends: opened.ends,
@@ -121,7 +121,7 @@ export async function drive(options: DriveOptions): Promise<number> {
   })
   switch (end) {
     case 'finished':
-      return failed > 0 ? EXIT.failures : EXIT.done
+      return failed > 0 || kept ? EXIT.failures : EXIT.done
     case 'interrupted':
       return EXIT.interrupted
     case 'stopped':

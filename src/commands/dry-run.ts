@@ -1,19 +1,34 @@
 import { jsonText } from '../checkpoint/json.js'
-import { refusal } from '../engine/copy.js'
+import { decisionOf, type Ways } from '../engine/acts.js'
+import { ofTheSource, reasonToKeep } from '../engine/departures.js'
 import type { Act } from '../engine/lane.js'
 import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
 import { outcomeOfHead, planned as planOf } from '../engine/set-headers.js'
 import { Slots } from '../engine/slots.js'
 import { stopReason } from '../engine/stop.js'
+import { syncing } from '../engine/sync.js'
 import { UserError } from '../errors.js'
 import { bytes, count, objects, placeUrl } from '../format.js'
-import { noTotals, sum, type Outcome, type Pace, type SkipReason, type Totals, type WriteJob } from '../job.js'
+import {
+  noTotals,
+  sum,
+  type Outcome,
+  type Pace,
+  type Place,
+  type SkipReason,
+  type SyncJob,
+  type Totals,
+  type WriteJob,
+} from '../job.js'
 import { printable, type KeyRange } from '../keys.js'
 import { failedByCode, skippedByReason, skipReason } from '../summary.js'
 import { Keyspace } from '../work/keyspace.js'
-import { leasesOver } from '../work/leases.js'
+import { leasesOn } from '../work/leases.js'
+import { listingAfter, type Listing } from '../work/listing.js'
+import { itemsAfter } from '../work/pairs.js'
 import { createTally } from '../work/tally.js'
+import type { WorkItem } from '../work/work.js'
 import type { Change } from '../rules/decide.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
@@ -36,9 +51,12 @@ export interface DryRunOptions {
 export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunOptions): Promise<number> {
   const { ends, drain } = opened
   const tally = createTally(noTotals(), () => undefined)
-  const work = leasesOver(new Keyspace(ranges), ends.source.store, tally)
+  const ways = waysOf(ends)
+  const listing = (after: string | undefined): Listing<WorkItem> =>
+    job.kind === 'sync' ? itemsAfter(ways.source, ways.destination, after) : listingAfter(ways.source, after)
+  const work = leasesOn(new Keyspace(ranges), listing, tally)
   let reason: unknown
-  const look = lookAt(job, ends)
+  const look = lookAt(job, ways)
   const act: Act = async (object) => {
     const seen = await look(object)
     if (seen === undefined) return undefined
@@ -102,7 +120,8 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
 // What would be done, for programs and for people.
 function planned({ kind }: WriteJob, { copied, bytes, deleted = 0, freed = 0 }: Totals): object {
   if (kind === 'delete') return { delete: deleted, bytes: freed }
-  return { [kind === 'set-headers' ? 'rewrite' : 'copy']: copied, bytes }
+  const what = kind === 'set-headers' ? 'rewrite' : kind === 'move' ? 'move' : 'copy'
+  return { [what]: copied, bytes, ...(kind === 'sync' ? { delete: deleted, freed } : {}) }
 }
 
 function plannedInWords(job: WriteJob, totals: Totals): string[] {
@@ -110,7 +129,13 @@ function plannedInWords(job: WriteJob, totals: Totals): string[] {
   const copies = `${objects(totals.copied)}, ${bytes(totals.bytes)}`
   switch (job.kind) {
     case 'copy':
-      return [`would copy   ${copies}, from ${source} to ${placeUrl(job.destination)}`]
+    case 'move':
+      return [`would ${job.kind}   ${copies}, from ${source} to ${placeUrl(job.destination)}`]
+    case 'sync':
+      return [
+        `would copy   ${copies}, from ${source} to ${placeUrl(job.destination)}`,
+        ...deletionsInWords(job, totals),
+      ]
     case 'set-headers':
       return [`would set    headers of ${copies}, in ${source}`]
     case 'delete':
@@ -118,8 +143,20 @@ function plannedInWords(job: WriteJob, totals: Totals): string[] {
   }
 }
 
+function deletionsInWords({ source, destination, delete: deletes }: SyncJob, totals: Totals): string[] {
+  if (deletes === undefined) return []
+  const { deleted = 0, freed = 0 } = totals
+  const reason = reasonToKeep(deleted, ofTheSource(source, totals), deletes.most ?? Infinity)
+  if (reason !== undefined) return [`would keep   what is extra: ${reason}`]
+  return [`would delete ${objects(deleted)}, ${bytes(freed)}, in ${placeUrl(destination)}`]
+}
+
 function requestsOf({ kind }: WriteJob, { copied, deleted = 0 }: Totals): Record<string, number> {
-  return kind === 'delete' ? { DeleteObjects: Math.ceil(deleted / 1000) } : { CopyObject: copied }
+  const gone = kind === 'move' ? copied : deleted
+  return {
+    ...(kind === 'delete' ? {} : { CopyObject: copied }),
+    ...(gone === 0 ? {} : { DeleteObjects: Math.ceil(gone / 1000) }),
+  }
 }
 
 /** What a run would do with one object, and to which headers. */
@@ -131,14 +168,28 @@ interface Seen {
 const WRITTEN: Outcome = { kind: 'copied' }
 const DELETED: Outcome = { kind: 'deleted' }
 
-function lookAt(job: WriteJob, ends: Ends): (object: ObjectSummary) => Promise<Seen | undefined> {
-  if (job.kind === 'copy') {
-    return (object) => Promise.resolve({ outcome: refusal(job, object) ?? WRITTEN, changes: [] })
+function waysOf({ source, destination = source, through }: Ends): Ways {
+  return { source: source.store, destination: destination.store, through }
+}
+
+function lookAt(job: WriteJob, ways: Ways): (object: ObjectSummary) => Promise<Seen | undefined> {
+  const decide = decisionOf(job)
+  if (job.kind === 'copy' || job.kind === 'move') {
+    return (object) => Promise.resolve({ outcome: decide?.(object) ?? WRITTEN, changes: [] })
   }
   if (job.kind === 'delete') return () => Promise.resolve({ outcome: DELETED, changes: [] })
+  if (job.kind === 'sync') {
+    const look = syncing(job, ways, () => Promise.resolve(WRITTEN))
+    return async (object) => {
+      const outcome = decide?.(object) ?? (await look(object))
+      return outcome === undefined
+        ? undefined
+        : { outcome: outcome.kind === 'leaving' ? DELETED : outcome, changes: [] }
+    }
+  }
   return async (object) => {
     try {
-      const plan = await planOf(job, ends.source.store, object)
+      const plan = await planOf(job, ways.source, object)
       return plan.outcome === undefined
         ? { outcome: WRITTEN, changes: plan.changes }
         : { outcome: plan.outcome, changes: [] }
@@ -150,7 +201,7 @@ function lookAt(job: WriteJob, ends: Ends): (object: ObjectSummary) => Promise<S
 }
 
 type Line =
-  | { readonly type: 'would-copy'; readonly key: string; readonly to: string; readonly bytes: number }
+  | { readonly type: 'would-copy' | 'would-move'; readonly key: string; readonly to: string; readonly bytes: number }
   | { readonly type: 'would-delete'; readonly key: string; readonly bytes: number }
   | { readonly type: 'would-set'; readonly key: string; readonly changes: readonly Change[] }
   | { readonly type: 'would-skip'; readonly key: string; readonly reason: SkipReason }
@@ -160,11 +211,17 @@ function lineOf(job: WriteJob, object: ObjectSummary, { outcome, changes }: Seen
   const key = job.source.prefix + object.key
   switch (outcome.kind) {
     case 'copied':
-      return job.kind === 'copy'
-        ? { type: 'would-copy', key, to: job.destination.prefix + object.key, bytes: object.size }
+      return 'destination' in job
+        ? {
+            type: job.kind === 'move' ? 'would-move' : 'would-copy',
+            key,
+            to: job.destination.prefix + object.key,
+            bytes: object.size,
+          }
         : { type: 'would-set', key, changes }
     case 'deleted':
-      return { type: 'would-delete', key, bytes: object.size }
+    case 'leaving':
+      return { type: 'would-delete', key: placeOfDeletion(job).prefix + object.key, bytes: object.size }
     case 'skipped':
       return { type: 'would-skip', key, reason: outcome.reason }
     case 'failed':
@@ -172,11 +229,17 @@ function lineOf(job: WriteJob, object: ObjectSummary, { outcome, changes }: Seen
   }
 }
 
+function placeOfDeletion(job: WriteJob): Place {
+  return job.kind === 'sync' ? job.destination : job.source
+}
+
 function textOf(job: WriteJob, line: Line): string {
-  const from = printable(`s3://${job.source.bucket}/${line.key}`)
+  const { bucket } = line.type === 'would-delete' ? placeOfDeletion(job) : job.source
+  const from = printable(`s3://${bucket}/${line.key}`)
   switch (line.type) {
     case 'would-copy':
-      return `copy ${from} ${printable(`s3://${endsOf(job).destination.bucket}/${line.to}`)}`
+    case 'would-move':
+      return `${line.type.slice('would-'.length)} ${from} ${printable(`s3://${endsOf(job).destination.bucket}/${line.to}`)}`
     case 'would-delete':
       return `delete ${from}`
     case 'would-set':

@@ -73,6 +73,16 @@ export function deleteFlags<T>(argv: Argv<T>): Argv<T> {
     .option('lanes', text('key ranges listed at once', `${DELETE_PACE.lanes}`))
 }
 
+/** Flags of `sync`. */
+export function syncFlags<T>(argv: Argv<T>): Argv<T> {
+  return argv
+    .option('size-only', flag('copy what is missing or has another size, and compare nothing else'))
+    .option('newer', flag('copy what is missing or newer at the source (Last-Modified), and compare nothing else'))
+    .option('delete', flag('delete what only the destination has, once both sides have been listed'))
+    .option('max-delete', text('with --delete: delete nothing at all when more objects than this would be'))
+    .group(['size-only', 'newer', 'delete', 'max-delete'], 'Synchronisation:')
+}
+
 /** Flags of `set-headers`. */
 export function headerFlags<T>(argv: Argv<T>): Argv<T> {
   const many = (describe: string) => ({ type: 'string', array: true, nargs: 1, requiresArg: true, describe }) as const

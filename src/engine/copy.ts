@@ -7,8 +7,6 @@ import type { Act } from './lane.js'
 /** The largest object that one CopyObject request may copy. */
 export const COPY_LIMIT = 5 * 1024 ** 3
 
-const COPIED: Outcome = { kind: 'copied' }
-
 /** Decides, without any request, what will not be copied and why; undefined for the objects to copy. */
 export function refusal(job: CopyJob, object: ObjectSummary): Outcome | undefined {
   const { source, destination } = job
@@ -42,8 +40,7 @@ export function copying(job: CopyJob, { source, destination }: Ways): Act {
   const copyFrom = able(destination.copyFrom, 'copy')
   return async (object) => {
     try {
-      await copyFrom(source, object)
-      return COPIED
+      return { kind: 'copied', etag: await copyFrom(source, object) }
     } catch (error) {
       return outcomeOf(error, job.source.prefix, object)
     }

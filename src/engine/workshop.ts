@@ -1,11 +1,11 @@
 import { noTotals, type Likenesses, type MoveEvent, type Outcome, type Throttle } from '../job.js'
 import type { StoreFor } from '../storage/retry.js'
 import type { ObjectSummary } from '../storage/storage.js'
-import { leasesOver } from '../work/leases.js'
-import { listingAfter } from '../work/listing.js'
-import { pairsAfter } from '../work/pairs.js'
+import { leasesOn } from '../work/leases.js'
+import { listingAfter, type Listing } from '../work/listing.js'
+import { itemsAfter, pairsAfter } from '../work/pairs.js'
 import { createTally, type TallyGain } from '../work/tally.js'
-import type { Ranges } from '../work/work.js'
+import type { Ranges, WorkItem } from '../work/work.js'
 import { actOf, decisionOf, doneTo } from './acts.js'
 import { Census } from './census.js'
 import type { Task } from './crew.js'
@@ -85,6 +85,8 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
   let seen: MoveEvent[] = []
   const slots = new Slots(concurrency)
   const pacers = pacersFor(lanes)
+  const listing = (after: string | undefined): Listing<WorkItem> =>
+    job.kind === 'sync' ? itemsAfter(source(), destination(), after) : listingAfter(source(), after)
   const add = (object: ObjectSummary, outcome: Outcome): void => {
     tally.add(object, outcome)
     if (!watched) return
@@ -96,12 +98,17 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
   return {
     run: () =>
       runLanes({
-        ...{ work: leasesOver(ranges, source(), { add }), pacers, slots, stop, fail },
+        ...{ work: leasesOn(ranges, listing, { add }), pacers, slots, stop, fail },
         decide,
         actFor: (pacer) => actOf(job, { source: source(pacer), destination: destination(pacer), through }),
       }),
     collect() {
-      const gain = { totals: tally.totals, added: tally.added, failures: tally.takeFailures() }
+      const gain = {
+        totals: tally.totals,
+        added: tally.added,
+        failures: tally.takeFailures(),
+        departures: tally.takeDepartures(),
+      }
       const product: WriteProduct = { gain, seen }
       tally = createTally(noTotals(), () => undefined)
       seen = []

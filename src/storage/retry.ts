@@ -54,6 +54,7 @@ export function retrying(store: Storage, policy: RetryPolicy, meter: Meter, pres
   const { copyFrom } = store
   return {
     place: store.place,
+    conditional: store.conditional,
     list: (from) => trying('ListObjectsV2', () => store.list(from)),
     ...(copyFrom === undefined
       ? {}

@@ -213,6 +213,9 @@ export interface Restoring {
 export interface Storage {
   readonly place: Place
 
+  /** It is known to honour conditions on writes and removals: `If-None-Match`, the ETag of a removal. Another may ignore them. */
+  readonly conditional?: boolean | undefined
+
   /** The first page of objects after `from`. A page that is not in byte order is an error that stops the run. */
   list(from: ListFrom): Promise<Page>
 

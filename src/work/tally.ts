@@ -1,4 +1,4 @@
-import type { Failure, Outcome, Totals } from '../job.js'
+import type { Departure, Failure, Outcome, Totals } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 
 /** What a tally has gained: plain data, to be sent between threads. */
@@ -6,9 +6,10 @@ export interface TallyGain {
   readonly totals: Readonly<Totals>
   readonly added: number
   readonly failures: readonly Failure[]
+  readonly departures: readonly Departure[]
 }
 
-/** Counts settled objects, and holds their failures until somebody has written them down. */
+/** Counts settled objects, and holds failures and departures until somebody has written them down. */
 export interface Tally {
   readonly totals: Totals
   /** Objects settled since the tally was made; unlike the totals it also counts those that were counted before, as failed. */
@@ -18,6 +19,8 @@ export interface Tally {
   keep(failure: Failure): void
   /** The failures since the last call, in the order in which they were settled. */
   takeFailures(): readonly Failure[]
+  /** The objects to be deleted since the last call, in that order too. */
+  takeDepartures(): readonly Departure[]
   /** Takes in what another tally gained. */
   merge(gain: TallyGain): void
 }
@@ -26,6 +29,7 @@ export interface Tally {
 export function createTally(start: Readonly<Totals>, onFailure: (failure: Failure) => void): Tally {
   const totals: Totals = { ...start, skipped: { ...start.skipped }, failed: { ...start.failed } }
   let failures: Failure[] = []
+  let departures: Departure[] = []
   let added = 0
   return {
     totals,
@@ -33,6 +37,11 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       return added
     },
     add(object, outcome) {
+      // It is counted when it is deleted.
+      if (outcome.kind === 'leaving') {
+        departures.push(outcome.departure)
+        return
+      }
       added++
       switch (outcome.kind) {
         case 'copied':
@@ -60,6 +69,11 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       failures = []
       return taken
     },
+    takeDepartures() {
+      const taken = departures
+      departures = []
+      return taken
+    },
     merge(gain) {
       added += gain.added
       totals.copied += gain.totals.copied
@@ -67,6 +81,7 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       addDeleted(totals, gain.totals.deleted ?? 0, gain.totals.freed ?? 0)
       for (const [reason, count] of Object.entries(gain.totals.skipped)) addTo(totals.skipped, reason, count)
       for (const [code, count] of Object.entries(gain.totals.failed)) addTo(totals.failed, code, count)
+      for (const departure of gain.departures) departures.push(departure)
       for (const failure of gain.failures) {
         failures.push(failure)
         onFailure(failure)
