@@ -47,6 +47,7 @@ async function main(args: readonly string[]): Promise<number> {
   const { default: yargs } = await import('yargs')
   const {
     connectionFlags,
+    deleteFlags,
     headerFlags,
     paceFlags,
     readSandbox,
@@ -54,12 +55,19 @@ async function main(args: readonly string[]): Promise<number> {
     scanFlags,
     settingFlags,
     sideFlags,
+    syncFlags,
     tellingFlags,
     verifyFlags,
   } = await import('./commands/options.js')
   const { attributeFlags } = await import('./commands/attribute-options.js')
   let code: number = EXIT.done
-  const io: CommandIo = { stdout: process.stdout, stderr: process.stderr, cwd: process.cwd(), ...stopOnSignals() }
+  const io: CommandIo = {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    cwd: process.cwd(),
+    ...stopOnSignals(),
+  }
   const runFlags = <T>(argv: Argv<T>): Argv<T> =>
     tellingFlags(connectionFlags(paceFlags(argv)))
       .option('checkpoint', {
@@ -71,7 +79,7 @@ async function main(args: readonly string[]): Promise<number> {
   const parser = yargs()
     .scriptName('s3move')
     .usage(
-      '$0 <command>\n\nCopies and compares S3 objects and changes their headers in bulk: listed in parallel, resumable, nothing lost.',
+      '$0 <command>\n\nCopies, compares and deletes S3 objects and changes their headers in bulk: listed in parallel, resumable, nothing lost.',
     )
     .parserConfiguration({
       'parse-numbers': false,
@@ -109,6 +117,54 @@ async function main(args: readonly string[]): Promise<number> {
       },
     )
     .command(
+      'sync <source> <destination>',
+      'copy what is missing or different',
+      (argv) =>
+        sideFlags(runFlags(syncFlags(argv)))
+          .usage(
+            '$0 sync s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and copies what is missing at the destination or different: by size, ETag and, where these say nothing, by which is newer.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('destination', {
+            type: 'string',
+            describe: 's3://bucket or s3://bucket/prefix',
+            demandOption: true,
+          })
+          .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
+          .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
+          .example('$0 sync s3://photos s3://photos-eu', 'what is missing or different')
+          .example('$0 sync s3://photos s3://photos-eu --delete --max-delete 1000', 'and delete what is extra')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { sync } = await import('./commands/sync.js')
+        code = await sync(argv.source, argv.destination, argv, io)
+      },
+    )
+    .command(
+      'move <source> <destination>',
+      'copy every object, and delete it at the source once its copy is proven',
+      (argv) =>
+        sideFlags(runFlags(argv))
+          .usage(
+            '$0 move s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object as copy does. An object is deleted at the source only when its copy is proven and its key is on the disk, in moved.ndjson.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('destination', {
+            type: 'string',
+            describe: 's3://bucket or s3://bucket/prefix',
+            demandOption: true,
+          })
+          .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
+          .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
+          .example('$0 move s3://photos/2019/ s3://archive/2019/', 'a folder')
+          .example('$0 move s3://a s3://b --dry-run', 'how many objects, how many requests')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { move } = await import('./commands/move.js')
+        code = await move(argv.source, argv.destination, argv, io)
+      },
+    )
+    .command(
       'set-headers <source>',
       'change headers of every object below a prefix, in place',
       (argv) =>
@@ -126,6 +182,26 @@ async function main(args: readonly string[]): Promise<number> {
       async (argv) => {
         const { setHeaders } = await import('./commands/set-headers.js')
         code = await setHeaders(argv.source, argv, io)
+      },
+    )
+    .command(
+      'delete <source>',
+      'delete every object below a prefix',
+      (argv) =>
+        deleteFlags(runFlags(argv))
+          .usage(
+            '$0 delete s3://bucket[/prefix]\n\nDeletes every object below the prefix, a thousand to a request (DeleteObjects). Asks for the name of the bucket first.\n' +
+              'In a bucket that keeps versions each object gets a delete marker, and its versions stay.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
+          .group(['yes', 'checkpoint', 'fresh', 'dry-run'], 'Run:')
+          .example('$0 delete s3://logs/2019/ --dry-run', 'how many objects, how many bytes')
+          .example('$0 delete s3://logs/2019/ --yes', 'without a question, for scripts')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { deleteObjects } = await import('./commands/delete.js')
+        code = await deleteObjects(argv.source, argv, io)
       },
     )
     .command(

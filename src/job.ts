@@ -84,6 +84,22 @@ export interface CopyJob extends Transfer {
   readonly versions?: boolean
 }
 
+/** How `sync` tells whether a copy is needed: by what the listings tell of the content, by size alone, or by Last-Modified alone. */
+export type SyncBy = 'content' | 'size' | 'time'
+
+/** Copy to `destination` what is missing there or different. */
+export interface SyncJob extends Transfer {
+  readonly kind: 'sync'
+  readonly by: SyncBy
+  /** Delete what only the destination has, if these are no more than so many. */
+  readonly delete?: { readonly most?: number }
+}
+
+/** Copy every object below `source` to `destination`, and delete each at the source once its copy is proven. */
+export interface RelocateJob extends Transfer {
+  readonly kind: 'move'
+}
+
 /** Which objects a rule is for. Every condition that is there must hold; of a list, one of its items. */
 export interface ObjectMatch {
   /** Globs on the full key. */
@@ -125,8 +141,14 @@ export interface SetHeadersJob {
   readonly acl?: string
 }
 
-/** A job that writes objects. */
-export type WriteJob = CopyJob | SetHeadersJob
+/** Delete every object below `source`. */
+export interface DeleteJob {
+  readonly kind: 'delete'
+  readonly source: Place
+}
+
+/** A job that changes objects. */
+export type WriteJob = CopyJob | SetHeadersJob | DeleteJob | SyncJob | RelocateJob
 
 /** How keys are written by `ls`. */
 export type LineFormat = 'text' | 'json' | 'csv'
@@ -244,6 +266,10 @@ export type SkipReason =
   | 'locked'
   /** It only marks a folder. */
   | 'folder-marker'
+  /** Only the destination has it. */
+  | 'extra'
+  /** Only the destination had it when it was listed, and now the source has it too. */
+  | 'appeared'
 
 /** An object that could not be done, as written to the failure ledger: one JSON object a line. No secrets. */
 export interface Failure {
@@ -267,11 +293,31 @@ export interface Failure {
 
 /** An object that waits for its turn because it is too large for one request, as written to a ledger: one JSON object a line. */
 export type LargeObject = Pick<Failure, 'key' | 'size' | 'etag' | 'lastModified' | 'storageClass'>
+/**
+ * An object that is to be deleted as soon as that is on the disk: one line of `moved.ndjson` (with the copy that was proven), or of
+ * `extra.ndjson`. No secrets.
+ */
+export interface Departure {
+  /** Full key in the bucket in which it is to be deleted. */
+  readonly key: string
+  readonly size: number
+  /** Deleted only while it has this ETag. */
+  readonly etag: string
+  /** ISO 8601. */
+  readonly lastModified: string
+  /** Absent for STANDARD. */
+  readonly storageClass?: string
+  /** The ETag of its copy. */
+  readonly copy?: string
+}
 
 /** What became of one object. */
 export type Outcome =
   /** Copied to its destination or, where headers are set, onto itself; with the ETag that it has there, where one was told. */
   | { readonly kind: 'copied'; readonly etag?: string }
+  | { readonly kind: 'deleted' }
+  /** It has an outcome only once it is deleted. */
+  | { readonly kind: 'leaving'; readonly departure: Departure }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
   | { readonly kind: 'failed'; readonly failure: Failure }
 
@@ -283,10 +329,14 @@ export interface Deferral {
 
 /** Objects settled so far, each counted once however often a run was resumed. */
 export interface Totals {
-  /** Copied, or rewritten where headers are set. */
+  /** Copied, rewritten where headers are set, or moved. */
   copied: number
   /** Bytes of the objects copied. */
   bytes: number
+  /** Absent when none was deleted. */
+  deleted?: number
+  /** Bytes of the objects deleted. */
+  freed?: number
   skipped: Partial<Record<SkipReason, number>>
   /** By error code. */
   failed: Record<string, number>
@@ -297,9 +347,9 @@ export function noTotals(): Totals {
   return { copied: 0, bytes: 0, skipped: {}, failed: {} }
 }
 
-/** Objects that the totals count: copied, skipped or failed. */
+/** Objects that the totals count: copied, deleted, skipped or failed. */
 export function settled(totals: Readonly<Totals>): number {
-  return totals.copied + sum(totals.skipped) + sum(totals.failed)
+  return totals.copied + (totals.deleted ?? 0) + sum(totals.skipped) + sum(totals.failed)
 }
 
 /** The sum of counts by name, such as `totals.skipped`. */
@@ -343,6 +393,9 @@ export interface Snapshot {
   readonly elapsed: number
 }
 
+/** What an object is called that a job has done. */
+export type DoneWord = 'copied' | 'rewritten' | 'deleted' | 'moved'
+
 /** What happened in a run, told as it happens. The engine emits events, commands draw them. */
 export type MoveEvent =
   | {
@@ -356,7 +409,7 @@ export type MoveEvent =
   | { readonly type: 'progress'; readonly snapshot: Snapshot }
   | { readonly type: 'failed'; readonly failure: Failure }
   | { readonly type: 'skipped'; readonly key: string; readonly reason: SkipReason }
-  | { readonly type: 'copied' | 'rewritten'; readonly key: string; readonly bytes: number }
+  | { readonly type: DoneWord; readonly key: string; readonly bytes: number }
   | { readonly type: 'stopping'; readonly reason: string }
   | {
       readonly type: 'summary'

@@ -188,10 +188,8 @@ class Session {
       const cursors = ranges.takeCursors()
       if (cursors.length === 0) return
       const gain = {
-        totals: tally.totals,
-        added: tally.added,
-        failures: tally.takeFailures(),
-        deferred: tally.takeDeferred(),
+        ...{ totals: tally.totals, added: tally.added, deferred: tally.takeDeferred() },
+        ...{ failures: tally.takeFailures(), departures: tally.takeDepartures() },
       }
       told({ type: 'delivery', cursors, gain, keys })
       tally = createTally(noTotals(), () => undefined)
@@ -308,7 +306,8 @@ function checkBooks(world: World, totals: Totals, failures: readonly Failure[]):
       expected.copied++
       expected.bytes += sizeOf(key)
     } else if (outcome.kind === 'skipped') expected.skipped.gone = (expected.skipped.gone ?? 0) + 1
-    else expected.failed[outcome.failure.code] = (expected.failed[outcome.failure.code] ?? 0) + 1
+    else if (outcome.kind === 'failed')
+      expected.failed[outcome.failure.code] = (expected.failed[outcome.failure.code] ?? 0) + 1
   }
   expect(totals).toEqual(expected)
   const failing = world.keys.filter((key) => outcomeOf(key, world.failing).kind === 'failed')

@@ -3,10 +3,13 @@ import type {
   Attributes,
   Connection,
   CopyJob,
+  DeleteJob,
   EndConnection,
   HeaderRule,
   ObjectMatch,
+  RelocateJob,
   SetHeadersJob,
+  SyncJob,
   WriteJob,
   DuJob,
   DuReport,
@@ -96,6 +99,11 @@ export function largeRemaining({ ledger, begun, open }: LargeState): number {
   return ledger.entries - begun.entries + open.length
 }
 
+/** How much of the ledger of what is to be deleted belongs to what the checkpoint counts as settled, and how much of that is done. */
+interface RemovalState extends LedgerPosition {
+  readonly done: LedgerPosition
+}
+
 /** A group of objects: its name, how many, and their bytes. */
 export type Group = readonly [name: string, objects: number, bytes: number]
 
@@ -128,21 +136,23 @@ export interface ScanState {
   readonly likenesses?: Likenesses
 }
 
-/** The checkpoint of a job that writes objects. */
+/** The checkpoint of a job that changes objects. */
 export type WriteCheckpoint = Checkpoint & { readonly job: WriteJob }
 
 /** The checkpoint of a job that only reads. */
 export type ScanCheckpoint = Checkpoint & { readonly job: ScanJob }
 
-/** Whether a checkpoint is that of a job that writes objects. */
+/** Whether a checkpoint is that of a job that changes objects. */
 export function isWrite(checkpoint: Checkpoint): checkpoint is WriteCheckpoint {
-  return checkpoint.job.kind === 'copy' || checkpoint.job.kind === 'set-headers'
+  return !isScan(checkpoint)
 }
 
 /** Whether a checkpoint is that of a job that only reads. */
 export function isScan(checkpoint: Checkpoint): checkpoint is ScanCheckpoint {
-  return !isWrite(checkpoint)
+  return SCANS.has(checkpoint.job.kind)
 }
+
+const SCANS: ReadonlySet<MoveJob['kind']> = new Set<ScanJob['kind']>(['ls', 'du', 'verify'])
 
 /** All that a later session needs to go on with a run, as kept in `checkpoint.json`. No secrets. */
 export interface Checkpoint {
@@ -170,6 +180,8 @@ export interface Checkpoint {
   readonly retry?: RetryState
   /** Absent when none remains. */
   readonly large?: LargeState
+  /** Of a job that deletes behind its checkpoint. */
+  readonly removals?: RemovalState
   /** What a job that only reads has got so far. */
   readonly scan?: ScanState
   /** Oldest first, bounded by `addSample`. */
@@ -203,6 +215,15 @@ const setHeadersJob = shape<SetHeadersJob>(
   { kind: oneOf('set-headers'), source: place, rules: list(rule), folderMarkers: flag },
   { guess: oneOf('missing', 'always'), acl: text },
 )
+const syncJob = shape<SyncJob>(
+  { kind: oneOf('sync'), source: place, destination: place, by: oneOf('content', 'size', 'time') },
+  { attributes, partSize: positive, delete: shape<NonNullable<SyncJob['delete']>>({}, { most: count }) },
+)
+const relocateJob = shape<RelocateJob>(
+  { kind: oneOf('move'), source: place, destination: place },
+  { attributes, partSize: positive },
+)
+const deleteJob = shape<DeleteJob>({ kind: oneOf('delete'), source: place }, {})
 const lsJob = shape<LsJob>(
   { kind: oneOf('ls'), source: place, format: oneOf('text', 'json', 'csv'), sorted: flag },
   { to: text },
@@ -214,7 +235,16 @@ const verifyJob = shape<VerifyJob>(
   { to: text },
 )
 const job: Check<MoveJob> = byKind({
-  ...{ copy: copyJob, 'set-headers': setHeadersJob, ls: lsJob, du: duJob, verify: verifyJob },
+  ...{
+    copy: copyJob,
+    sync: syncJob,
+    move: relocateJob,
+    'set-headers': setHeadersJob,
+    delete: deleteJob,
+    ls: lsJob,
+    du: duJob,
+    verify: verifyJob,
+  },
 })
 const likenesses = shape<Likenesses>(
   { same: count, 'same-size': count, different: count, missing: count, extra: count, unknown: count, fixed: count },
@@ -261,12 +291,12 @@ const totals = shape<Totals>(
       {},
       {
         ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
-        ...{ 'sse-c': count, locked: count, 'folder-marker': count },
+        ...{ 'sse-c': count, locked: count, 'folder-marker': count, extra: count, appeared: count },
       },
     ),
     failed: counts,
   },
-  {},
+  { deleted: count, freed: count },
 )
 const ledgerPosition = shape<LedgerPosition>({ bytes: count, entries: count }, {})
 const upload = shape<UploadState>({ id: text, partSize: positive, etag: text, lastModified: text }, {})
@@ -298,6 +328,7 @@ const document = shape<Checkpoint>(
   {
     retry: shape<RetryState>({ bytes: count, entries: count, of: count }, { codes: list(text) }),
     large,
+    removals: shape<RemovalState>({ bytes: count, entries: count, done: ledgerPosition }, {}),
     scan: shape<ScanState>({}, { bytes: count, census, likenesses }),
   },
 )

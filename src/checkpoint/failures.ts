@@ -1,22 +1,17 @@
 import { join } from 'node:path'
 import type { Failure } from '../job.js'
 import type { LedgerPosition } from './checkpoint.js'
-import { Ledger } from './ledger.js'
-import { isRenamed, LEDGER, openLedger, renameIn, RETRYING } from './ledger-file.js'
+import { isRenamed, LEDGER, renameIn, RETRYING } from './ledger-file.js'
 import { lineOf, linesOf, parseLine } from './ledger-lines.js'
+import { Ledger } from './ledger.js'
 
-/** The failure ledger of a run. Messages of more than 4,096 characters are cut. */
-export class FailureLedger extends Ledger<Failure> {
-  /**
-   * Opens the ledger of a run's folder at the position of its checkpoint, making the file (mode 0600) when that is zero.
-   * Lines after it are cut off: their keys are not settled, so they will be done again, and fail again if they must.
-   * Throws a UserError when the file is not what the checkpoint says, a CheckpointError when it cannot be written.
-   */
-  static async open(folder: string, { bytes, entries }: LedgerPosition): Promise<FailureLedger> {
-    if (await isRenamed(folder, bytes)) await renameIn(folder, RETRYING, LEDGER)
-    const path = join(folder, LEDGER)
-    return new FailureLedger(await openLedger(path, bytes), path, { bytes, entries }, lineOf)
-  }
+/** The failure ledger of a run, open for appending. */
+export type FailureLedger = Ledger<Failure>
+
+/** Opens the failure ledger of a run's folder, as `Ledger.open` does. Messages of more than 4,096 characters are cut. */
+export async function openFailures(folder: string, position: LedgerPosition): Promise<FailureLedger> {
+  if (await isRenamed(folder, position.bytes)) await renameIn(folder, RETRYING, LEDGER)
+  return await Ledger.open(join(folder, LEDGER), lineOf, position)
 }
 
 /** A failure read from a ledger. */

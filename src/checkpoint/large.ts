@@ -6,20 +6,17 @@ import type { LedgerPosition } from './checkpoint.js'
 import { checkpointError } from './checkpoint-error.js'
 import { jsonText } from './json.js'
 import { Ledger } from './ledger.js'
-import { openLedger } from './ledger-file.js'
 import { linesOf, parseEntry } from './ledger-lines.js'
 
 /** The name of the ledger of large objects in a run's folder: one JSON object (a `LargeObject`) a line. */
 const LARGE = 'large.ndjson'
 
 /** The ledger of the large objects of a run, whose keys are settled in the ranges and which wait for their turn. */
-export class LargeLedger extends Ledger<LargeObject> {
-  /** Opens it at the position of the checkpoint, as `FailureLedger.open` does. */
-  static async open(folder: string, { bytes, entries }: LedgerPosition): Promise<LargeLedger> {
-    const path = join(folder, LARGE)
-    const lineOf = (object: LargeObject): string => `${jsonText(object)}\n`
-    return new LargeLedger(await openLedger(path, bytes), path, { bytes, entries }, lineOf)
-  }
+export type LargeLedger = Ledger<LargeObject>
+
+/** Opens it at the position of the checkpoint, as `Ledger.open` does. */
+export function openLargeLedger(folder: string, position: LedgerPosition): Promise<LargeLedger> {
+  return Ledger.open(join(folder, LARGE), (object: LargeObject) => `${jsonText(object)}\n`, position)
 }
 
 /** A large object read from its ledger. */

@@ -1,10 +1,10 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { LedgerPosition } from './checkpoint.js'
 import { checkpointError } from './checkpoint-error.js'
-import { writeAt } from './ledger-file.js'
+import { openLedger, writeAt } from './ledger-file.js'
 
 /**
- * A ledger of a run, open for appending. What was appended is on the disk when `append` resolves and is counted in
+ * A ledger of a run, open for appending, one entry a line. What was appended is on the disk when `append` resolves and is counted in
  * `position` from then on, never earlier: a checkpoint saved with that position never counts on a line that a crash can take.
  *
  * Appends that come while the disk is busy are written together, with one sync. After a failed write the ledger still ends at
@@ -13,7 +13,6 @@ import { writeAt } from './ledger-file.js'
 export class Ledger<T> {
   readonly #file: FileHandle
   readonly #path: string
-  readonly #lineOf: (entry: T) => string
   #position: LedgerPosition
   #waiting: string[] = []
   /** The write that will take what is waiting. */
@@ -22,12 +21,28 @@ export class Ledger<T> {
   #busy: Promise<void> = Promise.resolve()
   #closed = false
 
-  /** Of a file that ends at `position`. */
-  protected constructor(file: FileHandle, path: string, position: LedgerPosition, lineOf: (entry: T) => string) {
+  private constructor(
+    file: FileHandle,
+    path: string,
+    private readonly lineOf: (entry: T) => string,
+    position: LedgerPosition,
+  ) {
     this.#file = file
     this.#path = path
     this.#position = position
-    this.#lineOf = lineOf
+  }
+
+  /**
+   * Opens the ledger at `path` at the position of its checkpoint, making the file (mode 0600) when that is zero.
+   * Lines after it are cut off: their keys are not settled, so they will be done again.
+   * Throws a UserError when the file is not what the checkpoint says, a CheckpointError when it cannot be written.
+   */
+  static async open<T>(
+    path: string,
+    lineOf: (entry: T) => string,
+    { bytes, entries }: LedgerPosition,
+  ): Promise<Ledger<T>> {
+    return new Ledger(await openLedger(path, bytes), path, lineOf, { bytes, entries })
   }
 
   /** Where the ledger ends: all that was appended before is on the disk. */
@@ -35,11 +50,13 @@ export class Ledger<T> {
     return this.#position
   }
 
-  /** Adds entries, in this order. Resolves once they are on the disk; rejects with a CheckpointError when they are not. */
+  /**
+   * Adds entries, in this order. Resolves once they are on the disk; rejects with a CheckpointError when they are not.
+   */
   append(entries: readonly T[]): Promise<void> {
     if (this.#closed) return Promise.reject(new Error('the ledger is closed'))
     if (entries.length === 0) return Promise.resolve()
-    for (const entry of entries) this.#waiting.push(this.#lineOf(entry))
+    for (const entry of entries) this.#waiting.push(this.lineOf(entry))
     if (this.#next === undefined) {
       this.#next = this.#busy.then(() => this.#writeWaiting())
       this.#busy = this.#next.catch(() => undefined)

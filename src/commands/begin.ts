@@ -10,18 +10,18 @@ import { noTotals, type Connection, type WriteJob } from '../job.js'
 import { printable } from '../keys.js'
 import { createProgress } from '../progress.js'
 import { version } from '../version.js'
-import { drive, endsOf, noting, open, threadsFor, type Opened } from './drive.js'
+import { drive, endsOf, noting, open, paceFor, threadsFor, type Opened } from './drive.js'
 import { dryRun } from './dry-run.js'
 import type { CommandIo } from './io.js'
 import { readKeysOf } from './key-file.js'
-import { DEFAULT_PACE, readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
+import { readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
 export type Prepare = (opened: Opened, warn: (message: string) => void) => Promise<void>
 
-/** Begins a job that writes objects, with the flags that all of them share. Resolves with the exit code. */
+/** Begins a job that changes objects, with the flags that all of them share. Resolves with the exit code. */
 export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
-  const pace = readPace(flags, DEFAULT_PACE)
+  const pace = readPace(flags, paceFor(job))
   const asked = readConnection(flags, ambient())
   const telling = readTelling(flags)
   const given = readText(flags, 'checkpoint')
@@ -35,8 +35,9 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
   try {
     const opened = await open(endsOf(job), asked, {
       customerKeys,
-      readOnly: dry,
-      threads: dry ? 0 : threadsFor(pace),
+      // Whether objects can be deleted cannot be tried without deleting one.
+      readOnly: dry || job.kind === 'delete',
+      threads: dry ? 0 : threadsFor(job, pace),
       io,
       pace,
       ...noting(progress),

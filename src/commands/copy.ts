@@ -52,6 +52,8 @@ function preparation(job: CopyJob, onLoss: 'warn' | 'fail'): Prepare {
     } catch (error) {
       // What is wrong with the bucket is for the run to tell, as far as it comes.
       if (!(error instanceof StorageError)) throw error
+      // The run ends with that by itself, before anything is copied.
+      if (error.severity === 'stop-run') return
       const { reason, hint } = stopReason(error)
       if (onLoss === 'fail') throw new UserError(`what copies would lose could not be found out: ${reason}`, hint)
       warn(`what copies would lose could not be found out: ${reason}`)

@@ -10,6 +10,9 @@ export type Flags = Readonly<Record<string, unknown>>
 /** What is done when the flags do not say otherwise. */
 export const DEFAULT_PACE: Pace = { concurrency: 256, lanes: 16 }
 
+/** The same for deletions: with so many objects in flight to a lane, each request names a thousand. */
+export const DELETE_PACE: Pace = { concurrency: 10_000, lanes: 8 }
+
 const MOST_CONCURRENCY = 10_000
 const MOST_LANES = 1_000
 const MOST_THREADS = 256
@@ -60,6 +63,24 @@ export function verifyFlags<T>(argv: Argv<T>): Argv<T> {
     .group(['to', 'json', 'verbose'], 'Output:')
     .option('concurrency', text('objects looked at, read or copied at once', `${DEFAULT_PACE.concurrency}`))
     .group(['concurrency', 'lanes', 'threads', 'checkpoint', 'fresh'], 'Run:')
+}
+
+/** Flags of `delete`. */
+export function deleteFlags<T>(argv: Argv<T>): Argv<T> {
+  return argv
+    .option('yes', flag('do not ask for the name of the bucket'))
+    .option('concurrency', text('objects in flight at once, a thousand to a request', `${DELETE_PACE.concurrency}`))
+    .option('lanes', text('key ranges listed at once', `${DELETE_PACE.lanes}`))
+}
+
+/** Flags of `sync`. */
+export function syncFlags<T>(argv: Argv<T>): Argv<T> {
+  return argv
+    .option('size-only', flag('copy what is missing or has another size, and compare nothing else'))
+    .option('newer', flag('copy what is missing or newer at the source (Last-Modified), and compare nothing else'))
+    .option('delete', flag('delete what only the destination has, once both sides have been listed'))
+    .option('max-delete', text('with --delete: delete nothing at all when more objects than this would be'))
+    .group(['size-only', 'newer', 'delete', 'max-delete'], 'Synchronisation:')
 }
 
 /** Flags of `set-headers`. */

@@ -63,8 +63,8 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
       const { job } = checkpoint
       const opened = await open(endsOf(job), asked, {
         customerKeys,
-        readOnly: dry,
-        threads: dry || onlyFailed ? 0 : threadsFor(pace),
+        readOnly: dry || job.kind === 'delete',
+        threads: dry || onlyFailed ? 0 : threadsFor(job, pace),
         io,
         pace,
         ...noting(progress),

@@ -6,12 +6,12 @@ import type { SavedRun } from '../checkpoint/file.js'
 import { jsonText } from '../checkpoint/json.js'
 import { lockHolder } from '../checkpoint/lock.js'
 import { UserError } from '../errors.js'
-import { bytes, count, duration, jobTitle, objects, rate, row, shellWord } from '../format.js'
+import { count, duration, jobTitle, objects, rate, row, shellWord } from '../format.js'
 import { settled, sum } from '../job.js'
 import type { Likenesses, MoveJob, SkipReason } from '../job.js'
 import { printable } from '../keys.js'
 import { likenessRows } from '../verify-summary.js'
-import { doneWord, failedByCode, nextCommand, skippedByReason } from '../summary.js'
+import { doneRows, failedByCode, nextCommand, skippedByReason } from '../summary.js'
 
 /** What `s3move status` was asked. */
 export interface StatusArguments {
@@ -45,6 +45,9 @@ interface RunStatus {
   readonly copied: number
   /** Bytes of the objects copied. */
   readonly bytes: number
+  /** Objects deleted, and their bytes. */
+  readonly deleted: number
+  readonly freed: number
   readonly skipped: Readonly<Partial<Record<SkipReason, number>>>
   /** By error code. */
   readonly failed: Readonly<Record<string, number>>
@@ -128,6 +131,8 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     verdicts: checkpoint.scan?.likenesses ?? null,
     copied,
     bytes: totals.bytes,
+    deleted: totals.deleted ?? 0,
+    freed: totals.freed ?? 0,
     skipped,
     failed,
     listed,
@@ -173,9 +178,7 @@ function page(run: RunStatus, now: number): string[] {
   lines.push(row('started', `${moment(run.startedAt, now)}; ${work}`))
   lines.push(row('saved', moment(run.savedAt, now)))
   lines.push(row('done', doneOfTotal(run)))
-  if (run.job.kind === 'copy' || run.job.kind === 'set-headers') {
-    lines.push(row(doneWord(run.job.kind), `${objects(run.copied)}, ${bytes(run.bytes)}`))
-  }
+  lines.push(...doneRows(run, run.job.kind))
   if (run.verdicts !== null) lines.push(...likenessRows(run.verdicts))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(run.skipped)}`))
   if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(run.failed)}`))

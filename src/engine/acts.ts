@@ -1,12 +1,17 @@
 import type { UploadState } from '../checkpoint/checkpoint.js'
-import type { WriteJob } from '../job.js'
-import type { ObjectSummary, Storage } from '../storage/storage.js'
+import type { Deferral, DoneWord, Outcome, WriteJob } from '../job.js'
+import type { Storage } from '../storage/storage.js'
 import { historiesAfter } from '../work/histories.js'
 import { listingAfter, type Listing } from '../work/listing.js'
+import { itemsAfter } from '../work/pairs.js'
+import type { WorkItem } from '../work/work.js'
 import { copying, deferral, refusal } from './copy.js'
 import { copyingHistories } from './histories.js'
 import type { Act, Decide } from './lane.js'
+import { moving } from './move.js'
+import { deleting } from './remove.js'
 import { settingHeaders } from './set-headers.js'
+import { copyOf, decidingSync, syncing } from './sync.js'
 
 /** Between which stores objects are moved, and how. */
 export interface Ways {
@@ -30,27 +35,53 @@ export interface UploadLog {
 
 /** The action of a job on one object. */
 export function actOf(job: WriteJob, ways: Ways): Act {
-  if (job.kind === 'set-headers') return settingHeaders(job, ways.destination)
-  const copyOne = copying(job, ways)
-  return job.versions === true ? copyingHistories(job, ways, copyOne) : copyOne
+  switch (job.kind) {
+    case 'copy': {
+      const copyOne = copying(job, ways)
+      return job.versions === true ? copyingHistories(job, ways, copyOne) : copyOne
+    }
+    case 'set-headers':
+      return settingHeaders(job, ways.destination)
+    case 'delete':
+      return deleting(job, ways.source)
+    case 'sync':
+      return syncing(job, ways)
+    case 'move':
+      return moving(job, ways)
+  }
 }
 
 /** How the objects of a job are listed, from behind a key. */
-export function listingOf(job: WriteJob, source: Storage): (after: string | undefined) => Listing<ObjectSummary> {
-  return job.kind === 'copy' && job.versions === true
-    ? (after) => historiesAfter(source, after)
-    : (after) => listingAfter(source, after)
+export function listingOf(
+  job: WriteJob,
+  { source, destination }: Pick<Ways, 'source' | 'destination'>,
+): (after: string | undefined) => Listing<WorkItem> {
+  if (job.kind === 'sync') return (after) => itemsAfter(source, destination, after)
+  if (job.kind === 'copy' && job.versions === true) return (after) => historiesAfter(source, after)
+  return (after) => listingAfter(source, after)
 }
 
 /** What a job decides without a request, if anything. Unless told otherwise it puts off objects that are too large for one. */
 export function decisionOf(job: WriteJob, large: 'defer' | 'act'): Decide | undefined {
-  if (job.kind !== 'copy') return undefined
-  // The versions of an object are copied in their order, however large they are.
-  const defers = large === 'defer' && job.versions !== true
-  return (object) => refusal(job, object) ?? (defers ? deferral(job, object) : undefined)
+  switch (job.kind) {
+    case 'copy': {
+      // The versions of an object are copied in their order, however large they are.
+      const defers = large === 'defer' && job.versions !== true
+      return (object) => refusal(job, object) ?? (defers ? deferral(job, object) : undefined)
+    }
+    case 'move':
+      return (object) => refusal(copyOf(job), object)
+    case 'sync':
+      return decidingSync(job)
+    case 'set-headers':
+    case 'delete':
+      return undefined
+  }
 }
 
-/** What an object that a job has written is called. */
-export function doneBy(job: WriteJob): 'copied' | 'rewritten' {
-  return job.kind === 'copy' ? 'copied' : 'rewritten'
+/** What an object is called of which that became; undefined when nothing was done to it. */
+export function doneTo(job: WriteJob, { kind }: Outcome | Deferral): DoneWord | undefined {
+  if (kind === 'deleted') return kind
+  if (kind !== 'copied') return undefined
+  return job.kind === 'set-headers' ? 'rewritten' : job.kind === 'move' ? 'moved' : 'copied'
 }

@@ -38,7 +38,10 @@ export function deferral({ source }: CopyJob, object: ObjectSummary): Deferral |
 }
 
 /** The requests that a copy of an object takes, by operation; without those that only a look at it can tell, for tags and retries. */
-export function requestsFor({ attributes = {}, partSize }: CopyJob, { size }: ObjectSummary): Record<string, number> {
+export function requestsFor(
+  { attributes = {}, partSize }: Pick<CopyJob, 'attributes' | 'partSize'>,
+  { size }: ObjectSummary,
+): Record<string, number> {
   const acl = attributes.preserve?.includes('acl') === true ? { GetObjectAcl: 1 } : {}
   if (size <= LIMITS.copy) return { CopyObject: 1, ...(needsHead(attributes) ? { HeadObject: 1 } : {}), ...acl }
   return {

@@ -1,4 +1,4 @@
-import { LargeLedger, readLarge, removeLarge, type LargeEntry } from '../checkpoint/large.js'
+import { openLargeLedger, readLarge, removeLarge, type LargeEntry, type LargeLedger } from '../checkpoint/large.js'
 import { largeRemaining, type LargeState, type LedgerPosition, type UploadState } from '../checkpoint/checkpoint.js'
 import type { LargeObject, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
@@ -131,7 +131,7 @@ export class LargeObjects {
 
   // Made when it is needed: most runs have no large objects.
   private async opened(): Promise<LargeLedger> {
-    this.ledger ??= LargeLedger.open(this.options.folder, this.position)
+    this.ledger ??= openLargeLedger(this.options.folder, this.position)
     try {
       return await this.ledger
     } catch (error) {

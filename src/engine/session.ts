@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { WriteCheckpoint } from '../checkpoint/checkpoint.js'
-import { FailureLedger } from '../checkpoint/failures.js'
+import { openFailures } from '../checkpoint/failures.js'
 import { saveCheckpoint } from '../checkpoint/file.js'
 import { addSample } from '../checkpoint/history.js'
 import { LEDGER } from '../checkpoint/ledger-file.js'
@@ -11,8 +11,9 @@ import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
 import { Keyspace } from '../work/keyspace.js'
 import { createTally } from '../work/tally.js'
-import { actOf, decisionOf, doneBy } from './acts.js'
+import { actOf, decisionOf, doneTo, type Ways } from './acts.js'
 import type { Crew, Task } from './crew.js'
+import { openDepartures, owedBefore } from './departures.js'
 import { createKeeper, type RunState } from './keeper.js'
 import type { Act } from './lane.js'
 import { LargeObjects } from './large.js'
@@ -47,6 +48,8 @@ export interface SessionEnd {
   readonly end: 'finished' | 'interrupted' | 'stopped'
   /** Objects in the failure ledger. */
   readonly failed: number
+  /** Not everything was deleted that was to be, for a reason that was told. */
+  readonly kept: boolean
 }
 
 const PROGRESS_INTERVAL = 250
@@ -67,7 +70,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const began = performance.now()
   // Failures of before that stand as they are have been told before.
   const startedAt = new Date().toISOString()
-  const settledBefore = settled(checkpoint.totals)
+  const settledBefore = settled(checkpoint.totals) + owedBefore(checkpoint)
 
   let stop: Stop | undefined
   let defect: { readonly error: unknown } | undefined
@@ -120,17 +123,19 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const slots = new Slots(pace.concurrency)
   // What failed is tried again in the order of the ledger, by one lane.
   const pacers = pacersFor(1)
-  const ledger = await FailureLedger.open(folder, checkpoint.ledger)
+  const ledger = await openFailures(folder, checkpoint.ledger)
+  const departures = await openDepartures({ folder, checkpoint, tally, stop: drain.signal, fail })
+  let kept: string | undefined
   let history = checkpoint.history
 
   const snapshot = (): Snapshot => ({
     totals: tally.totals,
     listed: listedBefore + ranges.listed,
     listingEnded: ranges.listingEnded,
-    inFlight: slots.busy + crew.inFlight + (large.counts?.underWay ?? 0),
+    inFlight: slots.busy + (departures?.inFlight ?? 0) + crew.inFlight + (large.counts?.underWay ?? 0),
     large: large.counts,
     throttled: ends.meter.throttled,
-    held: together(heldBack(pacers), crew.held),
+    held: together(heldBack(pacers), together(departures?.held, crew.held)),
     retried: ends.meter.retried,
     requests: ends.meter.requests,
     settledHere: tally.added,
@@ -150,13 +155,18 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
       bytes: totals.bytes,
       throttled: ends.meter.throttled,
     })
+    const leaving = departures?.take()
     const remaining = ranges.remaining()
     large.hold(tally.takeDeferred(), listingDone)
-    const { retry: before, large: begun, ...rest } = checkpoint
+    const { retry: before, large: begun, removals, ...rest } = checkpoint
     const retry = again?.remaining()
-    const done = remaining.length === 0 && retry === undefined && large.remaining === 0
+    const owed = departures?.owed ?? 0
+    const done = remaining.length === 0 && retry === undefined && large.remaining === 0 && owed === 0
     return {
       failures,
+      ...(departures === undefined || leaving === undefined
+        ? {}
+        : { departures: leaving, departed: departures.work.done }),
       checkpoint: {
         ...rest,
         state: done ? 'finished' : 'unfinished',
@@ -173,13 +183,14 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   }
 
   const warn = (message: string): void => emit({ type: 'note', level: 'warning', message })
-  const keeper = createKeeper(folder, ledger, state, { fail, warn, retryFor: ends.retryFor, large })
+  const keeper = createKeeper(folder, ledger, state, { fail, warn, retryFor: ends.retryFor, large, departures })
   const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
+  const waysFor = (pacer: Pacer): Ways => ({
+    ...{ source: ends.source.storeFor(pacer), destination: destination.storeFor(pacer), through },
+    stop: drain.signal,
+  })
   const tryAgain = async (work: LedgerWork): Promise<void> => {
-    const { storeFor } = ends.source
-    const stop = drain.signal
-    const actFor = (pacer: Pacer): Act =>
-      actOf(job, { source: storeFor(pacer), destination: destination.storeFor(pacer), through, stop })
+    const actFor = (pacer: Pacer): Act => actOf(job, waysFor(pacer))
     const decide = decisionOf(job, 'act')
     await runLanes({ work, actFor, decide, pacers, slots, stop: drain.signal, fail, watch })
   }
@@ -191,8 +202,25 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     for (const event of seen) emit(event)
   }
   const work = async (): Promise<void> => {
+    // What was moved is deleted as it comes; what is extra, when all is known.
+    const moved = job.kind === 'move' ? departures?.depart(waysFor, watch) : undefined
     if (again !== undefined) await tryAgain(again)
-    if (options.onlyFailed || drain.signal.aborted) return
+    if (!options.onlyFailed && !drain.signal.aborted) await runCrew()
+    if (departures !== undefined && !drain.signal.aborted) {
+      // From then on the ledger is whole, and a checkpoint counts on it.
+      await keeper.save().catch(fail)
+    }
+    if (departures !== undefined && !drain.signal.aborted) {
+      const listed = ranges.remaining().length === 0 && again?.remaining() === undefined
+      if (job.kind === 'sync' && listed) {
+        kept = departures.whyKept()
+        if (kept === undefined) await departures.depart(waysFor, watch)
+        else warn(`${kept}: nothing was deleted`)
+      } else departures.work.end()
+    }
+    await moved
+  }
+  const runCrew = async (): Promise<void> => {
     const { concurrency, lanes } = pace
     const task: Task = { kind: 'write', job, watched: options.verbose }
     const stop = drain.signal
@@ -214,6 +242,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     clearInterval(progress)
     await large.end(saved)
     await ledger.close()
+    await departures?.ledger.close()
   }
   if (defect !== undefined) throw defect.error
   if (stop === undefined && !drain.signal.aborted && (ranges.remaining().length > 0 || large.remaining > 0)) {
@@ -229,7 +258,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     ledger: join(folder, LEDGER),
     ...stop,
   })
-  return { end, failed: ledger.position.entries + (again?.untried() ?? 0) }
+  return { end, failed: ledger.position.entries + (again?.untried() ?? 0), kept: kept !== undefined }
 }
 
 // Puts the ledger aside and says so in the checkpoint, before anything can be appended to a new one.
@@ -257,8 +286,10 @@ function tell(
   { key, size }: ObjectSummary,
   outcome: Outcome | Deferral,
 ): void {
-  const full = job.source.prefix + key
-  if (outcome.kind === 'copied') emit({ type: doneBy(job), key: full, bytes: size })
+  const place = job.kind === 'sync' && outcome.kind === 'deleted' ? job.destination : job.source
+  const full = place.prefix + key
+  const done = doneTo(job, outcome)
+  if (done !== undefined) emit({ type: done, key: full, bytes: size })
   else if (outcome.kind === 'skipped') emit({ type: 'skipped', key: full, reason: outcome.reason })
 }
 

@@ -4,6 +4,7 @@ import { NO_LIKENESSES, type CopyJob, type Likeness, type Likenesses, type Outco
 import type { ObjectHead, ObjectSummary } from '../storage/storage.js'
 import type { Pair } from '../work/pairs.js'
 import { copying, refusal } from './copy.js'
+import { unlessGone } from './act.js'
 import type { Ways } from './acts.js'
 import { contentByHead, contentByListing, headersThatDiffer, sameTags, type Content, type Listed } from './compare.js'
 import type { PagesOptions } from './pages.js'
@@ -256,9 +257,9 @@ function gone(source: unknown, destination: unknown): Finding {
   return MISSING
 }
 
-function whyNot(outcome: Exclude<Outcome, { readonly kind: 'copied' }>): Problem {
+function whyNot(outcome: Outcome): Problem {
   if (outcome.kind === 'failed') return { code: outcome.failure.code, message: outcome.failure.message }
-  return { code: 'NotCopied', message: outcome.reason }
+  return { code: 'NotCopied', message: outcome.kind === 'skipped' ? outcome.reason : outcome.kind }
 }
 
 // Undefined when nothing can be said because the run is ending. What ends it is thrown on.
@@ -267,15 +268,6 @@ function problemOf(error: unknown): Problem | undefined {
   return error.severity === 'retry' || error.severity === 'throttle'
     ? undefined
     : { code: error.code, message: error.message }
-}
-
-async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer
-  } catch (error) {
-    if (error instanceof StorageError && error.severity === 'skip') return undefined
-    throw error
-  }
 }
 
 // Waits for both, whatever becomes of one: what is in flight is what the slots count.

@@ -6,7 +6,7 @@ import { listingAfter } from '../work/listing.js'
 import { pairsAfter } from '../work/pairs.js'
 import { createTally, type TallyGain } from '../work/tally.js'
 import type { Ranges } from '../work/work.js'
-import { actOf, decisionOf, doneBy, listingOf } from './acts.js'
+import { actOf, decisionOf, doneTo, listingOf } from './acts.js'
 import { Census } from './census.js'
 import type { Task } from './crew.js'
 import { lineWriter } from './lines.js'
@@ -85,23 +85,27 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
   let seen: MoveEvent[] = []
   const slots = new Slots(concurrency)
   const pacers = pacersFor(lanes)
+  const listing = listingOf(job, { source: source(), destination: destination() })
   const add = (object: ObjectSummary, outcome: Outcome | Deferral): void => {
     tally.add(object, outcome)
     if (!watched) return
     const key = job.source.prefix + object.key
-    if (outcome.kind === 'copied') seen.push({ type: doneBy(job), key, bytes: object.size })
+    const done = doneTo(job, outcome)
+    if (done !== undefined) seen.push({ type: done, key, bytes: object.size })
     else if (outcome.kind === 'skipped') seen.push({ type: 'skipped', key, reason: outcome.reason })
   }
   return {
     run: () =>
       runLanes({
-        ...{ work: leasesOver(ranges, listingOf(job, source()), { add }), pacers, slots, stop, fail },
+        ...{ work: leasesOver(ranges, listing, { add }), pacers, slots, stop, fail },
         decide,
         actFor: (pacer) => actOf(job, { source: source(pacer), destination: destination(pacer), through, stop }),
       }),
     collect() {
-      const { totals, added } = tally
-      const gain = { totals, added, failures: tally.takeFailures(), deferred: tally.takeDeferred() }
+      const gain = {
+        ...{ totals: tally.totals, added: tally.added, deferred: tally.takeDeferred() },
+        ...{ failures: tally.takeFailures(), departures: tally.takeDepartures() },
+      }
       const product: WriteProduct = { gain, seen }
       tally = createTally(noTotals(), () => undefined)
       seen = []

@@ -115,7 +115,7 @@ export interface Uploading {
 }
 
 /** Which bytes a part is made of, both ends included, and of which upload of which object it is. */
-export interface PartRange {
+interface PartRange {
   readonly key: string
   readonly upload: string
   /** From 1. */
@@ -148,13 +148,13 @@ export interface Rewriting {
 }
 
 /** What is to be written: its pieces, in order, anew for each try. */
-export interface Content {
+interface Content {
   readonly size: number
   pieces(): AsyncIterable<Buffer>
 }
 
 /** How objects get into a store through this machine. */
-export interface Writing {
+interface Writing {
   /**
    * Writes an object, whole or not at all, in the place of what is there; `fields` as those of PutObject. `lastModified` is kept where a store
    * can. Fails with the code `BrokenContent` when not all of the content came. May be repeated. Answers its ETag.
@@ -215,6 +215,9 @@ export interface Restoring {
  */
 export interface Storage {
   readonly place: Place
+
+  /** It is known to honour conditions on writes and removals: `If-None-Match`, the ETag of a removal. Another may ignore them. */
+  readonly conditional?: boolean | undefined
 
   /** The first page of objects after `from`. A page that is not in byte order is an error that stops the run. */
   list(from: ListFrom): Promise<Page>

@@ -1,9 +1,8 @@
 import { compareKeys } from '../keys.js'
-import type { ObjectSummary } from '../storage/storage.js'
 import { factsOf, type Keyed } from './facts.js'
 import { upTo, type Listing } from './listing.js'
 import type { Tally } from './tally.js'
-import type { Grant, Ranges, WorkSource } from './work.js'
+import type { Grant, Ranges, WorkItem, WorkSource } from './work.js'
 
 /** The objects of a granted range, page by page; undefined at its end. Not to be called again before it has answered. */
 export type NextPage<T extends Keyed> = () => Promise<readonly T[] | undefined>
@@ -40,7 +39,7 @@ export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: Grant): Nex
 /** Work for lanes: leases on the ranges of `ranges`, listed by `listing` from behind a key. What becomes of objects is told to `tally`. */
 export function leasesOver(
   ranges: Ranges,
-  listing: (after: string | undefined) => Listing<ObjectSummary>,
+  listing: (after: string | undefined) => Listing<WorkItem>,
   tally: Pick<Tally, 'add'>,
 ): WorkSource {
   return {

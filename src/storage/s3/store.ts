@@ -66,6 +66,7 @@ export interface S3StoreOptions extends Address {
 /** A bucket and prefix in S3, over the fast lane: one request each, sent once, no retries. */
 export class S3Store implements Storage {
   readonly place: Place
+  readonly conditional: boolean
   readonly reading: Reading
   readonly uploading: Uploading
   readonly rewriting: Rewriting
@@ -95,6 +96,7 @@ export class S3Store implements Storage {
     const { target } = options
     const dialer = dialerFor(new URL(target.origin), options.trust)
     this.place = place
+    this.conditional = options.aws === true
     this.target = target
     this.credentials = options.credentials
     this.host = dialer.host

@@ -117,7 +117,7 @@ function checksumIn(body: string): string {
 }
 
 /** The ETag of an object of parts: the MD5 of those of the parts, as far as these are MD5s. */
-export function etagOfParts(parts: readonly Pick<Part, 'etag'>[]): string {
+function etagOfParts(parts: readonly Pick<Part, 'etag'>[]): string {
   const digests = Buffer.from(parts.map(({ etag }) => etag).join(''), 'hex')
   return `${hash('md5', digests)}-${parts.length}`
 }

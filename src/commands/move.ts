@@ -1,0 +1,16 @@
+import type { RelocateJob } from '../job.js'
+import { begin } from './begin.js'
+import type { CommandIo } from './io.js'
+import type { Flags } from './options.js'
+import { checkPair, parsePlace } from './place.js'
+
+/** `s3move move SOURCE DESTINATION`. Resolves with the exit code. */
+export async function move(source: string, destination: string, flags: Flags, io: CommandIo): Promise<number> {
+  const job: RelocateJob = {
+    kind: 'move',
+    source: parsePlace(source, 'source'),
+    destination: parsePlace(destination, 'destination'),
+  }
+  checkPair(job.source, job.destination)
+  return await begin(job, flags, io)
+}
