@@ -320,9 +320,10 @@ export function readText(flags: Flags, name: string): string | undefined {
 
 /** The values of a flag that may be given several times. */
 export function readList(flags: Flags, name: string): string[] {
-  const given = texts(flags[name])
-  if (given.includes('')) throw new UserError(`--${name} needs a value`, `write --${name} VALUE`)
-  return given
+  const value = flags[name] ?? []
+  // yargs makes something else than a list of text of `--name.x VALUE` and of `--no-name`.
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string' && one !== '')) return texts(value)
+  throw new UserError(`--${name} needs a value`, `write --${name} VALUE`)
 }
 
 /** The value of a switch, or undefined when it was not given. */
@@ -356,13 +357,18 @@ export function readWhole(flags: Flags, name: string, least: number, most: numbe
 function readDuration(flags: Flags, name: string, least: number): number | undefined {
   const given = readText(flags, name)
   if (given === undefined) return undefined
-  const [, number = '', unit = 's'] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)?$/.exec(given) ?? []
-  const length = Math.round(Number(number) * (UNITS[unit] ?? 1))
-  if (number !== '' && length >= least && length <= 30 * DAY) return length
+  const length = durationOf(given)
+  if (length !== undefined && length >= least && length <= 30 * DAY) return length
   throw new UserError(
     `--${name} wants a time, up to 30 days, and was given ${printable(given)}`,
     `write something like --${name} 30s, 10m or 2h`,
   )
+}
+
+/** The milliseconds of a time such as `90s`, `1.5h` or `7d` (a number alone is seconds); undefined when it is none. */
+export function durationOf(text: string): number | undefined {
+  const [, number, unit = 's'] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)?$/.exec(text) ?? []
+  return number === undefined ? undefined : Math.round(Number(number) * (UNITS[unit] ?? 1))
 }
 
 const DAY = 86_400_000
