@@ -60,6 +60,8 @@ async function main(args: readonly string[]): Promise<number> {
     verifyFlags,
   } = await import('./commands/options.js')
   const { attributeFlags } = await import('./commands/attribute-options.js')
+  const { nameFlags, selectionFlags } = await import('./commands/selection-options.js')
+  const chosen = <T>(argv: Argv<T>): Argv<T> => selectionFlags(argv, args)
   let code: number = EXIT.done
   const io: CommandIo = {
     stdin: process.stdin,
@@ -90,7 +92,7 @@ async function main(args: readonly string[]): Promise<number> {
       'copy <source> <destination>',
       'copy every object below a prefix, inside S3',
       (argv) =>
-        sideFlags(runFlags(attributeFlags(settingFlags(argv))))
+        sideFlags(runFlags(attributeFlags(settingFlags(nameFlags(chosen(argv))))))
           .usage(
             '$0 copy s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object below the source prefix to the destination, inside S3 (CopyObject).\nThe source prefix is replaced by the destination prefix, letter by letter.',
           )
@@ -120,7 +122,7 @@ async function main(args: readonly string[]): Promise<number> {
       'sync <source> <destination>',
       'copy what is missing or different',
       (argv) =>
-        sideFlags(runFlags(syncFlags(argv)))
+        sideFlags(runFlags(attributeFlags(settingFlags(syncFlags(chosen(argv))))))
           .usage(
             '$0 sync s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and copies what is missing at the destination or different: by size, ETag and, where these say nothing, by which is newer.',
           )
@@ -144,7 +146,7 @@ async function main(args: readonly string[]): Promise<number> {
       'move <source> <destination>',
       'copy every object, and delete it at the source once its copy is proven',
       (argv) =>
-        sideFlags(runFlags(argv))
+        sideFlags(runFlags(attributeFlags(settingFlags(nameFlags(chosen(argv))))))
           .usage(
             '$0 move s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object as copy does. An object is deleted at the source only when its copy is proven and its key is on the disk, in moved.ndjson.',
           )
@@ -188,7 +190,7 @@ async function main(args: readonly string[]): Promise<number> {
       'delete <source>',
       'delete every object below a prefix',
       (argv) =>
-        deleteFlags(runFlags(argv))
+        deleteFlags(runFlags(chosen(argv)))
           .usage(
             '$0 delete s3://bucket[/prefix]\n\nDeletes every object below the prefix, a thousand to a request (DeleteObjects). Asks for the name of the bucket first.\n' +
               'In a bucket that keeps versions each object gets a delete marker, and its versions stay.',

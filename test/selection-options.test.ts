@@ -4,7 +4,7 @@ import yargs from 'yargs'
 import { connectionFlags, type Flags } from '../src/commands/options.js'
 import { readSelection, selectionFlags } from '../src/commands/selection-options.js'
 import { UserError } from '../src/errors.js'
-import type { Selection } from '../src/rules/selection.js'
+import type { Selection } from '../src/job.js'
 
 const NOW = new Date('2026-03-10T12:00:00.000Z')
 

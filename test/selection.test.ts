@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { UserError } from '../src/errors.js'
 import { contains, type KeyRange } from '../src/keys.js'
 import { matchesGlob } from '../src/rules/glob.js'
-import { rangesOf, selector, type Selection } from '../src/rules/selection.js'
+import type { Selection } from '../src/job.js'
+import { rangesOf, selector } from '../src/rules/selection.js'
 
 const object = (key: string, more: { size?: number; lastModified?: string; storageClass?: string } = {}) => ({
   ...{ key, size: 10, lastModified: '2024-05-01T00:00:00.000Z', storageClass: 'STANDARD' },

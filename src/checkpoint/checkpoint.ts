@@ -19,6 +19,7 @@ import type {
   Pace,
   Place,
   ScanJob,
+  Selection,
   SkipReason,
   Totals,
   VerifyJob,
@@ -199,9 +200,18 @@ const attributes = shape<Attributes>(
     ...{ sourceKeyFile: text, keyFile: text },
   },
 )
+const selection = shape<Selection>(
+  {},
+  {
+    globs: list(tuple<readonly ['include' | 'exclude', string]>(oneOf('include', 'exclude'), text)),
+    ...{ regex: list(text), minSize: count, maxSize: count, modifiedSince: time, modifiedBefore: time },
+    ...{ storageClasses: list(text), after: text, until: text },
+  },
+)
+const transfer = { attributes, partSize: positive, select: selection }
 const copyJob = shape<CopyJob>(
   { kind: oneOf('copy'), source: place, destination: place },
-  { attributes, partSize: positive, versions: flag },
+  { ...transfer, map: list(text), versions: flag },
 )
 const match = shape<ObjectMatch>(
   {},
@@ -217,13 +227,13 @@ const setHeadersJob = shape<SetHeadersJob>(
 )
 const syncJob = shape<SyncJob>(
   { kind: oneOf('sync'), source: place, destination: place, by: oneOf('content', 'size', 'time') },
-  { attributes, partSize: positive, delete: shape<NonNullable<SyncJob['delete']>>({}, { most: count }) },
+  { ...transfer, delete: shape<NonNullable<SyncJob['delete']>>({}, { most: count }) },
 )
 const relocateJob = shape<RelocateJob>(
   { kind: oneOf('move'), source: place, destination: place },
-  { attributes, partSize: positive },
+  { ...transfer, map: list(text) },
 )
-const deleteJob = shape<DeleteJob>({ kind: oneOf('delete'), source: place }, {})
+const deleteJob = shape<DeleteJob>({ kind: oneOf('delete'), source: place }, { select: selection })
 const lsJob = shape<LsJob>(
   { kind: oneOf('ls'), source: place, format: oneOf('text', 'json', 'csv'), sorted: flag },
   { to: text },
@@ -292,6 +302,7 @@ const totals = shape<Totals>(
       {
         ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
         ...{ 'sse-c': count, locked: count, 'folder-marker': count, extra: count, appeared: count },
+        filtered: count,
       },
     ),
     failed: counts,

@@ -66,27 +66,26 @@ function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): Rea
   ])
 }
 
-function details(job: MoveJob): [string, Part][] {
+function details(job: MoveJob): (readonly [string, Part])[] {
   switch (job.kind) {
     case 'copy':
     case 'move':
     case 'sync': {
       const { destination, attributes, partSize } = job
       const versions = job.kind === 'copy' && job.versions === true
-      const compared = canonicalJson({ attributes: attributes ?? null, partSize: partSize ?? null, versions })
       return [
         ['destination', same(placeUrl(destination))],
-        ['attributes', { compared, shown: printable(compared) }],
-        ...(job.kind === 'sync' ? syncDetails(job) : []),
+        ['attributes', asJson({ attributes: attributes ?? null, partSize: partSize ?? null, versions })],
+        ['objects', asJson(job.select ?? {})],
+        ...(job.kind === 'sync' ? syncDetails(job) : ([['names', asJson(job.map ?? [])]] as const)),
       ]
     }
     case 'set-headers': {
       const { rules, guess, folderMarkers, acl } = job
-      const compared = canonicalJson({ rules, guess: guess ?? null, folderMarkers, acl: acl ?? null })
-      return [['changes', { compared, shown: printable(compared) }]]
+      return [['changes', asJson({ rules, guess: guess ?? null, folderMarkers, acl: acl ?? null })]]
     }
     case 'delete':
-      return []
+      return [['objects', asJson(job.select ?? {})]]
     case 'ls':
       return [
         ['format', same(job.format)],
@@ -114,6 +113,11 @@ function syncDetails({ by, delete: deletes }: SyncJob): [string, Part][] {
     ['comparison', same(`by ${by}`)],
     ['deletion', same(deletes === undefined ? 'no' : `yes${most}`)],
   ]
+}
+
+function asJson(value: object): Part {
+  const compared = canonicalJson(value)
+  return { compared, shown: printable(compared) }
 }
 
 function same(value: string): Part {

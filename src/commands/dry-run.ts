@@ -2,7 +2,7 @@ import { jsonText } from '../checkpoint/json.js'
 import { decisionOf, listingOf, type Ways } from '../engine/acts.js'
 import { requestsFor } from '../engine/copy.js'
 import { ofTheSource, reasonToKeep } from '../engine/departures.js'
-import type { Act } from '../engine/lane.js'
+import type { Act, Decide } from '../engine/lane.js'
 import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
 import { outcomeOfHead, planned as planOf } from '../engine/set-headers.js'
@@ -28,6 +28,7 @@ import { Keyspace } from '../work/keyspace.js'
 import { leasesOver } from '../work/leases.js'
 import { addTo, createTally } from '../work/tally.js'
 import type { Change } from '../rules/decide.js'
+import { renamer } from '../rules/rename.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { endsOf, type Opened } from './drive.js'
@@ -55,21 +56,31 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
   const work = leasesOver(new Keyspace(ranges), listingOf(job, ways), tally)
   const requests: Record<string, number> = {}
   let reason: unknown
-  const look = lookAt(job, ways)
-  const act: Act = async (object) => {
-    const seen = await look(object)
-    if (seen === undefined) return undefined
+  const nameOf = renamer(job.kind === 'copy' || job.kind === 'move' ? job.map : undefined)
+  const tell = (object: ObjectSummary, seen: Seen): Outcome => {
     if (seen.outcome.kind === 'copied') {
       const needed = 'destination' in job ? requestsFor(job, object) : { CopyObject: 1 }
       for (const [operation, count] of Object.entries(needed)) addTo(requests, operation, count)
     }
-    const line = lineOf(job, object, seen)
+    const line = lineOf(job, nameOf, object, seen)
     const wanted = telling.verbose || (line.type === 'would-set' && !telling.quiet)
     if (wanted) io.stdout.write(telling.json ? `${jsonText(line)}\n` : `${textOf(job, line)}\n`)
     return seen.outcome
   }
+  const look = lookAt(job, ways)
+  const act: Act = async (object) => {
+    const seen = await look(object)
+    return seen === undefined ? undefined : tell(object, seen)
+  }
+  const decideOn = decisionOf(job, 'act')
+  const decide: Decide = (object, page) => {
+    const decided = decideOn?.(object, page)
+    if (decided === undefined || decided.kind === 'deferred') return undefined
+    return tell(object, { outcome: decided.kind === 'leaving' ? DELETED : decided, changes: [] })
+  }
   const running = runLanes({
     work,
+    decide,
     actFor: () => act,
     pacers: pacersFor(pace.lanes),
     slots: new Slots(pace.concurrency),
@@ -180,20 +191,14 @@ function waysOf({ source, destination = source, through }: Ends): Ways {
   return { source: source.store, destination: destination.store, through }
 }
 
+// At what is not decided without a request.
 function lookAt(job: WriteJob, ways: Ways): (object: ObjectSummary) => Promise<Seen | undefined> {
-  const decideOn = decisionOf(job, 'act')
-  const decide = (object: ObjectSummary): Outcome | undefined => {
-    const decided = decideOn?.(object)
-    return decided?.kind === 'deferred' ? undefined : decided
-  }
-  if (job.kind === 'copy' || job.kind === 'move') {
-    return (object) => Promise.resolve({ outcome: decide(object) ?? WRITTEN, changes: [] })
-  }
+  if (job.kind === 'copy' || job.kind === 'move') return () => Promise.resolve({ outcome: WRITTEN, changes: [] })
   if (job.kind === 'delete') return () => Promise.resolve({ outcome: DELETED, changes: [] })
   if (job.kind === 'sync') {
     const look = syncing(job, ways, () => Promise.resolve(WRITTEN))
     return async (object) => {
-      const outcome = decide(object) ?? (await look(object))
+      const outcome = await look(object)
       return outcome === undefined
         ? undefined
         : { outcome: outcome.kind === 'leaving' ? DELETED : outcome, changes: [] }
@@ -219,7 +224,12 @@ type Line =
   | { readonly type: 'would-skip'; readonly key: string; readonly reason: SkipReason }
   | { readonly type: 'would-fail'; readonly key: string; readonly code: string }
 
-function lineOf(job: WriteJob, object: ObjectSummary, { outcome, changes }: Seen): Line {
+function lineOf(
+  job: WriteJob,
+  nameOf: (key: string) => string,
+  object: ObjectSummary,
+  { outcome, changes }: Seen,
+): Line {
   const key = job.source.prefix + object.key
   switch (outcome.kind) {
     case 'copied':
@@ -227,7 +237,7 @@ function lineOf(job: WriteJob, object: ObjectSummary, { outcome, changes }: Seen
         ? {
             type: job.kind === 'move' ? 'would-move' : 'would-copy',
             key,
-            to: job.destination.prefix + object.key,
+            to: job.destination.prefix + nameOf(object.key),
             bytes: object.size,
           }
         : { type: 'would-set', key, changes }

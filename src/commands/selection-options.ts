@@ -2,7 +2,9 @@ import type { Argv } from 'yargs'
 import { UserError } from '../errors.js'
 import { compareKeys, keyBytes, printable } from '../keys.js'
 import { httpDate } from '../rules/header-names.js'
-import { selector, type Selection } from '../rules/selection.js'
+import type { Selection } from '../job.js'
+import { renamer } from '../rules/rename.js'
+import { selector } from '../rules/selection.js'
 import { sizeOf } from '../rules/size.js'
 import { durationOf, readList, readText, type Flags } from './options.js'
 
@@ -45,6 +47,30 @@ function globOrder(args: readonly string[]): Verdict[] {
     const [, verdict] = /^--(include|exclude)(?:=|$)/s.exec(arg) ?? []
     return verdict === 'include' || verdict === 'exclude' ? [verdict] : []
   })
+}
+
+/** Flag of what copies are called. */
+export function nameFlags<T>(argv: Argv<T>): Argv<T> {
+  return argv
+    .option('map', {
+      ...{ type: 'string', array: true, nargs: 1, requiresArg: true },
+      describe: "s/regex/replacement/ on the key below the prefix, as sed has it (RE2's syntax), repeatable",
+    })
+    .group(['map'], 'Names of the copies:')
+}
+
+/** The objects that the flags choose, as a part of a job. */
+export function readObjects(flags: Flags): { readonly select?: Selection } {
+  const select = readSelection(flags, new Date())
+  return select === undefined ? {} : { select }
+}
+
+/** What the flags call copies, as a part of a job. */
+export function readNames(flags: Flags): { readonly map?: readonly string[] } {
+  const map = readList(flags, 'map')
+  // Refuses what is not understood.
+  renamer(map)
+  return map.length === 0 ? {} : { map }
 }
 
 /** The selection that the flags ask for, or undefined when they ask for none; times that count from now are counted from `now`. */

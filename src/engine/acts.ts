@@ -1,15 +1,17 @@
 import type { UploadState } from '../checkpoint/checkpoint.js'
 import type { Deferral, DoneWord, Outcome, WriteJob } from '../job.js'
+import { selector } from '../rules/selection.js'
 import type { Storage } from '../storage/storage.js'
 import { historiesAfter } from '../work/histories.js'
 import { listingAfter, type Listing } from '../work/listing.js'
 import { itemsAfter } from '../work/pairs.js'
 import type { WorkItem } from '../work/work.js'
-import { copying, deferral, refusal } from './copy.js'
+import { copying, deferral } from './copy.js'
 import { copyingHistories } from './histories.js'
 import type { Act, Decide } from './lane.js'
 import { moving } from './move.js'
 import { deleting } from './remove.js'
+import { refusing } from './rename.js'
 import { settingHeaders } from './set-headers.js'
 import { copyOf, decidingSync, syncing } from './sync.js'
 
@@ -61,16 +63,27 @@ export function listingOf(
   return (after) => listingAfter(source, after)
 }
 
+const FILTERED: Outcome = { kind: 'skipped', reason: 'filtered' }
+
 /** What a job decides without a request, if anything. Unless told otherwise it puts off objects that are too large for one. */
 export function decisionOf(job: WriteJob, large: 'defer' | 'act'): Decide | undefined {
+  const decide = decisionOn(job, large)
+  const select = job.kind === 'set-headers' ? undefined : job.select
+  if (select === undefined) return decide
+  const isSelected = selector(select, job.source.prefix)
+  return (object, page) => (isSelected(object) ? decide?.(object, page) : FILTERED)
+}
+
+function decisionOn(job: WriteJob, large: 'defer' | 'act'): Decide | undefined {
   switch (job.kind) {
     case 'copy': {
+      const refuse = refusing(job)
       // The versions of an object are copied in their order, however large they are.
-      const defers = large === 'defer' && job.versions !== true
-      return (object) => refusal(job, object) ?? (defers ? deferral(job, object) : undefined)
+      if (large === 'act' || job.versions === true) return refuse
+      return (object, page) => refuse(object, page) ?? deferral(job, object)
     }
     case 'move':
-      return (object) => refusal(copyOf(job), object)
+      return refusing(copyOf(job))
     case 'sync':
       return decidingSync(job)
     case 'set-headers':

@@ -1,5 +1,6 @@
 import { StorageError } from '../errors.js'
 import type { CopyJob, Deferral, Outcome } from '../job.js'
+import { renamer } from '../rules/rename.js'
 import { able, type ObjectHead, type ObjectSummary } from '../storage/storage.js'
 import { failed, outcomeOf } from './act.js'
 import type { Ways } from './acts.js'
@@ -9,9 +10,9 @@ import type { Act } from './lane.js'
 import { keepTags, taggingOf } from './tags.js'
 
 /** Decides, without any request, what will not be copied and why; undefined for the objects to copy. */
-export function refusal(job: CopyJob, object: ObjectSummary): Outcome | undefined {
+export function refusal(job: CopyJob, object: ObjectSummary, name = object.key): Outcome | undefined {
   const { source, destination } = job
-  const target = destination.prefix + object.key
+  const target = destination.prefix + name
   if (target === '') {
     // A folder marker says only that its folder exists, and the destination is the folder here.
     return object.size === 0
@@ -56,9 +57,9 @@ const RACES = 5
 /** The action of `copy` on one object: a CopyObject and, for what that does not carry, a look at the source before it; in parts what is larger. */
 export function copying(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act {
   const { source, destination } = ways
-  const { attributes } = job
+  const { attributes, map } = job
   const copyFrom = able(destination.copyFrom, 'copy')
-  const small = attributes === undefined ? copyFrom : carefully(job, ways)
+  const small = attributes === undefined && map === undefined ? copyFrom : carefully(job, ways)
   const large = inParts(job, ways, limits)
   return async (object) => {
     try {
@@ -71,7 +72,9 @@ export function copying(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act 
 }
 
 /** Copies an object that has attributes of its own. Answers the ETag of the copy. */
-function carefully({ attributes = {} }: CopyJob, { source, destination }: Ways) {
+function carefully(job: CopyJob, { source, destination }: Ways) {
+  const { attributes = {} } = job
+  const nameOf = renamer(job.map)
   const copyFrom = able(destination.copyFrom, 'copy')
   const { tagging, drop = [] } = attributes
   const wanted = tagging === undefined ? undefined : taggingOf(tagging)
@@ -80,14 +83,15 @@ function carefully({ attributes = {} }: CopyJob, { source, destination }: Ways) 
   const looks = needsHead(attributes) || (dropsTags && keepsTags && drop.includes('metadata'))
   const attempt = async (object: ObjectSummary, head: ObjectHead | undefined): Promise<string> => {
     const wish = await wishFor(attributes, source, object, head)
-    const etag = await copyFrom(source, object, wish)
+    const name = nameOf(object.key)
+    const etag = await copyFrom(source, object, { ...wish, key: name })
     if (!dropsTags) return etag
     const { key, version } = object
     // Such a store keeps the tags of the source, whatever it is sent, and loses them with new headers.
-    if (wanted !== undefined) await keepTags(destination, key, { etag, tags: undefined }, wanted)
-    else if (!keepsTags) await keepTags(destination, key, { etag, tags: 0 }, taggingOf(''))
+    if (wanted !== undefined) await keepTags(destination, name, { etag, tags: undefined }, wanted)
+    else if (!keepsTags) await keepTags(destination, name, { etag, tags: 0 }, taggingOf(''))
     else if (head !== undefined && head.tags > 0) {
-      await keepTags(destination, key, { etag, tags: head.tags }, await source.reading.tagging(key, version))
+      await keepTags(destination, name, { etag, tags: head.tags }, await source.reading.tagging(key, version))
     }
     return etag
   }
@@ -99,7 +103,9 @@ function carefully({ attributes = {} }: CopyJob, { source, destination }: Ways) 
 }
 
 /** Copies an object that is larger than one request may copy. Answers the ETag of the copy. */
-function inParts({ attributes, partSize }: CopyJob, { source, destination, stop, uploads }: Ways, limits: Limits) {
+function inParts(job: CopyJob, { source, destination, stop, uploads }: Ways, limits: Limits) {
+  const { attributes, partSize } = job
+  const nameOf = renamer(job.map)
   const wanted = attributes?.tagging === undefined ? undefined : taggingOf(attributes.tagging)
   return (object: ObjectSummary): Promise<string> =>
     unlessChanged(async (race) => {
@@ -109,7 +115,7 @@ function inParts({ attributes, partSize }: CopyJob, { source, destination, stop,
       const now = { ...object, size, etag: head.etag, lastModified }
       const fields = await fieldsOfNew(attributes, source, now, head)
       const etag = await copyInParts({
-        ...{ source, destination, object: now, key, fields, conditions: [] },
+        ...{ source, destination, object: now, key: nameOf(key), fields, conditions: [] },
         partSize: partSize ?? limits.part,
         before: race === 0 ? uploads?.before : undefined,
         begun: uploads?.begun,
@@ -118,7 +124,7 @@ function inParts({ attributes, partSize }: CopyJob, { source, destination, stop,
       const tags = fields.find(([name]) => name === 'x-amz-tagging')?.[1]
       if (tags === undefined || destination.rewriting?.dropsTags !== true) return etag
       const tagging = wanted ?? taggingOf(tags)
-      await keepTags(destination, key, { etag, tags: tagging.count }, tagging)
+      await keepTags(destination, nameOf(key), { etag, tags: tagging.count }, tagging)
       return etag
     })
 }

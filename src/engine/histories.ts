@@ -1,4 +1,5 @@
 import type { CopyJob, Outcome } from '../job.js'
+import { renamer } from '../rules/rename.js'
 import { able, type ObjectVersion } from '../storage/storage.js'
 import { hasHistory, historyOf } from '../work/histories.js'
 import { failed, outcomeOf } from './act.js'
@@ -14,10 +15,11 @@ const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
  */
 export function copyingHistories(job: CopyJob, { source, destination }: Ways, copyOne: Act): Act {
   const { prefix } = job.source
+  const nameOf = renamer(job.map)
   const removing = able(destination.removing, 'make delete markers')
   const copyVersion = async (version: ObjectVersion): Promise<Outcome | undefined> => {
     if (!version.deleteMarker) return await copyOne(version)
-    const [error] = await removing.remove([{ key: version.key }])
+    const [error] = await removing.remove([{ key: nameOf(version.key) }])
     return error === undefined ? COPIED : outcomeOf(error, prefix, version)
   }
   return async (object) => {

@@ -11,8 +11,8 @@ import type { Slots } from './slots.js'
  */
 export type Act = (object: ObjectSummary) => Promise<Outcome | undefined>
 
-/** Says what becomes of an object if that is known without a request; undefined for objects that are to be acted on. */
-export type Decide = (object: ObjectSummary) => Outcome | Deferral | undefined
+/** Says what becomes of an object if that is known without a request; undefined for objects that are to be acted on. `page` is what it was listed with. */
+export type Decide = (object: ObjectSummary, page: readonly ObjectSummary[]) => Outcome | Deferral | undefined
 
 /** What a lane needs beside its lease. */
 export interface LaneContext {
@@ -81,7 +81,7 @@ class Lane {
       // It is awaited after this page, or not at all when the run stops meanwhile.
       upcoming.catch(() => undefined)
       const batch: Batch = { objects, outcomes: new Array<Outcome | Deferral | undefined>(objects.length), first: 0 }
-      if (decide !== undefined) for (const [i, object] of objects.entries()) batch.outcomes[i] = decide(object)
+      if (decide !== undefined) for (const [i, object] of objects.entries()) batch.outcomes[i] = decide(object, objects)
       this.batches.push(batch)
       this.settle()
       if (!entered && objects[0] !== undefined) {

@@ -48,8 +48,8 @@ export async function runLanes(options: LanesOptions): Promise<void> {
 type Watch = NonNullable<LanesOptions['watch']>
 
 function seen(decide: Decide, watch: Watch): Decide {
-  return (object) => {
-    const outcome = decide(object)
+  return (object, page) => {
+    const outcome = decide(object, page)
     if (outcome !== undefined) watch(object, outcome)
     return outcome
   }

@@ -70,7 +70,7 @@ function fieldsOf(text: string, delimiter: string): string[] {
 }
 
 /** Renames keys, relative to the source prefix, by each of the expressions in turn. A `UserError` if one is not understood. */
-export function renamer(expressions: readonly string[]): (key: string) => string {
+export function renamer(expressions: readonly string[] = []): (key: string) => string {
   const renames = expressions.map(parseRename)
   return (key) => renames.reduce(renamed, key)
 }
