@@ -46,6 +46,28 @@ describe('how long an answer is waited for', () => {
     expect(patience.for('slow', 0).ms).toBe(1_000)
   })
 
+  test('is five seconds at least after a first answer that came at once, which may have been an easy one', () => {
+    expect(seasoned(2, 1).ms).toBeGreaterThan(4_500)
+    expect(seasoned(2, 1).ms).toBeLessThan(5_500)
+    expect(seasoned(2, 100).ms).toBe(1_000)
+    expect(seasoned(100, 1).ms).toBeGreaterThan(7_000)
+    expect(seasoned(100, 1).ms).toBeLessThan(8_500)
+    expect(seasoned(MINUTE, 1).ms).toBe(MINUTE)
+  })
+
+  test('begins with what another one has learned, if that has seen an answer', () => {
+    expect(new Patience(MINUTE).learned).toBeUndefined()
+    const late = new Patience(MINUTE)
+    late.gaveUp('k')
+    expect(late.learned).toBeUndefined()
+    const { learned, ms } = seasoned(200)
+    expect(new Patience(MINUTE, learned).ms).toBe(ms)
+    // And a first answer means no more to it than any other.
+    const heir = new Patience(MINUTE, learned)
+    heir.answered('k', 1, 0)
+    expect(heir.ms).toBeGreaterThan(0.97 * ms)
+  })
+
   test('has the time on top that the bytes of a copy need, and never more than the most besides', () => {
     fc.assert(
       fc.property(

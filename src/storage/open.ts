@@ -79,7 +79,9 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
     const reached = (store: S3Store): Reached => ({
       store: retrying(store, policy, meter),
       storeFor: (pressure) => retrying(store, policy, meter, pressure),
-      address: store.address,
+      get address() {
+        return store.address
+      },
       traits: () => withRetries('GetBucketOwnershipControls', () => store.traits(), patience, meter),
     })
     return {

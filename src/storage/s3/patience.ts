@@ -10,6 +10,12 @@ const MARGIN = 20
 /** Steps of the estimate: one in twenty answers takes longer than where up and down are in balance. */
 const UP = 0.38
 const DOWN = 0.02
+/**
+ * After the first answer nearly all are taken to need so many times as long as it, and so many milliseconds, at most: one answer, perhaps
+ * to a smaller request than those to come, says little.
+ */
+const FIRST = 4
+const FIRST_LEAST = 250
 /** By how much more patience there is with a request each time it was given up. */
 const MORE = 4
 
@@ -20,12 +26,23 @@ const MORE = 4
  */
 export class Patience {
   private nearlyAll: number
+  /** Whether anything is known of the server. */
+  private seasoned: boolean
   /** Requests that were given up, by whatever names them, and how often. */
   private readonly late = new Map<string, number>()
 
-  /** `most` in milliseconds. It begins with that, and learns. */
-  constructor(private readonly most: number) {
-    this.nearlyAll = most / MARGIN
+  /** `most` in milliseconds. It begins with that, and learns; or with what another one has learned. */
+  constructor(
+    private readonly most: number,
+    learned?: number,
+  ) {
+    this.nearlyAll = learned ?? most / MARGIN
+    this.seasoned = learned !== undefined
+  }
+
+  /** How long nearly all answers take, in milliseconds; undefined when there was none yet. */
+  get learned(): number | undefined {
+    return this.seasoned ? this.nearlyAll : undefined
   }
 
   /** Milliseconds that a request may take that was not given up before. */
@@ -47,6 +64,8 @@ export class Patience {
 
   /** An answer came after `ms`, of which `extra` were to be expected. */
   answered(name: string, ms: number, extra: number): void {
+    if (!this.seasoned) this.nearlyAll = Math.min(this.nearlyAll, Math.max(FIRST * ms, FIRST_LEAST))
+    this.seasoned = true
     this.learn(ms - extra > this.nearlyAll)
     if (this.late.size > 0) this.late.delete(name)
   }
