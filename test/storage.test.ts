@@ -320,6 +320,17 @@ describe('a clock that is wrong', () => {
     await expect(store.list({})).rejects.toMatchObject({ severity: 'retry' })
     await expect(store.list({})).rejects.toMatchObject({ severity: 'stop-run' })
   })
+
+  test('fails no object whose HEAD was refused, without a word, before another answer put the clock right', async () => {
+    const methods: string[] = []
+    const url = await serving((request, response) => {
+      methods.push(String(request.method))
+      if (methods.length === 1) response.statusCode = 403
+      response.setHeader('etag', '"e"').end()
+    })
+    await expect((await storeAt(url, 'src')).rewriting.head('k')).resolves.toMatchObject({ etag: 'e' })
+    expect(methods).toEqual(['HEAD', 'GET', 'HEAD'])
+  })
 })
 
 interface Asked {

@@ -50,14 +50,15 @@ export function createRewriting({ place, path, payer, aws, request }: RewritingO
     if (response.status === 200) return response
     throw faultOf(response, asked)
   }
-  // HEAD is answered without a body, so why it was refused is asked with a GET of one byte.
-  const reasonFor = async (response: HttpResponse, asked: Asked, target: string): Promise<StorageError> => {
+  // HEAD is answered without a body, so why it was refused is asked with a GET of one byte. Undefined when that is not refused: clock or
+  // credentials may have been put right meanwhile.
+  const reasonFor = async (response: HttpResponse, asked: Asked, target: string): Promise<StorageError | undefined> => {
     const bare = faultOf(response, asked)
     if (response.status < 400 || response.status >= 500 || response.status === 429) return bare
     const fields = sorted([['range', 'bytes=0-0'], ...payer])
     const explained = await request(asked, { method: 'GET', path: target, fields })
     // Content of no byte cannot be asked for in part.
-    if (explained.status < 400 || explained.status === 416) return bare
+    if (explained.status < 400 || explained.status === 416) return undefined
     const fault = faultOf(explained, asked)
     if (fault.code !== 'InvalidRequest' || !/server[- ]side encryption/i.test(fault.message)) return fault
     const { message, operation, bucket, key, status, requestId } = fault
@@ -80,9 +81,14 @@ export function createRewriting({ place, path, payer, aws, request }: RewritingO
       const asked = askedFor('HeadObject', key)
       const target = path + encodePath(key)
       const fields: Fields = [['x-amz-checksum-mode', 'ENABLED'], ...payer]
-      const response = await request(asked, { method: 'HEAD', path: target, fields })
+      const send = (): Promise<HttpResponse> => request(asked, { method: 'HEAD', path: target, fields })
+      const response = await send()
       if (response.status === 200) return readHead(response, asked)
-      throw await reasonFor(response, asked, target)
+      const reason = await reasonFor(response, asked, target)
+      if (reason !== undefined) throw reason
+      const again = await send()
+      if (again.status === 200) return readHead(again, asked)
+      throw faultOf(again, asked)
     },
 
     async tagging(key) {
