@@ -29,8 +29,17 @@ describe('how long an answer is waited for', () => {
       else patience.answered(`k${i}`, 20, 0)
     }
     expect(patience.ms).toBeLessThan(2_000)
-    for (let i = 0; i < 50; i++) patience.gaveUp(`slow${i}`)
+    for (let i = 0; i < 150; i++) patience.gaveUp(`slow${i}`)
     expect(patience.ms).toBe(MINUTE)
+  })
+
+  test('stays short when the requests that hang are all that is left at the end, and not when one of them hangs again and again', () => {
+    const patience = seasoned(20)
+    for (let i = 0; i < 100; i++) patience.gaveUp(`hung${i}`)
+    expect(patience.ms).toBe(1_000)
+    const slow = seasoned(20)
+    for (let i = 0; i < 20; i++) slow.gaveUp('slow')
+    expect(slow.ms).toBe(MINUTE)
   })
 
   test('is four times longer for a request each time it was given up, so that a slow object is done in the end', () => {

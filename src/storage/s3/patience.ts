@@ -16,18 +16,24 @@ const DOWN = 0.02
  */
 const FIRST = 4
 const FIRST_LEAST = 250
+/** A request that hung says nothing of the server when there were so many answers for it; and so many such requests may be saved up. */
+const ANSWERS_FOR_ONE = 20
+const SAVED = 100
 /** By how much more patience there is with a request each time it was given up. */
 const MORE = 4
 
 /**
  * How long the answers to one operation are waited for. A server that never answers is noticed after twenty times the time in which
- * nineteen of twenty answers came, and not after the minute that a slow one may need: the estimate rises fast when answers become slow, a
- * timeout counting as one, and what was given up before is given four times longer each time. Never longer than `most`.
+ * nineteen of twenty answers came, and not after the minute that a slow one may need: the estimate rises fast when answers become slow, and
+ * what was given up before is given four times longer each time. Never longer than `most`. Requests that are given up count as slow answers when
+ * they are more than one in twenty: those that hang come together and late, at the end of a run alone, and must not be what all else is judged by.
  */
 export class Patience {
   private nearlyAll: number
   /** Whether anything is known of the server. */
   private seasoned: boolean
+  /** Answers that no request given up has used up yet. */
+  private credit = 0
   /** Requests that were given up, by whatever names them, and how often. */
   private readonly late = new Map<string, number>()
 
@@ -66,14 +72,18 @@ export class Patience {
   answered(name: string, ms: number, extra: number): void {
     if (!this.seasoned) this.nearlyAll = Math.min(this.nearlyAll, Math.max(FIRST * ms, FIRST_LEAST))
     this.seasoned = true
+    this.credit = Math.min(SAVED * ANSWERS_FOR_ONE, this.credit + 1)
     this.learn(ms - extra > this.nearlyAll)
     if (this.late.size > 0) this.late.delete(name)
   }
 
   /** A request was given up. */
   gaveUp(name: string): void {
-    this.learn(true)
-    this.late.set(name, (this.late.get(name) ?? 0) + 1)
+    const before = this.late.get(name) ?? 0
+    this.late.set(name, before + 1)
+    // Twice the same is rarely chance.
+    if (before === 0 && this.credit >= ANSWERS_FOR_ONE) this.credit -= ANSWERS_FOR_ONE
+    else this.learn(true)
   }
 
   private learn(slow: boolean): void {
