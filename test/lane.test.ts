@@ -88,6 +88,21 @@ function context(act: Act, concurrency = 100) {
 const names = (count: number) => Array.from({ length: count }, (_, n) => `k${String(n).padStart(4, '0')}`)
 
 describe('runLane', () => {
+  test('ends when the run stops, though its list has not come, and settles what was in flight', async () => {
+    const { lease, log } = leaseOf(['a'])
+    const { act, end } = held()
+    const { context: lanes, controller } = context(act)
+    const silent: Lease = { ...lease, next: () => (log.asked === 0 ? lease.next() : new Promise(() => undefined)) }
+    const lane = runLane(silent, lanes)
+    await turns()
+    controller.abort()
+    await turns()
+    expect(log.released).toBe(0)
+    end('a')
+    await lane
+    expect([log.settled, log.released]).toEqual([['a'], 1])
+  })
+
   test('settles in the order of the listing, in whatever order objects are done', async () => {
     const { lease, log } = leaseOf(['a', 'b'], [], ['c'])
     const { act, begun, end } = held()

@@ -1,7 +1,7 @@
 import type { Deferral, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { Lease } from '../work/work.js'
-import { sleep } from '../storage/retry.js'
+import { sleep, unlessAborted } from '../storage/retry.js'
 import type { Pacer } from './pacer.js'
 import type { Slots } from './slots.js'
 
@@ -73,7 +73,8 @@ class Lane {
     let entered = false
     let upcoming = this.lease.next()
     for (;;) {
-      const objects = await upcoming
+      // A list that is slow to come is not waited for when the run stops.
+      const objects = await unlessAborted(upcoming, stop)
       if (objects === undefined || isAborted(stop)) return
       if (this.batches.length >= MOST_BATCHES) await this.roomForBatch()
       if (isAborted(stop)) return

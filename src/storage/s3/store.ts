@@ -53,6 +53,8 @@ export interface Address {
   readonly expectedSourceOwner?: string | undefined
   /** Whether this is AWS, where nobody named an endpoint, or a store that may differ from it. */
   readonly aws?: boolean | undefined
+  /** How long nearly all answers to an operation took so far, in milliseconds. */
+  readonly usual?: Readonly<Record<string, number>> | undefined
 }
 
 /** What a store needs beside its place. */
@@ -137,7 +139,9 @@ export class S3Store implements Storage {
 
   get address(): Address {
     const { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws } = this.options
-    return { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws }
+    const usual: Record<string, number> = {}
+    for (const [operation, { learned }] of this.patience) if (learned !== undefined) usual[operation] = learned
+    return { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, usual }
   }
 
   async list(from: ListFrom): Promise<Page> {
@@ -245,7 +249,7 @@ export class S3Store implements Storage {
     const { operation } = asked
     let patience = this.patience.get(operation)
     if (patience === undefined) {
-      patience = new Patience(this.options.trust.readTimeout ?? READ_TIMEOUT)
+      patience = new Patience(this.options.trust.readTimeout ?? READ_TIMEOUT, this.options.usual?.[operation])
       this.patience.set(operation, patience)
     }
     const bodyHash = body === undefined ? EMPTY_HASH : hash('sha256', body)
