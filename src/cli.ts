@@ -85,8 +85,10 @@ async function main(args: readonly string[]): Promise<number> {
             describe: 's3://bucket or s3://bucket/prefix',
             demandOption: true,
           })
+          .option('clobber', { type: 'boolean', describe: '--no-clobber: replace nothing', hidden: true })
+          .option('no-clobber', { type: 'boolean', describe: 'replace nothing at the destination (If-None-Match)' })
           .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
-          .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
+          .group(['no-clobber', 'checkpoint', 'fresh', 'dry-run'], 'Run:')
           .example('$0 copy s3://photos s3://photos-eu', 'a whole bucket')
           .example('$0 copy s3://photos/2019/ s3://archive/photos/2019/', 'a folder, to another name')
           .example('$0 copy s3://a s3://b --dry-run', 'how many objects, how many requests')

@@ -80,6 +80,8 @@ interface Transfer {
 /** Copy every object below `source` to `destination`, the source's prefix replaced by the destination's. */
 export interface CopyJob extends Transfer {
   readonly kind: 'copy'
+  /** Replace nothing: what the destination has under the name is left as it is. */
+  readonly noClobber?: boolean
 }
 
 /** How `sync` tells whether a copy is needed: by what the listings tell of the content, by size alone, or by Last-Modified alone. */
@@ -268,6 +270,8 @@ export type SkipReason =
   | 'extra'
   /** Only the destination had it when it was listed, and now the source has it too. */
   | 'appeared'
+  /** The destination has an object of its name, and nothing is to be replaced. */
+  | 'exists'
 
 /** An object that could not be done, as written to the failure ledger: one JSON object a line. No secrets. */
 export interface Failure {

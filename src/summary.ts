@@ -91,6 +91,7 @@ const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
   'folder-marker': 'folder marker',
   extra: 'only at the destination',
   appeared: 'at the source by now',
+  exists: 'exists at the destination',
 }
 
 /** Why an object was skipped, in words. */

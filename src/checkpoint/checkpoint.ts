@@ -176,7 +176,7 @@ const attributes = shape<Attributes>(
 )
 const copyJob = shape<CopyJob>(
   { kind: oneOf('copy'), source: place, destination: place },
-  { attributes, partSize: positive },
+  { attributes, partSize: positive, noClobber: flag },
 )
 const match = shape<ObjectMatch>(
   {},
@@ -267,6 +267,7 @@ const totals = shape<Totals>(
       {
         ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
         ...{ 'sse-c': count, locked: count, 'folder-marker': count, extra: count, appeared: count },
+        exists: count,
       },
     ),
     failed: counts,

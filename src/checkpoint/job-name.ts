@@ -69,6 +69,7 @@ function details(job: MoveJob): [string, Part][] {
         ['destination', same(placeUrl(destination))],
         ['attributes', { compared, shown: printable(compared) }],
         ...(job.kind === 'sync' ? syncDetails(job) : []),
+        ...(job.kind === 'copy' ? [['replacing', same(job.noClobber === true ? 'no' : 'yes')] as [string, Part]] : []),
       ]
     }
     case 'set-headers': {

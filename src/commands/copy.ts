@@ -1,7 +1,7 @@
 import type { CopyJob } from '../job.js'
 import { begin } from './begin.js'
 import type { CommandIo } from './io.js'
-import type { Flags } from './options.js'
+import { readFlag, type Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
 
 /** `s3move copy SOURCE DESTINATION`. Resolves with the exit code. */
@@ -10,6 +10,7 @@ export async function copy(source: string, destination: string, flags: Flags, io
     kind: 'copy',
     source: parsePlace(source, 'source'),
     destination: parsePlace(destination, 'destination'),
+    ...(readFlag(flags, 'clobber') === false ? { noClobber: true } : {}),
   }
   checkPair(job.source, job.destination)
   return await begin(job, flags, io)

@@ -2,6 +2,7 @@ import { jsonText } from '../checkpoint/json.js'
 import { decisionOf, type Ways } from '../engine/acts.js'
 import { ofTheSource, reasonToKeep } from '../engine/departures.js'
 import type { Act } from '../engine/lane.js'
+import { unlessExisting } from '../engine/no-clobber.js'
 import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
 import { outcomeOfHead, planned as planOf } from '../engine/set-headers.js'
@@ -174,6 +175,15 @@ function waysOf({ source, destination = source, through }: Ends): Ways {
 
 function lookAt(job: WriteJob, ways: Ways): (object: ObjectSummary) => Promise<Seen | undefined> {
   const decide = decisionOf(job)
+  if (job.kind === 'copy' && job.noClobber === true) {
+    // Nothing is sent on condition: a look tells.
+    const looking = { ...ways, destination: { ...ways.destination, conditional: false } }
+    const look = unlessExisting(() => () => Promise.resolve(WRITTEN), job.source.prefix, looking)
+    return async (object) => {
+      const outcome = decide?.(object) ?? (await look(object))
+      return outcome === undefined ? undefined : { outcome, changes: [] }
+    }
+  }
   if (job.kind === 'copy' || job.kind === 'move') {
     return (object) => Promise.resolve({ outcome: decide?.(object) ?? WRITTEN, changes: [] })
   }

@@ -3,6 +3,7 @@ import type { Storage } from '../storage/storage.js'
 import { copying, refusal } from './copy.js'
 import type { Act, Decide } from './lane.js'
 import { moving } from './move.js'
+import { unlessExisting } from './no-clobber.js'
 import { deleting } from './remove.js'
 import { settingHeaders } from './set-headers.js'
 import { copyOf, decidingSync, syncing } from './sync.js'
@@ -19,7 +20,8 @@ export interface Ways {
 export function actOf(job: WriteJob, ways: Ways): Act {
   switch (job.kind) {
     case 'copy':
-      return copying(job, ways)
+      if (job.noClobber !== true) return copying(job, ways)
+      return unlessExisting((within) => copying(job, within), job.source.prefix, ways)
     case 'set-headers':
       return settingHeaders(job, ways.destination)
     case 'delete':
