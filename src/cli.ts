@@ -25,6 +25,19 @@ function complain(message: string, hint?: string): void {
   process.stderr.write(`s3move: ${message}\n${hint === undefined ? '' : `        ${hint}\n`}`)
 }
 
+// yargs takes a flag that begins with `no-` for a negation, and what follows for another argument, unless both are one.
+function withValues(args: readonly string[]): string[] {
+  const joined: string[] = []
+  for (let at = 0; at < args.length; at++) {
+    const [arg = '', value] = args.slice(at, at + 2)
+    if (arg === '--no-preserve' && value !== undefined && !value.startsWith('-')) {
+      joined.push(`${arg}=${value}`)
+      at++
+    } else joined.push(arg)
+  }
+  return joined
+}
+
 async function main(args: readonly string[]): Promise<number> {
   // Before anything is loaded: a version must be had at once.
   if (args.length === 1 && args[0] === '--version') {
@@ -40,11 +53,15 @@ async function main(args: readonly string[]): Promise<number> {
     readSandbox,
     sandboxFlags,
     scanFlags,
+    settingFlags,
     sideFlags,
     syncFlags,
     tellingFlags,
     verifyFlags,
   } = await import('./commands/options.js')
+  const { attributeFlags } = await import('./commands/attribute-options.js')
+  const { nameFlags, selectionFlags } = await import('./commands/selection-options.js')
+  const chosen = <T>(argv: Argv<T>): Argv<T> => selectionFlags(argv, args)
   let code: number = EXIT.done
   const io: CommandIo = {
     stdin: process.stdin,
@@ -75,7 +92,7 @@ async function main(args: readonly string[]): Promise<number> {
       'copy <source> <destination>',
       'copy every object below a prefix, inside S3',
       (argv) =>
-        sideFlags(runFlags(argv))
+        sideFlags(runFlags(attributeFlags(settingFlags(nameFlags(chosen(argv))))))
           .usage(
             '$0 copy s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object below the source prefix to the destination, inside S3 (CopyObject).\nThe source prefix is replaced by the destination prefix, letter by letter.',
           )
@@ -87,6 +104,11 @@ async function main(args: readonly string[]): Promise<number> {
           })
           .option('clobber', { type: 'boolean', describe: '--no-clobber: replace nothing', hidden: true })
           .option('no-clobber', { type: 'boolean', describe: 'replace nothing at the destination (If-None-Match)' })
+          .option('all-versions', {
+            type: 'boolean',
+            describe: 'each object with all of its versions and delete markers, the oldest first',
+          })
+          .group(['all-versions'], 'Objects:')
           .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
           .group(['no-clobber', 'checkpoint', 'fresh', 'dry-run'], 'Run:')
           .example('$0 copy s3://photos s3://photos-eu', 'a whole bucket')
@@ -102,7 +124,7 @@ async function main(args: readonly string[]): Promise<number> {
       'sync <source> <destination>',
       'copy what is missing or different',
       (argv) =>
-        sideFlags(runFlags(syncFlags(argv)))
+        sideFlags(runFlags(attributeFlags(settingFlags(syncFlags(chosen(argv))))))
           .usage(
             '$0 sync s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and copies what is missing at the destination or different: by size, ETag and, where these say nothing, by which is newer.',
           )
@@ -126,7 +148,7 @@ async function main(args: readonly string[]): Promise<number> {
       'move <source> <destination>',
       'copy every object, and delete it at the source once its copy is proven',
       (argv) =>
-        sideFlags(runFlags(argv))
+        sideFlags(runFlags(attributeFlags(settingFlags(nameFlags(chosen(argv))))))
           .usage(
             '$0 move s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object as copy does. An object is deleted at the source only when its copy is proven and its key is on the disk, in moved.ndjson.',
           )
@@ -170,7 +192,7 @@ async function main(args: readonly string[]): Promise<number> {
       'delete <source>',
       'delete every object below a prefix',
       (argv) =>
-        deleteFlags(runFlags(argv))
+        deleteFlags(runFlags(chosen(argv)))
           .usage(
             '$0 delete s3://bucket[/prefix]\n\nDeletes every object below the prefix, a thousand to a request (DeleteObjects). Asks for the name of the bucket first.\n' +
               'In a bucket that keeps versions each object gets a delete marker, and its versions stay.',
@@ -338,7 +360,7 @@ async function main(args: readonly string[]): Promise<number> {
       if (error !== undefined && error.name !== 'YError') throw error
       throw new UserError(message ?? error?.message ?? 'the command line is not understood', 'see s3move --help')
     })
-  await parser.parseAsync([...args])
+  await parser.parseAsync(withValues(args))
   return code
 }
 

@@ -68,6 +68,25 @@ export interface Attributes {
   readonly keyFile?: string
 }
 
+/** Which objects a job is for: all for which every condition that is there holds. Plain data, kept in the checkpoint. */
+export interface Selection {
+  /** On keys relative to the source prefix. The last that matches decides, as in the AWS CLI; what none matches is in. */
+  readonly globs?: readonly (readonly [verdict: 'include' | 'exclude', glob: string])[]
+  /** RE2's syntax, searched in the relative key; all must be found. */
+  readonly regex?: readonly string[]
+  /** Least and largest size, in bytes. */
+  readonly minSize?: number
+  readonly maxSize?: number
+  /** ISO 8601: last modified at this moment or later, and before this moment. */
+  readonly modifiedSince?: string
+  readonly modifiedBefore?: string
+  /** One of these, in capitals or not. */
+  readonly storageClasses?: readonly string[]
+  /** Full keys: those after `after`, which is not among them, up to `until`, which is. */
+  readonly after?: string
+  readonly until?: string
+}
+
 /** What all jobs have that make objects at `destination` of those at `source`. */
 interface Transfer {
   readonly source: Place
@@ -75,11 +94,16 @@ interface Transfer {
   readonly attributes?: Attributes
   /** Wanted size of the parts of large objects, in bytes. */
   readonly partSize?: number
+  readonly select?: Selection
 }
 
 /** Copy every object below `source` to `destination`, the source's prefix replaced by the destination's. */
 export interface CopyJob extends Transfer {
   readonly kind: 'copy'
+  /** `s/regex/replacement/`: what copies are called, one after the other, relative to the prefixes. */
+  readonly map?: readonly string[]
+  /** Each object with all of its versions, in their order, and not only as it is now. */
+  readonly versions?: boolean
   /** Replace nothing: what the destination has under the name is left as it is. */
   readonly noClobber?: boolean
 }
@@ -98,6 +122,7 @@ export interface SyncJob extends Transfer {
 /** Copy every object below `source` to `destination`, and delete each at the source once its copy is proven. */
 export interface RelocateJob extends Transfer {
   readonly kind: 'move'
+  readonly map?: readonly string[]
 }
 
 /** Which objects a rule is for. Every condition that is there must hold; of a list, one of its items. */
@@ -145,6 +170,7 @@ export interface SetHeadersJob {
 export interface DeleteJob {
   readonly kind: 'delete'
   readonly source: Place
+  readonly select?: Selection
 }
 
 /** A job that changes objects. */
@@ -270,6 +296,8 @@ export type SkipReason =
   | 'extra'
   /** Only the destination had it when it was listed, and now the source has it too. */
   | 'appeared'
+  /** It is not among the objects that were asked for. */
+  | 'filtered'
   /** The destination has an object of its name, and nothing is to be replaced. */
   | 'exists'
 
@@ -293,6 +321,8 @@ export interface Failure {
   readonly time: string
 }
 
+/** An object that waits for its turn because it is too large for one request, as written to a ledger: one JSON object a line. */
+export type LargeObject = Pick<Failure, 'key' | 'size' | 'etag' | 'lastModified' | 'storageClass'>
 /**
  * An object that is to be deleted as soon as that is on the disk: one line of `moved.ndjson` (with the copy that was proven), or of
  * `extra.ndjson`. No secrets.
@@ -320,6 +350,12 @@ export type Outcome =
   | { readonly kind: 'leaving'; readonly departure: Departure }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
   | { readonly kind: 'failed'; readonly failure: Failure }
+
+/** In place of an outcome: the object is large, and goes into the ledger of those, which are done apart. */
+export interface Deferral {
+  readonly kind: 'deferred'
+  readonly object: LargeObject
+}
 
 /** Objects settled so far, each counted once however often a run was resumed. */
 export interface Totals {
@@ -371,6 +407,8 @@ export interface Snapshot {
   readonly listingEnded: boolean
   /** Objects being worked on now. */
   readonly inFlight: number
+  /** Large objects: how many of these are being copied in parts, and how many wait for that; absent when there are none. */
+  readonly large?: { readonly underWay: number; readonly waiting: number } | undefined
   /** Answers of this session that asked for fewer requests (503 SlowDown and the like). */
   readonly throttled: number
   /** What is held back for it now; absent when nothing is. */

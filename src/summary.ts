@@ -89,6 +89,7 @@ const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
   'sse-c': 'encrypted with a customer’s key',
   locked: 'locked in compliance mode',
   'folder-marker': 'folder marker',
+  filtered: 'not selected',
   extra: 'only at the destination',
   appeared: 'at the source by now',
   exists: 'exists at the destination',

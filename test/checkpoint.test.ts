@@ -330,10 +330,10 @@ describe('the name of a job', () => {
       ),
     ).toEqual([
       String.raw`destination: checkpoint has s3://archive/, command has s3://archive/x\n\x1b[2J`,
-      'endpoint: checkpoint has http://a/, command has http://b/',
+      'endpoint: checkpoint has http://a, command has http://b',
     ])
     expect(differences({ job, connection: {} }, { job, connection: { endpointUrl: 'http://b' } })).toEqual([
-      'endpoint: checkpoint has none, command has http://b/',
+      'endpoint: checkpoint has none, command has http://b',
     ])
   })
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { failed } from '../src/engine/act.js'
 import { actOf } from '../src/engine/acts.js'
-import { unlessExisting } from '../src/engine/no-clobber.js'
 import { StorageError } from '../src/errors.js'
 import type { CopyJob } from '../src/job.js'
 import type { CopyWish, HeaderFields, ObjectSummary, Storage } from '../src/storage/storage.js'

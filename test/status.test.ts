@@ -202,6 +202,7 @@ describe('s3move status --json', () => {
       total: null,
       rangesRemaining: 2,
       retry: null,
+      large: 0,
       averagePerSecond: 100,
       recentPerSecond: 1000,
       recentMs: 20_000,

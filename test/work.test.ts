@@ -10,6 +10,7 @@ import type { Grant, WorkSource } from '../src/work/work.js'
 import type { PageFacts } from '../src/work/facts.js'
 import { Keyspace } from '../src/work/keyspace.js'
 import { leasesOver } from '../src/work/leases.js'
+import { listingAfter } from '../src/work/listing.js'
 import { PortRanges, RangeServer, type Cursor, type RangeAnswer, type RangeRequest } from '../src/work/port.js'
 import { createTally, type Tally, type TallyGain } from '../src/work/tally.js'
 
@@ -72,6 +73,9 @@ interface World {
 }
 
 const sizeOf = (key: string) => key.length + 1
+
+/** Lists a store from behind a key. */
+const over = (store: Pick<Storage, 'list'>) => (after: string | undefined) => listingAfter(store, after)
 
 function memoryStore(world: World, scheduler: Scheduler): Pick<Storage, 'list'> {
   const { keys, pageSize, emptyPages, seed } = world
@@ -161,7 +165,7 @@ class Session {
       this.settled.push(object.key)
       this.tally.add(object, outcome)
     }
-    this.lanes(leasesOver(this.keyspace, memoryStore(this.world, this.scheduler), { add }), () => this.running--)
+    this.lanes(leasesOver(this.keyspace, over(memoryStore(this.world, this.scheduler)), { add }), () => this.running--)
   }
 
   // The two sides of a thread, with nothing between them but messages.
@@ -184,7 +188,7 @@ class Session {
       const cursors = ranges.takeCursors()
       if (cursors.length === 0) return
       const gain = {
-        ...{ totals: tally.totals, added: tally.added },
+        ...{ totals: tally.totals, added: tally.added, deferred: tally.takeDeferred() },
         ...{ failures: tally.takeFailures(), departures: tally.takeDepartures() },
       }
       told({ type: 'delivery', cursors, gain, keys })
@@ -197,7 +201,7 @@ class Session {
       tally.add(object, outcome)
       keys.push(object.key)
     }
-    this.lanes(leasesOver(ranges, memoryStore(this.world, this.scheduler), { add }), () => {
+    this.lanes(leasesOver(ranges, over(memoryStore(this.world, this.scheduler)), { add }), () => {
       flush()
       told({ type: 'ended' })
     })
@@ -528,7 +532,7 @@ describe('Keyspace', () => {
     const keyspace = new Keyspace([{}])
     const work = leasesOver(
       keyspace,
-      memoryStore(one, scheduler),
+      over(memoryStore(one, scheduler)),
       createTally(noTotals(), () => undefined),
     )
     const lease = await work.claim()
@@ -556,7 +560,7 @@ describe('Keyspace', () => {
     const keyspace = new Keyspace([{}])
     const work = leasesOver(
       keyspace,
-      memoryStore(one, scheduler),
+      over(memoryStore(one, scheduler)),
       createTally(noTotals(), () => undefined),
     )
     const first = await work.claim()

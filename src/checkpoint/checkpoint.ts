@@ -19,6 +19,7 @@ import type {
   Pace,
   Place,
   ScanJob,
+  Selection,
   SkipReason,
   Totals,
   VerifyJob,
@@ -74,6 +75,29 @@ export interface RetryState {
 export interface LedgerPosition {
   readonly bytes: number
   readonly entries: number
+}
+
+/** An upload in parts that was begun, of the source as it was then. */
+export interface UploadState {
+  readonly id: string
+  readonly partSize: number
+  readonly etag: string
+  readonly lastModified: string
+}
+
+/** The large objects that remain: they are settled in the ranges, and copied in parts apart from these. */
+export interface LargeState {
+  /** How much of their ledger belongs to what the checkpoint counts as settled. */
+  readonly ledger: LedgerPosition
+  /** Up to here, they were begun. */
+  readonly begun: LedgerPosition
+  /** Those that were begun and are not done: where their line begins, and what is uploaded of them. */
+  readonly open: readonly { readonly at: number; readonly upload?: UploadState }[]
+}
+
+/** Large objects that remain. */
+export function largeRemaining({ ledger, begun, open }: LargeState): number {
+  return ledger.entries - begun.entries + open.length
 }
 
 /** How much of the ledger of what is to be deleted belongs to what the checkpoint counts as settled, and how much of that is done. */
@@ -155,6 +179,8 @@ export interface Checkpoint {
   readonly totals: Totals
   readonly ledger: LedgerPosition
   readonly retry?: RetryState
+  /** Absent when none remains. */
+  readonly large?: LargeState
   /** Of a job that deletes behind its checkpoint. */
   readonly removals?: RemovalState
   /** What a job that only reads has got so far. */
@@ -174,9 +200,18 @@ const attributes = shape<Attributes>(
     ...{ sourceKeyFile: text, keyFile: text },
   },
 )
+const selection = shape<Selection>(
+  {},
+  {
+    globs: list(tuple<readonly ['include' | 'exclude', string]>(oneOf('include', 'exclude'), text)),
+    ...{ regex: list(text), minSize: count, maxSize: count, modifiedSince: time, modifiedBefore: time },
+    ...{ storageClasses: list(text), after: text, until: text },
+  },
+)
+const transfer = { attributes, partSize: positive, select: selection }
 const copyJob = shape<CopyJob>(
   { kind: oneOf('copy'), source: place, destination: place },
-  { attributes, partSize: positive, noClobber: flag },
+  { ...transfer, map: list(text), versions: flag, noClobber: flag },
 )
 const match = shape<ObjectMatch>(
   {},
@@ -192,13 +227,13 @@ const setHeadersJob = shape<SetHeadersJob>(
 )
 const syncJob = shape<SyncJob>(
   { kind: oneOf('sync'), source: place, destination: place, by: oneOf('content', 'size', 'time') },
-  { attributes, partSize: positive, delete: shape<NonNullable<SyncJob['delete']>>({}, { most: count }) },
+  { ...transfer, delete: shape<NonNullable<SyncJob['delete']>>({}, { most: count }) },
 )
 const relocateJob = shape<RelocateJob>(
   { kind: oneOf('move'), source: place, destination: place },
-  { attributes, partSize: positive },
+  { ...transfer, map: list(text) },
 )
-const deleteJob = shape<DeleteJob>({ kind: oneOf('delete'), source: place }, {})
+const deleteJob = shape<DeleteJob>({ kind: oneOf('delete'), source: place }, { select: selection })
 const lsJob = shape<LsJob>(
   { kind: oneOf('ls'), source: place, format: oneOf('text', 'json', 'csv'), sorted: flag },
   { to: text },
@@ -267,6 +302,7 @@ const totals = shape<Totals>(
       {
         ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
         ...{ 'sse-c': count, locked: count, 'folder-marker': count, extra: count, appeared: count },
+        filtered: count,
         exists: count,
       },
     ),
@@ -274,7 +310,15 @@ const totals = shape<Totals>(
   },
   { deleted: count, freed: count },
 )
-const position = shape<LedgerPosition>({ bytes: count, entries: count }, {})
+const ledgerPosition = shape<LedgerPosition>({ bytes: count, entries: count }, {})
+const upload = shape<UploadState>({ id: text, partSize: positive, etag: text, lastModified: text }, {})
+const large = shape<LargeState>(
+  {
+    ...{ ledger: ledgerPosition, begun: ledgerPosition },
+    open: list(shape<LargeState['open'][number]>({ at: count }, { upload })),
+  },
+  {},
+)
 const document = shape<Checkpoint>(
   {
     format: oneOf(FORMAT),
@@ -290,12 +334,13 @@ const document = shape<Checkpoint>(
     ranges: list(shape<KeyRange>({}, { after: text, until: text })),
     listed: count,
     totals,
-    ledger: position,
+    ledger: ledgerPosition,
     history: list(shape<RateSample>({ at: time, settled: count, bytes: count, throttled: count }, {})),
   },
   {
     retry: shape<RetryState>({ bytes: count, entries: count, of: count }, { codes: list(text) }),
-    removals: shape<RemovalState>({ bytes: count, entries: count, done: position }, {}),
+    large,
+    removals: shape<RemovalState>({ bytes: count, entries: count, done: ledgerPosition }, {}),
     scan: shape<ScanState>({}, { bytes: count, census, likenesses }),
   },
 )

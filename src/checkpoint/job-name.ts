@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto'
-import { connectionOf, type Connection, type MoveJob, type Place, type SyncJob, type WriteJob } from '../job.js'
+import {
+  connectionOf,
+  type Connection,
+  type MoveJob,
+  type Place,
+  type Side,
+  type SyncJob,
+  type WriteJob,
+} from '../job.js'
 import { printable } from '../keys.js'
 import type { Checkpoint } from './checkpoint.js'
 
@@ -8,7 +16,7 @@ import type { Checkpoint } from './checkpoint.js'
  * or the pace.
  */
 export function jobHash(job: MoveJob, connection: Connection): string {
-  const [endpoint, other] = endpointsOf(connection)
+  const [endpoint, other] = endpointsOf(connection).map(({ compared }) => (compared === 'none' ? null : compared))
   // With one endpoint the name is what it was when there could not be two.
   const endpoints = endpoint === other ? { endpoint } : { endpoint, other }
   return createHash('sha256')
@@ -53,32 +61,32 @@ function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): Rea
     ['job', same(job.kind)],
     ['source', same(placeUrl(job.source))],
     ...details(job),
-    ['endpoint', same(printable(from ?? 'none'))],
-    ...(from === to ? [] : ([['destination’s endpoint', same(printable(to ?? 'none'))]] as const)),
+    ['endpoint', from],
+    ...(from.compared === to.compared ? [] : ([['destination’s endpoint', to]] as const)),
   ])
 }
 
-function details(job: MoveJob): [string, Part][] {
+function details(job: MoveJob): (readonly [string, Part])[] {
   switch (job.kind) {
     case 'copy':
     case 'move':
     case 'sync': {
       const { destination, attributes, partSize } = job
-      const compared = canonicalJson({ attributes: attributes ?? null, partSize: partSize ?? null })
+      const versions = job.kind === 'copy' && job.versions === true
+      const noClobber = job.kind === 'copy' && job.noClobber === true ? { noClobber: true } : {}
       return [
         ['destination', same(placeUrl(destination))],
-        ['attributes', { compared, shown: printable(compared) }],
-        ...(job.kind === 'sync' ? syncDetails(job) : []),
-        ...(job.kind === 'copy' ? [['replacing', same(job.noClobber === true ? 'no' : 'yes')] as [string, Part]] : []),
+        ['attributes', asJson({ attributes: attributes ?? null, partSize: partSize ?? null, versions, ...noClobber })],
+        ['objects', asJson(job.select ?? {})],
+        ...(job.kind === 'sync' ? syncDetails(job) : ([['names', asJson(job.map ?? [])]] as const)),
       ]
     }
     case 'set-headers': {
       const { rules, guess, folderMarkers, acl } = job
-      const compared = canonicalJson({ rules, guess: guess ?? null, folderMarkers, acl: acl ?? null })
-      return [['changes', { compared, shown: printable(compared) }]]
+      return [['changes', asJson({ rules, guess: guess ?? null, folderMarkers, acl: acl ?? null })]]
     }
     case 'delete':
-      return []
+      return [['objects', asJson(job.select ?? {})]]
     case 'ls':
       return [
         ['format', same(job.format)],
@@ -108,6 +116,11 @@ function syncDetails({ by, delete: deletes }: SyncJob): [string, Part][] {
   ]
 }
 
+function asJson(value: object): Part {
+  const compared = canonicalJson(value)
+  return { compared, shown: printable(compared) }
+}
+
 function same(value: string): Part {
   return { compared: value, shown: value }
 }
@@ -116,11 +129,12 @@ function placeUrl(place: Place): string {
   return printable(`s3://${place.bucket}/${place.prefix}`)
 }
 
-function endpointsOf(connection: Connection): readonly (string | null)[] {
-  return (['source', 'destination'] as const).map((side) => {
+function endpointsOf(connection: Connection): readonly [source: Part, destination: Part] {
+  const part = (side: Side): Part => {
     const url = connectionOf(connection, side).endpointUrl
-    return url === undefined ? null : normalUrl(url)
-  })
+    return url === undefined ? same('none') : { compared: normalUrl(url), shown: printable(url) }
+  }
+  return [part('source'), part('destination')]
 }
 
 // Whether a URL ends in a slash or names the default port says nothing about the place.

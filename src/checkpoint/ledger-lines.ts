@@ -76,15 +76,15 @@ const checkFailure = shape<Failure>(
   { status: count, requestId: text },
 )
 
-/**
- * Reads one line, the `line`th after byte `fromByte`, which with `path` is only for messages. Throws a UserError when it is
- * not a Failure.
- */
+/** Reads one line of a failure ledger, as `parseEntry` does. */
 export function parseLine(bytes: Buffer, path: string, line: number, fromByte: number): Failure {
   return parseEntry(checkFailure, bytes, path, line, fromByte)
 }
 
-/** The same for an entry of any kind. */
+/**
+ * Reads one line, the `line`th after byte `fromByte`, which with `path` is only for messages. Throws a UserError when it is
+ * not what `check` asks for.
+ */
 export function parseEntry<T>(check: Check<T>, bytes: Buffer, path: string, line: number, fromByte: number): T {
   let value: unknown
   try {

@@ -7,10 +7,11 @@ import { begin, type Prepare } from './begin.js'
 import { unless, type CommandIo } from './io.js'
 import { readFlag, type Flags } from './options.js'
 import { parsePlace } from './place.js'
+import { readObjects } from './selection-options.js'
 
 /** `s3move delete SOURCE`. Resolves with the exit code. */
 export async function deleteObjects(source: string, flags: Flags, io: CommandIo): Promise<number> {
-  const job: DeleteJob = { kind: 'delete', source: parsePlace(source, 'place') }
+  const job: DeleteJob = { kind: 'delete', source: parsePlace(source, 'place'), ...readObjects(flags) }
   const asks = readFlag(flags, 'yes') !== true && readFlag(flags, 'dry-run') !== true
   if (asks && (io.stdin.isTTY !== true || io.stderr.isTTY !== true)) {
     throw new UserError(

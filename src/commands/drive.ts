@@ -7,6 +7,7 @@ import { openEnds, type Ends } from '../storage/open.js'
 import { startThreads, type Hands } from '../threads.js'
 import { EXIT } from './exit.js'
 import { unless, type CommandIo } from './io.js'
+import type { CustomerKeys } from './key-file.js'
 import { DEFAULT_PACE, DELETE_PACE, type Telling } from './options.js'
 
 /** The two ends of a job, and what ends the work on them. */
@@ -26,6 +27,7 @@ export interface OpenSettings {
   readonly note: (message: string) => void
   readonly warn: (message: string) => void
   readonly pace: Pace
+  readonly customerKeys?: CustomerKeys
 }
 
 /**
@@ -35,7 +37,7 @@ export interface OpenSettings {
 export async function open(
   { source, destination }: { readonly source: Place; readonly destination?: Place },
   connection: Connection,
-  { readOnly, threads, io, note, warn, pace }: OpenSettings,
+  { readOnly, threads, io, note, warn, pace, customerKeys }: OpenSettings,
 ): Promise<Opened> {
   const drain = new AbortController()
   if (io.stop.aborted) drain.abort()
@@ -43,7 +45,10 @@ export async function open(
   const hands = startThreads(threads)
   try {
     const policy = { retryFor: pace.retryFor ?? RETRY_FOR, giveUp: drain.signal }
-    const ends = await unless(io.stop, openEnds({ source, destination, connection, policy, readOnly, note, warn }))
+    const ends = await unless(
+      io.stop,
+      openEnds({ source, destination, connection, policy, customerKeys, readOnly, note, warn }),
+    )
     const close = (): void => {
       hands.close()
       ends.close()

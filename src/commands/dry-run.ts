@@ -1,8 +1,9 @@
 import { jsonText } from '../checkpoint/json.js'
-import { decisionOf, type Ways } from '../engine/acts.js'
+import { decisionOf, listingOf, type Ways } from '../engine/acts.js'
+import { requestsFor } from '../engine/copy.js'
 import { ofTheSource, reasonToKeep } from '../engine/departures.js'
-import type { Act } from '../engine/lane.js'
-import { unlessExisting } from '../engine/no-clobber.js'
+import type { Act, Decide } from '../engine/lane.js'
+import { looking } from '../engine/no-clobber.js'
 import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
 import { outcomeOfHead, planned as planOf } from '../engine/set-headers.js'
@@ -25,12 +26,10 @@ import {
 import { printable, type KeyRange } from '../keys.js'
 import { failedByCode, skippedByReason, skipReason } from '../summary.js'
 import { Keyspace } from '../work/keyspace.js'
-import { leasesOn } from '../work/leases.js'
-import { listingAfter, type Listing } from '../work/listing.js'
-import { itemsAfter } from '../work/pairs.js'
-import { createTally } from '../work/tally.js'
-import type { WorkItem } from '../work/work.js'
+import { leasesOver } from '../work/leases.js'
+import { addTo, createTally } from '../work/tally.js'
 import type { Change } from '../rules/decide.js'
+import { renamer } from '../rules/rename.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { endsOf, type Opened } from './drive.js'
@@ -51,23 +50,38 @@ export interface DryRunOptions {
 /** Lists, decides about each object, and says what a run would do and which requests it would send. Writes nothing, here or there. */
 export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunOptions): Promise<number> {
   const { ends, drain } = opened
+  // Those of before were to find out what copies would lose.
+  const headsBefore = ends.meter.requests.HeadObject ?? 0
   const tally = createTally(noTotals(), () => undefined)
   const ways = waysOf(ends)
-  const listing = (after: string | undefined): Listing<WorkItem> =>
-    job.kind === 'sync' ? itemsAfter(ways.source, ways.destination, after) : listingAfter(ways.source, after)
-  const work = leasesOn(new Keyspace(ranges), listing, tally)
+  const work = leasesOver(new Keyspace(ranges), listingOf(job, ways), tally)
+  const requests: Record<string, number> = {}
   let reason: unknown
-  const look = lookAt(job, ways)
-  const act: Act = async (object) => {
-    const seen = await look(object)
-    if (seen === undefined) return undefined
-    const line = lineOf(job, object, seen)
+  const nameOf = renamer(job.kind === 'copy' || job.kind === 'move' ? job.map : undefined)
+  const tell = (object: ObjectSummary, seen: Seen): Outcome => {
+    if (seen.outcome.kind === 'copied') {
+      const needed = 'destination' in job ? requestsFor(job, object) : { CopyObject: 1 }
+      for (const [operation, count] of Object.entries(needed)) addTo(requests, operation, count)
+    }
+    const line = lineOf(job, nameOf, object, seen)
     const wanted = telling.verbose || (line.type === 'would-set' && !telling.quiet)
     if (wanted) io.stdout.write(telling.json ? `${jsonText(line)}\n` : `${textOf(job, line)}\n`)
     return seen.outcome
   }
+  const look = lookAt(job, ways)
+  const act: Act = async (object) => {
+    const seen = await look(object)
+    return seen === undefined ? undefined : tell(object, seen)
+  }
+  const decideOn = decisionOf(job, 'act')
+  const decide: Decide = (object, page) => {
+    const decided = decideOn?.(object, page)
+    if (decided === undefined || decided.kind === 'deferred') return undefined
+    return tell(object, { outcome: decided.kind === 'leaving' ? DELETED : decided, changes: [] })
+  }
   const running = runLanes({
     work,
+    decide,
     actFor: () => act,
     pacers: pacersFor(pace.lanes),
     slots: new Slots(pace.concurrency),
@@ -85,8 +99,9 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
   }
   const { totals } = tally
   const lists = ends.meter.requests.ListObjectsV2 ?? 0
-  const heads = ends.meter.requests.HeadObject ?? 0
+  const heads = (ends.meter.requests.HeadObject ?? 0) - headsBefore
   const complete = !drain.signal.aborted
+  const sent = requestsOf(job, totals, requests)
   if (telling.json) {
     const plan = {
       type: 'plan',
@@ -97,7 +112,7 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
       requests: {
         ListObjectsV2: lists,
         ...(heads === 0 ? {} : { HeadObject: heads }),
-        ...requestsOf(job, totals),
+        ...sent,
       },
     }
     io.stdout.write(`${JSON.stringify(plan)}\n`)
@@ -108,10 +123,10 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
     ]
     if (sum(totals.skipped) > 0) lines.push(`would skip   ${skippedByReason(totals.skipped)}`)
     if (sum(totals.failed) > 0) lines.push(`would fail   ${failedByCode(totals.failed)}`)
-    const sent = Object.entries(requestsOf(job, totals)).map(([operation, n]) => `${count(n)} ${operation}`)
+    const named = Object.entries(sent).map(([operation, n]) => `${count(n)} ${operation}`)
     const looks = heads === 0 ? '' : `${count(heads)} HeadObject, `
     lines.push(
-      `requests     ${sent.join(', ')} and, again, ${looks}about ${count(lists)} ListObjectsV2 (copies and lists are in the price class of PUT; see README on cost)`,
+      `requests     ${named.join(', ')} and, again, ${looks}about ${count(lists)} ListObjectsV2 (copies and lists are in the price class of PUT; see README on cost)`,
     )
     io.stdout.write(`${lines.join('\n')}\n`)
   }
@@ -152,10 +167,14 @@ function deletionsInWords({ source, destination, delete: deletes }: SyncJob, tot
   return [`would delete ${objects(deleted)}, ${bytes(freed)}, in ${placeUrl(destination)}`]
 }
 
-function requestsOf({ kind }: WriteJob, { copied, deleted = 0 }: Totals): Record<string, number> {
+function requestsOf(
+  { kind }: WriteJob,
+  { copied, deleted = 0 }: Totals,
+  writes: Readonly<Record<string, number>>,
+): Record<string, number> {
   const gone = kind === 'move' ? copied : deleted
   return {
-    ...(kind === 'delete' ? {} : { CopyObject: copied }),
+    ...(kind === 'delete' ? {} : { CopyObject: 0, ...writes }),
     ...(gone === 0 ? {} : { DeleteObjects: Math.ceil(gone / 1000) }),
   }
 }
@@ -173,25 +192,21 @@ function waysOf({ source, destination = source, through }: Ends): Ways {
   return { source: source.store, destination: destination.store, through }
 }
 
+// At what is not decided without a request.
 function lookAt(job: WriteJob, ways: Ways): (object: ObjectSummary) => Promise<Seen | undefined> {
-  const decide = decisionOf(job)
   if (job.kind === 'copy' && job.noClobber === true) {
-    // Nothing is sent on condition: a look tells.
-    const looking = { ...ways, destination: { ...ways.destination, conditional: false } }
-    const look = unlessExisting(() => () => Promise.resolve(WRITTEN), job.source.prefix, looking)
+    const look = looking(job, ways.destination)
     return async (object) => {
-      const outcome = decide?.(object) ?? (await look(object))
-      return outcome === undefined ? undefined : { outcome, changes: [] }
+      const outcome = await look(object)
+      return outcome === undefined ? undefined : { outcome: outcome === 'absent' ? WRITTEN : outcome, changes: [] }
     }
   }
-  if (job.kind === 'copy' || job.kind === 'move') {
-    return (object) => Promise.resolve({ outcome: decide?.(object) ?? WRITTEN, changes: [] })
-  }
+  if (job.kind === 'copy' || job.kind === 'move') return () => Promise.resolve({ outcome: WRITTEN, changes: [] })
   if (job.kind === 'delete') return () => Promise.resolve({ outcome: DELETED, changes: [] })
   if (job.kind === 'sync') {
     const look = syncing(job, ways, () => Promise.resolve(WRITTEN))
     return async (object) => {
-      const outcome = decide?.(object) ?? (await look(object))
+      const outcome = await look(object)
       return outcome === undefined
         ? undefined
         : { outcome: outcome.kind === 'leaving' ? DELETED : outcome, changes: [] }
@@ -217,7 +232,12 @@ type Line =
   | { readonly type: 'would-skip'; readonly key: string; readonly reason: SkipReason }
   | { readonly type: 'would-fail'; readonly key: string; readonly code: string }
 
-function lineOf(job: WriteJob, object: ObjectSummary, { outcome, changes }: Seen): Line {
+function lineOf(
+  job: WriteJob,
+  nameOf: (key: string) => string,
+  object: ObjectSummary,
+  { outcome, changes }: Seen,
+): Line {
   const key = job.source.prefix + object.key
   switch (outcome.kind) {
     case 'copied':
@@ -225,7 +245,7 @@ function lineOf(job: WriteJob, object: ObjectSummary, { outcome, changes }: Seen
         ? {
             type: job.kind === 'move' ? 'would-move' : 'would-copy',
             key,
-            to: job.destination.prefix + object.key,
+            to: job.destination.prefix + nameOf(object.key),
             bytes: object.size,
           }
         : { type: 'would-set', key, changes }

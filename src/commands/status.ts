@@ -1,5 +1,5 @@
 import { join, relative, resolve } from 'node:path'
-import { isScan, type Checkpoint } from '../checkpoint/checkpoint.js'
+import { isScan, largeRemaining, type Checkpoint } from '../checkpoint/checkpoint.js'
 import { LEDGER } from '../checkpoint/ledger-file.js'
 import { findRuns, readCheckpoint, RUNS } from '../checkpoint/file.js'
 import type { SavedRun } from '../checkpoint/file.js'
@@ -56,6 +56,8 @@ interface RunStatus {
   /** Objects in all; null as long as ranges remain, for they may not be listed to their end. */
   readonly total: number | null
   readonly rangesRemaining: number
+  /** Objects over 5 GiB that are still to be copied, in parts. */
+  readonly large: number
   /** How many failed objects were tried again, and of how many; null when that is not under way. */
   readonly retry: { readonly done: number; readonly of: number } | null
   /** Objects settled a second of time at work. */
@@ -136,6 +138,7 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     listed,
     total: ranges.length === 0 ? listed : null,
     rangesRemaining: ranges.length,
+    large: checkpoint.large === undefined ? 0 : largeRemaining(checkpoint.large),
     retry: retry === undefined ? null : { done: retry.entries, of: retry.of },
     averagePerSecond: activeMs > 0 ? (done * 1000) / activeMs : null,
     recentPerSecond: recent?.perSecond ?? null,
@@ -181,6 +184,7 @@ function page(run: RunStatus, now: number): string[] {
   if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(run.failed)}`))
   if (run.retry !== null)
     lines.push(row('retrying', `${count(run.retry.done)} of ${objects(run.retry.of)} tried again`))
+  if (run.large > 0) lines.push(row('large', `${objects(run.large)} over 5 GiB to be copied in parts`))
   if (run.total === null) lines.push(row('remains', rangesThatRemain(run.rangesRemaining)))
   const rates = rateWords(run)
   if (rates !== '') lines.push(row('rate', rates))

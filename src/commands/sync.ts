@@ -1,9 +1,13 @@
 import { UserError } from '../errors.js'
 import type { SyncBy, SyncJob } from '../job.js'
+import { copyOf } from '../engine/sync.js'
+import { readAttributes } from './attribute-options.js'
 import { begin } from './begin.js'
 import type { CommandIo } from './io.js'
+import { warningOfLosses } from './losses.js'
 import { readFlag, readWhole, type Flags } from './options.js'
 import { checkApart, checkPair, parsePlace } from './place.js'
+import { readObjects } from './selection-options.js'
 
 /** `s3move sync SOURCE DESTINATION`. Resolves with the exit code. */
 export async function sync(source: string, destination: string, flags: Flags, io: CommandIo): Promise<number> {
@@ -13,11 +17,13 @@ export async function sync(source: string, destination: string, flags: Flags, io
     source: parsePlace(source, 'source'),
     destination: parsePlace(destination, 'destination'),
     by: readComparison(flags),
+    ...readAttributes(flags, io.cwd),
+    ...readObjects(flags),
     ...(deletion === undefined ? {} : { delete: deletion }),
   }
   checkPair(job.source, job.destination)
   if (deletion !== undefined) checkApart(job.source, job.destination)
-  return await begin(job, flags, io)
+  return await begin(job, flags, io, warningOfLosses(copyOf(job), flags))
 }
 
 function readComparison(flags: Flags): SyncBy {

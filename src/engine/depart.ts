@@ -62,13 +62,3 @@ async function removeUnlessChanged(store: Storage, remove: Remove, { key, etag }
 async function etagOf({ reading }: Storage, key: string): Promise<string | undefined> {
   return (await unlessGone(reading.head(key)))?.etag
 }
-
-async function exists({ reading }: Storage, key: string): Promise<boolean> {
-  try {
-    return (await unlessGone(reading.head(key))) !== undefined
-  } catch (error) {
-    // It cannot be looked at without its key, but it is there.
-    if (error instanceof StorageError && error.code === 'SSE-C') return true
-    throw error
-  }
-}

@@ -1,14 +1,13 @@
 import { openRemovals, removalLedger } from '../checkpoint/removals.js'
 import type { LedgerPosition, WriteCheckpoint } from '../checkpoint/checkpoint.js'
 import type { Ledger } from '../checkpoint/ledger.js'
-import { settled, type Departure, type Outcome, type Place, type Throttle, type Totals } from '../job.js'
-import type { ObjectSummary } from '../storage/storage.js'
+import { settled, type Departure, type Place, type Throttle, type Totals } from '../job.js'
 import { RemovalWork } from '../work/removals.js'
 import { addTo, type Tally } from '../work/tally.js'
 import type { Ways } from './acts.js'
 import { departing, departureFlights } from './depart.js'
 import { heldBack, pacersFor, type Pacer } from './pacer.js'
-import { runLanes } from './run.js'
+import { runLanes, type LanesOptions } from './run.js'
 import { Slots } from './slots.js'
 
 /** What a run deletes behind its checkpoint: its ledger, and how far that is done. */
@@ -31,7 +30,7 @@ export interface Departures {
   readonly held: Throttle | undefined
 }
 
-type Watch = (object: ObjectSummary, outcome: Outcome) => void
+type Watch = NonNullable<LanesOptions['watch']>
 
 /** What departures need of their session. */
 export interface DepartureOptions {
@@ -110,7 +109,9 @@ export function reasonToKeep(extras: number, ofSource: number, most: number): st
 export function ofTheSource({ prefix }: Place, totals: Readonly<Totals>): number {
   // Where the source is a whole bucket, the marker of the folder that the destination is can only be there.
   const markers = prefix === '' ? (totals.skipped['prefix-marker'] ?? 0) : 0
-  return settled(totals) - (totals.deleted ?? 0) - (totals.skipped.extra ?? 0) - markers
+  // What was not selected may be on either side.
+  const { extra = 0, filtered = 0 } = totals.skipped
+  return settled(totals) - (totals.deleted ?? 0) - extra - filtered - markers
 }
 
 const ZERO: LedgerPosition = { bytes: 0, entries: 0 }

@@ -21,6 +21,11 @@ interface KeptDepartures {
   readonly work: { allow(position: LedgerPosition): void }
 }
 
+/** Who writes down the large objects that a checkpoint passes, and answers where their ledger ends. */
+interface LargeHolder {
+  flush(): Promise<LedgerPosition>
+}
+
 /** Saves a run again and again, so that it can be killed at any moment. */
 export interface Keeper {
   /** Saves the state of now: failures first, then the checkpoint that passes them. Waits for a save under way. Rejects with a `CheckpointError`. */
@@ -49,6 +54,8 @@ export interface KeeperOptions {
   readonly warn: (message: string) => void
   /** How long what may pass is borne with, in milliseconds; ten minutes at most. */
   readonly retryFor: number
+  /** Where the job may put large objects off. */
+  readonly large?: LargeHolder
   readonly departures?: KeptDepartures | undefined
 }
 
@@ -60,7 +67,7 @@ export function createKeeper(
   folder: string,
   ledger: Pick<FailureLedger, 'append' | 'position'>,
   state: () => RunState,
-  { fail, warn, retryFor, departures: leaving }: KeeperOptions,
+  { fail, warn, retryFor, large, departures: leaving }: KeeperOptions,
 ): Keeper {
   let timer: NodeJS.Timeout | undefined
   let stopped = false
@@ -75,14 +82,21 @@ export function createKeeper(
     unwrittenDepartures = unwrittenDepartures.length === 0 ? departures : [...unwrittenDepartures, ...departures]
     await ledger.append(unwritten)
     unwritten = []
+    const end = await large?.flush()
+    const begun = checkpoint.large
+    const counted = {
+      ...checkpoint,
+      ...(begun === undefined || end === undefined ? {} : { large: { ...begun, ledger: end } }),
+      ledger: ledger.position,
+    }
     if (leaving === undefined) {
-      await saveCheckpoint(folder, { ...checkpoint, ledger: ledger.position })
+      await saveCheckpoint(folder, counted)
       return
     }
     await leaving.ledger.append(unwrittenDepartures)
     unwrittenDepartures = []
     const { position } = leaving.ledger
-    await saveCheckpoint(folder, { ...checkpoint, ledger: ledger.position, removals: { ...position, done: departed } })
+    await saveCheckpoint(folder, { ...counted, removals: { ...position, done: departed } })
     leaving.work.allow(position)
   }
   const save = (): Promise<void> => {

@@ -1,4 +1,5 @@
 import type { Outcome, RelocateJob } from '../job.js'
+import { renamer } from '../rules/rename.js'
 import type { Storage } from '../storage/storage.js'
 import type { WorkItem } from '../work/work.js'
 import { failed, outcomeOf, unlessGone } from './act.js'
@@ -12,6 +13,7 @@ import { copyOf, deletionFailed, departureOf } from './sync.js'
 export function moving(job: RelocateJob, ways: Ways): Act {
   const { source, destination } = ways
   const { prefix } = job.source
+  const nameOf = renamer(job.map)
   const copy = copying(copyOf(job), ways)
   return async (listed: WorkItem) => {
     try {
@@ -20,7 +22,7 @@ export function moving(job: RelocateJob, ways: Ways): Act {
       const outcome = await copy(object)
       if (outcome?.kind !== 'copied') return outcome
       const { etag = '' } = outcome
-      if (!(await isProven(destination, object, etag))) {
+      if (!(await isProven(destination, { ...object, key: nameOf(object.key) }, etag))) {
         const message =
           'the copy is not there as it was answered: it has another size or ETag; the source was left as it is'
         return failed(prefix, listed, { code: 'CopyNotProven', message, operation: 'HeadObject', attempts: 1 })

@@ -1,48 +1,71 @@
 import { StorageError } from '../errors.js'
-import type { Outcome } from '../job.js'
-import { able, type CopyWish, type HeaderFields, type ObjectSummary, type Storage } from '../storage/storage.js'
-import { outcomeOf, unlessGone } from './act.js'
+import type { CopyJob, Outcome } from '../job.js'
+import { renamer } from '../rules/rename.js'
+import { able, type HeaderFields, type ObjectSummary, type Storage } from '../storage/storage.js'
+import { exists, outcomeOf } from './act.js'
 import type { Ways } from './acts.js'
+import { copying } from './copy.js'
+import { LIMITS, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
 
 const EXISTS: Outcome = { kind: 'skipped', reason: 'exists' }
 const IF_ABSENT = ['if-none-match', '*'] as const
 
+/** That the name is taken; other conditions that fail are looked into again. */
+const TAKEN = 'DestinationExists'
+/** What may mean as well that somebody was faster, after the condition was checked. */
+const UNCLEAR: ReadonlySet<string> = new Set(['ConditionalRequestConflict', 'NoSuchUpload'])
+
 /**
- * The action that `copying` gives, where it replaces nothing: every write carries `If-None-Match: *`. A store that may ignore that is asked
- * first whether there is an object of the name.
+ * The action of a copy that replaces nothing: every write carries `If-None-Match: *`. A store that may ignore that is asked first whether
+ * there is an object of the name, and so is any store before something large is copied in vain.
  */
-export function unlessExisting(copying: (ways: Ways) => Act, prefix: string, ways: Ways): Act {
+export function unlessExisting(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act {
   const { destination } = ways
-  const copy = copying({ ...ways, destination: onlyIfAbsent(destination) })
+  const copy = copying(job, { ...ways, destination: onlyIfAbsent(destination) }, limits)
+  const look = looking(job, destination)
   return async (object) => {
-    if (destination.conditional !== true) {
-      try {
-        if ((await unlessGone(destination.reading.head(object.key))) !== undefined) return EXISTS
-      } catch (error) {
-        return outcomeOf(error, prefix, object)
-      }
+    if (destination.conditional !== true || object.size > limits.copy) {
+      const seen = await look(object)
+      if (seen !== 'absent') return seen
     }
     const outcome = await copy(object)
     if (outcome?.kind !== 'failed') return outcome
-    return outcome.failure.code === TAKEN ? EXISTS : outcome
+    const { code } = outcome.failure
+    if (code === TAKEN) return EXISTS
+    if (!UNCLEAR.has(code)) return outcome
+    const seen = await look(object)
+    return seen === 'absent' ? outcome : seen
   }
 }
 
+/** What becomes of an object for which the destination is looked at: it is passed over, or nothing is in its way. */
+export function looking(
+  { source, map }: CopyJob,
+  destination: Storage,
+): (object: ObjectSummary) => Promise<Outcome | undefined | 'absent'> {
+  const nameOf = renamer(map)
+  return async (object) => {
+    try {
+      return (await exists(destination, nameOf(object.key))) ? EXISTS : 'absent'
+    } catch (error) {
+      return outcomeOf(error, source.prefix, object)
+    }
+  }
+}
+
+// The same store, with the condition on each of its writes.
 function onlyIfAbsent(store: Storage): Storage {
   const copyFrom = able(store.copyFrom, 'copy')
   const { uploading } = store
   return {
-    place: store.place,
-    conditional: store.conditional,
+    ...{ place: store.place, conditional: store.conditional, reading: store.reading, rewriting: store.rewriting },
     list: (from) => store.list(from),
-    reading: store.reading,
-    rewriting: store.rewriting,
-    writing: store.writing,
-    copyFrom: (source: Storage, object: ObjectSummary, wish?: CopyWish) => {
-      const { key, fields } = wish ?? { fields: asBefore(object) }
-      const sent = { key, fields: [...fields, IF_ABSENT] }
-      return told(store, key ?? object.key, fields, copyFrom(source, object, sent))
+    copyFrom: (source, object, wish) => {
+      const { fields, ...given } = wish ?? { fields: asBefore(object) }
+      const sent = { ...given, fields: [...fields, IF_ABSENT] }
+      const look = given.etag === undefined ? undefined : () => exists(store, given.key ?? object.key)
+      return told(copyFrom(source, object, sent), look)
     },
     ...(uploading === undefined
       ? {}
@@ -50,24 +73,23 @@ function onlyIfAbsent(store: Storage): Storage {
           uploading: {
             ...uploading,
             complete: (key, upload, parts, fields) =>
-              told(store, key, fields, uploading.complete(key, upload, parts, [...fields, IF_ABSENT])),
+              told(uploading.complete(key, upload, parts, [...fields, IF_ABSENT])),
           },
         }),
   }
 }
 
-const TAKEN = 'DestinationExists'
-
-// What a refusal means. With other conditions among `fields` only a look can tell which of them it was.
-async function told({ reading }: Storage, key: string, fields: HeaderFields, write: Promise<string>): Promise<string> {
+// What a refusal means. Where there is a condition on the source as well, only a look can tell which of them failed.
+async function told(write: Promise<string>, look?: () => Promise<boolean>): Promise<string> {
   try {
     return await write
   } catch (error) {
     if (!(error instanceof StorageError) || error.code !== 'PreconditionFailed') throw error
-    const open = fields.some(([name]) => name.includes('if-'))
-    if (open && (await unlessGone(reading.head(key))) === undefined) throw error
-    const { severity, operation, bucket, key: full } = error
-    throw new StorageError(error.message, { severity, code: TAKEN, operation, bucket, key: full })
+    if (look !== undefined && !(await look())) throw error
+    const { severity, operation, bucket, key: full, status, requestId, attempts, message } = error
+    const taken = new StorageError(message, { severity, code: TAKEN, operation, bucket, key: full, status, requestId })
+    taken.attempts = attempts
+    throw taken
   }
 }
 

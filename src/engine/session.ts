@@ -5,7 +5,7 @@ import { saveCheckpoint } from '../checkpoint/file.js'
 import { addSample } from '../checkpoint/history.js'
 import { LEDGER } from '../checkpoint/ledger-file.js'
 import { beginRetry, endRetry } from '../checkpoint/retrying.js'
-import { settled, type MoveEvent, type Outcome, type Snapshot, type WriteJob } from '../job.js'
+import { settled, type Deferral, type MoveEvent, type Outcome, type Snapshot, type WriteJob } from '../job.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
@@ -16,6 +16,7 @@ import type { Crew, Task } from './crew.js'
 import { openDepartures, owedBefore } from './departures.js'
 import { createKeeper, type RunState } from './keeper.js'
 import type { Act } from './lane.js'
+import { LargeObjects } from './large.js'
 import { heldBack, pacersFor, together, type Pacer } from './pacer.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
@@ -101,6 +102,24 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const again =
     checkpoint.retry === undefined ? undefined : new LedgerWork(folder, checkpoint.retry, job.source.prefix, tally)
   const ranges = new Keyspace(checkpoint.ranges)
+  const { destination } = ends
+  if (destination === undefined) throw new Error('there is no destination to write to')
+  const { through } = ends
+  const watch = options.verbose
+    ? (object: ObjectSummary, outcome: Outcome | Deferral) => tell(emit, job, object, outcome)
+    : undefined
+  const large = new LargeObjects({
+    ...{ folder, start: checkpoint.large, prefix: job.source.prefix, stop: drain.signal, fail },
+    actFor: (uploads) =>
+      actOf(job, { source: ends.source.store, destination: destination.store, through, stop: drain.signal, uploads }),
+    settle(object, outcome) {
+      watch?.(object, outcome)
+      tally.add(object, outcome)
+    },
+    save: () => keeper.save(),
+  })
+  const listedBefore = settledBefore + large.remaining
+  let listingDone = false
   const slots = new Slots(pace.concurrency)
   // What failed is tried again in the order of the ledger, by one lane.
   const pacers = pacersFor(1)
@@ -111,9 +130,10 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
 
   const snapshot = (): Snapshot => ({
     totals: tally.totals,
-    listed: settledBefore + ranges.listed,
+    listed: listedBefore + ranges.listed,
     listingEnded: ranges.listingEnded,
-    inFlight: slots.busy + (departures?.inFlight ?? 0) + crew.inFlight,
+    inFlight: slots.busy + (departures?.inFlight ?? 0) + crew.inFlight + (large.counts?.underWay ?? 0),
+    large: large.counts,
     throttled: ends.meter.throttled,
     held: together(heldBack(pacers), together(departures?.held, crew.held)),
     retried: ends.meter.retried,
@@ -137,9 +157,11 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     })
     const leaving = departures?.take()
     const remaining = ranges.remaining()
-    const done = remaining.length === 0 && (departures === undefined || departures.owed === 0)
-    const { retry: before, removals, ...rest } = checkpoint
+    large.hold(tally.takeDeferred(), listingDone)
+    const { retry: before, large: begun, removals, ...rest } = checkpoint
     const retry = again?.remaining()
+    const owed = departures?.owed ?? 0
+    const done = remaining.length === 0 && retry === undefined && large.remaining === 0 && owed === 0
     return {
       failures,
       ...(departures === undefined || leaving === undefined
@@ -147,32 +169,29 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
         : { departures: leaving, departed: departures.work.done }),
       checkpoint: {
         ...rest,
-        state: done && retry === undefined ? 'finished' : 'unfinished',
+        state: done ? 'finished' : 'unfinished',
         savedAt: at,
         activeMs: checkpoint.activeMs + (performance.now() - began),
         ranges: remaining,
-        listed: settledBefore + ranges.listed,
+        listed: listedBefore + ranges.listed,
         totals,
         ...(retry === undefined ? {} : { retry }),
+        ...(large.remaining === 0 ? {} : { large: large.state() }),
         history,
       },
     }
   }
 
   const warn = (message: string): void => emit({ type: 'note', level: 'warning', message })
-  const keeper = createKeeper(folder, ledger, state, { fail, warn, retryFor: ends.retryFor, departures })
+  const keeper = createKeeper(folder, ledger, state, { fail, warn, retryFor: ends.retryFor, large, departures })
   const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
-  const { destination } = ends
-  if (destination === undefined) throw new Error('there is no destination to write to')
-  const watch = options.verbose
-    ? (object: ObjectSummary, outcome: Outcome) => tell(emit, job, object, outcome)
-    : undefined
   const waysFor = (pacer: Pacer): Ways => ({
-    ...{ source: ends.source.storeFor(pacer), destination: destination.storeFor(pacer), through: ends.through },
+    ...{ source: ends.source.storeFor(pacer), destination: destination.storeFor(pacer), through },
+    stop: drain.signal,
   })
   const tryAgain = async (work: LedgerWork): Promise<void> => {
     const actFor = (pacer: Pacer): Act => actOf(job, waysFor(pacer))
-    const decide = decisionOf(job)
+    const decide = decisionOf(job, 'act')
     await runLanes({ work, actFor, decide, pacers, slots, stop: drain.signal, fail, watch })
   }
   const deliver = (product: unknown, settle: () => void): void => {
@@ -204,21 +223,29 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const runCrew = async (): Promise<void> => {
     const { concurrency, lanes } = pace
     const task: Task = { kind: 'write', job, watched: options.verbose }
-    await crew.run({ task, keyspace: ranges, concurrency, lanes, meter: ends.meter, deliver, stop: drain.signal, fail })
+    const stop = drain.signal
+    const { meter } = ends
+    const apart = large.run()
+    await crew.run({ task, keyspace: ranges, concurrency, lanes, meter, deliver, stop, fail })
+    // What was put off last may be held still, until it is saved.
+    listingDone = true
+    await apart
   }
+  let saved = false
   try {
     // A checkpoint before the first object: from here on a killed run can be resumed.
     await keeper.save().catch(fail)
     await Promise.race([work(), aborted(options.abandon)])
-    await keeper.end(drain.signal).catch(fail)
+    await keeper.end(drain.signal).then(() => (saved = true), fail)
     if (again !== undefined && again.remaining() === undefined && stop === undefined) await endRetry(folder).catch(fail)
   } finally {
     clearInterval(progress)
+    await large.end(saved)
     await ledger.close()
     await departures?.ledger.close()
   }
   if (defect !== undefined) throw defect.error
-  if (stop === undefined && !drain.signal.aborted && ranges.remaining().length > 0) {
+  if (stop === undefined && !drain.signal.aborted && (ranges.remaining().length > 0 || large.remaining > 0)) {
     stop = { reason: 'only the failed objects were tried again; the rest of the run is still to be done' }
   }
 
@@ -253,7 +280,12 @@ async function withRetry(
   return begun
 }
 
-function tell(emit: (event: MoveEvent) => void, job: WriteJob, { key, size }: ObjectSummary, outcome: Outcome): void {
+function tell(
+  emit: (event: MoveEvent) => void,
+  job: WriteJob,
+  { key, size }: ObjectSummary,
+  outcome: Outcome | Deferral,
+): void {
   const place = job.kind === 'sync' && outcome.kind === 'deleted' ? job.destination : job.source
   const full = place.prefix + key
   const done = doneTo(job, outcome)

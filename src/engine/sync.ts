@@ -35,11 +35,12 @@ export function syncing(job: SyncJob, ways: Ways, copy = copying(copyOf(job), wa
 }
 
 /** The same as a copy of every object. */
-export function copyOf({ source, destination, attributes, partSize }: Omit<CopyJob, 'kind'>): CopyJob {
+export function copyOf({ source, destination, attributes, partSize, map }: Omit<CopyJob, 'kind'>): CopyJob {
   return {
     ...{ kind: 'copy', source, destination },
     ...(attributes === undefined ? {} : { attributes }),
     ...(partSize === undefined ? {} : { partSize }),
+    ...(map === undefined ? {} : { map }),
   }
 }
 

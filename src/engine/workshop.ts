@@ -1,12 +1,12 @@
-import { noTotals, type Likenesses, type MoveEvent, type Outcome, type Throttle } from '../job.js'
+import { noTotals, type Deferral, type Likenesses, type MoveEvent, type Outcome, type Throttle } from '../job.js'
 import type { StoreFor } from '../storage/retry.js'
 import type { ObjectSummary } from '../storage/storage.js'
-import { leasesOn } from '../work/leases.js'
-import { listingAfter, type Listing } from '../work/listing.js'
-import { itemsAfter, pairsAfter } from '../work/pairs.js'
+import { leasesOver } from '../work/leases.js'
+import { listingAfter } from '../work/listing.js'
+import { pairsAfter } from '../work/pairs.js'
 import { createTally, type TallyGain } from '../work/tally.js'
-import type { Ranges, WorkItem } from '../work/work.js'
-import { actOf, decisionOf, doneTo } from './acts.js'
+import type { Ranges } from '../work/work.js'
+import { actOf, decisionOf, doneTo, listingOf } from './acts.js'
 import { Census } from './census.js'
 import type { Task } from './crew.js'
 import { lineWriter } from './lines.js'
@@ -80,14 +80,13 @@ export function openWorkshop(options: WorkshopOptions): Workshop {
 function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind: 'write' }): Workshop {
   const { ranges, source, destination, through, concurrency, lanes, stop, fail } = options
   if (destination === undefined) throw new Error('there is no destination to write to')
-  const decide = decisionOf(job)
+  const decide = decisionOf(job, 'defer')
   let tally = createTally(noTotals(), () => undefined)
   let seen: MoveEvent[] = []
   const slots = new Slots(concurrency)
   const pacers = pacersFor(lanes)
-  const listing = (after: string | undefined): Listing<WorkItem> =>
-    job.kind === 'sync' ? itemsAfter(source(), destination(), after) : listingAfter(source(), after)
-  const add = (object: ObjectSummary, outcome: Outcome): void => {
+  const listing = listingOf(job, { source: source(), destination: destination() })
+  const add = (object: ObjectSummary, outcome: Outcome | Deferral): void => {
     tally.add(object, outcome)
     if (!watched) return
     const key = job.source.prefix + object.key
@@ -98,16 +97,14 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
   return {
     run: () =>
       runLanes({
-        ...{ work: leasesOn(ranges, listing, { add }), pacers, slots, stop, fail },
+        ...{ work: leasesOver(ranges, listing, { add }), pacers, slots, stop, fail },
         decide,
-        actFor: (pacer) => actOf(job, { source: source(pacer), destination: destination(pacer), through }),
+        actFor: (pacer) => actOf(job, { source: source(pacer), destination: destination(pacer), through, stop }),
       }),
     collect() {
       const gain = {
-        totals: tally.totals,
-        added: tally.added,
-        failures: tally.takeFailures(),
-        departures: tally.takeDepartures(),
+        ...{ totals: tally.totals, added: tally.added, deferred: tally.takeDeferred() },
+        ...{ failures: tally.takeFailures(), departures: tally.takeDepartures() },
       }
       const product: WriteProduct = { gain, seen }
       tally = createTally(noTotals(), () => undefined)
@@ -131,7 +128,7 @@ function duWorkshop(options: WorkshopOptions, { depth }: Task & { kind: 'du' }):
     return undefined
   }
   return {
-    run: () => runPages({ ...options, listing: listingOf(options), take, taken: () => undefined }),
+    run: () => runPages({ ...options, listing: objectsOf(options), take, taken: () => undefined }),
     collect: () => ({ product: census.take(), transfer: [] }),
     inFlight: 0,
     held: undefined,
@@ -140,7 +137,7 @@ function duWorkshop(options: WorkshopOptions, { depth }: Task & { kind: 'du' }):
 
 type TakeObjects = PagesOptions<ObjectSummary>['take']
 
-function listingOf({ source }: WorkshopOptions): PagesOptions<ObjectSummary>['listing'] {
+function objectsOf({ source }: WorkshopOptions): PagesOptions<ObjectSummary>['listing'] {
   return (after) => listingAfter(source(), after)
 }
 
@@ -160,7 +157,7 @@ function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Work
     if (task.sorted || text.length >= PIECE) options.flush()
   }
   return {
-    run: () => runPages({ ...options, listing: listingOf(options), take, taken }),
+    run: () => runPages({ ...options, listing: objectsOf(options), take, taken }),
     collect() {
       const packed = pack(text)
       text = ''

@@ -214,3 +214,19 @@ export function sleep(ms: number, until: AbortSignal): Promise<void> {
     until.addEventListener('abort', wake)
   })
 }
+
+/** What `work` comes to, or undefined as soon as `signal` is aborted; then it does not matter what becomes of `work`. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  let stop: (() => void) | undefined
+  const stopped = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined)
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop)
+  })
+  try {
+    // `work` takes part even when it no longer matters: a rejection that nobody takes would end the process.
+    return await Promise.race([stopped, work])
+  } finally {
+    if (stop !== undefined) signal.removeEventListener('abort', stop)
+  }
+}

@@ -92,6 +92,8 @@ export interface CopyWish {
   readonly key?: string | undefined
   /** What is sent with it: directives, headers, conditions. With them nothing is sent by itself, the storage class neither. */
   readonly fields: HeaderFields
+  /** Only while the source has this ETag; else an error of code `PreconditionFailed`. */
+  readonly etag?: string | undefined
 }
 
 /** How objects of a store are made of parts that are copied inside it. */
@@ -113,7 +115,7 @@ export interface Uploading {
 }
 
 /** Which bytes a part is made of, both ends included, and of which upload of which object it is. */
-export interface PartRange {
+interface PartRange {
   readonly key: string
   readonly upload: string
   /** From 1. */
@@ -146,13 +148,13 @@ export interface Rewriting {
 }
 
 /** What is to be written: its pieces, in order, anew for each try. */
-export interface Content {
+interface Content {
   readonly size: number
   pieces(): AsyncIterable<Buffer>
 }
 
 /** How objects get into a store through this machine. */
-export interface Writing {
+interface Writing {
   /**
    * Writes an object, whole or not at all, in the place of what is there; `fields` as those of PutObject. `lastModified` is kept where a store
    * can. Fails with the code `BrokenContent` when not all of the content came. May be repeated. Answers its ETag.
@@ -197,7 +199,8 @@ export interface VersionCursor {
 
 /** How the versions of objects are seen. */
 export interface Versions {
-  list(from: VersionCursor | undefined): Promise<VersionPage>
+  /** With `within`, only of keys that begin with it. */
+  list(from: VersionCursor | undefined, within?: string): Promise<VersionPage>
 }
 
 /** How archived objects are brought back. */

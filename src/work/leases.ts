@@ -1,7 +1,6 @@
 import { compareKeys } from '../keys.js'
-import type { Storage } from '../storage/storage.js'
 import { factsOf, type Keyed } from './facts.js'
-import { listingAfter, upTo, type Listing } from './listing.js'
+import { upTo, type Listing } from './listing.js'
 import type { Tally } from './tally.js'
 import type { Grant, Ranges, WorkItem, WorkSource } from './work.js'
 
@@ -37,13 +36,8 @@ export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: Grant): Nex
   }
 }
 
-/** Work for lanes: leases on the ranges of `ranges`, listed in `store`. What becomes of objects is told to `tally`. */
-export function leasesOver(ranges: Ranges, store: Pick<Storage, 'list'>, tally: Pick<Tally, 'add'>): WorkSource {
-  return leasesOn(ranges, (after) => listingAfter(store, after), tally)
-}
-
-/** The same, listed by `listing` from behind a key. */
-export function leasesOn(
+/** Work for lanes: leases on the ranges of `ranges`, listed by `listing` from behind a key. What becomes of objects is told to `tally`. */
+export function leasesOver(
   ranges: Ranges,
   listing: (after: string | undefined) => Listing<WorkItem>,
   tally: Pick<Tally, 'add'>,

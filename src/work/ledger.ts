@@ -3,7 +3,7 @@ import type { RetryState } from '../checkpoint/checkpoint.js'
 import { readFailures, type LedgerEntry } from '../checkpoint/failures.js'
 import { RETRYING } from '../checkpoint/ledger-file.js'
 import { UserError } from '../errors.js'
-import type { Failure, Outcome } from '../job.js'
+import type { Deferral, Failure, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { addTo, type Tally } from './tally.js'
 import type { Lease, WorkItem, WorkSource } from './work.js'
@@ -56,7 +56,7 @@ export class LedgerWork implements WorkSource {
     this.claimed = true
     return Promise.resolve({
       next: () => this.next(),
-      settle: (object: ObjectSummary, outcome: Outcome) => this.settle(object, outcome),
+      settle: (object: ObjectSummary, outcome: Outcome | Deferral) => this.settle(object, outcome),
       release: () => undefined,
     })
   }
@@ -99,7 +99,7 @@ export class LedgerWork implements WorkSource {
     )
   }
 
-  private settle(object: ObjectSummary, outcome: Outcome): void {
+  private settle(object: ObjectSummary, outcome: Outcome | Deferral): void {
     const entry = this.handedOut.shift()
     if (entry === undefined) throw new Error('an object was settled that was not handed out')
     addTo(this.tally.totals.failed, entry.failure.code, -1)

@@ -1,4 +1,4 @@
-import type { Departure, Failure, Outcome, Totals } from '../job.js'
+import type { Deferral, Departure, Failure, LargeObject, Outcome, Totals } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 
 /** What a tally has gained: plain data, to be sent between threads. */
@@ -6,19 +6,22 @@ export interface TallyGain {
   readonly totals: Readonly<Totals>
   readonly added: number
   readonly failures: readonly Failure[]
+  readonly deferred: readonly LargeObject[]
   readonly departures: readonly Departure[]
 }
 
-/** Counts settled objects, and holds failures and departures until somebody has written them down. */
+/** Counts settled objects, and holds failures, departures and what was put off until somebody has written them down. */
 export interface Tally {
   readonly totals: Totals
   /** Objects settled since the tally was made; unlike the totals it also counts those that were counted before, as failed. */
   readonly added: number
-  add(object: ObjectSummary, outcome: Outcome): void
+  add(object: ObjectSummary, outcome: Outcome | Deferral): void
   /** Counts and holds a failure of before that stands as it is; it is none of this session. */
   keep(failure: Failure): void
   /** The failures since the last call, in the order in which they were settled. */
   takeFailures(): readonly Failure[]
+  /** The objects that were put off since the last call, in the order in which they were settled. They are counted nowhere yet. */
+  takeDeferred(): readonly LargeObject[]
   /** The objects to be deleted since the last call, in that order too. */
   takeDepartures(): readonly Departure[]
   /** Takes in what another tally gained. */
@@ -29,6 +32,7 @@ export interface Tally {
 export function createTally(start: Readonly<Totals>, onFailure: (failure: Failure) => void): Tally {
   const totals: Totals = { ...start, skipped: { ...start.skipped }, failed: { ...start.failed } }
   let failures: Failure[] = []
+  let deferred: LargeObject[] = []
   let departures: Departure[] = []
   let added = 0
   return {
@@ -37,6 +41,10 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       return added
     },
     add(object, outcome) {
+      if (outcome.kind === 'deferred') {
+        deferred.push(outcome.object)
+        return
+      }
       // It is counted when it is deleted.
       if (outcome.kind === 'leaving') {
         departures.push(outcome.departure)
@@ -69,12 +77,18 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       failures = []
       return taken
     },
+    takeDeferred() {
+      const taken = deferred
+      deferred = []
+      return taken
+    },
     takeDepartures() {
       const taken = departures
       departures = []
       return taken
     },
     merge(gain) {
+      deferred.push(...gain.deferred)
       added += gain.added
       totals.copied += gain.totals.copied
       totals.bytes += gain.totals.bytes

@@ -1,4 +1,4 @@
-import type { Outcome } from '../job.js'
+import type { Deferral, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { PageFacts } from './facts.js'
 
@@ -21,7 +21,7 @@ export interface Lease {
   next(): Promise<readonly WorkItem[] | undefined>
 
   /** Says what became of the next unsettled object. Called once for each object, in the order in which `next` gave them. */
-  settle(object: ObjectSummary, outcome: Outcome): void
+  settle(object: ObjectSummary, outcome: Outcome | Deferral): void
 
   /** Gives the lease back. What was not settled is work for somebody else, now or after a restart. */
   release(): void

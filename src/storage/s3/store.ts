@@ -17,7 +17,16 @@ import type {
   Versions,
 } from '../storage.js'
 import type { CredentialSource, Target } from './account.js'
-import { checkCopied, copySource, copyTime, etagIn, sorted, type Channel, type StoreRequest } from './channel.js'
+import {
+  checkCopied,
+  copySource,
+  copyTime,
+  etagIn,
+  sorted,
+  sourceFields,
+  type Channel,
+  type StoreRequest,
+} from './channel.js'
 import { dialerFor, type Trust } from './connect.js'
 import { encodePath, encodeQuery } from './encode.js'
 import { brokenAnswer, connectionFault, EXPIRED, faultOf, type Asked } from './faults.js'
@@ -44,6 +53,8 @@ export interface Address {
   readonly expectedSourceOwner?: string | undefined
   /** Whether this is AWS, where nobody named an endpoint, or a store that may differ from it. */
   readonly aws?: boolean | undefined
+  /** How long nearly all answers to an operation took so far, in milliseconds. */
+  readonly usual?: Readonly<Record<string, number>> | undefined
 }
 
 /** What a store needs beside its place. */
@@ -74,6 +85,7 @@ export class S3Store implements Storage {
   /** Sent with every copy. */
   private readonly copies: Fields
   private readonly listPrefix: string
+  private readonly channel: Channel
   /** By operation. */
   private readonly patience = new Map<string, Patience>()
   /** By how much the server's clock is ahead of this machine's, in milliseconds, where that matters. */
@@ -99,7 +111,7 @@ export class S3Store implements Storage {
         : ([['x-amz-expected-bucket-owner', options.expectedOwner]] as const)),
       ...(options.requestPayer === true ? ([['x-amz-request-payer', 'requester']] as const) : []),
     ])
-    const channel: Channel = {
+    this.channel = {
       ...{ place, path: this.base, bucketPath: target.path, aws: options.aws === true, always: this.always },
       customerKey: customerFields('x-amz-server-side', options.customerKey),
       copySource: [
@@ -110,6 +122,7 @@ export class S3Store implements Storage {
       ],
       request: (asked, request) => this.request(asked, request),
     }
+    const { channel } = this
     this.copies = sorted([...this.always, ...channel.customerKey, ...channel.copySource])
     this.reading = createReading(channel)
     this.uploading = createUploading(channel)
@@ -126,7 +139,9 @@ export class S3Store implements Storage {
 
   get address(): Address {
     const { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws } = this.options
-    return { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws }
+    const usual: Record<string, number> = {}
+    for (const [operation, { learned }] of this.patience) if (learned !== undefined) usual[operation] = learned
+    return { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, usual }
   }
 
   async list(from: ListFrom): Promise<Page> {
@@ -163,10 +178,12 @@ export class S3Store implements Storage {
   readonly copyFrom = async (source: Storage, object: ObjectSummary, wish?: CopyWish): Promise<string> => {
     const key = wish?.key ?? object.key
     const asked = { operation: 'CopyObject', bucket: this.place.bucket, key: this.place.prefix + key }
-    const headers: (readonly [string, string])[] = [
-      ['x-amz-copy-source', copySource(source.place, object.key, object.version)],
-      ...this.copies,
-    ]
+    const { place } = source
+    const headers: (readonly [string, string])[] =
+      wish?.etag === undefined
+        ? [['x-amz-copy-source', copySource(place, object.key, object.version)]]
+        : [...sourceFields(this.channel, place, object.key, wish.etag, object.version)]
+    headers.push(...this.copies)
     if (wish !== undefined) headers.push(...wish.fields)
     // Without the header S3 makes the copy STANDARD, whatever the source is.
     else if (object.storageClass !== 'STANDARD') headers.push(['x-amz-storage-class', object.storageClass])
@@ -232,7 +249,7 @@ export class S3Store implements Storage {
     const { operation } = asked
     let patience = this.patience.get(operation)
     if (patience === undefined) {
-      patience = new Patience(this.options.trust.readTimeout ?? READ_TIMEOUT)
+      patience = new Patience(this.options.trust.readTimeout ?? READ_TIMEOUT, this.options.usual?.[operation])
       this.patience.set(operation, patience)
     }
     const bodyHash = body === undefined ? EMPTY_HASH : hash('sha256', body)
