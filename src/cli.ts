@@ -108,9 +108,9 @@ async function main(args: readonly string[]): Promise<number> {
             type: 'boolean',
             describe: 'each object with all of its versions and delete markers, the oldest first',
           })
-          .group(['all-versions'], 'Objects:')
+          .group(['no-clobber', 'all-versions'], 'Objects:')
           .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
-          .group(['no-clobber', 'checkpoint', 'fresh', 'dry-run'], 'Run:')
+          .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
           .example('$0 copy s3://photos s3://photos-eu', 'a whole bucket')
           .example('$0 copy s3://photos/2019/ s3://archive/photos/2019/', 'a folder, to another name')
           .example('$0 copy s3://a s3://b --dry-run', 'how many objects, how many requests')

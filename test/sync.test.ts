@@ -102,19 +102,19 @@ describe('what sync makes of two listings', () => {
     ['of other size, by time', 'time', object(MD5.two, 6), object(), 'unchanged'],
     ['newer, by time', 'time', object(MD5.one, 5, NEW), object(), 'act'],
   ])('%s (%s)', (_title, by, source, there, expected) => {
-    const decided = decidingSync(sync(by))({ ...source, there } satisfies WorkItem as ObjectSummary)
+    const decided = decidingSync(sync(by))({ ...source, there } satisfies WorkItem as ObjectSummary, [])
     expect(decided).toEqual(expected === 'act' ? undefined : unchanged)
   })
 
   test('what is extra is passed over, or goes to the ledger; a marker that the source cannot have does not', () => {
     const extra: WorkItem = { ...object(), extra: true }
-    expect(decidingSync(sync())(extra)).toEqual({ kind: 'skipped', reason: 'extra' })
+    expect(decidingSync(sync())(extra, [])).toEqual({ kind: 'skipped', reason: 'extra' })
     const whole = sync('content', { delete: {}, source: { bucket: 'a', prefix: '' } })
-    expect(decidingSync(whole)(extra)).toEqual({
+    expect(decidingSync(whole)(extra, [])).toEqual({
       kind: 'leaving',
       departure: { key: 'out/k', size: 5, etag: MD5.one, lastModified: OLD },
     })
-    expect(decidingSync(whole)({ ...extra, key: '' })).toEqual({ kind: 'skipped', reason: 'prefix-marker' })
+    expect(decidingSync(whole)({ ...extra, key: '' }, [])).toEqual({ kind: 'skipped', reason: 'prefix-marker' })
   })
 
   test.each<[string, Partial<ObjectHead> | StorageError, Partial<ObjectHead> | StorageError, string]>([

@@ -24,9 +24,15 @@ export function unlessExisting(job: CopyJob, ways: Ways, limits: Limits = LIMITS
   const { destination } = ways
   const copy = copying(job, { ...ways, destination: onlyIfAbsent(destination) }, limits)
   const look = looking(job, destination)
+  const nameOf = renamer(job.map)
+  const before = ways.uploads?.before
   return async (object) => {
     if (destination.conditional !== true || object.size > limits.copy) {
       const seen = await look(object)
+      if (seen === EXISTS && before !== undefined) {
+        // Nobody goes on with it. That it may stay is a matter of money alone.
+        await destination.uploading?.abort(nameOf(object.key), before.id).catch(() => undefined)
+      }
       if (seen !== 'absent') return seen
     }
     const outcome = await copy(object)
