@@ -8,6 +8,7 @@ import type {
   HeaderRule,
   ObjectMatch,
   RelocateJob,
+  Restore,
   SetHeadersJob,
   SyncJob,
   WriteJob,
@@ -208,7 +209,8 @@ const selection = shape<Selection>(
     ...{ storageClasses: list(text), after: text, until: text },
   },
 )
-const transfer = { attributes, partSize: positive, select: selection }
+const restore = shape<Restore>({ days: positive, tier: oneOf('standard', 'bulk', 'expedited') }, {})
+const transfer = { attributes, partSize: positive, select: selection, restore }
 const copyJob = shape<CopyJob>(
   { kind: oneOf('copy'), source: place, destination: place },
   { ...transfer, map: list(text), versions: flag, noClobber: flag },
