@@ -47,7 +47,7 @@ const RESTORED_IN = {
 } as const
 
 function whenRestored(job: MoveJob | undefined): string {
-  const tier = job !== undefined && 'restore' in job ? job.restore?.tier : undefined
+  const tier = job !== undefined && 'restore' in job ? job.restore.tier : undefined
   return `S3 brings them back within ${RESTORED_IN[tier ?? 'standard']}; then s3move resume --only-failed copies them`
 }
 

@@ -57,9 +57,11 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
   const work = leasesOver(new Keyspace(ranges), listingOf(job, ways), tally)
   const requests: Record<string, number> = {}
   let reason: unknown
+  let archived = 0
   const nameOf = renamer(job.kind === 'copy' || job.kind === 'move' ? job.map : undefined)
   const tell = (object: ObjectSummary, seen: Seen): Outcome => {
     if (seen.outcome.kind === 'copied') {
+      if ('destination' in job && ARCHIVES.has(object.storageClass)) archived++
       const needed = 'destination' in job ? requestsFor(job, object) : { CopyObject: 1 }
       for (const [operation, count] of Object.entries(needed)) addTo(requests, operation, count)
     }
@@ -109,6 +111,7 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
       ...planned(job, totals),
       skip: totals.skipped,
       fail: totals.failed,
+      ...(archived === 0 ? {} : { archived }),
       requests: {
         ListObjectsV2: lists,
         ...(heads === 0 ? {} : { HeadObject: heads }),
@@ -121,6 +124,10 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
       complete ? 'dry run: nothing was changed' : 'dry run, interrupted: nothing was changed, and this is a part only',
       ...plannedInWords(job, totals),
     ]
+    if (archived > 0)
+      lines.push(
+        `archived     ${count(archived)} of them by their storage class: ${ofArchived(job)}, unless restored by now`,
+      )
     if (sum(totals.skipped) > 0) lines.push(`would skip   ${skippedByReason(totals.skipped)}`)
     if (sum(totals.failed) > 0) lines.push(`would fail   ${failedByCode(totals.failed)}`)
     const named = Object.entries(sent).map(([operation, n]) => `${count(n)} ${operation}`)
@@ -131,6 +138,13 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
     io.stdout.write(`${lines.join('\n')}\n`)
   }
   return complete ? EXIT.done : EXIT.interrupted
+}
+
+// Whether they are restored only the copy itself would tell, or a HEAD of each.
+const ARCHIVES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE'])
+
+function ofArchived(job: WriteJob): string {
+  return 'restore' in job ? 'to be restored first (--restore)' : 'skipped'
 }
 
 // What would be done, for programs and for people.
