@@ -8,6 +8,7 @@ import type {
   HeaderRule,
   ObjectMatch,
   RelocateJob,
+  Restore,
   SetHeadersJob,
   SyncJob,
   WriteJob,
@@ -208,10 +209,11 @@ const selection = shape<Selection>(
     ...{ storageClasses: list(text), after: text, until: text },
   },
 )
-const transfer = { attributes, partSize: positive, select: selection }
+const restore = shape<Restore>({ days: positive, tier: oneOf('standard', 'bulk', 'expedited') }, {})
+const transfer = { attributes, partSize: positive, select: selection, restore }
 const copyJob = shape<CopyJob>(
   { kind: oneOf('copy'), source: place, destination: place },
-  { ...transfer, map: list(text), versions: flag },
+  { ...transfer, map: list(text), versions: flag, noClobber: flag },
 )
 const match = shape<ObjectMatch>(
   {},
@@ -303,6 +305,7 @@ const totals = shape<Totals>(
         ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
         ...{ 'sse-c': count, locked: count, 'folder-marker': count, extra: count, appeared: count },
         filtered: count,
+        exists: count,
       },
     ),
     failed: counts,

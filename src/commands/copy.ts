@@ -8,6 +8,7 @@ import type { CommandIo } from './io.js'
 import { warningOfLosses } from './losses.js'
 import { readFlag, type Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
+import { readRestore } from './restore-option.js'
 import { readNames, readObjects } from './selection-options.js'
 
 /** `s3move copy SOURCE DESTINATION`. Resolves with the exit code. */
@@ -18,10 +19,24 @@ export async function copy(source: string, destination: string, flags: Flags, io
     destination: parsePlace(destination, 'destination'),
     ...readAttributes(flags, io.cwd),
     ...(readFlag(flags, 'all-versions') === true ? { versions: true } : {}),
+    ...(readFlag(flags, 'clobber') === false ? { noClobber: true } : {}),
     ...readObjects(flags),
+    ...readRestore(flags),
     ...readNames(flags),
   }
   checkPair(job.source, job.destination)
+  if (job.versions === true && job.noClobber === true) {
+    throw new UserError(
+      '--all-versions writes each object again and again, and --no-clobber would leave all but its oldest version out',
+      'leave one of them away',
+    )
+  }
+  if (job.versions === true && job.restore !== undefined) {
+    throw new UserError(
+      '--restore and --all-versions do not go together: the versions of an object are copied in one go, in their order',
+      'restore what is archived first, then copy with --all-versions',
+    )
+  }
   const losses = warningOfLosses(job, flags)
   return await begin(job, flags, io, async (opened, warn) => {
     if (job.versions === true) await checkVersions(job, opened)

@@ -6,6 +6,7 @@ import type { CommandIo } from './io.js'
 import { warningOfLosses } from './losses.js'
 import type { Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
+import { readRestore } from './restore-option.js'
 import { readNames, readObjects } from './selection-options.js'
 
 /** `s3move move SOURCE DESTINATION`. Resolves with the exit code. */
@@ -16,6 +17,7 @@ export async function move(source: string, destination: string, flags: Flags, io
     destination: parsePlace(destination, 'destination'),
     ...readAttributes(flags, io.cwd),
     ...readObjects(flags),
+    ...readRestore(flags),
     ...readNames(flags),
   }
   checkPair(job.source, job.destination)

@@ -1,6 +1,6 @@
 import { StorageError } from '../errors.js'
 import type { Failure, Outcome } from '../job.js'
-import type { ObjectSummary } from '../storage/storage.js'
+import type { ObjectSummary, Storage } from '../storage/storage.js'
 
 /**
  * What the error of a storage operation means for its object: an outcome, or undefined when the run is ending and nothing can be said.
@@ -28,6 +28,17 @@ export async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> 
     return await answer
   } catch (error) {
     if (error instanceof StorageError && error.severity === 'skip') return undefined
+    throw error
+  }
+}
+
+/** Whether there is an object of the name. */
+export async function exists({ reading }: Storage, key: string): Promise<boolean> {
+  try {
+    return (await unlessGone(reading.head(key))) !== undefined
+  } catch (error) {
+    // It cannot be looked at without its key, but it is there.
+    if (error instanceof StorageError && error.code === 'SSE-C') return true
     throw error
   }
 }
