@@ -196,7 +196,7 @@ async function main(args: readonly string[]): Promise<number> {
         deleteFlags(runFlags(chosen(argv)))
           .usage(
             '$0 delete s3://bucket[/prefix]\n\nDeletes every object below the prefix, a thousand to a request (DeleteObjects). Asks for the name of the bucket first.\n' +
-              'In a bucket that keeps versions each object gets a delete marker, and its versions stay.',
+              'In a bucket that keeps versions each object gets a delete marker, and its versions stay, unless --all-versions says otherwise.',
           )
           .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
           .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })

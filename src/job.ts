@@ -179,6 +179,8 @@ export interface DeleteJob {
   readonly kind: 'delete'
   readonly source: Place
   readonly select?: Selection
+  /** Each object with all of its versions and delete markers, so that nothing is left of it. */
+  readonly versions?: boolean
 }
 
 /** A job that changes objects. */

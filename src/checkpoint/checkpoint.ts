@@ -235,7 +235,7 @@ const relocateJob = shape<RelocateJob>(
   { kind: oneOf('move'), source: place, destination: place },
   { ...transfer, map: list(text) },
 )
-const deleteJob = shape<DeleteJob>({ kind: oneOf('delete'), source: place }, { select: selection })
+const deleteJob = shape<DeleteJob>({ kind: oneOf('delete'), source: place }, { select: selection, versions: flag })
 const lsJob = shape<LsJob>(
   { kind: oneOf('ls'), source: place, format: oneOf('text', 'json', 'csv'), sorted: flag },
   { to: text },

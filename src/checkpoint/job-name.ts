@@ -90,7 +90,8 @@ function details(job: MoveJob): (readonly [string, Part])[] {
       return [['changes', asJson({ rules, guess: guess ?? null, folderMarkers, acl: acl ?? null })]]
     }
     case 'delete':
-      return [['objects', asJson(job.select ?? {})]]
+      // What is absent leaves the names of jobs as they were.
+      return [['objects', asJson({ ...job.select, ...(job.versions === true ? { versions: true } : {}) })]]
     case 'ls':
       return [
         ['format', same(job.format)],

@@ -11,7 +11,12 @@ import { readObjects } from './selection-options.js'
 
 /** `s3move delete SOURCE`. Resolves with the exit code. */
 export async function deleteObjects(source: string, flags: Flags, io: CommandIo): Promise<number> {
-  const job: DeleteJob = { kind: 'delete', source: parsePlace(source, 'place'), ...readObjects(flags) }
+  const job: DeleteJob = {
+    kind: 'delete',
+    source: parsePlace(source, 'place'),
+    ...readObjects(flags),
+    ...(readFlag(flags, 'all-versions') === true ? { versions: true } : {}),
+  }
   const asks = readFlag(flags, 'yes') !== true && readFlag(flags, 'dry-run') !== true
   if (asks && (io.stdin.isTTY !== true || io.stderr.isTTY !== true)) {
     throw new UserError(
@@ -23,8 +28,12 @@ export async function deleteObjects(source: string, flags: Flags, io: CommandIo)
 }
 
 /** Asks for the name of the bucket before anything is deleted. */
-function asking({ source }: DeleteJob, io: CommandIo): Prepare {
+function asking({ source, versions }: DeleteJob, io: CommandIo): Prepare {
   return async ({ ends }) => {
+    if (versions === true) {
+      await confirm(source, 'All versions and delete markers go with it, and nobody can bring them back.', io)
+      return
+    }
     const { versioned } = await ends.source.traits()
     const after =
       versioned === true

@@ -25,6 +25,7 @@ import {
 } from '../job.js'
 import { printable, type KeyRange } from '../keys.js'
 import { failedByCode, skippedByReason, skipReason } from '../summary.js'
+import { hasHistory } from '../work/histories.js'
 import { Keyspace } from '../work/keyspace.js'
 import { leasesOver } from '../work/leases.js'
 import { addTo, createTally } from '../work/tally.js'
@@ -58,6 +59,7 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
   const requests: Record<string, number> = {}
   let reason: unknown
   let archived = 0
+  let versions = 0
   const nameOf = renamer(job.kind === 'copy' || job.kind === 'move' ? job.map : undefined)
   const tell = (object: ObjectSummary, seen: Seen): Outcome => {
     if (seen.outcome.kind === 'copied') {
@@ -65,6 +67,7 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
       const needed = 'destination' in job ? requestsFor(job, object) : { CopyObject: 1 }
       for (const [operation, count] of Object.entries(needed)) addTo(requests, operation, count)
     }
+    if (hasHistory(object) && seen.outcome.kind === 'deleted') versions += object.history.length
     const line = lineOf(job, nameOf, object, seen)
     const wanted = telling.verbose || (line.type === 'would-set' && !telling.quiet)
     if (wanted) io.stdout.write(telling.json ? `${jsonText(line)}\n` : `${textOf(job, line)}\n`)
@@ -100,10 +103,12 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
     throw new UserError(stop.reason, stop.hint)
   }
   const { totals } = tally
-  const lists = ends.meter.requests.ListObjectsV2 ?? 0
+  const listing = 'versions' in job ? 'ListObjectVersions' : 'ListObjectsV2'
+  const lists = ends.meter.requests[listing] ?? 0
   const heads = (ends.meter.requests.HeadObject ?? 0) - headsBefore
   const complete = !drain.signal.aborted
-  const sent = requestsOf(job, totals, requests)
+  const gone = job.kind === 'move' ? totals.copied : versions > 0 ? versions : (totals.deleted ?? 0)
+  const sent = requestsOf(job, gone, requests)
   if (telling.json) {
     const plan = {
       type: 'plan',
@@ -112,8 +117,9 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
       skip: totals.skipped,
       fail: totals.failed,
       ...(archived === 0 ? {} : { archived }),
+      ...(versions === 0 ? {} : { versions }),
       requests: {
-        ListObjectsV2: lists,
+        [listing]: lists,
         ...(heads === 0 ? {} : { HeadObject: heads }),
         ...sent,
       },
@@ -124,6 +130,7 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
       complete ? 'dry run: nothing was changed' : 'dry run, interrupted: nothing was changed, and this is a part only',
       ...plannedInWords(job, totals),
     ]
+    if (versions > 0) lines.push(`versions     ${count(versions)} in all, delete markers included`)
     if (archived > 0)
       lines.push(
         `archived     ${count(archived)} of them by their storage class: ${ofArchived(job)}, unless restored by now`,
@@ -133,7 +140,7 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
     const named = Object.entries(sent).map(([operation, n]) => `${count(n)} ${operation}`)
     const looks = heads === 0 ? '' : `${count(heads)} HeadObject, `
     lines.push(
-      `requests     ${named.join(', ')} and, again, ${looks}about ${count(lists)} ListObjectsV2 (copies and lists are in the price class of PUT; see README on cost)`,
+      `requests     ${named.join(', ')} and, again, ${looks}about ${count(lists)} ${listing} (copies and lists are in the price class of PUT; see README on cost)`,
     )
     io.stdout.write(`${lines.join('\n')}\n`)
   }
@@ -183,10 +190,9 @@ function deletionsInWords({ source, destination, delete: deletes }: SyncJob, tot
 
 function requestsOf(
   { kind }: WriteJob,
-  { copied, deleted = 0 }: Totals,
+  gone: number,
   writes: Readonly<Record<string, number>>,
 ): Record<string, number> {
-  const gone = kind === 'move' ? copied : deleted
   return {
     ...(kind === 'delete' ? {} : { CopyObject: 0, ...writes }),
     ...(gone === 0 ? {} : { DeleteObjects: Math.ceil(gone / 1000) }),

@@ -69,6 +69,8 @@ export function verifyFlags<T>(argv: Argv<T>): Argv<T> {
 export function deleteFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
     .option('yes', flag('do not ask for the name of the bucket'))
+    .option('all-versions', flag('each object with all of its versions and delete markers'))
+    .group(['all-versions'], 'Objects:')
     .option('concurrency', text('objects in flight at once, a thousand to a request', `${DELETE_PACE.concurrency}`))
     .option('lanes', text('key ranges listed at once', `${DELETE_PACE.lanes}`))
 }

@@ -8,7 +8,7 @@ import { itemsAfter } from '../work/pairs.js'
 import type { WorkItem } from '../work/work.js'
 import { unlessArchived } from './archived.js'
 import { copying, deferral } from './copy.js'
-import { copyingHistories } from './histories.js'
+import { copyingHistories, deletingHistories } from './histories.js'
 import type { Act, Decide } from './lane.js'
 import { moving } from './move.js'
 import { unlessExisting } from './no-clobber.js'
@@ -49,7 +49,7 @@ export function actOf(job: WriteJob, ways: Ways): Act {
     case 'set-headers':
       return settingHeaders(job, ways.destination)
     case 'delete':
-      return deleting(job, ways.source)
+      return job.versions === true ? deletingHistories(job, ways.source) : deleting(job, ways.source)
     case 'sync':
       return unlessArchived(job, ways, syncing(job, ways))
     case 'move':
@@ -63,7 +63,9 @@ export function listingOf(
   { source, destination }: Pick<Ways, 'source' | 'destination'>,
 ): (after: string | undefined) => Listing<WorkItem> {
   if (job.kind === 'sync') return (after) => itemsAfter(source, destination, after)
-  if (job.kind === 'copy' && job.versions === true) return (after) => historiesAfter(source, after)
+  if ((job.kind === 'copy' || job.kind === 'delete') && job.versions === true) {
+    return (after) => historiesAfter(source, after)
+  }
   return (after) => listingAfter(source, after)
 }
 

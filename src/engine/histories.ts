@@ -1,10 +1,12 @@
-import type { CopyJob, Outcome } from '../job.js'
+import { StorageError } from '../errors.js'
+import type { CopyJob, DeleteJob, Outcome } from '../job.js'
 import { renamer } from '../rules/rename.js'
-import { able, type ObjectVersion } from '../storage/storage.js'
+import { able, type ObjectVersion, type Storage } from '../storage/storage.js'
 import { hasHistory, historyOf } from '../work/histories.js'
 import { failed, outcomeOf } from './act.js'
 import type { Ways } from './acts.js'
 import type { Act } from './lane.js'
+import { removingTogether } from './remove.js'
 
 const COPIED: Outcome = { kind: 'copied' }
 const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
@@ -34,6 +36,41 @@ export function copyingHistories(job: CopyJob, { source, destination }: Ways, co
         return failed(prefix, object, { ...failure, message: `version ${version.version}: ${failure.message}` })
       }
       return COPIED
+    } catch (error) {
+      return outcomeOf(error, prefix, object)
+    }
+  }
+}
+
+const DELETED: Outcome = { kind: 'deleted' }
+
+/**
+ * The action of `delete` on an object with all of its versions and delete markers. The newest goes when all others are gone: else a kill, or a
+ * version that cannot be deleted, could bring back what was deleted or replaced long ago.
+ */
+export function deletingHistories({ source: { prefix } }: DeleteJob, store: Storage): Act {
+  const remove = removingTogether(able(store.removing, 'remove objects'))
+  const removeVersion = async ({ key, version }: ObjectVersion): Promise<void> => {
+    try {
+      await remove({ key, version })
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.severity !== 'fail-object') throw error
+      const { severity, code, operation, bucket, status, requestId, attempts } = error
+      const named = { severity, code, operation, bucket, key: error.key, status, requestId }
+      const told = new StorageError(`version ${version}: ${error.message}`, named)
+      told.attempts = attempts
+      throw told
+    }
+  }
+  return async (object) => {
+    try {
+      const all = hasHistory(object) ? object : await historyOf(store, object.key)
+      const [newest, ...older] = all?.history ?? []
+      if (newest === undefined) return GONE
+      const gone = await Promise.allSettled(older.map(removeVersion))
+      for (const one of gone) if (one.status === 'rejected') throw one.reason
+      await removeVersion(newest)
+      return DELETED
     } catch (error) {
       return outcomeOf(error, prefix, object)
     }

@@ -49,3 +49,18 @@ describe('s3move copy --all-versions s3://from s3://to, on Ceph', () => {
     expect(await versionsIn(ceph, to)).toEqual(source.map(([key, what]) => [`out/${key.slice(3)}`, what]))
   })
 })
+
+describe('s3move delete --all-versions s3://bucket/prefix, on Ceph', () => {
+  test('leaves nothing of what is below the prefix, and all else as it is', async () => {
+    const { ceph, from, as } = await pair()
+    await keepVersions(ceph, from)
+    for (const key of ['in/a', 'in/a b+c', 'in/é/\u{1f600}', 'other']) {
+      for (const size of [1, 2]) await put(ceph, from, key, { Body: 'x'.repeat(size) })
+    }
+    for (const Key of ['in/a', 'other']) await ceph.s3.send(new DeleteObjectCommand({ Bucket: from, Key }))
+    const args = ['delete', '--all-versions', `s3://${from}/in/`, '--yes', '--endpoint-url', url]
+    const { code, stderr } = await run(args, as)
+    expect([code, stderr]).toEqual([0, expect.stringContaining('3 objects deleted, none skipped, none failed')])
+    expect((await versionsIn(ceph, from)).map(([key]) => key)).toEqual(['other', 'other', 'other'])
+  })
+})
