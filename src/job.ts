@@ -187,16 +187,21 @@ export type SkipReason =
   | 'locked'
   /** It only marks a folder. */
   | 'folder-marker'
+  /** A list names it, and it does not lie below the source prefix. */
+  | 'outside-prefix'
 
 /** An object that could not be done, as written to the failure ledger: one JSON object a line. No secrets. */
 export interface Failure {
   /** Full key in the source bucket. */
   readonly key: string
-  readonly size: number
-  readonly etag: string
-  readonly storageClass: string
+  /** Where it is not the current version that was meant. */
+  readonly version?: string
+  /** This and the next three are absent when a list named the object, and it could not be looked at. */
+  readonly size?: number
+  readonly etag?: string
+  readonly storageClass?: string
   /** ISO 8601. */
-  readonly lastModified: string
+  readonly lastModified?: string
   readonly operation: string
   readonly status?: number
   readonly code: string
@@ -210,8 +215,8 @@ export interface Failure {
 
 /** What became of one object. */
 export type Outcome =
-  /** Copied to its destination or, where headers are set, onto itself. */
-  | { readonly kind: 'copied' }
+  /** Copied to its destination or, where headers are set, onto itself; its size in bytes where that had to be looked up. */
+  | { readonly kind: 'copied'; readonly bytes?: number }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
   | { readonly kind: 'failed'; readonly failure: Failure }
 

@@ -73,6 +73,7 @@ const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
   'sse-c': 'encrypted with a customer’s key',
   locked: 'locked in compliance mode',
   'folder-marker': 'folder marker',
+  'outside-prefix': 'listed, but not below the source prefix',
 }
 
 /** Why an object was skipped, in words. */

@@ -221,7 +221,7 @@ const totals = shape<Totals>(
       {},
       {
         ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
-        ...{ 'sse-c': count, locked: count, 'folder-marker': count },
+        ...{ 'sse-c': count, locked: count, 'folder-marker': count, 'outside-prefix': count },
       },
     ),
     failed: counts,

@@ -1,6 +1,7 @@
 import { StorageError } from '../errors.js'
 import type { CopyJob, Failure, Outcome } from '../job.js'
 import type { ObjectSummary, Storage } from '../storage/storage.js'
+import { named, type Named } from '../work/named.js'
 import type { Act } from './lane.js'
 
 /** The largest object that one CopyObject request may copy. */
@@ -54,7 +55,7 @@ export function copying(job: CopyJob, source: Storage, destination: Storage): Ac
  * What the error of a storage operation means for its object: an outcome, or undefined when the run is ending and nothing can be said.
  * What ends the run is thrown on.
  */
-export function outcomeOf(error: unknown, prefix: string, object: ObjectSummary): Outcome | undefined {
+export function outcomeOf(error: unknown, prefix: string, object: Named): Outcome | undefined {
   if (!(error instanceof StorageError)) throw error
   switch (error.severity) {
     case 'skip':
@@ -75,13 +76,9 @@ export type Cause = Pick<Failure, 'code' | 'message'> &
   Partial<Pick<StorageError, 'status' | 'requestId' | 'attempts' | 'operation'>>
 
 /** The outcome of an object that failed. */
-export function failed(prefix: string, object: ObjectSummary, cause: Cause): Outcome {
+export function failed(prefix: string, object: Named, cause: Cause): Outcome {
   const failure: Failure = {
-    key: prefix + object.key,
-    size: object.size,
-    etag: object.etag,
-    storageClass: object.storageClass,
-    lastModified: object.lastModified,
+    ...named(prefix + object.key, object),
     operation: cause.operation ?? 'CopyObject',
     ...(cause.status === undefined ? {} : { status: cause.status }),
     code: cause.code,

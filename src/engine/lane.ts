@@ -1,5 +1,6 @@
 import type { Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
+import type { Named } from '../work/named.js'
 import type { Lease } from '../work/work.js'
 import { sleep } from '../storage/retry.js'
 import type { Pacer } from './pacer.js'
@@ -9,11 +10,11 @@ import type { Slots } from './slots.js'
  * Does one object. Undefined: it was given up because the run is ending, and nothing can be said of it. A rejection
  * ends the run: no object can be done until a person changes something.
  */
-export type Act = (object: ObjectSummary) => Promise<Outcome | undefined>
+export type Act<T extends Named = ObjectSummary> = (object: T) => Promise<Outcome | undefined>
 
 /** What a lane needs beside its lease. */
-export interface LaneContext {
-  readonly act: Act
+export interface LaneContext<T extends Named = ObjectSummary> {
+  readonly act: Act<T>
   readonly pacer: Pacer
   readonly slots: Slots
   /** Aborted when no further object is to be begun. */
@@ -23,8 +24,8 @@ export interface LaneContext {
 }
 
 /** Objects handed out together. `first` is the first of them that is not settled. */
-interface Batch {
-  readonly objects: readonly ObjectSummary[]
+interface Batch<T> {
+  readonly objects: readonly T[]
   readonly outcomes: (Outcome | undefined)[]
   first: number
 }
@@ -40,7 +41,7 @@ const MOST_BATCHES = 8
  * in the order of the listing: a batch keeps the outcomes that came early. While the objects of a page are being done
  * the next page is already on its way.
  */
-export async function runLane(lease: Lease, context: LaneContext): Promise<void> {
+export async function runLane<T extends Named>(lease: Lease<T>, context: LaneContext<T>): Promise<void> {
   const lane = new Lane(lease, context)
   try {
     await lane.feed()
@@ -51,15 +52,15 @@ export async function runLane(lease: Lease, context: LaneContext): Promise<void>
   lease.release()
 }
 
-class Lane {
-  private readonly batches: Batch[] = []
+class Lane<T extends Named> {
+  private readonly batches: Batch<T>[] = []
   private inFlight = 0
   private onDrained: (() => void) | undefined
   private onSettled: (() => void) | undefined
 
   constructor(
-    private readonly lease: Lease,
-    private readonly context: LaneContext,
+    private readonly lease: Lease<T>,
+    private readonly context: LaneContext<T>,
   ) {}
 
   async feed(): Promise<void> {
@@ -75,7 +76,7 @@ class Lane {
       upcoming = this.lease.next()
       // It is awaited after this page, or not at all when the run stops meanwhile.
       upcoming.catch(() => undefined)
-      const batch: Batch = { objects, outcomes: new Array<Outcome | undefined>(objects.length), first: 0 }
+      const batch: Batch<T> = { objects, outcomes: new Array<Outcome | undefined>(objects.length), first: 0 }
       this.batches.push(batch)
       this.settle()
       if (!entered && objects[0] !== undefined) {
@@ -101,7 +102,7 @@ class Lane {
     if (this.inFlight > 0) await new Promise<void>((resolve) => (this.onDrained = resolve))
   }
 
-  private begin(batch: Batch, index: number): void {
+  private begin(batch: Batch<T>, index: number): void {
     this.inFlight++
     this.context.slots.add(async () => {
       const object = batch.objects[index]

@@ -1,15 +1,16 @@
 import type { Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
+import type { Named } from '../work/named.js'
 import type { WorkSource } from '../work/work.js'
 import { runLane, type Act } from './lane.js'
 import type { Pacer } from './pacer.js'
 import type { Slots } from './slots.js'
 
 /** What lanes need to run. */
-export interface LanesOptions {
-  readonly work: WorkSource
+export interface LanesOptions<T extends Named = ObjectSummary> {
+  readonly work: WorkSource<T>
   /** The action of one lane, which feels the pressure on it. */
-  readonly actFor: (pacer: Pacer) => Act
+  readonly actFor: (pacer: Pacer) => Act<T>
   readonly slots: Slots
   /** One for each lane, so that a lane keeps its pace from lease to lease. */
   readonly pacers: readonly Pacer[]
@@ -18,11 +19,11 @@ export interface LanesOptions {
   /** Called, perhaps several times, with what makes it impossible to go on. The caller aborts `stop`. */
   readonly fail: (error: unknown) => void
   /** Called with each outcome as it comes, in no order. */
-  readonly watch?: ((object: ObjectSummary, outcome: Outcome) => void) | undefined
+  readonly watch?: ((object: T, outcome: Outcome) => void) | undefined
 }
 
 /** Runs lanes over a work source until it has no more work or `stop` aborts. Never rejects. */
-export async function runLanes(options: LanesOptions): Promise<void> {
+export async function runLanes<T extends Named>(options: LanesOptions<T>): Promise<void> {
   const { work, actFor, pacers, slots, stop, fail, watch } = options
   const close = (): void => work.close()
   if (stop.aborted) close()
@@ -42,7 +43,7 @@ export async function runLanes(options: LanesOptions): Promise<void> {
   stop.removeEventListener('abort', close)
 }
 
-function watched(act: Act, watch: (object: ObjectSummary, outcome: Outcome) => void): Act {
+function watched<T extends Named>(act: Act<T>, watch: (object: T, outcome: Outcome) => void): Act<T> {
   return async (object) => {
     const outcome = await act(object)
     if (outcome !== undefined) watch(object, outcome)

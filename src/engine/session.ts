@@ -7,16 +7,18 @@ import { LEDGER } from '../checkpoint/ledger-file.js'
 import { beginRetry, endRetry } from '../checkpoint/retrying.js'
 import { settled, type MoveEvent, type Outcome, type Snapshot, type WriteJob } from '../job.js'
 import type { Ends } from '../storage/open.js'
-import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
 import { Keyspace } from '../work/keyspace.js'
-import { createTally } from '../work/tally.js'
+import type { Named } from '../work/named.js'
+import { bytesOf, createTally } from '../work/tally.js'
 import { actOf, doneBy } from './acts.js'
 import type { Crew, Task } from './crew.js'
 import { createKeeper, type RunState } from './keeper.js'
 import type { Act } from './lane.js'
+import { lookingUp } from './look-up.js'
 import { heldBack, pacersFor, together, type Pacer } from './pacer.js'
 import { runLanes } from './run.js'
+import { rewritingOf } from './set-headers.js'
 import { Slots } from './slots.js'
 import { AllAlike, stopReason, TooManyFailures, type Stop } from './stop.js'
 import type { WriteProduct } from './workshop.js'
@@ -155,11 +157,12 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const { destination } = ends
   if (destination === undefined) throw new Error('there is no destination to write to')
   const tryAgain = async (work: LedgerWork): Promise<void> => {
-    const watch = options.verbose
-      ? (object: ObjectSummary, outcome: Outcome) => tell(emit, job, object, outcome)
-      : undefined
+    const watch = options.verbose ? (object: Named, outcome: Outcome) => tell(emit, job, object, outcome) : undefined
     const { storeFor } = ends.source
-    const actFor = (pacer: Pacer): Act => actOf(job, storeFor(pacer), destination.storeFor(pacer))
+    const actFor = (pacer: Pacer): Act<Named> => {
+      const source = storeFor(pacer)
+      return lookingUp(actOf(job, source, destination.storeFor(pacer)), job.source.prefix, rewritingOf(source))
+    }
     await runLanes({ work, actFor, pacers, slots, stop: drain.signal, fail, watch })
   }
   const deliver = (product: unknown, settle: () => void): void => {
@@ -222,9 +225,9 @@ async function withRetry(
   return begun
 }
 
-function tell(emit: (event: MoveEvent) => void, job: WriteJob, { key, size }: ObjectSummary, outcome: Outcome): void {
-  const full = job.source.prefix + key
-  if (outcome.kind === 'copied') emit({ type: doneBy(job), key: full, bytes: size })
+function tell(emit: (event: MoveEvent) => void, job: WriteJob, object: Named, outcome: Outcome): void {
+  const full = job.source.prefix + object.key
+  if (outcome.kind === 'copied') emit({ type: doneBy(job), key: full, bytes: bytesOf(object, outcome) })
   else if (outcome.kind === 'skipped') emit({ type: 'skipped', key: full, reason: outcome.reason })
 }
 

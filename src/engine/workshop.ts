@@ -4,7 +4,7 @@ import type { ObjectSummary } from '../storage/storage.js'
 import { leasesOver } from '../work/leases.js'
 import { listingAfter } from '../work/listing.js'
 import { pairsAfter } from '../work/pairs.js'
-import { createTally, type TallyGain } from '../work/tally.js'
+import { bytesOf, createTally, type TallyGain } from '../work/tally.js'
 import type { Ranges } from '../work/work.js'
 import { actOf, doneBy } from './acts.js'
 import { Census } from './census.js'
@@ -86,7 +86,7 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
     tally.add(object, outcome)
     if (!watched) return
     const key = job.source.prefix + object.key
-    if (outcome.kind === 'copied') seen.push({ type: doneBy(job), key, bytes: object.size })
+    if (outcome.kind === 'copied') seen.push({ type: doneBy(job), key, bytes: bytesOf(object, outcome) })
     else if (outcome.kind === 'skipped') seen.push({ type: 'skipped', key, reason: outcome.reason })
   }
   return {

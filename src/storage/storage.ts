@@ -10,6 +10,8 @@ export interface ObjectSummary {
   /** ISO 8601, as the store wrote it. */
   readonly lastModified: string
   readonly storageClass: string
+  /** Where it is not the current version that is meant. */
+  readonly version?: string
 }
 
 /** One LIST answer: at most 1,000 objects in UTF-8 byte order of their keys. May be empty and truncated at once. */
@@ -37,6 +39,8 @@ export interface ObjectHead {
   readonly size: number
   /** Without the quotes. */
   readonly etag: string
+  /** ISO 8601, or '' when the store does not tell. */
+  readonly lastModified: string
   readonly storageClass: string
   /** Content-Type, Cache-Control and their kin, and user metadata (`x-amz-meta-*`), by lower-case name. */
   readonly headers: ReadonlyMap<string, string>

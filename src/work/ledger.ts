@@ -4,7 +4,7 @@ import { readFailures, type LedgerEntry } from '../checkpoint/failures.js'
 import { RETRYING } from '../checkpoint/ledger-file.js'
 import { UserError } from '../errors.js'
 import type { Failure, Outcome } from '../job.js'
-import type { ObjectSummary } from '../storage/storage.js'
+import { named, type Named } from './named.js'
 import { addTo, type Tally } from './tally.js'
 import type { Lease, WorkSource } from './work.js'
 
@@ -23,7 +23,7 @@ interface Entry {
  * so that the part that is settled is always a beginning of the file. An entry leaves the totals of the failed when it is
  * settled anew.
  */
-export class LedgerWork implements WorkSource {
+export class LedgerWork implements WorkSource<Named> {
   private readonly entries: AsyncGenerator<LedgerEntry, void, undefined>
   /** What was handed out and is not settled, oldest first. */
   private readonly handedOut: Entry[] = []
@@ -51,12 +51,12 @@ export class LedgerWork implements WorkSource {
     return this.state.of - this.state.entries
   }
 
-  claim(): Promise<Lease | undefined> {
+  claim(): Promise<Lease<Named> | undefined> {
     if (this.claimed) return Promise.resolve(undefined)
     this.claimed = true
     return Promise.resolve({
       next: () => this.next(),
-      settle: (object: ObjectSummary, outcome: Outcome) => this.settle(object, outcome),
+      settle: (object: Named, outcome: Outcome) => this.settle(object, outcome),
       release: () => undefined,
     })
   }
@@ -65,9 +65,9 @@ export class LedgerWork implements WorkSource {
     this.claimed = true
   }
 
-  private async next(): Promise<readonly ObjectSummary[] | undefined> {
+  private async next(): Promise<readonly Named[] | undefined> {
     if (this.ended) return undefined
-    const objects: ObjectSummary[] = []
+    const objects: Named[] = []
     while (objects.length < PAGE) {
       const { value: entry } = await this.entries.next()
       if (entry === undefined) {
@@ -76,14 +76,13 @@ export class LedgerWork implements WorkSource {
         break
       }
       const { failure, end } = entry
-      const { key, size, etag, lastModified, storageClass, code } = failure
-      const kept = this.state.codes?.includes(code) === false
+      const kept = this.state.codes?.includes(failure.code) === false
       this.handedOut.push({ failure, end, kept })
       if (kept) {
         this.passKept()
         continue
       }
-      objects.push({ key: key.slice(this.sourcePrefix.length), size, etag, lastModified, storageClass })
+      objects.push(named(failure.key.slice(this.sourcePrefix.length), failure))
     }
     return objects
   }
@@ -98,7 +97,7 @@ export class LedgerWork implements WorkSource {
     )
   }
 
-  private settle(object: ObjectSummary, outcome: Outcome): void {
+  private settle(object: Named, outcome: Outcome): void {
     const entry = this.handedOut.shift()
     if (entry === undefined) throw new Error('an object was settled that was not handed out')
     addTo(this.tally.totals.failed, entry.failure.code, -1)

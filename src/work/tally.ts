@@ -1,5 +1,5 @@
 import type { Failure, Outcome, Totals } from '../job.js'
-import type { ObjectSummary } from '../storage/storage.js'
+import type { Named } from './named.js'
 
 /** What a tally has gained: plain data, to be sent between threads. */
 export interface TallyGain {
@@ -13,7 +13,7 @@ export interface Tally {
   readonly totals: Totals
   /** Objects settled since the tally was made; unlike the totals it also counts those that were counted before, as failed. */
   readonly added: number
-  add(object: ObjectSummary, outcome: Outcome): void
+  add(object: Pick<Named, 'size'>, outcome: Outcome): void
   /** Counts and holds a failure of before that stands as it is; it is none of this session. */
   keep(failure: Failure): void
   /** The failures since the last call, in the order in which they were settled. */
@@ -37,7 +37,7 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       switch (outcome.kind) {
         case 'copied':
           totals.copied++
-          totals.bytes += object.size
+          totals.bytes += bytesOf(object, outcome)
           return
         case 'skipped':
           addTo(totals.skipped, outcome.reason, 1)
@@ -69,6 +69,12 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       }
     },
   }
+}
+
+/** The size of an object that was copied. */
+export function bytesOf({ size }: Pick<Named, 'size'>, { bytes = size }: Outcome & { kind: 'copied' }): number {
+  if (bytes === undefined) throw new Error('an object was copied whose size nobody knows')
+  return bytes
 }
 
 /** Adds to a count by name and drops it at zero. A name may be any text, even one that every object has (`constructor`). */

@@ -1,26 +1,27 @@
 import type { Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { PageFacts } from './facts.js'
+import type { Named } from './named.js'
 
 /**
  * The right to work on one range of keys. Its holder takes objects with `next`, acts on them in any order, and settles
  * them in the order in which they came.
  */
-export interface Lease {
+export interface Lease<T extends Named = ObjectSummary> {
   /** The next objects, in order, possibly none; undefined when the range is at its end. Not to be called again before it has answered. */
-  next(): Promise<readonly ObjectSummary[] | undefined>
+  next(): Promise<readonly T[] | undefined>
 
   /** Says what became of the next unsettled object. Called once for each object, in the order in which `next` gave them. */
-  settle(object: ObjectSummary, outcome: Outcome): void
+  settle(object: T, outcome: Outcome): void
 
   /** Gives the lease back. What was not settled is work for somebody else, now or after a restart. */
   release(): void
 }
 
 /** Where lanes get their work. */
-export interface WorkSource {
+export interface WorkSource<T extends Named = ObjectSummary> {
   /** Waits for work; undefined when there is and will be none, or once the source was closed. */
-  claim(): Promise<Lease | undefined>
+  claim(): Promise<Lease<T> | undefined>
 
   /** Ends the handing out of work: pending and later claims answer undefined. */
   close(): void

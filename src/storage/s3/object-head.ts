@@ -31,6 +31,7 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
   const carried: [string, string][] = []
   let etag: string | undefined
   let storageClass = 'STANDARD'
+  let lastModified = ''
   let size = 0
   let plainEtag = true
   let composite = false
@@ -53,6 +54,7 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
       headers.set(name, before === undefined ? value : `${before},${value}`)
     } else if (name === 'etag') etag = /^(?:W\/)?"(.*)"$/.exec(value)?.[1] ?? value
     else if (name === 'content-length') size = Number(value)
+    else if (name === 'last-modified') lastModified = isoDate(value)
     else if (!name.startsWith('x-amz-')) continue
     else if (SENT_AGAIN.has(name)) {
       carried.push([name, value])
@@ -86,11 +88,16 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
     carried.push(['x-amz-object-lock-mode', lockMode], ['x-amz-object-lock-retain-until-date', retainUntil])
   }
   return {
-    ...{ etag, size, storageClass, headers, carried, tags, unshown, plainEtag },
+    ...{ etag, size, lastModified, storageClass, headers, carried, tags, unshown, plainEtag },
     checksums: composite ? new Map<string, string>() : checksums,
     archived: archived || storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE',
     locked: retained && lockMode === 'COMPLIANCE',
   }
+}
+
+function isoDate(value: string): string {
+  const at = Date.parse(value)
+  return Number.isNaN(at) ? '' : new Date(at).toISOString()
 }
 
 function trimmed(line: string, from: number): string {
