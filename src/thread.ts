@@ -1,9 +1,10 @@
 import { parentPort } from 'node:worker_threads'
 import { openWorkshop } from './engine/workshop.js'
 import { createMeter, retrying, type StoreFor } from './storage/retry.js'
-import type { Renewal } from './storage/s3/account.js'
+import type { Side } from './job.js'
+import { openRoute } from './storage/route.js'
+import type { CredentialSource, Renewal } from './storage/s3/account.js'
 import type { Credentials } from './storage/s3/sign.js'
-import { S3Store } from './storage/s3/store.js'
 import { toImage, type FromThread, type Reach, type Start, type ToThread } from './threads.js'
 import { PortRanges } from './work/port.js'
 
@@ -19,31 +20,46 @@ if (parentPort === null) throw new Error('thread.js is not a program of its own'
 const port = parentPort
 const send = (message: FromThread, transfer: readonly ArrayBuffer[] = []): void => port.postMessage(message, transfer)
 
+/** The credentials of one side, which the main thread renews. */
+interface KeptCredentials extends Pick<CredentialSource, 'refresh'> {
+  current: Credentials | undefined
+  refreshed(renewal: Renewal): void
+}
+
+function keptCredentials(side: Side, reach: Reach | undefined): KeptCredentials {
+  let waiting: ((renewal: Renewal) => void)[] = []
+  return {
+    current: reach?.credentials,
+    refresh: () =>
+      new Promise<Renewal>((resolve) => {
+        waiting.push(resolve)
+        if (waiting.length === 1) send({ type: 'refresh', side })
+      }),
+    refreshed(renewal) {
+      const told = waiting
+      waiting = []
+      for (const resolve of told) resolve(renewal)
+    },
+  }
+}
+
 // One task, from its start to its end. Requests and answers go by `port`, in order.
 function work(start: Start): void {
-  const { task, concurrency, lanes, retryFor } = start
+  const { task, through, concurrency, lanes, retryFor } = start
   const drain = new AbortController()
   const fail = (error: unknown): void => {
     send({ type: 'failed', error: toImage(error) })
     drain.abort()
   }
 
-  let current: Credentials | undefined = start.credentials
-  let refreshing: ((renewal: Renewal) => void)[] = []
   const credentials = {
-    get current() {
-      return current
-    },
-    refresh: () =>
-      new Promise<Renewal>((resolve) => {
-        refreshing.push(resolve)
-        if (refreshing.length === 1) send({ type: 'refresh' })
-      }),
+    source: keptCredentials('source', start.source),
+    destination: keptCredentials('destination', start.destination),
   }
   const meter = createMeter()
   const policy = { retryFor, giveUp: drain.signal }
-  const open = ({ place, address }: Reach): StoreFor => {
-    const store = new S3Store(place, { ...address, credentials })
+  const open = (side: Side, reach: Reach): StoreFor => {
+    const store = openRoute(reach, credentials[side])
     return (pressure) => retrying(store, policy, meter, pressure)
   }
 
@@ -63,9 +79,9 @@ function work(start: Start): void {
   }
   const ranges = new PortRanges(send, flush)
   const workshop = openWorkshop({
-    ...{ task, ranges, concurrency, lanes, stop: drain.signal, fail, flush },
-    source: open(start.source),
-    destination: start.destination === undefined ? undefined : open(start.destination),
+    ...{ task, ranges, through, concurrency, lanes, stop: drain.signal, fail, flush },
+    source: open('source', start.source),
+    destination: start.destination === undefined ? undefined : open('destination', start.destination),
     // Pages in order wait for those before them, however many there are; the keyspace bounds them then.
     room: () =>
       (task.kind === 'ls' && task.sorted) || unsettled < MOST_UNSETTLED
@@ -83,14 +99,11 @@ function work(start: Start): void {
         unsettled = -Infinity
         break
       case 'credentials':
-        ;({ current } = message)
+        credentials[message.side].current = message.current
         return
-      case 'refreshed': {
-        const told = refreshing
-        refreshing = []
-        for (const resolve of told) resolve(message.renewal)
+      case 'refreshed':
+        credentials[message.side].refreshed(message.renewal)
         return
-      }
       case 'settled':
         unsettled--
         break

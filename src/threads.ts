@@ -2,18 +2,17 @@ import { Worker } from 'node:worker_threads'
 import type { Crew, CrewWork, Task } from './engine/crew.js'
 import { StorageError, UserError, type StorageErrorDetails } from './errors.js'
 import { together } from './engine/pacer.js'
-import type { Place, Throttle } from './job.js'
+import type { Side, Throttle } from './job.js'
 import type { Ends, Reached } from './storage/open.js'
+import type { Route } from './storage/route.js'
 import type { Meter } from './storage/retry.js'
-import type { Renewal } from './storage/s3/account.js'
+import type { CredentialSource, Renewal } from './storage/s3/account.js'
 import type { Credentials } from './storage/s3/sign.js'
-import type { Address } from './storage/s3/store.js'
 import { RangeServer, type Cursor, type RangeAnswer, type RangeRequest } from './work/port.js'
 
-/** A store that a thread opens for itself. */
-export interface Reach {
-  readonly place: Place
-  readonly address: Address
+/** A store that a thread opens for itself, with what it needs and is never stored. */
+export interface Reach extends Route {
+  readonly credentials: Credentials | undefined
 }
 
 /** What a thread is to do. */
@@ -22,7 +21,8 @@ export interface Start {
   readonly task: Task
   readonly source: Reach
   readonly destination: Reach | undefined
-  readonly credentials: Credentials | undefined
+  /** The bytes of what is copied pass through the thread. */
+  readonly through: boolean
   readonly concurrency: number
   readonly lanes: number
   /** How long an operation is tried again before it counts as failed, in milliseconds. */
@@ -36,8 +36,8 @@ export type ToThread =
   /** A delivery was taken in. */
   | { readonly type: 'settled' }
   | { readonly type: 'drain' }
-  | { readonly type: 'credentials'; readonly current: Credentials }
-  | { readonly type: 'refreshed'; readonly renewal: Renewal }
+  | { readonly type: 'credentials'; readonly side: Side; readonly current: Credentials }
+  | { readonly type: 'refreshed'; readonly side: Side; readonly renewal: Renewal }
 
 /** What a thread tells. */
 export type FromThread =
@@ -45,7 +45,7 @@ export type FromThread =
   | { readonly type: 'delivery'; readonly cursors: readonly Cursor[]; readonly product: unknown }
   /** What the meter has counted since the last time. */
   | { readonly type: 'pulse'; readonly meter: Meter; readonly inFlight: number; readonly held: Throttle | undefined }
-  | { readonly type: 'refresh' }
+  | { readonly type: 'refresh'; readonly side: Side }
   | { readonly type: 'failed'; readonly error: ErrorImage }
   | { readonly type: 'ended' }
 
@@ -168,12 +168,22 @@ class ThreadCrew implements Crew {
     work.stop.removeEventListener('abort', drain)
   }
 
+  private async refresh(worker: Worker, side: Side, credentials: CredentialSource | undefined): Promise<void> {
+    const renewal = (await credentials?.refresh()) ?? 'impossible'
+    const current = credentials?.current
+    if (current !== undefined) tell(worker, { type: 'credentials', side, current })
+    tell(worker, { type: 'refreshed', side, renewal })
+  }
+
   private drive(worker: Worker, index: number, work: CrewWork): Promise<void> {
     const { task, keyspace, meter, deliver, fail } = work
-    const { source, destination, credentials } = this.ends
+    const { source, destination } = this.ends
     const server = new RangeServer(keyspace, (answer) => tell(worker, answer))
     const order = new Order()
-    credentials.onChange((current) => tell(worker, { type: 'credentials', current }))
+    const credentials = { source: source.credentials, destination: destination?.credentials }
+    for (const side of SIDES) {
+      credentials[side]?.onChange((current) => tell(worker, { type: 'credentials', side, current }))
+    }
     return new Promise((resolve) => {
       const ended = (): void => {
         worker.removeAllListeners('message').removeAllListeners('error').removeAllListeners('exit')
@@ -213,10 +223,7 @@ class ThreadCrew implements Crew {
             add(meter, message.meter)
             return
           case 'refresh':
-            void credentials.refresh().then((renewal) => {
-              if (credentials.current !== undefined) tell(worker, { type: 'credentials', current: credentials.current })
-              tell(worker, { type: 'refreshed', renewal })
-            })
+            void this.refresh(worker, message.side, credentials[message.side])
             return
           case 'failed':
             fail(fromImage(message.error))
@@ -232,9 +239,10 @@ class ThreadCrew implements Crew {
         return
       }
       tell(worker, {
-        ...{ type: 'start', task, credentials: credentials.current },
+        ...{ type: 'start', task },
         source: reachOf(source),
         destination: destination === undefined ? undefined : reachOf(destination),
+        through: this.ends.through,
         retryFor: this.ends.retryFor,
         concurrency: share(work.concurrency, this.workers.length, index),
         lanes: share(work.lanes, this.workers.length, index),
@@ -242,6 +250,8 @@ class ThreadCrew implements Crew {
     })
   }
 }
+
+const SIDES = ['source', 'destination'] as const
 
 /**
  * What was delivered of each grant and is not settled. A release counts only once all of its grant is settled: else keys would be handed
@@ -284,8 +294,8 @@ function tell(worker: Worker, message: ToThread): void {
   worker.postMessage(message)
 }
 
-function reachOf({ store, address }: Reached): Reach {
-  return { place: store.place, address }
+function reachOf({ route, credentials }: Reached): Reach {
+  return { ...route, credentials: credentials?.current }
 }
 
 // What of a total falls to one of several, at least one.

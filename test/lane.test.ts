@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { copying, refusal, COPY_LIMIT } from '../src/engine/act.js'
+import { copying, refusal } from '../src/engine/copy.js'
 import { runLane, type Act } from '../src/engine/lane.js'
 import { Pacer } from '../src/engine/pacer.js'
 import { runLanes } from '../src/engine/run.js'
 import { Slots } from '../src/engine/slots.js'
 import { StorageError, type Severity } from '../src/errors.js'
-import type { CopyJob, Outcome } from '../src/job.js'
-import type { ObjectSummary, Storage } from '../src/storage/storage.js'
+import type { CopyJob, Deferral, Outcome } from '../src/job.js'
+import type { ObjectSummary, Reading, Storage } from '../src/storage/storage.js'
 import type { Lease } from '../src/work/work.js'
 
 const COPIED: Outcome = { kind: 'copied' }
@@ -23,7 +23,7 @@ async function turns(count = 5): Promise<void> {
 
 /** A lease over the given pages that writes down what it is told. */
 function leaseOf(...pages: (readonly string[] | Error)[]) {
-  const log = { asked: 0, settled: [] as string[], outcomes: [] as Outcome[], released: 0 }
+  const log = { asked: 0, settled: [] as string[], outcomes: [] as (Outcome | Deferral)[], released: 0 }
   const lease: Lease = {
     next() {
       const page = pages[log.asked++]
@@ -88,6 +88,21 @@ function context(act: Act, concurrency = 100) {
 const names = (count: number) => Array.from({ length: count }, (_, n) => `k${String(n).padStart(4, '0')}`)
 
 describe('runLane', () => {
+  test('ends when the run stops, though its list has not come, and settles what was in flight', async () => {
+    const { lease, log } = leaseOf(['a'])
+    const { act, end } = held()
+    const { context: lanes, controller } = context(act)
+    const silent: Lease = { ...lease, next: () => (log.asked === 0 ? lease.next() : new Promise(() => undefined)) }
+    const lane = runLane(silent, lanes)
+    await turns()
+    controller.abort()
+    await turns()
+    expect(log.released).toBe(0)
+    end('a')
+    await lane
+    expect([log.settled, log.released]).toEqual([['a'], 1])
+  })
+
   test('settles in the order of the listing, in whatever order objects are done', async () => {
     const { lease, log } = leaseOf(['a', 'b'], [], ['c'])
     const { act, begun, end } = held()
@@ -151,6 +166,26 @@ describe('runLane', () => {
     await lane
     expect(most).toBe(5)
     expect(log.settled).toHaveLength(400)
+  })
+
+  test('settles what is decided without a request in its place, and gives it no slot', async () => {
+    const { lease, log } = leaseOf(['a', 'b-', 'c'], ['d-', 'e-'], ['f'])
+    const { act, begun, end } = held()
+    const decide = ({ key }: ObjectSummary): Outcome | undefined =>
+      key.endsWith('-') ? { kind: 'skipped', reason: 'unchanged' } : undefined
+    const lane = runLane(lease, { ...context(act).context, decide })
+    await turns()
+    expect(begun).toEqual(['a', 'c', 'f'])
+    end('c')
+    end('f')
+    await turns()
+    expect(log.settled).toEqual([])
+    end('a')
+    await lane
+    expect(log.settled).toEqual(['a', 'b-', 'c', 'd-', 'e-', 'f'])
+    expect(log.outcomes.map(({ kind }) => kind)).toEqual([
+      ...['copied', 'skipped', 'copied', 'skipped', 'skipped', 'copied'],
+    ])
   })
 
   test('begins nothing more when the run stops, and leaves unsettled what was not done', async () => {
@@ -314,6 +349,7 @@ describe('copying', () => {
     place: place('b', ''),
     list: () => Promise.reject(error),
     copyFrom: () => Promise.reject(error),
+    reading: {} as Reading,
   })
   const fault = (severity: Severity) => {
     const details = {
@@ -338,11 +374,9 @@ describe('copying', () => {
     ['stop-run', 'thrown'],
   ])('takes an error of severity %s for: %s', async (severity, expected) => {
     const error = fault(severity)
-    const result = await copying(
-      job('from/', 'to/'),
-      failing(error),
-      failing(error),
-    )(object('k', 5)).catch((e: unknown) => e)
+    const result = await copying(job('from/', 'to/'), {
+      ...{ source: failing(error), destination: failing(error), through: false },
+    })(object('k', 5)).catch((e: unknown) => e)
     if (expected === 'thrown') expect(result).toBe(error)
     else if (expected === 'given up') expect(result).toBeUndefined()
     else expect(result).toMatchObject({ kind: expected })
@@ -358,15 +392,9 @@ describe('copying', () => {
 
   test('throws on what is no error of storage', async () => {
     const defect = new TypeError('a defect')
-    await expect(copying(job('', ''), failing(defect), failing(defect))(object('k'))).rejects.toBe(defect)
-  })
-
-  test('refuses, without a request, an object that one request cannot copy', () => {
-    expect(refusal(job('', ''), object('k', COPY_LIMIT))).toBeUndefined()
-    expect(refusal(job('', ''), object('k', COPY_LIMIT + 1))).toMatchObject({
-      kind: 'failed',
-      failure: { code: 'EntityTooLarge', attempts: 0, key: 'k' },
-    })
+    await expect(
+      copying(job('', ''), { source: failing(defect), destination: failing(defect), through: false })(object('k')),
+    ).rejects.toBe(defect)
   })
 
   test('skips the marker of the source folder when nothing is left of its name, and fails an object of that name', () => {

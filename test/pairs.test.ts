@@ -13,7 +13,11 @@ interface Side {
 }
 
 /** Lists as S3 does, counts the calls, and answers after a while that `wait` decides. */
-function memoryStore({ keys, pageSize, emptyPages }: Side, wait: () => Promise<void>, calls: string[]): Storage {
+function memoryStore(
+  { keys, pageSize, emptyPages }: Side,
+  wait: () => Promise<void>,
+  calls: string[],
+): Pick<Storage, 'list'> {
   const page = ({ after, token }: ListFrom): Page => {
     calls.push(token ?? (after === undefined ? 'from the start' : `after ${after}`))
     const start = keys.findIndex((key) => after === undefined || compareKeys(key, after) > 0)
@@ -28,12 +32,10 @@ function memoryStore({ keys, pageSize, emptyPages }: Side, wait: () => Promise<v
     return { objects, truncated: to < keys.length, ...(to < keys.length ? { token: `${to} 0` } : {}) }
   }
   return {
-    place: { bucket: 'b', prefix: '' },
     async list(from) {
       await wait()
       return page(from)
     },
-    copyFrom: () => Promise.reject(new Error('not asked for')),
   }
 }
 

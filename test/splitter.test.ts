@@ -5,11 +5,11 @@ import { compareKeys } from '../src/keys.js'
 import type { ObjectSummary, Page, Storage } from '../src/storage/storage.js'
 import { Keyspace } from '../src/work/keyspace.js'
 import { leasesOver } from '../src/work/leases.js'
+import { listingAfter } from '../src/work/listing.js'
 import { createTally } from '../src/work/tally.js'
 
 /** A store whose every LIST takes 50 ms of a clock that only `advance` moves. */
-class SlowStore implements Storage {
-  readonly place = { bucket: 'b', prefix: '' }
+class SlowStore implements Pick<Storage, 'list'> {
   calls = 0
   now = 0
   private readonly pending: { readonly at: number; readonly answer: () => void }[] = []
@@ -23,10 +23,6 @@ class SlowStore implements Storage {
       const at = this.now + 48 + ((this.calls * 7) % 5)
       this.pending.push({ at, answer: () => resolve(this.page(after)) })
     })
-  }
-
-  copyFrom(): Promise<void> {
-    return Promise.reject(new Error('nothing is copied here'))
   }
 
   advance(): void {
@@ -59,7 +55,7 @@ async function survey(keys: readonly string[], lanes: number) {
   const store = new SlowStore(sorted)
   const work = leasesOver(
     new Keyspace([{}]),
-    store,
+    (after) => listingAfter(store, after),
     createTally(noTotals(), () => undefined),
   )
   const found: string[] = []

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs'
 import { UserError } from '../errors.js'
-import type { Connection, Pace } from '../job.js'
+import type { Connection, EndConnection, Pace, Side } from '../job.js'
 import { printable } from '../keys.js'
 import type { SandboxOptions } from '../sandbox/server.js'
 
@@ -9,6 +9,9 @@ export type Flags = Readonly<Record<string, unknown>>
 
 /** What is done when the flags do not say otherwise. */
 export const DEFAULT_PACE: Pace = { concurrency: 256, lanes: 16 }
+
+/** The same for deletions: with so many objects in flight to a lane, each request names a thousand. */
+export const DELETE_PACE: Pace = { concurrency: 10_000, lanes: 8 }
 
 const MOST_CONCURRENCY = 10_000
 const MOST_LANES = 1_000
@@ -62,9 +65,41 @@ export function verifyFlags<T>(argv: Argv<T>): Argv<T> {
     .group(['concurrency', 'lanes', 'threads', 'checkpoint', 'fresh'], 'Run:')
 }
 
+/** Flags of `delete`. */
+export function deleteFlags<T>(argv: Argv<T>): Argv<T> {
+  return argv
+    .option('yes', flag('do not ask for the name of the bucket'))
+    .option('concurrency', text('objects in flight at once, a thousand to a request', `${DELETE_PACE.concurrency}`))
+    .option('lanes', text('key ranges listed at once', `${DELETE_PACE.lanes}`))
+}
+
+/** Flags of `sync`. */
+export function syncFlags<T>(argv: Argv<T>): Argv<T> {
+  return argv
+    .option('size-only', flag('copy what is missing or has another size, and compare nothing else'))
+    .option('newer', flag('copy what is missing or newer at the source (Last-Modified), and compare nothing else'))
+    .option('delete', flag('delete what only the destination has, once both sides have been listed'))
+    .option('max-delete', text('with --delete: delete nothing at all when more objects than this would be'))
+    .group(['size-only', 'newer', 'delete', 'max-delete'], 'Synchronisation:')
+}
+
 /** Flags of `set-headers`. */
 export function headerFlags<T>(argv: Argv<T>): Argv<T> {
-  const many = (describe: string) => ({ type: 'string', array: true, nargs: 1, requiresArg: true, describe }) as const
+  return settingFlags(argv)
+    .option('if-unset', flag('set only what is not there'))
+    .option('guess-content-type', flag('by the extension, where Content-Type is missing or binary/octet-stream'))
+    .option('force', flag('with --guess-content-type: replace every Content-Type that differs'))
+    .option('rules', text('file of rules, YAML or JSON: which objects get which headers (see README)'))
+    .group(['if-unset', 'guess-content-type', 'force', 'rules'], 'Headers:')
+    .option('preserve', text('acl: keep access control lists, for one more request an object'))
+    .option('acl', text('canned access control list for every object rewritten, such as public-read'))
+    .option('reset-acl', flag('let S3 reset access control lists: objects become private'))
+    .option('folder-markers', flag('also empty objects whose key ends in /'))
+    .group(['preserve', 'acl', 'reset-acl', 'folder-markers'], 'Objects:')
+}
+
+/** Flags of headers and user metadata to be set or taken away. */
+export function settingFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
     .option('cache-control', text("such as 'public, max-age=31536000'"))
     .option('content-type', text('such as text/html'))
@@ -75,22 +110,13 @@ export function headerFlags<T>(argv: Argv<T>): Argv<T> {
     .option('metadata', many('NAME=VALUE of user metadata, repeatable'))
     .option('remove', many('header to take away, repeatable'))
     .option('remove-metadata', many('NAME of user metadata to take away, repeatable'))
-    .option('if-unset', flag('set only what is not there'))
-    .option('guess-content-type', flag('by the extension, where Content-Type is missing or binary/octet-stream'))
-    .option('force', flag('with --guess-content-type: replace every Content-Type that differs'))
-    .option('rules', text('file of rules, YAML or JSON: which objects get which headers (see README)'))
     .group(
       [
         ...['cache-control', 'content-type', 'content-encoding', 'content-language', 'content-disposition', 'expires'],
-        ...['metadata', 'remove', 'remove-metadata', 'if-unset', 'guess-content-type', 'force', 'rules'],
+        ...['metadata', 'remove', 'remove-metadata'],
       ],
       'Headers:',
     )
-    .option('preserve', text('acl: keep access control lists, for one more request an object'))
-    .option('acl', text('canned access control list for every object rewritten, such as public-read'))
-    .option('reset-acl', flag('let S3 reset access control lists: objects become private'))
-    .option('folder-markers', flag('also empty objects whose key ends in /'))
-    .group(['preserve', 'acl', 'reset-acl', 'folder-markers'], 'Objects:')
 }
 
 /** Flags of how the store is reached. */
@@ -109,6 +135,7 @@ export function connectionFlags<T>(argv: Argv<T>): Argv<T> {
     .option('ca-bundle', text('file of PEM certificates to trust'))
     .option('verify-ssl', { ...flag('--no-verify-ssl: accept any certificate'), hidden: true })
     .option('no-verify-ssl', flag('accept any TLS certificate; for tests only'))
+    .option('expected-bucket-owner', text('account that the buckets must belong to'))
     .option('connect-timeout', text('how long a connection may take to be established', '10s'))
     .option(
       'read-timeout',
@@ -124,10 +151,33 @@ export function connectionFlags<T>(argv: Argv<T>): Argv<T> {
         'no-sign-request',
         'ca-bundle',
         'no-verify-ssl',
+        'expected-bucket-owner',
         'connect-timeout',
         'read-timeout',
       ],
       'Connection (AWS’s environment variables and config files work as in the AWS CLI):',
+    )
+}
+
+/** Flags of how the two sides are reached, where they are not reached alike. */
+export function sideFlags<T>(argv: Argv<T>): Argv<T> {
+  const names = ['endpoint-url', 'region', 'profile', 'path-style', 'no-sign-request', 'expected-bucket-owner'] as const
+  return argv
+    .option('source-endpoint-url', text('endpoint of the source alone'))
+    .option('source-region', text('region of the source alone'))
+    .option('source-profile', text('profile for the source alone'))
+    .option('source-path-style', flag('--path-style for the source alone'))
+    .option('source-no-sign-request', flag('do not sign requests to the source'))
+    .option('source-expected-bucket-owner', text('account that the bucket of the source must belong to'))
+    .option('destination-endpoint-url', text('endpoint of the destination alone'))
+    .option('destination-region', text('region of the destination alone'))
+    .option('destination-profile', text('profile for the destination alone'))
+    .option('destination-path-style', flag('--path-style for the destination alone'))
+    .option('destination-no-sign-request', flag('do not sign requests to the destination'))
+    .option('destination-expected-bucket-owner', text('account that the bucket of the destination must belong to'))
+    .group(
+      ['source', 'destination'].flatMap((side) => names.map((name) => `${side}-${name}`)),
+      'Connection of one side, where it differs:',
     )
 }
 
@@ -143,7 +193,11 @@ export function tellingFlags<T>(argv: Argv<T>): Argv<T> {
 /** Flags of the simulated server. */
 export function sandboxFlags<T>(argv: Argv<T>) {
   return argv
-    .positional('buckets', { type: 'string', array: true, describe: 'NAME or NAME:LAYOUT:COUNT[:OPTION=VALUE,..]' })
+    .positional('buckets', {
+      type: 'string',
+      array: true,
+      describe: 'NAME[:FLAG,..] or NAME:LAYOUT:COUNT[:OPTION=VALUE,..]',
+    })
     .option('port', text('port to listen on', 'a free one'))
     .option('access-key', text('AK:SK, to verify signatures with', 'any signature is accepted'))
     .option('latency', text('CLASS=MIN-MAX,.. in ms; classes: list, copy, head, get, put, delete, other, all'))
@@ -156,6 +210,7 @@ export function sandboxFlags<T>(argv: Argv<T>) {
       describe:
         'KIND=RATE[@Operation], repeatable; kinds: 500, 503, reset, reset-after, truncate, hang, copy200err, copy200empty, space, expired, disorder, denied',
     })
+    .option('restore', text('seconds that restoring an archived object takes', '0: ready at once'))
     .option('seed', text('seed of latencies and faults', '1'))
 }
 
@@ -175,6 +230,7 @@ export function readSandbox(flags: Flags): SandboxOptions {
     latency: readText(flags, 'latency'),
     rate: readText(flags, 'rate'),
     faults,
+    restoreSeconds: readWhole(flags, 'restore', 0, 1_000_000),
     seed: readWhole(flags, 'seed', 0, 0xffff_ffff),
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
@@ -216,14 +272,32 @@ export function readConnection(flags: Flags, base: Connection): Connection {
     region: readText(flags, 'region'),
     profile: readText(flags, 'profile'),
     pathStyle: readFlag(flags, 'path-style'),
-    requestPayer: readFlag(flags, 'request-payer'),
     noSignRequest: readNegated(flags, 'sign-request'),
+    expectedOwner: readText(flags, 'expected-bucket-owner'),
+    source: readSide(flags, 'source', base.source),
+    destination: readSide(flags, 'destination', base.destination),
+    requestPayer: readFlag(flags, 'request-payer'),
     caBundle: readText(flags, 'ca-bundle'),
     noVerifySsl: readNegated(flags, 'verify-ssl'),
     connectTimeout: readDuration(flags, 'connect-timeout', 1),
     readTimeout: readDuration(flags, 'read-timeout', 1),
   }
   return { ...base, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) }
+}
+
+function readSide(flags: Flags, side: Side, base: EndConnection | undefined): EndConnection | undefined {
+  const endpointUrl = readText(flags, `${side}-endpoint-url`)
+  if (endpointUrl !== undefined) checkEndpoint(endpointUrl)
+  const given: { -readonly [Name in keyof EndConnection]: EndConnection[Name] | undefined } = {
+    endpointUrl,
+    region: readText(flags, `${side}-region`),
+    profile: readText(flags, `${side}-profile`),
+    pathStyle: readFlag(flags, `${side}-path-style`),
+    noSignRequest: readFlag(flags, `${side}-no-sign-request`),
+    expectedOwner: readText(flags, `${side}-expected-bucket-owner`),
+  }
+  const some = Object.entries(given).filter(([, value]) => value !== undefined)
+  return some.length === 0 ? base : { ...base, ...Object.fromEntries(some) }
 }
 
 /** What the flags say of output. */
@@ -246,9 +320,10 @@ export function readText(flags: Flags, name: string): string | undefined {
 
 /** The values of a flag that may be given several times. */
 export function readList(flags: Flags, name: string): string[] {
-  const given = texts(flags[name])
-  if (given.includes('')) throw new UserError(`--${name} needs a value`, `write --${name} VALUE`)
-  return given
+  const value = flags[name] ?? []
+  // yargs makes something else than a list of text of `--name.x VALUE` and of `--no-name`.
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string' && one !== '')) return texts(value)
+  throw new UserError(`--${name} needs a value`, `write --${name} VALUE`)
 }
 
 /** The value of a switch, or undefined when it was not given. */
@@ -282,13 +357,18 @@ export function readWhole(flags: Flags, name: string, least: number, most: numbe
 function readDuration(flags: Flags, name: string, least: number): number | undefined {
   const given = readText(flags, name)
   if (given === undefined) return undefined
-  const [, number = '', unit = 's'] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)?$/.exec(given) ?? []
-  const length = Math.round(Number(number) * (UNITS[unit] ?? 1))
-  if (number !== '' && length >= least && length <= 30 * DAY) return length
+  const length = durationOf(given)
+  if (length !== undefined && length >= least && length <= 30 * DAY) return length
   throw new UserError(
     `--${name} wants a time, up to 30 days, and was given ${printable(given)}`,
     `write something like --${name} 30s, 10m or 2h`,
   )
+}
+
+/** The milliseconds of a time such as `90s`, `1.5h` or `7d` (a number alone is seconds); undefined when it is none. */
+export function durationOf(text: string): number | undefined {
+  const [, number, unit = 's'] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)?$/.exec(text) ?? []
+  return number === undefined ? undefined : Math.round(Number(number) * (UNITS[unit] ?? 1))
 }
 
 const DAY = 86_400_000
@@ -308,7 +388,8 @@ function checkEndpoint(text: string): void {
   }
 }
 
-function text(describe: string, otherwise?: string) {
+/** A flag with a value, for yargs. */
+export function text(describe: string, otherwise?: string) {
   return {
     type: 'string',
     requiresArg: true,
@@ -316,6 +397,12 @@ function text(describe: string, otherwise?: string) {
   } as const
 }
 
-function flag(describe: string) {
+/** A flag with a value that may be given several times, for yargs. */
+export function many(describe: string) {
+  return { type: 'string', array: true, nargs: 1, requiresArg: true, describe } as const
+}
+
+/** A switch, for yargs. */
+export function flag(describe: string) {
   return { type: 'boolean', describe } as const
 }

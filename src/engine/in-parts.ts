@@ -1,49 +1,113 @@
 import PQueue from 'p-queue'
 import { StorageError } from '../errors.js'
-import type { HeaderFields, ObjectSummary, Part, Rewriting } from '../storage/storage.js'
+import type { UploadState } from '../checkpoint/checkpoint.js'
+import {
+  able,
+  type HeaderFields,
+  type ObjectSummary,
+  type Part,
+  type Storage,
+  type Uploading,
+} from '../storage/storage.js'
 
-/** Least size of a part, in bytes: few requests, and yet some to be under way at once. */
-export const PART_SIZE = 512 * 1024 ** 2
+/** The largest object that one CopyObject request may copy. */
+const COPY_LIMIT = 5 * 1024 ** 3
+/** Least size of a part that is copied inside a store, in bytes: few requests, and yet some to be under way at once. */
+const PART_SIZE = 512 * 1024 ** 2
+/** What S3 allows for a part that is not the last, and how many there may be. */
+export const SMALLEST_PART = 5 * 1024 ** 2
+export const LARGEST_PART = 5 * 1024 ** 3
 const MOST_PARTS = 10_000
+
+/** Sizes in bytes. */
+export interface Limits {
+  /** The largest object that is copied in one request. */
+  readonly copy: number
+  /** The least size of a part of a larger one, where nobody asks for another. */
+  readonly part: number
+}
+
+/** Those of S3. */
+export const LIMITS: Limits = { copy: COPY_LIMIT, part: PART_SIZE }
+
 /** Parts of one object under way at once. */
 const AT_ONCE = 8
 
-/**
- * As `Rewriting.rewrite`, for an object of any size: makes it anew of parts copied from itself. Nothing is inherited then, so `fields` must
- * hold all that it is to have, tags too. What was begun is aborted when it fails.
- */
-export async function rewriteInParts(
-  rewriting: Rewriting,
-  object: ObjectSummary,
-  etag: string,
-  fields: HeaderFields,
-  leastPart = PART_SIZE,
-): Promise<string> {
-  const { key, size } = object
-  const upload = await rewriting.beginParts(key, fields)
+/** An object that is to be made of parts, copied inside a store. */
+export interface InParts {
+  readonly source: Storage
+  readonly destination: Storage
+  /** As HEAD told it, with the ETag and the date that it must have all the while. */
+  readonly object: ObjectSummary
+  /** Its name at the destination. */
+  readonly key: string
+  /** All that it is to have, tags too: nothing is inherited. */
+  readonly fields: HeaderFields
+  /** On what it is put in its place, such as `If-Match`. */
+  readonly conditions: HeaderFields
+  /** Wanted, in bytes; it is more where there would be too many. */
+  readonly partSize: number
+  /** An upload of before to go on with, if it is still there. */
+  readonly before?: UploadState | undefined
+  /** Told of the upload; nothing is in it before the answer. */
+  readonly begun?: ((upload: UploadState) => Promise<void>) | undefined
+  /** When aborted, no further part is begun and the upload is aborted: an error of severity `retry`. */
+  readonly stop?: AbortSignal | undefined
+}
+
+/** The size of the parts of an object of `size` bytes. */
+export function partSizeFor(size: number, wanted: number): number {
+  return Math.max(wanted, Math.ceil(size / MOST_PARTS))
+}
+
+/** Copies an object of any size inside a store, in parts. What was begun is aborted when it fails. Answers the ETag of the copy. */
+export async function copyInParts(work: InParts): Promise<string> {
+  const { destination, key } = work
+  const uploading = able(destination.uploading, 'make objects of parts')
+  const { upload, present } = await begin(work, uploading)
   try {
-    const parts = await copyParts(rewriting, object, etag, upload, Math.max(leastPart, Math.ceil(size / MOST_PARTS)))
-    await checkUnchanged(rewriting, key, etag)
-    return await complete(rewriting, key, etag, upload, parts)
+    const parts = await copyParts(work, uploading, upload, present)
+    await checkUnchanged(work)
+    return await complete(work, uploading, upload, parts)
   } catch (error) {
     // What is left of it is told by the error that matters.
-    await rewriting.abortParts(key, upload).catch(() => undefined)
+    await uploading.abort(key, upload.id).catch(() => undefined)
     throw error
   }
 }
 
+async function begin(
+  { object, key, fields, partSize, before, begun }: InParts,
+  uploading: Uploading,
+): Promise<{ upload: UploadState; present: ReadonlyMap<number, Part> }> {
+  const { etag, lastModified } = object
+  if (before?.etag === etag && before.lastModified === lastModified) {
+    const present = await uploading.parts(key, before.id)
+    if (present !== undefined) return { upload: before, present }
+  } else if (before !== undefined) await uploading.abort(key, before.id)
+  const id = await uploading.begin(key, fields)
+  const upload = { id, partSize: partSizeFor(object.size, partSize), etag, lastModified }
+  await begun?.(upload)
+  return { upload, present: new Map() }
+}
+
 async function copyParts(
-  rewriting: Rewriting,
-  object: ObjectSummary,
-  etag: string,
-  upload: string,
-  partSize: number,
+  { source, object, key, stop }: InParts,
+  uploading: Uploading,
+  { id, partSize }: UploadState,
+  present: ReadonlyMap<number, Part>,
 ): Promise<Part[]> {
   const queue = new PQueue({ concurrency: AT_ONCE })
   const tasks: (() => Promise<Part>)[] = []
   for (let first = 0; first < object.size; first += partSize) {
-    const part = { upload, number: tasks.length + 1, first, last: Math.min(first + partSize, object.size) - 1 }
-    tasks.push(() => rewriting.copyPart(object, etag, part))
+    const last = Math.min(first + partSize, object.size) - 1
+    const number = tasks.length + 1
+    const there = present.get(number)
+    tasks.push(async () => {
+      if (there?.size === last - first + 1) return there
+      if (stop?.aborted === true) throw ending(source, object)
+      return uploading.copyPart(source, object, { key, upload: id, number, first, last })
+    })
   }
   try {
     return await queue.addAll(tasks)
@@ -55,29 +119,39 @@ async function copyParts(
   }
 }
 
+function ending({ place }: Storage, { key }: ObjectSummary): StorageError {
+  return new StorageError('the run is ending', {
+    ...{ severity: 'retry', code: 'Interrupted', operation: 'UploadPartCopy', bucket: place.bucket },
+    key: place.prefix + key,
+  })
+}
+
 // Parts take minutes, and Ceph knows no condition on any of these requests.
-async function checkUnchanged(rewriting: Rewriting, key: string, etag: string): Promise<void> {
-  if ((await rewriting.head(key)).etag === etag) return
+async function checkUnchanged({ source, object }: InParts): Promise<void> {
+  const { place, reading } = source
+  const { etag, lastModified } = await reading.head(object.key, object.version)
+  // Headers that somebody changed meanwhile show in the date alone.
+  if (etag === object.etag && lastModified === object.lastModified) return
   throw new StorageError('the object was written by somebody else while its parts were copied', {
-    ...{ severity: 'fail-object', code: 'PreconditionFailed', operation: 'HeadObject', bucket: rewriting.bucket, key },
+    ...{ severity: 'fail-object', code: 'PreconditionFailed', operation: 'HeadObject', bucket: place.bucket },
+    key: place.prefix + object.key,
   })
 }
 
 // A completion whose answer was lost has taken place, and the upload is gone when it is asked for again.
 async function complete(
-  rewriting: Rewriting,
-  key: string,
-  etag: string,
-  upload: string,
+  { destination, object, key, conditions }: InParts,
+  uploading: Uploading,
+  { id }: UploadState,
   parts: readonly Part[],
 ): Promise<string> {
   try {
-    return await rewriting.completeParts(key, etag, upload, parts)
+    return await uploading.complete(key, id, parts, conditions)
   } catch (error) {
     if (!(error instanceof StorageError) || error.attempts < 2) throw error
     if (error.code !== 'NoSuchUpload' && error.code !== 'PreconditionFailed') throw error
-    const now = await rewriting.head(key)
-    if (now.etag === etag || !now.etag.endsWith(`-${parts.length}`)) throw error
+    const now = await destination.reading.head(key)
+    if (now.etag === object.etag || now.size !== object.size || !now.etag.endsWith(`-${parts.length}`)) throw error
     return now.etag
   }
 }

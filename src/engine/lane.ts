@@ -1,8 +1,7 @@
-import type { Outcome } from '../job.js'
+import type { Deferral, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
-import type { Named } from '../work/named.js'
 import type { Lease } from '../work/work.js'
-import { sleep } from '../storage/retry.js'
+import { sleep, unlessAborted } from '../storage/retry.js'
 import type { Pacer } from './pacer.js'
 import type { Slots } from './slots.js'
 
@@ -10,11 +9,16 @@ import type { Slots } from './slots.js'
  * Does one object. Undefined: it was given up because the run is ending, and nothing can be said of it. A rejection
  * ends the run: no object can be done until a person changes something.
  */
-export type Act<T extends Named = ObjectSummary> = (object: T) => Promise<Outcome | undefined>
+export type Act = (object: ObjectSummary) => Promise<Outcome | undefined>
+
+/** Says what becomes of an object if that is known without a request; undefined for objects that are to be acted on. `page` is what it was listed with. */
+export type Decide = (object: ObjectSummary, page: readonly ObjectSummary[]) => Outcome | Deferral | undefined
 
 /** What a lane needs beside its lease. */
-export interface LaneContext<T extends Named = ObjectSummary> {
-  readonly act: Act<T>
+export interface LaneContext {
+  readonly act: Act
+  /** What it decides takes neither a slot nor the pace of the lane. */
+  readonly decide?: Decide | undefined
   readonly pacer: Pacer
   readonly slots: Slots
   /** Aborted when no further object is to be begun. */
@@ -24,9 +28,9 @@ export interface LaneContext<T extends Named = ObjectSummary> {
 }
 
 /** Objects handed out together. `first` is the first of them that is not settled. */
-interface Batch<T> {
-  readonly objects: readonly T[]
-  readonly outcomes: (Outcome | undefined)[]
+interface Batch {
+  readonly objects: readonly ObjectSummary[]
+  readonly outcomes: (Outcome | Deferral | undefined)[]
   first: number
 }
 
@@ -41,7 +45,7 @@ const MOST_BATCHES = 8
  * in the order of the listing: a batch keeps the outcomes that came early. While the objects of a page are being done
  * the next page is already on its way.
  */
-export async function runLane<T extends Named>(lease: Lease<T>, context: LaneContext<T>): Promise<void> {
+export async function runLane(lease: Lease, context: LaneContext): Promise<void> {
   const lane = new Lane(lease, context)
   try {
     await lane.feed()
@@ -52,31 +56,33 @@ export async function runLane<T extends Named>(lease: Lease<T>, context: LaneCon
   lease.release()
 }
 
-class Lane<T extends Named> {
-  private readonly batches: Batch<T>[] = []
+class Lane {
+  private readonly batches: Batch[] = []
   private inFlight = 0
   private onDrained: (() => void) | undefined
   private onSettled: (() => void) | undefined
 
   constructor(
-    private readonly lease: Lease<T>,
-    private readonly context: LaneContext<T>,
+    private readonly lease: Lease,
+    private readonly context: LaneContext,
   ) {}
 
   async feed(): Promise<void> {
-    const { pacer, slots, stop } = this.context
+    const { pacer, slots, stop, decide } = this.context
     let granted = 0
     let entered = false
     let upcoming = this.lease.next()
     for (;;) {
-      const objects = await upcoming
+      // A list that is slow to come is not waited for when the run stops.
+      const objects = await unlessAborted(upcoming, stop)
       if (objects === undefined || isAborted(stop)) return
       if (this.batches.length >= MOST_BATCHES) await this.roomForBatch()
       if (isAborted(stop)) return
       upcoming = this.lease.next()
       // It is awaited after this page, or not at all when the run stops meanwhile.
       upcoming.catch(() => undefined)
-      const batch: Batch<T> = { objects, outcomes: new Array<Outcome | undefined>(objects.length), first: 0 }
+      const batch: Batch = { objects, outcomes: new Array<Outcome | Deferral | undefined>(objects.length), first: 0 }
+      if (decide !== undefined) for (const [i, object] of objects.entries()) batch.outcomes[i] = decide(object, objects)
       this.batches.push(batch)
       this.settle()
       if (!entered && objects[0] !== undefined) {
@@ -84,6 +90,7 @@ class Lane<T extends Named> {
         pacer.enter(objects[0].key)
       }
       for (let i = 0; i < objects.length; i++) {
+        if (batch.outcomes[i] !== undefined) continue
         for (let wait = pacer.admit(); wait > 0; wait = pacer.admit()) {
           pacer.key = objects[i]?.key ?? ''
           await sleep(wait, stop)
@@ -102,7 +109,7 @@ class Lane<T extends Named> {
     if (this.inFlight > 0) await new Promise<void>((resolve) => (this.onDrained = resolve))
   }
 
-  private begin(batch: Batch<T>, index: number): void {
+  private begin(batch: Batch, index: number): void {
     this.inFlight++
     this.context.slots.add(async () => {
       const object = batch.objects[index]

@@ -1,10 +1,11 @@
 import { StorageError } from '../errors.js'
 import type { Outcome, SetHeadersJob } from '../job.js'
 import { decide, decideByListing, type Change, type Untouched } from '../rules/decide.js'
-import type { ObjectHead, ObjectSummary, Rewriting, Storage, Tagging } from '../storage/storage.js'
-import { COPY_LIMIT, failed, outcomeOf, type Cause } from './act.js'
-import { PART_SIZE, rewriteInParts } from './in-parts.js'
+import { able, type ObjectHead, type ObjectSummary, type Storage } from '../storage/storage.js'
+import { failed, outcomeOf, type Cause } from './act.js'
+import { copyInParts, LIMITS, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
+import { keepTags } from './tags.js'
 
 /** What would become of an object: an outcome, or the changes that it needs. */
 export type Plan =
@@ -19,27 +20,14 @@ export type Plan =
 /** How often an object is looked at anew because somebody wrote to it between HEAD and copy. */
 const RACES = 5
 
-/** Sizes in bytes. */
-export interface Limits {
-  /** The largest object that is rewritten in one request. */
-  readonly copy: number
-  /** The least size of a part of a larger one. */
-  readonly part: number
-}
-
 /** The action of `set-headers` on one object: HEAD, and a copy onto itself only when something is to change. */
-export function settingHeaders(
-  job: SetHeadersJob,
-  store: Storage,
-  limits: Limits = { copy: COPY_LIMIT, part: PART_SIZE },
-): Act {
-  const rewriting = rewritingOf(store)
+export function settingHeaders(job: SetHeadersJob, store: Storage, limits: Limits = LIMITS): Act {
   const attempt = async (object: ObjectSummary): Promise<Outcome> => {
     for (let race = 0; ; race++) {
-      const plan = await planned(job, rewriting, object)
+      const plan = await planned(job, store, object)
       if (plan.outcome !== undefined) return plan.outcome
       try {
-        await rewrite(job, rewriting, object, plan.head, plan.headers, limits)
+        await rewrite(job, store, object, plan.head, plan.headers, limits)
         return REWRITTEN
       } catch (error) {
         if (!(error instanceof StorageError) || error.code !== 'PreconditionFailed' || race >= RACES) throw error
@@ -63,13 +51,13 @@ export function outcomeOfHead(error: unknown, prefix: string, object: ObjectSumm
 
 const REWRITTEN: Outcome = { kind: 'copied' }
 
-/** Looks at an object, with one HEAD at most, and decides. Rejects as `Rewriting.head` does. */
-export async function planned(job: SetHeadersJob, rewriting: Rewriting, object: ObjectSummary): Promise<Plan> {
+/** Looks at an object, with one HEAD at most, and decides. Rejects as `Reading.head` does. */
+export async function planned(job: SetHeadersJob, store: Storage, object: ObjectSummary): Promise<Plan> {
   const { prefix } = job.source
   const full = prefix === '' ? object : { ...object, key: prefix + object.key }
   const early = decideByListing(job, full)
   if (early !== undefined) return { outcome: outcomeFor(early, prefix, object) }
-  const head = await rewriting.head(object.key)
+  const head = await store.reading.head(object.key)
   const decision = decide(job, full, head.headers)
   if (decision.kind !== 'rewrite') return { outcome: outcomeFor(decision, prefix, object) }
   if (head.archived) return { outcome: { kind: 'skipped', reason: 'archived' } }
@@ -79,12 +67,6 @@ export async function planned(job: SetHeadersJob, rewriting: Rewriting, object: 
     return { outcome: failed(prefix, object, refused('MetadataNotShown', message)) }
   }
   return { outcome: undefined, head, headers: decision.headers, changes: decision.changes }
-}
-
-/** How `store` changes objects in place. */
-export function rewritingOf(store: Storage): Rewriting {
-  if (store.rewriting === undefined) throw new Error('the store cannot change objects in place')
-  return store.rewriting
 }
 
 function outcomeFor(decision: Untouched, prefix: string, object: ObjectSummary): Outcome {
@@ -100,45 +82,29 @@ function refused(code: string, message: string): Cause {
 // Sends everything that the object is to have afterwards: REPLACE drops what is not sent.
 async function rewrite(
   job: SetHeadersJob,
-  rewriting: Rewriting,
+  store: Storage,
   object: ObjectSummary,
   head: ObjectHead,
   headers: ReadonlyMap<string, string>,
   limits: Limits,
 ): Promise<void> {
+  const { reading } = store
+  const rewriting = able(store.rewriting, 'change objects in place')
   const fields: (readonly [string, string])[] = [...headers, ...head.carried]
   const inParts = object.size > limits.copy
   // Parts inherit nothing.
-  const tagging = head.tags > 0 && (rewriting.dropsTags || inParts) ? await rewriting.tagging(object.key) : undefined
+  const tagging = head.tags > 0 && (rewriting.dropsTags || inParts) ? await reading.tagging(object.key) : undefined
   if (tagging !== undefined) fields.push(['x-amz-tagging', tagging.header])
   if (tagging !== undefined && !inParts) fields.push(['x-amz-tagging-directive', 'REPLACE'])
-  if (job.acl === 'preserve') fields.push(...(await rewriting.grants(object.key)))
+  if (job.acl === 'preserve') fields.push(...(await reading.grants(object.key)))
   else if (job.acl !== undefined && job.acl !== 'reset') fields.push(['x-amz-acl', job.acl])
   const etag = inParts
-    ? await rewriteInParts(rewriting, object, head.etag, fields, limits.part)
+    ? await copyInParts({
+        ...{ source: store, destination: store, key: object.key, fields, partSize: limits.part },
+        object: { ...object, size: head.size, etag: head.etag, lastModified: head.lastModified },
+        conditions: [['if-match', `"${head.etag}"`]],
+      })
     : await rewriting.rewrite(object, head.etag, fields)
   if (tagging !== undefined && rewriting.dropsTags)
-    await keepTags(rewriting, object.key, { etag, tags: head.tags }, tagging)
-}
-
-// A store that took no notice of the tags is given them once more; were that to fail, they would be nowhere but in the ledger.
-async function keepTags(
-  rewriting: Rewriting,
-  key: string,
-  written: Pick<ObjectHead, 'etag' | 'tags'>,
-  tagging: Tagging,
-): Promise<void> {
-  try {
-    const { etag, tags } = await rewriting.head(key)
-    if (etag === written.etag && tags !== written.tags) await rewriting.retag(key, tagging)
-  } catch (error) {
-    if (!(error instanceof StorageError) || error.severity === 'skip') throw error
-    const { operation, bucket, status, requestId } = error
-    const message = `its headers are set, but its tags were not restored (${error.message}); they were: ${tagging.header}`
-    const lost = new StorageError(message, {
-      ...{ severity: 'fail-object', code: 'TagsNotRestored', operation, bucket, key: error.key, status, requestId },
-    })
-    lost.attempts = error.attempts
-    throw lost
-  }
+    await keepTags(store, object.key, { etag, tags: head.tags }, tagging)
 }

@@ -1,12 +1,13 @@
 import { jsonText } from '../checkpoint/json.js'
 import { StorageError } from '../errors.js'
-import { NO_LIKENESSES, type Likeness, type Likenesses, type Outcome, type VerifyJob } from '../job.js'
-import type { ObjectHead, ObjectSummary, Storage } from '../storage/storage.js'
+import { NO_LIKENESSES, type CopyJob, type Likeness, type Likenesses, type Outcome, type VerifyJob } from '../job.js'
+import type { ObjectHead, ObjectSummary } from '../storage/storage.js'
 import type { Pair } from '../work/pairs.js'
-import { copying } from './act.js'
+import { copying, refusal } from './copy.js'
+import { unlessGone } from './act.js'
+import type { Ways } from './acts.js'
 import { contentByHead, contentByListing, headersThatDiffer, sameTags, type Content, type Listed } from './compare.js'
 import type { PagesOptions } from './pages.js'
-import { rewritingOf } from './set-headers.js'
 import type { Slots } from './slots.js'
 
 /** How the objects of a name compare. */
@@ -71,9 +72,7 @@ function traits(object: ObjectSummary | undefined): object | undefined {
 }
 
 /** What comparing needs beside its job. */
-export interface VerifyContext {
-  readonly source: Storage
-  readonly destination: Storage
+export interface VerifyContext extends Ways {
   readonly slots: Slots
   readonly report: Report
   /** Aborted when no further object is to be begun. */
@@ -88,7 +87,7 @@ export interface VerifyContext {
  */
 export function verifying(job: VerifyJob, context: VerifyContext): PagesOptions<Pair>['take'] {
   const { slots, report, stop, fail } = context
-  const compare = comparing(job, context.source, context.destination)
+  const compare = comparing(job, context)
   return (pairs, settle) => {
     const findings = pairs.map((pair) => findingByListing(job, pair))
     let first = 0
@@ -158,13 +157,10 @@ function oneSided(job: VerifyJob, { key, source, destination }: Pair): Finding {
 }
 
 /** Compares one pair by requests, and mends it if the job says so. Undefined: the run is ending, and nothing can be said. Rejects with what ends the run. */
-function comparing(
-  job: VerifyJob,
-  source: Storage,
-  destination: Storage,
-): (pair: Pair) => Promise<Finding | undefined> {
-  const [from, to] = [rewritingOf(source), rewritingOf(destination)]
-  const copy = copying({ ...job, kind: 'copy' }, source, destination)
+function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding | undefined> {
+  const [from, to] = [ways.source.reading, ways.destination.reading]
+  const copyJob: CopyJob = { kind: 'copy', source: job.source, destination: job.destination }
+  const copy = copying(copyJob, ways)
 
   const look = async (pair: Pair): Promise<Finding> => {
     if (pair.source === undefined || pair.destination === undefined) return oneSided(job, pair)
@@ -227,7 +223,7 @@ function comparing(
   }
 
   const mend = async (object: ObjectSummary, finding: Finding): Promise<Finding | undefined> => {
-    const outcome = await copy(object)
+    const outcome = refusal(copyJob, object) ?? (await copy(object))
     if (outcome === undefined) return undefined
     if (outcome.kind !== 'copied') return { ...finding, fixed: whyNot(outcome) }
     const after = await again(object.key)
@@ -261,9 +257,9 @@ function gone(source: unknown, destination: unknown): Finding {
   return MISSING
 }
 
-function whyNot(outcome: Exclude<Outcome, { readonly kind: 'copied' }>): Problem {
+function whyNot(outcome: Outcome): Problem {
   if (outcome.kind === 'failed') return { code: outcome.failure.code, message: outcome.failure.message }
-  return { code: 'NotCopied', message: outcome.reason }
+  return { code: 'NotCopied', message: outcome.kind === 'skipped' ? outcome.reason : outcome.kind }
 }
 
 // Undefined when nothing can be said because the run is ending. What ends it is thrown on.
@@ -272,15 +268,6 @@ function problemOf(error: unknown): Problem | undefined {
   return error.severity === 'retry' || error.severity === 'throttle'
     ? undefined
     : { code: error.code, message: error.message }
-}
-
-async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer
-  } catch (error) {
-    if (error instanceof StorageError && error.severity === 'skip') return undefined
-    throw error
-  }
 }
 
 // Waits for both, whatever becomes of one: what is in flight is what the slots count.

@@ -1,6 +1,6 @@
 import { StorageError } from '../errors.js'
 import { EXPIRED } from './s3/faults.js'
-import type { Rewriting, Storage } from './storage.js'
+import type { Reading, Removing, Rewriting, Storage, Uploading } from './storage.js'
 
 /** Counts what a store was asked and how it took it. Shared by the stores of a run. */
 export interface Meter {
@@ -49,35 +49,95 @@ const LONGEST_PAUSE = 20_000
  * answer came or the operation is on the bucket, else `fail-object`.
  */
 export function retrying(store: Storage, policy: RetryPolicy, meter: Meter, pressure?: Pressure): Storage {
-  const { place, rewriting } = store
   const trying = <T>(operation: string, send: () => Promise<T>): Promise<T> =>
     withRetries(operation, send, policy, meter, pressure)
+  const { copyFrom } = store
   return {
-    place,
+    place: store.place,
+    conditional: store.conditional,
     list: (from) => trying('ListObjectsV2', () => store.list(from)),
-    copyFrom: (source, object) => trying('CopyObject', () => store.copyFrom(source, object)),
-    ...(rewriting === undefined ? {} : { rewriting: retryingRewriting(rewriting, trying) }),
+    ...(copyFrom === undefined
+      ? {}
+      : { copyFrom: (source, object, wish) => trying('CopyObject', () => copyFrom(source, object, wish)) }),
+    reading: each(store.reading, READING, trying),
+    ...(store.uploading === undefined ? {} : { uploading: each(store.uploading, UPLOADING, trying) }),
+    ...(store.rewriting === undefined ? {} : { rewriting: each(store.rewriting, REWRITING, trying) }),
+    ...(store.writing === undefined ? {} : { writing: each(store.writing, { write: 'PutObject' }, trying) }),
+    ...(store.removing === undefined ? {} : { removing: persistent(store.removing, trying) }),
+    ...(store.versions === undefined ? {} : { versions: each(store.versions, { list: 'ListObjectVersions' }, trying) }),
+    ...(store.restoring === undefined
+      ? {}
+      : { restoring: each(store.restoring, { restore: 'RestoreObject' }, trying) }),
   }
+}
+
+// An answer to DeleteObjects tells of each object, and what may pass for one is tried again for that one alone.
+function persistent(removing: Removing, trying: Trying): Removing {
+  return {
+    async remove(objects) {
+      const errors: (StorageError | undefined)[] = objects.map(() => undefined)
+      let left = [...objects.keys()]
+      let unsettled: StorageError | undefined
+      const attempt = async (): Promise<void> => {
+        unsettled = undefined
+        const asked = left
+        const answers = await removing.remove(asked.flatMap((index) => objects[index] ?? []))
+        for (const [at, index] of asked.entries()) errors[index] = answers[at]
+        left = asked.filter((_, at) => maySucceed(answers[at]))
+        unsettled = answers.find(maySucceed)
+        if (unsettled !== undefined) throw unsettled
+      }
+      try {
+        await trying('DeleteObjects', attempt)
+      } catch (error) {
+        // Of the request as a whole, or of what a person must mend.
+        if (unsettled === undefined || !(error instanceof StorageError)) throw error
+        for (const index of left) {
+          const judged = errors[index]?.withSeverity(error.severity)
+          if (judged !== undefined) judged.attempts = error.attempts
+          errors[index] = judged
+        }
+      }
+      return errors
+    },
+  }
+}
+
+function maySucceed(error: StorageError | undefined): boolean {
+  return error?.severity === 'retry' || error?.severity === 'throttle'
 }
 
 type Trying = <T>(operation: string, send: () => Promise<T>) => Promise<T>
 
-function retryingRewriting(rewriting: Rewriting, trying: Trying): Rewriting {
-  return {
-    bucket: rewriting.bucket,
-    dropsTags: rewriting.dropsTags,
-    head: (key) => trying('HeadObject', () => rewriting.head(key)),
-    tagging: (key) => trying('GetObjectTagging', () => rewriting.tagging(key)),
-    digest: (key, object) => trying('GetObject', () => rewriting.digest(key, object)),
-    retag: (key, tagging) => trying('PutObjectTagging', () => rewriting.retag(key, tagging)),
-    grants: (key) => trying('GetObjectAcl', () => rewriting.grants(key)),
-    rewrite: (object, etag, fields) => trying('CopyObject', () => rewriting.rewrite(object, etag, fields)),
-    beginParts: (key, fields) => trying('CreateMultipartUpload', () => rewriting.beginParts(key, fields)),
-    copyPart: (object, etag, part) => trying('UploadPartCopy', () => rewriting.copyPart(object, etag, part)),
-    completeParts: (key, etag, upload, parts) =>
-      trying('CompleteMultipartUpload', () => rewriting.completeParts(key, etag, upload, parts)),
-    abortParts: (key, upload) => trying('AbortMultipartUpload', () => rewriting.abortParts(key, upload)),
+/** The S3 operation of each method. */
+type Operations<Part> = {
+  readonly [Name in keyof Part as Part[Name] extends (...given: never[]) => Promise<unknown> ? Name : never]: string
+}
+
+const READING: Operations<Reading> = {
+  head: 'HeadObject',
+  tagging: 'GetObjectTagging',
+  grants: 'GetObjectAcl',
+  digest: 'GetObject',
+  read: 'GetObject',
+}
+const UPLOADING: Operations<Uploading> = {
+  begin: 'CreateMultipartUpload',
+  copyPart: 'UploadPartCopy',
+  parts: 'ListParts',
+  complete: 'CompleteMultipartUpload',
+  abort: 'AbortMultipartUpload',
+}
+const REWRITING: Operations<Rewriting> = { retag: 'PutObjectTagging', rewrite: 'CopyObject' }
+
+// The part of a store with each of its operations tried again; what is no operation stays.
+function each<Part extends object>(part: Part, operations: Operations<Part>, trying: Trying): Part {
+  const result = { ...part } as Record<string, unknown>
+  for (const [name, operation] of Object.entries<string>(operations)) {
+    const send = result[name] as (...given: readonly unknown[]) => Promise<unknown>
+    result[name] = (...given: readonly unknown[]) => trying(operation, () => send(...given))
   }
+  return result as Part
 }
 
 /** Runs `send` as `retrying` does, for an operation that is not of `Storage`. */
@@ -153,4 +213,20 @@ export function sleep(ms: number, until: AbortSignal): Promise<void> {
     const timer = setTimeout(wake, ms)
     until.addEventListener('abort', wake)
   })
+}
+
+/** What `work` comes to, or undefined as soon as `signal` is aborted; then it does not matter what becomes of `work`. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  let stop: (() => void) | undefined
+  const stopped = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined)
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop)
+  })
+  try {
+    // `work` takes part even when it no longer matters: a rejection that nobody takes would end the process.
+    return await Promise.race([stopped, work])
+  } finally {
+    if (stop !== undefined) signal.removeEventListener('abort', stop)
+  }
 }

@@ -1,3 +1,4 @@
+import type { StorageError } from '../errors.js'
 import type { Place } from '../job.js'
 
 /** An object as a listing shows it. */
@@ -67,53 +68,57 @@ export interface Tagging {
   readonly xml: string
 }
 
-/** How objects of a store are looked at. */
-interface Reading {
+/** How objects of a store are looked at. `version` names one that is not the current one. */
+export interface Reading {
   /** HeadObject. An object that is gone is an error of severity `skip`; one encrypted with a customer's key has the code `SSE-C`. */
-  head(key: string): Promise<ObjectHead>
+  head(key: string, version?: string): Promise<ObjectHead>
 
   /** The tags of an object. */
-  tagging(key: string): Promise<Tagging>
+  tagging(key: string, version?: string): Promise<Tagging>
+
+  /** The fields that give a copy the access control list of the object; none when it is that of any new object. */
+  grants(key: string, version?: string): Promise<HeaderFields>
 
   /** The SHA-256 of the content, read to its end, in hexadecimal digits; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
   digest(key: string, object: Pick<ObjectSummary, 'size' | 'etag'>): Promise<string>
+
+  /** Bytes `first` to `last` of the content, both included; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
+  read(object: Pick<ObjectSummary, 'key' | 'etag' | 'version'>, first: number, last: number): Promise<Buffer>
 }
 
-/** How objects of a store are changed in place: S3 has no other way than to copy an object onto itself. */
-export interface Rewriting extends Reading {
-  readonly bucket: string
+/** What a copy inside the store is to be, where it is not simply equal to its source. */
+export interface CopyWish {
+  /** Its name, where it differs. */
+  readonly key?: string | undefined
+  /** What is sent with it: directives, headers, conditions. With them nothing is sent by itself, the storage class neither. */
+  readonly fields: HeaderFields
+  /** Only while the source has this ETag; else an error of code `PreconditionFailed`. */
+  readonly etag?: string | undefined
+}
 
-  /** A copy onto itself may lose the tags, even when they are sent with it. */
-  readonly dropsTags: boolean
+/** How objects of a store are made of parts that are copied inside it. */
+export interface Uploading {
+  /** Begins an object with `fields`; answers the upload, which is billed until it is completed or aborted. */
+  begin(key: string, fields: HeaderFields): Promise<string>
 
-  /** Gives an object these tags and no others. */
-  retag(key: string, tagging: Tagging): Promise<void>
+  /** Makes a part of bytes of `object` in `source`, if its ETag is still that. May be repeated. */
+  copyPart(source: Storage, object: ObjectSummary, part: PartRange): Promise<Part>
 
-  /** The fields that give a copy the access control list of the object; none when it is that of any new object. */
-  grants(key: string): Promise<HeaderFields>
+  /** The parts that an upload has, by number; undefined when there is no such upload. */
+  parts(key: string, upload: string): Promise<ReadonlyMap<number, Part> | undefined>
 
-  /**
-   * Copies the object onto itself with exactly `fields`, in any order, if its ETag is still `etag`; else an error of code
-   * `PreconditionFailed`. May be repeated. Answers the ETag that it has now. For objects of at most 5 GiB.
-   */
-  rewrite(object: ObjectSummary, etag: string, fields: HeaderFields): Promise<string>
-
-  /** Begins to write the object anew from parts, with `fields`; answers the upload, which is billed until it is completed or aborted. */
-  beginParts(key: string, fields: HeaderFields): Promise<string>
-
-  /** Makes part `number` (from 1) of the upload of bytes `first` to `last` of the object itself, if its ETag is still `etag`. */
-  copyPart(object: ObjectSummary, etag: string, part: PartRange): Promise<Part>
-
-  /** Puts all parts, in order, in the place of the object, if its ETag is still `etag`. Answers the ETag that it has now. */
-  completeParts(key: string, etag: string, upload: string, parts: readonly Part[]): Promise<string>
+  /** Puts all parts, in order, in the place of the object; `fields` may hold conditions. Answers the ETag that it has now. */
+  complete(key: string, upload: string, parts: readonly Part[], fields: HeaderFields): Promise<string>
 
   /** Gives up an upload; one that is gone is no error. */
-  abortParts(key: string, upload: string): Promise<void>
+  abort(key: string, upload: string): Promise<void>
 }
 
-/** Which bytes a part is made of, both ends included. */
+/** Which bytes a part is made of, both ends included, and of which upload of which object it is. */
 interface PartRange {
+  readonly key: string
   readonly upload: string
+  /** From 1. */
   readonly number: number
   readonly first: number
   readonly last: number
@@ -122,29 +127,122 @@ interface PartRange {
 /** A part that is there. */
 export interface Part {
   readonly etag: string
+  readonly size: number
   /** Its checksum as an XML element, where the upload has an algorithm; '' otherwise. */
   readonly checksum: string
 }
 
+/** How objects of a store are changed in place: S3 has no other way than to copy an object onto itself. */
+export interface Rewriting {
+  /** A copy onto itself may lose the tags, even when they are sent with it. */
+  readonly dropsTags: boolean
+
+  /** Gives an object these tags and no others. */
+  retag(key: string, tagging: Tagging): Promise<void>
+
+  /**
+   * Copies the object onto itself with exactly `fields`, in any order, if its ETag is still `etag`; else an error of code
+   * `PreconditionFailed`. May be repeated. Answers the ETag that it has now. For objects of at most 5 GiB.
+   */
+  rewrite(object: ObjectSummary, etag: string, fields: HeaderFields): Promise<string>
+}
+
+/** What is to be written: its pieces, in order, anew for each try. */
+interface Content {
+  readonly size: number
+  pieces(): AsyncIterable<Buffer>
+}
+
+/** How objects get into a store through this machine. */
+interface Writing {
+  /**
+   * Writes an object, whole or not at all, in the place of what is there; `fields` as those of PutObject. `lastModified` is kept where a store
+   * can. Fails with the code `BrokenContent` when not all of the content came. May be repeated. Answers its ETag.
+   */
+  write(key: string, content: Content, fields: HeaderFields, lastModified: string): Promise<string>
+}
+
+/** An object to be removed. */
+export interface Removal {
+  readonly key: string
+  /** This version; else the current one, in place of which a store with versions puts a delete marker. */
+  readonly version?: string | undefined
+  /** Only while it has this ETag, where the store can tell. */
+  readonly etag?: string | undefined
+}
+
+/** How objects of a store are removed. */
+export interface Removing {
+  /** At most 1,000. What is not there counts as removed. Answers, in their order, an error for each that was not. */
+  remove(objects: readonly Removal[]): Promise<readonly (StorageError | undefined)[]>
+}
+
+/** A version of an object, or a delete marker. */
+export interface ObjectVersion extends ObjectSummary {
+  readonly version: string
+  readonly latest: boolean
+  readonly deleteMarker: boolean
+}
+
+/** One answer of a listing of versions: by key, the newest of a key first. */
+export interface VersionPage {
+  readonly versions: readonly ObjectVersion[]
+  /** Where the next page begins; absent after the last. */
+  readonly next?: VersionCursor
+}
+
+/** Where a listing of versions goes on: behind all versions of a key, or behind one of them. */
+export interface VersionCursor {
+  readonly key: string
+  readonly version?: string | undefined
+}
+
+/** How the versions of objects are seen. */
+export interface Versions {
+  /** With `within`, only of keys that begin with it. */
+  list(from: VersionCursor | undefined, within?: string): Promise<VersionPage>
+}
+
+/** How archived objects are brought back. */
+export interface Restoring {
+  /** Asks for a copy of the content for so many days. One that is under way, or done, is no error. */
+  restore(key: string, days: number, tier: string | undefined, version?: string): Promise<void>
+}
+
 /**
- * A bucket and a prefix. Keys are relative to the prefix; that is all the renaming there is.
- * Each method fails with a `StorageError` whose severity says what that means for the run.
+ * A bucket and a prefix, or a folder of the local disk. Keys are relative to the prefix; that is all the renaming there is.
+ * Each method fails with a `StorageError` whose severity says what that means for the run. What a store cannot do is absent.
  */
 export interface Storage {
   readonly place: Place
 
+  /** It is known to honour conditions on writes and removals: `If-None-Match`, the ETag of a removal. Another may ignore them. */
+  readonly conditional?: boolean | undefined
+
   /** The first page of objects after `from`. A page that is not in byte order is an error that stops the run. */
   list(from: ListFrom): Promise<Page>
+
+  readonly reading: Reading
 
   /**
    * Makes the object `key` of this store equal to the object of the same name in `source`, without its bytes passing
    * through this machine: content, headers, user metadata, tags and storage class; not the ACL. It replaces what is there and may be
-   * repeated. A source object that is gone is an error of severity `skip`.
+   * repeated. A source object that is gone is an error of severity `skip`. Answers the ETag of the copy.
    */
-  copyFrom(source: Storage, object: ObjectSummary): Promise<void>
+  readonly copyFrom?: ((source: Storage, object: ObjectSummary, wish?: CopyWish) => Promise<string>) | undefined
 
-  /** Absent when nothing can be changed in place. */
+  readonly uploading?: Uploading | undefined
   readonly rewriting?: Rewriting | undefined
+  readonly writing?: Writing | undefined
+  readonly removing?: Removing | undefined
+  readonly versions?: Versions | undefined
+  readonly restoring?: Restoring | undefined
+}
+
+/** The part of a store that does what an operation needs. A store that lacks it was to be refused before. */
+export function able<T>(part: T | undefined, what: string): T {
+  if (part === undefined) throw new Error(`the store cannot ${what}`)
+  return part
 }
 
 /** What the settings of a bucket mean for its objects. */

@@ -3,10 +3,10 @@ import type { RetryState } from '../checkpoint/checkpoint.js'
 import { readFailures, type LedgerEntry } from '../checkpoint/failures.js'
 import { RETRYING } from '../checkpoint/ledger-file.js'
 import { UserError } from '../errors.js'
-import type { Failure, Outcome } from '../job.js'
-import { named, type Named } from './named.js'
+import type { Deferral, Failure, Outcome } from '../job.js'
+import type { ObjectSummary } from '../storage/storage.js'
 import { addTo, type Tally } from './tally.js'
-import type { Lease, WorkSource } from './work.js'
+import type { Lease, WorkItem, WorkSource } from './work.js'
 
 /** Objects handed out at once, as many as a page of a listing has. */
 const PAGE = 1000
@@ -23,7 +23,7 @@ interface Entry {
  * so that the part that is settled is always a beginning of the file. An entry leaves the totals of the failed when it is
  * settled anew.
  */
-export class LedgerWork implements WorkSource<Named> {
+export class LedgerWork implements WorkSource {
   private readonly entries: AsyncGenerator<LedgerEntry, void, undefined>
   /** What was handed out and is not settled, oldest first. */
   private readonly handedOut: Entry[] = []
@@ -51,12 +51,12 @@ export class LedgerWork implements WorkSource<Named> {
     return this.state.of - this.state.entries
   }
 
-  claim(): Promise<Lease<Named> | undefined> {
+  claim(): Promise<Lease | undefined> {
     if (this.claimed) return Promise.resolve(undefined)
     this.claimed = true
     return Promise.resolve({
       next: () => this.next(),
-      settle: (object: Named, outcome: Outcome) => this.settle(object, outcome),
+      settle: (object: ObjectSummary, outcome: Outcome | Deferral) => this.settle(object, outcome),
       release: () => undefined,
     })
   }
@@ -65,9 +65,9 @@ export class LedgerWork implements WorkSource<Named> {
     this.claimed = true
   }
 
-  private async next(): Promise<readonly Named[] | undefined> {
+  private async next(): Promise<readonly WorkItem[] | undefined> {
     if (this.ended) return undefined
-    const objects: Named[] = []
+    const objects: WorkItem[] = []
     while (objects.length < PAGE) {
       const { value: entry } = await this.entries.next()
       if (entry === undefined) {
@@ -76,13 +76,15 @@ export class LedgerWork implements WorkSource<Named> {
         break
       }
       const { failure, end } = entry
-      const kept = this.state.codes?.includes(failure.code) === false
+      const { key, size, etag, lastModified, storageClass, code, operation } = failure
+      const kept = this.state.codes?.includes(code) === false
       this.handedOut.push({ failure, end, kept })
       if (kept) {
         this.passKept()
         continue
       }
-      objects.push(named(failure.key.slice(this.sourcePrefix.length), failure))
+      const shown = { key: key.slice(this.sourcePrefix.length), size, etag, lastModified, storageClass }
+      objects.push({ ...shown, failedIn: operation })
     }
     return objects
   }
@@ -97,7 +99,7 @@ export class LedgerWork implements WorkSource<Named> {
     )
   }
 
-  private settle(object: Named, outcome: Outcome): void {
+  private settle(object: ObjectSummary, outcome: Outcome | Deferral): void {
     const entry = this.handedOut.shift()
     if (entry === undefined) throw new Error('an object was settled that was not handed out')
     addTo(this.tally.totals.failed, entry.failure.code, -1)

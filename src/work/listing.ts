@@ -16,7 +16,7 @@ export interface Listing<T extends Keyed> {
 }
 
 /** Pages through `store` from behind `after`. */
-export function listingAfter(store: Storage, after: string | undefined): Listing<ObjectSummary> {
+export function listingAfter(store: Pick<Storage, 'list'>, after: string | undefined): Listing<ObjectSummary> {
   let from: { after?: string | undefined; token?: string | undefined } = { after }
   return {
     async next() {

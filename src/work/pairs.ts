@@ -2,6 +2,7 @@ import { compareKeys } from '../keys.js'
 import type { ObjectSummary, Storage } from '../storage/storage.js'
 import type { Keyed } from './facts.js'
 import { listingAfter, type Listing } from './listing.js'
+import type { WorkItem } from './work.js'
 
 /** The objects of one name, relative to the prefix, in two stores: at least one of them is there. */
 export interface Pair extends Keyed {
@@ -13,7 +14,11 @@ export interface Pair extends Keyed {
  * Pages through two stores at once from behind `after`: every name that either has, in order. A page reaches as far as both sides are known;
  * what was listed beyond that waits for the next one, so nothing is listed twice, and less than two pages of each side are held.
  */
-export function pairsAfter(source: Storage, destination: Storage, after: string | undefined): Listing<Pair> {
+export function pairsAfter(
+  source: Pick<Storage, 'list'>,
+  destination: Pick<Storage, 'list'>,
+  after: string | undefined,
+): Listing<Pair> {
   const left = new Side(source, after)
   const right = new Side(destination, after)
   return {
@@ -29,6 +34,22 @@ export function pairsAfter(source: Storage, destination: Storage, after: string 
   }
 }
 
+/** The same as work: what the source has, with what the destination has; of what only the destination has, that. */
+export function itemsAfter(...[source, destination, after]: Parameters<typeof pairsAfter>): Listing<WorkItem> {
+  const pairs = pairsAfter(source, destination, after)
+  return {
+    async next(until) {
+      const { objects, truncated } = await pairs.next(until)
+      return { objects: objects.flatMap(itemOf), truncated }
+    },
+  }
+}
+
+function itemOf({ source, destination }: Pair): WorkItem | [] {
+  if (source !== undefined) return { ...source, there: destination }
+  return destination === undefined ? [] : { ...destination, extra: true }
+}
+
 /** How far a side is known: up to a key, not at all, or to its end. */
 type Bound = { readonly key: string } | 'nothing' | 'everything'
 
@@ -41,7 +62,7 @@ class Side {
   private page = 0
   truncated = true
 
-  constructor(store: Storage, after: string | undefined) {
+  constructor(store: Pick<Storage, 'list'>, after: string | undefined) {
     this.listing = listingAfter(store, after)
   }
 

@@ -1,27 +1,36 @@
-import type { Outcome } from '../job.js'
+import type { Deferral, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { PageFacts } from './facts.js'
-import type { Named } from './named.js'
+
+/** An object as work: what a listing shows of it, and what else is known by where it comes from. */
+export interface WorkItem extends ObjectSummary {
+  /** What the destination has under its name, where both sides are listed. */
+  readonly there?: ObjectSummary | undefined
+  /** Only the destination has it, and this is what it has. */
+  readonly extra?: boolean
+  /** It failed before, in this operation: what is known of it may be out of date. */
+  readonly failedIn?: string
+}
 
 /**
  * The right to work on one range of keys. Its holder takes objects with `next`, acts on them in any order, and settles
  * them in the order in which they came.
  */
-export interface Lease<T extends Named = ObjectSummary> {
+export interface Lease {
   /** The next objects, in order, possibly none; undefined when the range is at its end. Not to be called again before it has answered. */
-  next(): Promise<readonly T[] | undefined>
+  next(): Promise<readonly WorkItem[] | undefined>
 
   /** Says what became of the next unsettled object. Called once for each object, in the order in which `next` gave them. */
-  settle(object: T, outcome: Outcome): void
+  settle(object: ObjectSummary, outcome: Outcome | Deferral): void
 
   /** Gives the lease back. What was not settled is work for somebody else, now or after a restart. */
   release(): void
 }
 
 /** Where lanes get their work. */
-export interface WorkSource<T extends Named = ObjectSummary> {
+export interface WorkSource {
   /** Waits for work; undefined when there is and will be none, or once the source was closed. */
-  claim(): Promise<Lease<T> | undefined>
+  claim(): Promise<Lease | undefined>
 
   /** Ends the handing out of work: pending and later claims answer undefined. */
   close(): void

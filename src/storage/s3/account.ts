@@ -43,10 +43,12 @@ export interface Account {
 }
 
 /** Resolves region, endpoint and credentials with the SDK. What cannot be resolved is a `UserError` with a hint. */
-export async function openAccount(connection: Connection, warn: (message: string) => void): Promise<Account> {
+export function openAccount(connection: Connection, warn: (message: string) => void): Promise<Account> {
+  return asProfile(connection.profile, () => open(connection, warn))
+}
+
+async function open(connection: Connection, warn: (message: string) => void): Promise<Account> {
   const { endpointUrl, profile } = connection
-  // The SDK looks for `endpoint_url` in the profile of the environment only, whatever profile it is given.
-  if (profile !== undefined) process.env.AWS_PROFILE = profile
   const requestHandler = { ...agentsFor(connection), connectionTimeout: connectTimeout(connection) }
   const fixed = connection.noSignRequest === true ? { accessKeyId: '', secretAccessKey: '' } : environmentKeys(profile)
   const clients = new Map<string, S3Client>()
@@ -82,11 +84,26 @@ export async function openAccount(connection: Connection, warn: (message: string
     credentials,
     endpointUrl: endpoint === undefined ? undefined : bareUrl(endpoint),
     pathStyle,
-    target: (bucket, override) => resolve(client(override ?? region, pathStyle), bucket),
+    target: (bucket, override) => asProfile(profile, () => resolve(client(override ?? region, pathStyle), bucket)),
     close() {
       credentials.close()
       for (const one of clients.values()) one.destroy()
     },
+  }
+}
+
+// The SDK looks for `endpoint_url` in the profile of the environment only, whatever profile it is given. Not to be called while another
+// call is under way.
+async function asProfile<T>(profile: string | undefined, work: () => Promise<T>): Promise<T> {
+  const before = process.env.AWS_PROFILE
+  if (profile !== undefined) process.env.AWS_PROFILE = profile
+  try {
+    return await work()
+  } finally {
+    if (profile !== undefined) {
+      if (before === undefined) delete process.env.AWS_PROFILE
+      else process.env.AWS_PROFILE = before
+    }
   }
 }
 

@@ -154,6 +154,12 @@ const HINTS: Readonly<Record<string, string>> = {
   PermanentRedirect: 'give the bucket’s region with --region, or its endpoint with --endpoint-url',
 }
 
+/** What an error of one object in an answer to DeleteObjects means. */
+export function deletionSeverity(code: string): Severity {
+  if (THROTTLING.has(code)) return 'throttle'
+  return TRANSIENT.has(code) ? 'retry' : 'fail-object'
+}
+
 function severityOf(code: string, status: number, asked: Asked): Severity {
   if (THROTTLING.has(code) || status === 429 || status === 503) return 'throttle'
   if (TRANSIENT.has(code) || (status >= 500 && status !== 501)) return 'retry'

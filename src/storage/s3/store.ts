@@ -2,16 +2,44 @@ import { hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import { compareKeys, printable } from '../../keys.js'
 import type { Place } from '../../job.js'
-import type { BucketTraits, ListFrom, ObjectSummary, Page, Rewriting, Storage } from '../storage.js'
+import type {
+  BucketTraits,
+  CopyWish,
+  ListFrom,
+  ObjectSummary,
+  Page,
+  Reading,
+  Removing,
+  Restoring,
+  Rewriting,
+  Storage,
+  Uploading,
+  Versions,
+} from '../storage.js'
 import type { CredentialSource, Target } from './account.js'
+import {
+  checkCopied,
+  copySource,
+  copyTime,
+  etagIn,
+  sorted,
+  sourceFields,
+  type Channel,
+  type StoreRequest,
+} from './channel.js'
 import { dialerFor, type Trust } from './connect.js'
 import { encodePath, encodeQuery } from './encode.js'
 import { brokenAnswer, connectionFault, EXPIRED, faultOf, type Asked } from './faults.js'
 import { createHttpPool, headerOf, HttpError, type HttpPool, type HttpResponse } from './http.js'
 import { MalformedList, parseListPage, UndecodableKey } from './list-page.js'
 import { Patience } from './patience.js'
-import { checkCopied, copyTime, copySource, createRewriting, type StoreRequest } from './rewriting.js'
+import { createReading } from './reading.js'
+import { createRemoving } from './removing.js'
+import { createRestoring } from './restoring.js'
+import { createRewriting } from './rewriting.js'
 import { createSigner, EMPTY_HASH, type Fields, type Signer } from './sign.js'
+import { createUploading } from './uploading.js'
+import { createVersions } from './versions.js'
 import { elementText } from './xml.js'
 
 /** How a store is reached. Plain data without secrets, to be sent between threads. */
@@ -19,27 +47,45 @@ export interface Address {
   readonly target: Target
   readonly trust: Trust
   readonly requestPayer?: boolean | undefined
+  /** The account that the bucket must belong to. */
+  readonly expectedOwner?: string | undefined
+  /** The account that the bucket of what is copied must belong to. */
+  readonly expectedSourceOwner?: string | undefined
   /** Whether this is AWS, where nobody named an endpoint, or a store that may differ from it. */
   readonly aws?: boolean | undefined
+  /** How long nearly all answers to an operation took so far, in milliseconds. */
+  readonly usual?: Readonly<Record<string, number>> | undefined
 }
 
 /** What a store needs beside its place. */
 export interface S3StoreOptions extends Address {
   readonly credentials: Pick<CredentialSource, 'current' | 'refresh'>
+  /** The key with which its objects are encrypted, and that of what is copied: 32 bytes (SSE-C). Never stored. */
+  readonly customerKey?: Uint8Array | undefined
+  readonly customerKeyOfSource?: Uint8Array | undefined
 }
 
 /** A bucket and prefix in S3, over the fast lane: one request each, sent once, no retries. */
 export class S3Store implements Storage {
   readonly place: Place
+  readonly conditional: boolean
+  readonly reading: Reading
+  readonly uploading: Uploading
   readonly rewriting: Rewriting
+  readonly removing: Removing
+  readonly versions: Versions
+  readonly restoring: Restoring
   private readonly target: Target
   private readonly credentials: S3StoreOptions['credentials']
   private readonly host: string
   private readonly pool: HttpPool
   private readonly signer: Signer
   private readonly base: string
-  private readonly payer: Fields
+  private readonly always: Fields
+  /** Sent with every copy. */
+  private readonly copies: Fields
   private readonly listPrefix: string
+  private readonly channel: Channel
   /** By operation. */
   private readonly patience = new Map<string, Patience>()
   /** By how much the server's clock is ahead of this machine's, in milliseconds, where that matters. */
@@ -52,17 +98,38 @@ export class S3Store implements Storage {
     const { target } = options
     const dialer = dialerFor(new URL(target.origin), options.trust)
     this.place = place
+    this.conditional = options.aws === true
     this.target = target
     this.credentials = options.credentials
     this.host = dialer.host
     this.pool = createHttpPool(dialer)
     this.signer = createSigner(target.region, target.service)
     this.base = `${target.path}/${encodePath(place.prefix)}`
-    this.payer = options.requestPayer === true ? [['x-amz-request-payer', 'requester']] : []
-    this.rewriting = createRewriting({
-      ...{ place, path: this.base, payer: this.payer, aws: options.aws === true },
+    this.always = sorted([
+      ...(options.expectedOwner === undefined
+        ? []
+        : ([['x-amz-expected-bucket-owner', options.expectedOwner]] as const)),
+      ...(options.requestPayer === true ? ([['x-amz-request-payer', 'requester']] as const) : []),
+    ])
+    this.channel = {
+      ...{ place, path: this.base, bucketPath: target.path, aws: options.aws === true, always: this.always },
+      customerKey: customerFields('x-amz-server-side', options.customerKey),
+      copySource: [
+        ...customerFields('x-amz-copy-source-server-side', options.customerKeyOfSource),
+        ...(options.expectedSourceOwner === undefined
+          ? []
+          : ([['x-amz-source-expected-bucket-owner', options.expectedSourceOwner]] as const)),
+      ],
       request: (asked, request) => this.request(asked, request),
-    })
+    }
+    const { channel } = this
+    this.copies = sorted([...this.always, ...channel.customerKey, ...channel.copySource])
+    this.reading = createReading(channel)
+    this.uploading = createUploading(channel)
+    this.rewriting = createRewriting(channel)
+    this.removing = createRemoving(channel)
+    this.versions = createVersions(channel)
+    this.restoring = createRestoring(channel)
     this.listPrefix = place.prefix === '' ? '' : `&prefix=${encodeQuery(place.prefix)}`
   }
 
@@ -71,8 +138,10 @@ export class S3Store implements Storage {
   }
 
   get address(): Address {
-    const { target, trust, requestPayer, aws } = this.options
-    return { target, trust, requestPayer, aws }
+    const { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws } = this.options
+    const usual: Record<string, number> = {}
+    for (const [operation, { learned }] of this.patience) if (learned !== undefined) usual[operation] = learned
+    return { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, usual }
   }
 
   async list(from: ListFrom): Promise<Page> {
@@ -81,7 +150,7 @@ export class S3Store implements Storage {
     let query = `encoding-type=url&list-type=2&max-keys=${from.limit ?? 1000}${this.listPrefix}`
     if (from.token !== undefined) query = `continuation-token=${encodeQuery(from.token)}&${query}`
     else if (from.after !== undefined) query += `&start-after=${encodeQuery(prefix + from.after)}`
-    const response = await this.send(asked, 'GET', `${this.target.path}/`, query, this.payer)
+    const response = await this.send(asked, 'GET', `${this.target.path}/`, query, this.always)
 
     let answer
     try {
@@ -105,30 +174,36 @@ export class S3Store implements Storage {
     }
   }
 
-  async copyFrom(source: Storage, object: ObjectSummary): Promise<void> {
-    const asked = { operation: 'CopyObject', bucket: this.place.bucket, key: this.place.prefix + object.key }
-    const headers: (readonly [string, string])[] = [
-      ['x-amz-copy-source', copySource(source.place, object.key)],
-      ...this.payer,
-    ]
+  // A property, so that it can be handed on by itself.
+  readonly copyFrom = async (source: Storage, object: ObjectSummary, wish?: CopyWish): Promise<string> => {
+    const key = wish?.key ?? object.key
+    const asked = { operation: 'CopyObject', bucket: this.place.bucket, key: this.place.prefix + key }
+    const { place } = source
+    const headers: (readonly [string, string])[] =
+      wish?.etag === undefined
+        ? [['x-amz-copy-source', copySource(place, object.key, object.version)]]
+        : [...sourceFields(this.channel, place, object.key, wish.etag, object.version)]
+    headers.push(...this.copies)
+    if (wish !== undefined) headers.push(...wish.fields)
     // Without the header S3 makes the copy STANDARD, whatever the source is.
-    if (object.storageClass !== 'STANDARD') headers.push(['x-amz-storage-class', object.storageClass])
-    const extra = copyTime(object.size)
-    const response = await this.send(asked, 'PUT', this.base + encodePath(object.key), '', headers, extra)
+    else if (object.storageClass !== 'STANDARD') headers.push(['x-amz-storage-class', object.storageClass])
+    const fields = wish === undefined && this.copies === this.always ? headers : sorted(headers)
+    const response = await this.send(asked, 'PUT', this.base + encodePath(key), '', fields, copyTime(object.size))
     checkCopied(response, asked)
+    return etagIn(response)
   }
 
   /** HeadBucket: resolves when the bucket exists and these credentials may see it. */
   async headBucket(): Promise<void> {
     const asked = { operation: 'HeadBucket', bucket: this.place.bucket }
-    await this.send(asked, 'HEAD', `${this.target.path}/`, '', this.payer)
+    await this.send(asked, 'HEAD', `${this.target.path}/`, '', this.always)
   }
 
   /** GetBucketOwnershipControls and GetBucketVersioning. What the store does not tell, or not to these credentials, is undefined. */
   async traits(): Promise<BucketTraits> {
     const ask = async (operation: string, subresource: string): Promise<HttpResponse | StorageError> => {
       const asked = { operation, bucket: this.place.bucket }
-      const request = { method: 'GET', path: `${this.target.path}/`, query: `${subresource}=`, fields: this.payer }
+      const request = { method: 'GET', path: `${this.target.path}/`, query: `${subresource}=`, fields: this.always }
       const response = await this.request(asked, request)
       const error = problemOf(response, asked)
       if (error?.severity === 'retry' || error?.severity === 'throttle') throw error
@@ -174,7 +249,7 @@ export class S3Store implements Storage {
     const { operation } = asked
     let patience = this.patience.get(operation)
     if (patience === undefined) {
-      patience = new Patience(this.options.trust.readTimeout ?? READ_TIMEOUT)
+      patience = new Patience(this.options.trust.readTimeout ?? READ_TIMEOUT, this.options.usual?.[operation])
       this.patience.set(operation, patience)
     }
     const bodyHash = body === undefined ? EMPTY_HASH : hash('sha256', body)
@@ -211,6 +286,17 @@ export class S3Store implements Storage {
     this.skew = skew
     return true
   }
+}
+
+// The three fields in which a key of the customer's is given (SSE-C).
+function customerFields(prefix: string, key: Uint8Array | undefined): Fields {
+  if (key === undefined) return []
+  const name = `${prefix}-encryption-customer`
+  return [
+    [`${name}-algorithm`, 'AES256'],
+    [`${name}-key`, Buffer.from(key).toString('base64')],
+    [`${name}-key-md5`, hash('md5', key, 'base64')],
+  ]
 }
 
 function problemOf(response: HttpResponse, asked: Asked): StorageError | undefined {

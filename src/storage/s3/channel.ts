@@ -1,0 +1,109 @@
+import type { Place } from '../../job.js'
+import type { HeaderFields } from '../storage.js'
+import { encodePath } from './encode.js'
+import { brokenAnswer, faultOf, type Asked } from './faults.js'
+import type { HttpResponse } from './http.js'
+import type { Fields } from './sign.js'
+import { elementText } from './xml.js'
+
+/** A request to a store, but for its signature. */
+export interface StoreRequest {
+  readonly method: string
+  /** Encoded, from the root of the host on. */
+  readonly path: string
+  /** Encoded. */
+  readonly query?: string
+  /** Sorted by name. */
+  readonly fields: Fields
+  readonly body?: Buffer
+  /** As that of `HttpRequest`. */
+  readonly sink?: (bytes: Uint8Array) => void
+  /** Milliseconds that the answer may take beyond what is usual. */
+  readonly extra?: number
+}
+
+/** How the parts of a store send requests. */
+export interface Channel {
+  readonly place: Place
+  /** The path of the prefix: a key's path is this and the encoded key. */
+  readonly path: string
+  /** The path of the bucket. */
+  readonly bucketPath: string
+  /** Whether this is AWS, or a store that may differ from it. */
+  readonly aws: boolean
+  /** Sent with every request: who pays, whose the bucket must be. */
+  readonly always: Fields
+  /** Sent with requests for the content of an object, or for what is known of it: the key of the customer's that it is encrypted with. */
+  readonly customerKey: Fields
+  /** Sent with every copy: whose the bucket of the source must be, and the key of the customer's that its objects are encrypted with. */
+  readonly copySource: Fields
+  /** Sends once and answers whatever comes, but for expired credentials and broken connections, which reject. */
+  readonly request: (asked: Asked, request: StoreRequest) => Promise<HttpResponse>
+}
+
+/** What an operation on an object of the channel's place is, for errors. */
+export function askedOf({ place }: Channel, operation: string, key: string): Asked {
+  return { operation, bucket: place.bucket, key: place.prefix + key }
+}
+
+/** The path of an object. */
+export function pathOf({ path }: Channel, key: string): string {
+  return path + encodePath(key)
+}
+
+/** Fields in the order in which they are signed. */
+export function sorted(fields: HeaderFields): Fields {
+  return [...fields].sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+/** An ETag as a condition has it. */
+export function quoted(etag: string): string {
+  return `"${etag}"`
+}
+
+/** The ETag that the body of an answer names; Ceph leaves the quotes out. */
+export function etagIn({ body }: HttpResponse): string {
+  return (elementText(body, 'ETag') ?? '').replaceAll('"', '')
+}
+
+/** The value of `x-amz-copy-source` for a key of `place`; access points have a form of their own. */
+export function copySource({ bucket, prefix }: Place, key: string, version?: string): string {
+  const path = bucket.startsWith('arn:')
+    ? encodePath(`${bucket}/object/${prefix}${key}`)
+    : `/${bucket}/${encodePath(prefix + key)}`
+  return version === undefined ? path : `${path}?versionId=${version}`
+}
+
+/** The fields which make a copy one of `key` in `place` only as long as its ETag is `etag`. */
+export function sourceFields(
+  { aws }: Channel,
+  place: Place,
+  key: string,
+  etag: string,
+  version?: string,
+): HeaderFields {
+  return [
+    // Ceph knows this name instead of the next, and S3 does not mind it.
+    ...(aws ? [] : ([['x-amz-copy-if-match', quoted(etag)]] as const)),
+    ['x-amz-copy-source-if-match', quoted(etag)],
+    ['x-amz-copy-source', copySource(place, key, version)],
+  ]
+}
+
+/** Milliseconds that S3 may need for the bytes of a copy, at the least rate that it is known to keep. */
+export function copyTime(size: number): number {
+  return size / 5_000
+}
+
+/** Throws what a 200 to a copy stands for when it is no success: an error in the body, or a body that is empty or cut. */
+export function checkCopied(response: HttpResponse, asked: Asked): void {
+  const { body } = response
+  if (body.includes('</CopyObjectResult>') && body.includes('<ETag>')) return
+  throw body.includes('<Error>') && body.includes('</Error>')
+    ? faultOf(response, asked)
+    : brokenAnswer(
+        response,
+        asked,
+        body.trim() === '' ? 'the answer to the copy is empty' : 'the answer to the copy is cut',
+      )
+}

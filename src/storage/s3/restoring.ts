@@ -1,0 +1,29 @@
+import { hash } from 'node:crypto'
+import type { Restoring } from '../storage.js'
+import { askedOf, pathOf, sorted, type Channel } from './channel.js'
+import { encodeQuery } from './encode.js'
+import { faultOf } from './faults.js'
+
+/** How archived objects of an S3 bucket are brought back: RestoreObject. */
+export function createRestoring(channel: Channel): Restoring {
+  const { always, request } = channel
+  return {
+    async restore(key, days, tier, version) {
+      const asked = askedOf(channel, 'RestoreObject', key)
+      const parameters = tier === undefined ? '' : `<GlacierJobParameters><Tier>${tier}</Tier></GlacierJobParameters>`
+      const body = Buffer.from(
+        `<RestoreRequest xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Days>${days}</Days>${parameters}</RestoreRequest>`,
+      )
+      const fields = sorted([
+        ['content-md5', hash('md5', body, 'base64')],
+        ['content-type', 'application/xml'],
+        ...always,
+      ])
+      const query = version === undefined ? 'restore=' : `restore=&versionId=${encodeQuery(version)}`
+      const response = await request(asked, { method: 'POST', path: pathOf(channel, key), query, fields, body })
+      if (response.status === 200 || response.status === 202) return
+      const fault = faultOf(response, asked)
+      if (fault.code !== 'RestoreAlreadyInProgress') throw fault
+    },
+  }
+}

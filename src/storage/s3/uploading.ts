@@ -1,0 +1,123 @@
+import { hash } from 'node:crypto'
+import { StorageError } from '../../errors.js'
+import type { Part, Uploading } from '../storage.js'
+import { askedOf, copyTime, etagIn, pathOf, quoted, sorted, sourceFields, type Channel } from './channel.js'
+import { encodeQuery } from './encode.js'
+import { brokenAnswer, faultOf } from './faults.js'
+import type { HttpResponse } from './http.js'
+import { elementsOf, elementText } from './xml.js'
+
+/** How objects of an S3 bucket are made of parts. */
+export function createUploading(channel: Channel): Uploading {
+  const { always, customerKey, request } = channel
+  return {
+    async begin(key, fields) {
+      const asked = askedOf(channel, 'CreateMultipartUpload', key)
+      const headers = sorted([...fields, ...always, ...customerKey])
+      const path = pathOf(channel, key)
+      const response = await request(asked, { method: 'POST', path, query: 'uploads=', fields: headers })
+      if (response.status !== 200) throw faultOf(response, asked)
+      const upload = elementText(response.body, 'UploadId')
+      if (upload === undefined || upload === '') throw brokenAnswer(response, asked, 'the answer names no upload')
+      return upload
+    },
+
+    async copyPart(source, object, { key, upload, number, first, last }) {
+      const asked = askedOf(channel, 'UploadPartCopy', key)
+      const headers = sorted([
+        ...always,
+        ...customerKey,
+        ...channel.copySource,
+        ...sourceFields(channel, source.place, object.key, object.etag, object.version),
+        ['x-amz-copy-source-range', `bytes=${first}-${last}`],
+      ])
+      const query = `partNumber=${number}&uploadId=${encodeQuery(upload)}`
+      const path = pathOf(channel, key)
+      const size = last - first + 1
+      const response = await request(asked, { method: 'PUT', path, query, fields: headers, extra: copyTime(size) })
+      if (response.status !== 200) throw faultOf(response, asked)
+      const { body } = response
+      if (body.includes('<Error>')) throw faultOf(response, asked)
+      if (!body.includes('</CopyPartResult>') || etagIn(response) === '') {
+        throw brokenAnswer(response, asked, 'the answer to the copy of a part is empty or cut')
+      }
+      return { etag: etagIn(response), size, checksum: checksumIn(body) }
+    },
+
+    async parts(key, upload) {
+      const asked = askedOf(channel, 'ListParts', key)
+      const path = pathOf(channel, key)
+      const found = new Map<number, Part>()
+      for (let marker = 0; ;) {
+        const query = `part-number-marker=${marker}&uploadId=${encodeQuery(upload)}`
+        const response = await request(asked, { method: 'GET', path, query, fields: always })
+        const { body, status } = response
+        if (isGone(response)) return undefined
+        if (status !== 200) throw faultOf(response, asked)
+        if (!body.includes('</ListPartsResult>')) throw brokenAnswer(response, asked, 'the list of parts is cut')
+        for (const part of elementsOf(body, 'Part')) {
+          const [number, size] = [Number(elementText(part, 'PartNumber')), Number(elementText(part, 'Size'))]
+          const etag = (elementText(part, 'ETag') ?? '').replaceAll('"', '')
+          found.set(number, { etag, size, checksum: checksumIn(part) })
+        }
+        const next = Number(elementText(body, 'NextPartNumberMarker') ?? 0)
+        if (elementText(body, 'IsTruncated') !== 'true') return found
+        if (!(next > marker)) throw brokenAnswer(response, asked, 'the list of parts does not say where it goes on')
+        marker = next
+      }
+    },
+
+    async complete(key, upload, parts, conditions) {
+      const asked = askedOf(channel, 'CompleteMultipartUpload', key)
+      const named = parts.map(
+        (part, index) =>
+          `<Part>${part.checksum}<ETag>${quoted(part.etag)}</ETag><PartNumber>${index + 1}</PartNumber></Part>`,
+      )
+      const body = Buffer.from(
+        `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${named.join('')}</CompleteMultipartUpload>`,
+      )
+      const fields = sorted([...always, ...customerKey, ['content-type', 'application/xml'], ...conditions])
+      const query = `uploadId=${encodeQuery(upload)}`
+      const path = pathOf(channel, key)
+      const response = await request(asked, { method: 'POST', path, query, fields, body, extra: COMPLETE_TIME })
+      // It is no object that is missing, so there is nothing to be skipped.
+      if (isGone(response)) {
+        const { message, status, requestId } = faultOf(response, asked)
+        throw new StorageError(message || 'the upload is gone', {
+          ...{ severity: 'fail-object', code: 'NoSuchUpload', ...asked, status, requestId },
+        })
+      }
+      if (response.status !== 200 || response.body.includes('<Error>')) throw faultOf(response, asked)
+      if (!response.body.includes('</CompleteMultipartUploadResult>')) {
+        throw brokenAnswer(response, asked, 'the answer to the completion is empty or cut')
+      }
+      return etagIn(response) || etagOfParts(parts)
+    },
+
+    async abort(key, upload) {
+      const asked = askedOf(channel, 'AbortMultipartUpload', key)
+      const query = `uploadId=${encodeQuery(upload)}`
+      const response = await request(asked, { method: 'DELETE', path: pathOf(channel, key), query, fields: always })
+      if (response.status >= 300 && response.status !== 404) throw faultOf(response, asked)
+    },
+  }
+}
+
+// Ceph says NoSuchKey of an upload that is gone.
+function isGone({ status, body }: HttpResponse): boolean {
+  const code = elementText(body, 'Code')
+  return status === 404 && (code === 'NoSuchUpload' || code === 'NoSuchKey')
+}
+
+/** S3 may take minutes to put parts together, and sends blanks meanwhile. */
+const COMPLETE_TIME = 600_000
+
+function checksumIn(body: string): string {
+  return /<(Checksum(?!Algorithm|Type)[A-Z0-9]+)>[^<]*<\/\1>/.exec(body)?.[0] ?? ''
+}
+
+/** The ETag of an object of parts: the MD5 of those of the parts, as far as these are MD5s. */
+function etagOfParts(parts: readonly Pick<Part, 'etag'>[]): string {
+  const digests = Buffer.from(parts.map(({ etag }) => etag).join(''), 'hex')
+  return `${hash('md5', digests)}-${parts.length}`
+}
