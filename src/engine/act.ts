@@ -40,6 +40,7 @@ export type Cause = Pick<Failure, 'code' | 'message'> &
 export function failed(prefix: string, object: ObjectSummary, cause: Cause): Outcome {
   const failure: Failure = {
     key: prefix + object.key,
+    ...(object.version === undefined ? {} : { version: object.version }),
     size: object.size,
     etag: object.etag,
     storageClass: object.storageClass,
