@@ -8,7 +8,8 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { headerOf, lineWriter } from '../src/engine/lines.js'
 import { UserError } from '../src/errors.js'
 import type { Listed } from '../src/work/list-entry.js'
-import { formatOf, readKeyList, type KeyList } from '../src/work/list-file.js'
+import type { KeyList } from '../src/job.js'
+import { formatOf, readKeyList } from '../src/work/list-file.js'
 import { linesOf, type Line } from '../src/work/list-lines.js'
 import { rowsOf } from '../src/work/list-rows.js'
 
@@ -21,17 +22,21 @@ function write(content: string | Buffer, name = 'list'): string {
   return path
 }
 
-async function read(file: string, format: KeyList['format'] = formatOf(file), bucket = 'src'): Promise<Listed[]> {
+const wanted = (bucket: string, prefix = '', versions = true) => ({ bucket, prefix, versions })
+
+async function read(file: string, given?: KeyList['format'], bucket = 'src'): Promise<Listed[]> {
   const all: Listed[] = []
-  for await (const entry of readKeyList({ file, format }, bucket)) all.push(entry)
+  const format = given ?? (await formatOf(file))
+  for await (const entry of readKeyList({ file, format }, wanted(bucket))) all.push(entry)
   return all
 }
 
 /** What was read before the error, and the error. */
-async function refusal(file: string, format?: KeyList['format'], bucket = 'src') {
+async function refusal(file: string, given?: KeyList['format'], place = wanted('src')) {
   let before = 0
   try {
-    for await (const entry of readKeyList({ file, format: format ?? formatOf(file) }, bucket)) if (entry) before++
+    const format = given ?? (await formatOf(file))
+    for await (const entry of readKeyList({ file, format }, place)) if (entry) before++
   } catch (error) {
     expect(error).toBeInstanceOf(UserError)
     return { before, message: (error as UserError).message, hint: (error as UserError).hint }
@@ -306,7 +311,7 @@ describe('what a list tells of an object', () => {
       ['key,a\nkey,b\n', 'key'],
       ['other,key\nother,b\n', 'src'],
     ]) {
-      expect((await refusal(write(text!), 'csv', bucket)).message).toContain('may be a header')
+      expect((await refusal(write(text!), 'csv', wanted(bucket!))).message).toContain('may be a header')
     }
   })
 })
@@ -413,7 +418,7 @@ describe('a list that is not whole', () => {
       const file = write(name.endsWith('.gz') ? zlib.gzipSync(text) : text, name)
       let count = 0
       const reading = async () => {
-        for await (const entry of readKeyList({ file, format: 'keys' }, 'src')) {
+        for await (const entry of readKeyList({ file, format: 'keys' }, wanted('src'))) {
           expect(entry.key).toMatch(/^key-\d/)
           if (++count === 1) change(file)
         }
@@ -452,16 +457,44 @@ test.runIf(!('zstdCompressSync' in zlib))(
 )
 
 test.each([
-  ['/a/keys.txt', 'keys'],
-  ['/a/keys', 'keys'],
   ['/a/x.csv', 'csv'],
   ['/a/X.CSV.GZ', 'csv'],
   ['/a/x.csv.zst', 'csv'],
   ['/a/x.ndjson', 'ndjson'],
   ['/a/x.jsonl.gz', 'ndjson'],
   ['/a/x.json', 'ndjson'],
-  ['/a/manifest.json', 'csv'],
-  ['/a.csv/list.gz', 'keys'],
-] as const)('%s is taken for %s', (file, format) => {
-  expect(formatOf(file)).toBe(format)
+  ['/a/manifest.json', 'inventory'],
+] as const)('%s is taken for %s', async (file, format) => {
+  expect(await formatOf(file)).toBe(format)
+})
+
+test.each([
+  ['\n{"key":"a"}\n', 'ndjson'],
+  ['{"Key":"a"', 'keys'],
+  ['{"name":"a"}', 'keys'],
+  ['a,b\n', 'keys'],
+  ['', 'keys'],
+] as const)('a list whose name tells nothing is known by its first line: %j', async (content, format) => {
+  expect(await formatOf(write(content, 'list.txt'))).toBe(format)
+  expect(await formatOf(write(zlib.gzipSync(content), 'list.gz'))).toBe(format)
+})
+
+describe('what a job cannot take', () => {
+  test.each([
+    ['keys', 'p/a\np\n', 'line 2 of FILE has a key that is not below s3://src/p/: p'],
+    ['ndjson', '{"key":"p/a"}\n\n{"key":"q\\nr"}\n', 'line 3 of FILE has a key that is not below s3://src/p/: q\\nr'],
+    ['csv', 'bucket,key\nsrc,"p/\n"\nsrc,q\n', 'line 4 of FILE has a key that is not below'],
+    ['ndjson', '{"key":"p/a","versionId":"v"}\n', 'line 1 of FILE names a version'],
+    ['csv', 'src,p/a,\nsrc,p/b,v\n', 'line 2 of FILE names a version'],
+  ] as const)('is an error that names the line: %s %j', async (format, text, message) => {
+    const file = write(text)
+    expect((await refusal(file, format, wanted('src', 'p/', false))).message).toContain(message.replace('FILE', file))
+  })
+
+  test('is not the version that a list says is the current one: that is the object as it is', async () => {
+    const file = write('key,VersionId,IsLatest\np/a,v,true\n')
+    const all = []
+    for await (const entry of readKeyList({ file, format: 'csv' }, wanted('src', 'p/', false))) all.push(entry)
+    expect(all).toEqual([{ key: 'p/a' }])
+  })
 })

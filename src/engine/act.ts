@@ -32,6 +32,10 @@ export async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> 
   }
 }
 
+function told({ size, etag, storageClass, lastModified }: ObjectSummary) {
+  return { size, etag, storageClass, lastModified }
+}
+
 /** What is known of a failure beside its object. */
 export type Cause = Pick<Failure, 'code' | 'message'> &
   Partial<Pick<StorageError, 'status' | 'requestId' | 'attempts' | 'operation'>>
@@ -41,10 +45,7 @@ export function failed(prefix: string, object: ObjectSummary, cause: Cause): Out
   const failure: Failure = {
     key: prefix + object.key,
     ...(object.version === undefined ? {} : { version: object.version }),
-    size: object.size,
-    etag: object.etag,
-    storageClass: object.storageClass,
-    lastModified: object.lastModified,
+    ...(object.etag === '' ? {} : told(object)),
     operation: cause.operation ?? 'CopyObject',
     ...(cause.status === undefined ? {} : { status: cause.status }),
     code: cause.code,

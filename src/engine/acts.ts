@@ -63,7 +63,8 @@ export function listingOf(
   return (after) => listingAfter(source, after)
 }
 
-const FILTERED: Outcome = { kind: 'skipped', reason: 'filtered' }
+/** The outcome of what was not asked for. */
+export const FILTERED: Outcome = { kind: 'skipped', reason: 'filtered' }
 
 /** What a job decides without a request, if anything. Unless told otherwise it puts off objects that are too large for one. */
 export function decisionOf(job: WriteJob, large: 'defer' | 'act'): Decide | undefined {

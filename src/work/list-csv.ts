@@ -1,7 +1,7 @@
 import { UserError } from '../errors.js'
 import { printable } from '../keys.js'
 import { badLine } from './list-lines.js'
-import { listed, traitOf, type Listed, type Trait } from './list-entry.js'
+import { listed, traitOf, type Listed, type Trait, type Wanted } from './list-entry.js'
 import type { Row } from './list-rows.js'
 
 /** What the columns of a CSV file are about. */
@@ -15,18 +15,18 @@ export interface Columns {
 /** The objects of the rows of a file, whose first row says what the columns are unless `columns` does. Throws UserErrors naming the line. */
 export function rowReader(
   name: string,
-  bucket: string,
+  wanted: Wanted,
   columns?: Columns,
 ): (rows: readonly Row[]) => readonly Listed[] {
   return (rows) => {
     const objects: Listed[] = []
     for (const row of rows) {
       if (columns === undefined) {
-        const header = headerOf(row, name, bucket)
+        const header = headerOf(row, name, wanted.bucket)
         columns = header ?? manifestOf(row, name)
         if (header !== undefined) continue
       }
-      const object = objectOf(row, columns, name, bucket)
+      const object = objectOf(row, columns, name, wanted)
       if (object !== undefined) objects.push(object)
     }
     return objects
@@ -76,13 +76,13 @@ function manifestOf({ fields, line }: Row, name: string): Columns {
       name,
       line,
       'has columns that nothing tells the names of: without a header there may be bucket, key and version',
-      'Of an S3 Inventory name its manifest.json, or put a header before the rows if the keys are not URL-encoded.',
+      'Of an S3 Inventory give its manifest.json, or put a header before the rows if the keys are not URL-encoded.',
     )
   }
   return { traits: MANIFEST.slice(0, fields.length), encoded: true }
 }
 
-function objectOf({ fields, line }: Row, columns: Columns, name: string, bucket: string): Listed | undefined {
+function objectOf({ fields, line }: Row, columns: Columns, name: string, wanted: Wanted): Listed | undefined {
   const { traits, encoded } = columns
   // A comma in a key that is not in quotes would else make another key.
   if (fields.length !== traits.length) {
@@ -99,7 +99,7 @@ function objectOf({ fields, line }: Row, columns: Columns, name: string, bucket:
     if (trait === 'key' && encoded) return decoded(text, name, line)
     return trait === 'size' && /^\d+$/.test(text) ? Number(text) : text
   }
-  return listed(told, { name, line, bucket })
+  return listed(told, { name, line, wanted })
 }
 
 // As S3 encodes keys: a blank is a plus, and a plus is %2B.
