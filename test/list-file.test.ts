@@ -36,7 +36,7 @@ async function refusal(file: string, given?: KeyList['format'], place = wanted('
   let before = 0
   try {
     const format = given ?? (await formatOf(file))
-    for await (const entry of readKeyList({ file, format }, place)) if (entry) before++
+    for await (const entry of readKeyList({ file, format }, place)) before += entry.key.length > 0 ? 1 : 0
   } catch (error) {
     expect(error).toBeInstanceOf(UserError)
     return { before, message: (error as UserError).message, hint: (error as UserError).hint }
@@ -44,6 +44,7 @@ async function refusal(file: string, given?: KeyList['format'], place = wanted('
   throw new Error('it was read to its end')
 }
 
+const containing = (text: string): unknown => expect.stringContaining(text)
 const keysOf = async (...of: Parameters<typeof read>) => (await read(...of)).map(({ key }) => key)
 
 const aKey = fc
@@ -193,10 +194,10 @@ describe('the lines of a list', () => {
     )
     expect(await refusal(file, 'keys')).toMatchObject({ message: `line 3 of ${file} is not UTF-8` })
     expect(await refusal(write(Buffer.from([0x80])), 'keys')).toMatchObject({
-      message: expect.stringContaining('line 1'),
+      message: containing('line 1'),
     })
     const csv = write(Buffer.concat([Buffer.from('key\n"a\nb'), Buffer.from([0xff]), Buffer.from('"\n')]))
-    expect(await refusal(csv, 'csv')).toMatchObject({ message: expect.stringContaining('line 3') })
+    expect(await refusal(csv, 'csv')).toMatchObject({ message: containing('line 3') })
   })
 
   test('are refused when they are longer than any key, so that a file of something else does not fill the memory', async () => {
@@ -254,8 +255,8 @@ describe('the rows of CSV', () => {
     }
     expect((await gathered(rowsOf(given(), 'x'))).map(({ line }) => line)).toEqual([1, 2, 4])
     expect(await refusal(write('key,size\na,1\n"b\nc",1\nd,e,1\n'), 'csv')).toMatchObject({
-      message: expect.stringContaining('line 5'),
-      hint: expect.stringContaining('quotes'),
+      message: containing('line 5'),
+      hint: containing('quotes'),
     })
     expect((await refusal(write('key\na\n"b\nc\n'), 'csv')).message).toContain('line 3')
   })
@@ -356,7 +357,6 @@ describe('an S3 Inventory', () => {
         ]),
       )
       const told = {
-        version: 'v',
         size: 5,
         etag: 'e',
         lastModified: '2024-01-31T12:00:00.000Z',

@@ -251,10 +251,7 @@ const relocateJob = shape<RelocateJob>(
   { kind: oneOf('move'), source: place, destination: place },
   { ...transfer, list: keyList, map: list(text) },
 )
-const deleteJob = shape<DeleteJob>(
-  { kind: oneOf('delete'), source: place },
-  { list: keyList, select: selection },
-)
+const deleteJob = shape<DeleteJob>({ kind: oneOf('delete'), source: place }, { list: keyList, select: selection })
 const lsJob = shape<LsJob>(
   { kind: oneOf('ls'), source: place, format: oneOf('text', 'json', 'csv'), sorted: flag },
   { to: text },

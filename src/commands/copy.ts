@@ -5,6 +5,7 @@ import { readAttributes } from './attribute-options.js'
 import { begin } from './begin.js'
 import type { Opened } from './drive.js'
 import type { CommandIo } from './io.js'
+import { readKeyListOf } from './list-options.js'
 import { warningOfLosses } from './losses.js'
 import { readFlag, type Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
@@ -19,9 +20,16 @@ export async function copy(source: string, destination: string, flags: Flags, io
     ...readAttributes(flags, io.cwd),
     ...(readFlag(flags, 'all-versions') === true ? { versions: true } : {}),
     ...readObjects(flags),
+    ...(await readKeyListOf(flags, io.cwd)),
     ...readNames(flags),
   }
   checkPair(job.source, job.destination)
+  if (job.versions === true && job.list !== undefined) {
+    throw new UserError(
+      '--all-versions does not go with --files-from',
+      'name the versions in the list, one JSON object a line: {"key": ..., "versionId": ...}',
+    )
+  }
   const losses = warningOfLosses(job, flags)
   return await begin(job, flags, io, async (opened, warn) => {
     if (job.versions === true) await checkVersions(job, opened)
