@@ -76,7 +76,7 @@ export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Comple
             pacer.succeeded()
             resolve()
           } catch (error) {
-            reject(error)
+            reject(error instanceof Error ? error : new Error(String(error)))
           }
           slots.ended()
         })
