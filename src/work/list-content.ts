@@ -24,7 +24,7 @@ export async function* contentOf(path: string, expected?: number): AsyncGenerato
     yield* withoutMark(unpacked(bytesOf(file, name), name))
   } catch (error) {
     if (error instanceof UserError || systemCode(error) === undefined) throw error
-    throw new UserError(`cannot read ${name}: ${reasonOf(error)}`)
+    throw new UserError(`cannot read ${name}: ${reasonOf(error)}`, 'Check the path after --files-from.')
   } finally {
     await file?.close()
   }
@@ -51,7 +51,7 @@ async function* bytesOf(file: FileHandle, name: string): AsyncGenerator<Buffer, 
 export function changedList(name: string): UserError {
   return new UserError(
     `${name} was changed since the run began to read it`,
-    'Restore the file, or start the job anew with another checkpoint folder.',
+    'Restore the file, or start the job anew with another checkpoint folder: what was done is then done again.',
   )
 }
 

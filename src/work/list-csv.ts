@@ -39,7 +39,11 @@ export function columnsOf(names: readonly string[], encoded: boolean): Columns {
   const traits = names.map((name) => {
     const trait = traitOf(name)
     if (trait === undefined) return undefined
-    if (seen.has(trait)) throw new UserError(`two columns are about the same: ${printable(names.join(', '))}`)
+    if (seen.has(trait))
+      throw new UserError(
+        `two columns are about the same: ${printable(names.join(', '))}`,
+        'Take one of them out of the list.',
+      )
     seen.add(trait)
     return trait
   })

@@ -40,7 +40,8 @@ export async function readInventory(path: string, bucket: string): Promise<Inven
     throw new UserError(`${name} is of an inventory in ${printable(manifest.fileFormat)}`, 'Only CSV can be read.')
   }
   const columns = columnsOf(manifest.fileSchema.split(','), true)
-  if (!columns.traits.includes('key')) throw new UserError(`${name} names no column Key`)
+  if (!columns.traits.includes('key'))
+    throw new UserError(`${name} names no column Key`, 'Is it the manifest.json of an S3 Inventory?')
   const files: { path: string; size: number }[] = []
   for (const { key, size } of manifest.files) files.push({ path: await dataFile(path, basename(key)), size })
   return { files, columns }
@@ -52,7 +53,11 @@ async function wholeOf(path: string): Promise<Buffer> {
   for await (const piece of contentOf(path)) {
     pieces.push(piece)
     length += piece.length
-    if (length > LARGEST_MANIFEST) throw new UserError(`${printable(path)} is too large for a manifest`)
+    if (length > LARGEST_MANIFEST)
+      throw new UserError(
+        `${printable(path)} is too large for a manifest`,
+        'For one JSON object a line say --files-format ndjson.',
+      )
   }
   return Buffer.concat(pieces)
 }

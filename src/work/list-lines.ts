@@ -57,7 +57,9 @@ export function trimmedEnd(text: string): string {
   return text.endsWith('\r') ? text.slice(0, -1) : text
 }
 
+const MEND = 'Mend the list, or say with --files-format what it is.'
+
 /** The error of a line of a list. */
-export function badLine(name: string, number: number, what: string, hint?: string): UserError {
+export function badLine(name: string, number: number, what: string, hint = MEND): UserError {
   return new UserError(`line ${number} of ${name} ${what}`, hint)
 }

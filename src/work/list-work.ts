@@ -139,6 +139,6 @@ async function identityOf(path: string): Promise<Pick<ListState, 'size' | 'modif
     }
   } catch (error) {
     if (systemCode(error) === undefined) throw error
-    throw new UserError(`cannot read ${printable(path)}: ${reasonOf(error)}`, 'check the path after --files-from')
+    throw new UserError(`cannot read ${printable(path)}: ${reasonOf(error)}`, 'Check the path after --files-from.')
   }
 }
