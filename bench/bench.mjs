@@ -1,4 +1,4 @@
-// `npm run bench [-- --quick] [-- --no-peers]`: measures s3move and, in the same run and on the same server, what it is
+// `npm run bench [-- --quick] [-- --no-peers] [-- --throttling [--rate N]]`: measures s3move and, in the same run and on the same server, what it is
 // compared with. CONTRIBUTING.md says how to read the tables.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
@@ -11,9 +11,15 @@ import { measured } from './measured.mjs'
 import { peersOnPath } from './peers.mjs'
 import { buildIfMissing, CLI, SANDBOX_ENVIRONMENT, startSandbox } from './program.mjs'
 import { mebibytes, number, ratio, table } from './table.mjs'
+import { rampTable, throttlingTable } from './throttling.mjs'
 
 const { values: flags } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, 'no-peers': { type: 'boolean', default: false } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    'no-peers': { type: 'boolean', default: false },
+    throttling: { type: 'boolean', default: false },
+    rate: { type: 'string', default: '3500' },
+  },
 })
 /** Of the numbers of objects. */
 const scale = flags.quick ? 0.1 : 1
@@ -241,7 +247,11 @@ try {
       `shared with the server; figures vary, ratios less so`,
   )
   if (flags.quick) say('quick: with so few objects the start-up weighs heavily in objects/s and CPU')
-  if (endpoint !== undefined) {
+  if (flags.throttling) {
+    say(`\nA server that allows ${flags.rate} copies a second to a partition, 1,024 in flight, 64 lanes`)
+    say(await throttlingTable(Number(flags.rate)))
+    say(await rampTable())
+  } else if (endpoint !== undefined) {
     await outside(endpoint)
   } else {
     if (!flags['no-peers'])

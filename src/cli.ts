@@ -62,6 +62,7 @@ async function main(args: readonly string[]): Promise<number> {
   const { attributeFlags } = await import('./commands/attribute-options.js')
   const { nameFlags, selectionFlags } = await import('./commands/selection-options.js')
   const { listFlags } = await import('./commands/list-options.js')
+  const { restoreFlags } = await import('./commands/restore-option.js')
   const chosen = <T>(argv: Argv<T>): Argv<T> => selectionFlags(argv, args)
   let code: number = EXIT.done
   const io: CommandIo = {
@@ -93,7 +94,7 @@ async function main(args: readonly string[]): Promise<number> {
       'copy <source> <destination>',
       'copy every object below a prefix, inside S3',
       (argv) =>
-        sideFlags(runFlags(attributeFlags(settingFlags(nameFlags(chosen(listFlags(argv)))))))
+        sideFlags(runFlags(restoreFlags(attributeFlags(settingFlags(nameFlags(chosen(listFlags(argv))))))))
           .usage(
             '$0 copy s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object below the source prefix to the destination, inside S3 (CopyObject).\nThe source prefix is replaced by the destination prefix, letter by letter.',
           )
@@ -103,11 +104,13 @@ async function main(args: readonly string[]): Promise<number> {
             describe: 's3://bucket or s3://bucket/prefix',
             demandOption: true,
           })
+          .option('clobber', { type: 'boolean', describe: '--no-clobber: replace nothing', hidden: true })
+          .option('no-clobber', { type: 'boolean', describe: 'replace nothing at the destination (If-None-Match)' })
           .option('all-versions', {
             type: 'boolean',
             describe: 'each object with all of its versions and delete markers, the oldest first',
           })
-          .group(['all-versions'], 'Objects:')
+          .group(['no-clobber', 'all-versions'], 'Objects:')
           .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
           .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
           .example('$0 copy s3://photos s3://photos-eu', 'a whole bucket')
@@ -123,7 +126,7 @@ async function main(args: readonly string[]): Promise<number> {
       'sync <source> <destination>',
       'copy what is missing or different',
       (argv) =>
-        sideFlags(runFlags(attributeFlags(settingFlags(syncFlags(chosen(argv))))))
+        sideFlags(runFlags(restoreFlags(attributeFlags(settingFlags(syncFlags(chosen(argv)))))))
           .usage(
             '$0 sync s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and copies what is missing at the destination or different: by size, ETag and, where these say nothing, by which is newer.',
           )
@@ -147,7 +150,7 @@ async function main(args: readonly string[]): Promise<number> {
       'move <source> <destination>',
       'copy every object, and delete it at the source once its copy is proven',
       (argv) =>
-        sideFlags(runFlags(attributeFlags(settingFlags(nameFlags(chosen(listFlags(argv)))))))
+        sideFlags(runFlags(restoreFlags(attributeFlags(settingFlags(nameFlags(chosen(listFlags(argv))))))))
           .usage(
             '$0 move s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object as copy does. An object is deleted at the source only when its copy is proven and its key is on the disk, in moved.ndjson.',
           )

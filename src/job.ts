@@ -108,6 +108,14 @@ interface Transfer {
   /** Wanted size of the parts of large objects, in bytes. */
   readonly partSize?: number
   readonly select?: Selection
+  /** Have archived objects restored; else they are passed over. */
+  readonly restore?: Restore
+}
+
+/** For how many days the content of archived objects is to be there, and how fast it is to come. */
+export interface Restore {
+  readonly days: number
+  readonly tier: 'standard' | 'bulk' | 'expedited'
 }
 
 /** Copy every object below `source` to `destination`, the source's prefix replaced by the destination's. */
@@ -118,6 +126,8 @@ export interface CopyJob extends Transfer {
   readonly map?: readonly string[]
   /** Each object with all of its versions, in their order, and not only as it is now. */
   readonly versions?: boolean
+  /** Replace nothing: what the destination has under the name is left as it is. */
+  readonly noClobber?: boolean
 }
 
 /** How `sync` tells whether a copy is needed: by what the listings tell of the content, by size alone, or by Last-Modified alone. */
@@ -318,6 +328,8 @@ export type SkipReason =
   | 'appeared'
   /** It is not among the objects that were asked for. */
   | 'filtered'
+  /** The destination has an object of its name, and nothing is to be replaced. */
+  | 'exists'
 
 /** An object that could not be done, as written to the failure ledger: one JSON object a line. No secrets. */
 export interface Failure {
@@ -341,6 +353,9 @@ export interface Failure {
   /** When it was given up, ISO 8601. */
   readonly time: string
 }
+
+/** The code of a failure that time cures: the object is archived, and is being restored. */
+export const RESTORE_REQUESTED = 'RestoreRequested'
 
 /** An object that waits for its turn because it is too large for one request, as written to a ledger: one JSON object a line. */
 export type LargeObject = Required<Pick<Failure, 'key' | 'size' | 'etag' | 'lastModified' | 'storageClass'>>

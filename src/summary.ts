@@ -1,5 +1,5 @@
 import { bytes, count, duration, objects, placeUrl, rate, row, shellWord } from './format.js'
-import { settled, sum } from './job.js'
+import { RESTORE_REQUESTED, settled, sum } from './job.js'
 import type { DoneWord, MoveEvent, MoveJob, SkipReason, Snapshot, Totals } from './job.js'
 import { printable } from './keys.js'
 
@@ -30,11 +30,25 @@ export function summaryLines(event: SummaryEvent, context: SummaryContext): stri
   if (context.verbose) {
     lines.push(row('requests', `${namedCounts(requests) || 'none'}; ${count(retried)} of them sent again`))
   }
+  const restoring = totals.failed[RESTORE_REQUESTED] ?? 0
+  if (restoring > 0) lines.push(row('restoring', `${objects(restoring)}: ${whenRestored(context.job)}`))
   if (failed > 0) lines.push(row('failures', `see ${shellWord(event.ledger)}`))
   if (event.hint !== undefined) lines.push(row('hint', printable(event.hint)))
   const next = nextCommand(event.end === 'finished', failed, event.checkpoint)
   if (next !== undefined) lines.push(row('next', next))
   return lines
+}
+
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/restoring-objects-retrieval-options.html
+const RESTORED_IN = {
+  standard: '3 to 5 hours, from Deep Archive 12',
+  bulk: '5 to 12 hours, from Deep Archive 48',
+  expedited: '1 to 5 minutes',
+} as const
+
+function whenRestored(job: MoveJob | undefined): string {
+  const tier = job !== undefined && 'restore' in job ? job.restore.tier : undefined
+  return `S3 brings them back within ${RESTORED_IN[tier ?? 'standard']}; then s3move resume --only-failed copies them`
 }
 
 /** The outcome in one line. Never says that all is done when something was skipped or failed. */
@@ -92,6 +106,7 @@ const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
   filtered: 'not selected',
   extra: 'only at the destination',
   appeared: 'at the source by now',
+  exists: 'exists at the destination',
 }
 
 /** Why an object was skipped, in words. */

@@ -99,7 +99,7 @@ describe('s3move resume --only-failed [DIR]', () => {
   test('with --only-code it tries only those, and the others stay in the ledger as they were', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:seq:900:denied=10,glacier=15', 'dst'] })
-    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--checkpoint', 'run']
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--checkpoint', 'run', '--restore', '1']
     expect((await run(args, { cwd })).code).toBe(3)
     const entries = async () =>
       (await readFile(join(cwd, 'run/failures.ndjson'), 'utf8'))
@@ -110,13 +110,13 @@ describe('s3move resume --only-failed [DIR]', () => {
     const before = await entries()
     const copiesBefore = server.stats().byOperation.CopyObject!
     const of = (code: string) => before.filter((entry) => entry.code === code)
-    expect([of('AccessDenied').length > 50, of('InvalidObjectState').length > 30]).toEqual([true, true])
+    expect([of('AccessDenied').length > 50, of('RestoreRequested').length > 30]).toEqual([true, true])
     expect((await run(['resume', 'run', '--only-failed', '--only-code', 'AccessDenied'], { cwd })).code).toBe(3)
     const after = await entries()
     expect(after.map(({ key, code }) => [key, code])).toEqual(before.map(({ key, code }) => [key, code]))
     // Those were tried again, with the probe before the first; the others were not.
     expect(server.stats().byOperation.CopyObject! - copiesBefore).toBe(of('AccessDenied').length + 1)
-    const archived = (list: typeof before) => list.filter(({ code }) => code === 'InvalidObjectState')
+    const archived = (list: typeof before) => list.filter(({ code }) => code === 'RestoreRequested')
     expect(archived(after)).toEqual(archived(before))
     const { stderr } = await run(['status', 'run'], { cwd })
     expect(stderr + (await run(['status', 'run'], { cwd })).stdout).toContain(String(before.length))

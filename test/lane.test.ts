@@ -1,7 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { copying, refusal } from '../src/engine/copy.js'
 import { runLane, type Act } from '../src/engine/lane.js'
-import { Pacer } from '../src/engine/pacer.js'
+import { Pacer, pacersFor } from '../src/engine/pacer.js'
 import { runLanes } from '../src/engine/run.js'
 import { Slots } from '../src/engine/slots.js'
 import { StorageError, type Severity } from '../src/errors.js'
@@ -301,6 +301,37 @@ describe('runLanes', () => {
     end('k0000')
     await done
     expect(leases.map(({ log }) => log.released)).toEqual([1, 1, 1, 1, 1, 1])
+  })
+
+  test('lets lanes join while all are held back, at no small rate, and slots are idle: four times as many at most', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { act, end, open } = held()
+    const { context: lanes, controller } = context(act)
+    const left = Array.from({ length: 20 }, (_, lane) => leaseOf([String(lane)]).lease)
+    const work = { claim: () => Promise.resolve(left.shift()), close: () => (left.length = 0) }
+    const pacers = pacersFor(2)
+    const done = runLanes({ ...lanes, work, pacers })
+    await turns()
+    const second = async (objects: number) => {
+      for (const pacer of pacers) {
+        for (let i = 0; i < objects; i++) pacer.succeeded()
+        pacer.refused()
+      }
+      await vi.advanceTimersByTimeAsync(1_000)
+      await turns()
+      return [pacers.length, 20 - left.length]
+    }
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(pacers).toHaveLength(2)
+    expect(await second(0)).toEqual([2, 2])
+    for (const pacer of pacers) pacer.leave()
+    expect(await second(1_000)).toEqual([3, 3])
+    for (let i = 0; i < 20; i++) await second(1_000)
+    expect([pacers.length, 20 - left.length]).toEqual([8, 8])
+    controller.abort()
+    for (const key of [...open.keys()]) end(key)
+    await done
   })
 
   test('closes the work at once when it is begun after the stop', async () => {

@@ -217,6 +217,27 @@ describe('a copy', () => {
   })
 })
 
+test('restoring says for how many days, if any, and how fast; one that is under way is as good as one that was asked for', async () => {
+  const asked: string[] = []
+  const url = await serving((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    request.on('end', () => {
+      asked.push(`${String(request.method)} ${String(request.url)} ${body.replace(/ xmlns="[^"]*"/, '')}`)
+      const late = asked.length > 1
+      response.writeHead(late ? 409 : 202).end(late ? '<Error><Code>RestoreAlreadyInProgress</Code></Error>' : '')
+    })
+  })
+  const { restoring } = await storeAt(url, 'src')
+  await restoring.restore('k', { days: 7, tier: 'expedited' })
+  await restoring.restore('k', { days: undefined, tier: 'standard' }, 'v1')
+  const tier = (name: string) => `<GlacierJobParameters><Tier>${name}</Tier></GlacierJobParameters></RestoreRequest>`
+  expect(asked).toEqual([
+    `POST /src/k?restore= <RestoreRequest><Days>7</Days>${tier('Expedited')}`,
+    `POST /src/k?restore=&versionId=v1 <RestoreRequest>${tier('Standard')}`,
+  ])
+})
+
 describe('credentials that the store calls expired', () => {
   test('are fetched anew, and the request may be tried again whether there are new ones yet or not', async () => {
     const script = join(folder, 'provider.cjs')

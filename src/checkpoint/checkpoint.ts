@@ -9,6 +9,7 @@ import type {
   HeaderRule,
   ObjectMatch,
   RelocateJob,
+  Restore,
   SetHeadersJob,
   SyncJob,
   WriteJob,
@@ -225,11 +226,12 @@ const selection = shape<Selection>(
     ...{ storageClasses: list(text), after: text, until: text },
   },
 )
-const transfer = { attributes, partSize: positive, select: selection }
+const restore = shape<Restore>({ days: positive, tier: oneOf('standard', 'bulk', 'expedited') }, {})
+const transfer = { attributes, partSize: positive, select: selection, restore }
 const keyList = shape<KeyList>({ file: text, format: oneOf('keys', 'ndjson', 'csv', 'inventory') }, {})
 const copyJob = shape<CopyJob>(
   { kind: oneOf('copy'), source: place, destination: place },
-  { ...transfer, list: keyList, map: list(text), versions: flag },
+  { ...transfer, list: keyList, map: list(text), versions: flag, noClobber: flag },
 )
 const match = shape<ObjectMatch>(
   {},
@@ -321,6 +323,7 @@ const totals = shape<Totals>(
         ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
         ...{ 'sse-c': count, locked: count, 'folder-marker': count, extra: count, appeared: count },
         filtered: count,
+        exists: count,
       },
     ),
     failed: counts,

@@ -77,11 +77,16 @@ function details(job: MoveJob): (readonly [string, Part])[] {
     case 'copy':
     case 'move':
     case 'sync': {
-      const { destination, attributes, partSize } = job
+      const { destination, attributes, partSize, restore } = job
       const versions = job.kind === 'copy' && job.versions === true
+      // What is absent leaves the names of jobs as they were.
+      const more = {
+        ...(job.kind === 'copy' && job.noClobber === true ? { noClobber: true } : {}),
+        ...(restore === undefined ? {} : { restore }),
+      }
       return [
         ['destination', same(placeUrl(destination))],
-        ['attributes', asJson({ attributes: attributes ?? null, partSize: partSize ?? null, versions })],
+        ['attributes', asJson({ attributes: attributes ?? null, partSize: partSize ?? null, versions, ...more })],
         ['objects', asJson(job.select ?? {})],
         ...(job.kind === 'sync' ? syncDetails(job) : ([['names', asJson(job.map ?? [])]] as const)),
       ]

@@ -9,6 +9,7 @@ import { readKeyListOf } from './list-options.js'
 import { warningOfLosses } from './losses.js'
 import { readFlag, type Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
+import { readRestore } from './restore-option.js'
 import { readNames, readObjects } from './selection-options.js'
 
 /** `s3move copy SOURCE DESTINATION`. Resolves with the exit code. */
@@ -19,8 +20,10 @@ export async function copy(source: string, destination: string, flags: Flags, io
     destination: parsePlace(destination, 'destination'),
     ...readAttributes(flags, io.cwd),
     ...(readFlag(flags, 'all-versions') === true ? { versions: true } : {}),
+    ...(readFlag(flags, 'clobber') === false ? { noClobber: true } : {}),
     ...readObjects(flags),
     ...(await readKeyListOf(flags, io.cwd)),
+    ...readRestore(flags),
     ...readNames(flags),
   }
   checkPair(job.source, job.destination)
@@ -28,6 +31,18 @@ export async function copy(source: string, destination: string, flags: Flags, io
     throw new UserError(
       '--all-versions does not go with --files-from',
       'name the versions in the list, one JSON object a line: {"key": ..., "versionId": ...}',
+    )
+  }
+  if (job.versions === true && job.noClobber === true) {
+    throw new UserError(
+      '--all-versions writes each object again and again, and --no-clobber would leave all but its oldest version out',
+      'leave one of them away',
+    )
+  }
+  if (job.versions === true && job.restore !== undefined) {
+    throw new UserError(
+      '--restore and --all-versions do not go together: the versions of an object are copied in one go, in their order',
+      'restore what is archived first, then copy with --all-versions',
     )
   }
   const losses = warningOfLosses(job, flags)

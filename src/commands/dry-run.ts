@@ -5,6 +5,7 @@ import { requestsFor } from '../engine/copy.js'
 import { ofTheSource, reasonToKeep } from '../engine/departures.js'
 import type { Act, Decide } from '../engine/lane.js'
 import { lookingUp, unlessKnown } from '../engine/look-up.js'
+import { looking } from '../engine/no-clobber.js'
 import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
 import { outcomeOfHead, planned as planOf } from '../engine/set-headers.js'
@@ -68,9 +69,11 @@ export async function dryRun({ job, pace, ranges, list, opened, telling, io }: D
       : new ListWork(keyList, wantedOf(job), list, tally, lookUps)
   const requests: Record<string, number> = {}
   let reason: unknown
+  let archived = 0
   const nameOf = renamer(job.kind === 'copy' || job.kind === 'move' ? job.map : undefined)
   const tell = (object: ObjectSummary, seen: Seen): Outcome => {
     if (seen.outcome.kind === 'copied') {
+      if ('destination' in job && ARCHIVES.has(object.storageClass)) archived++
       const needed = 'destination' in job ? requestsFor(job, object) : { CopyObject: 1 }
       for (const [operation, count] of Object.entries(needed)) addTo(requests, operation, count)
     }
@@ -120,6 +123,7 @@ export async function dryRun({ job, pace, ranges, list, opened, telling, io }: D
       ...planned(job, totals),
       skip: totals.skipped,
       fail: totals.failed,
+      ...(archived === 0 ? {} : { archived }),
       requests: {
         ListObjectsV2: lists,
         ...(heads === 0 ? {} : { HeadObject: heads }),
@@ -132,6 +136,10 @@ export async function dryRun({ job, pace, ranges, list, opened, telling, io }: D
       complete ? 'dry run: nothing was changed' : 'dry run, interrupted: nothing was changed, and this is a part only',
       ...plannedInWords(job, totals),
     ]
+    if (archived > 0)
+      lines.push(
+        `archived     ${count(archived)} of them by their storage class: ${ofArchived(job)}, unless restored by now`,
+      )
     if (sum(totals.skipped) > 0) lines.push(`would skip   ${skippedByReason(totals.skipped)}`)
     if (sum(totals.failed) > 0) lines.push(`would fail   ${failedByCode(totals.failed)}`)
     const named = Object.entries(sent).map(([operation, n]) => `${count(n)} ${operation}`)
@@ -142,6 +150,13 @@ export async function dryRun({ job, pace, ranges, list, opened, telling, io }: D
     io.stdout.write(`${lines.join('\n')}\n`)
   }
   return complete ? EXIT.done : EXIT.interrupted
+}
+
+// Whether they are restored only the copy itself would tell, or a HEAD of each.
+const ARCHIVES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE'])
+
+function ofArchived(job: WriteJob): string {
+  return 'restore' in job ? 'to be restored first (--restore)' : 'skipped'
 }
 
 // What would be done, for programs and for people.
@@ -205,6 +220,13 @@ function waysOf({ source, destination = source, through }: Ends): Ways {
 
 // At what is not decided without a request.
 function lookAt(job: WriteJob, ways: Ways): (object: ObjectSummary) => Promise<Seen | undefined> {
+  if (job.kind === 'copy' && job.noClobber === true) {
+    const look = looking(job, ways.destination)
+    return async (object) => {
+      const outcome = await look(object)
+      return outcome === undefined ? undefined : { outcome: outcome === 'absent' ? WRITTEN : outcome, changes: [] }
+    }
+  }
   if (job.kind === 'copy' || job.kind === 'move') return () => Promise.resolve({ outcome: WRITTEN, changes: [] })
   if (job.kind === 'delete') return () => Promise.resolve({ outcome: DELETED, changes: [] })
   if (job.kind === 'sync') {

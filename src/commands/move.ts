@@ -7,6 +7,7 @@ import { readKeyListOf } from './list-options.js'
 import { warningOfLosses } from './losses.js'
 import type { Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
+import { readRestore } from './restore-option.js'
 import { readNames, readObjects } from './selection-options.js'
 
 /** `s3move move SOURCE DESTINATION`. Resolves with the exit code. */
@@ -18,6 +19,7 @@ export async function move(source: string, destination: string, flags: Flags, io
     ...readAttributes(flags, io.cwd),
     ...readObjects(flags),
     ...(await readKeyListOf(flags, io.cwd)),
+    ...readRestore(flags),
     ...readNames(flags),
   }
   checkPair(job.source, job.destination)

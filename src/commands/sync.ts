@@ -7,6 +7,7 @@ import type { CommandIo } from './io.js'
 import { warningOfLosses } from './losses.js'
 import { readFlag, readWhole, type Flags } from './options.js'
 import { checkApart, checkPair, parsePlace } from './place.js'
+import { readRestore } from './restore-option.js'
 import { readObjects } from './selection-options.js'
 
 /** `s3move sync SOURCE DESTINATION`. Resolves with the exit code. */
@@ -19,6 +20,7 @@ export async function sync(source: string, destination: string, flags: Flags, io
     by: readComparison(flags),
     ...readAttributes(flags, io.cwd),
     ...readObjects(flags),
+    ...readRestore(flags),
     ...(deletion === undefined ? {} : { delete: deletion }),
   }
   checkPair(job.source, job.destination)

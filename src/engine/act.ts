@@ -1,6 +1,6 @@
 import { StorageError } from '../errors.js'
 import type { Failure, Outcome } from '../job.js'
-import type { ObjectSummary } from '../storage/storage.js'
+import type { ObjectSummary, Storage } from '../storage/storage.js'
 
 /**
  * What the error of a storage operation means for its object: an outcome, or undefined when the run is ending and nothing can be said.
@@ -34,6 +34,17 @@ export async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> 
 
 function told({ size, etag, storageClass, lastModified }: ObjectSummary) {
   return { size, etag, storageClass, lastModified }
+}
+
+/** Whether there is an object of the name. */
+export async function exists({ reading }: Storage, key: string): Promise<boolean> {
+  try {
+    return (await unlessGone(reading.head(key))) !== undefined
+  } catch (error) {
+    // It cannot be looked at without its key, but it is there.
+    if (error instanceof StorageError && error.code === 'SSE-C') return true
+    throw error
+  }
 }
 
 /** What is known of a failure beside its object. */

@@ -6,10 +6,12 @@ import { historiesAfter } from '../work/histories.js'
 import { listingAfter, type Listing } from '../work/listing.js'
 import { itemsAfter } from '../work/pairs.js'
 import type { WorkItem } from '../work/work.js'
+import { unlessArchived } from './archived.js'
 import { copying, deferral } from './copy.js'
 import { copyingHistories } from './histories.js'
 import type { Act, Decide } from './lane.js'
 import { moving } from './move.js'
+import { unlessExisting } from './no-clobber.js'
 import { deleting } from './remove.js'
 import { refusing } from './rename.js'
 import { settingHeaders } from './set-headers.js'
@@ -39,17 +41,19 @@ export interface UploadLog {
 export function actOf(job: WriteJob, ways: Ways): Act {
   switch (job.kind) {
     case 'copy': {
+      if (job.noClobber === true) return unlessArchived(job, ways, unlessExisting(job, ways))
       const copyOne = copying(job, ways)
-      return job.versions === true ? copyingHistories(job, ways, copyOne) : copyOne
+      // Of the versions of an object none may be passed over.
+      return job.versions === true ? copyingHistories(job, ways, copyOne) : unlessArchived(job, ways, copyOne)
     }
     case 'set-headers':
       return settingHeaders(job, ways.destination)
     case 'delete':
       return deleting(job, ways.source)
     case 'sync':
-      return syncing(job, ways)
+      return unlessArchived(job, ways, syncing(job, ways))
     case 'move':
-      return moving(job, ways)
+      return unlessArchived(job, ways, moving(job, ways))
   }
 }
 

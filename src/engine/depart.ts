@@ -2,7 +2,7 @@ import { StorageError } from '../errors.js'
 import type { Outcome, Pace, RelocateJob, SyncJob, WriteJob } from '../job.js'
 import { able, type Storage } from '../storage/storage.js'
 import type { WorkItem } from '../work/work.js'
-import { failed, outcomeOf, unlessGone } from './act.js'
+import { exists, failed, outcomeOf, unlessGone } from './act.js'
 import type { Ways } from './acts.js'
 import type { Act } from './lane.js'
 import { removingTogether, type Remove } from './remove.js'
@@ -61,14 +61,4 @@ async function removeUnlessChanged(store: Storage, remove: Remove, { key, etag }
 
 async function etagOf({ reading }: Storage, key: string): Promise<string | undefined> {
   return (await unlessGone(reading.head(key)))?.etag
-}
-
-async function exists({ reading }: Storage, key: string): Promise<boolean> {
-  try {
-    return (await unlessGone(reading.head(key))) !== undefined
-  } catch (error) {
-    // It cannot be looked at without its key, but it is there.
-    if (error instanceof StorageError && error.code === 'SSE-C') return true
-    throw error
-  }
 }

@@ -2,21 +2,24 @@ import type { Throttle } from '../job.js'
 
 /** How long objects are counted before the rate is judged, in milliseconds. */
 const WINDOW = 500
-/** A window ends early when so many, and so large a part, of its requests were refused; but not before this many milliseconds. */
-const MANY_REFUSED = 8
-const LARGE_PART = 0.1
 const SHORTEST_WINDOW = 100
 /** Of what succeeded while some was refused, the part that is asked for next. */
 const BELOW = 0.99
 /** By how much the rate grows after a window without refusals: little at first, for the limit is near, then more and more. */
 const FIRST_STEP = 0.005
-const LARGEST_STEP = 1
+const LARGEST_STEP = 0.12
+const STEP_GROWTH = 1.5
 /** The first step from a rate that is only a guess. */
 const GUESS_STEP = 0.25
 /** A window in which less than this part of the rate was made use of says nothing about a higher one. */
 const USED = 0.7
 /** Objects a second that a lane may begin whatever happens. */
 const LEAST_RATE = 1
+/** What a refusal takes from the rate at once: so many objects a second, or such a part of it. */
+const CUT = 10
+const LARGEST_CUT = 0.1
+/** How many seconds what is to be sent again waits for its turn, at most: the rate may be another by then. */
+const LONGEST_TURN = 5
 /** How much unused time may be made up for at once, in milliseconds: timers are no finer. */
 const SLACK = 20
 
@@ -52,6 +55,11 @@ export class Pacer {
     return this.rate === Infinity ? undefined : this.rate
   }
 
+  /** The pacer of one more lane, among those of this one. */
+  another(): Pacer {
+    return new Pacer(this.busy, this.now)
+  }
+
   /** Takes leave to begin an object: 0, or the milliseconds after which to ask again. */
   admit(): number {
     if (this.rate === Infinity) return 0
@@ -76,6 +84,7 @@ export class Pacer {
     this.begin(this.now())
     if (nearest === undefined || nearest.rate === Infinity) return
     nearest.rate = Math.max(LEAST_RATE, nearest.rate / 2)
+    nearest.step = GUESS_STEP
     this.rate = nearest.rate
     this.filledAt = this.now()
     this.balance = 0
@@ -90,9 +99,12 @@ export class Pacer {
     this.rate = Infinity
   }
 
-  /** A request is sent again that was refused before: one object less may be begun. After a second's worth of them that is enough. */
-  again(): void {
-    if (this.rate !== Infinity) this.balance = Math.max(this.balance - 1, -this.rate)
+  /** A request is to be sent again that was refused: it takes the place of an object. Answers in how many milliseconds its turn comes. */
+  again(): number {
+    if (this.rate === Infinity) return 0
+    this.fill(this.now())
+    this.balance = Math.max(this.balance - 1, -this.rate * LONGEST_TURN)
+    return Math.max(0, (-this.balance * 1000) / this.rate)
   }
 
   /** An object was done. */
@@ -109,33 +121,33 @@ export class Pacer {
       this.hold(now)
       return
     }
+    // At once, for until the window is over many more would be refused.
+    this.rate = Math.max(LEAST_RATE, this.rate - Math.min(CUT, this.rate * LARGEST_CUT))
+    this.step = FIRST_STEP
     this.judge(now)
   }
 
   private judge(now: number): void {
     const elapsed = now - this.windowFrom
     const { done, turnedAway } = this
-    const many = turnedAway >= MANY_REFUSED && turnedAway >= LARGE_PART * (done + turnedAway)
-    if (elapsed < (many ? SHORTEST_WINDOW : WINDOW)) return
+    if (elapsed < WINDOW) return
     if (turnedAway > 0) {
-      this.hold(now)
+      this.rate = Math.max(this.rate, (BELOW * done * 1000) / elapsed)
+      this.begin(now)
       return
     }
     if ((done * 1000) / elapsed >= USED * this.rate) {
       this.rate *= 1 + this.step
-      this.step = Math.min(LARGEST_STEP, this.step * 2)
+      this.step = Math.max(this.step, Math.min(LARGEST_STEP, this.step * STEP_GROWTH))
     }
     this.begin(now)
   }
 
-  // Some were refused: what succeeded is what may be had.
+  // The first refusal: what succeeded is what may be had.
   private hold(now: number): void {
     const elapsed = Math.max(now - this.windowFrom, SHORTEST_WINDOW)
-    const goodput = (this.done * 1000) / elapsed
-    const from = this.rate
-    this.rate = Math.max(LEAST_RATE, BELOW * goodput, from === Infinity ? 0 : from / 4)
-    if (from !== Infinity) this.rate = Math.min(this.rate, from)
-    else this.filledAt = now
+    this.rate = Math.max(LEAST_RATE, (BELOW * this.done * 1000) / elapsed)
+    this.filledAt = now
     this.step = FIRST_STEP
     this.begin(now)
   }

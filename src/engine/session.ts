@@ -5,7 +5,16 @@ import { saveCheckpoint } from '../checkpoint/file.js'
 import { addSample } from '../checkpoint/history.js'
 import { LEDGER } from '../checkpoint/ledger-file.js'
 import { beginRetry, endRetry } from '../checkpoint/retrying.js'
-import { listOf, settled, type Deferral, type MoveEvent, type Outcome, type Snapshot, type WriteJob } from '../job.js'
+import {
+  listOf,
+  RESTORE_REQUESTED,
+  settled,
+  type Deferral,
+  type MoveEvent,
+  type Outcome,
+  type Snapshot,
+  type WriteJob,
+} from '../job.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
@@ -91,6 +100,8 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   let failedHere = 0
   const codesHere = new Set<string>()
   const tally = createTally(checkpoint.totals, ({ code, attempts }) => {
+    // Nothing is wrong, and nothing is to be mended.
+    if (code === RESTORE_REQUESTED) return
     failedHere++
     // What is refused without a request costs nothing, and says nothing of the others.
     codesHere.add(attempts > 0 ? code : '')

@@ -22,6 +22,11 @@ export class Slots {
     return this.queue.pending
   }
 
+  /** Whether half of the operations that may be in flight are not, and none waits. */
+  get idle(): boolean {
+    return this.queue.size === 0 && this.queue.pending * 2 < this.queue.concurrency
+  }
+
   /** Waits for room; answers how many operations may be added before asking again. */
   async room(): Promise<number> {
     if (this.waiting.length > 0 || !this.roomy()) await new Promise<void>((resolve) => this.waiting.push(resolve))

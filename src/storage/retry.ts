@@ -21,8 +21,8 @@ export function createMeter(): Meter {
 export interface Pressure {
   /** The store refused a request because there were too many. */
   refused(): void
-  /** Such a request is sent again. */
-  again(): void
+  /** Such a request is to be sent again. Answers in how many milliseconds, at the earliest. */
+  again(): number
 }
 
 /** A store with its retries, as one who wants to feel its pressure sees it. */
@@ -172,12 +172,12 @@ async function persist<T>(
     }
     if (error.severity !== 'retry' && error.severity !== 'throttle') throw error
     if (isAborted(policy.giveUp)) throw error
-    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * (policy.random ?? Math.random)()
+    const backoff = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * (policy.random ?? Math.random)()
+    const pause = throttled ? Math.max(backoff, pressure?.again() ?? 0) : backoff
     if (performance.now() + pause - since > policy.retryFor) throw exhausted(error)
     await sleep(pause, policy.giveUp)
     // It was not cured and will not be tried again here, which is no verdict on the object.
     if (isAborted(policy.giveUp)) throw error
-    if (throttled) pressure?.again()
     meter.retried++
     count(meter, operation)
     try {

@@ -1,5 +1,5 @@
 import type { StorageError } from '../errors.js'
-import type { Place } from '../job.js'
+import type { Place, Restore } from '../job.js'
 
 /** An object as a listing shows it. */
 export interface ObjectSummary {
@@ -205,8 +205,15 @@ export interface Versions {
 
 /** How archived objects are brought back. */
 export interface Restoring {
-  /** Asks for a copy of the content for so many days. One that is under way, or done, is no error. */
-  restore(key: string, days: number, tier: string | undefined, version?: string): Promise<void>
+  /**
+   * Asks for a copy of the content for so many days; without days for the content itself, which the archive tiers of INTELLIGENT_TIERING give
+   * back for good. One that is under way, or done, is no error.
+   */
+  restore(
+    key: string,
+    wanted: { readonly days: number | undefined; readonly tier: Restore['tier'] },
+    version?: string,
+  ): Promise<void>
 }
 
 /**

@@ -4,15 +4,18 @@ import { askedOf, pathOf, sorted, type Channel } from './channel.js'
 import { encodeQuery } from './encode.js'
 import { faultOf } from './faults.js'
 
+const TIERS = { standard: 'Standard', bulk: 'Bulk', expedited: 'Expedited' } as const
+
 /** How archived objects of an S3 bucket are brought back: RestoreObject. */
 export function createRestoring(channel: Channel): Restoring {
   const { always, request } = channel
   return {
-    async restore(key, days, tier, version) {
+    async restore(key, { days, tier }, version) {
       const asked = askedOf(channel, 'RestoreObject', key)
-      const parameters = tier === undefined ? '' : `<GlacierJobParameters><Tier>${tier}</Tier></GlacierJobParameters>`
+      const lifetime = days === undefined ? '' : `<Days>${days}</Days>`
+      const parameters = `<GlacierJobParameters><Tier>${TIERS[tier]}</Tier></GlacierJobParameters>`
       const body = Buffer.from(
-        `<RestoreRequest xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Days>${days}</Days>${parameters}</RestoreRequest>`,
+        `<RestoreRequest xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${lifetime}${parameters}</RestoreRequest>`,
       )
       const fields = sorted([
         ['content-md5', hash('md5', body, 'base64')],
