@@ -61,6 +61,7 @@ async function main(args: readonly string[]): Promise<number> {
   } = await import('./commands/options.js')
   const { attributeFlags } = await import('./commands/attribute-options.js')
   const { nameFlags, selectionFlags } = await import('./commands/selection-options.js')
+  const { listFlags } = await import('./commands/list-options.js')
   const { restoreFlags } = await import('./commands/restore-option.js')
   const chosen = <T>(argv: Argv<T>): Argv<T> => selectionFlags(argv, args)
   let code: number = EXIT.done
@@ -93,7 +94,7 @@ async function main(args: readonly string[]): Promise<number> {
       'copy <source> <destination>',
       'copy every object below a prefix, inside S3',
       (argv) =>
-        sideFlags(runFlags(restoreFlags(attributeFlags(settingFlags(nameFlags(chosen(argv)))))))
+        sideFlags(runFlags(restoreFlags(attributeFlags(settingFlags(nameFlags(chosen(listFlags(argv))))))))
           .usage(
             '$0 copy s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object below the source prefix to the destination, inside S3 (CopyObject).\nThe source prefix is replaced by the destination prefix, letter by letter.',
           )
@@ -149,7 +150,7 @@ async function main(args: readonly string[]): Promise<number> {
       'move <source> <destination>',
       'copy every object, and delete it at the source once its copy is proven',
       (argv) =>
-        sideFlags(runFlags(restoreFlags(attributeFlags(settingFlags(nameFlags(chosen(argv)))))))
+        sideFlags(runFlags(restoreFlags(attributeFlags(settingFlags(nameFlags(chosen(listFlags(argv))))))))
           .usage(
             '$0 move s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object as copy does. An object is deleted at the source only when its copy is proven and its key is on the disk, in moved.ndjson.',
           )
@@ -173,7 +174,7 @@ async function main(args: readonly string[]): Promise<number> {
       'set-headers <source>',
       'change headers of every object below a prefix, in place',
       (argv) =>
-        runFlags(headerFlags(argv))
+        runFlags(headerFlags(listFlags(argv)))
           .usage(
             '$0 set-headers s3://bucket[/prefix] --cache-control VALUE ...\n\nChanges headers in place: HEAD, and only where something would change a copy of the object onto itself that keeps all the rest.',
           )
@@ -193,7 +194,7 @@ async function main(args: readonly string[]): Promise<number> {
       'delete <source>',
       'delete every object below a prefix',
       (argv) =>
-        deleteFlags(runFlags(chosen(argv)))
+        deleteFlags(runFlags(chosen(listFlags(argv))))
           .usage(
             '$0 delete s3://bucket[/prefix]\n\nDeletes every object below the prefix, a thousand to a request (DeleteObjects). Asks for the name of the bucket first.\n' +
               'In a bucket that keeps versions each object gets a delete marker, and its versions stay, unless --all-versions says otherwise.',

@@ -87,6 +87,19 @@ export interface Selection {
   readonly until?: string
 }
 
+/** Where a job finds the names of its objects instead of in a listing. */
+export interface KeyList {
+  /** An absolute path. */
+  readonly file: string
+  /**
+   * - `keys`: one raw key a line, so no key with a line feed, or a carriage return at its end
+   * - `ndjson`: one JSON object with a `key` a line
+   * - `csv`: with a header, or bucket, key and perhaps version with keys URL-encoded
+   * - `inventory`: the `manifest.json` of an S3 Inventory in CSV
+   */
+  readonly format: 'keys' | 'ndjson' | 'csv' | 'inventory'
+}
+
 /** What all jobs have that make objects at `destination` of those at `source`. */
 interface Transfer {
   readonly source: Place
@@ -108,6 +121,7 @@ export interface Restore {
 /** Copy every object below `source` to `destination`, the source's prefix replaced by the destination's. */
 export interface CopyJob extends Transfer {
   readonly kind: 'copy'
+  readonly list?: KeyList
   /** `s/regex/replacement/`: what copies are called, one after the other, relative to the prefixes. */
   readonly map?: readonly string[]
   /** Each object with all of its versions, in their order, and not only as it is now. */
@@ -130,6 +144,7 @@ export interface SyncJob extends Transfer {
 /** Copy every object below `source` to `destination`, and delete each at the source once its copy is proven. */
 export interface RelocateJob extends Transfer {
   readonly kind: 'move'
+  readonly list?: KeyList
   readonly map?: readonly string[]
 }
 
@@ -164,6 +179,7 @@ export interface HeaderRule {
 export interface SetHeadersJob {
   readonly kind: 'set-headers'
   readonly source: Place
+  readonly list?: KeyList
   /** The first that matches an object is applied; an object that none matches is skipped. */
   readonly rules: readonly HeaderRule[]
   /** Set Content-Type by the key's extension: where it is missing or says nothing, or everywhere. */
@@ -178,6 +194,7 @@ export interface SetHeadersJob {
 export interface DeleteJob {
   readonly kind: 'delete'
   readonly source: Place
+  readonly list?: KeyList
   readonly select?: Selection
   /** Each object with all of its versions and delete markers, so that nothing is left of it. */
   readonly versions?: boolean
@@ -185,6 +202,11 @@ export interface DeleteJob {
 
 /** A job that changes objects. */
 export type WriteJob = CopyJob | SetHeadersJob | DeleteJob | SyncJob | RelocateJob
+
+/** The list that names the objects of a job, if there is one. */
+export function listOf(job: WriteJob): KeyList | undefined {
+  return job.kind === 'sync' ? undefined : job.list
+}
 
 /** How keys are written by `ls`. */
 export type LineFormat = 'text' | 'json' | 'csv'
@@ -315,11 +337,14 @@ export type SkipReason =
 export interface Failure {
   /** Full key in the source bucket. */
   readonly key: string
-  readonly size: number
-  readonly etag: string
-  readonly storageClass: string
+  /** Where a list named it. */
+  readonly version?: string
+  /** These four are absent where nobody has told them: a list named the object, and it could not be looked at. */
+  readonly size?: number
+  readonly etag?: string
+  readonly storageClass?: string
   /** ISO 8601. */
-  readonly lastModified: string
+  readonly lastModified?: string
   readonly operation: string
   readonly status?: number
   readonly code: string
@@ -335,7 +360,8 @@ export interface Failure {
 export const RESTORE_REQUESTED = 'RestoreRequested'
 
 /** An object that waits for its turn because it is too large for one request, as written to a ledger: one JSON object a line. */
-export type LargeObject = Pick<Failure, 'key' | 'size' | 'etag' | 'lastModified' | 'storageClass'>
+export type LargeObject = Required<Pick<Failure, 'key' | 'size' | 'etag' | 'lastModified' | 'storageClass'>>
+
 /**
  * An object that is to be deleted as soon as that is on the disk: one line of `moved.ndjson` (with the copy that was proven), or of
  * `extra.ndjson`. No secrets.

@@ -52,6 +52,14 @@ describe('s3move copy --include … --exclude … --size …', () => {
     expect(lists(server) - before).toBeLessThan(copied.length / 1000 + 40)
   })
 
+  test('what is not selected takes no name from what is', async () => {
+    const cwd = await workFolder()
+    const server = await filled('a.jpg', 'a.txt', 'b.jpg', 'b.png')
+    const { code } = await run(copy(server, '--exclude', '*.txt', '--map', String.raw`s/\.\w+$//`), { cwd })
+    expect(code).toBe(3)
+    expect(await keysIn(server, 'dst')).toEqual(['a'])
+  })
+
   test('a selection that is not understood is refused, and nothing is asked', async () => {
     const cwd = await workFolder()
     const server = await filled('a')

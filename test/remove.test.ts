@@ -122,7 +122,7 @@ describe('the question before a deletion', () => {
     const told: CommandIo = { stdin, stderr, stdout: new PassThrough(), cwd: '/', stop: stop.signal, abandon }
     return { told, stdin, stop, said: () => String(stderr.read()) }
   }
-  const whole = { bucket: 'photos', prefix: '' }
+  const whole = { source: { bucket: 'photos', prefix: '' } }
 
   test('goes on when the name of the bucket is typed', async () => {
     const { told, stdin, said } = io()
@@ -136,7 +136,7 @@ describe('the question before a deletion', () => {
 
   test.each(['yes\n', '\n', 'photos2\n', undefined])('refuses any other answer: %j', async (answer) => {
     const { told, stdin } = io()
-    const asked = confirm({ bucket: 'photos', prefix: 'a\nb' }, '', told)
+    const asked = confirm({ source: { bucket: 'photos', prefix: 'a\nb' } }, '', told)
     if (answer === undefined) stdin.end()
     else stdin.write(answer)
     await expect(asked).rejects.toThrow('nothing was deleted')

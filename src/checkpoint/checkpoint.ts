@@ -5,6 +5,7 @@ import type {
   CopyJob,
   DeleteJob,
   EndConnection,
+  KeyList,
   HeaderRule,
   ObjectMatch,
   RelocateJob,
@@ -106,6 +107,20 @@ interface RemovalState extends LedgerPosition {
   readonly done: LedgerPosition
 }
 
+/** How far a list of objects is settled, and what identifies its file. */
+export interface ListState {
+  /** Objects that are settled, from its beginning. */
+  readonly entries: number
+  /** Objects that it names. */
+  readonly of: number
+  /** Of the file, in bytes. */
+  readonly size: number
+  /** When the file was last modified, in whole milliseconds since 1970. */
+  readonly modified: number
+  /** SHA-256 of the first 64 KiB of the file, in hexadecimal digits. */
+  readonly sha256: string
+}
+
 /** A group of objects: its name, how many, and their bytes. */
 export type Group = readonly [name: string, objects: number, bytes: number]
 
@@ -180,6 +195,8 @@ export interface Checkpoint {
   readonly totals: Totals
   readonly ledger: LedgerPosition
   readonly retry?: RetryState
+  /** Absent when nothing of the job's list remains, or there is none. */
+  readonly list?: ListState
   /** Absent when none remains. */
   readonly large?: LargeState
   /** Of a job that deletes behind its checkpoint. */
@@ -211,9 +228,10 @@ const selection = shape<Selection>(
 )
 const restore = shape<Restore>({ days: positive, tier: oneOf('standard', 'bulk', 'expedited') }, {})
 const transfer = { attributes, partSize: positive, select: selection, restore }
+const keyList = shape<KeyList>({ file: text, format: oneOf('keys', 'ndjson', 'csv', 'inventory') }, {})
 const copyJob = shape<CopyJob>(
   { kind: oneOf('copy'), source: place, destination: place },
-  { ...transfer, map: list(text), versions: flag, noClobber: flag },
+  { ...transfer, list: keyList, map: list(text), versions: flag, noClobber: flag },
 )
 const match = shape<ObjectMatch>(
   {},
@@ -225,7 +243,7 @@ const match = shape<ObjectMatch>(
 const rule = shape<HeaderRule>({ set: list(header), remove: list(text) }, { match, ifUnset: flag })
 const setHeadersJob = shape<SetHeadersJob>(
   { kind: oneOf('set-headers'), source: place, rules: list(rule), folderMarkers: flag },
-  { guess: oneOf('missing', 'always'), acl: text },
+  { list: keyList, guess: oneOf('missing', 'always'), acl: text },
 )
 const syncJob = shape<SyncJob>(
   { kind: oneOf('sync'), source: place, destination: place, by: oneOf('content', 'size', 'time') },
@@ -233,9 +251,12 @@ const syncJob = shape<SyncJob>(
 )
 const relocateJob = shape<RelocateJob>(
   { kind: oneOf('move'), source: place, destination: place },
-  { ...transfer, map: list(text) },
+  { ...transfer, list: keyList, map: list(text) },
 )
-const deleteJob = shape<DeleteJob>({ kind: oneOf('delete'), source: place }, { select: selection, versions: flag })
+const deleteJob = shape<DeleteJob>(
+  { kind: oneOf('delete'), source: place },
+  { list: keyList, select: selection, versions: flag },
+)
 const lsJob = shape<LsJob>(
   { kind: oneOf('ls'), source: place, format: oneOf('text', 'json', 'csv'), sorted: flag },
   { to: text },
@@ -341,6 +362,7 @@ const document = shape<Checkpoint>(
   },
   {
     retry: shape<RetryState>({ bytes: count, entries: count, of: count }, { codes: list(text) }),
+    list: shape<ListState>({ entries: count, of: count, size: count, modified: count, sha256: text }, {}),
     large,
     removals: shape<RemovalState>({ bytes: count, entries: count, done: ledgerPosition }, {}),
     scan: shape<ScanState>({}, { bytes: count, census, likenesses }),

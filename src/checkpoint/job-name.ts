@@ -60,10 +60,16 @@ function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): Rea
   return new Map([
     ['job', same(job.kind)],
     ['source', same(placeUrl(job.source))],
+    ...listed(job),
     ...details(job),
     ['endpoint', from],
     ...(from.compared === to.compared ? [] : ([['destination’s endpoint', to]] as const)),
   ])
+}
+
+function listed(job: MoveJob): (readonly [string, Part])[] {
+  const list = 'list' in job ? job.list : undefined
+  return list === undefined ? [] : [['list', same(`${printable(list.file)} (${list.format})`)]]
 }
 
 function details(job: MoveJob): (readonly [string, Part])[] {

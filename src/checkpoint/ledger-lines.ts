@@ -63,17 +63,16 @@ export async function* linesOf(path: string, start: number, end = Infinity): Asy
 const checkFailure = shape<Failure>(
   {
     key: text,
-    size: count,
-    etag: text,
-    storageClass: text,
-    lastModified: text,
     operation: text,
     code: text,
     message: text,
     attempts: count,
     time: text,
   },
-  { status: count, requestId: text },
+  {
+    ...{ version: text, size: count, etag: text, storageClass: text, lastModified: text },
+    ...{ status: count, requestId: text },
+  },
 )
 
 /** Reads one line of a failure ledger, as `parseEntry` does. */

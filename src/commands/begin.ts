@@ -6,15 +6,16 @@ import { lockRun } from '../checkpoint/lock.js'
 import { setAside } from '../checkpoint/retrying.js'
 import { UserError } from '../errors.js'
 import { shellWord } from '../format.js'
-import { noTotals, type Connection, type WriteJob } from '../job.js'
+import { listOf, noTotals, type Connection, type WriteJob } from '../job.js'
 import { printable, type KeyRange } from '../keys.js'
 import { createProgress } from '../progress.js'
 import { rangesOf } from '../rules/selection.js'
 import { version } from '../version.js'
 import { drive, endsOf, noting, open, paceFor, threadsFor, type Opened } from './drive.js'
 import { dryRun } from './dry-run.js'
-import type { CommandIo } from './io.js'
+import { unless, type CommandIo } from './io.js'
 import { readKeysOf } from './key-file.js'
+import { surveyOf } from './list-options.js'
 import { readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
@@ -32,8 +33,14 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
   if (given !== undefined && !dry) await checkFolder(given, job, asked, fresh)
 
   const customerKeys = await readKeysOf(job)
+  // A line that is not understood is worth an end before anything is done, and not in the middle.
+  const survey = await unless(io.stop, surveyOf(job))
   const progress = createProgress({ ...io, ...telling })
   try {
+    if (survey !== undefined && !telling.quiet) {
+      if (telling.json) progress.event({ type: 'note', level: 'info', message: survey.found })
+      else io.stderr.write(`${survey.found}\n`)
+    }
     const opened = await open(endsOf(job), asked, {
       customerKeys,
       // Whether objects can be deleted cannot be tried without deleting one.
@@ -47,7 +54,7 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
     try {
       await prepare?.(opened, (message) => progress.event({ type: 'note', level: 'warning', message }))
       const ranges = wantedRanges(job)
-      if (dry) return await dryRun({ job, pace, ranges, opened, telling, io })
+      if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, opened, telling, io })
       const folder = given ?? join(RUNS, defaultFolderName(job, connection))
       await createFolder(folder)
       const lock = await lockRun(folder)
@@ -67,7 +74,8 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
           activeMs: 0,
           sessions: 1,
           ranges,
-          listed: 0,
+          listed: survey?.state.of ?? 0,
+          ...(survey === undefined || survey.state.of === 0 ? {} : { list: survey.state }),
           totals: noTotals(),
           ledger: { bytes: 0, entries: 0 },
           history: [],
@@ -86,6 +94,7 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
 
 // What must be listed.
 function wantedRanges(job: WriteJob): readonly KeyRange[] {
+  if (listOf(job) !== undefined) return []
   const select = job.kind === 'set-headers' ? undefined : job.select
   return select === undefined ? [{}] : rangesOf(select, job.source.prefix)
 }

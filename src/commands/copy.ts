@@ -5,6 +5,7 @@ import { readAttributes } from './attribute-options.js'
 import { begin } from './begin.js'
 import type { Opened } from './drive.js'
 import type { CommandIo } from './io.js'
+import { readKeyListOf } from './list-options.js'
 import { warningOfLosses } from './losses.js'
 import { readFlag, type Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
@@ -21,10 +22,17 @@ export async function copy(source: string, destination: string, flags: Flags, io
     ...(readFlag(flags, 'all-versions') === true ? { versions: true } : {}),
     ...(readFlag(flags, 'clobber') === false ? { noClobber: true } : {}),
     ...readObjects(flags),
+    ...(await readKeyListOf(flags, io.cwd)),
     ...readRestore(flags),
     ...readNames(flags),
   }
   checkPair(job.source, job.destination)
+  if (job.versions === true && job.list !== undefined) {
+    throw new UserError(
+      '--all-versions does not go with --files-from',
+      'name the versions in the list, one JSON object a line: {"key": ..., "versionId": ...}',
+    )
+  }
   if (job.versions === true && job.noClobber === true) {
     throw new UserError(
       '--all-versions writes each object again and again, and --no-clobber would leave all but its oldest version out',

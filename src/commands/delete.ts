@@ -1,10 +1,11 @@
 import { createInterface } from 'node:readline/promises'
 import { UserError } from '../errors.js'
-import { placeUrl } from '../format.js'
+import { placeUrl, shellWord } from '../format.js'
 import type { DeleteJob, Place } from '../job.js'
 import { printable } from '../keys.js'
 import { begin, type Prepare } from './begin.js'
 import { unless, type CommandIo } from './io.js'
+import { readKeyListOf } from './list-options.js'
 import { readFlag, type Flags } from './options.js'
 import { parsePlace } from './place.js'
 import { readObjects } from './selection-options.js'
@@ -14,13 +15,20 @@ export async function deleteObjects(source: string, flags: Flags, io: CommandIo)
   const job: DeleteJob = {
     kind: 'delete',
     source: parsePlace(source, 'place'),
+    ...(await readKeyListOf(flags, io.cwd)),
     ...readObjects(flags),
     ...(readFlag(flags, 'all-versions') === true ? { versions: true } : {}),
+  }
+  if (job.list !== undefined && job.versions === true) {
+    throw new UserError(
+      '--all-versions does not go with --files-from',
+      'a list may name the versions that are to be deleted; without a list all are found by listing',
+    )
   }
   const asks = readFlag(flags, 'yes') !== true && readFlag(flags, 'dry-run') !== true
   if (asks && (io.stdin.isTTY !== true || io.stderr.isTTY !== true)) {
     throw new UserError(
-      `${everything(job.source)} would be deleted, and there is no terminal to ask whether that is meant`,
+      `${whatOf(job)} would be deleted, and there is no terminal to ask whether that is meant`,
       'add --yes if it is; --dry-run says how many objects these are',
     )
   }
@@ -28,10 +36,10 @@ export async function deleteObjects(source: string, flags: Flags, io: CommandIo)
 }
 
 /** Asks for the name of the bucket before anything is deleted. */
-function asking({ source, versions }: DeleteJob, io: CommandIo): Prepare {
+function asking(job: DeleteJob, io: CommandIo): Prepare {
   return async ({ ends }) => {
-    if (versions === true) {
-      await confirm(source, 'All versions and delete markers go with it, and nobody can bring them back.', io)
+    if (job.versions === true) {
+      await confirm(job, 'All versions and delete markers go with it, and nobody can bring them back.', io)
       return
     }
     const { versioned } = await ends.source.traits()
@@ -39,26 +47,35 @@ function asking({ source, versions }: DeleteJob, io: CommandIo): Prepare {
       versioned === true
         ? 'The bucket keeps versions: each object gets a delete marker, and its versions stay.'
         : 'Nobody can bring them back.'
-    await confirm(source, after, io)
+    await confirm(job, after, io)
   }
 }
 
 /** Resolves when the name of the bucket was typed, else throws a UserError. `consequence` is told with the question. */
-export async function confirm(place: Place, consequence: string, io: CommandIo): Promise<void> {
-  io.stderr.write(`${everything(place)} is to be deleted. ${consequence}\n`)
+export async function confirm(
+  job: Pick<DeleteJob, 'source' | 'list'>,
+  consequence: string,
+  io: CommandIo,
+): Promise<void> {
+  const { bucket } = job.source
+  io.stderr.write(`${whatOf(job)} is to be deleted. ${consequence}\n`)
   const question = createInterface({ input: io.stdin, output: io.stderr, terminal: false })
   try {
     const ended = new Promise<string>((resolve) => question.once('close', () => resolve('')))
     const asked = question.question('Type the name of the bucket to go on: ')
     const answer = await unless(io.stop, Promise.race([asked, ended]))
-    if (answer.trim() === place.bucket) return
+    if (answer.trim() === bucket) return
   } finally {
     question.close()
   }
   throw new UserError(
-    `that is not the name of the bucket (${printable(place.bucket)}): nothing was deleted`,
+    `that is not the name of the bucket (${printable(bucket)}): nothing was deleted`,
     'give the same command again',
   )
+}
+
+function whatOf({ source, list }: Pick<DeleteJob, 'source' | 'list'>): string {
+  return list === undefined ? everything(source) : `what ${shellWord(list.file)} names of ${placeUrl(source)}`
 }
 
 function everything(place: Place): string {

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { WriteCheckpoint } from '../checkpoint/checkpoint.js'
 import { runSession } from '../engine/session.js'
-import type { Connection, Pace, Place, WriteJob } from '../job.js'
+import { listOf, type Connection, type Pace, type Place, type WriteJob } from '../job.js'
 import type { Progress } from '../progress.js'
 import { openEnds, type Ends } from '../storage/open.js'
 import { startThreads, type Hands } from '../threads.js'
@@ -83,8 +83,10 @@ const FLIGHTS_A_THREAD = 128
 const DELETIONS_A_THREAD = 10_000
 
 /** How many threads a pace asks for on this machine. */
-export function threadsFor({ kind }: Pick<WriteJob, 'kind'>, { threads, concurrency }: Pace): number {
-  const each = kind === 'delete' ? DELETIONS_A_THREAD : FLIGHTS_A_THREAD
+export function threadsFor(job: WriteJob, { threads, concurrency }: Pace): number {
+  // A list is worked on here, in its order.
+  if (listOf(job) !== undefined) return 0
+  const each = job.kind === 'delete' ? DELETIONS_A_THREAD : FLIGHTS_A_THREAD
   return threads ?? Math.min(availableParallelism(), Math.ceil(concurrency / each))
 }
 

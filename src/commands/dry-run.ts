@@ -1,8 +1,10 @@
+import type { ListState } from '../checkpoint/checkpoint.js'
 import { jsonText } from '../checkpoint/json.js'
 import { decisionOf, listingOf, type Ways } from '../engine/acts.js'
 import { requestsFor } from '../engine/copy.js'
 import { ofTheSource, reasonToKeep } from '../engine/departures.js'
 import type { Act, Decide } from '../engine/lane.js'
+import { lookingUp, unlessKnown } from '../engine/look-up.js'
 import { looking } from '../engine/no-clobber.js'
 import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
@@ -13,6 +15,7 @@ import { syncing } from '../engine/sync.js'
 import { UserError } from '../errors.js'
 import { bytes, count, objects, placeUrl } from '../format.js'
 import {
+  listOf,
   noTotals,
   sum,
   type Outcome,
@@ -28,6 +31,7 @@ import { failedByCode, skippedByReason, skipReason } from '../summary.js'
 import { hasHistory } from '../work/histories.js'
 import { Keyspace } from '../work/keyspace.js'
 import { leasesOver } from '../work/leases.js'
+import { ListWork, wantedOf } from '../work/list-work.js'
 import { addTo, createTally } from '../work/tally.js'
 import type { Change } from '../rules/decide.js'
 import { renamer } from '../rules/rename.js'
@@ -43,19 +47,27 @@ export interface DryRunOptions {
   readonly job: WriteJob
   readonly pace: Pace
   readonly ranges: readonly KeyRange[]
+  /** What remains of the list of the job. */
+  readonly list: ListState | undefined
   readonly opened: Opened
   readonly telling: Telling
   readonly io: CommandIo
 }
 
 /** Lists, decides about each object, and says what a run would do and which requests it would send. Writes nothing, here or there. */
-export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunOptions): Promise<number> {
+export async function dryRun({ job, pace, ranges, list, opened, telling, io }: DryRunOptions): Promise<number> {
   const { ends, drain } = opened
   // Those of before were to find out what copies would lose.
   const headsBefore = ends.meter.requests.HeadObject ?? 0
   const tally = createTally(noTotals(), () => undefined)
   const ways = waysOf(ends)
-  const work = leasesOver(new Keyspace(ranges), listingOf(job, ways), tally)
+  const slots = new Slots(pace.concurrency)
+  const keyList = listOf(job)
+  const lookUps = lookingUp({ job, storeFor: ends.source.storeFor, slots, stop: drain.signal })
+  const work =
+    keyList === undefined || list === undefined
+      ? leasesOver(new Keyspace(ranges), listingOf(job, ways), tally)
+      : new ListWork(keyList, wantedOf(job), list, tally, lookUps)
   const requests: Record<string, number> = {}
   let reason: unknown
   let archived = 0
@@ -73,14 +85,14 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
     if (wanted) io.stdout.write(telling.json ? `${jsonText(line)}\n` : `${textOf(job, line)}\n`)
     return seen.outcome
   }
-  const look = lookAt(job, ways)
+  const lookFor = lookAt(job, ways)
   const act: Act = async (object) => {
-    const seen = await look(object)
+    const seen = await lookFor(object)
     return seen === undefined ? undefined : tell(object, seen)
   }
-  const decideOn = decisionOf(job, 'act')
+  const decideOn = unlessKnown(decisionOf(job, 'act'))
   const decide: Decide = (object, page) => {
-    const decided = decideOn?.(object, page)
+    const decided = decideOn(object, page)
     if (decided === undefined || decided.kind === 'deferred') return undefined
     return tell(object, { outcome: decided.kind === 'leaving' ? DELETED : decided, changes: [] })
   }
@@ -89,7 +101,7 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
     decide,
     actFor: () => act,
     pacers: pacersFor(pace.lanes),
-    slots: new Slots(pace.concurrency),
+    slots,
     stop: drain.signal,
     fail(error) {
       reason ??= error

@@ -3,6 +3,7 @@ import { copyOf } from '../engine/sync.js'
 import { readAttributes } from './attribute-options.js'
 import { begin } from './begin.js'
 import type { CommandIo } from './io.js'
+import { readKeyListOf } from './list-options.js'
 import { warningOfLosses } from './losses.js'
 import type { Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
@@ -17,6 +18,7 @@ export async function move(source: string, destination: string, flags: Flags, io
     destination: parsePlace(destination, 'destination'),
     ...readAttributes(flags, io.cwd),
     ...readObjects(flags),
+    ...(await readKeyListOf(flags, io.cwd)),
     ...readRestore(flags),
     ...readNames(flags),
   }

@@ -5,10 +5,11 @@ import { differences } from '../checkpoint/job-name.js'
 import { lockRun } from '../checkpoint/lock.js'
 import { UserError } from '../errors.js'
 import { jobTitle, objects, shellWord } from '../format.js'
-import { differing, sum } from '../job.js'
+import { differing, listOf, sum } from '../job.js'
 import { createProgress } from '../progress.js'
 import { printable } from '../keys.js'
 import { version } from '../version.js'
+import { checkList } from '../work/list-work.js'
 import { drive, endsOf, noting, open, threadsFor } from './drive.js'
 import { performDu } from './du.js'
 import { dryRun } from './dry-run.js'
@@ -61,6 +62,8 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
       const { checkpoint } = await readCheckpoint(folder)
       if (!isWrite(checkpoint)) throw new UserError(`${printable(folder)} now holds another job`, 'see s3move status')
       const { job } = checkpoint
+      const list = listOf(job)
+      if (list !== undefined && checkpoint.list !== undefined && !onlyFailed) await checkList(list, checkpoint.list)
       const opened = await open(endsOf(job), asked, {
         customerKeys,
         readOnly: dry || job.kind === 'delete',
@@ -75,7 +78,10 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
           const message = `${difference}; what was done so far is taken to be there too`
           progress.event({ type: 'note', level: 'warning', message })
         }
-        if (dry) return await dryRun({ job, pace, ranges: checkpoint.ranges, opened, telling, io })
+        if (dry) {
+          const { ranges, list } = checkpoint
+          return await dryRun({ job, pace, ranges, list, opened, telling, io })
+        }
         return await drive({
           folder,
           checkpoint: {

@@ -6,6 +6,7 @@ import type { HeaderRule, SetHeadersJob } from '../job.js'
 import { begin, type Prepare } from './begin.js'
 import { CANNED_ACLS, readMetadata, readRemovals, readSettings, refuseBoth } from './header-options.js'
 import type { CommandIo } from './io.js'
+import { readKeyListOf } from './list-options.js'
 import { readChoice, readFlag, readText, type Flags } from './options.js'
 import { parsePlace } from './place.js'
 
@@ -17,6 +18,7 @@ export async function setHeaders(source: string, flags: Flags, io: CommandIo): P
   const job: SetHeadersJob = {
     kind: 'set-headers',
     source: place,
+    ...(await readKeyListOf(flags, io.cwd)),
     rules: await readJobRules(flags, guess !== undefined, io.cwd),
     ...(guess === undefined ? {} : { guess }),
     folderMarkers: readFlag(flags, 'folder-markers') ?? false,

@@ -32,6 +32,10 @@ export async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> 
   }
 }
 
+function told({ size, etag, storageClass, lastModified }: ObjectSummary) {
+  return { size, etag, storageClass, lastModified }
+}
+
 /** Whether there is an object of the name. */
 export async function exists({ reading }: Storage, key: string): Promise<boolean> {
   try {
@@ -51,10 +55,8 @@ export type Cause = Pick<Failure, 'code' | 'message'> &
 export function failed(prefix: string, object: ObjectSummary, cause: Cause): Outcome {
   const failure: Failure = {
     key: prefix + object.key,
-    size: object.size,
-    etag: object.etag,
-    storageClass: object.storageClass,
-    lastModified: object.lastModified,
+    ...(object.version === undefined ? {} : { version: object.version }),
+    ...(object.etag === '' ? {} : told(object)),
     operation: cause.operation ?? 'CopyObject',
     ...(cause.status === undefined ? {} : { status: cause.status }),
     code: cause.code,

@@ -1,7 +1,7 @@
 import type { UploadState } from '../checkpoint/checkpoint.js'
 import type { Deferral, DoneWord, Outcome, WriteJob } from '../job.js'
 import { selector } from '../rules/selection.js'
-import type { Storage } from '../storage/storage.js'
+import type { ObjectSummary, Storage } from '../storage/storage.js'
 import { historiesAfter } from '../work/histories.js'
 import { listingAfter, type Listing } from '../work/listing.js'
 import { itemsAfter } from '../work/pairs.js'
@@ -69,7 +69,8 @@ export function listingOf(
   return (after) => listingAfter(source, after)
 }
 
-const FILTERED: Outcome = { kind: 'skipped', reason: 'filtered' }
+/** The outcome of what was not asked for. */
+export const FILTERED: Outcome = { kind: 'skipped', reason: 'filtered' }
 
 /** What a job decides without a request, if anything. Unless told otherwise it puts off objects that are too large for one. */
 export function decisionOf(job: WriteJob, large: 'defer' | 'act'): Decide | undefined {
@@ -77,7 +78,15 @@ export function decisionOf(job: WriteJob, large: 'defer' | 'act'): Decide | unde
   const select = job.kind === 'set-headers' ? undefined : job.select
   if (select === undefined) return decide
   const isSelected = selector(select, job.source.prefix)
-  return (object, page) => (isSelected(object) ? decide?.(object, page) : FILTERED)
+  const renames = (job.kind === 'copy' || job.kind === 'move') && job.map !== undefined
+  let latest: { readonly page: readonly ObjectSummary[]; readonly chosen: readonly ObjectSummary[] }
+  latest = { page: [], chosen: [] }
+  return (object, page) => {
+    if (!isSelected(object)) return FILTERED
+    // What is not copied takes no name from others.
+    if (renames && latest.page !== page) latest = { page, chosen: page.filter(isSelected) }
+    return decide?.(object, renames ? latest.chosen : page)
+  }
 }
 
 function decisionOn(job: WriteJob, large: 'defer' | 'act'): Decide | undefined {

@@ -33,8 +33,9 @@ export function refusal(job: CopyJob, object: ObjectSummary, name = object.key):
 
 /** Puts off an object that is too large for one request: hours may pass until it is copied. */
 export function deferral({ source }: CopyJob, object: ObjectSummary): Deferral | undefined {
-  const { key, size, etag, lastModified, storageClass } = object
-  if (size <= LIMITS.copy) return undefined
+  const { key, size, etag, lastModified, storageClass, version } = object
+  // Their ledger is one of objects as they are now.
+  if (size <= LIMITS.copy || version !== undefined) return undefined
   return { kind: 'deferred', object: { key: source.prefix + key, size, etag, lastModified, storageClass } }
 }
 

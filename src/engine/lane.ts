@@ -155,7 +155,7 @@ class Lane {
   }
 }
 
-// A call, because the compiler takes a property for unchanged over an await.
-function isAborted(signal: AbortSignal): boolean {
+/** Whether it is aborted by now. A call, because the compiler takes a property for unchanged over an await. */
+export function isAborted(signal: AbortSignal): boolean {
   return signal.aborted
 }

@@ -69,7 +69,7 @@ export function deleting(job: DeleteJob, store: Storage): Act {
   const remove = removingTogether(able(store.removing, 'remove objects'))
   return async (object) => {
     try {
-      await remove({ key: object.key })
+      await remove({ key: object.key, version: object.version })
       return DELETED
     } catch (error) {
       return outcomeOf(error, job.source.prefix, object)

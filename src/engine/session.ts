@@ -6,6 +6,7 @@ import { addSample } from '../checkpoint/history.js'
 import { LEDGER } from '../checkpoint/ledger-file.js'
 import { beginRetry, endRetry } from '../checkpoint/retrying.js'
 import {
+  listOf,
   RESTORE_REQUESTED,
   settled,
   type Deferral,
@@ -17,6 +18,7 @@ import {
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
+import { ListWork, wantedOf } from '../work/list-work.js'
 import { Keyspace } from '../work/keyspace.js'
 import { createTally } from '../work/tally.js'
 import { actOf, decisionOf, doneTo, type Ways } from './acts.js'
@@ -25,6 +27,7 @@ import { openDepartures, owedBefore } from './departures.js'
 import { createKeeper, type RunState } from './keeper.js'
 import type { Act } from './lane.js'
 import { LargeObjects } from './large.js'
+import { actingOnNamed, lookingUp, unlessKnown } from './look-up.js'
 import { heldBack, pacersFor, together, type Pacer } from './pacer.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
@@ -109,8 +112,17 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     if (pace.maxErrors !== undefined || failedHere < ALIKE || failedHere < tally.added) return
     if (others.length === 0 && code !== '') fail(new AllAlike(failedHere, code))
   }
+  const slots = new Slots(pace.concurrency)
+  const complete = lookingUp({ job, storeFor: ends.source.storeFor, slots, stop: drain.signal })
   const again =
-    checkpoint.retry === undefined ? undefined : new LedgerWork(folder, checkpoint.retry, job.source.prefix, tally)
+    checkpoint.retry === undefined
+      ? undefined
+      : new LedgerWork(folder, checkpoint.retry, job.source.prefix, tally, complete)
+  const keyList = listOf(job)
+  const list =
+    keyList === undefined || checkpoint.list === undefined
+      ? undefined
+      : new ListWork(keyList, wantedOf(job), checkpoint.list, tally, complete)
   const ranges = new Keyspace(checkpoint.ranges)
   const { destination } = ends
   if (destination === undefined) throw new Error('there is no destination to write to')
@@ -128,10 +140,10 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     },
     save: () => keeper.save(),
   })
-  const listedBefore = settledBefore + large.remaining
+  // Of a list all is known before the start.
+  const listedBefore = keyList === undefined ? settledBefore + large.remaining : checkpoint.listed
   let listingDone = false
-  const slots = new Slots(pace.concurrency)
-  // What failed is tried again in the order of the ledger, by one lane.
+  // What failed is tried again in the order of the ledger, by one lane; a list is worked on in its order, by one too.
   const pacers = pacersFor(1)
   const ledger = await openFailures(folder, checkpoint.ledger)
   const departures = await openDepartures({ folder, checkpoint, tally, stop: drain.signal, fail })
@@ -168,10 +180,12 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     const leaving = departures?.take()
     const remaining = ranges.remaining()
     large.hold(tally.takeDeferred(), listingDone)
-    const { retry: before, large: begun, removals, ...rest } = checkpoint
+    const { retry: before, list: listBefore, large: begun, removals, ...rest } = checkpoint
     const retry = again?.remaining()
+    const unlisted = list?.remaining()
     const owed = departures?.owed ?? 0
-    const done = remaining.length === 0 && retry === undefined && large.remaining === 0 && owed === 0
+    const listDone = remaining.length === 0 && unlisted === undefined
+    const done = listDone && retry === undefined && large.remaining === 0 && owed === 0
     return {
       failures,
       ...(departures === undefined || leaving === undefined
@@ -186,6 +200,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
         listed: listedBefore + ranges.listed,
         totals,
         ...(retry === undefined ? {} : { retry }),
+        ...(unlisted === undefined ? {} : { list: unlisted }),
         ...(large.remaining === 0 ? {} : { large: large.state() }),
         history,
       },
@@ -199,9 +214,12 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     ...{ source: ends.source.storeFor(pacer), destination: destination.storeFor(pacer), through },
     stop: drain.signal,
   })
-  const tryAgain = async (work: LedgerWork): Promise<void> => {
-    const actFor = (pacer: Pacer): Act => actOf(job, waysFor(pacer))
-    const decide = decisionOf(job, 'act')
+  const workOn = async (work: LedgerWork | ListWork, largeOnes: 'act' | 'defer'): Promise<void> => {
+    const actFor = (pacer: Pacer): Act => {
+      const act = actOf(job, waysFor(pacer))
+      return keyList === undefined ? act : actingOnNamed(act, job.source.prefix)
+    }
+    const decide = unlessKnown(decisionOf(job, largeOnes))
     await runLanes({ work, actFor, decide, pacers, slots, stop: drain.signal, fail, watch })
   }
   const deliver = (product: unknown, settle: () => void): void => {
@@ -214,7 +232,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const work = async (): Promise<void> => {
     // What was moved is deleted as it comes; what is extra, when all is known.
     const moved = job.kind === 'move' ? departures?.depart(waysFor, watch) : undefined
-    if (again !== undefined) await tryAgain(again)
+    if (again !== undefined) await workOn(again, 'act')
     if (!options.onlyFailed && !drain.signal.aborted) await runCrew()
     if (departures !== undefined && !drain.signal.aborted) {
       // From then on the ledger is whole, and a checkpoint counts on it.
@@ -236,6 +254,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     const stop = drain.signal
     const { meter } = ends
     const apart = large.run()
+    if (list !== undefined) await workOn(list, 'defer')
     await crew.run({ task, keyspace: ranges, concurrency, lanes, meter, deliver, stop, fail })
     // What was put off last may be held still, until it is saved.
     listingDone = true
@@ -255,7 +274,8 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     await departures?.ledger.close()
   }
   if (defect !== undefined) throw defect.error
-  if (stop === undefined && !drain.signal.aborted && (ranges.remaining().length > 0 || large.remaining > 0)) {
+  const remains = ranges.remaining().length > 0 || list?.remaining() !== undefined || large.remaining > 0
+  if (stop === undefined && !drain.signal.aborted && remains) {
     stop = { reason: 'only the failed objects were tried again; the rest of the run is still to be done' }
   }
 

@@ -5,6 +5,7 @@ import { RETRYING } from '../checkpoint/ledger-file.js'
 import { UserError } from '../errors.js'
 import type { Deferral, Failure, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
+import type { Complete, Named } from './named.js'
 import { addTo, type Tally } from './tally.js'
 import type { Lease, WorkItem, WorkSource } from './work.js'
 
@@ -36,6 +37,7 @@ export class LedgerWork implements WorkSource {
     start: RetryState,
     private readonly sourcePrefix: string,
     private readonly tally: Tally,
+    private readonly complete: Complete,
   ) {
     this.state = start
     this.entries = readFailures(join(folder, RETRYING), start.bytes)
@@ -67,7 +69,7 @@ export class LedgerWork implements WorkSource {
 
   private async next(): Promise<readonly WorkItem[] | undefined> {
     if (this.ended) return undefined
-    const objects: WorkItem[] = []
+    const objects: Named[] = []
     while (objects.length < PAGE) {
       const { value: entry } = await this.entries.next()
       if (entry === undefined) {
@@ -76,17 +78,28 @@ export class LedgerWork implements WorkSource {
         break
       }
       const { failure, end } = entry
-      const { key, size, etag, lastModified, storageClass, code, operation } = failure
+      const { code } = failure
       const kept = this.state.codes?.includes(code) === false
       this.handedOut.push({ failure, end, kept })
       if (kept) {
         this.passKept()
         continue
       }
-      const shown = { key: key.slice(this.sourcePrefix.length), size, etag, lastModified, storageClass }
-      objects.push({ ...shown, failedIn: operation })
+      objects.push(this.named(failure))
     }
-    return objects
+    return await this.complete(objects)
+  }
+
+  private named({ key, version, size, etag, lastModified, storageClass, operation }: Failure): Named {
+    return {
+      key: key.slice(this.sourcePrefix.length),
+      ...(version === undefined ? {} : { version }),
+      ...(size === undefined ? {} : { size }),
+      ...(etag === undefined ? {} : { etag }),
+      ...(lastModified === undefined ? {} : { lastModified }),
+      ...(storageClass === undefined ? {} : { storageClass }),
+      failedIn: operation,
+    }
   }
 
   // A file that lost whole lines reads well, and their keys would be lost with them.

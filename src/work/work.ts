@@ -10,6 +10,8 @@ export interface WorkItem extends ObjectSummary {
   readonly extra?: boolean
   /** It failed before, in this operation: what is known of it may be out of date. */
   readonly failedIn?: string
+  /** What became of it is known without acting on it; then the rest may not be. */
+  readonly known?: Outcome
 }
 
 /**
