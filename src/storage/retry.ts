@@ -1,6 +1,6 @@
 import { StorageError } from '../errors.js'
 import { EXPIRED } from './s3/faults.js'
-import type { Reading, Rewriting, Storage, Uploading } from './storage.js'
+import type { Reading, Rewriting, Storage, Trying, Uploading, Writing } from './storage.js'
 
 /** Counts what a store was asked and how it took it. Shared by the stores of a run. */
 export interface Meter {
@@ -61,7 +61,7 @@ export function retrying(store: Storage, policy: RetryPolicy, meter: Meter, pres
     reading: each(store.reading, READING, trying),
     ...(store.uploading === undefined ? {} : { uploading: each(store.uploading, UPLOADING, trying) }),
     ...(store.rewriting === undefined ? {} : { rewriting: each(store.rewriting, REWRITING, trying) }),
-    ...(store.writing === undefined ? {} : { writing: each(store.writing, { write: 'PutObject' }, trying) }),
+    ...(store.writing === undefined ? {} : { writing: writingPieceByPiece(store.writing, trying) }),
     ...(store.removing === undefined ? {} : { removing: each(store.removing, { remove: 'DeleteObjects' }, trying) }),
     ...(store.versions === undefined ? {} : { versions: each(store.versions, { list: 'ListObjectVersions' }, trying) }),
     ...(store.restoring === undefined
@@ -69,8 +69,6 @@ export function retrying(store: Storage, policy: RetryPolicy, meter: Meter, pres
       : { restoring: each(store.restoring, { restore: 'RestoreObject' }, trying) }),
   }
 }
-
-type Trying = <T>(operation: string, send: () => Promise<T>) => Promise<T>
 
 /** The S3 operation of each method. */
 type Operations<Part> = {
@@ -101,6 +99,13 @@ function each<Part extends object>(part: Part, operations: Operations<Part>, try
     result[name] = (...given: readonly unknown[]) => trying(operation, () => send(...given))
   }
   return result as Part
+}
+
+// What a large object consists of is sent again piece by piece, and not as a whole.
+function writingPieceByPiece(writing: Writing, trying: Trying): Writing {
+  return {
+    write: (key, content, fields, lastModified) => writing.write(key, content, fields, lastModified, trying),
+  }
 }
 
 /** Runs `send` as `retrying` does, for an operation that is not of `Storage`. */

@@ -151,13 +151,17 @@ export interface Content {
   pieces(): AsyncIterable<Buffer>
 }
 
+/** Carries out one request of an operation that takes several, again where that may help. */
+export type Trying = <T>(operation: string, send: () => Promise<T>) => Promise<T>
+
 /** How objects get into a store through this machine. */
 export interface Writing {
   /**
    * Writes an object, whole or not at all, in the place of what is there; `fields` as those of PutObject. `lastModified` is kept where a store
-   * can. Fails with the code `BrokenContent` when not all of the content came. May be repeated. Answers its ETag.
+   * can. Fails with the code `BrokenContent` when not all of the content came, or the store has other bytes. May be repeated. Answers its ETag. What takes
+   * several requests sends each by `trying`, if that is given.
    */
-  write(key: string, content: Content, fields: HeaderFields, lastModified: string): Promise<string>
+  write(key: string, content: Content, fields: HeaderFields, lastModified: string, trying?: Trying): Promise<string>
 }
 
 /** An object to be removed. */

@@ -1,8 +1,8 @@
 import type { Place } from '../../job.js'
-import type { HeaderFields } from '../storage.js'
+import type { HeaderFields, Trying } from '../storage.js'
 import { encodePath } from './encode.js'
 import { brokenAnswer, faultOf, type Asked } from './faults.js'
-import type { HttpResponse } from './http.js'
+import { headerOf, type HttpResponse } from './http.js'
 import type { Fields } from './sign.js'
 import { elementText } from './xml.js'
 
@@ -93,6 +93,16 @@ export function sourceFields(
 /** Milliseconds that S3 may need for the bytes of a copy, at the least rate that it is known to keep. */
 export function copyTime(size: number): number {
   return size / 5_000
+}
+
+/** Sends a request by itself, once. */
+export const once: Trying = (_operation, send) => send()
+
+/** Whether the ETag of what an answer tells of is the MD5 of its bytes: it is not encrypted with KMS, nor with a customer's key. */
+export function hasPlainEtag(channel: Channel, response: HttpResponse): boolean {
+  if (channel.customerKey.length > 0) return false
+  const encryption = headerOf(response, 'x-amz-server-side-encryption')
+  return encryption === undefined || encryption === 'AES256'
 }
 
 /** Throws what a 200 to a copy stands for when it is no success: an error in the body, or a body that is empty or cut. */

@@ -95,7 +95,7 @@ export function createUploading(channel: Channel): Uploading {
 }
 
 /** S3 may take minutes to put parts together, and sends blanks meanwhile. */
-const COMPLETE_TIME = 600_000
+export const COMPLETE_TIME = 600_000
 
 function checksumIn(body: string): string {
   return /<(Checksum(?!Algorithm|Type)[A-Z0-9]+)>[^<]*<\/\1>/.exec(body)?.[0] ?? ''
