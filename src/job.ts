@@ -222,6 +222,8 @@ export interface Pace {
   readonly maxErrors?: number
   /** How long what may pass is tried again before it counts as failed, in milliseconds. */
   readonly retryFor?: number
+  /** Most bytes of content that may pass through this machine each way, a second. */
+  readonly bandwidth?: number
 }
 
 /** Why an object was passed over on purpose. */
@@ -265,8 +267,8 @@ export interface Failure {
 
 /** What became of one object. */
 export type Outcome =
-  /** Copied to its destination or, where headers are set, onto itself. */
-  | { readonly kind: 'copied' }
+  /** Copied to its destination or, where headers are set, onto itself; with the ETag that it has there, where one was told. */
+  | { readonly kind: 'copied'; readonly etag?: string }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
   | { readonly kind: 'failed'; readonly failure: Failure }
 

@@ -3,6 +3,7 @@ import type { Crew, CrewWork, Task } from './engine/crew.js'
 import { StorageError, UserError, type StorageErrorDetails } from './errors.js'
 import { together } from './engine/pacer.js'
 import type { Side, Throttle } from './job.js'
+import type { Bandwidth } from './storage/bandwidth.js'
 import type { Ends, Reached } from './storage/open.js'
 import type { Route } from './storage/route.js'
 import type { Meter } from './storage/retry.js'
@@ -23,6 +24,9 @@ export interface Start {
   readonly destination: Reach | undefined
   /** The bytes of what is copied pass through the thread. */
   readonly through: boolean
+  /** The two sides are different stores. */
+  readonly apart: boolean
+  readonly bandwidth: Bandwidth | undefined
   readonly concurrency: number
   readonly lanes: number
   /** How long an operation is tried again before it counts as failed, in milliseconds. */
@@ -243,6 +247,8 @@ class ThreadCrew implements Crew {
         source: reachOf(source),
         destination: destination === undefined ? undefined : reachOf(destination),
         through: this.ends.through,
+        apart: this.ends.apart,
+        bandwidth: this.ends.bandwidth,
         retryFor: this.ends.retryFor,
         concurrency: share(work.concurrency, this.workers.length, index),
         lanes: share(work.lanes, this.workers.length, index),

@@ -14,6 +14,7 @@ import { drive, endsOf, noting, open, threadsFor, type Opened } from './drive.js
 import { dryRun } from './dry-run.js'
 import type { CommandIo } from './io.js'
 import { DEFAULT_PACE, readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
+import { checkPair } from './place.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
 export type Prepare = (opened: Opened, warn: (message: string) => void) => Promise<void>
@@ -40,6 +41,7 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
     })
     const { connection } = opened.ends
     try {
+      if (job.kind === 'copy' && !opened.ends.apart) checkPair(job.source, job.destination)
       await prepare?.(opened, (message) => progress.event({ type: 'note', level: 'warning', message }))
       if (dry) return await dryRun({ job, pace, ranges: [{}], opened, telling, io })
       const folder = given ?? join(RUNS, defaultFolderName(job, connection))

@@ -3,6 +3,7 @@ import type { WriteCheckpoint } from '../checkpoint/checkpoint.js'
 import { runSession } from '../engine/session.js'
 import type { Connection, Pace, Place, WriteJob } from '../job.js'
 import type { Progress } from '../progress.js'
+import { openBandwidth } from '../storage/bandwidth.js'
 import { openEnds, type Ends } from '../storage/open.js'
 import { startThreads, type Hands } from '../threads.js'
 import { EXIT } from './exit.js'
@@ -43,7 +44,9 @@ export async function open(
   const hands = startThreads(threads)
   try {
     const policy = { retryFor: pace.retryFor ?? RETRY_FOR, giveUp: drain.signal }
-    const ends = await unless(io.stop, openEnds({ source, destination, connection, policy, readOnly, note, warn }))
+    const bandwidth = pace.bandwidth === undefined ? undefined : openBandwidth(pace.bandwidth)
+    const options = { source, destination, connection, policy, bandwidth, readOnly, note, warn }
+    const ends = await unless(io.stop, openEnds(options))
     const close = (): void => {
       hands.close()
       ends.close()

@@ -114,7 +114,11 @@ const WRITTEN: Outcome = { kind: 'copied' }
 
 function lookAt(job: WriteJob, ends: Ends): (object: ObjectSummary) => Promise<Seen | undefined> {
   if (job.kind === 'copy') {
-    return (object) => Promise.resolve({ outcome: refusal(job, object) ?? WRITTEN, changes: [] })
+    return (object) =>
+      Promise.resolve({
+        outcome: refusal(job, object, { through: ends.through, apart: ends.apart }) ?? WRITTEN,
+        changes: [],
+      })
   }
   return async (object) => {
     try {

@@ -1,5 +1,5 @@
 import { UserError } from '../errors.js'
-import type { Place } from '../job.js'
+import { connectionOf, type Connection, type Place } from '../job.js'
 import { keyBytes, printable } from '../keys.js'
 
 const ARN = /^(arn:[^/]+:accesspoint[/:][^/]+)(?:\/(.*))?$/s
@@ -27,8 +27,11 @@ export function parsePlace(text: string, role: string): Place {
   return { bucket, prefix }
 }
 
-/** Refuses pairs of places between which a copy would be a mistake: equal, one inside the other, or unlike in their ending slash. */
-export function checkPair(source: Place, destination: Place): void {
+/**
+ * Refuses pairs of places between which a copy would be a mistake: equal, one inside the other, or unlike in their ending slash. Where
+ * `connection` reaches the two sides in different ways, equal names may mean different things, which is known only when they have answered.
+ */
+export function checkPair(source: Place, destination: Place, connection: Connection = {}): void {
   const from = printable(source.prefix)
   const to = printable(destination.prefix)
   if (
@@ -42,7 +45,7 @@ export function checkPair(source: Place, destination: Place): void {
       'a prefix is replaced letter by letter: end both in / to copy a folder, or neither to copy by any other prefix',
     )
   }
-  if (source.bucket !== destination.bucket) return
+  if (source.bucket !== destination.bucket || mayDiffer(connection)) return
   if (source.prefix === destination.prefix) {
     throw new UserError(
       `source and destination are the same: s3://${source.bucket}/${from}`,
@@ -55,4 +58,9 @@ export function checkPair(source: Place, destination: Place): void {
       'copy to a prefix outside the source, or to another bucket',
     )
   }
+}
+
+function mayDiffer(connection: Connection): boolean {
+  const [from, to] = [connectionOf(connection, 'source'), connectionOf(connection, 'destination')]
+  return from.endpointUrl !== to.endpointUrl || from.profile !== to.profile
 }

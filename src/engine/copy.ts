@@ -10,9 +10,13 @@ export const COPY_LIMIT = 5 * 1024 ** 3
 const COPIED: Outcome = { kind: 'copied' }
 
 /** Decides, without any request, what will not be copied and why; undefined for the objects to copy. */
-export function refusal(job: CopyJob, object: ObjectSummary): Outcome | undefined {
+export function refusal(
+  job: CopyJob,
+  object: ObjectSummary,
+  { through = false, apart = false }: Partial<Ways> = {},
+): Outcome | undefined {
   const { source, destination } = job
-  if (object.size > COPY_LIMIT) {
+  if (object.size > COPY_LIMIT && !through) {
     return failed(source.prefix, object, {
       code: 'EntityTooLarge',
       message: `the object has ${object.size} bytes, and a copy in one request is limited to 5 GiB (${COPY_LIMIT} bytes)`,
@@ -28,7 +32,7 @@ export function refusal(job: CopyJob, object: ObjectSummary): Outcome | undefine
           message: 'the object is named like the source prefix, so nothing is left for its name at the destination',
         })
   }
-  if (source.bucket === destination.bucket && target.startsWith(source.prefix)) {
+  if (!apart && source.bucket === destination.bucket && target.startsWith(source.prefix)) {
     return failed(source.prefix, object, {
       code: 'OverlapsSource',
       message: 'the copy would lie inside the source prefix, where it may replace an object that is still to be copied',

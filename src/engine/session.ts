@@ -19,6 +19,7 @@ import { heldBack, pacersFor, together, type Pacer } from './pacer.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
 import { AllAlike, stopReason, TooManyFailures, type Stop } from './stop.js'
+import { streamMemory } from './stream.js'
 import type { WriteProduct } from './workshop.js'
 
 /** One session of a run: from a checkpoint, new or old, to its end or an interruption. The run's lock must be held. */
@@ -160,9 +161,10 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
       : undefined
     const { storeFor } = ends.source
     const { through } = ends
+    const memory = streamMemory(ends.bandwidth)
     const actFor = (pacer: Pacer): Act =>
-      actOf(job, { source: storeFor(pacer), destination: destination.storeFor(pacer), through })
-    const decide = decisionOf(job)
+      actOf(job, { source: storeFor(pacer), destination: destination.storeFor(pacer), through, memory })
+    const decide = decisionOf(job, { through, apart: ends.apart })
     await runLanes({ work, actFor, decide, pacers, slots, stop: drain.signal, fail, watch })
   }
   const deliver = (product: unknown, settle: () => void): void => {

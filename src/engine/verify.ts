@@ -3,8 +3,8 @@ import { StorageError } from '../errors.js'
 import { NO_LIKENESSES, type CopyJob, type Likeness, type Likenesses, type Outcome, type VerifyJob } from '../job.js'
 import type { ObjectHead, ObjectSummary } from '../storage/storage.js'
 import type { Pair } from '../work/pairs.js'
-import { copying, refusal } from './copy.js'
-import type { Ways } from './acts.js'
+import { transferring, type Ways } from './acts.js'
+import { refusal } from './copy.js'
 import { contentByHead, contentByListing, headersThatDiffer, sameTags, type Content, type Listed } from './compare.js'
 import type { PagesOptions } from './pages.js'
 import type { Slots } from './slots.js'
@@ -159,7 +159,7 @@ function oneSided(job: VerifyJob, { key, source, destination }: Pair): Finding {
 function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding | undefined> {
   const [from, to] = [ways.source.reading, ways.destination.reading]
   const copyJob: CopyJob = { kind: 'copy', source: job.source, destination: job.destination }
-  const copy = copying(copyJob, ways)
+  const copy = transferring(copyJob, ways)
 
   const look = async (pair: Pair): Promise<Finding> => {
     if (pair.source === undefined || pair.destination === undefined) return oneSided(job, pair)
@@ -222,7 +222,7 @@ function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding 
   }
 
   const mend = async (object: ObjectSummary, finding: Finding): Promise<Finding | undefined> => {
-    const outcome = refusal(copyJob, object) ?? (await copy(object))
+    const outcome = refusal(copyJob, object, ways) ?? (await copy(object))
     if (outcome === undefined) return undefined
     if (outcome.kind !== 'copied') return { ...finding, fixed: whyNot(outcome) }
     const after = await again(object.key)

@@ -72,7 +72,9 @@ export function retrying(store: Storage, policy: RetryPolicy, meter: Meter, pres
 
 /** The S3 operation of each method. */
 type Operations<Part> = {
-  readonly [Name in keyof Part as Part[Name] extends (...given: never[]) => Promise<unknown> ? Name : never]: string
+  readonly [
+    Name in keyof Part as Part[Name] extends ((...given: never[]) => Promise<unknown>) | undefined ? Name : never
+  ]-?: string
 }
 
 const READING: Operations<Reading> = {
@@ -80,6 +82,7 @@ const READING: Operations<Reading> = {
   tagging: 'GetObjectTagging',
   grants: 'GetObjectAcl',
   digest: 'GetObject',
+  open: 'GetObject',
   read: 'GetObject',
 }
 const UPLOADING: Operations<Uploading> = {
@@ -95,7 +98,8 @@ const REWRITING: Operations<Rewriting> = { retag: 'PutObjectTagging', rewrite: '
 function each<Part extends object>(part: Part, operations: Operations<Part>, trying: Trying): Part {
   const result = { ...part } as Record<string, unknown>
   for (const [name, operation] of Object.entries<string>(operations)) {
-    const send = result[name] as (...given: readonly unknown[]) => Promise<unknown>
+    const send = result[name] as ((...given: readonly unknown[]) => Promise<unknown>) | undefined
+    if (send === undefined) continue
     result[name] = (...given: readonly unknown[]) => trying(operation, () => send(...given))
   }
   return result as Part

@@ -68,6 +68,12 @@ export interface Tagging {
   readonly xml: string
 }
 
+/** An object whose reading has begun. */
+export interface Opened {
+  readonly head: ObjectHead
+  readonly bytes: Buffer
+}
+
 /** How objects of a store are looked at. `version` names one that is not the current one. */
 export interface Reading {
   /** HeadObject. An object that is gone is an error of severity `skip`; one encrypted with a customer's key has the code `SSE-C`. */
@@ -81,6 +87,12 @@ export interface Reading {
 
   /** The SHA-256 of the content, read to its end, in hexadecimal digits; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
   digest(key: string, object: Pick<ObjectSummary, 'size' | 'etag'>): Promise<string>
+
+  /**
+   * What HEAD tells (but perhaps for checksums), and the bytes up to `last`, in one request; for content of at least a byte. An error of code
+   * `PreconditionFailed` if the ETag is no longer that of `object`.
+   */
+  readonly open?: (object: ObjectSummary, last: number) => Promise<Opened>
 
   /** Bytes `first` to `last` of the content, both included; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
   read(object: Pick<ObjectSummary, 'key' | 'etag' | 'version'>, first: number, last: number): Promise<Buffer>
@@ -148,7 +160,10 @@ export interface Rewriting {
 /** What is to be written: its pieces, in order, anew for each try. */
 export interface Content {
   readonly size: number
-  pieces(): AsyncIterable<Buffer>
+  /** The MD5 that it must have, where somebody vouches for that. */
+  readonly md5?: Buffer | undefined
+  /** Fails at the end, with the code `BrokenContent`, when they are not what they are to be; `unchecked` is for one who lets another compare the MD5. */
+  pieces(unchecked?: boolean): AsyncIterable<Buffer>
 }
 
 /** Carries out one request of an operation that takes several, again where that may help. */

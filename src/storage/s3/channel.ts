@@ -2,7 +2,7 @@ import type { Place } from '../../job.js'
 import type { HeaderFields, Trying } from '../storage.js'
 import { encodePath } from './encode.js'
 import { brokenAnswer, faultOf, type Asked } from './faults.js'
-import { headerOf, type HttpResponse } from './http.js'
+import { headerOf, type BodyStream, type HttpResponse } from './http.js'
 import type { Fields } from './sign.js'
 import { elementText } from './xml.js'
 
@@ -15,7 +15,8 @@ export interface StoreRequest {
   readonly query?: string
   /** Sorted by name. */
   readonly fields: Fields
-  readonly body?: Buffer
+  /** A stream is sent with a signature that does not cover it: its Content-MD5 does. */
+  readonly body?: Buffer | BodyStream
   /** As that of `HttpRequest`. */
   readonly sink?: (bytes: Uint8Array) => void
   /** Milliseconds that the answer may take beyond what is usual. */
