@@ -25,6 +25,19 @@ function complain(message: string, hint?: string): void {
   process.stderr.write(`s3move: ${message}\n${hint === undefined ? '' : `        ${hint}\n`}`)
 }
 
+// yargs takes a flag that begins with `no-` for a negation, and what follows for another argument, unless both are one.
+function withValues(args: readonly string[]): string[] {
+  const joined: string[] = []
+  for (let at = 0; at < args.length; at++) {
+    const [arg = '', value] = args.slice(at, at + 2)
+    if (arg === '--no-preserve' && value !== undefined && !value.startsWith('-')) {
+      joined.push(`${arg}=${value}`)
+      at++
+    } else joined.push(arg)
+  }
+  return joined
+}
+
 async function main(args: readonly string[]): Promise<number> {
   // Before anything is loaded: a version must be had at once.
   if (args.length === 1 && args[0] === '--version') {
@@ -34,17 +47,29 @@ async function main(args: readonly string[]): Promise<number> {
   const { default: yargs } = await import('yargs')
   const {
     connectionFlags,
+    deleteFlags,
     headerFlags,
     paceFlags,
     readSandbox,
     sandboxFlags,
     scanFlags,
+    settingFlags,
     sideFlags,
+    syncFlags,
     tellingFlags,
     verifyFlags,
   } = await import('./commands/options.js')
+  const { attributeFlags } = await import('./commands/attribute-options.js')
+  const { nameFlags, selectionFlags } = await import('./commands/selection-options.js')
+  const chosen = <T>(argv: Argv<T>): Argv<T> => selectionFlags(argv, args)
   let code: number = EXIT.done
-  const io: CommandIo = { stdout: process.stdout, stderr: process.stderr, cwd: process.cwd(), ...stopOnSignals() }
+  const io: CommandIo = {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    cwd: process.cwd(),
+    ...stopOnSignals(),
+  }
   const runFlags = <T>(argv: Argv<T>): Argv<T> =>
     tellingFlags(connectionFlags(paceFlags(argv)))
       .option('checkpoint', {
@@ -56,7 +81,7 @@ async function main(args: readonly string[]): Promise<number> {
   const parser = yargs()
     .scriptName('s3move')
     .usage(
-      '$0 <command>\n\nCopies and compares S3 objects and changes their headers in bulk: listed in parallel, resumable, nothing lost.',
+      '$0 <command>\n\nCopies, compares and deletes S3 objects and changes their headers in bulk: listed in parallel, resumable, nothing lost.',
     )
     .parserConfiguration({
       'parse-numbers': false,
@@ -67,7 +92,7 @@ async function main(args: readonly string[]): Promise<number> {
       'copy <source> <destination>',
       'copy every object below a prefix, inside S3',
       (argv) =>
-        sideFlags(runFlags(argv))
+        sideFlags(runFlags(attributeFlags(settingFlags(nameFlags(chosen(argv))))))
           .usage(
             '$0 copy s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object below the source prefix to the destination, inside S3 (CopyObject).\nThe source prefix is replaced by the destination prefix, letter by letter.',
           )
@@ -77,6 +102,11 @@ async function main(args: readonly string[]): Promise<number> {
             describe: 's3://bucket or s3://bucket/prefix',
             demandOption: true,
           })
+          .option('all-versions', {
+            type: 'boolean',
+            describe: 'each object with all of its versions and delete markers, the oldest first',
+          })
+          .group(['all-versions'], 'Objects:')
           .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
           .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
           .example('$0 copy s3://photos s3://photos-eu', 'a whole bucket')
@@ -86,6 +116,54 @@ async function main(args: readonly string[]): Promise<number> {
       async (argv) => {
         const { copy } = await import('./commands/copy.js')
         code = await copy(argv.source, argv.destination, argv, io)
+      },
+    )
+    .command(
+      'sync <source> <destination>',
+      'copy what is missing or different',
+      (argv) =>
+        sideFlags(runFlags(attributeFlags(settingFlags(syncFlags(chosen(argv))))))
+          .usage(
+            '$0 sync s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and copies what is missing at the destination or different: by size, ETag and, where these say nothing, by which is newer.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('destination', {
+            type: 'string',
+            describe: 's3://bucket or s3://bucket/prefix',
+            demandOption: true,
+          })
+          .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
+          .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
+          .example('$0 sync s3://photos s3://photos-eu', 'what is missing or different')
+          .example('$0 sync s3://photos s3://photos-eu --delete --max-delete 1000', 'and delete what is extra')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { sync } = await import('./commands/sync.js')
+        code = await sync(argv.source, argv.destination, argv, io)
+      },
+    )
+    .command(
+      'move <source> <destination>',
+      'copy every object, and delete it at the source once its copy is proven',
+      (argv) =>
+        sideFlags(runFlags(attributeFlags(settingFlags(nameFlags(chosen(argv))))))
+          .usage(
+            '$0 move s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object as copy does. An object is deleted at the source only when its copy is proven and its key is on the disk, in moved.ndjson.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('destination', {
+            type: 'string',
+            describe: 's3://bucket or s3://bucket/prefix',
+            demandOption: true,
+          })
+          .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
+          .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
+          .example('$0 move s3://photos/2019/ s3://archive/2019/', 'a folder')
+          .example('$0 move s3://a s3://b --dry-run', 'how many objects, how many requests')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { move } = await import('./commands/move.js')
+        code = await move(argv.source, argv.destination, argv, io)
       },
     )
     .command(
@@ -106,6 +184,26 @@ async function main(args: readonly string[]): Promise<number> {
       async (argv) => {
         const { setHeaders } = await import('./commands/set-headers.js')
         code = await setHeaders(argv.source, argv, io)
+      },
+    )
+    .command(
+      'delete <source>',
+      'delete every object below a prefix',
+      (argv) =>
+        deleteFlags(runFlags(chosen(argv)))
+          .usage(
+            '$0 delete s3://bucket[/prefix]\n\nDeletes every object below the prefix, a thousand to a request (DeleteObjects). Asks for the name of the bucket first.\n' +
+              'In a bucket that keeps versions each object gets a delete marker, and its versions stay.',
+          )
+          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
+          .group(['yes', 'checkpoint', 'fresh', 'dry-run'], 'Run:')
+          .example('$0 delete s3://logs/2019/ --dry-run', 'how many objects, how many bytes')
+          .example('$0 delete s3://logs/2019/ --yes', 'without a question, for scripts')
+          .epilogue(EXIT_TABLE),
+      async (argv) => {
+        const { deleteObjects } = await import('./commands/delete.js')
+        code = await deleteObjects(argv.source, argv, io)
       },
     )
     .command(
@@ -260,7 +358,7 @@ async function main(args: readonly string[]): Promise<number> {
       if (error !== undefined && error.name !== 'YError') throw error
       throw new UserError(message ?? error?.message ?? 'the command line is not understood', 'see s3move --help')
     })
-  await parser.parseAsync([...args])
+  await parser.parseAsync(withValues(args))
   return code
 }
 

@@ -84,8 +84,8 @@ export function placeUrl(place: Place): string {
 /** A job in a few words: `copy s3://a/ to s3://b/`, `verify s3://a/ with s3://b/`, `ls s3://a/`. */
 export function jobTitle(job: MoveJob): string {
   const source = `${job.kind} ${placeUrl(job.source)}`
-  if (job.kind === 'copy') return `${source} to ${placeUrl(job.destination)}`
-  return job.kind === 'verify' ? `${source} with ${placeUrl(job.destination)}` : source
+  if (!('destination' in job)) return source
+  return `${source} ${job.kind === 'verify' ? 'with' : 'to'} ${placeUrl(job.destination)}`
 }
 
 /**

@@ -68,6 +68,25 @@ export interface Attributes {
   readonly keyFile?: string
 }
 
+/** Which objects a job is for: all for which every condition that is there holds. Plain data, kept in the checkpoint. */
+export interface Selection {
+  /** On keys relative to the source prefix. The last that matches decides, as in the AWS CLI; what none matches is in. */
+  readonly globs?: readonly (readonly [verdict: 'include' | 'exclude', glob: string])[]
+  /** RE2's syntax, searched in the relative key; all must be found. */
+  readonly regex?: readonly string[]
+  /** Least and largest size, in bytes. */
+  readonly minSize?: number
+  readonly maxSize?: number
+  /** ISO 8601: last modified at this moment or later, and before this moment. */
+  readonly modifiedSince?: string
+  readonly modifiedBefore?: string
+  /** One of these, in capitals or not. */
+  readonly storageClasses?: readonly string[]
+  /** Full keys: those after `after`, which is not among them, up to `until`, which is. */
+  readonly after?: string
+  readonly until?: string
+}
+
 /** What all jobs have that make objects at `destination` of those at `source`. */
 interface Transfer {
   readonly source: Place
@@ -75,11 +94,33 @@ interface Transfer {
   readonly attributes?: Attributes
   /** Wanted size of the parts of large objects, in bytes. */
   readonly partSize?: number
+  readonly select?: Selection
 }
 
 /** Copy every object below `source` to `destination`, the source's prefix replaced by the destination's. */
 export interface CopyJob extends Transfer {
   readonly kind: 'copy'
+  /** `s/regex/replacement/`: what copies are called, one after the other, relative to the prefixes. */
+  readonly map?: readonly string[]
+  /** Each object with all of its versions, in their order, and not only as it is now. */
+  readonly versions?: boolean
+}
+
+/** How `sync` tells whether a copy is needed: by what the listings tell of the content, by size alone, or by Last-Modified alone. */
+export type SyncBy = 'content' | 'size' | 'time'
+
+/** Copy to `destination` what is missing there or different. */
+export interface SyncJob extends Transfer {
+  readonly kind: 'sync'
+  readonly by: SyncBy
+  /** Delete what only the destination has, if these are no more than so many. */
+  readonly delete?: { readonly most?: number }
+}
+
+/** Copy every object below `source` to `destination`, and delete each at the source once its copy is proven. */
+export interface RelocateJob extends Transfer {
+  readonly kind: 'move'
+  readonly map?: readonly string[]
 }
 
 /** Which objects a rule is for. Every condition that is there must hold; of a list, one of its items. */
@@ -123,8 +164,15 @@ export interface SetHeadersJob {
   readonly acl?: string
 }
 
-/** A job that writes objects. */
-export type WriteJob = CopyJob | SetHeadersJob
+/** Delete every object below `source`. */
+export interface DeleteJob {
+  readonly kind: 'delete'
+  readonly source: Place
+  readonly select?: Selection
+}
+
+/** A job that changes objects. */
+export type WriteJob = CopyJob | SetHeadersJob | DeleteJob | SyncJob | RelocateJob
 
 /** How keys are written by `ls`. */
 export type LineFormat = 'text' | 'json' | 'csv'
@@ -244,6 +292,12 @@ export type SkipReason =
   | 'locked'
   /** It only marks a folder. */
   | 'folder-marker'
+  /** Only the destination has it. */
+  | 'extra'
+  /** Only the destination had it when it was listed, and now the source has it too. */
+  | 'appeared'
+  /** It is not among the objects that were asked for. */
+  | 'filtered'
 
 /** An object that could not be done, as written to the failure ledger: one JSON object a line. No secrets. */
 export interface Failure {
@@ -265,19 +319,52 @@ export interface Failure {
   readonly time: string
 }
 
+/** An object that waits for its turn because it is too large for one request, as written to a ledger: one JSON object a line. */
+export type LargeObject = Pick<Failure, 'key' | 'size' | 'etag' | 'lastModified' | 'storageClass'>
+/**
+ * An object that is to be deleted as soon as that is on the disk: one line of `moved.ndjson` (with the copy that was proven), or of
+ * `extra.ndjson`. No secrets.
+ */
+export interface Departure {
+  /** Full key in the bucket in which it is to be deleted. */
+  readonly key: string
+  readonly size: number
+  /** Deleted only while it has this ETag. */
+  readonly etag: string
+  /** ISO 8601. */
+  readonly lastModified: string
+  /** Absent for STANDARD. */
+  readonly storageClass?: string
+  /** The ETag of its copy. */
+  readonly copy?: string
+}
+
 /** What became of one object. */
 export type Outcome =
   /** Copied to its destination or, where headers are set, onto itself; with the ETag that it has there, where one was told. */
   | { readonly kind: 'copied'; readonly etag?: string }
+  | { readonly kind: 'deleted' }
+  /** It has an outcome only once it is deleted. */
+  | { readonly kind: 'leaving'; readonly departure: Departure }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
   | { readonly kind: 'failed'; readonly failure: Failure }
 
+/** In place of an outcome: the object is large, and goes into the ledger of those, which are done apart. */
+export interface Deferral {
+  readonly kind: 'deferred'
+  readonly object: LargeObject
+}
+
 /** Objects settled so far, each counted once however often a run was resumed. */
 export interface Totals {
-  /** Copied, or rewritten where headers are set. */
+  /** Copied, rewritten where headers are set, or moved. */
   copied: number
   /** Bytes of the objects copied. */
   bytes: number
+  /** Absent when none was deleted. */
+  deleted?: number
+  /** Bytes of the objects deleted. */
+  freed?: number
   skipped: Partial<Record<SkipReason, number>>
   /** By error code. */
   failed: Record<string, number>
@@ -288,9 +375,9 @@ export function noTotals(): Totals {
   return { copied: 0, bytes: 0, skipped: {}, failed: {} }
 }
 
-/** Objects that the totals count: copied, skipped or failed. */
+/** Objects that the totals count: copied, deleted, skipped or failed. */
 export function settled(totals: Readonly<Totals>): number {
-  return totals.copied + sum(totals.skipped) + sum(totals.failed)
+  return totals.copied + (totals.deleted ?? 0) + sum(totals.skipped) + sum(totals.failed)
 }
 
 /** The sum of counts by name, such as `totals.skipped`. */
@@ -318,6 +405,8 @@ export interface Snapshot {
   readonly listingEnded: boolean
   /** Objects being worked on now. */
   readonly inFlight: number
+  /** Large objects: how many of these are being copied in parts, and how many wait for that; absent when there are none. */
+  readonly large?: { readonly underWay: number; readonly waiting: number } | undefined
   /** Answers of this session that asked for fewer requests (503 SlowDown and the like). */
   readonly throttled: number
   /** What is held back for it now; absent when nothing is. */
@@ -332,6 +421,9 @@ export interface Snapshot {
   readonly elapsed: number
 }
 
+/** What an object is called that a job has done. */
+export type DoneWord = 'copied' | 'rewritten' | 'deleted' | 'moved'
+
 /** What happened in a run, told as it happens. The engine emits events, commands draw them. */
 export type MoveEvent =
   | {
@@ -345,7 +437,7 @@ export type MoveEvent =
   | { readonly type: 'progress'; readonly snapshot: Snapshot }
   | { readonly type: 'failed'; readonly failure: Failure }
   | { readonly type: 'skipped'; readonly key: string; readonly reason: SkipReason }
-  | { readonly type: 'copied' | 'rewritten'; readonly key: string; readonly bytes: number }
+  | { readonly type: DoneWord; readonly key: string; readonly bytes: number }
   | { readonly type: 'stopping'; readonly reason: string }
   | {
       readonly type: 'summary'

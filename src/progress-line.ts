@@ -116,6 +116,7 @@ function segments({ snapshot, perSecond }: LineView, detail: Detail): string[] {
     parts.push(`${duration(((snapshot.listed - done) * 1000) / perSecond)} left`)
   }
   if (detail.inFlight) parts.push(`${number(snapshot.inFlight)} in flight`)
+  if (snapshot.large !== undefined && detail.throttled) parts.push(largeText(snapshot.large))
   if (detail.zeros || failed > 0) parts.push(`${number(failed)} failed`)
   if (detail.throttled && (detail.zeros || snapshot.throttled > 0)) {
     parts.push(`${number(snapshot.throttled)} throttled`)
@@ -125,6 +126,11 @@ function segments({ snapshot, perSecond }: LineView, detail: Detail): string[] {
     parts.push(detail.exact ? `listing (${number(snapshot.listed)} so far)` : `${number(snapshot.listed)} listed`)
   }
   return parts
+}
+
+// Large objects take so long that a run would seem to stand still.
+function largeText({ underWay, waiting }: NonNullable<Snapshot['large']>): string {
+  return `${count(underWay)} large in parts${waiting === 0 ? '' : `, ${count(waiting)} waiting`}`
 }
 
 // Which part of the bucket is at its limit, and what that is.

@@ -101,13 +101,24 @@ function isGrave(event: MoveEvent): boolean {
     case 'skipped':
     case 'copied':
     case 'rewritten':
+    case 'deleted':
+    case 'moved':
       return false
   }
 }
 
 function isAboutOneObject(event: MoveEvent): boolean {
-  return event.type === 'copied' || event.type === 'rewritten' || event.type === 'skipped' || event.type === 'failed'
+  return ABOUT_ONE.has(event.type)
 }
+
+const ABOUT_ONE: ReadonlySet<MoveEvent['type']> = new Set([
+  'copied',
+  'rewritten',
+  'deleted',
+  'moved',
+  'skipped',
+  'failed',
+])
 
 function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): Progress {
   const lines = heldLines((text) => {
@@ -156,6 +167,8 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
         break
       case 'copied':
       case 'rewritten':
+      case 'deleted':
+      case 'moved':
         if (verbose) lines.add(`${event.type} ${printable(event.key)} (${bytes(event.bytes)})`)
         break
       case 'stopping':
@@ -186,6 +199,9 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
 const VERBS: Readonly<Record<MoveJob['kind'], string>> = {
   copy: 'copying',
   'set-headers': 'setting headers',
+  delete: 'deleting',
+  sync: 'syncing',
+  move: 'moving',
   ls: 'listing',
   du: 'counting',
   verify: 'comparing',

@@ -1,6 +1,6 @@
 import { bytes, count, duration, objects, placeUrl, rate, row, shellWord } from './format.js'
-import { sum } from './job.js'
-import type { MoveEvent, MoveJob, SkipReason } from './job.js'
+import { settled, sum } from './job.js'
+import type { DoneWord, MoveEvent, MoveJob, SkipReason, Snapshot, Totals } from './job.js'
 import { printable } from './keys.js'
 
 /** The event that ends a run. */
@@ -17,15 +17,14 @@ export interface SummaryContext {
 
 /** What became of a run, and what to run next: lines for a person, fit for a terminal. */
 export function summaryLines(event: SummaryEvent, context: SummaryContext): string[] {
-  const { totals, throttled, retried, requests, settledHere, elapsed } = event.snapshot
+  const { totals, throttled, retried, requests } = event.snapshot
   const skipped = sum(totals.skipped)
   const failed = sum(totals.failed)
   const lines = [headline(event, context)]
-  if (totals.copied > 0)
-    lines.push(row(doneWord(context.job?.kind), `${objects(totals.copied)}, ${bytes(totals.bytes)}`))
+  lines.push(...doneRows(totals, context.job?.kind))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(totals.skipped)}`))
   if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(totals.failed)}`))
-  lines.push(row('time', timeSpent(elapsed, settledHere, context.resumed ? undefined : totals.bytes)))
+  lines.push(row('time', timeSpent(event.snapshot, context)))
   if (throttled > 0)
     lines.push(row('throttled', `asked to slow down ${throttled === 1 ? 'once' : `${count(throttled)} times`}`))
   if (context.verbose) {
@@ -44,9 +43,9 @@ export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job
   const skipped = sum(totals.skipped)
   const failed = sum(totals.failed)
   const because = event.reason === undefined ? '' : ` (${printable(event.reason)})`
-  const counts = `${objects(totals.copied)} ${doneWord(context.job?.kind)}, ${orNone(skipped)} skipped, ${orNone(failed)} failed`
+  const counts = `${doneCounts(totals, context.job?.kind)}, ${orNone(skipped)} skipped, ${orNone(failed)} failed`
   if (event.end !== 'finished') return `${event.end} before it finished${because}: ${counts}`
-  if (listed === 0 && totals.copied + skipped + failed === 0) {
+  if (listed === 0 && settled(totals) === 0) {
     const source = context.job === undefined ? 'the source' : placeUrl(context.job.source)
     return `finished: ${source} has no objects, so nothing was ${doneWord(context.job?.kind)}; are bucket and prefix right?`
   }
@@ -54,8 +53,25 @@ export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job
 }
 
 /** What an object is called that a job of this kind has done. */
-export function doneWord(kind: MoveJob['kind'] | undefined): string {
-  return kind === 'set-headers' ? 'rewritten' : 'copied'
+function doneWord(kind: MoveJob['kind'] | undefined): DoneWord {
+  return (kind === undefined ? undefined : DONE[kind]) ?? 'copied'
+}
+
+const DONE: Readonly<Partial<Record<MoveJob['kind'], DoneWord>>> = {
+  'set-headers': 'rewritten',
+  delete: 'deleted',
+  move: 'moved',
+}
+
+/** Rows of a summary about the objects that were done. */
+export function doneRows({ copied, bytes: size, deleted = 0, freed = 0 }: Totals, kind?: MoveJob['kind']): string[] {
+  const rows = copied > 0 ? [row(doneWord(kind), `${objects(copied)}, ${bytes(size)}`)] : []
+  return deleted > 0 ? [...rows, row('deleted', `${objects(deleted)}, ${bytes(freed)}`)] : rows
+}
+
+function doneCounts({ copied, deleted = 0 }: Totals, kind: MoveJob['kind'] | undefined): string {
+  if (kind === 'delete') return `${objects(deleted)} deleted`
+  return `${objects(copied)} ${doneWord(kind)}${deleted > 0 ? `, ${count(deleted)} deleted` : ''}`
 }
 
 /** The command to run next, to be pasted into a shell; undefined when nothing is left to do. */
@@ -73,6 +89,9 @@ const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
   'sse-c': 'encrypted with a customer’s key',
   locked: 'locked in compliance mode',
   'folder-marker': 'folder marker',
+  filtered: 'not selected',
+  extra: 'only at the destination',
+  appeared: 'at the source by now',
 }
 
 /** Why an object was skipped, in words. */
@@ -106,10 +125,10 @@ function namedCounts(counts: Readonly<Record<string, number>>): string {
     .join(', ')
 }
 
-function timeSpent(elapsed: number, done: number, copiedBytes: number | undefined): string {
+function timeSpent({ elapsed, settledHere, totals }: Snapshot, { job, resumed }: SummaryContext): string {
   const seconds = elapsed / 1000
   if (seconds <= 0) return duration(elapsed)
-  const speed = copiedBytes === undefined ? '' : `, ${bytes(copiedBytes / seconds)}/s`
-  const session = copiedBytes === undefined ? ' in this session' : ''
-  return `${duration(elapsed)}${session}, on average ${rate(done / seconds)}${speed}`
+  // Of totals that hold what was done before, no rate can be told.
+  const speed = resumed || job?.kind === 'delete' ? '' : `, ${bytes(totals.bytes / seconds)}/s`
+  return `${duration(elapsed)}${resumed ? ' in this session' : ''}, on average ${rate(settledHere / seconds)}${speed}`
 }

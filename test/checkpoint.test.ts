@@ -203,8 +203,8 @@ describe('the text of a checkpoint', () => {
     [
       'an unknown kind of job',
       'job.kind',
-      'delete',
-      'job.kind should be "copy" or "set-headers" or "ls" or "du" or "verify", but is "delete"',
+      'paint',
+      'job.kind should be "copy" or "sync" or "move" or "set-headers" or "delete" or "ls" or "du" or "verify", but is "paint"',
     ],
     ['an unknown option', 'job.acl', 'x', 'job.acl is not a field that this version knows'],
     ['an unknown reason', 'totals.skipped.bored', 1, 'totals.skipped.bored is not a field that this version knows'],
@@ -330,10 +330,10 @@ describe('the name of a job', () => {
       ),
     ).toEqual([
       String.raw`destination: checkpoint has s3://archive/, command has s3://archive/x\n\x1b[2J`,
-      'endpoint: checkpoint has http://a/, command has http://b/',
+      'endpoint: checkpoint has http://a, command has http://b',
     ])
     expect(differences({ job, connection: {} }, { job, connection: { endpointUrl: 'http://b' } })).toEqual([
-      'endpoint: checkpoint has none, command has http://b/',
+      'endpoint: checkpoint has none, command has http://b',
     ])
   })
 

@@ -16,7 +16,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { CheckpointError } from '../src/checkpoint/checkpoint-error.js'
-import { FailureLedger, readFailures } from '../src/checkpoint/failures.js'
+import { openFailures, readFailures } from '../src/checkpoint/failures.js'
 import { LEDGER, RETRYING } from '../src/checkpoint/ledger-file.js'
 import { beginRetry, endRetry, setAside } from '../src/checkpoint/retrying.js'
 import { UserError } from '../src/errors.js'
@@ -106,7 +106,7 @@ async function problemOf(action: Promise<unknown>): Promise<UserError> {
 }
 
 async function write(failures: readonly Failure[], from = start): Promise<{ bytes: number; entries: number }> {
-  const ledger = await FailureLedger.open(folder, from)
+  const ledger = await openFailures(folder, from)
   await ledger.append(failures)
   await ledger.close()
   return ledger.position
@@ -124,7 +124,7 @@ describe('the failure ledger', () => {
   it('gives back what was appended, with the offset after each line, whatever the keys', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(anyFailure, { maxLength: 4 }), { maxLength: 4 }), async (batches) => {
-        const ledger = await FailureLedger.open(folder, start)
+        const ledger = await openFailures(folder, start)
         for (const batch of batches) await ledger.append(batch)
         await ledger.close()
         const all = batches.flat()
@@ -147,13 +147,13 @@ describe('the failure ledger', () => {
         fc.double({ min: 0, max: 1, noNaN: true }),
         async (saved, unsaved, where) => {
           await rm(path, { force: true })
-          const ledger = await FailureLedger.open(folder, start)
+          const ledger = await openFailures(folder, start)
           await ledger.append(saved)
           const position = ledger.position
           await ledger.append(unsaved)
           await ledger.close()
           await truncate(path, position.bytes + Math.floor(where * (ledger.position.bytes - position.bytes)))
-          const again = await FailureLedger.open(folder, position)
+          const again = await openFailures(folder, position)
           expect(again.position).toEqual(position)
           expect((await read()).failures).toEqual(saved)
           await again.append([sample])
@@ -178,7 +178,7 @@ describe('the failure ledger', () => {
   })
 
   it('keeps the order of appends that overlap, each counted once', async () => {
-    const ledger = await FailureLedger.open(folder, start)
+    const ledger = await openFailures(folder, start)
     const names = Array.from({ length: 300 }, (_, index) => `key-${index}`)
     await Promise.all(names.map((name) => ledger.append(named(name))))
     expect(ledger.position).toEqual({ bytes: (await stat(path)).size, entries: 300 })
@@ -187,7 +187,7 @@ describe('the failure ledger', () => {
   })
 
   it('counts a failure only once it is in the file', async () => {
-    const ledger = await FailureLedger.open(folder, start)
+    const ledger = await openFailures(folder, start)
     const first = ledger.append(named('a'))
     expect(ledger.position).toEqual(start)
     await first
@@ -198,7 +198,7 @@ describe('the failure ledger', () => {
   })
 
   it('writes what is waiting before it closes, and nothing after', async () => {
-    const ledger = await FailureLedger.open(folder, start)
+    const ledger = await openFailures(folder, start)
     const pending = ledger.append(named('a'))
     const second = ledger.append(named('b'))
     await ledger.close()
@@ -218,25 +218,25 @@ describe('the failure ledger', () => {
   it('is refused when it is shorter than the checkpoint says, or gone, and is left alone', async () => {
     const position = await write(named('a', 'b'))
     await truncate(path, position.bytes - 1)
-    const problem = await problemOf(FailureLedger.open(folder, position))
+    const problem = await problemOf(openFailures(folder, position))
     expect(problem.message).toContain(`has ${position.bytes - 1} bytes, but the checkpoint counts on ${position.bytes}`)
     expect(problem.hint).toContain('Restore')
     expect((await stat(path)).size).toBe(position.bytes - 1)
     await rm(path)
-    expect((await problemOf(FailureLedger.open(folder, position))).message).toContain('has 0 bytes')
+    expect((await problemOf(openFailures(folder, position))).message).toContain('has 0 bytes')
     expect(existsSync(path)).toBe(false)
   })
 
   it('is refused when no line ends where the checkpoint says, and is left alone', async () => {
     const position = await write(named('a', 'b'))
     await writeFile(path, (await readFile(path, 'utf8')).replace('"key":"a"', '"key":"abc"'))
-    expect((await problemOf(FailureLedger.open(folder, position))).message).toContain('was changed')
+    expect((await problemOf(openFailures(folder, position))).message).toContain('was changed')
     expect((await stat(path)).size).toBe(position.bytes + 2)
   })
 
   it.skipIf(!existsSync('/dev/full'))('stops with words when the disk is full, its position unmoved', async () => {
     await symlink('/dev/full', path)
-    const ledger = await FailureLedger.open(folder, start)
+    const ledger = await openFailures(folder, start)
     const writes = [ledger.append(named('a')), ledger.append(named('b'))]
     for (const result of await Promise.allSettled(writes)) {
       expect(result).toMatchObject({
@@ -255,7 +255,7 @@ describe('the failure ledger', () => {
     const file = join(disk.path, LEDGER)
     try {
       await writeFile(join(disk.path, 'ballast'), Buffer.alloc(4096))
-      const ledger = await FailureLedger.open(disk.path, start)
+      const ledger = await openFailures(disk.path, start)
       const written: string[] = []
       let problem: unknown
       while (problem === undefined) {
@@ -281,7 +281,7 @@ describe('the failure ledger', () => {
   })
 
   it('says so when it cannot be opened', async () => {
-    await expect(FailureLedger.open(join(folder, 'gone'), start)).rejects.toMatchObject({
+    await expect(openFailures(join(folder, 'gone'), start)).rejects.toMatchObject({
       name: 'CheckpointError',
       message: `cannot open ${join(folder, 'gone', LEDGER)}: it does not exist, or was removed`,
     })
@@ -382,7 +382,7 @@ describe('trying failures again', () => {
     const position = await write(named('a', 'b'))
     await rename(path, join(folder, RETRYING))
     await appendFile(join(folder, RETRYING), 'x\n')
-    await problemOf(FailureLedger.open(folder, position))
+    await problemOf(openFailures(folder, position))
     await problemOf(beginRetry(folder, position))
     expect(await readdir(folder)).toEqual([RETRYING])
   })

@@ -293,6 +293,21 @@ describe('an HTTP pool', () => {
     expect(await settled).toMatchObject({ name: 'HttpError', code: 'ETIMEDOUT' })
   })
 
+  test('takes an answer that came while this process was stopped, and gives up one that still does not come', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    const { pool, wires } = wired()
+    const requests = [pool.send({ ...GET, silence: { ms: 5000 } }), pool.send({ ...GET, silence: { ms: 5000 } })]
+    const silent = requests[1]!.catch((error: unknown) => error)
+    await turn()
+    vi.setSystemTime(Date.now() + 30_000)
+    vi.advanceTimersByTime(250)
+    expect(wires.map((wire) => wire.destroyed)).toEqual([false, false])
+    wires[0]!.feed('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    expect(await requests[0]).toMatchObject({ status: 200 })
+    vi.advanceTimersByTime(250)
+    expect(await silent).toMatchObject({ name: 'HttpError', code: 'ETIMEDOUT' })
+  })
+
   test('goes by a patience that has become less while the request is under way', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
     const { pool, wires } = wired()

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { copying, refusal, COPY_LIMIT } from '../src/engine/copy.js'
+import { copying, refusal } from '../src/engine/copy.js'
 import { runLane, type Act } from '../src/engine/lane.js'
 import { Pacer } from '../src/engine/pacer.js'
 import { runLanes } from '../src/engine/run.js'
 import { Slots } from '../src/engine/slots.js'
 import { StorageError, type Severity } from '../src/errors.js'
-import type { CopyJob, Outcome } from '../src/job.js'
+import type { CopyJob, Deferral, Outcome } from '../src/job.js'
 import type { ObjectSummary, Reading, Storage } from '../src/storage/storage.js'
 import type { Lease } from '../src/work/work.js'
 
@@ -23,7 +23,7 @@ async function turns(count = 5): Promise<void> {
 
 /** A lease over the given pages that writes down what it is told. */
 function leaseOf(...pages: (readonly string[] | Error)[]) {
-  const log = { asked: 0, settled: [] as string[], outcomes: [] as Outcome[], released: 0 }
+  const log = { asked: 0, settled: [] as string[], outcomes: [] as (Outcome | Deferral)[], released: 0 }
   const lease: Lease = {
     next() {
       const page = pages[log.asked++]
@@ -88,6 +88,21 @@ function context(act: Act, concurrency = 100) {
 const names = (count: number) => Array.from({ length: count }, (_, n) => `k${String(n).padStart(4, '0')}`)
 
 describe('runLane', () => {
+  test('ends when the run stops, though its list has not come, and settles what was in flight', async () => {
+    const { lease, log } = leaseOf(['a'])
+    const { act, end } = held()
+    const { context: lanes, controller } = context(act)
+    const silent: Lease = { ...lease, next: () => (log.asked === 0 ? lease.next() : new Promise(() => undefined)) }
+    const lane = runLane(silent, lanes)
+    await turns()
+    controller.abort()
+    await turns()
+    expect(log.released).toBe(0)
+    end('a')
+    await lane
+    expect([log.settled, log.released]).toEqual([['a'], 1])
+  })
+
   test('settles in the order of the listing, in whatever order objects are done', async () => {
     const { lease, log } = leaseOf(['a', 'b'], [], ['c'])
     const { act, begun, end } = held()
@@ -380,14 +395,6 @@ describe('copying', () => {
     await expect(
       copying(job('', ''), { source: failing(defect), destination: failing(defect), through: false })(object('k')),
     ).rejects.toBe(defect)
-  })
-
-  test('refuses, without a request, an object that one request cannot copy', () => {
-    expect(refusal(job('', ''), object('k', COPY_LIMIT))).toBeUndefined()
-    expect(refusal(job('', ''), object('k', COPY_LIMIT + 1))).toMatchObject({
-      kind: 'failed',
-      failure: { code: 'EntityTooLarge', attempts: 0, key: 'k' },
-    })
   })
 
   test('skips the marker of the source folder when nothing is left of its name, and fails an object of that name', () => {

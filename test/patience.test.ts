@@ -29,8 +29,17 @@ describe('how long an answer is waited for', () => {
       else patience.answered(`k${i}`, 20, 0)
     }
     expect(patience.ms).toBeLessThan(2_000)
-    for (let i = 0; i < 50; i++) patience.gaveUp(`slow${i}`)
+    for (let i = 0; i < 150; i++) patience.gaveUp(`slow${i}`)
     expect(patience.ms).toBe(MINUTE)
+  })
+
+  test('stays short when the requests that hang are all that is left at the end, and not when one of them hangs again and again', () => {
+    const patience = seasoned(20)
+    for (let i = 0; i < 100; i++) patience.gaveUp(`hung${i}`)
+    expect(patience.ms).toBe(1_000)
+    const slow = seasoned(20)
+    for (let i = 0; i < 20; i++) slow.gaveUp('slow')
+    expect(slow.ms).toBe(MINUTE)
   })
 
   test('is four times longer for a request each time it was given up, so that a slow object is done in the end', () => {
@@ -44,6 +53,28 @@ describe('how long an answer is waited for', () => {
     expect(waits).toEqual([1_000, 4_000, 16_000, MINUTE, MINUTE, MINUTE])
     patience.answered('slow', 10, 0)
     expect(patience.for('slow', 0).ms).toBe(1_000)
+  })
+
+  test('is five seconds at least after a first answer that came at once, which may have been an easy one', () => {
+    expect(seasoned(2, 1).ms).toBeGreaterThan(4_500)
+    expect(seasoned(2, 1).ms).toBeLessThan(5_500)
+    expect(seasoned(2, 100).ms).toBe(1_000)
+    expect(seasoned(100, 1).ms).toBeGreaterThan(7_000)
+    expect(seasoned(100, 1).ms).toBeLessThan(8_500)
+    expect(seasoned(MINUTE, 1).ms).toBe(MINUTE)
+  })
+
+  test('begins with what another one has learned, if that has seen an answer', () => {
+    expect(new Patience(MINUTE).learned).toBeUndefined()
+    const late = new Patience(MINUTE)
+    late.gaveUp('k')
+    expect(late.learned).toBeUndefined()
+    const { learned, ms } = seasoned(200)
+    expect(new Patience(MINUTE, learned).ms).toBe(ms)
+    // And a first answer means no more to it than any other.
+    const heir = new Patience(MINUTE, learned)
+    heir.answered('k', 1, 0)
+    expect(heir.ms).toBeGreaterThan(0.97 * ms)
   })
 
   test('has the time on top that the bytes of a copy need, and never more than the most besides', () => {

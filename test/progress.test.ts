@@ -581,6 +581,10 @@ describe('a terminal', () => {
   })
 
   test('rounds numbers when 80 columns do not hold them', () => {
+    expect(barOf(200, { large: { underWay: 4, waiting: 1200 } })).toContain(
+      ' · 256 in flight · 4 large in parts, 1,200 waiting · 3 failed',
+    )
+    expect(barOf(200, { large: { underWay: 1, waiting: 0 } })).toContain(' · 1 large in parts · 3 failed')
     expect(barOf(80, {})).toBe('1.23M done · 12.3k/s · 256 in flight · 3 failed · 17 throttled · 1.30M listed')
   })
 

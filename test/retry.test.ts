@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { StorageError, type Severity } from '../src/errors.js'
-import { createMeter, retrying, withRetries, type RetryPolicy } from '../src/storage/retry.js'
+import { createMeter, retrying, unlessAborted, withRetries, type RetryPolicy } from '../src/storage/retry.js'
 import type { Reading, Storage } from '../src/storage/storage.js'
 
 beforeEach(() => {
@@ -168,5 +168,38 @@ describe('retrying', () => {
     failures.push(fault('retry'))
     expect(await ended(patient.reading.head('k'))).toBe('head')
     expect(meter).toEqual({ requests: { ListObjectsV2: 3, CopyObject: 2, HeadObject: 2 }, throttled: 1, retried: 4 })
+  })
+})
+
+describe('unlessAborted', () => {
+  test('gives what the work comes to, and leaves no listener behind', async () => {
+    const { signal } = new AbortController()
+    const removed = vi.spyOn(signal, 'removeEventListener')
+    expect(await unlessAborted(Promise.resolve('done'), signal)).toBe('done')
+    await expect(unlessAborted(Promise.reject(new Error('it failed')), signal)).rejects.toThrow('it failed')
+    expect(removed).toHaveBeenCalledTimes(2)
+  })
+
+  test('waits no longer once the signal is aborted, and for nothing when it was before', async () => {
+    const controller = new AbortController()
+    const never = new Promise<string>(() => undefined)
+    const waiting = unlessAborted(never, controller.signal)
+    controller.abort()
+    expect(await waiting).toBeUndefined()
+    expect(await unlessAborted(never, controller.signal)).toBeUndefined()
+    expect(await unlessAborted(Promise.resolve('done'), controller.signal)).toBeUndefined()
+  })
+
+  test('takes the rejection of work that does not matter any more', async () => {
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    let fail: ((error: Error) => void) | undefined
+    const work = new Promise<string>((_resolve, reject) => (fail = reject))
+    expect(await unlessAborted(work, AbortSignal.abort())).toBeUndefined()
+    fail!(new Error('too late'))
+    vi.useRealTimers()
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('unhandledRejection', unhandled)
+    expect(unhandled).not.toHaveBeenCalled()
   })
 })

@@ -5,6 +5,7 @@ import { compareKeys } from '../src/keys.js'
 import type { ObjectSummary, Page, Storage } from '../src/storage/storage.js'
 import { Keyspace } from '../src/work/keyspace.js'
 import { leasesOver } from '../src/work/leases.js'
+import { listingAfter } from '../src/work/listing.js'
 import { createTally } from '../src/work/tally.js'
 
 /** A store whose every LIST takes 50 ms of a clock that only `advance` moves. */
@@ -54,7 +55,7 @@ async function survey(keys: readonly string[], lanes: number) {
   const store = new SlowStore(sorted)
   const work = leasesOver(
     new Keyspace([{}]),
-    store,
+    (after) => listingAfter(store, after),
     createTally(noTotals(), () => undefined),
   )
   const found: string[] = []

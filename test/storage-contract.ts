@@ -8,15 +8,19 @@ import {
   HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
   PutObjectCommand,
   S3Client,
   type PutObjectCommandInput,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { copying } from '../src/engine/copy.js'
 import { copyInParts } from '../src/engine/in-parts.js'
 import { settingHeaders } from '../src/engine/set-headers.js'
+import type { Attributes } from '../src/job.js'
 import { compareKeys } from '../src/keys.js'
-import type { Content, HeaderFields, ObjectSummary, Page, Storage } from '../src/storage/storage.js'
+import type { Content, HeaderFields, ObjectSummary, ObjectVersion, Page, Storage } from '../src/storage/storage.js'
 import { openAccount } from '../src/storage/s3/account.js'
 import { S3Store } from '../src/storage/s3/store.js'
 
@@ -72,10 +76,18 @@ export async function s3Stores(access: Access): Promise<Stores> {
       account.close()
       for (const Bucket of [source, destination]) {
         for (const Key of await keysIn(client, Bucket)) await client.send(new DeleteObjectCommand({ Bucket, Key }))
+        await removeVersions(client, Bucket)
         await client.send(new DeleteBucketCommand({ Bucket }))
       }
       client.destroy()
     },
+  }
+}
+
+async function removeVersions(client: S3Client, Bucket: string): Promise<void> {
+  const listed = await client.send(new ListObjectVersionsCommand({ Bucket })).catch(() => undefined)
+  for (const { Key, VersionId } of [...(listed?.Versions ?? []), ...(listed?.DeleteMarkers ?? [])]) {
+    await client.send(new DeleteObjectCommand({ Bucket, Key, VersionId }))
   }
 }
 
@@ -327,7 +339,7 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       // A part that cannot be copied: nothing is changed, and no upload is left behind.
       const uploading = { ...store.uploading!, copyPart: () => Promise.reject(new Error('no part')) }
       const { place, reading } = store
-      const work = { source: store, key: 'one', fields: [], conditions: [] }
+      const work = { source: store, key: 'one', fields: [], conditions: [], partSize: 5 * 1024 ** 2 }
       await expect(
         copyInParts({
           ...{ ...work, object: { ...object, etag: read.ETag!.slice(1, -1) } },
@@ -340,6 +352,117 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
         copyInParts({ ...work, destination: store, object: { ...object, etag: 'another' } }),
       ).rejects.toMatchObject({ code: 'PreconditionFailed' })
       expect((await stores.client.send(new HeadObjectCommand(at))).ETag).toBe(read.ETag)
+    })
+
+    test('copies a large object in parts, with all that a copy keeps and what was asked for beside', async () => {
+      const Body = Buffer.alloc(12 * 1024 ** 2, 'twelve')
+      const Metadata = { owner: 'me; "you" = 100%', 'x-y.z': 'two  blanks' }
+      const headers = { ContentType: 'x/y; a=b', CacheControl: 'no-cache', ContentDisposition: 'inline', Metadata }
+      await put('parts/one', { ...{ Body, ContentEncoding: 'gzip', Tagging: 'team=red%20blue&sum=1%2B1' }, ...headers })
+      const [from, to] = [await stores.open(stores.source, 'parts/'), await stores.open(stores.destination, 'parts/')]
+      const places = { source: from.place, destination: to.place }
+      const object = await one(from, 'one')
+      const act = (attributes: Attributes | undefined) =>
+        copying(
+          { kind: 'copy', ...places, ...(attributes === undefined ? {} : { attributes }) },
+          { source: from, destination: to, through: false },
+          { copy: 6 * 1024 ** 2, part: 5 * 1024 ** 2 },
+        )(object)
+      const at = { Bucket: stores.destination, Key: 'parts/one' }
+      expect(await act(undefined)).toMatchObject({
+        kind: 'copied',
+        etag: expect.stringMatching(/^[0-9a-f]{32}-3$/) as string,
+      })
+      const read = await stores.client.send(new GetObjectCommand(at))
+      expect(read).toMatchObject({ ...headers, ContentEncoding: 'gzip' })
+      expect(Buffer.from(await read.Body!.transformToByteArray()).equals(Body)).toBe(true)
+      const tags = async () => (await stores.client.send(new GetObjectTaggingCommand(at))).TagSet
+      const sorted = (await tags())!.sort((a, b) => (a.Key! < b.Key! ? -1 : 1))
+      expect(sorted).toEqual([
+        { Key: 'sum', Value: '1+1' },
+        { Key: 'team', Value: 'red blue' },
+      ])
+      expect(
+        await act({ tagging: 'a=%C3%A9', set: [['cache-control', 'new']], remove: ['content-encoding'] }),
+      ).toMatchObject({
+        kind: 'copied',
+      })
+      const changed = await stores.client.send(new HeadObjectCommand(at))
+      expect(changed).toMatchObject({ ...headers, CacheControl: 'new' })
+      expect(changed.ContentEncoding).toBeUndefined()
+      expect(await tags()).toEqual([{ Key: 'a', Value: 'é' }])
+    })
+
+    test('goes on with the parts of an upload that are there, as long as the source is the same', async () => {
+      const part = 5 * 1024 ** 2
+      await put('again/one', { Body: Buffer.alloc(2 * part + 1, 'again') })
+      const [from, to] = [await stores.open(stores.source, 'again/'), await stores.open(stores.destination, 'again/')]
+      const { size, etag, lastModified } = await from.reading.head('one')
+      const object = { ...(await one(from, 'one')), size, etag, lastModified }
+      let sent = 0
+      const counting: Storage = {
+        ...{ place: to.place, reading: to.reading, list: (at) => to.list(at) },
+        uploading: {
+          ...to.uploading!,
+          copyPart: (...args) => {
+            sent++
+            return to.uploading!.copyPart(...args)
+          },
+        },
+      }
+      const work = {
+        source: from,
+        destination: counting,
+        object,
+        key: 'one',
+        fields: [],
+        conditions: [],
+        partSize: part,
+      }
+      const upload = async (ofEtag: string) => {
+        const id = await to.uploading!.begin('one', [])
+        await to.uploading!.copyPart(from, object, {
+          key: 'one',
+          upload: id,
+          number: 2,
+          first: part,
+          last: 2 * part - 1,
+        })
+        return { id, partSize: part, etag: ofEtag, lastModified }
+      }
+      expect(await copyInParts({ ...work, before: await upload(etag) })).toMatch(/-3$/)
+      expect(sent).toBe(2)
+      const stale = await upload('of what was there before')
+      expect(await copyInParts({ ...work, before: stale })).toMatch(/-3$/)
+      expect(sent).toBe(5)
+      expect(await to.uploading!.parts('one', stale.id)).toBeUndefined()
+      expect(await copyInParts({ ...work, before: stale, partSize: 2 * part })).toMatch(/-2$/)
+      const { Uploads } = await stores.client.send(new ListMultipartUploadsCommand({ Bucket: stores.destination }))
+      expect(Uploads).toBeUndefined()
+    })
+
+    test('copies with headers and tags of its own', async () => {
+      await put('own/one', { ContentType: 'x/y', Metadata: { a: 'b' }, Tagging: 'team=red', ContentLanguage: 'de' })
+      const [from, to] = [await stores.open(stores.source, 'own/'), await stores.open(stores.destination, 'own/')]
+      const object = await one(from, 'one')
+      const at = { Bucket: stores.destination, Key: 'own/one' }
+      const after = async (attributes: Attributes) => {
+        const job = { kind: 'copy', source: from.place, destination: to.place, attributes } as const
+        const ways = { source: from, destination: to, through: false }
+        expect(await copying(job, ways)(object)).toMatchObject({ kind: 'copied', etag: object.etag })
+        const { ContentType, ContentLanguage, Metadata } = await stores.client.send(new HeadObjectCommand(at))
+        const { TagSet } = await stores.client.send(new GetObjectTaggingCommand(at))
+        return { ContentType, ContentLanguage, Metadata, TagSet }
+      }
+      const kept = { ContentType: 'x/y', ContentLanguage: 'de', Metadata: { a: 'b' } }
+      const red = [{ Key: 'team', Value: 'red' }]
+      const change = { set: [['x-amz-meta-c', 'd']], remove: ['content-language'] } as const
+      expect(await after(change)).toEqual({ ContentType: 'x/y', Metadata: { a: 'b', c: 'd' }, TagSet: red })
+      const blue = [{ Key: 'team', Value: 'blue & <red>' }]
+      expect(await after({ tagging: 'team=blue%20%26%20%3Cred%3E' })).toEqual({ ...kept, TagSet: blue })
+      expect(await after({ drop: ['tags'] })).toEqual({ ...kept, TagSet: [] })
+      const bare = await after({ drop: ['metadata'], set: [['content-type', 'a/b']] })
+      expect(bare).toEqual({ ContentType: 'a/b', Metadata: {}, TagSet: red })
     })
 
     test('digests the content of an object, unless it was written to since', async () => {
@@ -428,6 +551,91 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
         expect(await uploadsLeft()).toBeUndefined()
       }
       expect((await store.reading.read({ key: 'x', etag: '' }, 0, 8)).toString()).toBe('as it was')
+    })
+
+    test('reads a part of the content of an object, unless it was written to since', async () => {
+      await put('range/x', { Body: 'hello world' })
+      const { reading } = await stores.open(stores.source, 'range/')
+      const { etag } = await reading.head('x')
+      const object = { key: 'x', etag }
+      expect((await reading.read(object, 0, 10)).toString()).toBe('hello world')
+      expect((await reading.read(object, 4, 6)).toString()).toBe('o w')
+      await expect(reading.read(object, 4, 20)).rejects.toMatchObject({ severity: 'retry' })
+      await put('range/x', { Body: 'hello there' })
+      await expect(reading.read(object, 4, 6)).rejects.toMatchObject({ code: 'PreconditionFailed' })
+      await expect(reading.read({ ...object, key: 'y' }, 4, 6)).rejects.toMatchObject({ severity: 'skip' })
+    })
+
+    test('removes objects of odd keys, those that are named and no others; what is not there counts as removed', async () => {
+      await putAll('removed/', ODD)
+      const store = await stores.open(stores.source, 'removed/')
+      const gone = ODD.filter((_key, index) => index % 2 === 0)
+      const found = await store.removing!.remove([...gone.map((key) => ({ key })), { key: 'was never there' }])
+      expect(found).toEqual([...gone.map(() => undefined), undefined])
+      const left = ODD.filter((_key, index) => index % 2 === 1)
+      expect((await all(store)).map(({ key }) => key)).toEqual([...left].sort(compareKeys))
+      const [first] = left
+      expect(await store.removing!.remove([{ key: first! }])).toEqual([undefined])
+      expect((await all(store)).map(({ key }) => key)).not.toContain(first)
+    })
+
+    test('finds the parts of an upload again, and knows when it is gone', async () => {
+      await put('parts/x', { Body: Buffer.alloc(6 * 1024 ** 2, 'p') })
+      const store = await stores.open(stores.source, 'parts/')
+      const uploading = store.uploading!
+      const object = await one(store, 'x')
+      const upload = await uploading.begin('y', [])
+      const range = (number: number, first: number, last: number) => ({ key: 'y', upload, number, first, last })
+      const part = await uploading.copyPart(store, object, range(2, 0, 5 * 1024 ** 2 - 1))
+      expect(await uploading.parts('y', upload)).toEqual(new Map([[2, part]]))
+      expect(part.size).toBe(5 * 1024 ** 2)
+      await uploading.abort('y', upload)
+      await uploading.abort('y', upload)
+      expect(await uploading.parts('y', upload)).toBeUndefined()
+    })
+
+    test('lists every version and delete marker, by key and the newest first, and copies and removes each', async (context) => {
+      const Bucket = stores.source
+      const versioned = { Bucket, VersioningConfiguration: { Status: 'Enabled' as const } }
+      const made = await stores.client.send(new PutBucketVersioningCommand(versioned)).catch((error: unknown) => error)
+      context.skip(made instanceof Error, 'this store has no versions')
+      try {
+        const keys = ['a', 'a/b', 'a+b \n', 'é', '\u{1f600}']
+        for (const key of keys) await put(`versions/${key}`, { Body: '1' })
+        for (const key of keys) await put(`versions/${key}`, { Body: '22' })
+        await stores.client.send(new DeleteObjectCommand({ Bucket, Key: 'versions/a' }))
+        const store = await stores.open(Bucket, 'versions/')
+        const listed = async (): Promise<ObjectVersion[]> => (await store.versions!.list(undefined)).versions.slice()
+        const shown = (await listed()).map(({ key, size, latest, deleteMarker }) => [key, size, latest, deleteMarker])
+        expect(shown).toEqual(
+          [...keys]
+            .sort(compareKeys)
+            .flatMap((key) => [
+              ...(key === 'a' ? [[key, 0, true, true]] : []),
+              [key, 2, key !== 'a', false],
+              [key, 1, false, false],
+            ]),
+        )
+        const [marker, , oldest] = await listed()
+        expect((await store.versions!.list({ key: 'a' })).versions[0]!.key).not.toBe('a')
+        expect((await store.versions!.list(undefined, 'a+')).versions.map(({ key }) => key)).toEqual([
+          'a+b \n',
+          'a+b \n',
+        ])
+        expect((await store.reading.head('a', oldest!.version)).size).toBe(1)
+        const to = await stores.open(stores.destination, 'versions/')
+        await to.copyFrom!(store, oldest!)
+        expect((await one(to, 'a')).size).toBe(1)
+        expect(await store.removing!.remove([{ key: 'a', version: marker!.version }])).toEqual([undefined])
+        expect((await store.reading.head('a')).size).toBe(2)
+        const rest = await listed()
+        await store.removing!.remove(rest.map(({ key, version }) => ({ key, version })))
+        expect(await listed()).toEqual([])
+      } finally {
+        await stores.client.send(
+          new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Suspended' } }),
+        )
+      }
     })
 
     test('says that a source object is gone', async () => {

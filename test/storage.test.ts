@@ -269,6 +269,29 @@ describe('credentials that the store calls expired', () => {
   })
 })
 
+describe('a store that is opened where another one has been', () => {
+  test('knows how long answers take there, and so finds a silent server at once', async () => {
+    let silent = false
+    const url = await serving((_request, response) => {
+      if (!silent) response.end(listing('<KeyCount>0</KeyCount><IsTruncated>false</IsTruncated>'))
+    })
+    const first = await storeAt(url, 'src')
+    expect(first.address.usual).toEqual({})
+    await first.list({})
+    expect(Object.keys(first.address.usual!)).toEqual(['ListObjectsV2'])
+    for (let i = 0; i < 100; i++) await first.list({})
+    silent = true
+    // As an address crosses to a thread.
+    const second = new S3Store(first.place, {
+      ...structuredClone(first.address),
+      credentials: { current: undefined, refresh: () => Promise.resolve('impossible') },
+    })
+    closing.push(() => second.close())
+    // It would be a minute otherwise, longer than a test may take.
+    await expect(second.list({})).rejects.toMatchObject({ code: 'ETIMEDOUT', severity: 'retry' })
+  })
+})
+
 describe('a clock that is wrong', () => {
   test('is corrected by the server’s, and only a server that refuses that as well is believed', async () => {
     let ahead = 30 * 60_000
@@ -296,6 +319,17 @@ describe('a clock that is wrong', () => {
     ahead = 48 * 3_600_000
     await expect(store.list({})).rejects.toMatchObject({ severity: 'retry' })
     await expect(store.list({})).rejects.toMatchObject({ severity: 'stop-run' })
+  })
+
+  test('fails no object whose HEAD was refused, without a word, before another answer put the clock right', async () => {
+    const methods: string[] = []
+    const url = await serving((request, response) => {
+      methods.push(String(request.method))
+      if (methods.length === 1) response.statusCode = 403
+      response.setHeader('etag', '"e"').end()
+    })
+    await expect((await storeAt(url, 'src')).reading.head('k')).resolves.toMatchObject({ etag: 'e' })
+    expect(methods).toEqual(['HEAD', 'GET', 'HEAD'])
   })
 })
 
@@ -348,6 +382,7 @@ describe('opening both ends', () => {
     const opened = await ends({ connection: { endpointUrl: url } })
     expect(opened.connection).toEqual({ endpointUrl: url, pathStyle: true, region: 'us-east-1' })
     expect(opened.meter.requests).toEqual({ ListObjectsV2: 1, CopyObject: 1 })
+    expect(opened.source.route.address.usual).toHaveProperty('ListObjectsV2')
     expect((await opened.destination!.store.list({})).objects).toEqual([])
     expect(sandbox.stats().copies).toEqual({})
     const [first] = (await opened.source.store.list({ limit: 1 })).objects

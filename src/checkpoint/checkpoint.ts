@@ -3,10 +3,13 @@ import type {
   Attributes,
   Connection,
   CopyJob,
+  DeleteJob,
   EndConnection,
   HeaderRule,
   ObjectMatch,
+  RelocateJob,
   SetHeadersJob,
+  SyncJob,
   WriteJob,
   DuJob,
   DuReport,
@@ -16,6 +19,7 @@ import type {
   Pace,
   Place,
   ScanJob,
+  Selection,
   SkipReason,
   Totals,
   VerifyJob,
@@ -73,6 +77,34 @@ export interface LedgerPosition {
   readonly entries: number
 }
 
+/** An upload in parts that was begun, of the source as it was then. */
+export interface UploadState {
+  readonly id: string
+  readonly partSize: number
+  readonly etag: string
+  readonly lastModified: string
+}
+
+/** The large objects that remain: they are settled in the ranges, and copied in parts apart from these. */
+export interface LargeState {
+  /** How much of their ledger belongs to what the checkpoint counts as settled. */
+  readonly ledger: LedgerPosition
+  /** Up to here, they were begun. */
+  readonly begun: LedgerPosition
+  /** Those that were begun and are not done: where their line begins, and what is uploaded of them. */
+  readonly open: readonly { readonly at: number; readonly upload?: UploadState }[]
+}
+
+/** Large objects that remain. */
+export function largeRemaining({ ledger, begun, open }: LargeState): number {
+  return ledger.entries - begun.entries + open.length
+}
+
+/** How much of the ledger of what is to be deleted belongs to what the checkpoint counts as settled, and how much of that is done. */
+interface RemovalState extends LedgerPosition {
+  readonly done: LedgerPosition
+}
+
 /** A group of objects: its name, how many, and their bytes. */
 export type Group = readonly [name: string, objects: number, bytes: number]
 
@@ -105,21 +137,23 @@ export interface ScanState {
   readonly likenesses?: Likenesses
 }
 
-/** The checkpoint of a job that writes objects. */
+/** The checkpoint of a job that changes objects. */
 export type WriteCheckpoint = Checkpoint & { readonly job: WriteJob }
 
 /** The checkpoint of a job that only reads. */
 export type ScanCheckpoint = Checkpoint & { readonly job: ScanJob }
 
-/** Whether a checkpoint is that of a job that writes objects. */
+/** Whether a checkpoint is that of a job that changes objects. */
 export function isWrite(checkpoint: Checkpoint): checkpoint is WriteCheckpoint {
-  return checkpoint.job.kind === 'copy' || checkpoint.job.kind === 'set-headers'
+  return !isScan(checkpoint)
 }
 
 /** Whether a checkpoint is that of a job that only reads. */
 export function isScan(checkpoint: Checkpoint): checkpoint is ScanCheckpoint {
-  return !isWrite(checkpoint)
+  return SCANS.has(checkpoint.job.kind)
 }
+
+const SCANS: ReadonlySet<MoveJob['kind']> = new Set<ScanJob['kind']>(['ls', 'du', 'verify'])
 
 /** All that a later session needs to go on with a run, as kept in `checkpoint.json`. No secrets. */
 export interface Checkpoint {
@@ -145,6 +179,10 @@ export interface Checkpoint {
   readonly totals: Totals
   readonly ledger: LedgerPosition
   readonly retry?: RetryState
+  /** Absent when none remains. */
+  readonly large?: LargeState
+  /** Of a job that deletes behind its checkpoint. */
+  readonly removals?: RemovalState
   /** What a job that only reads has got so far. */
   readonly scan?: ScanState
   /** Oldest first, bounded by `addSample`. */
@@ -162,9 +200,18 @@ const attributes = shape<Attributes>(
     ...{ sourceKeyFile: text, keyFile: text },
   },
 )
+const selection = shape<Selection>(
+  {},
+  {
+    globs: list(tuple<readonly ['include' | 'exclude', string]>(oneOf('include', 'exclude'), text)),
+    ...{ regex: list(text), minSize: count, maxSize: count, modifiedSince: time, modifiedBefore: time },
+    ...{ storageClasses: list(text), after: text, until: text },
+  },
+)
+const transfer = { attributes, partSize: positive, select: selection }
 const copyJob = shape<CopyJob>(
   { kind: oneOf('copy'), source: place, destination: place },
-  { attributes, partSize: positive },
+  { ...transfer, map: list(text), versions: flag },
 )
 const match = shape<ObjectMatch>(
   {},
@@ -178,6 +225,15 @@ const setHeadersJob = shape<SetHeadersJob>(
   { kind: oneOf('set-headers'), source: place, rules: list(rule), folderMarkers: flag },
   { guess: oneOf('missing', 'always'), acl: text },
 )
+const syncJob = shape<SyncJob>(
+  { kind: oneOf('sync'), source: place, destination: place, by: oneOf('content', 'size', 'time') },
+  { ...transfer, delete: shape<NonNullable<SyncJob['delete']>>({}, { most: count }) },
+)
+const relocateJob = shape<RelocateJob>(
+  { kind: oneOf('move'), source: place, destination: place },
+  { ...transfer, map: list(text) },
+)
+const deleteJob = shape<DeleteJob>({ kind: oneOf('delete'), source: place }, { select: selection })
 const lsJob = shape<LsJob>(
   { kind: oneOf('ls'), source: place, format: oneOf('text', 'json', 'csv'), sorted: flag },
   { to: text },
@@ -189,7 +245,16 @@ const verifyJob = shape<VerifyJob>(
   { to: text },
 )
 const job: Check<MoveJob> = byKind({
-  ...{ copy: copyJob, 'set-headers': setHeadersJob, ls: lsJob, du: duJob, verify: verifyJob },
+  ...{
+    copy: copyJob,
+    sync: syncJob,
+    move: relocateJob,
+    'set-headers': setHeadersJob,
+    delete: deleteJob,
+    ls: lsJob,
+    du: duJob,
+    verify: verifyJob,
+  },
 })
 const likenesses = shape<Likenesses>(
   { same: count, 'same-size': count, different: count, missing: count, extra: count, unknown: count, fixed: count },
@@ -236,10 +301,20 @@ const totals = shape<Totals>(
       {},
       {
         ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
-        ...{ 'sse-c': count, locked: count, 'folder-marker': count },
+        ...{ 'sse-c': count, locked: count, 'folder-marker': count, extra: count, appeared: count },
+        filtered: count,
       },
     ),
     failed: counts,
+  },
+  { deleted: count, freed: count },
+)
+const ledgerPosition = shape<LedgerPosition>({ bytes: count, entries: count }, {})
+const upload = shape<UploadState>({ id: text, partSize: positive, etag: text, lastModified: text }, {})
+const large = shape<LargeState>(
+  {
+    ...{ ledger: ledgerPosition, begun: ledgerPosition },
+    open: list(shape<LargeState['open'][number]>({ at: count }, { upload })),
   },
   {},
 )
@@ -258,11 +333,13 @@ const document = shape<Checkpoint>(
     ranges: list(shape<KeyRange>({}, { after: text, until: text })),
     listed: count,
     totals,
-    ledger: shape<LedgerPosition>({ bytes: count, entries: count }, {}),
+    ledger: ledgerPosition,
     history: list(shape<RateSample>({ at: time, settled: count, bytes: count, throttled: count }, {})),
   },
   {
     retry: shape<RetryState>({ bytes: count, entries: count, of: count }, { codes: list(text) }),
+    large,
+    removals: shape<RemovalState>({ bytes: count, entries: count, done: ledgerPosition }, {}),
     scan: shape<ScanState>({}, { bytes: count, census, likenesses }),
   },
 )

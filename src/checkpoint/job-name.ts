@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto'
-import { connectionOf, type Connection, type MoveJob, type Place, type WriteJob } from '../job.js'
+import {
+  connectionOf,
+  type Connection,
+  type MoveJob,
+  type Place,
+  type Side,
+  type SyncJob,
+  type WriteJob,
+} from '../job.js'
 import { printable } from '../keys.js'
 import type { Checkpoint } from './checkpoint.js'
 
@@ -8,7 +16,7 @@ import type { Checkpoint } from './checkpoint.js'
  * or the pace.
  */
 export function jobHash(job: MoveJob, connection: Connection): string {
-  const [endpoint, other] = endpointsOf(connection)
+  const [endpoint, other] = endpointsOf(connection).map(({ compared }) => (compared === 'none' ? null : compared))
   // With one endpoint the name is what it was when there could not be two.
   const endpoints = endpoint === other ? { endpoint } : { endpoint, other }
   return createHash('sha256')
@@ -18,11 +26,13 @@ export function jobHash(job: MoveJob, connection: Connection): string {
 }
 
 /**
- * The name of the folder of a job's run when none is given: `<source>-to-<destination>-<hash>`, or `<source>-set-headers-<hash>`.
- * Safe as a file name everywhere, never hidden, at most 173 characters.
+ * The name of the folder of a job's run when none is given: `<source>-to-<destination>-<hash>`, with the verb before `to` where it is no copy, or
+ * `<source>-<verb>-<hash>`.
+ * Safe as a file name everywhere, never hidden, at most 182 characters.
  */
 export function defaultFolderName(job: WriteJob, connection: Connection): string {
-  const what = job.kind === 'copy' ? `to-${fileName(job.destination)}` : job.kind
+  const verb = job.kind === 'copy' ? [] : [job.kind]
+  const what = [...verb, ...('destination' in job ? ['to', fileName(job.destination)] : [])].join('-')
   return `${fileName(job.source)}-${what}-${jobHash(job, connection)}`
 }
 
@@ -51,26 +61,31 @@ function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): Rea
     ['job', same(job.kind)],
     ['source', same(placeUrl(job.source))],
     ...details(job),
-    ['endpoint', same(printable(from ?? 'none'))],
-    ...(from === to ? [] : ([['destination’s endpoint', same(printable(to ?? 'none'))]] as const)),
+    ['endpoint', from],
+    ...(from.compared === to.compared ? [] : ([['destination’s endpoint', to]] as const)),
   ])
 }
 
-function details(job: MoveJob): [string, Part][] {
+function details(job: MoveJob): (readonly [string, Part])[] {
   switch (job.kind) {
-    case 'copy': {
+    case 'copy':
+    case 'move':
+    case 'sync': {
       const { destination, attributes, partSize } = job
-      const compared = canonicalJson({ attributes: attributes ?? null, partSize: partSize ?? null })
+      const versions = job.kind === 'copy' && job.versions === true
       return [
         ['destination', same(placeUrl(destination))],
-        ['attributes', { compared, shown: printable(compared) }],
+        ['attributes', asJson({ attributes: attributes ?? null, partSize: partSize ?? null, versions })],
+        ['objects', asJson(job.select ?? {})],
+        ...(job.kind === 'sync' ? syncDetails(job) : ([['names', asJson(job.map ?? [])]] as const)),
       ]
     }
     case 'set-headers': {
       const { rules, guess, folderMarkers, acl } = job
-      const compared = canonicalJson({ rules, guess: guess ?? null, folderMarkers, acl: acl ?? null })
-      return [['changes', { compared, shown: printable(compared) }]]
+      return [['changes', asJson({ rules, guess: guess ?? null, folderMarkers, acl: acl ?? null })]]
     }
+    case 'delete':
+      return [['objects', asJson(job.select ?? {})]]
     case 'ls':
       return [
         ['format', same(job.format)],
@@ -92,6 +107,19 @@ function details(job: MoveJob): [string, Part][] {
   }
 }
 
+function syncDetails({ by, delete: deletes }: SyncJob): [string, Part][] {
+  const most = deletes?.most === undefined ? '' : `, at most ${deletes.most}`
+  return [
+    ['comparison', same(`by ${by}`)],
+    ['deletion', same(deletes === undefined ? 'no' : `yes${most}`)],
+  ]
+}
+
+function asJson(value: object): Part {
+  const compared = canonicalJson(value)
+  return { compared, shown: printable(compared) }
+}
+
 function same(value: string): Part {
   return { compared: value, shown: value }
 }
@@ -100,11 +128,12 @@ function placeUrl(place: Place): string {
   return printable(`s3://${place.bucket}/${place.prefix}`)
 }
 
-function endpointsOf(connection: Connection): readonly (string | null)[] {
-  return (['source', 'destination'] as const).map((side) => {
+function endpointsOf(connection: Connection): readonly [source: Part, destination: Part] {
+  const part = (side: Side): Part => {
     const url = connectionOf(connection, side).endpointUrl
-    return url === undefined ? null : normalUrl(url)
-  })
+    return url === undefined ? same('none') : { compared: normalUrl(url), shown: printable(url) }
+  }
+  return [part('source'), part('destination')]
 }
 
 // Whether a URL ends in a slash or names the default port says nothing about the place.

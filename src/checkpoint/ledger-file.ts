@@ -2,10 +2,9 @@ import type { FileHandle } from 'node:fs/promises'
 import { open, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { UserError } from '../errors.js'
-import { printable } from '../keys.js'
 import { checkpointError, systemCode } from './checkpoint-error.js'
 import { syncFolder } from './durable.js'
-import { NEWLINE } from './ledger-lines.js'
+import { ledgerName, NEWLINE } from './ledger-lines.js'
 
 /** The name of the failure ledger in a run's folder: one JSON object (a `Failure`) a line. */
 export const LEDGER = 'failures.ndjson'
@@ -30,7 +29,7 @@ export async function openLedger(path: string, bytes: number): Promise<FileHandl
     if (size < bytes) throw shorter(path, size, bytes)
     if (bytes > 0 && (await byteAt(file, bytes - 1)) !== NEWLINE) {
       throw new UserError(
-        `the failure ledger ${printable(path)} was changed: no line ends at byte ${bytes}, as the checkpoint says`,
+        `${ledgerName(path)} was changed: no line ends at byte ${bytes}, as the checkpoint says`,
         RESTORE,
       )
     }
@@ -63,7 +62,7 @@ async function byteAt(file: FileHandle, position: number): Promise<number | unde
 
 function shorter(path: string, size: number, bytes: number): UserError {
   return new UserError(
-    `the failure ledger ${printable(path)} has ${size} bytes, but the checkpoint counts on ${bytes}: it was edited or removed`,
+    `${ledgerName(path)} has ${size} bytes, but the checkpoint counts on ${bytes}: it was edited or removed`,
     RESTORE,
   )
 }

@@ -1,8 +1,9 @@
 import { createReadStream } from 'node:fs'
+import { basename } from 'node:path'
 import { UserError } from '../errors.js'
 import type { Failure } from '../job.js'
 import { printable } from '../keys.js'
-import { count, Mismatch, shape, text } from './check.js'
+import { count, Mismatch, shape, text, type Check } from './check.js'
 import { reasonOf, systemCode } from './checkpoint-error.js'
 import { jsonText, parseJson } from './json.js'
 
@@ -15,13 +16,18 @@ const LONGEST_LINE = 1024 * 1024
 /** Longer messages are cut: a proxy may answer with a whole web page. */
 const LONGEST_MESSAGE = 4096
 
+/** A ledger as messages name it. */
+export function ledgerName(path: string): string {
+  return `the ${basename(path).startsWith('failures') ? 'failure ledger' : 'ledger'} ${printable(path)}`
+}
+
 /**
- * The lines of a ledger from byte `start` on, without their ends, in bounded memory. Throws a UserError when no line begins at
+ * The lines of a ledger from byte `start` on, up to byte `end` where that is given, without their ends, in bounded memory. Throws a UserError when no line begins at
  * `start`, when the last one is cut, and when the file cannot be read.
  */
-export async function* linesOf(path: string, start: number): AsyncGenerator<Buffer, void, undefined> {
+export async function* linesOf(path: string, start: number, end = Infinity): AsyncGenerator<Buffer, void, undefined> {
   // From the byte before, which proves that a line begins here.
-  const chunks: AsyncIterable<Buffer> = createReadStream(path, { start: Math.max(0, start - 1) })
+  const chunks: AsyncIterable<Buffer> = createReadStream(path, { start: Math.max(0, start - 1), end: end - 1 })
   let proven = start === 0
   let line = 0
   let rest: Buffer[] = []
@@ -48,7 +54,7 @@ export async function* linesOf(path: string, start: number): AsyncGenerator<Buff
     }
   } catch (error) {
     if (systemCode(error) === undefined) throw error
-    throw new UserError(`cannot read the failure ledger ${printable(path)}: ${reasonOf(error)}`)
+    throw new UserError(`cannot read ${ledgerName(path)}: ${reasonOf(error)}`)
   }
   if (length > 0) throw damaged(path, line + 1, start, 'is cut short')
   if (!proven) throw damaged(path, 1, start, 'is missing')
@@ -70,11 +76,16 @@ const checkFailure = shape<Failure>(
   { status: count, requestId: text },
 )
 
+/** Reads one line of a failure ledger, as `parseEntry` does. */
+export function parseLine(bytes: Buffer, path: string, line: number, fromByte: number): Failure {
+  return parseEntry(checkFailure, bytes, path, line, fromByte)
+}
+
 /**
  * Reads one line, the `line`th after byte `fromByte`, which with `path` is only for messages. Throws a UserError when it is
- * not a Failure.
+ * not what `check` asks for.
  */
-export function parseLine(bytes: Buffer, path: string, line: number, fromByte: number): Failure {
+export function parseEntry<T>(check: Check<T>, bytes: Buffer, path: string, line: number, fromByte: number): T {
   let value: unknown
   try {
     value = parseJson(bytes)
@@ -82,7 +93,7 @@ export function parseLine(bytes: Buffer, path: string, line: number, fromByte: n
     throw damaged(path, line, fromByte, 'is not JSON')
   }
   try {
-    return checkFailure(value, '')
+    return check(value, '')
   } catch (error) {
     if (error instanceof Mismatch) throw damaged(path, line, fromByte, `is damaged: ${error.message}`)
     throw error
@@ -91,10 +102,7 @@ export function parseLine(bytes: Buffer, path: string, line: number, fromByte: n
 
 function damaged(path: string, line: number, fromByte: number, what: string): UserError {
   const where = fromByte === 0 ? `line ${line}` : `line ${line} after byte ${fromByte}`
-  return new UserError(
-    `${where} of the failure ledger ${printable(path)} ${what}`,
-    'Was it edited? Restore the file from a copy.',
-  )
+  return new UserError(`${where} of ${ledgerName(path)} ${what}`, 'Was it edited? Restore the file from a copy.')
 }
 
 /** A failure as one line, its end included; messages of more than 4,096 characters are cut. */

@@ -4,6 +4,7 @@ import type { LedgerPosition } from './checkpoint.js'
 import { checkpointError } from './checkpoint-error.js'
 import { syncFolder } from './durable.js'
 import { isRenamed, LEDGER, openLedger, renameIn, RETRYING, sizeOf } from './ledger-file.js'
+import { REMOVAL_LEDGERS } from './removals.js'
 
 /*
  * Trying the failed objects again, in steps between which a crash does no harm:
@@ -15,7 +16,7 @@ import { isRenamed, LEDGER, openLedger, renameIn, RETRYING, sizeOf } from './led
  *   5. endRetry: failures.retrying.ndjson is removed
  *
  * After a crash between 1 and 2 the checkpoint counts on a failures.ndjson that is not there, while the other file has exactly
- * its length: beginRetry takes that as done, FailureLedger.open gives it its name back. After one between 4 and 5 both are
+ * its length: beginRetry takes that as done, openFailures gives it its name back. After one between 4 and 5 both are
  * there; the next beginRetry writes over the older, whose failures are all settled.
  */
 
@@ -43,12 +44,12 @@ export async function endRetry(folder: string): Promise<void> {
 
 /**
  * Keeps the ledgers of an earlier run out of the way of a new one in the same folder: what is not empty is renamed to
- * `failures.<time>.ndjson` (or `failures.retrying.<time>.ndjson`). Returns the new paths. Throws a CheckpointError when a file
+ * `failures.<time>.ndjson`, and so on. Returns the new paths. Throws a CheckpointError when a file
  * cannot be renamed.
  */
 export async function setAside(folder: string): Promise<readonly string[]> {
   const moved: string[] = []
-  for (const name of [LEDGER, RETRYING]) {
+  for (const name of [LEDGER, RETRYING, ...REMOVAL_LEDGERS]) {
     if (((await sizeOf(join(folder, name))) ?? 0) === 0) continue
     const free = await freeName(folder, name)
     await renameIn(folder, name, free)

@@ -7,21 +7,23 @@ import { setAside } from '../checkpoint/retrying.js'
 import { UserError } from '../errors.js'
 import { shellWord } from '../format.js'
 import { noTotals, type Connection, type WriteJob } from '../job.js'
-import { printable } from '../keys.js'
+import { printable, type KeyRange } from '../keys.js'
 import { createProgress } from '../progress.js'
+import { rangesOf } from '../rules/selection.js'
 import { version } from '../version.js'
-import { drive, endsOf, noting, open, threadsFor, type Opened } from './drive.js'
+import { drive, endsOf, noting, open, paceFor, threadsFor, type Opened } from './drive.js'
 import { dryRun } from './dry-run.js'
 import type { CommandIo } from './io.js'
-import { DEFAULT_PACE, readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
-import { checkPair } from './place.js'
+import { readKeysOf } from './key-file.js'
+import { readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
+import { checkApart, checkPair } from './place.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
 export type Prepare = (opened: Opened, warn: (message: string) => void) => Promise<void>
 
-/** Begins a job that writes objects, with the flags that all of them share. Resolves with the exit code. */
+/** Begins a job that changes objects, with the flags that all of them share. Resolves with the exit code. */
 export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
-  const pace = readPace(flags, DEFAULT_PACE)
+  const pace = readPace(flags, paceFor(job))
   const asked = readConnection(flags, ambient())
   const telling = readTelling(flags)
   const given = readText(flags, 'checkpoint')
@@ -30,20 +32,27 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
   // Refused before any request where the folder is known, and again under the lock.
   if (given !== undefined && !dry) await checkFolder(given, job, asked, fresh)
 
+  const customerKeys = await readKeysOf(job)
   const progress = createProgress({ ...io, ...telling })
   try {
     const opened = await open(endsOf(job), asked, {
-      readOnly: dry,
-      threads: dry ? 0 : threadsFor(pace),
+      customerKeys,
+      // Whether objects can be deleted cannot be tried without deleting one.
+      readOnly: dry || job.kind === 'delete',
+      threads: dry ? 0 : threadsFor(job, pace),
       io,
       pace,
       ...noting(progress),
     })
     const { connection } = opened.ends
     try {
-      if (job.kind === 'copy' && !opened.ends.apart) checkPair(job.source, job.destination)
+      if ('destination' in job && !opened.ends.apart) {
+        checkPair(job.source, job.destination)
+        if (job.kind === 'sync' && job.delete !== undefined) checkApart(job.source, job.destination)
+      }
       await prepare?.(opened, (message) => progress.event({ type: 'note', level: 'warning', message }))
-      if (dry) return await dryRun({ job, pace, ranges: [{}], opened, telling, io })
+      const ranges = wantedRanges(job)
+      if (dry) return await dryRun({ job, pace, ranges, opened, telling, io })
       const folder = given ?? join(RUNS, defaultFolderName(job, connection))
       await createFolder(folder)
       const lock = await lockRun(folder)
@@ -62,7 +71,7 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
           savedAt: now,
           activeMs: 0,
           sessions: 1,
-          ranges: [{}],
+          ranges,
           listed: 0,
           totals: noTotals(),
           ledger: { bytes: 0, entries: 0 },
@@ -78,6 +87,12 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
   } finally {
     progress.close()
   }
+}
+
+// What must be listed.
+function wantedRanges(job: WriteJob): readonly KeyRange[] {
+  const select = job.kind === 'set-headers' ? undefined : job.select
+  return select === undefined ? [{}] : rangesOf(select, job.source.prefix)
 }
 
 // The profile of the environment is part of how the store is reached, so a resume must know it. Keys in the environment

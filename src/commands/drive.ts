@@ -8,7 +8,8 @@ import { openEnds, type Ends } from '../storage/open.js'
 import { startThreads, type Hands } from '../threads.js'
 import { EXIT } from './exit.js'
 import { unless, type CommandIo } from './io.js'
-import type { Telling } from './options.js'
+import type { CustomerKeys } from './key-file.js'
+import { DEFAULT_PACE, DELETE_PACE, type Telling } from './options.js'
 
 /** The two ends of a job, and what ends the work on them. */
 export interface Opened {
@@ -27,6 +28,7 @@ export interface OpenSettings {
   readonly note: (message: string) => void
   readonly warn: (message: string) => void
   readonly pace: Pace
+  readonly customerKeys?: CustomerKeys
 }
 
 /**
@@ -36,7 +38,7 @@ export interface OpenSettings {
 export async function open(
   { source, destination }: { readonly source: Place; readonly destination?: Place },
   connection: Connection,
-  { readOnly, threads, io, note, warn, pace }: OpenSettings,
+  { readOnly, threads, io, note, warn, pace, customerKeys }: OpenSettings,
 ): Promise<Opened> {
   const drain = new AbortController()
   if (io.stop.aborted) drain.abort()
@@ -45,7 +47,7 @@ export async function open(
   try {
     const policy = { retryFor: pace.retryFor ?? RETRY_FOR, giveUp: drain.signal }
     const bandwidth = pace.bandwidth === undefined ? undefined : openBandwidth(pace.bandwidth)
-    const options = { source, destination, connection, policy, bandwidth, readOnly, note, warn }
+    const options = { source, destination, connection, policy, customerKeys, bandwidth, readOnly, note, warn }
     const ends = await unless(io.stop, openEnds(options))
     const close = (): void => {
       hands.close()
@@ -63,7 +65,7 @@ const RETRY_FOR = 2 * 3_600_000
 
 /** The places between which a job that writes works. */
 export function endsOf(job: WriteJob): { readonly source: Place; readonly destination: Place } {
-  return { source: job.source, destination: job.kind === 'copy' ? job.destination : job.source }
+  return { source: job.source, destination: 'destination' in job ? job.destination : job.source }
 }
 
 /** Tells notes as information, and warnings as such. */
@@ -77,9 +79,18 @@ export function noting(progress: Progress): Pick<OpenSettings, 'note' | 'warn'> 
 /** Objects in flight that are worth a thread: one thread does some 30,000 a second, and an object takes S3 at least 5 ms. */
 const FLIGHTS_A_THREAD = 128
 
+/** Objects go a thousand to a request where they are deleted. */
+const DELETIONS_A_THREAD = 10_000
+
 /** How many threads a pace asks for on this machine. */
-export function threadsFor({ threads, concurrency }: Pace): number {
-  return threads ?? Math.min(availableParallelism(), Math.ceil(concurrency / FLIGHTS_A_THREAD))
+export function threadsFor({ kind }: Pick<WriteJob, 'kind'>, { threads, concurrency }: Pace): number {
+  const each = kind === 'delete' ? DELETIONS_A_THREAD : FLIGHTS_A_THREAD
+  return threads ?? Math.min(availableParallelism(), Math.ceil(concurrency / each))
+}
+
+/** How fast a job is done when nobody says otherwise. */
+export function paceFor({ kind }: Pick<WriteJob, 'kind'>): Pace {
+  return kind === 'delete' ? DELETE_PACE : DEFAULT_PACE
 }
 
 /** What `drive` needs: a locked folder and everything that was found out. */
@@ -101,7 +112,7 @@ export async function drive(options: DriveOptions): Promise<number> {
   const { folder, checkpoint, opened, progress, telling, io, onlyFailed, codes, resumed } = options
   const { job, pace } = checkpoint
   progress.event({ type: 'start', job, checkpoint: folder, resumed, pace })
-  const { end, failed } = await runSession({
+  const { end, failed, kept } = await runSession({
     folder,
     checkpoint,
     ends: opened.ends,
@@ -115,7 +126,7 @@ export async function drive(options: DriveOptions): Promise<number> {
   })
   switch (end) {
     case 'finished':
-      return failed > 0 ? EXIT.failures : EXIT.done
+      return failed > 0 || kept ? EXIT.failures : EXIT.done
     case 'interrupted':
       return EXIT.interrupted
     case 'stopped':

@@ -1,20 +1,34 @@
 import { jsonText } from '../checkpoint/json.js'
-import { refusal } from '../engine/copy.js'
-import type { Act } from '../engine/lane.js'
+import { decisionOf, listingOf, type Ways } from '../engine/acts.js'
+import { requestsFor } from '../engine/copy.js'
+import { ofTheSource, reasonToKeep } from '../engine/departures.js'
+import type { Act, Decide } from '../engine/lane.js'
 import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
-import { outcomeOfHead, planned } from '../engine/set-headers.js'
+import { outcomeOfHead, planned as planOf } from '../engine/set-headers.js'
 import { Slots } from '../engine/slots.js'
 import { stopReason } from '../engine/stop.js'
+import { syncing } from '../engine/sync.js'
 import { UserError } from '../errors.js'
 import { bytes, count, objects, placeUrl } from '../format.js'
-import { noTotals, sum, type Outcome, type Pace, type SkipReason, type WriteJob } from '../job.js'
+import {
+  noTotals,
+  sum,
+  type Outcome,
+  type Pace,
+  type Place,
+  type SkipReason,
+  type SyncJob,
+  type Totals,
+  type WriteJob,
+} from '../job.js'
 import { printable, type KeyRange } from '../keys.js'
 import { failedByCode, skippedByReason, skipReason } from '../summary.js'
 import { Keyspace } from '../work/keyspace.js'
 import { leasesOver } from '../work/leases.js'
-import { createTally } from '../work/tally.js'
+import { addTo, createTally } from '../work/tally.js'
 import type { Change } from '../rules/decide.js'
+import { renamer } from '../rules/rename.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { endsOf, type Opened } from './drive.js'
@@ -35,20 +49,38 @@ export interface DryRunOptions {
 /** Lists, decides about each object, and says what a run would do and which requests it would send. Writes nothing, here or there. */
 export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunOptions): Promise<number> {
   const { ends, drain } = opened
+  // Those of before were to find out what copies would lose.
+  const headsBefore = ends.meter.requests.HeadObject ?? 0
   const tally = createTally(noTotals(), () => undefined)
-  const work = leasesOver(new Keyspace(ranges), ends.source.store, tally)
+  const ways = waysOf(ends)
+  const work = leasesOver(new Keyspace(ranges), listingOf(job, ways), tally)
+  const requests: Record<string, number> = {}
   let reason: unknown
-  const look = lookAt(job, ends)
-  const act: Act = async (object) => {
-    const seen = await look(object)
-    if (seen === undefined) return undefined
-    const line = lineOf(job, object, seen)
+  const nameOf = renamer(job.kind === 'copy' || job.kind === 'move' ? job.map : undefined)
+  const tell = (object: ObjectSummary, seen: Seen): Outcome => {
+    if (seen.outcome.kind === 'copied') {
+      const needed = 'destination' in job ? requestsFor(job, object) : { CopyObject: 1 }
+      for (const [operation, count] of Object.entries(needed)) addTo(requests, operation, count)
+    }
+    const line = lineOf(job, nameOf, object, seen)
     const wanted = telling.verbose || (line.type === 'would-set' && !telling.quiet)
     if (wanted) io.stdout.write(telling.json ? `${jsonText(line)}\n` : `${textOf(job, line)}\n`)
     return seen.outcome
   }
+  const look = lookAt(job, ways)
+  const act: Act = async (object) => {
+    const seen = await look(object)
+    return seen === undefined ? undefined : tell(object, seen)
+  }
+  const decideOn = decisionOf(job, ways, 'act')
+  const decide: Decide = (object, page) => {
+    const decided = decideOn?.(object, page)
+    if (decided === undefined || decided.kind === 'deferred') return undefined
+    return tell(object, { outcome: decided.kind === 'leaving' ? DELETED : decided, changes: [] })
+  }
   const running = runLanes({
     work,
+    decide,
     actFor: () => act,
     pacers: pacersFor(pace.lanes),
     slots: new Slots(pace.concurrency),
@@ -66,42 +98,84 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
   }
   const { totals } = tally
   const lists = ends.meter.requests.ListObjectsV2 ?? 0
-  const heads = ends.meter.requests.HeadObject ?? 0
+  const heads = (ends.meter.requests.HeadObject ?? 0) - headsBefore
   const complete = !drain.signal.aborted
+  const sent = requestsOf(job, totals, requests)
   if (telling.json) {
     const plan = {
       type: 'plan',
       complete,
-      [job.kind === 'copy' ? 'copy' : 'rewrite']: totals.copied,
-      bytes: totals.bytes,
+      ...planned(job, totals),
       skip: totals.skipped,
       fail: totals.failed,
       requests: {
         ListObjectsV2: lists,
-        ...(job.kind === 'copy' ? {} : { HeadObject: heads }),
-        CopyObject: totals.copied,
+        ...(heads === 0 ? {} : { HeadObject: heads }),
+        ...sent,
       },
     }
     io.stdout.write(`${JSON.stringify(plan)}\n`)
   } else {
-    const source = placeUrl(job.source)
-    const what =
-      job.kind === 'copy'
-        ? `would copy   ${count(totals.copied)} objects, ${bytes(totals.bytes)}, from ${source} to ${placeUrl(job.destination)}`
-        : `would set    headers of ${objects(totals.copied)}, ${bytes(totals.bytes)}, in ${source}`
     const lines = [
       complete ? 'dry run: nothing was changed' : 'dry run, interrupted: nothing was changed, and this is a part only',
-      what,
+      ...plannedInWords(job, totals),
     ]
     if (sum(totals.skipped) > 0) lines.push(`would skip   ${skippedByReason(totals.skipped)}`)
     if (sum(totals.failed) > 0) lines.push(`would fail   ${failedByCode(totals.failed)}`)
-    const looks = job.kind === 'copy' ? '' : `${count(heads)} HeadObject, `
+    const named = Object.entries(sent).map(([operation, n]) => `${count(n)} ${operation}`)
+    const looks = heads === 0 ? '' : `${count(heads)} HeadObject, `
     lines.push(
-      `requests     ${count(totals.copied)} CopyObject and, again, ${looks}about ${count(lists)} ListObjectsV2 (copies and lists are in the price class of PUT; see README on cost)`,
+      `requests     ${named.join(', ')} and, again, ${looks}about ${count(lists)} ListObjectsV2 (copies and lists are in the price class of PUT; see README on cost)`,
     )
     io.stdout.write(`${lines.join('\n')}\n`)
   }
   return complete ? EXIT.done : EXIT.interrupted
+}
+
+// What would be done, for programs and for people.
+function planned({ kind }: WriteJob, { copied, bytes, deleted = 0, freed = 0 }: Totals): object {
+  if (kind === 'delete') return { delete: deleted, bytes: freed }
+  const what = kind === 'set-headers' ? 'rewrite' : kind === 'move' ? 'move' : 'copy'
+  return { [what]: copied, bytes, ...(kind === 'sync' ? { delete: deleted, freed } : {}) }
+}
+
+function plannedInWords(job: WriteJob, totals: Totals): string[] {
+  const source = placeUrl(job.source)
+  const copies = `${objects(totals.copied)}, ${bytes(totals.bytes)}`
+  switch (job.kind) {
+    case 'copy':
+    case 'move':
+      return [`would ${job.kind}   ${copies}, from ${source} to ${placeUrl(job.destination)}`]
+    case 'sync':
+      return [
+        `would copy   ${copies}, from ${source} to ${placeUrl(job.destination)}`,
+        ...deletionsInWords(job, totals),
+      ]
+    case 'set-headers':
+      return [`would set    headers of ${copies}, in ${source}`]
+    case 'delete':
+      return [`would delete ${objects(totals.deleted ?? 0)}, ${bytes(totals.freed ?? 0)}, in ${source}`]
+  }
+}
+
+function deletionsInWords({ source, destination, delete: deletes }: SyncJob, totals: Totals): string[] {
+  if (deletes === undefined) return []
+  const { deleted = 0, freed = 0 } = totals
+  const reason = reasonToKeep(deleted, ofTheSource(source, totals), deletes.most ?? Infinity)
+  if (reason !== undefined) return [`would keep   what is extra: ${reason}`]
+  return [`would delete ${objects(deleted)}, ${bytes(freed)}, in ${placeUrl(destination)}`]
+}
+
+function requestsOf(
+  { kind }: WriteJob,
+  { copied, deleted = 0 }: Totals,
+  writes: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const gone = kind === 'move' ? copied : deleted
+  return {
+    ...(kind === 'delete' ? {} : { CopyObject: 0, ...writes }),
+    ...(gone === 0 ? {} : { DeleteObjects: Math.ceil(gone / 1000) }),
+  }
 }
 
 /** What a run would do with one object, and to which headers. */
@@ -111,18 +185,28 @@ interface Seen {
 }
 
 const WRITTEN: Outcome = { kind: 'copied' }
+const DELETED: Outcome = { kind: 'deleted' }
 
-function lookAt(job: WriteJob, ends: Ends): (object: ObjectSummary) => Promise<Seen | undefined> {
-  if (job.kind === 'copy') {
-    return (object) =>
-      Promise.resolve({
-        outcome: refusal(job, object, { through: ends.through, apart: ends.apart }) ?? WRITTEN,
-        changes: [],
-      })
+function waysOf({ source, destination = source, through, apart }: Ends): Ways {
+  return { source: source.store, destination: destination.store, through, apart }
+}
+
+// At what is not decided without a request.
+function lookAt(job: WriteJob, ways: Ways): (object: ObjectSummary) => Promise<Seen | undefined> {
+  if (job.kind === 'copy' || job.kind === 'move') return () => Promise.resolve({ outcome: WRITTEN, changes: [] })
+  if (job.kind === 'delete') return () => Promise.resolve({ outcome: DELETED, changes: [] })
+  if (job.kind === 'sync') {
+    const look = syncing(job, ways, () => Promise.resolve(WRITTEN))
+    return async (object) => {
+      const outcome = await look(object)
+      return outcome === undefined
+        ? undefined
+        : { outcome: outcome.kind === 'leaving' ? DELETED : outcome, changes: [] }
+    }
   }
   return async (object) => {
     try {
-      const plan = await planned(job, ends.source.store, object)
+      const plan = await planOf(job, ways.source, object)
       return plan.outcome === undefined
         ? { outcome: WRITTEN, changes: plan.changes }
         : { outcome: plan.outcome, changes: [] }
@@ -134,18 +218,32 @@ function lookAt(job: WriteJob, ends: Ends): (object: ObjectSummary) => Promise<S
 }
 
 type Line =
-  | { readonly type: 'would-copy'; readonly key: string; readonly to: string; readonly bytes: number }
+  | { readonly type: 'would-copy' | 'would-move'; readonly key: string; readonly to: string; readonly bytes: number }
+  | { readonly type: 'would-delete'; readonly key: string; readonly bytes: number }
   | { readonly type: 'would-set'; readonly key: string; readonly changes: readonly Change[] }
   | { readonly type: 'would-skip'; readonly key: string; readonly reason: SkipReason }
   | { readonly type: 'would-fail'; readonly key: string; readonly code: string }
 
-function lineOf(job: WriteJob, object: ObjectSummary, { outcome, changes }: Seen): Line {
+function lineOf(
+  job: WriteJob,
+  nameOf: (key: string) => string,
+  object: ObjectSummary,
+  { outcome, changes }: Seen,
+): Line {
   const key = job.source.prefix + object.key
   switch (outcome.kind) {
     case 'copied':
-      return job.kind === 'copy'
-        ? { type: 'would-copy', key, to: job.destination.prefix + object.key, bytes: object.size }
+      return 'destination' in job
+        ? {
+            type: job.kind === 'move' ? 'would-move' : 'would-copy',
+            key,
+            to: job.destination.prefix + nameOf(object.key),
+            bytes: object.size,
+          }
         : { type: 'would-set', key, changes }
+    case 'deleted':
+    case 'leaving':
+      return { type: 'would-delete', key: placeOfDeletion(job).prefix + object.key, bytes: object.size }
     case 'skipped':
       return { type: 'would-skip', key, reason: outcome.reason }
     case 'failed':
@@ -153,11 +251,19 @@ function lineOf(job: WriteJob, object: ObjectSummary, { outcome, changes }: Seen
   }
 }
 
+function placeOfDeletion(job: WriteJob): Place {
+  return job.kind === 'sync' ? job.destination : job.source
+}
+
 function textOf(job: WriteJob, line: Line): string {
-  const from = printable(`s3://${job.source.bucket}/${line.key}`)
+  const { bucket } = line.type === 'would-delete' ? placeOfDeletion(job) : job.source
+  const from = printable(`s3://${bucket}/${line.key}`)
   switch (line.type) {
     case 'would-copy':
-      return `copy ${from} ${printable(`s3://${endsOf(job).destination.bucket}/${line.to}`)}`
+    case 'would-move':
+      return `${line.type.slice('would-'.length)} ${from} ${printable(`s3://${endsOf(job).destination.bucket}/${line.to}`)}`
+    case 'would-delete':
+      return `delete ${from}`
     case 'would-set':
       return [
         `set ${from}`,

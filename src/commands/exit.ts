@@ -7,7 +7,7 @@ export const EXIT_TABLE = [
   '  0    done',
   '  1    unexpected',
   '  2    usage or bad input; nothing was done',
-  '  3    finished, but some objects are in the failure ledger, or differ (verify)',
+  '  3    finished, but some objects are in the failure ledger, differ (verify), or were kept (sync --delete)',
   '  4    stopped by something that affects every object; resumable',
   '  130  interrupted; resumable',
 ].join('\n')

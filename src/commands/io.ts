@@ -1,5 +1,6 @@
 /** What a command may touch of the process. */
 export interface CommandIo {
+  readonly stdin: NodeJS.ReadableStream & { isTTY?: boolean }
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
   readonly cwd: string

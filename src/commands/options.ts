@@ -10,6 +10,9 @@ export type Flags = Readonly<Record<string, unknown>>
 /** What is done when the flags do not say otherwise. */
 export const DEFAULT_PACE: Pace = { concurrency: 256, lanes: 16 }
 
+/** The same for deletions: with so many objects in flight to a lane, each request names a thousand. */
+export const DELETE_PACE: Pace = { concurrency: 10_000, lanes: 8 }
+
 const MOST_CONCURRENCY = 10_000
 const MOST_LANES = 1_000
 const MOST_THREADS = 256
@@ -63,9 +66,41 @@ export function verifyFlags<T>(argv: Argv<T>): Argv<T> {
     .group(['concurrency', 'lanes', 'threads', 'checkpoint', 'fresh'], 'Run:')
 }
 
+/** Flags of `delete`. */
+export function deleteFlags<T>(argv: Argv<T>): Argv<T> {
+  return argv
+    .option('yes', flag('do not ask for the name of the bucket'))
+    .option('concurrency', text('objects in flight at once, a thousand to a request', `${DELETE_PACE.concurrency}`))
+    .option('lanes', text('key ranges listed at once', `${DELETE_PACE.lanes}`))
+}
+
+/** Flags of `sync`. */
+export function syncFlags<T>(argv: Argv<T>): Argv<T> {
+  return argv
+    .option('size-only', flag('copy what is missing or has another size, and compare nothing else'))
+    .option('newer', flag('copy what is missing or newer at the source (Last-Modified), and compare nothing else'))
+    .option('delete', flag('delete what only the destination has, once both sides have been listed'))
+    .option('max-delete', text('with --delete: delete nothing at all when more objects than this would be'))
+    .group(['size-only', 'newer', 'delete', 'max-delete'], 'Synchronisation:')
+}
+
 /** Flags of `set-headers`. */
 export function headerFlags<T>(argv: Argv<T>): Argv<T> {
-  const many = (describe: string) => ({ type: 'string', array: true, nargs: 1, requiresArg: true, describe }) as const
+  return settingFlags(argv)
+    .option('if-unset', flag('set only what is not there'))
+    .option('guess-content-type', flag('by the extension, where Content-Type is missing or binary/octet-stream'))
+    .option('force', flag('with --guess-content-type: replace every Content-Type that differs'))
+    .option('rules', text('file of rules, YAML or JSON: which objects get which headers (see README)'))
+    .group(['if-unset', 'guess-content-type', 'force', 'rules'], 'Headers:')
+    .option('preserve', text('acl: keep access control lists, for one more request an object'))
+    .option('acl', text('canned access control list for every object rewritten, such as public-read'))
+    .option('reset-acl', flag('let S3 reset access control lists: objects become private'))
+    .option('folder-markers', flag('also empty objects whose key ends in /'))
+    .group(['preserve', 'acl', 'reset-acl', 'folder-markers'], 'Objects:')
+}
+
+/** Flags of headers and user metadata to be set or taken away. */
+export function settingFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
     .option('cache-control', text("such as 'public, max-age=31536000'"))
     .option('content-type', text('such as text/html'))
@@ -76,22 +111,13 @@ export function headerFlags<T>(argv: Argv<T>): Argv<T> {
     .option('metadata', many('NAME=VALUE of user metadata, repeatable'))
     .option('remove', many('header to take away, repeatable'))
     .option('remove-metadata', many('NAME of user metadata to take away, repeatable'))
-    .option('if-unset', flag('set only what is not there'))
-    .option('guess-content-type', flag('by the extension, where Content-Type is missing or binary/octet-stream'))
-    .option('force', flag('with --guess-content-type: replace every Content-Type that differs'))
-    .option('rules', text('file of rules, YAML or JSON: which objects get which headers (see README)'))
     .group(
       [
         ...['cache-control', 'content-type', 'content-encoding', 'content-language', 'content-disposition', 'expires'],
-        ...['metadata', 'remove', 'remove-metadata', 'if-unset', 'guess-content-type', 'force', 'rules'],
+        ...['metadata', 'remove', 'remove-metadata'],
       ],
       'Headers:',
     )
-    .option('preserve', text('acl: keep access control lists, for one more request an object'))
-    .option('acl', text('canned access control list for every object rewritten, such as public-read'))
-    .option('reset-acl', flag('let S3 reset access control lists: objects become private'))
-    .option('folder-markers', flag('also empty objects whose key ends in /'))
-    .group(['preserve', 'acl', 'reset-acl', 'folder-markers'], 'Objects:')
 }
 
 /** Flags of how the store is reached. */
@@ -168,7 +194,11 @@ export function tellingFlags<T>(argv: Argv<T>): Argv<T> {
 /** Flags of the simulated server. */
 export function sandboxFlags<T>(argv: Argv<T>) {
   return argv
-    .positional('buckets', { type: 'string', array: true, describe: 'NAME or NAME:LAYOUT:COUNT[:OPTION=VALUE,..]' })
+    .positional('buckets', {
+      type: 'string',
+      array: true,
+      describe: 'NAME[:FLAG,..] or NAME:LAYOUT:COUNT[:OPTION=VALUE,..]',
+    })
     .option('port', text('port to listen on', 'a free one'))
     .option('access-key', text('AK:SK, to verify signatures with', 'any signature is accepted'))
     .option('latency', text('CLASS=MIN-MAX,.. in ms; classes: list, copy, head, get, put, delete, other, all'))
@@ -181,6 +211,7 @@ export function sandboxFlags<T>(argv: Argv<T>) {
       describe:
         'KIND=RATE[@Operation], repeatable; kinds: 500, 503, reset, reset-after, truncate, hang, copy200err, copy200empty, space, expired, disorder, denied',
     })
+    .option('restore', text('seconds that restoring an archived object takes', '0: ready at once'))
     .option('seed', text('seed of latencies and faults', '1'))
 }
 
@@ -200,6 +231,7 @@ export function readSandbox(flags: Flags): SandboxOptions {
     latency: readText(flags, 'latency'),
     rate: readText(flags, 'rate'),
     faults,
+    restoreSeconds: readWhole(flags, 'restore', 0, 1_000_000),
     seed: readWhole(flags, 'seed', 0, 0xffff_ffff),
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
@@ -291,9 +323,10 @@ export function readText(flags: Flags, name: string): string | undefined {
 
 /** The values of a flag that may be given several times. */
 export function readList(flags: Flags, name: string): string[] {
-  const given = texts(flags[name])
-  if (given.includes('')) throw new UserError(`--${name} needs a value`, `write --${name} VALUE`)
-  return given
+  const value = flags[name] ?? []
+  // yargs makes something else than a list of text of `--name.x VALUE` and of `--no-name`.
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string' && one !== '')) return texts(value)
+  throw new UserError(`--${name} needs a value`, `write --${name} VALUE`)
 }
 
 /** The value of a switch, or undefined when it was not given. */
@@ -327,9 +360,8 @@ export function readWhole(flags: Flags, name: string, least: number, most: numbe
 function readDuration(flags: Flags, name: string, least: number): number | undefined {
   const given = readText(flags, name)
   if (given === undefined) return undefined
-  const [, number = '', unit = 's'] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)?$/.exec(given) ?? []
-  const length = Math.round(Number(number) * (UNITS[unit] ?? 1))
-  if (number !== '' && length >= least && length <= 30 * DAY) return length
+  const length = durationOf(given)
+  if (length !== undefined && length >= least && length <= 30 * DAY) return length
   throw new UserError(
     `--${name} wants a time, up to 30 days, and was given ${printable(given)}`,
     `write something like --${name} 30s, 10m or 2h`,
@@ -351,6 +383,12 @@ function readRate(flags: Flags, name: string): number | undefined {
 
 const LEAST_RATE = 10 * 1024
 const MOST_RATE = 1024 ** 4
+/** The milliseconds of a time such as `90s`, `1.5h` or `7d` (a number alone is seconds); undefined when it is none. */
+export function durationOf(text: string): number | undefined {
+  const [, number, unit = 's'] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)?$/.exec(text) ?? []
+  return number === undefined ? undefined : Math.round(Number(number) * (UNITS[unit] ?? 1))
+}
+
 const DAY = 86_400_000
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: DAY }
 
@@ -368,7 +406,8 @@ function checkEndpoint(text: string): void {
   }
 }
 
-function text(describe: string, otherwise?: string) {
+/** A flag with a value, for yargs. */
+export function text(describe: string, otherwise?: string) {
   return {
     type: 'string',
     requiresArg: true,
@@ -376,6 +415,12 @@ function text(describe: string, otherwise?: string) {
   } as const
 }
 
-function flag(describe: string) {
+/** A flag with a value that may be given several times, for yargs. */
+export function many(describe: string) {
+  return { type: 'string', array: true, nargs: 1, requiresArg: true, describe } as const
+}
+
+/** A switch, for yargs. */
+export function flag(describe: string) {
   return { type: 'boolean', describe } as const
 }

@@ -27,6 +27,16 @@ export function parsePlace(text: string, role: string): Place {
   return { bucket, prefix }
 }
 
+/** Refuses to delete what is extra where the source itself would be. */
+export function checkApart(source: Place, destination: Place, connection: Connection = {}): void {
+  if (source.bucket !== destination.bucket || mayDiffer(connection) || !source.prefix.startsWith(destination.prefix))
+    return
+  throw new UserError(
+    `the source s3://${source.bucket}/${printable(source.prefix)} lies inside the destination s3://${destination.bucket}/${printable(destination.prefix)}: --delete would delete the source`,
+    'leave --delete away, or synchronise with another bucket or prefix',
+  )
+}
+
 /**
  * Refuses pairs of places between which a copy would be a mistake: equal, one inside the other, or unlike in their ending slash. Where
  * `connection` reaches the two sides in different ways, equal names may mean different things, which is known only when they have answered.

@@ -14,6 +14,7 @@ import { performDu } from './du.js'
 import { dryRun } from './dry-run.js'
 import { EXIT } from './exit.js'
 import type { CommandIo } from './io.js'
+import { readKeysOf } from './key-file.js'
 import { performLs } from './ls.js'
 import { finishFile, resumeScan } from './scan.js'
 import { readConnection, readFlag, readList, readPace, readTelling, readText, type Flags } from './options.js'
@@ -51,6 +52,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
     return ledgerEntries(found) > 0 ? EXIT.failures : EXIT.done
   }
 
+  const customerKeys = await readKeysOf(found.job)
   const progress = createProgress({ ...io, ...telling })
   try {
     const lock = await lockRun(folder)
@@ -60,8 +62,9 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
       if (!isWrite(checkpoint)) throw new UserError(`${printable(folder)} now holds another job`, 'see s3move status')
       const { job } = checkpoint
       const opened = await open(endsOf(job), asked, {
-        readOnly: dry,
-        threads: dry || onlyFailed ? 0 : threadsFor(pace),
+        customerKeys,
+        readOnly: dry || job.kind === 'delete',
+        threads: dry || onlyFailed ? 0 : threadsFor(job, pace),
         io,
         pace,
         ...noting(progress),

@@ -3,11 +3,10 @@ import { resolve } from 'node:path'
 import { UserError } from '../errors.js'
 import { placeUrl, shellWord } from '../format.js'
 import type { HeaderRule, SetHeadersJob } from '../job.js'
-import { printable } from '../keys.js'
-import { httpDate, nameProblem, SETTABLE, valueProblem } from '../rules/header-names.js'
 import { begin, type Prepare } from './begin.js'
+import { CANNED_ACLS, readMetadata, readRemovals, readSettings, refuseBoth } from './header-options.js'
 import type { CommandIo } from './io.js'
-import { readChoice, readFlag, readList, readText, type Flags } from './options.js'
+import { readChoice, readFlag, readText, type Flags } from './options.js'
 import { parsePlace } from './place.js'
 
 /** `s3move set-headers SOURCE`. Resolves with the exit code. */
@@ -71,8 +70,7 @@ async function readJobRules(flags: Flags, guess: boolean, cwd: string): Promise<
     )
   }
   if (ifUnset && set.length === 0) throw new UserError('--if-unset sets nothing by itself', 'name a header to set')
-  const both = set.find(([name]) => remove.includes(name))
-  if (both !== undefined) throw new UserError(`${both[0]} is both to be set and to be removed`, 'do one of them')
+  refuseBoth(set, remove)
   return [{ set, remove, ...(ifUnset ? { ifUnset } : {}) }]
 }
 
@@ -85,81 +83,6 @@ async function readFileText(path: string, shown: string): Promise<string> {
   }
 }
 
-function readSettings(flags: Flags): [string, string][] {
-  const set: [string, string][] = []
-  for (const name of SETTABLE) {
-    const given = flags[name]
-    if (given === undefined) continue
-    if (given === '') {
-      throw new UserError(`--${name} is empty, and S3 keeps no empty header`, `to take it away: ${removal(name)}`)
-    }
-    const value = readText(flags, name) ?? ''
-    if (name !== 'expires') set.push([name, checked(`--${name}`, value)])
-    else {
-      const date = httpDate(value)
-      if (date === undefined) {
-        throw new UserError(
-          `--expires ${printable(value)} is not a date`,
-          "write 2027-01-31, 2027-01-31T12:00:00Z or 'Sun, 31 Jan 2027 12:00:00 GMT'",
-        )
-      }
-      set.push([name, date])
-    }
-  }
-  return set
-}
-
-function removal(name: string): string {
-  return name === 'content-type' ? 'S3 gives every object one, so set another' : `--remove ${name}`
-}
-
-function readMetadata(flags: Flags): [string, string][] {
-  return readList(flags, 'metadata').map((given) => {
-    const equals = given.indexOf('=')
-    if (equals < 1)
-      throw new UserError(`--metadata ${printable(given)} is not NAME=VALUE`, 'write --metadata owner=web')
-    const name = metadataName('metadata', given.slice(0, equals))
-    const value = given.slice(equals + 1)
-    if (value === '') {
-      throw new UserError(
-        `--metadata ${printable(given)} is empty`,
-        `to take it away: --remove-metadata ${given.slice(0, equals)}`,
-      )
-    }
-    return [name, checked(`--metadata ${given.slice(0, equals)}`, value)]
-  })
-}
-
-function readRemovals(flags: Flags): string[] {
-  const headers = readList(flags, 'remove').map((given) => {
-    const name = given.toLowerCase()
-    const problem = nameProblem(name)
-    if (problem !== undefined)
-      throw new UserError(`--remove ${printable(given)}: ${problem}`, 'see s3move set-headers --help')
-    if (name === 'content-type') {
-      throw new UserError('a content-type cannot be removed: S3 gives every object one', 'set it with --content-type')
-    }
-    return name
-  })
-  return [...headers, ...readList(flags, 'remove-metadata').map((given) => metadataName('remove-metadata', given))]
-}
-
-function metadataName(flag: string, given: string): string {
-  const name = `x-amz-meta-${given.toLowerCase().replace(/^x-amz-meta-/, '')}`
-  const problem = nameProblem(name)
-  if (problem === undefined) return name
-  throw new UserError(`--${flag} ${printable(given)}: ${problem}`, 'write a name such as owner, without x-amz-meta-')
-}
-
-function checked(flag: string, value: string): string {
-  const problem = valueProblem(value)
-  if (problem === undefined) return value
-  throw new UserError(
-    `${printable(flag)}: ${problem}`,
-    'write it in ASCII; encode other text as RFC 8187 or RFC 2047 have it',
-  )
-}
-
 function readGuess(flags: Flags): SetHeadersJob['guess'] {
   const force = readFlag(flags, 'force') ?? false
   if (readFlag(flags, 'guess-content-type') === true) return force ? 'always' : 'missing'
@@ -170,10 +93,7 @@ function readGuess(flags: Flags): SetHeadersJob['guess'] {
 
 function readAcl(flags: Flags): string | undefined {
   const preserve = readChoice(flags, 'preserve', ['acl'])
-  const canned = readChoice(flags, 'acl', [
-    ...['private', 'public-read', 'public-read-write', 'authenticated-read', 'aws-exec-read'],
-    ...['bucket-owner-read', 'bucket-owner-full-control'],
-  ])
+  const canned = readChoice(flags, 'acl', CANNED_ACLS)
   const reset = readFlag(flags, 'reset-acl') === true ? 'reset' : undefined
   const given = [preserve === undefined ? undefined : 'preserve', canned, reset].filter((one) => one !== undefined)
   if (given.length > 1) {

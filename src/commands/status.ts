@@ -1,17 +1,17 @@
 import { join, relative, resolve } from 'node:path'
-import { isScan, type Checkpoint } from '../checkpoint/checkpoint.js'
+import { isScan, largeRemaining, type Checkpoint } from '../checkpoint/checkpoint.js'
 import { LEDGER } from '../checkpoint/ledger-file.js'
 import { findRuns, readCheckpoint, RUNS } from '../checkpoint/file.js'
 import type { SavedRun } from '../checkpoint/file.js'
 import { jsonText } from '../checkpoint/json.js'
 import { lockHolder } from '../checkpoint/lock.js'
 import { UserError } from '../errors.js'
-import { bytes, count, duration, jobTitle, objects, rate, row, shellWord } from '../format.js'
+import { count, duration, jobTitle, objects, rate, row, shellWord } from '../format.js'
 import { settled, sum } from '../job.js'
 import type { Likenesses, MoveJob, SkipReason } from '../job.js'
 import { printable } from '../keys.js'
 import { likenessRows } from '../verify-summary.js'
-import { doneWord, failedByCode, nextCommand, skippedByReason } from '../summary.js'
+import { doneRows, failedByCode, nextCommand, skippedByReason } from '../summary.js'
 
 /** What `s3move status` was asked. */
 export interface StatusArguments {
@@ -45,6 +45,9 @@ interface RunStatus {
   readonly copied: number
   /** Bytes of the objects copied. */
   readonly bytes: number
+  /** Objects deleted, and their bytes. */
+  readonly deleted: number
+  readonly freed: number
   readonly skipped: Readonly<Partial<Record<SkipReason, number>>>
   /** By error code. */
   readonly failed: Readonly<Record<string, number>>
@@ -53,6 +56,8 @@ interface RunStatus {
   /** Objects in all; null as long as ranges remain, for they may not be listed to their end. */
   readonly total: number | null
   readonly rangesRemaining: number
+  /** Objects over 5 GiB that are still to be copied, in parts. */
+  readonly large: number
   /** How many failed objects were tried again, and of how many; null when that is not under way. */
   readonly retry: { readonly done: number; readonly of: number } | null
   /** Objects settled a second of time at work. */
@@ -126,11 +131,14 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     verdicts: checkpoint.scan?.likenesses ?? null,
     copied,
     bytes: totals.bytes,
+    deleted: totals.deleted ?? 0,
+    freed: totals.freed ?? 0,
     skipped,
     failed,
     listed,
     total: ranges.length === 0 ? listed : null,
     rangesRemaining: ranges.length,
+    large: checkpoint.large === undefined ? 0 : largeRemaining(checkpoint.large),
     retry: retry === undefined ? null : { done: retry.entries, of: retry.of },
     averagePerSecond: activeMs > 0 ? (done * 1000) / activeMs : null,
     recentPerSecond: recent?.perSecond ?? null,
@@ -170,14 +178,13 @@ function page(run: RunStatus, now: number): string[] {
   lines.push(row('started', `${moment(run.startedAt, now)}; ${work}`))
   lines.push(row('saved', moment(run.savedAt, now)))
   lines.push(row('done', doneOfTotal(run)))
-  if (run.job.kind === 'copy' || run.job.kind === 'set-headers') {
-    lines.push(row(doneWord(run.job.kind), `${objects(run.copied)}, ${bytes(run.bytes)}`))
-  }
+  lines.push(...doneRows(run, run.job.kind))
   if (run.verdicts !== null) lines.push(...likenessRows(run.verdicts))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(run.skipped)}`))
   if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(run.failed)}`))
   if (run.retry !== null)
     lines.push(row('retrying', `${count(run.retry.done)} of ${objects(run.retry.of)} tried again`))
+  if (run.large > 0) lines.push(row('large', `${objects(run.large)} over 5 GiB to be copied in parts`))
   if (run.total === null) lines.push(row('remains', rangesThatRemain(run.rangesRemaining)))
   const rates = rateWords(run)
   if (rates !== '') lines.push(row('rate', rates))

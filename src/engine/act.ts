@@ -22,6 +22,16 @@ export function outcomeOf(error: unknown, prefix: string, object: ObjectSummary)
   }
 }
 
+/** The answer, or undefined when the object is gone. */
+export async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof StorageError && error.severity === 'skip') return undefined
+    throw error
+  }
+}
+
 /** What is known of a failure beside its object. */
 export type Cause = Pick<Failure, 'code' | 'message'> &
   Partial<Pick<StorageError, 'status' | 'requestId' | 'attempts' | 'operation'>>

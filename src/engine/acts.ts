@@ -1,10 +1,20 @@
-import type { CopyJob, WriteJob } from '../job.js'
-import { able, type Storage } from '../storage/storage.js'
+import type { UploadState } from '../checkpoint/checkpoint.js'
+import type { Deferral, DoneWord, Outcome, WriteJob } from '../job.js'
+import { selector } from '../rules/selection.js'
+import type { Storage } from '../storage/storage.js'
+import { historiesAfter } from '../work/histories.js'
+import { listingAfter, type Listing } from '../work/listing.js'
+import { itemsAfter } from '../work/pairs.js'
+import type { WorkItem } from '../work/work.js'
 import type { Budget } from './budget.js'
-import { copying, refusal } from './copy.js'
+import { copying, deferral } from './copy.js'
+import { copyingHistories } from './histories.js'
 import type { Act, Decide } from './lane.js'
+import { moving } from './move.js'
+import { deleting } from './remove.js'
+import { refusing } from './rename.js'
 import { settingHeaders } from './set-headers.js'
-import { streaming } from './stream.js'
+import { copyOf, decidingSync, syncing } from './sync.js'
 
 /** Between which stores objects are moved, and how. */
 export interface Ways {
@@ -13,28 +23,86 @@ export interface Ways {
   /** The bytes pass through this machine. */
   readonly through: boolean
   /** The two are different stores: equal names mean nothing. */
-  readonly apart?: boolean
+  readonly apart?: boolean | undefined
   /** For these bytes: of the thread, shared by all of its lanes. */
   readonly memory?: Budget | undefined
+  /** When aborted, no further part of an object is begun. */
+  readonly stop?: AbortSignal | undefined
+  /** Where somebody keeps account of what is uploaded in parts. */
+  readonly uploads?: UploadLog | undefined
+}
+
+/** What of the ways decides about objects. */
+export type WayOfCopies = Pick<Ways, 'through' | 'apart'>
+
+/** The account of the upload of one object. */
+export interface UploadLog {
+  /** That of before, to go on with. */
+  readonly before: UploadState | undefined
+  /** Told of a new one; nothing is in it before the answer. */
+  readonly begun: (upload: UploadState) => Promise<void>
 }
 
 /** The action of a job on one object. */
 export function actOf(job: WriteJob, ways: Ways): Act {
-  return job.kind === 'copy' ? transferring(job, ways) : settingHeaders(job, ways.destination)
+  switch (job.kind) {
+    case 'copy': {
+      const copyOne = copying(job, ways)
+      return job.versions === true ? copyingHistories(job, ways, copyOne) : copyOne
+    }
+    case 'set-headers':
+      return settingHeaders(job, ways.destination)
+    case 'delete':
+      return deleting(job, ways.source)
+    case 'sync':
+      return syncing(job, ways)
+    case 'move':
+      return moving(job, ways)
+  }
 }
 
-/** The action of `copy`, inside a store or through this machine. */
-export function transferring(job: CopyJob, ways: Ways): Act {
-  const { source, destination, through, memory } = ways
-  return through ? streaming(job, { source, destination, memory: able(memory, 'stream') }) : copying(job, ways)
+/** How the objects of a job are listed, from behind a key. */
+export function listingOf(
+  job: WriteJob,
+  { source, destination }: Pick<Ways, 'source' | 'destination'>,
+): (after: string | undefined) => Listing<WorkItem> {
+  if (job.kind === 'sync') return (after) => itemsAfter(source, destination, after)
+  if (job.kind === 'copy' && job.versions === true) return (after) => historiesAfter(source, after)
+  return (after) => listingAfter(source, after)
 }
 
-/** What a job decides without a request, if anything. */
-export function decisionOf(job: WriteJob, ways: Partial<Ways>): Decide | undefined {
-  return job.kind === 'copy' ? (object) => refusal(job, object, ways) : undefined
+const FILTERED: Outcome = { kind: 'skipped', reason: 'filtered' }
+
+/** What a job decides without a request, if anything. Unless told otherwise it puts off objects that are too large for one. */
+export function decisionOf(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'act'): Decide | undefined {
+  const decide = decisionOn(job, ways, large)
+  const select = job.kind === 'set-headers' ? undefined : job.select
+  if (select === undefined) return decide
+  const isSelected = selector(select, job.source.prefix)
+  return (object, page) => (isSelected(object) ? decide?.(object, page) : FILTERED)
 }
 
-/** What an object that a job has written is called. */
-export function doneBy(job: WriteJob): 'copied' | 'rewritten' {
-  return job.kind === 'copy' ? 'copied' : 'rewritten'
+function decisionOn(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'act'): Decide | undefined {
+  switch (job.kind) {
+    case 'copy': {
+      const refuse = refusing(job, ways.apart)
+      // The versions of an object are copied in their order, however large they are.
+      if (large === 'act' || job.versions === true) return refuse
+      return (object, page) => refuse(object, page) ?? deferral(job, object, ways.through)
+    }
+    case 'move':
+      return refusing(copyOf(job), ways.apart)
+    case 'sync':
+      return decidingSync(job, ways.apart)
+    case 'set-headers':
+    case 'delete':
+      return undefined
+  }
+}
+
+/** What an object is called of which that became; undefined when nothing was done to it. */
+export function doneTo(job: WriteJob, { kind }: Outcome | Deferral): DoneWord | undefined {
+  if (kind === 'deleted') return kind
+  if (kind !== 'copied') return undefined
+  return job.kind === 'set-headers' ? 'rewritten' : job.kind === 'move' ? 'moved' : 'copied'
 }

@@ -10,10 +10,14 @@ export type Listed = Pick<ObjectSummary, 'size' | 'etag'>
 export function contentByListing(a: Listed, b: Listed): Content {
   if (a.size !== b.size) return 'different'
   if (a.size === 0 || (a.etag === b.etag && a.etag !== '')) return 'same'
-  return MD5.test(a.etag) && MD5.test(b.etag) ? 'unclear' : 'same-size'
+  return isMd5(a.etag) && isMd5(b.etag) ? 'unclear' : 'same-size'
 }
 
-// Whatever else an ETag may be, of an object in parts for one, it depends on more than the content.
+/** Whether an ETag looks like the MD5 of the content. Whatever else it may be, of an object in parts for one, depends on more than that. */
+export function isMd5(etag: string): boolean {
+  return MD5.test(etag)
+}
+
 const MD5 = /^[0-9a-f]{32}$/i
 
 /** Compares the content of two objects by what HEAD tells: a checksum of all of it settles the matter, else the ETags. */

@@ -1,28 +1,23 @@
-import type { CopyJob, Outcome } from '../job.js'
-import { able, type ObjectSummary } from '../storage/storage.js'
+import { StorageError } from '../errors.js'
+import type { CopyJob, Deferral, Outcome } from '../job.js'
+import { renamer } from '../rules/rename.js'
+import { able, type ObjectHead, type ObjectSummary } from '../storage/storage.js'
 import { failed, outcomeOf } from './act.js'
 import type { Ways } from './acts.js'
+import { fieldsOfNew, needsHead, wishFor } from './attributes.js'
+import { copyInParts, LIMITS, partSizeFor, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
-
-/** The largest object that one CopyObject request may copy. */
-export const COPY_LIMIT = 5 * 1024 ** 3
-
-const COPIED: Outcome = { kind: 'copied' }
+import { streaming, STREAM_LIMITS } from './stream.js'
+import { keepTags, taggingOf } from './tags.js'
 
 /** Decides, without any request, what will not be copied and why; undefined for the objects to copy. */
 export function refusal(
   job: CopyJob,
   object: ObjectSummary,
-  { through = false, apart = false }: Partial<Ways> = {},
+  { name = object.key, apart = false }: { readonly name?: string; readonly apart?: boolean | undefined } = {},
 ): Outcome | undefined {
   const { source, destination } = job
-  if (object.size > COPY_LIMIT && !through) {
-    return failed(source.prefix, object, {
-      code: 'EntityTooLarge',
-      message: `the object has ${object.size} bytes, and a copy in one request is limited to 5 GiB (${COPY_LIMIT} bytes)`,
-    })
-  }
-  const target = destination.prefix + object.key
+  const target = destination.prefix + name
   if (target === '') {
     // A folder marker says only that its folder exists, and the destination is the folder here.
     return object.size === 0
@@ -41,15 +36,112 @@ export function refusal(
   return undefined
 }
 
-/** The action of `copy` on one object. */
-export function copying(job: CopyJob, { source, destination }: Ways): Act {
+/** Puts off an object that is too large for one request: hours may pass until it is copied. */
+export function deferral({ source }: CopyJob, object: ObjectSummary, through = false): Deferral | undefined {
+  const { key, size, etag, lastModified, storageClass } = object
+  if (size <= (through ? STREAM_LIMITS.apart : LIMITS.copy)) return undefined
+  return { kind: 'deferred', object: { key: source.prefix + key, size, etag, lastModified, storageClass } }
+}
+
+/** The requests that a copy of an object takes, by operation; without those that only a look at it can tell, for tags and retries. */
+export function requestsFor(
+  { attributes = {}, partSize }: Pick<CopyJob, 'attributes' | 'partSize'>,
+  { size }: ObjectSummary,
+): Record<string, number> {
+  const acl = attributes.preserve?.includes('acl') === true ? { GetObjectAcl: 1 } : {}
+  if (size <= LIMITS.copy) return { CopyObject: 1, ...(needsHead(attributes) ? { HeadObject: 1 } : {}), ...acl }
+  return {
+    ...{ CreateMultipartUpload: 1, CompleteMultipartUpload: 1, HeadObject: 2, ...acl },
+    UploadPartCopy: Math.ceil(size / partSizeFor(size, partSize ?? LIMITS.part)),
+  }
+}
+
+/** How often an object is looked at anew because somebody wrote to it between HEAD and copy. */
+const RACES = 5
+
+/** The action of `copy` on one object: a CopyObject and, for what that does not carry, a look at the source before it; in parts what is larger. */
+export function copying(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act {
+  const { source, destination } = ways
+  const { attributes, map } = job
+  if (ways.through) return streaming(job, ways)
   const copyFrom = able(destination.copyFrom, 'copy')
+  const small = attributes === undefined && map === undefined ? copyFrom : carefully(job, ways)
+  const large = inParts(job, ways, limits)
   return async (object) => {
     try {
-      await copyFrom(source, object)
-      return COPIED
+      const etag = await (object.size > limits.copy ? large(object) : small(source, object))
+      return { kind: 'copied', etag }
     } catch (error) {
       return outcomeOf(error, job.source.prefix, object)
+    }
+  }
+}
+
+/** Copies an object that has attributes of its own. Answers the ETag of the copy. */
+function carefully(job: CopyJob, { source, destination }: Ways) {
+  const { attributes = {} } = job
+  const nameOf = renamer(job.map)
+  const copyFrom = able(destination.copyFrom, 'copy')
+  const { tagging, drop = [] } = attributes
+  const wanted = tagging === undefined ? undefined : taggingOf(tagging)
+  const dropsTags = destination.rewriting?.dropsTags === true
+  const keepsTags = tagging === undefined && !drop.includes('tags')
+  const looks = needsHead(attributes) || (dropsTags && keepsTags && drop.includes('metadata'))
+  const attempt = async (object: ObjectSummary, head: ObjectHead | undefined): Promise<string> => {
+    const wish = await wishFor(attributes, source, object, head)
+    const name = nameOf(object.key)
+    const etag = await copyFrom(source, object, { ...wish, key: name })
+    if (!dropsTags) return etag
+    const { key, version } = object
+    // Such a store keeps the tags of the source, whatever it is sent, and loses them with new headers.
+    if (wanted !== undefined) await keepTags(destination, name, { etag, tags: undefined }, wanted)
+    else if (!keepsTags) await keepTags(destination, name, { etag, tags: 0 }, taggingOf(''))
+    else if (head !== undefined && head.tags > 0) {
+      await keepTags(destination, name, { etag, tags: head.tags }, await source.reading.tagging(key, version))
+    }
+    return etag
+  }
+  return (_: unknown, object: ObjectSummary): Promise<string> =>
+    unlessChanged(async (race) => {
+      const head = race > 0 || looks ? await source.reading.head(object.key, object.version) : undefined
+      return await attempt(head === undefined ? object : { ...object, etag: head.etag, size: head.size }, head)
+    })
+}
+
+/** Copies an object that is larger than one request may copy. Answers the ETag of the copy. */
+function inParts(job: CopyJob, { source, destination, stop, uploads }: Ways, limits: Limits) {
+  const { attributes, partSize } = job
+  const nameOf = renamer(job.map)
+  const wanted = attributes?.tagging === undefined ? undefined : taggingOf(attributes.tagging)
+  return (object: ObjectSummary): Promise<string> =>
+    unlessChanged(async (race) => {
+      const { key, version } = object
+      const head = await source.reading.head(key, version)
+      const { size, lastModified } = head
+      const now = { ...object, size, etag: head.etag, lastModified }
+      const fields = await fieldsOfNew(attributes, source, now, head)
+      const etag = await copyInParts({
+        ...{ source, destination, object: now, key: nameOf(key), fields, conditions: [] },
+        partSize: partSize ?? limits.part,
+        before: race === 0 ? uploads?.before : undefined,
+        begun: uploads?.begun,
+        stop,
+      })
+      const tags = fields.find(([name]) => name === 'x-amz-tagging')?.[1]
+      if (tags === undefined || destination.rewriting?.dropsTags !== true) return etag
+      const tagging = wanted ?? taggingOf(tags)
+      await keepTags(destination, nameOf(key), { etag, tags: tagging.count }, tagging)
+      return etag
+    })
+}
+
+// What was told of the source and what was copied must be of one moment.
+async function unlessChanged<T>(attempt: (race: number) => Promise<T>): Promise<T> {
+  for (let race = 0; ; race++) {
+    try {
+      return await attempt(race)
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.code !== 'PreconditionFailed' || race >= RACES) throw error
     }
   }
 }

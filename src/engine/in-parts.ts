@@ -1,5 +1,6 @@
 import PQueue from 'p-queue'
 import { StorageError } from '../errors.js'
+import type { UploadState } from '../checkpoint/checkpoint.js'
 import {
   able,
   type HeaderFields,
@@ -9,12 +10,26 @@ import {
   type Uploading,
 } from '../storage/storage.js'
 
+/** The largest object that one CopyObject request may copy. */
+const COPY_LIMIT = 5 * 1024 ** 3
 /** Least size of a part that is copied inside a store, in bytes: few requests, and yet some to be under way at once. */
-export const PART_SIZE = 512 * 1024 ** 2
+const PART_SIZE = 512 * 1024 ** 2
 /** What S3 allows for a part that is not the last, and how many there may be. */
 export const SMALLEST_PART = 5 * 1024 ** 2
 export const LARGEST_PART = 5 * 1024 ** 3
-export const MOST_PARTS = 10_000
+const MOST_PARTS = 10_000
+
+/** Sizes in bytes. */
+export interface Limits {
+  /** The largest object that is copied in one request. */
+  readonly copy: number
+  /** The least size of a part of a larger one, where nobody asks for another. */
+  readonly part: number
+}
+
+/** Those of S3. */
+export const LIMITS: Limits = { copy: COPY_LIMIT, part: PART_SIZE }
+
 /** Parts of one object under way at once. */
 const AT_ONCE = 8
 
@@ -22,7 +37,7 @@ const AT_ONCE = 8
 export interface InParts {
   readonly source: Storage
   readonly destination: Storage
-  /** With the ETag that it must have all the while. */
+  /** As HEAD told it, with the ETag and the date that it must have all the while. */
   readonly object: ObjectSummary
   /** Its name at the destination. */
   readonly key: string
@@ -31,23 +46,17 @@ export interface InParts {
   /** On what it is put in its place, such as `If-Match`. */
   readonly conditions: HeaderFields
   /** Wanted, in bytes; it is more where there would be too many. */
-  readonly partSize?: number | undefined
+  readonly partSize: number
   /** An upload of before to go on with, if it is still there. */
-  readonly before?: Upload | undefined
-  /** Told of the upload before anything is in it. */
-  readonly begun?: ((upload: Upload) => void) | undefined
+  readonly before?: UploadState | undefined
+  /** Told of the upload; nothing is in it before the answer. */
+  readonly begun?: ((upload: UploadState) => Promise<void>) | undefined
   /** When aborted, no further part is begun and the upload is aborted: an error of severity `retry`. */
   readonly stop?: AbortSignal | undefined
 }
 
-/** An upload that was begun. */
-export interface Upload {
-  readonly id: string
-  readonly partSize: number
-}
-
 /** The size of the parts of an object of `size` bytes. */
-export function partSizeFor(size: number, wanted = PART_SIZE): number {
+export function partSizeFor(size: number, wanted: number): number {
   return Math.max(wanted, Math.ceil(size / MOST_PARTS))
 }
 
@@ -70,20 +79,22 @@ export async function copyInParts(work: InParts): Promise<string> {
 async function begin(
   { object, key, fields, partSize, before, begun }: InParts,
   uploading: Uploading,
-): Promise<{ upload: Upload; present: ReadonlyMap<number, Part> }> {
-  if (before !== undefined) {
+): Promise<{ upload: UploadState; present: ReadonlyMap<number, Part> }> {
+  const { etag, lastModified } = object
+  if (before?.etag === etag && before.lastModified === lastModified) {
     const present = await uploading.parts(key, before.id)
     if (present !== undefined) return { upload: before, present }
-  }
-  const upload = { id: await uploading.begin(key, fields), partSize: partSizeFor(object.size, partSize) }
-  begun?.(upload)
+  } else if (before !== undefined) await uploading.abort(key, before.id)
+  const id = await uploading.begin(key, fields)
+  const upload = { id, partSize: partSizeFor(object.size, partSize), etag, lastModified }
+  await begun?.(upload)
   return { upload, present: new Map() }
 }
 
 async function copyParts(
   { source, object, key, stop }: InParts,
   uploading: Uploading,
-  { id, partSize }: Upload,
+  { id, partSize }: UploadState,
   present: ReadonlyMap<number, Part>,
 ): Promise<Part[]> {
   const queue = new PQueue({ concurrency: AT_ONCE })
@@ -118,7 +129,9 @@ function ending({ place }: Storage, { key }: ObjectSummary): StorageError {
 // Parts take minutes, and Ceph knows no condition on any of these requests.
 async function checkUnchanged({ source, object }: InParts): Promise<void> {
   const { place, reading } = source
-  if ((await reading.head(object.key, object.version)).etag === object.etag) return
+  const { etag, lastModified } = await reading.head(object.key, object.version)
+  // Headers that somebody changed meanwhile show in the date alone.
+  if (etag === object.etag && lastModified === object.lastModified) return
   throw new StorageError('the object was written by somebody else while its parts were copied', {
     ...{ severity: 'fail-object', code: 'PreconditionFailed', operation: 'HeadObject', bucket: place.bucket },
     key: place.prefix + object.key,
@@ -129,7 +142,7 @@ async function checkUnchanged({ source, object }: InParts): Promise<void> {
 async function complete(
   { destination, object, key, conditions }: InParts,
   uploading: Uploading,
-  { id }: Upload,
+  { id }: UploadState,
   parts: readonly Part[],
 ): Promise<string> {
   try {

@@ -1,14 +1,29 @@
-import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import type { Checkpoint, LedgerPosition } from '../checkpoint/checkpoint.js'
 import type { FailureLedger } from '../checkpoint/failures.js'
+import type { Ledger } from '../checkpoint/ledger.js'
 import { mayPass } from '../checkpoint/checkpoint-error.js'
 import { saveCheckpoint } from '../checkpoint/file.js'
-import type { Failure } from '../job.js'
+import type { Departure, Failure } from '../job.js'
 import { sleep } from '../storage/retry.js'
 
 /** The state of a run at one moment, taken in one synchronous step: the failures belong to keys that the checkpoint passes. */
 export interface RunState {
   readonly failures: readonly Failure[]
-  readonly checkpoint: Omit<Checkpoint, 'ledger'>
+  /** What is to be deleted behind the checkpoint that passes it, and how much of that is done. */
+  readonly departures?: readonly Departure[]
+  readonly departed?: LedgerPosition
+  readonly checkpoint: Omit<Checkpoint, 'ledger' | 'removals'>
+}
+
+/** The ledger of what a run deletes behind its checkpoint, and who is told how far a checkpoint counts on it. */
+interface KeptDepartures {
+  readonly ledger: Pick<Ledger<Departure>, 'append' | 'position'>
+  readonly work: { allow(position: LedgerPosition): void }
+}
+
+/** Who writes down the large objects that a checkpoint passes, and answers where their ledger ends. */
+interface LargeHolder {
+  flush(): Promise<LedgerPosition>
 }
 
 /** Saves a run again and again, so that it can be killed at any moment. */
@@ -21,6 +36,8 @@ export interface Keeper {
    */
   end(hurry: AbortSignal): Promise<void>
 }
+
+const NOWHERE: LedgerPosition = { bytes: 0, entries: 0 }
 
 /** How long after one save the next begins, in milliseconds. What was done since is done again after a kill: at 20,000 objects a second, five pages. */
 const INTERVAL = 250
@@ -37,6 +54,9 @@ export interface KeeperOptions {
   readonly warn: (message: string) => void
   /** How long what may pass is borne with, in milliseconds; ten minutes at most. */
   readonly retryFor: number
+  /** Where the job may put large objects off. */
+  readonly large?: LargeHolder
+  readonly departures?: KeptDepartures | undefined
 }
 
 /**
@@ -47,20 +67,37 @@ export function createKeeper(
   folder: string,
   ledger: Pick<FailureLedger, 'append' | 'position'>,
   state: () => RunState,
-  { fail, warn, retryFor }: KeeperOptions,
+  { fail, warn, retryFor, large, departures: leaving }: KeeperOptions,
 ): Keeper {
   let timer: NodeJS.Timeout | undefined
   let stopped = false
   let busy: Promise<void> = Promise.resolve()
-  // Failures of a write that did not succeed: their keys count as settled, so the next save must bring them.
+  // Those of a write that did not succeed: their keys count as settled, so the next save must bring them.
   let unwritten: readonly Failure[] = []
+  let unwrittenDepartures: readonly Departure[] = []
 
   const saveOnce = async (): Promise<void> => {
-    const { failures, checkpoint } = state()
+    const { failures, departures = [], departed = NOWHERE, checkpoint } = state()
     unwritten = unwritten.length === 0 ? failures : [...unwritten, ...failures]
+    unwrittenDepartures = unwrittenDepartures.length === 0 ? departures : [...unwrittenDepartures, ...departures]
     await ledger.append(unwritten)
     unwritten = []
-    await saveCheckpoint(folder, { ...checkpoint, ledger: ledger.position })
+    const end = await large?.flush()
+    const begun = checkpoint.large
+    const counted = {
+      ...checkpoint,
+      ...(begun === undefined || end === undefined ? {} : { large: { ...begun, ledger: end } }),
+      ledger: ledger.position,
+    }
+    if (leaving === undefined) {
+      await saveCheckpoint(folder, counted)
+      return
+    }
+    await leaving.ledger.append(unwrittenDepartures)
+    unwrittenDepartures = []
+    const { position } = leaving.ledger
+    await saveCheckpoint(folder, { ...counted, removals: { ...position, done: departed } })
+    leaving.work.allow(position)
   }
   const save = (): Promise<void> => {
     const turn = busy.then(saveOnce)

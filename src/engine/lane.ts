@@ -1,7 +1,7 @@
-import type { Outcome } from '../job.js'
+import type { Deferral, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { Lease } from '../work/work.js'
-import { sleep } from '../storage/retry.js'
+import { sleep, unlessAborted } from '../storage/retry.js'
 import type { Pacer } from './pacer.js'
 import type { Slots } from './slots.js'
 
@@ -11,8 +11,8 @@ import type { Slots } from './slots.js'
  */
 export type Act = (object: ObjectSummary) => Promise<Outcome | undefined>
 
-/** Says what becomes of an object if that is known without a request; undefined for objects that are to be acted on. */
-export type Decide = (object: ObjectSummary) => Outcome | undefined
+/** Says what becomes of an object if that is known without a request; undefined for objects that are to be acted on. `page` is what it was listed with. */
+export type Decide = (object: ObjectSummary, page: readonly ObjectSummary[]) => Outcome | Deferral | undefined
 
 /** What a lane needs beside its lease. */
 export interface LaneContext {
@@ -30,7 +30,7 @@ export interface LaneContext {
 /** Objects handed out together. `first` is the first of them that is not settled. */
 interface Batch {
   readonly objects: readonly ObjectSummary[]
-  readonly outcomes: (Outcome | undefined)[]
+  readonly outcomes: (Outcome | Deferral | undefined)[]
   first: number
 }
 
@@ -73,15 +73,16 @@ class Lane {
     let entered = false
     let upcoming = this.lease.next()
     for (;;) {
-      const objects = await upcoming
+      // A list that is slow to come is not waited for when the run stops.
+      const objects = await unlessAborted(upcoming, stop)
       if (objects === undefined || isAborted(stop)) return
       if (this.batches.length >= MOST_BATCHES) await this.roomForBatch()
       if (isAborted(stop)) return
       upcoming = this.lease.next()
       // It is awaited after this page, or not at all when the run stops meanwhile.
       upcoming.catch(() => undefined)
-      const batch: Batch = { objects, outcomes: new Array<Outcome | undefined>(objects.length), first: 0 }
-      if (decide !== undefined) for (const [i, object] of objects.entries()) batch.outcomes[i] = decide(object)
+      const batch: Batch = { objects, outcomes: new Array<Outcome | Deferral | undefined>(objects.length), first: 0 }
+      if (decide !== undefined) for (const [i, object] of objects.entries()) batch.outcomes[i] = decide(object, objects)
       this.batches.push(batch)
       this.settle()
       if (!entered && objects[0] !== undefined) {

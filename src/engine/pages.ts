@@ -1,4 +1,5 @@
 import type { Keyed } from '../work/facts.js'
+import { unlessAborted } from '../storage/retry.js'
 import { pagesOf } from '../work/leases.js'
 import type { Listing } from '../work/listing.js'
 import type { Grant, Ranges } from '../work/work.js'
@@ -52,7 +53,7 @@ async function read<T extends Keyed>(grant: Grant, options: PagesOptions<T>): Pr
   const next = pagesOf(listing(grant.after), grant)
   let upcoming = next()
   for (;;) {
-    const objects = await upcoming
+    const objects = await unlessAborted(upcoming, stop)
     if (objects === undefined || stop.aborted) return
     await room()
     // While this page is taken in the next one is already on its way.

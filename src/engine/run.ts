@@ -1,4 +1,4 @@
-import type { Outcome } from '../job.js'
+import type { Deferral, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { WorkSource } from '../work/work.js'
 import { runLane, type Act, type Decide } from './lane.js'
@@ -20,7 +20,7 @@ export interface LanesOptions {
   /** Called, perhaps several times, with what makes it impossible to go on. The caller aborts `stop`. */
   readonly fail: (error: unknown) => void
   /** Called with each outcome as it comes, in no order. */
-  readonly watch?: ((object: ObjectSummary, outcome: Outcome) => void) | undefined
+  readonly watch?: ((object: ObjectSummary, outcome: Outcome | Deferral) => void) | undefined
 }
 
 /** Runs lanes over a work source until it has no more work or `stop` aborts. Never rejects. */
@@ -48,8 +48,8 @@ export async function runLanes(options: LanesOptions): Promise<void> {
 type Watch = NonNullable<LanesOptions['watch']>
 
 function seen(decide: Decide, watch: Watch): Decide {
-  return (object) => {
-    const outcome = decide(object)
+  return (object, page) => {
+    const outcome = decide(object, page)
     if (outcome !== undefined) watch(object, outcome)
     return outcome
   }

@@ -1,20 +1,22 @@
 import { join } from 'node:path'
 import type { WriteCheckpoint } from '../checkpoint/checkpoint.js'
-import { FailureLedger } from '../checkpoint/failures.js'
+import { openFailures } from '../checkpoint/failures.js'
 import { saveCheckpoint } from '../checkpoint/file.js'
 import { addSample } from '../checkpoint/history.js'
 import { LEDGER } from '../checkpoint/ledger-file.js'
 import { beginRetry, endRetry } from '../checkpoint/retrying.js'
-import { settled, type MoveEvent, type Outcome, type Snapshot, type WriteJob } from '../job.js'
+import { settled, type Deferral, type MoveEvent, type Outcome, type Snapshot, type WriteJob } from '../job.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
 import { Keyspace } from '../work/keyspace.js'
 import { createTally } from '../work/tally.js'
-import { actOf, decisionOf, doneBy } from './acts.js'
+import { actOf, decisionOf, doneTo, type Ways } from './acts.js'
 import type { Crew, Task } from './crew.js'
+import { openDepartures, owedBefore } from './departures.js'
 import { createKeeper, type RunState } from './keeper.js'
 import type { Act } from './lane.js'
+import { LargeObjects } from './large.js'
 import { heldBack, pacersFor, together, type Pacer } from './pacer.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
@@ -47,6 +49,8 @@ export interface SessionEnd {
   readonly end: 'finished' | 'interrupted' | 'stopped'
   /** Objects in the failure ledger. */
   readonly failed: number
+  /** Not everything was deleted that was to be, for a reason that was told. */
+  readonly kept: boolean
 }
 
 const PROGRESS_INTERVAL = 250
@@ -67,7 +71,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const began = performance.now()
   // Failures of before that stand as they are have been told before.
   const startedAt = new Date().toISOString()
-  const settledBefore = settled(checkpoint.totals)
+  const settledBefore = settled(checkpoint.totals) + owedBefore(checkpoint)
 
   let stop: Stop | undefined
   let defect: { readonly error: unknown } | undefined
@@ -99,19 +103,44 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const again =
     checkpoint.retry === undefined ? undefined : new LedgerWork(folder, checkpoint.retry, job.source.prefix, tally)
   const ranges = new Keyspace(checkpoint.ranges)
+  const { destination } = ends
+  if (destination === undefined) throw new Error('there is no destination to write to')
+  const { through, apart } = ends
+  const memory = streamMemory(ends.bandwidth)
+  const watch = options.verbose
+    ? (object: ObjectSummary, outcome: Outcome | Deferral) => tell(emit, job, object, outcome)
+    : undefined
+  const large = new LargeObjects({
+    ...{ folder, start: checkpoint.large, prefix: job.source.prefix, stop: drain.signal, fail },
+    actFor: (uploads) =>
+      actOf(job, {
+        ...{ source: ends.source.store, destination: destination.store, through, apart, memory },
+        ...{ stop: drain.signal, uploads },
+      }),
+    settle(object, outcome) {
+      watch?.(object, outcome)
+      tally.add(object, outcome)
+    },
+    save: () => keeper.save(),
+  })
+  const listedBefore = settledBefore + large.remaining
+  let listingDone = false
   const slots = new Slots(pace.concurrency)
   // What failed is tried again in the order of the ledger, by one lane.
   const pacers = pacersFor(1)
-  const ledger = await FailureLedger.open(folder, checkpoint.ledger)
+  const ledger = await openFailures(folder, checkpoint.ledger)
+  const departures = await openDepartures({ folder, checkpoint, tally, stop: drain.signal, fail })
+  let kept: string | undefined
   let history = checkpoint.history
 
   const snapshot = (): Snapshot => ({
     totals: tally.totals,
-    listed: settledBefore + ranges.listed,
+    listed: listedBefore + ranges.listed,
     listingEnded: ranges.listingEnded,
-    inFlight: slots.busy + crew.inFlight,
+    inFlight: slots.busy + (departures?.inFlight ?? 0) + crew.inFlight + (large.counts?.underWay ?? 0),
+    large: large.counts,
     throttled: ends.meter.throttled,
-    held: together(heldBack(pacers), crew.held),
+    held: together(heldBack(pacers), together(departures?.held, crew.held)),
     retried: ends.meter.retried,
     requests: ends.meter.requests,
     settledHere: tally.added,
@@ -131,40 +160,43 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
       bytes: totals.bytes,
       throttled: ends.meter.throttled,
     })
+    const leaving = departures?.take()
     const remaining = ranges.remaining()
-    const { retry: before, ...rest } = checkpoint
+    large.hold(tally.takeDeferred(), listingDone)
+    const { retry: before, large: begun, removals, ...rest } = checkpoint
     const retry = again?.remaining()
+    const owed = departures?.owed ?? 0
+    const done = remaining.length === 0 && retry === undefined && large.remaining === 0 && owed === 0
     return {
       failures,
+      ...(departures === undefined || leaving === undefined
+        ? {}
+        : { departures: leaving, departed: departures.work.done }),
       checkpoint: {
         ...rest,
-        state: remaining.length === 0 && retry === undefined ? 'finished' : 'unfinished',
+        state: done ? 'finished' : 'unfinished',
         savedAt: at,
         activeMs: checkpoint.activeMs + (performance.now() - began),
         ranges: remaining,
-        listed: settledBefore + ranges.listed,
+        listed: listedBefore + ranges.listed,
         totals,
         ...(retry === undefined ? {} : { retry }),
+        ...(large.remaining === 0 ? {} : { large: large.state() }),
         history,
       },
     }
   }
 
   const warn = (message: string): void => emit({ type: 'note', level: 'warning', message })
-  const keeper = createKeeper(folder, ledger, state, { fail, warn, retryFor: ends.retryFor })
+  const keeper = createKeeper(folder, ledger, state, { fail, warn, retryFor: ends.retryFor, large, departures })
   const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
-  const { destination } = ends
-  if (destination === undefined) throw new Error('there is no destination to write to')
+  const waysFor = (pacer: Pacer): Ways => ({
+    ...{ source: ends.source.storeFor(pacer), destination: destination.storeFor(pacer), through, apart },
+    ...{ memory, stop: drain.signal },
+  })
   const tryAgain = async (work: LedgerWork): Promise<void> => {
-    const watch = options.verbose
-      ? (object: ObjectSummary, outcome: Outcome) => tell(emit, job, object, outcome)
-      : undefined
-    const { storeFor } = ends.source
-    const { through } = ends
-    const memory = streamMemory(ends.bandwidth)
-    const actFor = (pacer: Pacer): Act =>
-      actOf(job, { source: storeFor(pacer), destination: destination.storeFor(pacer), through, memory })
-    const decide = decisionOf(job, { through, apart: ends.apart })
+    const actFor = (pacer: Pacer): Act => actOf(job, waysFor(pacer))
+    const decide = decisionOf(job, ends, 'act')
     await runLanes({ work, actFor, decide, pacers, slots, stop: drain.signal, fail, watch })
   }
   const deliver = (product: unknown, settle: () => void): void => {
@@ -175,24 +207,50 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     for (const event of seen) emit(event)
   }
   const work = async (): Promise<void> => {
+    // What was moved is deleted as it comes; what is extra, when all is known.
+    const moved = job.kind === 'move' ? departures?.depart(waysFor, watch) : undefined
     if (again !== undefined) await tryAgain(again)
-    if (options.onlyFailed || drain.signal.aborted) return
+    if (!options.onlyFailed && !drain.signal.aborted) await runCrew()
+    if (departures !== undefined && !drain.signal.aborted) {
+      // From then on the ledger is whole, and a checkpoint counts on it.
+      await keeper.save().catch(fail)
+    }
+    if (departures !== undefined && !drain.signal.aborted) {
+      const listed = ranges.remaining().length === 0 && again?.remaining() === undefined
+      if (job.kind === 'sync' && listed) {
+        kept = departures.whyKept()
+        if (kept === undefined) await departures.depart(waysFor, watch)
+        else warn(`${kept}: nothing was deleted`)
+      } else departures.work.end()
+    }
+    await moved
+  }
+  const runCrew = async (): Promise<void> => {
     const { concurrency, lanes } = pace
     const task: Task = { kind: 'write', job, watched: options.verbose }
-    await crew.run({ task, keyspace: ranges, concurrency, lanes, meter: ends.meter, deliver, stop: drain.signal, fail })
+    const stop = drain.signal
+    const { meter } = ends
+    const apart = large.run()
+    await crew.run({ task, keyspace: ranges, concurrency, lanes, meter, deliver, stop, fail })
+    // What was put off last may be held still, until it is saved.
+    listingDone = true
+    await apart
   }
+  let saved = false
   try {
     // A checkpoint before the first object: from here on a killed run can be resumed.
     await keeper.save().catch(fail)
     await Promise.race([work(), aborted(options.abandon)])
-    await keeper.end(drain.signal).catch(fail)
+    await keeper.end(drain.signal).then(() => (saved = true), fail)
     if (again !== undefined && again.remaining() === undefined && stop === undefined) await endRetry(folder).catch(fail)
   } finally {
     clearInterval(progress)
+    await large.end(saved)
     await ledger.close()
+    await departures?.ledger.close()
   }
   if (defect !== undefined) throw defect.error
-  if (stop === undefined && !drain.signal.aborted && ranges.remaining().length > 0) {
+  if (stop === undefined && !drain.signal.aborted && (ranges.remaining().length > 0 || large.remaining > 0)) {
     stop = { reason: 'only the failed objects were tried again; the rest of the run is still to be done' }
   }
 
@@ -205,7 +263,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     ledger: join(folder, LEDGER),
     ...stop,
   })
-  return { end, failed: ledger.position.entries + (again?.untried() ?? 0) }
+  return { end, failed: ledger.position.entries + (again?.untried() ?? 0), kept: kept !== undefined }
 }
 
 // Puts the ledger aside and says so in the checkpoint, before anything can be appended to a new one.
@@ -227,9 +285,16 @@ async function withRetry(
   return begun
 }
 
-function tell(emit: (event: MoveEvent) => void, job: WriteJob, { key, size }: ObjectSummary, outcome: Outcome): void {
-  const full = job.source.prefix + key
-  if (outcome.kind === 'copied') emit({ type: doneBy(job), key: full, bytes: size })
+function tell(
+  emit: (event: MoveEvent) => void,
+  job: WriteJob,
+  { key, size }: ObjectSummary,
+  outcome: Outcome | Deferral,
+): void {
+  const place = job.kind === 'sync' && outcome.kind === 'deleted' ? job.destination : job.source
+  const full = place.prefix + key
+  const done = doneTo(job, outcome)
+  if (done !== undefined) emit({ type: done, key: full, bytes: size })
   else if (outcome.kind === 'skipped') emit({ type: 'skipped', key: full, reason: outcome.reason })
 }
 

@@ -1,11 +1,11 @@
 import { StorageError } from '../errors.js'
 import type { Outcome, SetHeadersJob } from '../job.js'
 import { decide, decideByListing, type Change, type Untouched } from '../rules/decide.js'
-import { able, type ObjectHead, type ObjectSummary, type Storage, type Tagging } from '../storage/storage.js'
+import { able, type ObjectHead, type ObjectSummary, type Storage } from '../storage/storage.js'
 import { failed, outcomeOf, type Cause } from './act.js'
-import { COPY_LIMIT } from './copy.js'
-import { copyInParts, PART_SIZE } from './in-parts.js'
+import { copyInParts, LIMITS, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
+import { keepTags } from './tags.js'
 
 /** What would become of an object: an outcome, or the changes that it needs. */
 export type Plan =
@@ -20,20 +20,8 @@ export type Plan =
 /** How often an object is looked at anew because somebody wrote to it between HEAD and copy. */
 const RACES = 5
 
-/** Sizes in bytes. */
-export interface Limits {
-  /** The largest object that is rewritten in one request. */
-  readonly copy: number
-  /** The least size of a part of a larger one. */
-  readonly part: number
-}
-
 /** The action of `set-headers` on one object: HEAD, and a copy onto itself only when something is to change. */
-export function settingHeaders(
-  job: SetHeadersJob,
-  store: Storage,
-  limits: Limits = { copy: COPY_LIMIT, part: PART_SIZE },
-): Act {
+export function settingHeaders(job: SetHeadersJob, store: Storage, limits: Limits = LIMITS): Act {
   const attempt = async (object: ObjectSummary): Promise<Outcome> => {
     for (let race = 0; ; race++) {
       const plan = await planned(job, store, object)
@@ -113,32 +101,10 @@ async function rewrite(
   const etag = inParts
     ? await copyInParts({
         ...{ source: store, destination: store, key: object.key, fields, partSize: limits.part },
-        object: { ...object, size: head.size, etag: head.etag },
+        object: { ...object, size: head.size, etag: head.etag, lastModified: head.lastModified },
         conditions: [['if-match', `"${head.etag}"`]],
       })
     : await rewriting.rewrite(object, head.etag, fields)
   if (tagging !== undefined && rewriting.dropsTags)
     await keepTags(store, object.key, { etag, tags: head.tags }, tagging)
-}
-
-// A store that took no notice of the tags is given them once more; were that to fail, they would be nowhere but in the ledger.
-async function keepTags(
-  store: Storage,
-  key: string,
-  written: Pick<ObjectHead, 'etag' | 'tags'>,
-  tagging: Tagging,
-): Promise<void> {
-  try {
-    const { etag, tags } = await store.reading.head(key)
-    if (etag === written.etag && tags !== written.tags) await store.rewriting?.retag(key, tagging)
-  } catch (error) {
-    if (!(error instanceof StorageError) || error.severity === 'skip') throw error
-    const { operation, bucket, status, requestId } = error
-    const message = `its headers are set, but its tags were not restored (${error.message}); they were: ${tagging.header}`
-    const lost = new StorageError(message, {
-      ...{ severity: 'fail-object', code: 'TagsNotRestored', operation, bucket, key: error.key, status, requestId },
-    })
-    lost.attempts = error.attempts
-    throw lost
-  }
 }

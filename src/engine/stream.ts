@@ -3,10 +3,11 @@ import type { CopyJob, Outcome } from '../job.js'
 import type { Bandwidth } from '../storage/bandwidth.js'
 import { able, type Content, type ObjectHead, type ObjectSummary, type Storage } from '../storage/storage.js'
 import { outcomeOf } from './act.js'
+import type { Ways } from './acts.js'
+import { fieldsOfNew } from './attributes.js'
 import { Budget } from './budget.js'
 import { fingerprintOf, md5Of, type Fingerprint } from './fingerprint.js'
 import type { Act } from './lane.js'
-import { fieldsOfNew } from './stream-fields.js'
 
 /** Bytes that are read at once. */
 export const PIECE = 8 * 1024 ** 2
@@ -18,6 +19,9 @@ const RACES = 5
 /** How often an object is read anew because its bytes were not what the stores say they are. */
 const BROKEN = 3
 
+/** Sizes in bytes: an object that is larger is done apart from the lanes. */
+export const STREAM_LIMITS = { apart: 1024 ** 3 }
+
 /** Memory for content, in bytes, of one thread. */
 const MEMORY = 128 * 1024 ** 2
 
@@ -27,18 +31,16 @@ export function streamMemory(bandwidth: Bandwidth | undefined): Budget {
 }
 
 /** Between which stores, and with how much memory, content is moved through this machine. */
-export interface Streams {
-  readonly source: Storage
-  readonly destination: Storage
-  readonly memory: Budget
-}
+type Streams = Pick<Ways, 'source' | 'destination' | 'memory'>
 
 /**
  * The action of `copy` on one object whose bytes must pass through this machine. Content is compared with what the source says of it before
  * it is put in its place, and what the destination says of it afterwards; when it does not fit after some tries, the object fails as
  * `BrokenContent`.
  */
-export function streaming(job: CopyJob, { source, destination, memory }: Streams): Act {
+export function streaming(job: CopyJob, ways: Streams): Act {
+  const { source, destination } = ways
+  const memory = able(ways.memory, 'stream')
   const writing = able(destination.writing, 'be written to')
   const attempt = async (object: ObjectSummary, anew: boolean): Promise<string> => {
     const { head, first } = await begin(source, object, anew)

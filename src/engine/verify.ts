@@ -3,8 +3,9 @@ import { StorageError } from '../errors.js'
 import { NO_LIKENESSES, type CopyJob, type Likeness, type Likenesses, type Outcome, type VerifyJob } from '../job.js'
 import type { ObjectHead, ObjectSummary } from '../storage/storage.js'
 import type { Pair } from '../work/pairs.js'
-import { transferring, type Ways } from './acts.js'
-import { refusal } from './copy.js'
+import { copying, refusal } from './copy.js'
+import { unlessGone } from './act.js'
+import type { Ways } from './acts.js'
 import { contentByHead, contentByListing, headersThatDiffer, sameTags, type Content, type Listed } from './compare.js'
 import type { PagesOptions } from './pages.js'
 import type { Slots } from './slots.js'
@@ -159,7 +160,7 @@ function oneSided(job: VerifyJob, { key, source, destination }: Pair): Finding {
 function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding | undefined> {
   const [from, to] = [ways.source.reading, ways.destination.reading]
   const copyJob: CopyJob = { kind: 'copy', source: job.source, destination: job.destination }
-  const copy = transferring(copyJob, ways)
+  const copy = copying(copyJob, ways)
 
   const look = async (pair: Pair): Promise<Finding> => {
     if (pair.source === undefined || pair.destination === undefined) return oneSided(job, pair)
@@ -222,7 +223,7 @@ function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding 
   }
 
   const mend = async (object: ObjectSummary, finding: Finding): Promise<Finding | undefined> => {
-    const outcome = refusal(copyJob, object, ways) ?? (await copy(object))
+    const outcome = refusal(copyJob, object, { apart: ways.apart }) ?? (await copy(object))
     if (outcome === undefined) return undefined
     if (outcome.kind !== 'copied') return { ...finding, fixed: whyNot(outcome) }
     const after = await again(object.key)
@@ -256,9 +257,9 @@ function gone(source: unknown, destination: unknown): Finding {
   return MISSING
 }
 
-function whyNot(outcome: Exclude<Outcome, { readonly kind: 'copied' }>): Problem {
+function whyNot(outcome: Outcome): Problem {
   if (outcome.kind === 'failed') return { code: outcome.failure.code, message: outcome.failure.message }
-  return { code: 'NotCopied', message: outcome.reason }
+  return { code: 'NotCopied', message: outcome.kind === 'skipped' ? outcome.reason : outcome.kind }
 }
 
 // Undefined when nothing can be said because the run is ending. What ends it is thrown on.
@@ -267,15 +268,6 @@ function problemOf(error: unknown): Problem | undefined {
   return error.severity === 'retry' || error.severity === 'throttle'
     ? undefined
     : { code: error.code, message: error.message }
-}
-
-async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer
-  } catch (error) {
-    if (error instanceof StorageError && error.severity === 'skip') return undefined
-    throw error
-  }
 }
 
 // Waits for both, whatever becomes of one: what is in flight is what the slots count.

@@ -1,4 +1,4 @@
-import { noTotals, type Likenesses, type MoveEvent, type Outcome, type Throttle } from '../job.js'
+import { noTotals, type Deferral, type Likenesses, type MoveEvent, type Outcome, type Throttle } from '../job.js'
 import type { Bandwidth } from '../storage/bandwidth.js'
 import type { StoreFor } from '../storage/retry.js'
 import type { ObjectSummary } from '../storage/storage.js'
@@ -7,7 +7,7 @@ import { listingAfter } from '../work/listing.js'
 import { pairsAfter } from '../work/pairs.js'
 import { createTally, type TallyGain } from '../work/tally.js'
 import type { Ranges } from '../work/work.js'
-import { actOf, decisionOf, doneBy } from './acts.js'
+import { actOf, decisionOf, doneTo, listingOf } from './acts.js'
 import { Census } from './census.js'
 import type { Task } from './crew.js'
 import { lineWriter } from './lines.js'
@@ -85,28 +85,35 @@ export function openWorkshop(options: WorkshopOptions): Workshop {
 function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind: 'write' }): Workshop {
   const { ranges, source, destination, through, concurrency, lanes, stop, fail, bandwidth } = options
   if (destination === undefined) throw new Error('there is no destination to write to')
-  const decide = decisionOf(job, { through, apart: options.apart })
+  const { apart } = options
+  const decide = decisionOf(job, { through, apart }, 'defer')
   const memory = streamMemory(bandwidth)
   let tally = createTally(noTotals(), () => undefined)
   let seen: MoveEvent[] = []
   const slots = new Slots(concurrency)
   const pacers = pacersFor(lanes)
-  const add = (object: ObjectSummary, outcome: Outcome): void => {
+  const listing = listingOf(job, { source: source(), destination: destination() })
+  const add = (object: ObjectSummary, outcome: Outcome | Deferral): void => {
     tally.add(object, outcome)
     if (!watched) return
     const key = job.source.prefix + object.key
-    if (outcome.kind === 'copied') seen.push({ type: doneBy(job), key, bytes: object.size })
+    const done = doneTo(job, outcome)
+    if (done !== undefined) seen.push({ type: done, key, bytes: object.size })
     else if (outcome.kind === 'skipped') seen.push({ type: 'skipped', key, reason: outcome.reason })
   }
   return {
     run: () =>
       runLanes({
-        ...{ work: leasesOver(ranges, source(), { add }), pacers, slots, stop, fail },
+        ...{ work: leasesOver(ranges, listing, { add }), pacers, slots, stop, fail },
         decide,
-        actFor: (pacer) => actOf(job, { source: source(pacer), destination: destination(pacer), through, memory }),
+        actFor: (pacer) =>
+          actOf(job, { source: source(pacer), destination: destination(pacer), through, apart, memory, stop }),
       }),
     collect() {
-      const gain = { totals: tally.totals, added: tally.added, failures: tally.takeFailures() }
+      const gain = {
+        ...{ totals: tally.totals, added: tally.added, deferred: tally.takeDeferred() },
+        ...{ failures: tally.takeFailures(), departures: tally.takeDepartures() },
+      }
       const product: WriteProduct = { gain, seen }
       tally = createTally(noTotals(), () => undefined)
       seen = []
@@ -129,7 +136,7 @@ function duWorkshop(options: WorkshopOptions, { depth }: Task & { kind: 'du' }):
     return undefined
   }
   return {
-    run: () => runPages({ ...options, listing: listingOf(options), take, taken: () => undefined }),
+    run: () => runPages({ ...options, listing: objectsOf(options), take, taken: () => undefined }),
     collect: () => ({ product: census.take(), transfer: [] }),
     inFlight: 0,
     held: undefined,
@@ -138,7 +145,7 @@ function duWorkshop(options: WorkshopOptions, { depth }: Task & { kind: 'du' }):
 
 type TakeObjects = PagesOptions<ObjectSummary>['take']
 
-function listingOf({ source }: WorkshopOptions): PagesOptions<ObjectSummary>['listing'] {
+function objectsOf({ source }: WorkshopOptions): PagesOptions<ObjectSummary>['listing'] {
   return (after) => listingAfter(source(), after)
 }
 
@@ -158,7 +165,7 @@ function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Work
     if (task.sorted || text.length >= PIECE) options.flush()
   }
   return {
-    run: () => runPages({ ...options, listing: listingOf(options), take, taken }),
+    run: () => runPages({ ...options, listing: objectsOf(options), take, taken }),
     collect() {
       const packed = pack(text)
       text = ''
@@ -177,8 +184,8 @@ function verifyWorkshop(options: WorkshopOptions, { job, packing }: Task & { kin
   const pack = packer(packing)
   const slots = new Slots(concurrency)
   const report = createReport(job)
-  const ways = { source: source(), destination: destination(), through, apart, memory: streamMemory(bandwidth) }
-  const take = verifying(job, { ...ways, slots, report, stop, fail })
+  const ways = { source: source(), destination: destination(), through, apart, memory: streamMemory(bandwidth), stop }
+  const take = verifying(job, { ...ways, slots, report, fail })
   return {
     run: () =>
       runPages({

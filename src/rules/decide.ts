@@ -55,20 +55,23 @@ export function decide(job: SetHeadersJob, object: Listed, headers: Headers): De
   }
   const changes = differences(headers, wanted)
   if (changes.length === 0) return { kind: 'skip', reason: 'unchanged' }
-  const expires = wanted.get('expires')
-  if (expires !== undefined && !isHttpDate(expires)) {
-    return {
-      kind: 'fail',
-      code: 'MalformedExpires',
-      message: `its Expires is no date (${text(expires)}), so it is not certain that a rewrite would keep it; set it with --expires, or remove it`,
-    }
-  }
+  const problem = expiresProblem(wanted)
+  if (problem !== undefined) return { kind: 'fail', code: 'MalformedExpires', message: problem }
   return { kind: 'rewrite', headers: wanted, changes }
 }
 
 const TYPE = 'content-type'
 
-function applied({ set, remove, ifUnset }: HeaderRule, headers: Headers): Map<string, string> {
+/** Why headers cannot all be sent again, or undefined: a value of Expires that is no date may be dropped in silence. */
+export function expiresProblem(headers: Headers): string | undefined {
+  const expires = headers.get('expires')
+  return expires === undefined || isHttpDate(expires)
+    ? undefined
+    : `its Expires is no date (${text(expires)}), so it is not certain that a rewrite would keep it; set it with --expires, or remove it`
+}
+
+/** The headers of an object once a rule was applied to them. */
+export function applied({ set, remove, ifUnset }: HeaderRule, headers: Headers): Map<string, string> {
   const wanted = new Map(headers)
   for (const name of remove) wanted.delete(name)
   for (const [name, value] of set) if (ifUnset !== true || !wanted.has(name)) wanted.set(name, value)

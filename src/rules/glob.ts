@@ -55,3 +55,22 @@ function inRange(character: string, low: string, high: string): boolean {
   const [code = 0, least = 0, most = 0] = [character, low, high].map((one) => one.codePointAt(0))
   return least <= code && code <= most
 }
+
+/** The test of `matchesGlob` for one glob and many texts: several times faster where stars are all that it has beside plain characters. */
+export function globTest(glob: string): (text: string) => boolean {
+  if (/[?[]/.test(glob)) return (text) => matchesGlob(glob, text)
+  const [first = '', ...pieces] = glob.split(/\*+/)
+  const last = pieces.pop()
+  if (last === undefined) return (text) => text === first
+  return (text) => {
+    if (!text.startsWith(first) || !text.endsWith(last)) return false
+    let at = first.length
+    for (const piece of pieces) {
+      // The earliest place leaves most for what follows.
+      const found = text.indexOf(piece, at)
+      if (found < 0) return false
+      at = found + piece.length
+    }
+    return at <= text.length - last.length
+  }
+}

@@ -3,6 +3,7 @@ import { UserError } from '../errors.js'
 import type { HeaderRule, ObjectMatch } from '../job.js'
 import { printable } from '../keys.js'
 import { httpDate, nameProblem, valueProblem } from './header-names.js'
+import { sizeOf } from './size.js'
 
 /** What is wrong at a place of the text. */
 class Wrong extends Error {
@@ -168,9 +169,9 @@ function bytes(entry: Entry | undefined): number | undefined {
   if (entry === undefined) return undefined
   const written = isScalar(entry.value) ? entry.value.value : undefined
   const text = typeof written === 'string' || typeof written === 'number' ? String(written) : ''
-  const [, digits, unit = ''] = /^(\d{1,15})(?: ?([KMGT])(?:iB)?)?$/i.exec(text) ?? []
-  if (digits === undefined) throw new Wrong('a size is a number of bytes, or one with K, M, G or T', entry.value)
-  return Number(digits) * 1024 ** ' KMGT'.indexOf(unit.toUpperCase() || ' ')
+  const size = sizeOf(text)
+  if (size === undefined) throw new Wrong('a size is a number of bytes, or one with K, M, G or T', entry.value)
+  return size
 }
 
 function moment(entry: Entry | undefined): string | undefined {

@@ -1,9 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Bucket, Grant, S3Object } from './object.js'
+import { findObject, versionHeader } from './lookup.js'
+import type { Bucket, Grant } from './object.js'
 import { headerOf, type S3Request } from './request.js'
 import { emptyReply, xmlReply, type Reply } from './reply.js'
-import { accessDenied, invalidArgument, malformedXml, noSuchKey, notImplemented, S3Error } from './s3-error.js'
-import { bucketOf, type World } from './world.js'
+import { accessDenied, invalidArgument, malformedXml, notImplemented, S3Error } from './s3-error.js'
+import type { World } from './world.js'
 import { childrenOf, element, parseXml, textOf, xmlNamespace } from './xml.js'
 
 /** The one account that owns everything here. */
@@ -60,17 +61,10 @@ export function grantsOf(headers: IncomingHttpHeaders, bucket: Bucket): readonly
   return grants
 }
 
-function present(world: World, request: S3Request): [Bucket, S3Object] {
-  const bucket = bucketOf(world, request.bucket)
-  const object = bucket.get(request.key ?? '')
-  if (object === undefined) throw noSuchKey(request.key ?? '')
-  return [bucket, object]
-}
-
 const schema = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
 export function getObjectAcl(world: World, request: S3Request): Reply {
-  const [, object] = present(world, request)
+  const { object, versionId } = findObject(world, request)
   const grants = (object.extras.grants ?? [own]).map(({ grantee, permission }) => {
     const group = grantee.startsWith('http')
     const who = group ? element('URI', grantee) : element('ID', grantee)
@@ -80,11 +74,12 @@ export function getObjectAcl(world: World, request: S3Request): Reply {
   return xmlReply(
     `<AccessControlPolicy ${xmlNamespace}><Owner>${element('ID', ownerId)}</Owner>` +
       `<AccessControlList>${grants.join('')}</AccessControlList></AccessControlPolicy>`,
+    versionHeader(versionId),
   )
 }
 
 export function putObjectAcl(world: World, request: S3Request): Reply {
-  const [bucket, object] = present(world, request)
+  const { bucket, key, object, versionId } = findObject(world, request)
   if (bucket.readOnly) throw accessDenied()
   let grants = grantsOf(request.headers, bucket)
   if (grants === undefined && request.body.length > 0) {
@@ -102,6 +97,6 @@ export function putObjectAcl(world: World, request: S3Request): Reply {
     })
   }
   if (grants === undefined && !bucket.ownerEnforced) throw notImplemented()
-  bucket.rewrite(request.key ?? '', object.headers, { ...object.extras, grants }, object.seconds)
-  return emptyReply(200)
+  bucket.rewrite(key, object.headers, { ...object.extras, grants }, object.seconds, versionId)
+  return emptyReply(200, versionHeader(versionId))
 }

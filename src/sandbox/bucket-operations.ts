@@ -33,8 +33,10 @@ export function createBucket(world: World, request: S3Request): Reply {
 }
 
 export function deleteBucket(world: World, request: S3Request): Reply {
-  if (!bucketOf(world, request.bucket).isEmpty()) {
-    throw new S3Error(409, 'BucketNotEmpty', 'The bucket you tried to delete is not empty', {
+  const bucket = bucketOf(world, request.bucket)
+  if (!bucket.isEmpty()) {
+    const versions = bucket.versioning === undefined ? '' : '. You must delete all versions in the bucket.'
+    throw new S3Error(409, 'BucketNotEmpty', `The bucket you tried to delete is not empty${versions}`, {
       BucketName: request.bucket,
     })
   }
@@ -55,8 +57,20 @@ export function getBucketLocation(world: World, request: S3Request): Reply {
 }
 
 export function getBucketVersioning(world: World, request: S3Request): Reply {
-  bucketOf(world, request.bucket)
-  return xmlReply(`<VersioningConfiguration ${xmlNamespace}/>`)
+  const { versioning } = bucketOf(world, request.bucket)
+  const status = versioning === undefined ? '' : element('Status', versioning)
+  return xmlReply(`<VersioningConfiguration ${xmlNamespace}>${status}</VersioningConfiguration>`)
+}
+
+export function putBucketVersioning(world: World, request: S3Request): Reply {
+  const bucket = bucketOf(world, request.bucket)
+  const status = textOf(parseXml(uploadedBytes(request)), 'Status')
+  if (status !== 'Enabled' && status !== 'Suspended') {
+    const message = 'The Versioning element must be specified'
+    throw new S3Error(400, 'IllegalVersioningConfigurationException', message)
+  }
+  bucket.setVersioning(status)
+  return emptyReply(200)
 }
 
 export function getBucketOwnershipControls(world: World, request: S3Request): Reply {

@@ -84,17 +84,31 @@ function makeLayout(spec: string, layout: string, count: number, traits: Synthet
   }
 }
 
+function ordinaryBucket(spec: string, name: string, flags: string, created: number): OrdinaryBucket {
+  const bucket = new OrdinaryBucket(name, created)
+  for (const flag of flags.split(',').filter((text) => text !== '')) {
+    if (flag === 'acl') bucket.ownerEnforced = false
+    else if (flag === 'versioned') bucket.setVersioning('Enabled')
+    else {
+      throw new UserError(
+        `Bucket ${JSON.stringify(spec)}: there is no option ${JSON.stringify(flag)}.`,
+        `An ordinary bucket can be acl, versioned; a synthetic one is NAME:LAYOUT:COUNT. ${example}`,
+      )
+    }
+  }
+  return bucket
+}
+
 /**
- * Makes a bucket from its specification: `NAME` or `NAME:acl` (ordinary; the latter with ACLs in force) or
- * `NAME:LAYOUT:COUNT[:option=value,...]` (synthetic). Throws UserError when it is malformed.
+ * Makes a bucket from its specification: `NAME[:FLAG,...]` (ordinary: `acl` puts ACLs in force, `versioned` keeps
+ * versions) or `NAME:LAYOUT:COUNT[:option=value,...]` (synthetic). Throws UserError when it is malformed.
  */
 export function makeBucket(spec: string, seed: number, created: number): Bucket {
-  const [name = '', layout, amount, ...rest] = spec.split(':')
+  const [name = '', layout = '', amount, ...rest] = spec.split(':')
   const malformed = (what: string) => new UserError(`Bucket ${JSON.stringify(spec)}: ${what}`, example)
   if (!isBucketName(name)) throw malformed('a bucket name has 3 or more letters, digits, dots, hyphens, underscores.')
-  if (layout === undefined) return new OrdinaryBucket(name, created)
-  if (layout === 'acl' && amount === undefined) return new OrdinaryBucket(name, created, false)
-  const count = readCount(amount ?? '')
+  if (amount === undefined) return ordinaryBucket(spec, name, layout, created)
+  const count = readCount(amount)
   if (count === undefined || count > mostKeys) {
     throw malformed(`NAME:LAYOUT:COUNT expected, with a COUNT of objects such as 200000, 200k or 1e9 (at most 1e12).`)
   }

@@ -47,7 +47,11 @@ export function checkWrite(headers: IncomingHttpHeaders, present: S3Object | und
     if (ifNoneMatch !== '*') throw notImplemented()
     if (present !== undefined) throw preconditionFailed('If-None-Match')
   }
-  const ifMatch = headerOf(headers, 'if-match')
+  checkMatch(headerOf(headers, 'if-match'), present, key)
+}
+
+/** Judges an `If-Match` (an ETag, or `*`) of a write or deletion. Throws NoSuchKey, PreconditionFailed. */
+export function checkMatch(ifMatch: string | undefined, present: S3Object | undefined, key: string): void {
   if (ifMatch === undefined) return
   if (present === undefined) throw noSuchKey(key)
   if (!names(ifMatch, present.etag)) throw preconditionFailed('If-Match')

@@ -1,12 +1,13 @@
 import { grantsOf } from './acl.js'
 import { checkCopySource, checkWrite } from './conditions.js'
 import { extrasToStore, headersToStore } from './headers.js'
-import type { S3Object } from './object.js'
-import { invalidObjectState } from './objects.js'
+import { findSource, versionHeader, type Found } from './lookup.js'
+import type { Bucket, S3Object } from './object.js'
 import { StoredObject } from './ordinary-bucket.js'
 import { xmlReply, type Reply } from './reply.js'
 import { headerOf, percentDecode, type S3Request } from './request.js'
-import { accessDenied, invalidArgument, invalidRequest, noSuchKey } from './s3-error.js'
+import { checkReadable } from './restore.js'
+import { accessDenied, invalidArgument, invalidRequest } from './s3-error.js'
 import { referenceTo } from './synthetic-bucket.js'
 import { bucketOf, checkKey, isoTime, nowInSeconds, type World } from './world.js'
 import { xmlNamespace } from './xml.js'
@@ -14,17 +15,11 @@ import { xmlNamespace } from './xml.js'
 /** The most bytes that one CopyObject or UploadPartCopy copies. */
 export const mostCopied = 5 * 2 ** 30
 
-export interface CopySource {
-  readonly bucket: string
-  readonly key: string
-  readonly object: S3Object
-}
-
 /**
- * Finds the source of a copy and judges whether it may be read: NoSuchBucket, NoSuchKey, AccessDenied,
+ * Finds the source of a copy and judges whether it may be read: NoSuchBucket, NoSuchKey, NoSuchVersion, AccessDenied,
  * InvalidObjectState, PreconditionFailed.
  */
-export function copySource(world: World, request: S3Request): CopySource {
+export function copySource(world: World, request: S3Request): Found {
   const header = headerOf(request.headers, 'x-amz-copy-source') ?? ''
   const version = header.indexOf('?versionId=')
   const path = percentDecode(version === -1 ? header : header.slice(0, version)).replace(/^\//, '')
@@ -36,16 +31,13 @@ export function copySource(world: World, request: S3Request): CopySource {
       header,
     )
   }
-  const bucket = path.slice(0, slash)
-  const key = path.slice(slash + 1)
-  const object = bucketOf(world, bucket).get(key)
-  checkKey(key)
-  if (object === undefined) throw noSuchKey(key)
+  const versionId = version === -1 ? undefined : percentDecode(header.slice(version + '?versionId='.length))
+  const found = findSource(bucketOf(world, path.slice(0, slash)), path.slice(slash + 1), versionId)
+  const { object } = found
   if (object.denied) throw accessDenied()
-  const { storageClass } = object.extras
-  if (storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE') throw invalidObjectState(storageClass)
+  checkReadable(object)
   checkCopySource(request.headers, object)
-  return { bucket, key, object }
+  return found
 }
 
 /** The refusal of a source that one request cannot copy. */
@@ -71,14 +63,16 @@ export function copyObject(world: World, request: S3Request): Reply {
   const source = copySource(world, request)
   const replace = directive(request, 'x-amz-metadata-directive')
   const replaceTags = directive(request, 'x-amz-tagging-directive')
-  const ontoItself = source.bucket === bucketName && source.key === key
-  if (ontoItself && !replace && !attributes.some((name) => headers[name] !== undefined)) {
+  const ontoItself = source.bucket === bucket && source.key === key
+  const present = bucket.get(key)
+  // An older version brought back is a change.
+  const same = ontoItself && source.versionId === newestOf(bucket, key)
+  if (same && !replace && !attributes.some((name) => headers[name] !== undefined)) {
     throw invalidRequest(
       "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
     )
   }
   if (source.object.size > mostCopied) throw tooLargeToCopy()
-  const present = bucket.get(key)
   checkWrite(headers, present, key)
 
   const tags = replaceTags ? undefined : source.object.extras.tags
@@ -86,19 +80,27 @@ export function copyObject(world: World, request: S3Request): Reply {
   const own = replace ? headersToStore(headers) : undefined
   const seconds = nowInSeconds()
   let copy: S3Object
+  let versionId: string | undefined
   if (ontoItself && bucket.readOnly) {
     copy = bucket.rewrite(key, own ?? source.object.headers, extras, seconds)
   } else {
     const content = referenceTo(source.object, seconds, own, extras) ?? duplicate(source.object, seconds, own, extras)
-    bucket.put(key, content)
+    versionId = bucket.put(key, content)
     copy = content
   }
   world.stats.copied(bucketName, present !== undefined)
   return xmlReply(
     `<CopyObjectResult ${xmlNamespace}><LastModified>${isoTime(copy.seconds)}</LastModified>` +
       `<ETag>&quot;${copy.etag}&quot;</ETag></CopyObjectResult>`,
-    ['x-amz-server-side-encryption', 'AES256'],
+    [
+      ...['x-amz-server-side-encryption', 'AES256', ...versionHeader(versionId)],
+      ...versionHeader(source.versionId, 'x-amz-copy-source-version-id'),
+    ],
   )
+}
+
+function newestOf(bucket: Bucket, key: string): string | undefined {
+  return bucket.versioning === undefined ? undefined : bucket.versions(key)[0]?.id
 }
 
 function duplicate(

@@ -39,7 +39,11 @@ export class Exchange {
 
   /** Sends the refusal; `status` if not its own, as S3 does with errors after the 200 of a copy. */
   refuse(error: S3Error, status = error.status): void {
-    this.send({ status, headers: ['Content-Type', 'application/xml'], body: this.errorDocument(error) })
+    this.send({
+      status,
+      headers: ['Content-Type', 'application/xml', ...error.headers],
+      body: this.errorDocument(error),
+    })
   }
 
   /** Sends the answer; `cut` ends the connection half-way through the body. */

@@ -1,12 +1,16 @@
 import { getObjectAcl, putObjectAcl } from './acl.js'
 import * as buckets from './bucket-operations.js'
 import { copyObject } from './copy.js'
+import { deleteObject, deleteObjects } from './delete.js'
+import { listObjectVersions } from './list-versions.js'
 import { listObjectsV2 } from './list.js'
 import * as multipart from './multipart.js'
 import * as objects from './objects.js'
 import type { Operation } from './operations.js'
 import type { Reply } from './reply.js'
 import type { S3Request } from './request.js'
+import { restoreObject } from './restore.js'
+import * as tagging from './tagging.js'
 import type { World } from './world.js'
 
 /** Carries an operation out at once and whole; throws S3Error. `disordered` is a fault that concerns listings. */
@@ -19,18 +23,21 @@ export const handlers: Readonly<Record<Operation, Handler>> = {
   HeadBucket: buckets.headBucket,
   GetBucketLocation: buckets.getBucketLocation,
   GetBucketVersioning: buckets.getBucketVersioning,
+  PutBucketVersioning: buckets.putBucketVersioning,
   GetBucketOwnershipControls: buckets.getBucketOwnershipControls,
   PutBucketOwnershipControls: buckets.putBucketOwnershipControls,
   ListObjectsV2: listObjectsV2,
+  ListObjectVersions: listObjectVersions,
   HeadObject: objects.headObject,
   GetObject: objects.getObject,
   PutObject: objects.putObject,
   CopyObject: copyObject,
-  DeleteObject: objects.deleteObject,
-  DeleteObjects: objects.deleteObjects,
-  GetObjectTagging: objects.getObjectTagging,
-  PutObjectTagging: objects.putObjectTagging,
-  DeleteObjectTagging: objects.deleteObjectTagging,
+  DeleteObject: deleteObject,
+  RestoreObject: restoreObject,
+  DeleteObjects: deleteObjects,
+  GetObjectTagging: tagging.getObjectTagging,
+  PutObjectTagging: tagging.putObjectTagging,
+  DeleteObjectTagging: tagging.deleteObjectTagging,
   GetObjectAcl: getObjectAcl,
   PutObjectAcl: putObjectAcl,
   CreateMultipartUpload: multipart.createMultipartUpload,

@@ -92,5 +92,5 @@ export function extrasToStore(request: IncomingHttpHeaders, grants: Extras['gran
   if (storageClass === 'STANDARD' && own.length === 0 && grants === undefined && websiteRedirect === undefined) {
     return noExtras
   }
-  return { storageClass, tags: own, grants, websiteRedirect }
+  return { ...noExtras, storageClass, tags: own, grants, websiteRedirect }
 }

@@ -1,43 +1,17 @@
 import { createHash } from 'node:crypto'
 import { ownerId } from './acl.js'
-import { ByteWriter } from './byte-writer.js'
+import { page, readEncoding, readMaxKeys, startOf, wantsRestoreStatus, writeFacts, type Position } from './listing.js'
 import type { KeyIndex, S3Object } from './object.js'
-import { compareKeys, firstWhere } from './order.js'
+import { firstWhere } from './order.js'
 import type { Reply } from './reply.js'
 import type { S3Request } from './request.js'
 import { invalidArgument } from './s3-error.js'
 import { bucketOf, type World } from './world.js'
-import { element, escapeXml, xmlDeclaration, xmlNamespace } from './xml.js'
+import { element, xmlDeclaration, xmlNamespace } from './xml.js'
 
-const constant = (text: string) => Buffer.from(text, 'latin1')
-const beforeKey = constant('<Contents><Key>')
-const beforeTime = constant('</Key><LastModified>')
-const beforeEtag = constant('</LastModified><ETag>&quot;')
-const beforeSize = constant('&quot;</ETag><Size>')
-const standardEnd = constant('<StorageClass>STANDARD</StorageClass></Contents>')
-
-// One page is written at a time, wholly in one turn, so one writer serves all.
-const page = new ByteWriter()
-
-const everyUrlUnsafe = /[!'()~]/g
-
-/** Encodes a key as `encoding-type=url` does: a space as `+`, `/` left alone. */
-export function urlEncodeKey(key: string): string {
-  return encodeURIComponent(key)
-    .replaceAll('%2F', '/')
-    .replaceAll('%20', '+')
-    .replace(everyUrlUnsafe, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
-}
-
-const asciiCharacters = Array.from({ length: 128 }, (_, code) => String.fromCharCode(code))
-const asciiInUrl = asciiCharacters.map(urlEncodeKey)
-const asciiInXml = asciiCharacters.map(escapeXml)
-
-interface Position {
-  readonly name: string
-  /** True: after every key that begins with `name`. */
-  readonly afterPrefix: boolean
-}
+const beforeKey = Buffer.from('<Contents><Key>')
+const afterKey = Buffer.from('</Key>')
+const afterEntry = Buffer.from('</Contents>')
 
 const check = (text: string) => createHash('sha256').update(`sandbox ${text}`).digest('base64url').slice(0, 11)
 
@@ -53,15 +27,6 @@ function readToken(token: string): Position {
   }
   const decoded = Buffer.from(text, 'base64url').toString()
   return { name: decoded.slice(1), afterPrefix: decoded.startsWith('p') }
-}
-
-function readMaxKeys(value: string | undefined): number {
-  if (value === undefined || value === '') return 1000
-  const maxKeys = /^\d+$/.test(value) ? Number(value) : NaN
-  if (!(maxKeys <= 2 ** 31 - 1)) {
-    throw invalidArgument('Provided max-keys not an integer or within integer range', 'max-keys', value)
-  }
-  return Math.min(maxKeys, 1000)
 }
 
 type Entry = { readonly key: string; readonly object: S3Object } | { readonly commonPrefix: string }
@@ -104,26 +69,6 @@ function collect(index: KeyIndex, start: number, prefix: string, delimiter: stri
   return { entries, next: undefined }
 }
 
-function startOf(index: KeyIndex, prefix: string, delimiter: string, after: Position | undefined): number {
-  const from = prefix === '' ? 0 : firstWhere(index.count, (n) => compareKeys(index.keyAt(n), prefix) >= 0)
-  if (after === undefined || after.name === '') return from
-  // A start-after that is itself a common prefix has been seen: what it stands for is not listed again.
-  const { name } = after
-  const rolledUp =
-    after.afterPrefix ||
-    (delimiter !== '' &&
-      name.startsWith(prefix) &&
-      name.indexOf(delimiter, prefix.length) === name.length - delimiter.length)
-  return firstWhere(
-    index.count,
-    (n) => {
-      const key = index.keyAt(n)
-      return compareKeys(key, name) > 0 && !(rolledUp && key.startsWith(name))
-    },
-    from,
-  )
-}
-
 /** Answers ListObjectsV2; `disordered` swaps two entries of the page, which S3 never does. */
 export function listObjectsV2(world: World, request: S3Request, disordered: boolean): Reply {
   const { query } = request
@@ -132,13 +77,11 @@ export function listObjectsV2(world: World, request: S3Request, disordered: bool
   const delimiter = query.get('delimiter') ?? ''
   const startAfter = query.get('start-after')
   const token = query.get('continuation-token')
-  const encoding = query.get('encoding-type')
-  if (encoding !== undefined && encoding !== 'url') {
-    throw invalidArgument('Invalid Encoding Method specified in Request', 'encoding-type', encoding)
-  }
+  const { url, write, ascii } = readEncoding(query.get('encoding-type'))
   if (token === '') {
     throw invalidArgument('The continuation token provided is incorrect', 'continuation-token', token)
   }
+  const withRestore = wantsRestoreStatus(request.headers)
   const maxKeys = readMaxKeys(query.get('max-keys'))
   const after = token === undefined ? { name: startAfter ?? '', afterPrefix: false } : readToken(token)
   const index = bucket.index()
@@ -149,9 +92,6 @@ export function listObjectsV2(world: World, request: S3Request, disordered: bool
   if (disordered && entries.length > 1)
     entries.splice(entries.length >> 1, 0, ...entries.splice((entries.length >> 1) - 1, 1))
 
-  const url = encoding === 'url'
-  const write = url ? urlEncodeKey : escapeXml
-  const ascii = url ? asciiInUrl : asciiInXml
   page.reset()
   page.utf8(
     `${xmlDeclaration}<ListBucketResult ${xmlNamespace}>${element('Name', request.bucket)}<Prefix>${write(prefix)}</Prefix>` +
@@ -173,20 +113,10 @@ export function listObjectsV2(world: World, request: S3Request, disordered: bool
     const { key, object } = entry
     page.constant(beforeKey)
     page.encoded(key, ascii, write)
-    page.constant(beforeTime)
-    page.time(object.seconds)
-    page.constant(beforeEtag)
-    object.writeEtag(page)
-    page.constant(beforeSize)
-    page.ascii(String(object.size))
-    page.ascii('</Size>')
+    page.constant(afterKey)
+    writeFacts(object, withRestore)
     if (owner !== '') page.ascii(owner)
-    const { storageClass } = object.extras
-    if (storageClass === 'STANDARD') {
-      page.constant(standardEnd)
-    } else {
-      page.ascii(`<StorageClass>${storageClass}</StorageClass></Contents>`)
-    }
+    page.constant(afterEntry)
   }
   page.utf8(`${prefixes}</ListBucketResult>`)
   const headers = ['Content-Type', 'application/xml', 'x-amz-bucket-region', world.region]

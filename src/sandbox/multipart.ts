@@ -4,7 +4,8 @@ import { ContentRange, HeldContent, JoinedContent, type Content } from './conten
 import { copySource, mostCopied, tooLargeToCopy } from './copy.js'
 import { hex32, mix } from './hash.js'
 import { extrasToStore, headersToStore } from './headers.js'
-import { urlEncodeKey } from './list.js'
+import { urlEncodeKey } from './listing.js'
+import { versionHeader } from './lookup.js'
 import type { Extras } from './object.js'
 import { digestOfDigests } from './objects.js'
 import { compareKeys } from './order.js'
@@ -104,13 +105,15 @@ function copiedRange(request: S3Request, whole: Content): Content {
 export function uploadPartCopy(world: World, request: S3Request): Reply {
   const upload = uploadOf(world, request)
   const number = partNumberOf(request)
-  const content = copiedRange(request, copySource(world, request).object.content())
+  const source = copySource(world, request)
+  const content = copiedRange(request, source.object.content())
   if (content.size > mostCopied) throw tooLargeToCopy()
   const part = { content, etag: content.digest(), seconds: nowInSeconds() }
   upload.parts.set(number, part)
   return xmlReply(
     `<CopyPartResult ${xmlNamespace}><LastModified>${isoTime(part.seconds)}</LastModified>` +
       `<ETag>&quot;${part.etag}&quot;</ETag></CopyPartResult>`,
+    versionHeader(source.versionId, 'x-amz-copy-source-version-id'),
   )
 }
 
@@ -159,12 +162,16 @@ export function completeMultipartUpload(world: World, request: S3Request): Reply
   const present = bucket.get(upload.key)
   checkWrite(request.headers, present, upload.key)
   const etag = digestOfDigests(parts.map((part) => part.etag))
-  bucket.put(upload.key, new StoredObject(content, etag, nowInSeconds(), upload.headers, upload.extras))
+  const versionId = bucket.put(
+    upload.key,
+    new StoredObject(content, etag, nowInSeconds(), upload.headers, upload.extras),
+  )
   world.uploads.delete(upload.id)
   world.stats.copied(upload.bucket, present !== undefined)
   return xmlReply(
     `<CompleteMultipartUploadResult ${xmlNamespace}>${element('Location', request.rawPath)}` +
       `${element('Bucket', upload.bucket)}${element('Key', upload.key)}<ETag>&quot;${etag}&quot;</ETag></CompleteMultipartUploadResult>`,
+    versionHeader(versionId),
   )
 }
 

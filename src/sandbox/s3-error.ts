@@ -1,10 +1,12 @@
-/** A refusal as S3 words it: an HTTP status, a code, a message and the further elements of the error document. */
+/** A refusal as S3 words it: status, code, message, further elements of the error document, and further headers. */
 export class S3Error extends Error {
   constructor(
     readonly status: number,
     readonly code: string,
     message: string,
     readonly details: Readonly<Record<string, string | number>> = {},
+    /** Names and values, alternating. */
+    readonly headers: readonly string[] = [],
   ) {
     super(message)
   }
@@ -13,8 +15,11 @@ export class S3Error extends Error {
 export const noSuchBucket = (bucket: string) =>
   new S3Error(404, 'NoSuchBucket', 'The specified bucket does not exist', { BucketName: bucket })
 
-export const noSuchKey = (key: string) =>
-  new S3Error(404, 'NoSuchKey', 'The specified key does not exist.', { Key: key })
+export const noSuchKey = (key: string, headers: readonly string[] = []) =>
+  new S3Error(404, 'NoSuchKey', 'The specified key does not exist.', { Key: key }, headers)
+
+export const noSuchVersion = (key: string, versionId: string) =>
+  new S3Error(404, 'NoSuchVersion', 'The specified version does not exist.', { Key: key, VersionId: versionId })
 
 export const noSuchUpload = (uploadId: string) =>
   new S3Error(

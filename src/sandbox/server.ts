@@ -17,7 +17,7 @@ export interface SandboxOptions {
   host?: string
   /** 0, the default, takes a free one. */
   port?: number
-  /** Bucket specifications: `NAME`, `NAME:acl` or `NAME:LAYOUT:COUNT[:option=value,...]`. */
+  /** Bucket specifications: `NAME[:FLAG,...]` or `NAME:LAYOUT:COUNT[:option=value,...]`. */
   buckets?: readonly string[]
   /** us-east-1 when absent. */
   region?: string
@@ -30,6 +30,8 @@ export interface SandboxOptions {
   rate?: string
   /** `KIND=RATE[@Operation]` each. */
   faults?: readonly string[]
+  /** Seconds that the restoration of an archived object takes; 0, the default, has it ready at once. */
+  restoreSeconds?: number
   /** Of keys, attributes, latencies and faults; 1 when absent. */
   seed?: number
   /** Serves HTTPS with this key and certificate (PEM). */
@@ -57,8 +59,8 @@ function credentialsOf(options: SandboxOptions): Credentials | undefined {
 }
 
 function simulate(options: SandboxOptions): Simulation {
-  const { region = 'us-east-1', seed = 1, faults = [] } = options
-  const world: World = { region, buckets: new Map(), uploads: new Map(), stats: new Stats() }
+  const { region = 'us-east-1', seed = 1, faults = [], restoreSeconds = 0 } = options
+  const world: World = { region, buckets: new Map(), uploads: new Map(), stats: new Stats(), restoreSeconds }
   for (const spec of options.buckets ?? []) {
     const bucket = makeBucket(spec, seed, nowInSeconds())
     if (world.buckets.has(bucket.name)) {

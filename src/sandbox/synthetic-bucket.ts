@@ -2,10 +2,10 @@ import type { ByteWriter } from './byte-writer.js'
 import { ComputedContent, type Content } from './content.js'
 import { hex128, mix } from './hash.js'
 import type { Layout } from './layouts.js'
-import type { Bucket, Extras, KeyIndex, S3Object } from './object.js'
+import type { Bucket, Extras, KeyIndex, S3Object, Version } from './object.js'
 import { noExtras } from './object.js'
 import { compareKeys, firstWhere } from './order.js'
-import { accessDenied } from './s3-error.js'
+import { accessDenied, notImplemented } from './s3-error.js'
 
 /** How the objects of a synthetic bucket are. "One in N" is exact: positions N-1, 2N-1, ... and the like. */
 export interface SyntheticTraits {
@@ -121,6 +121,7 @@ class ReferencedObject implements S3Object {
 /** A bucket whose objects are never stored; it takes deletions and copies of objects onto themselves. */
 export class SyntheticBucket implements Bucket {
   readonly readOnly = true
+  readonly versioning = undefined
   ownerEnforced = true
   private readonly deleted = new Set<number>()
   private readonly rewrites = new Map<number, Rewrite>()
@@ -141,7 +142,15 @@ export class SyntheticBucket implements Bucket {
     return index === undefined || this.deleted.has(index) ? undefined : new SyntheticObject(this, index)
   }
 
-  put(): void {
+  setVersioning(): void {
+    throw notImplemented()
+  }
+
+  versions(key: string): readonly Version[] {
+    return versionsOf(this.get(key))
+  }
+
+  put(): undefined {
     throw accessDenied()
   }
 
@@ -152,16 +161,26 @@ export class SyntheticBucket implements Bucket {
     return new SyntheticObject(this, index)
   }
 
-  delete(key: string): void {
+  delete(key: string): undefined {
     const index = this.indexOf(key)
     if (index !== undefined) this.deleted.add(index)
   }
 
+  remove(key: string, versionId: string): Version | undefined {
+    const [only] = this.versions(key)
+    if (versionId !== 'null' || only === undefined) return undefined
+    this.delete(key)
+    return only
+  }
+
   index(): KeyIndex {
+    const objectAt = (position: number) =>
+      this.deleted.has(position) ? undefined : new SyntheticObject(this, position)
     return {
       count: this.layout.count,
       keyAt: (position) => this.traits.prefix + this.layout.keyAt(position),
-      objectAt: (position) => (this.deleted.has(position) ? undefined : new SyntheticObject(this, position)),
+      objectAt,
+      versionsAt: (position) => versionsOf(objectAt(position)),
     }
   }
 
@@ -248,6 +267,11 @@ export class SyntheticBucket implements Bucket {
       ? index
       : undefined
   }
+}
+
+/** What was never versioned has one version. */
+function versionsOf(object: S3Object | undefined): readonly Version[] {
+  return object === undefined ? [] : [{ id: 'null', order: 0, object, seconds: object.seconds }]
 }
 
 function oneIn(n: number, index: number, offset: number): boolean {

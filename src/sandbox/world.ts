@@ -9,6 +9,8 @@ export interface World {
   readonly buckets: Map<string, Bucket>
   readonly uploads: Uploads
   readonly stats: Stats
+  /** How long archived objects take to be restored. */
+  readonly restoreSeconds: number
 }
 
 /** The time in whole seconds since 1970, which is all that Last-Modified can say. */

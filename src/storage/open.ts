@@ -46,6 +46,8 @@ export interface OpenOptions {
   readonly connection: Connection
   readonly policy: RetryPolicy
   readonly bandwidth?: Bandwidth | undefined
+  /** The keys of the customer's (SSE-C), by the side whose objects they are for. */
+  readonly customerKeys?: Readonly<Partial<Record<Side, Uint8Array>>> | undefined
   /** Send no write request, not even one that cannot write. */
   readonly readOnly: boolean
   readonly note: (message: string) => void
@@ -92,18 +94,18 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       options.note(
         `no one credential can copy from s3://${printable(source.bucket)}: everything passes through this machine`,
       )
-    const reached = (store: S3Store, { credentials }: Account): Reached => ({
+    const reached = (side: Side, store: S3Store, { credentials }: Account): Reached => ({
       store: retrying(store, policy, meter),
       storeFor: (pressure) => retrying(store, policy, meter, pressure),
       credentials,
       get route() {
-        return { place: store.place, address: store.address }
+        return { place: store.place, address: store.address, ...keysFor(side, options) }
       },
       traits: () => withRetries('GetBucketOwnershipControls', () => store.traits(), patience, meter),
     })
     return {
-      source: reached(from, accounts.source),
-      ...(to === undefined ? {} : { destination: reached(to, accounts.destination) }),
+      source: reached('source', from, accounts.source),
+      ...(to === undefined ? {} : { destination: reached('destination', to, accounts.destination) }),
       through,
       apart: accounts.source.endpointUrl !== accounts.destination.endpointUrl,
       bandwidth: options.bandwidth,
@@ -173,6 +175,7 @@ async function reach(
     new S3Store(place, {
       ...{ trust: options.connection, expectedOwner, requestPayer, credentials: account.credentials },
       bandwidth: options.bandwidth,
+      ...keysFor(side, options),
       ...(side === 'source' ? {} : { expectedSourceOwner: connectionOf(options.connection, 'source').expectedOwner }),
       target: await account.target(place.bucket, region),
       aws: account.endpointUrl === undefined,
@@ -196,6 +199,10 @@ async function reach(
     store.close()
     throw preflightProblem(error, place)
   }
+}
+
+function keysFor(side: Side, { customerKeys = {} }: OpenOptions): Pick<Route, 'customerKey' | 'customerKeyOfSource'> {
+  return { customerKey: customerKeys[side], customerKeyOfSource: side === 'source' ? undefined : customerKeys.source }
 }
 
 // A copy of an object that does not exist cannot write anything, and whether it is refused for its source or for want of

@@ -1,6 +1,6 @@
 import { StorageError } from '../errors.js'
 import { EXPIRED } from './s3/faults.js'
-import type { Reading, Rewriting, Storage, Trying, Uploading, Writing } from './storage.js'
+import type { Reading, Removing, Rewriting, Storage, Trying, Uploading, Writing } from './storage.js'
 
 /** Counts what a store was asked and how it took it. Shared by the stores of a run. */
 export interface Meter {
@@ -54,6 +54,7 @@ export function retrying(store: Storage, policy: RetryPolicy, meter: Meter, pres
   const { copyFrom } = store
   return {
     place: store.place,
+    conditional: store.conditional,
     list: (from) => trying('ListObjectsV2', () => store.list(from)),
     ...(copyFrom === undefined
       ? {}
@@ -62,12 +63,48 @@ export function retrying(store: Storage, policy: RetryPolicy, meter: Meter, pres
     ...(store.uploading === undefined ? {} : { uploading: each(store.uploading, UPLOADING, trying) }),
     ...(store.rewriting === undefined ? {} : { rewriting: each(store.rewriting, REWRITING, trying) }),
     ...(store.writing === undefined ? {} : { writing: writingPieceByPiece(store.writing, trying) }),
-    ...(store.removing === undefined ? {} : { removing: each(store.removing, { remove: 'DeleteObjects' }, trying) }),
+    ...(store.removing === undefined ? {} : { removing: persistent(store.removing, trying) }),
     ...(store.versions === undefined ? {} : { versions: each(store.versions, { list: 'ListObjectVersions' }, trying) }),
     ...(store.restoring === undefined
       ? {}
       : { restoring: each(store.restoring, { restore: 'RestoreObject' }, trying) }),
   }
+}
+
+// An answer to DeleteObjects tells of each object, and what may pass for one is tried again for that one alone.
+function persistent(removing: Removing, trying: Trying): Removing {
+  return {
+    async remove(objects) {
+      const errors: (StorageError | undefined)[] = objects.map(() => undefined)
+      let left = [...objects.keys()]
+      let unsettled: StorageError | undefined
+      const attempt = async (): Promise<void> => {
+        unsettled = undefined
+        const asked = left
+        const answers = await removing.remove(asked.flatMap((index) => objects[index] ?? []))
+        for (const [at, index] of asked.entries()) errors[index] = answers[at]
+        left = asked.filter((_, at) => maySucceed(answers[at]))
+        unsettled = answers.find(maySucceed)
+        if (unsettled !== undefined) throw unsettled
+      }
+      try {
+        await trying('DeleteObjects', attempt)
+      } catch (error) {
+        // Of the request as a whole, or of what a person must mend.
+        if (unsettled === undefined || !(error instanceof StorageError)) throw error
+        for (const index of left) {
+          const judged = errors[index]?.withSeverity(error.severity)
+          if (judged !== undefined) judged.attempts = error.attempts
+          errors[index] = judged
+        }
+      }
+      return errors
+    },
+  }
+}
+
+function maySucceed(error: StorageError | undefined): boolean {
+  return error?.severity === 'retry' || error?.severity === 'throttle'
 }
 
 /** The S3 operation of each method. */
@@ -185,4 +222,20 @@ export function sleep(ms: number, until: AbortSignal): Promise<void> {
     const timer = setTimeout(wake, ms)
     until.addEventListener('abort', wake)
   })
+}
+
+/** What `work` comes to, or undefined as soon as `signal` is aborted; then it does not matter what becomes of `work`. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  let stop: (() => void) | undefined
+  const stopped = new Promise<undefined>((resolve) => {
+    stop = () => resolve(undefined)
+    if (signal.aborted) stop()
+    else signal.addEventListener('abort', stop)
+  })
+  try {
+    // `work` takes part even when it no longer matters: a rejection that nobody takes would end the process.
+    return await Promise.race([stopped, work])
+  } finally {
+    if (stop !== undefined) signal.removeEventListener('abort', stop)
+  }
 }

@@ -104,6 +104,8 @@ export interface CopyWish {
   readonly key?: string | undefined
   /** What is sent with it: directives, headers, conditions. With them nothing is sent by itself, the storage class neither. */
   readonly fields: HeaderFields
+  /** Only while the source has this ETag; else an error of code `PreconditionFailed`. */
+  readonly etag?: string | undefined
 }
 
 /** How objects of a store are made of parts that are copied inside it. */
@@ -125,7 +127,7 @@ export interface Uploading {
 }
 
 /** Which bytes a part is made of, both ends included, and of which upload of which object it is. */
-export interface PartRange {
+interface PartRange {
   readonly key: string
   readonly upload: string
   /** From 1. */
@@ -216,7 +218,8 @@ export interface VersionCursor {
 
 /** How the versions of objects are seen. */
 export interface Versions {
-  list(from: VersionCursor | undefined): Promise<VersionPage>
+  /** With `within`, only of keys that begin with it. */
+  list(from: VersionCursor | undefined, within?: string): Promise<VersionPage>
 }
 
 /** How archived objects are brought back. */
@@ -231,6 +234,9 @@ export interface Restoring {
  */
 export interface Storage {
   readonly place: Place
+
+  /** It is known to honour conditions on writes and removals: `If-None-Match`, the ETag of a removal. Another may ignore them. */
+  readonly conditional?: boolean | undefined
 
   /** The first page of objects after `from`. A page that is not in byte order is an error that stops the run. */
   list(from: ListFrom): Promise<Page>

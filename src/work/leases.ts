@@ -1,9 +1,8 @@
 import { compareKeys } from '../keys.js'
-import type { Storage } from '../storage/storage.js'
 import { factsOf, type Keyed } from './facts.js'
-import { listingAfter, upTo, type Listing } from './listing.js'
+import { upTo, type Listing } from './listing.js'
 import type { Tally } from './tally.js'
-import type { Grant, Ranges, WorkSource } from './work.js'
+import type { Grant, Ranges, WorkItem, WorkSource } from './work.js'
 
 /** The objects of a granted range, page by page; undefined at its end. Not to be called again before it has answered. */
 export type NextPage<T extends Keyed> = () => Promise<readonly T[] | undefined>
@@ -37,14 +36,18 @@ export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: Grant): Nex
   }
 }
 
-/** Work for lanes: leases on the ranges of `ranges`, listed in `store`. What becomes of objects is told to `tally`. */
-export function leasesOver(ranges: Ranges, store: Pick<Storage, 'list'>, tally: Pick<Tally, 'add'>): WorkSource {
+/** Work for lanes: leases on the ranges of `ranges`, listed by `listing` from behind a key. What becomes of objects is told to `tally`. */
+export function leasesOver(
+  ranges: Ranges,
+  listing: (after: string | undefined) => Listing<WorkItem>,
+  tally: Pick<Tally, 'add'>,
+): WorkSource {
   return {
     async claim() {
       const grant = await ranges.claim()
       if (grant === undefined) return undefined
       return {
-        next: pagesOf(listingAfter(store, grant.after), grant),
+        next: pagesOf(listing(grant.after), grant),
         settle(object, outcome) {
           tally.add(object, outcome)
           grant.settle(object.key, 1)

@@ -3,10 +3,10 @@ import type { RetryState } from '../checkpoint/checkpoint.js'
 import { readFailures, type LedgerEntry } from '../checkpoint/failures.js'
 import { RETRYING } from '../checkpoint/ledger-file.js'
 import { UserError } from '../errors.js'
-import type { Failure, Outcome } from '../job.js'
+import type { Deferral, Failure, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { addTo, type Tally } from './tally.js'
-import type { Lease, WorkSource } from './work.js'
+import type { Lease, WorkItem, WorkSource } from './work.js'
 
 /** Objects handed out at once, as many as a page of a listing has. */
 const PAGE = 1000
@@ -56,7 +56,7 @@ export class LedgerWork implements WorkSource {
     this.claimed = true
     return Promise.resolve({
       next: () => this.next(),
-      settle: (object: ObjectSummary, outcome: Outcome) => this.settle(object, outcome),
+      settle: (object: ObjectSummary, outcome: Outcome | Deferral) => this.settle(object, outcome),
       release: () => undefined,
     })
   }
@@ -65,9 +65,9 @@ export class LedgerWork implements WorkSource {
     this.claimed = true
   }
 
-  private async next(): Promise<readonly ObjectSummary[] | undefined> {
+  private async next(): Promise<readonly WorkItem[] | undefined> {
     if (this.ended) return undefined
-    const objects: ObjectSummary[] = []
+    const objects: WorkItem[] = []
     while (objects.length < PAGE) {
       const { value: entry } = await this.entries.next()
       if (entry === undefined) {
@@ -76,14 +76,15 @@ export class LedgerWork implements WorkSource {
         break
       }
       const { failure, end } = entry
-      const { key, size, etag, lastModified, storageClass, code } = failure
+      const { key, size, etag, lastModified, storageClass, code, operation } = failure
       const kept = this.state.codes?.includes(code) === false
       this.handedOut.push({ failure, end, kept })
       if (kept) {
         this.passKept()
         continue
       }
-      objects.push({ key: key.slice(this.sourcePrefix.length), size, etag, lastModified, storageClass })
+      const shown = { key: key.slice(this.sourcePrefix.length), size, etag, lastModified, storageClass }
+      objects.push({ ...shown, failedIn: operation })
     }
     return objects
   }
@@ -98,7 +99,7 @@ export class LedgerWork implements WorkSource {
     )
   }
 
-  private settle(object: ObjectSummary, outcome: Outcome): void {
+  private settle(object: ObjectSummary, outcome: Outcome | Deferral): void {
     const entry = this.handedOut.shift()
     if (entry === undefined) throw new Error('an object was settled that was not handed out')
     addTo(this.tally.totals.failed, entry.failure.code, -1)

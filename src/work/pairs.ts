@@ -2,6 +2,7 @@ import { compareKeys } from '../keys.js'
 import type { ObjectSummary, Storage } from '../storage/storage.js'
 import type { Keyed } from './facts.js'
 import { listingAfter, type Listing } from './listing.js'
+import type { WorkItem } from './work.js'
 
 /** The objects of one name, relative to the prefix, in two stores: at least one of them is there. */
 export interface Pair extends Keyed {
@@ -31,6 +32,22 @@ export function pairsAfter(
       }
     },
   }
+}
+
+/** The same as work: what the source has, with what the destination has; of what only the destination has, that. */
+export function itemsAfter(...[source, destination, after]: Parameters<typeof pairsAfter>): Listing<WorkItem> {
+  const pairs = pairsAfter(source, destination, after)
+  return {
+    async next(until) {
+      const { objects, truncated } = await pairs.next(until)
+      return { objects: objects.flatMap(itemOf), truncated }
+    },
+  }
+}
+
+function itemOf({ source, destination }: Pair): WorkItem | [] {
+  if (source !== undefined) return { ...source, there: destination }
+  return destination === undefined ? [] : { ...destination, extra: true }
 }
 
 /** How far a side is known: up to a key, not at all, or to its end. */

@@ -1,4 +1,4 @@
-import type { Failure, Outcome, Totals } from '../job.js'
+import type { Deferral, Departure, Failure, LargeObject, Outcome, Totals } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 
 /** What a tally has gained: plain data, to be sent between threads. */
@@ -6,18 +6,24 @@ export interface TallyGain {
   readonly totals: Readonly<Totals>
   readonly added: number
   readonly failures: readonly Failure[]
+  readonly deferred: readonly LargeObject[]
+  readonly departures: readonly Departure[]
 }
 
-/** Counts settled objects, and holds their failures until somebody has written them down. */
+/** Counts settled objects, and holds failures, departures and what was put off until somebody has written them down. */
 export interface Tally {
   readonly totals: Totals
   /** Objects settled since the tally was made; unlike the totals it also counts those that were counted before, as failed. */
   readonly added: number
-  add(object: ObjectSummary, outcome: Outcome): void
+  add(object: ObjectSummary, outcome: Outcome | Deferral): void
   /** Counts and holds a failure of before that stands as it is; it is none of this session. */
   keep(failure: Failure): void
   /** The failures since the last call, in the order in which they were settled. */
   takeFailures(): readonly Failure[]
+  /** The objects that were put off since the last call, in the order in which they were settled. They are counted nowhere yet. */
+  takeDeferred(): readonly LargeObject[]
+  /** The objects to be deleted since the last call, in that order too. */
+  takeDepartures(): readonly Departure[]
   /** Takes in what another tally gained. */
   merge(gain: TallyGain): void
 }
@@ -26,6 +32,8 @@ export interface Tally {
 export function createTally(start: Readonly<Totals>, onFailure: (failure: Failure) => void): Tally {
   const totals: Totals = { ...start, skipped: { ...start.skipped }, failed: { ...start.failed } }
   let failures: Failure[] = []
+  let deferred: LargeObject[] = []
+  let departures: Departure[] = []
   let added = 0
   return {
     totals,
@@ -33,11 +41,23 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       return added
     },
     add(object, outcome) {
+      if (outcome.kind === 'deferred') {
+        deferred.push(outcome.object)
+        return
+      }
+      // It is counted when it is deleted.
+      if (outcome.kind === 'leaving') {
+        departures.push(outcome.departure)
+        return
+      }
       added++
       switch (outcome.kind) {
         case 'copied':
           totals.copied++
           totals.bytes += object.size
+          return
+        case 'deleted':
+          addDeleted(totals, 1, object.size)
           return
         case 'skipped':
           addTo(totals.skipped, outcome.reason, 1)
@@ -57,18 +77,37 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       failures = []
       return taken
     },
+    takeDeferred() {
+      const taken = deferred
+      deferred = []
+      return taken
+    },
+    takeDepartures() {
+      const taken = departures
+      departures = []
+      return taken
+    },
     merge(gain) {
+      deferred.push(...gain.deferred)
       added += gain.added
       totals.copied += gain.totals.copied
       totals.bytes += gain.totals.bytes
+      addDeleted(totals, gain.totals.deleted ?? 0, gain.totals.freed ?? 0)
       for (const [reason, count] of Object.entries(gain.totals.skipped)) addTo(totals.skipped, reason, count)
       for (const [code, count] of Object.entries(gain.totals.failed)) addTo(totals.failed, code, count)
+      for (const departure of gain.departures) departures.push(departure)
       for (const failure of gain.failures) {
         failures.push(failure)
         onFailure(failure)
       }
     },
   }
+}
+
+function addDeleted(totals: Totals, objects: number, bytes: number): void {
+  if (objects === 0) return
+  totals.deleted = (totals.deleted ?? 0) + objects
+  totals.freed = (totals.freed ?? 0) + bytes
 }
 
 /** Adds to a count by name and drops it at zero. A name may be any text, even one that every object has (`constructor`). */

@@ -1,6 +1,16 @@
-import type { Outcome } from '../job.js'
+import type { Deferral, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { PageFacts } from './facts.js'
+
+/** An object as work: what a listing shows of it, and what else is known by where it comes from. */
+export interface WorkItem extends ObjectSummary {
+  /** What the destination has under its name, where both sides are listed. */
+  readonly there?: ObjectSummary | undefined
+  /** Only the destination has it, and this is what it has. */
+  readonly extra?: boolean
+  /** It failed before, in this operation: what is known of it may be out of date. */
+  readonly failedIn?: string
+}
 
 /**
  * The right to work on one range of keys. Its holder takes objects with `next`, acts on them in any order, and settles
@@ -8,10 +18,10 @@ import type { PageFacts } from './facts.js'
  */
 export interface Lease {
   /** The next objects, in order, possibly none; undefined when the range is at its end. Not to be called again before it has answered. */
-  next(): Promise<readonly ObjectSummary[] | undefined>
+  next(): Promise<readonly WorkItem[] | undefined>
 
   /** Says what became of the next unsettled object. Called once for each object, in the order in which `next` gave them. */
-  settle(object: ObjectSummary, outcome: Outcome): void
+  settle(object: ObjectSummary, outcome: Outcome | Deferral): void
 
   /** Gives the lease back. What was not settled is work for somebody else, now or after a restart. */
   release(): void

@@ -73,8 +73,13 @@ export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth): HttpPool 
   let closed = false
 
   // One timer for all connections: a timer each would cost as much as the request.
+  let swept = Date.now()
   const sweeper = setInterval(() => {
     const now = Date.now()
+    const late = now - swept >= STOOD_STILL
+    swept = now
+    // Answers that came meanwhile have not been read yet: it was not the server who was silent.
+    if (late) return
     for (const connection of all) connection.sweep(now)
   }, SWEEP)
   sweeper.unref()
@@ -115,6 +120,8 @@ export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth): HttpPool 
 /** Connections unused for this long are not used again: servers close them about then, and a request would be lost with them. */
 const IDLE_LIMIT = 10_000
 const SWEEP = 250
+/** When a sweep is so late, this process was stopped, or the clock was set. */
+const STOOD_STILL = 1_000
 /** A server that sends a byte now and then is given up as well. */
 const WHOLE = 5
 /** Bytes of a body that are sent at once: a server that takes them, however slowly, is not silent. */

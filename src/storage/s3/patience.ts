@@ -10,22 +10,45 @@ const MARGIN = 20
 /** Steps of the estimate: one in twenty answers takes longer than where up and down are in balance. */
 const UP = 0.38
 const DOWN = 0.02
+/**
+ * After the first answer nearly all are taken to need so many times as long as it, and so many milliseconds, at most: one answer, perhaps
+ * to a smaller request than those to come, says little.
+ */
+const FIRST = 4
+const FIRST_LEAST = 250
+/** A request that hung says nothing of the server when there were so many answers for it; and so many such requests may be saved up. */
+const ANSWERS_FOR_ONE = 20
+const SAVED = 100
 /** By how much more patience there is with a request each time it was given up. */
 const MORE = 4
 
 /**
  * How long the answers to one operation are waited for. A server that never answers is noticed after twenty times the time in which
- * nineteen of twenty answers came, and not after the minute that a slow one may need: the estimate rises fast when answers become slow, a
- * timeout counting as one, and what was given up before is given four times longer each time. Never longer than `most`.
+ * nineteen of twenty answers came, and not after the minute that a slow one may need: the estimate rises fast when answers become slow, and
+ * what was given up before is given four times longer each time. Never longer than `most`. Requests that are given up count as slow answers when
+ * they are more than one in twenty: those that hang come together and late, at the end of a run alone, and must not be what all else is judged by.
  */
 export class Patience {
   private nearlyAll: number
+  /** Whether anything is known of the server. */
+  private seasoned: boolean
+  /** Answers that no request given up has used up yet. */
+  private credit = 0
   /** Requests that were given up, by whatever names them, and how often. */
   private readonly late = new Map<string, number>()
 
-  /** `most` in milliseconds. It begins with that, and learns. */
-  constructor(private readonly most: number) {
-    this.nearlyAll = most / MARGIN
+  /** `most` in milliseconds. It begins with that, and learns; or with what another one has learned. */
+  constructor(
+    private readonly most: number,
+    learned?: number,
+  ) {
+    this.nearlyAll = learned ?? most / MARGIN
+    this.seasoned = learned !== undefined
+  }
+
+  /** How long nearly all answers take, in milliseconds; undefined when there was none yet. */
+  get learned(): number | undefined {
+    return this.seasoned ? this.nearlyAll : undefined
   }
 
   /** Milliseconds that a request may take that was not given up before. */
@@ -47,14 +70,20 @@ export class Patience {
 
   /** An answer came after `ms`, of which `extra` were to be expected. */
   answered(name: string, ms: number, extra: number): void {
+    if (!this.seasoned) this.nearlyAll = Math.min(this.nearlyAll, Math.max(FIRST * ms, FIRST_LEAST))
+    this.seasoned = true
+    this.credit = Math.min(SAVED * ANSWERS_FOR_ONE, this.credit + 1)
     this.learn(ms - extra > this.nearlyAll)
     if (this.late.size > 0) this.late.delete(name)
   }
 
   /** A request was given up. */
   gaveUp(name: string): void {
-    this.learn(true)
-    this.late.set(name, (this.late.get(name) ?? 0) + 1)
+    const before = this.late.get(name) ?? 0
+    this.late.set(name, before + 1)
+    // Twice the same is rarely chance.
+    if (before === 0 && this.credit >= ANSWERS_FOR_ONE) this.credit -= ANSWERS_FOR_ONE
+    else this.learn(true)
   }
 
   private learn(slow: boolean): void {

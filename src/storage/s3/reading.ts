@@ -22,19 +22,20 @@ export function createReading(channel: Channel): Reading {
     if (response.status === 200) return response
     throw faultOf(response, asked)
   }
-  // HEAD is answered without a body, so why it was refused is asked with a GET of one byte.
+  // HEAD is answered without a body, so why it was refused is asked with a GET of one byte. Undefined when that is not refused: clock or
+  // credentials may have been put right meanwhile.
   const reasonFor = async (
     response: HttpResponse,
     asked: Asked,
     path: string,
     query: string,
-  ): Promise<StorageError> => {
+  ): Promise<StorageError | undefined> => {
     const bare = faultOf(response, asked)
     if (response.status < 400 || response.status >= 500 || response.status === 429) return bare
     const fields = sorted([['range', 'bytes=0-0'], ...always, ...customerKey])
     const explained = await request(asked, { method: 'GET', path, query, fields })
     // Content of no byte cannot be asked for in part.
-    if (explained.status < 400 || explained.status === 416) return bare
+    if (explained.status < 400 || explained.status === 416) return undefined
     const fault = faultOf(explained, asked)
     if (fault.code !== 'InvalidRequest' || !/server[- ]side encryption/i.test(fault.message)) return fault
     const { message, operation, bucket, key, status, requestId } = fault
@@ -71,9 +72,14 @@ export function createReading(channel: Channel): Reading {
       const asked = askedOf(channel, 'HeadObject', key)
       const [path, query] = [pathOf(channel, key), versionQuery(version)]
       const fields = sorted([['x-amz-checksum-mode', 'ENABLED'], ...always, ...customerKey])
-      const response = await request(asked, { method: 'HEAD', path, query, fields })
+      const send = (): Promise<HttpResponse> => request(asked, { method: 'HEAD', path, query, fields })
+      const response = await send()
       if (response.status === 200) return readHead(response, asked)
-      throw await reasonFor(response, asked, path, query)
+      const reason = await reasonFor(response, asked, path, query)
+      if (reason !== undefined) throw reason
+      const again = await send()
+      if (again.status === 200) return readHead(again, asked)
+      throw faultOf(again, asked)
     },
 
     async tagging(key, version) {

@@ -19,7 +19,16 @@ import type {
   Writing,
 } from '../storage.js'
 import type { CredentialSource, Target } from './account.js'
-import { checkCopied, copySource, copyTime, etagIn, sorted, type Channel, type StoreRequest } from './channel.js'
+import {
+  checkCopied,
+  copySource,
+  copyTime,
+  etagIn,
+  sorted,
+  sourceFields,
+  type Channel,
+  type StoreRequest,
+} from './channel.js'
 import { dialerFor, type Trust } from './connect.js'
 import { encodePath, encodeQuery } from './encode.js'
 import { brokenAnswer, connectionFault, EXPIRED, faultOf, type Asked } from './faults.js'
@@ -47,6 +56,8 @@ export interface Address {
   readonly expectedSourceOwner?: string | undefined
   /** Whether this is AWS, where nobody named an endpoint, or a store that may differ from it. */
   readonly aws?: boolean | undefined
+  /** How long nearly all answers to an operation took so far, in milliseconds. */
+  readonly usual?: Readonly<Record<string, number>> | undefined
 }
 
 /** What a store needs beside its place. */
@@ -62,6 +73,7 @@ export interface S3StoreOptions extends Address {
 /** A bucket and prefix in S3, over the fast lane: one request each, sent once, no retries. */
 export class S3Store implements Storage {
   readonly place: Place
+  readonly conditional: boolean
   readonly reading: Reading
   readonly uploading: Uploading
   readonly rewriting: Rewriting
@@ -79,6 +91,7 @@ export class S3Store implements Storage {
   /** Sent with every copy. */
   private readonly copies: Fields
   private readonly listPrefix: string
+  private readonly channel: Channel
   /** By operation. */
   private readonly patience = new Map<string, Patience>()
   /** By how much the server's clock is ahead of this machine's, in milliseconds, where that matters. */
@@ -91,6 +104,7 @@ export class S3Store implements Storage {
     const { target } = options
     const dialer = dialerFor(new URL(target.origin), options.trust)
     this.place = place
+    this.conditional = options.aws === true
     this.target = target
     this.credentials = options.credentials
     this.host = dialer.host
@@ -103,7 +117,7 @@ export class S3Store implements Storage {
         : ([['x-amz-expected-bucket-owner', options.expectedOwner]] as const)),
       ...(options.requestPayer === true ? ([['x-amz-request-payer', 'requester']] as const) : []),
     ])
-    const channel: Channel = {
+    this.channel = {
       ...{ place, path: this.base, bucketPath: target.path, aws: options.aws === true, always: this.always },
       customerKey: customerFields('x-amz-server-side', options.customerKey),
       copySource: [
@@ -114,6 +128,7 @@ export class S3Store implements Storage {
       ],
       request: (asked, request) => this.request(asked, request),
     }
+    const { channel } = this
     this.copies = sorted([...this.always, ...channel.customerKey, ...channel.copySource])
     this.reading = createReading(channel)
     this.uploading = createUploading(channel)
@@ -131,7 +146,9 @@ export class S3Store implements Storage {
 
   get address(): Address {
     const { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws } = this.options
-    return { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws }
+    const usual: Record<string, number> = {}
+    for (const [operation, { learned }] of this.patience) if (learned !== undefined) usual[operation] = learned
+    return { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, usual }
   }
 
   async list(from: ListFrom): Promise<Page> {
@@ -168,10 +185,12 @@ export class S3Store implements Storage {
   readonly copyFrom = async (source: Storage, object: ObjectSummary, wish?: CopyWish): Promise<string> => {
     const key = wish?.key ?? object.key
     const asked = { operation: 'CopyObject', bucket: this.place.bucket, key: this.place.prefix + key }
-    const headers: (readonly [string, string])[] = [
-      ['x-amz-copy-source', copySource(source.place, object.key, object.version)],
-      ...this.copies,
-    ]
+    const { place } = source
+    const headers: (readonly [string, string])[] =
+      wish?.etag === undefined
+        ? [['x-amz-copy-source', copySource(place, object.key, object.version)]]
+        : [...sourceFields(this.channel, place, object.key, wish.etag, object.version)]
+    headers.push(...this.copies)
     if (wish !== undefined) headers.push(...wish.fields)
     // Without the header S3 makes the copy STANDARD, whatever the source is.
     else if (object.storageClass !== 'STANDARD') headers.push(['x-amz-storage-class', object.storageClass])
@@ -237,7 +256,7 @@ export class S3Store implements Storage {
     const { operation } = asked
     let patience = this.patience.get(operation)
     if (patience === undefined) {
-      patience = new Patience(this.options.trust.readTimeout ?? READ_TIMEOUT)
+      patience = new Patience(this.options.trust.readTimeout ?? READ_TIMEOUT, this.options.usual?.[operation])
       this.patience.set(operation, patience)
     }
     const bodyHash =

@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto'
+import { StorageError } from '../../errors.js'
 import type { Part, Uploading } from '../storage.js'
 import { askedOf, copyTime, etagIn, pathOf, quoted, sorted, sourceFields, type Channel } from './channel.js'
 import { encodeQuery } from './encode.js'
 import { brokenAnswer, faultOf } from './faults.js'
+import type { HttpResponse } from './http.js'
 import { elementsOf, elementText } from './xml.js'
 
 /** How objects of an S3 bucket are made of parts. */
@@ -50,7 +52,7 @@ export function createUploading(channel: Channel): Uploading {
         const query = `part-number-marker=${marker}&uploadId=${encodeQuery(upload)}`
         const response = await request(asked, { method: 'GET', path, query, fields: always })
         const { body, status } = response
-        if (status === 404 && elementText(body, 'Code') === 'NoSuchUpload') return undefined
+        if (isGone(response)) return undefined
         if (status !== 200) throw faultOf(response, asked)
         if (!body.includes('</ListPartsResult>')) throw brokenAnswer(response, asked, 'the list of parts is cut')
         for (const part of elementsOf(body, 'Part')) {
@@ -78,6 +80,13 @@ export function createUploading(channel: Channel): Uploading {
       const query = `uploadId=${encodeQuery(upload)}`
       const path = pathOf(channel, key)
       const response = await request(asked, { method: 'POST', path, query, fields, body, extra: COMPLETE_TIME })
+      // It is no object that is missing, so there is nothing to be skipped.
+      if (isGone(response)) {
+        const { message, status, requestId } = faultOf(response, asked)
+        throw new StorageError(message || 'the upload is gone', {
+          ...{ severity: 'fail-object', code: 'NoSuchUpload', ...asked, status, requestId },
+        })
+      }
       if (response.status !== 200 || response.body.includes('<Error>')) throw faultOf(response, asked)
       if (!response.body.includes('</CompleteMultipartUploadResult>')) {
         throw brokenAnswer(response, asked, 'the answer to the completion is empty or cut')
@@ -92,6 +101,12 @@ export function createUploading(channel: Channel): Uploading {
       if (response.status >= 300 && response.status !== 404) throw faultOf(response, asked)
     },
   }
+}
+
+// Ceph says NoSuchKey of an upload that is gone.
+function isGone({ status, body }: HttpResponse): boolean {
+  const code = elementText(body, 'Code')
+  return status === 404 && (code === 'NoSuchUpload' || code === 'NoSuchKey')
 }
 
 /** S3 may take minutes to put parts together, and sends blanks meanwhile. */

@@ -10,13 +10,13 @@ import { decodeUtf8, elementText, unescapeXml } from './xml.js'
 export function createVersions({ place, always, bucketPath, request }: Channel): Versions {
   const { prefix } = place
   return {
-    async list(from): Promise<VersionPage> {
+    async list(from, within = ''): Promise<VersionPage> {
       const asked = { operation: 'ListObjectVersions', bucket: place.bucket }
       const query = [
         'encoding-type=url',
         ...(from === undefined ? [] : [`key-marker=${encodeQuery(prefix + from.key)}`]),
         'max-keys=1000',
-        ...(prefix === '' ? [] : [`prefix=${encodeQuery(prefix)}`]),
+        ...(prefix + within === '' ? [] : [`prefix=${encodeQuery(prefix + within)}`]),
         ...(from?.version === undefined ? [] : [`version-id-marker=${encodeQuery(from.version)}`]),
         'versions=',
       ].join('&')
@@ -43,6 +43,8 @@ export function createVersions({ place, always, bucketPath, request }: Channel):
           })
         }
         before = key
+        // Ceph begins with the key itself.
+        if (from !== undefined && from.version === undefined && key === prefix + from.key) continue
         versions.push({
           key: key.slice(prefix.length),
           version,
@@ -56,7 +58,8 @@ export function createVersions({ place, always, bucketPath, request }: Channel):
       }
       if (truncated === 'false') return { versions }
       const [nextKey, version] = [keyOf(body, 'NextKeyMarker'), textOf(body, 'NextVersionIdMarker')]
-      if (nextKey?.startsWith(prefix) !== true) {
+      // With the key alone it would be open whether the rest of its versions is still to come.
+      if (nextKey?.startsWith(prefix) !== true || version === undefined) {
         throw brokenAnswer(response, asked, 'the list of versions does not say where it goes on')
       }
       return { versions, next: { key: nextKey.slice(prefix.length), version } }

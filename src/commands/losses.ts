@@ -1,0 +1,42 @@
+import { foresee, type Foresight } from '../engine/losses.js'
+import { stopReason } from '../engine/stop.js'
+import { StorageError, UserError } from '../errors.js'
+import type { CopyJob } from '../job.js'
+import { printable } from '../keys.js'
+import type { BucketTraits } from '../storage/storage.js'
+import { readOnLoss } from './attribute-options.js'
+import type { Prepare } from './begin.js'
+import type { Flags } from './options.js'
+
+/** Says before the first copy what copies would lose, so that whoever wants to keep it knows; with `--on-loss fail` that is a `UserError`. */
+export function warningOfLosses(job: CopyJob, flags: Flags): Prepare {
+  const onLoss = readOnLoss(flags)
+  return async ({ ends: { source, destination } }, warn) => {
+    const traits = (): Promise<BucketTraits> => destination?.traits() ?? Promise.resolve(NO_TRAITS)
+    let seen: Foresight | undefined
+    try {
+      seen = await foresee(job, source.store, traits)
+    } catch (error) {
+      // What is wrong with the bucket is for the run to tell, as far as it comes.
+      if (!(error instanceof StorageError)) throw error
+      // The run ends with that by itself, before anything is copied.
+      if (error.severity === 'stop-run') return
+      const { reason, hint } = stopReason(error)
+      if (onLoss === 'fail') throw new UserError(`what copies would lose could not be found out: ${reason}`, hint)
+      warn(`what copies would lose could not be found out: ${reason}`)
+    }
+    if (seen === undefined) return
+    const url = printable(`s3://${job.source.bucket}/${seen.key}`)
+    const [first] = seen.losses
+    if (first !== undefined && onLoss === 'fail') {
+      throw new UserError(
+        `the copy of ${url} would lose something: ${seen.losses.join('; ')}`,
+        'keep it, as said, or leave --on-loss fail away; only the first object was looked at',
+      )
+    }
+    const told = [...seen.losses, ...seen.notes]
+    if (told.length > 0) warn(`of ${url}, the first object, the only one that was looked at: ${told.join('; ')}`)
+  }
+}
+
+const NO_TRAITS: BucketTraits = { acls: undefined, versioned: undefined }

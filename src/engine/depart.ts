@@ -1,0 +1,74 @@
+import { StorageError } from '../errors.js'
+import type { Outcome, Pace, RelocateJob, SyncJob, WriteJob } from '../job.js'
+import { able, type Storage } from '../storage/storage.js'
+import type { WorkItem } from '../work/work.js'
+import { failed, outcomeOf, unlessGone } from './act.js'
+import type { Ways } from './acts.js'
+import type { Act } from './lane.js'
+import { removingTogether, type Remove } from './remove.js'
+
+/** Objects in flight when nothing but full requests to delete them is sent. */
+const BATCHES = 4_000
+
+/** How many objects that are on the ledger are in flight at once. */
+export function departureFlights({ kind }: WriteJob, { source }: Ways, { concurrency }: Pace): number {
+  return kind === 'move' && source.conditional === true ? BATCHES : concurrency
+}
+
+/** The deletion of an object that is on the ledger, if it is still what the ledger says; failures bear the full key of the source. */
+export function departing(job: SyncJob | RelocateJob, { source, destination }: Ways): Act {
+  const [store, done, code]: [Storage, Outcome, string] =
+    job.kind === 'move'
+      ? [source, { kind: 'copied' }, 'SourceChanged']
+      : [destination, { kind: 'deleted' }, 'DestinationChanged']
+  const remove = removingTogether(able(store.removing, 'remove objects'))
+  return async (object: WorkItem) => {
+    try {
+      // What the source has is never deleted at the destination, whatever the listings said.
+      if (job.kind === 'sync' && (await exists(source, object.key))) return { kind: 'skipped', reason: 'appeared' }
+      if (await removeUnlessChanged(store, remove, object)) return done
+      const message = 'it was written since it was listed, so it was not deleted'
+      return failed(job.source.prefix, object, { code, message, operation: 'DeleteObjects', attempts: 1 })
+    } catch (error) {
+      const outcome = outcomeOf(error, job.source.prefix, object)
+      // Whichever request it was, it is the deletion that is still to be done.
+      return outcome?.kind === 'failed'
+        ? { kind: 'failed', failure: { ...outcome.failure, operation: 'DeleteObjects' } }
+        : outcome
+    }
+  }
+}
+
+// False when it has another ETag by now. What is gone was deleted, by an earlier try for one.
+async function removeUnlessChanged(store: Storage, remove: Remove, { key, etag }: WorkItem): Promise<boolean> {
+  // Other stores than AWS may not know the condition.
+  if (store.conditional !== true) {
+    const now = await etagOf(store, key)
+    if (now !== etag) return now === undefined
+  }
+  try {
+    await remove({ key, etag })
+    return true
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error
+    if (error.code === 'NoSuchKey') return true
+    if (error.code !== 'PreconditionFailed') throw error
+    const now = await etagOf(store, key)
+    if (now === etag) throw error
+    return now === undefined
+  }
+}
+
+async function etagOf({ reading }: Storage, key: string): Promise<string | undefined> {
+  return (await unlessGone(reading.head(key)))?.etag
+}
+
+async function exists({ reading }: Storage, key: string): Promise<boolean> {
+  try {
+    return (await unlessGone(reading.head(key))) !== undefined
+  } catch (error) {
+    // It cannot be looked at without its key, but it is there.
+    if (error instanceof StorageError && error.code === 'SSE-C') return true
+    throw error
+  }
+}

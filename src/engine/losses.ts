@@ -1,0 +1,118 @@
+import { StorageError } from '../errors.js'
+import type { CopyJob, Trait } from '../job.js'
+import { printable } from '../keys.js'
+import type { BucketTraits, ObjectHead, ObjectSummary, Storage } from '../storage/storage.js'
+import { needsHead } from './attributes.js'
+
+/** What a look at one object tells of a copy before it begins. */
+export interface Foresight {
+  /** The full key of the object that was looked at. */
+  readonly key: string
+  /** What its copy would be without, and what to do about it. */
+  readonly losses: readonly string[]
+  /** What will be otherwise, and cannot be helped; and what could not be found out. */
+  readonly notes: readonly string[]
+}
+
+/** How many objects of the listing are looked at for one that is no marker of a folder. */
+const FIRST = 10
+
+/**
+ * Looks at the first object below the source and tells what its copy would lose. Nothing is written. Undefined when there is no object.
+ * `traits` are those of the destination's bucket. Rejects with a StorageError when nothing at all can be done.
+ */
+export async function foresee(
+  job: CopyJob,
+  source: Storage,
+  traits: () => Promise<BucketTraits>,
+): Promise<Foresight | undefined> {
+  const { objects } = await source.list({ limit: FIRST })
+  const object = objects.find(({ size }) => size > 0) ?? objects[0]
+  if (object === undefined) return undefined
+  const { reading } = source
+  const attributes = job.attributes ?? {}
+  const { preserve = [], drop = [], acl, encryption, keyFile, tagging } = attributes
+  const losses: string[] = []
+  const notes: string[] = []
+  const keeps = (trait: Trait): boolean => preserve.includes(trait)
+  const [head, tags, grants] = await Promise.all([
+    answer(reading.head(object.key, object.version)),
+    tagging === undefined && !drop.includes('tags') ? answer(reading.tagging(object.key, object.version)) : undefined,
+    acl === undefined ? answer(reading.grants(object.key, object.version)) : undefined,
+  ])
+  if (head instanceof StorageError) {
+    const why = `it cannot be looked at (${said(head)})`
+    if (head.code === 'SSE-C') {
+      losses.push(
+        'it is encrypted with a key of the customer’s (SSE-C), without which it cannot be copied: --source-sse-c-key-file FILE',
+      )
+    } else if (needsHead(attributes)) losses.push(`${why}, as what was asked for needs, so objects like it will fail`)
+    else notes.push(`${why}, so not all that its copy would lose is known`)
+  } else lost(object, head, { keeps, encrypted: encryption !== undefined || keyFile !== undefined }, losses, notes)
+
+  if (tags instanceof StorageError && tags.severity !== 'skip') {
+    // A store without tags loses none.
+    if (tags.status !== 501 && tags.status !== 405) {
+      losses.push(
+        `its tags cannot be read (${said(tags)}): objects that have some will fail; --no-preserve tags copies them without`,
+      )
+    }
+  }
+  if (grants instanceof StorageError) {
+    if (keeps('acl'))
+      losses.push(`its access control list cannot be kept (${said(grants)}), so objects like it will fail`)
+    else if (grants.code === 'AclNotCarried') losses.push(PRIVATE)
+  } else if (grants !== undefined && grants.length > 0 && !keeps('acl')) losses.push(PRIVATE)
+  if (keeps('acl') || (acl !== undefined && acl !== OWNER)) {
+    const { acls } = await traits()
+    if (acls === false) {
+      losses.push(
+        `the destination’s bucket has access control lists disabled (BucketOwnerEnforced), and refuses copies that have one`,
+      )
+    }
+  }
+  return { key: source.place.prefix + object.key, losses, notes }
+}
+
+// The only list that a bucket without lists takes.
+const OWNER = 'bucket-owner-full-control'
+const PRIVATE =
+  'it has an access control list, and its copy would be private: --preserve acl keeps it, --acl NAME sets one'
+
+function lost(
+  object: ObjectSummary,
+  head: ObjectHead,
+  { keeps, encrypted }: { readonly keeps: (trait: Trait) => boolean; readonly encrypted: boolean },
+  losses: string[],
+  notes: string[],
+): void {
+  const has = (name: string): string | undefined => head.carried.find(([one]) => one === name)?.[1]
+  if (!keeps('redirect') && has('x-amz-website-redirect-location') !== undefined) {
+    losses.push('it has a website redirect: --preserve redirect keeps it')
+  }
+  if (!keeps('lock') && head.carried.some(([name]) => name.startsWith('x-amz-object-lock-'))) {
+    losses.push('it is locked (Object Lock), and its copy would not be: --preserve lock keeps that')
+  }
+  const kms = has('x-amz-server-side-encryption')
+  if (!encrypted && !keeps('encryption') && kms?.startsWith('aws:kms') === true) {
+    losses.push(
+      `it is encrypted with ${kms}, and its copy would be as the destination’s bucket has it: --preserve encryption keeps the key, --sse sets another`,
+    )
+  }
+  if (object.etag.includes('-')) {
+    notes.push('it was uploaded in parts, and its copy will have another ETag')
+  }
+}
+
+async function answer<T>(asked: Promise<T>): Promise<T | StorageError> {
+  try {
+    return await asked
+  } catch (error) {
+    if (error instanceof StorageError && error.severity !== 'stop-run') return error
+    throw error
+  }
+}
+
+function said({ operation, code }: StorageError): string {
+  return `${operation} ${printable(code)}`
+}

@@ -1,0 +1,33 @@
+import type { CopyJob } from '../job.js'
+import { collisions, renameProblem, renamer } from '../rules/rename.js'
+import { failed } from './act.js'
+import { refusal } from './copy.js'
+import type { Decide } from './lane.js'
+
+/** As `refusal`, for a job that renames: also what has no good name, or one that another object of its page has as well. */
+export function refusing(job: CopyJob, apart = false): Decide {
+  if (job.map === undefined) return (object) => refusal(job, object, { apart })
+  const nameOf = renamer(job.map)
+  const { source, destination } = job
+  let latest: {
+    readonly page: readonly unknown[]
+    readonly names: readonly string[]
+    readonly bad: ReadonlySet<number>
+  }
+  latest = { page: [], names: [], bad: new Set() }
+  return (object, page) => {
+    if (latest.page !== page) {
+      const names = page.map(({ key }) => nameOf(key))
+      latest = { page, names, bad: collisions(names) }
+    }
+    const index = page.indexOf(object)
+    const name = latest.names[index] ?? nameOf(object.key)
+    const problem = object.key === '' && name === '' ? undefined : renameProblem(name, destination.prefix)
+    if (problem !== undefined) return failed(source.prefix, object, problem)
+    if (latest.bad.has(index)) {
+      const message = '--map gives another object the same name, and one would replace the other'
+      return failed(source.prefix, object, { code: 'NamesCollide', message })
+    }
+    return refusal(job, object, { apart, name })
+  }
+}

@@ -1,0 +1,112 @@
+import { StorageError } from '../errors.js'
+import type { CopyJob, Departure, Outcome, SyncJob } from '../job.js'
+import type { ObjectSummary } from '../storage/storage.js'
+import type { WorkItem } from '../work/work.js'
+import { outcomeOf, unlessGone } from './act.js'
+import type { Ways } from './acts.js'
+import { contentByHead, contentByListing } from './compare.js'
+import { copying, refusal } from './copy.js'
+import type { Act, Decide } from './lane.js'
+
+const UNCHANGED: Outcome = { kind: 'skipped', reason: 'unchanged' }
+const EXTRA: Outcome = { kind: 'skipped', reason: 'extra' }
+
+/** What becomes of an object that either side has, where the listings tell. */
+export function decidingSync(job: SyncJob, apart = false): Decide {
+  const copyJob = copyOf(job)
+  return (object: WorkItem) => {
+    if (object.extra === true) return outcomeOfExtra(job, object)
+    if (deletionFailed(object)) return undefined
+    return need(job, object) === 'none' ? UNCHANGED : refusal(copyJob, object, { apart })
+  }
+}
+
+/** The action of `sync` on an object about which the listings do not say enough, or that is to be copied, which `copy` does. */
+export function syncing(job: SyncJob, ways: Ways, copy = copying(copyOf(job), ways)): Act {
+  return async (object: WorkItem) => {
+    try {
+      if (deletionFailed(object)) return await stillExtra(job, ways, object)
+      if (need(job, object) === 'look' && !(await differs(ways, object))) return UNCHANGED
+    } catch (error) {
+      return outcomeOf(error, job.source.prefix, object)
+    }
+    return await copy(object)
+  }
+}
+
+/** The same as a copy of every object. */
+export function copyOf({ source, destination, attributes, partSize, map }: Omit<CopyJob, 'kind'>): CopyJob {
+  return {
+    ...{ kind: 'copy', source, destination },
+    ...(attributes === undefined ? {} : { attributes }),
+    ...(partSize === undefined ? {} : { partSize }),
+    ...(map === undefined ? {} : { map }),
+  }
+}
+
+/** Whether a copy is needed: for certain, or not at all, or a closer look must tell. */
+function need({ by }: SyncJob, object: WorkItem): 'copy' | 'none' | 'look' {
+  const { there } = object
+  if (there === undefined) return 'copy'
+  const byTime = isNewer(object, there) ? 'copy' : 'none'
+  if (by === 'time') return byTime
+  if (by === 'size') return object.size === there.size ? 'none' : 'copy'
+  switch (contentByListing(object, there)) {
+    case 'same':
+      return 'none'
+    case 'different':
+      return 'copy'
+    case 'same-size':
+      return byTime
+    case 'unclear':
+      return 'look'
+  }
+}
+
+type Dated = Pick<ObjectSummary, 'lastModified'>
+
+function isNewer(source: Dated, destination: Dated): boolean {
+  return Date.parse(source.lastModified) > Date.parse(destination.lastModified)
+}
+
+// Two MD5s that differ: what one of them is of may be encrypted, and then it is no MD5.
+async function differs({ source, destination }: Ways, { key, there, ...listed }: WorkItem): Promise<boolean> {
+  const [from, to] = await Promise.allSettled([source.reading.head(key), unlessGone(destination.reading.head(key))])
+  for (const look of [from, to]) {
+    if (look.status === 'fulfilled') continue
+    const encrypted = look.reason instanceof StorageError && look.reason.code === 'SSE-C'
+    if (!encrypted) throw look.reason
+    return there === undefined || isNewer(listed, there)
+  }
+  const [one, other] = [from, to].map((look) => (look.status === 'fulfilled' ? look.value : undefined))
+  if (one === undefined || other === undefined) return true
+  const content = contentByHead(one, other)
+  return content === 'different' || (content === 'same-size' && isNewer(one, other))
+}
+
+function outcomeOfExtra({ source, destination, delete: deletes }: SyncJob, object: WorkItem): Outcome {
+  // A marker of the folder that the prefix names: the source can have none.
+  if (object.key === '' && source.prefix === '') return { kind: 'skipped', reason: 'prefix-marker' }
+  return deletes === undefined ? EXTRA : { kind: 'leaving', departure: departureOf(destination.prefix, object) }
+}
+
+/** The entry of an object that is to be deleted. */
+export function departureOf(prefix: string, object: ObjectSummary, copy?: string): Departure {
+  const { key, size, etag, lastModified, storageClass } = object
+  return {
+    ...{ key: prefix + key, size, etag, lastModified },
+    ...(storageClass === 'STANDARD' ? {} : { storageClass }),
+    ...(copy === undefined ? {} : { copy }),
+  }
+}
+
+/** Whether an object is tried again because it could not be deleted. */
+export function deletionFailed({ failedIn }: WorkItem): boolean {
+  return failedIn?.startsWith('DeleteObject') === true
+}
+
+async function stillExtra(job: SyncJob, { source, destination }: Ways, object: WorkItem): Promise<Outcome> {
+  if ((await unlessGone(source.reading.head(object.key))) !== undefined) return { kind: 'skipped', reason: 'appeared' }
+  const { size, etag, lastModified, storageClass } = await destination.reading.head(object.key)
+  return outcomeOfExtra(job, { key: object.key, size, etag, lastModified, storageClass })
+}

@@ -1,0 +1,121 @@
+import type { Selection } from '../job.js'
+import { compareKeys, contains } from '../keys.js'
+import { globTest } from './glob.js'
+import { EVERYTHING, intersection, justKey, notStartingWith, startingWith, union, type Ranges } from './ranges.js'
+import { anchoredLiteral, compileRegex } from './regex.js'
+
+/** What a selection asks of an object. */
+interface Candidate {
+  /** Relative to the source prefix. */
+  readonly key: string
+  readonly size: number
+  /** ISO 8601. */
+  readonly lastModified: string
+  readonly storageClass: string
+}
+
+type Test = (object: Candidate) => boolean
+
+/** Tells which objects below `prefix` are selected. A `UserError` if a regular expression does not compile. */
+export function selector(selection: Selection, prefix: string): (object: Candidate) => boolean {
+  // The cheapest first.
+  const tests = [
+    ...sizeTests(selection),
+    ...classTests(selection),
+    ...rangeTests(selection, prefix),
+    ...globTests(selection),
+    ...dateTests(selection),
+    ...regexTests(selection),
+  ]
+  const [only = () => true] = tests
+  return tests.length < 2 ? only : (object) => tests.every((test) => test(object))
+}
+
+/**
+ * Where the selected keys below `prefix` lie, relative to it: what must be listed. Every key that the selector takes is in one of the ranges; a few
+ * that it does not take may be as well. None at all when nothing can be selected.
+ */
+export function rangesOf(selection: Selection, prefix: string): Ranges {
+  const reaches = (selection.regex ?? []).map((pattern) => startingWith(anchoredLiteral(pattern)))
+  return [limits(selection, prefix), globReach(selection), ...reaches].reduce(intersection)
+}
+
+function sizeTests({ minSize = 0, maxSize = Infinity }: Selection): Test[] {
+  return minSize === 0 && maxSize === Infinity ? [] : [({ size }) => size >= minSize && size <= maxSize]
+}
+
+function classTests({ storageClasses }: Selection): Test[] {
+  if (storageClasses === undefined) return []
+  const wanted = new Set(storageClasses.map((name) => name.toUpperCase()))
+  return [({ storageClass }) => wanted.has(storageClass.toUpperCase())]
+}
+
+function dateTests({ modifiedSince, modifiedBefore }: Selection): Test[] {
+  if (modifiedSince === undefined && modifiedBefore === undefined) return []
+  const since = modifiedSince === undefined ? -Infinity : Date.parse(modifiedSince)
+  const until = modifiedBefore === undefined ? Infinity : Date.parse(modifiedBefore)
+  return [
+    ({ lastModified }) => {
+      const modified = Date.parse(lastModified)
+      return modified >= since && modified < until
+    },
+  ]
+}
+
+function rangeTests(selection: Selection, prefix: string): Test[] {
+  if (selection.after === undefined && selection.until === undefined) return []
+  const ranges = limits(selection, prefix)
+  return [({ key }) => ranges.some((range) => contains(range, key))]
+}
+
+function globTests({ globs = [] }: Selection): Test[] {
+  if (globs.length === 0) return []
+  // From the last, so that the first that matches decides.
+  const verdicts = globs.map(([verdict, glob]) => ({ taken: verdict === 'include', matches: globTest(glob) })).reverse()
+  return [
+    ({ key }) => {
+      for (const { taken, matches } of verdicts) if (matches(key)) return taken
+      return true
+    },
+  ]
+}
+
+function regexTests({ regex = [] }: Selection): Test[] {
+  return regex.map((pattern) => {
+    const compiled = compileRegex(pattern, `--regex ${pattern}`)
+    return ({ key }) => compiled.test(key)
+  })
+}
+
+// What `after` and `until` leave of the keys below the prefix.
+function limits({ after, until }: Selection, prefix: string): Ranges {
+  return intersection(
+    after === undefined ? EVERYTHING : beyond(after, prefix),
+    until === undefined ? EVERYTHING : upTo(until, prefix),
+  )
+}
+
+// A key that does not begin with the prefix lies before or behind all that do.
+function beyond(key: string, prefix: string): Ranges {
+  if (key.startsWith(prefix)) return [{ after: key.slice(prefix.length) }]
+  return compareKeys(key, prefix) < 0 ? EVERYTHING : []
+}
+
+function upTo(key: string, prefix: string): Ranges {
+  if (key.startsWith(prefix)) return [{ until: key.slice(prefix.length) }]
+  return compareKeys(key, prefix) < 0 ? [] : EVERYTHING
+}
+
+// Each glob gives to, or takes from, what those before it left.
+function globReach({ globs = [] }: Selection): Ranges {
+  let reach = EVERYTHING
+  for (const [verdict, glob] of globs) {
+    const [literal = ''] = LITERAL.exec(glob) ?? []
+    const rest = glob.slice(literal.length)
+    if (verdict === 'include') reach = union(reach, rest === '' ? justKey(literal) : startingWith(literal))
+    else if (/^\*+$/.test(rest)) reach = intersection(reach, notStartingWith(literal))
+  }
+  return reach
+}
+
+const LITERAL = /^[^*?[\p{Cs}]*/u

@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest'
+import { foresee } from '../src/engine/losses.js'
+import { StorageError } from '../src/errors.js'
+import type { Attributes } from '../src/job.js'
+import type { HeaderFields, ObjectHead, ObjectSummary, Storage } from '../src/storage/storage.js'
+
+const listed = (key: string, more: Partial<ObjectSummary> = {}): ObjectSummary => ({
+  ...{ key, size: 5, etag: 'e', lastModified: '2024-01-01T00:00:00.000Z', storageClass: 'STANDARD', ...more },
+})
+
+const plain: ObjectHead = {
+  ...{ size: 5, etag: 'e', lastModified: '', storageClass: 'STANDARD', headers: new Map(), carried: [], tags: 0 },
+  ...{ checksums: new Map(), plainEtag: true, unshown: 0, archived: false, locked: false },
+}
+
+interface World {
+  readonly objects?: readonly ObjectSummary[]
+  readonly carried?: HeaderFields
+  readonly grants?: HeaderFields
+  readonly fails?: Readonly<Record<string, string>>
+  readonly status?: number
+  readonly acls?: boolean
+}
+
+async function seen(
+  { objects = [listed('k')], carried = [], grants = [], fails = {}, status = 403, acls }: World,
+  attributes?: Attributes,
+) {
+  const place = { bucket: 'src', prefix: 'p/' }
+  const asked: string[] = []
+  const answer =
+    <T>(operation: string, value: T) =>
+    (key: string): Promise<T> => {
+      asked.push(`${operation} ${key}`)
+      const code = fails[operation]
+      if (code === undefined) return Promise.resolve(value)
+      const severity = code === 'Stop' ? 'stop-run' : 'fail-object'
+      return Promise.reject(new StorageError('why', { severity, code, operation, bucket: 'src', key, status }))
+    }
+  const never = () => Promise.reject(new Error('not asked for'))
+  const source: Storage = {
+    place,
+    list: () => Promise.resolve({ objects, truncated: true }),
+    reading: {
+      head: answer('HeadObject', { ...plain, carried }),
+      tagging: answer('GetObjectTagging', { header: '', xml: '' }),
+      grants: answer('GetObjectAcl', grants),
+      ...{ digest: never, read: never },
+    },
+  }
+  const job = { kind: 'copy', source: place, destination: { bucket: 'dst', prefix: '' } } as const
+  const found = await foresee({ ...job, ...(attributes === undefined ? {} : { attributes }) }, source, () =>
+    Promise.resolve({ acls, versioned: undefined }),
+  )
+  return { ...found, asked }
+}
+
+const LOCK: HeaderFields = [['x-amz-object-lock-legal-hold', 'ON']]
+const KMS: HeaderFields = [['x-amz-server-side-encryption', 'aws:kms']]
+const REDIRECT: HeaderFields = [['x-amz-website-redirect-location', '/x']]
+
+describe('what a look at one object foresees', () => {
+  test('is nothing where there is no object, or nothing to lose', async () => {
+    expect(await seen({ objects: [] })).toEqual({ asked: [] })
+    expect(await seen({})).toMatchObject({ key: 'p/k', losses: [], notes: [] })
+    const sse = await seen({ carried: [['x-amz-server-side-encryption', 'AES256']] })
+    expect(sse.losses).toEqual([])
+  })
+
+  test('is of the first object that has content', async () => {
+    const { key, asked } = await seen({ objects: [listed('', { size: 0 }), listed('a'), listed('b')] })
+    expect(key).toBe('p/a')
+    expect(asked).toEqual(['HeadObject a', 'GetObjectTagging a', 'GetObjectAcl a'])
+  })
+
+  test.each<[string, World, Attributes, string, Attributes]>([
+    ['a lock', { carried: LOCK }, {}, 'locked', { preserve: ['lock'] }],
+    ['a redirect', { carried: REDIRECT }, {}, 'redirect', { preserve: ['redirect'] }],
+    ['a key of KMS', { carried: KMS }, {}, 'aws:kms', { preserve: ['encryption'] }],
+    ['a key of KMS', { carried: KMS }, {}, 'aws:kms', { encryption: 'AES256' }],
+    ['grants', { grants: [['x-amz-grant-read', 'id="x"']] }, {}, 'private', { preserve: ['acl'] }],
+    ['grants', { grants: [['x-amz-grant-read', 'id="x"']] }, {}, 'private', { acl: 'private' }],
+    ['odd grants', { fails: { GetObjectAcl: 'AclNotCarried' } }, {}, 'private', { acl: 'private' }],
+    [
+      'a bucket without lists',
+      { acls: false },
+      { acl: 'public-read' },
+      'Enforced',
+      { acl: 'bucket-owner-full-control' },
+    ],
+    ['a bucket without lists', { acls: false }, { preserve: ['acl'] }, 'Enforced', {}],
+    [
+      'lists that may not be read',
+      { fails: { GetObjectAcl: 'AccessDenied' } },
+      { preserve: ['acl'] },
+      'GetObjectAcl AccessDenied',
+      {},
+    ],
+    [
+      'tags that may not be read',
+      { fails: { GetObjectTagging: 'AccessDenied' } },
+      {},
+      'GetObjectTagging AccessDenied',
+      { drop: ['tags'] },
+    ],
+    ['tags that may not be read', { fails: { GetObjectTagging: 'AccessDenied' } }, {}, 'tags', { tagging: 'a=b' }],
+    [
+      'a key of the customer’s',
+      { fails: { HeadObject: 'SSE-C' } },
+      {},
+      '--source-sse-c-key-file',
+      { sourceKeyFile: '/k' },
+    ],
+    ['HEAD that is forbidden', { fails: { HeadObject: 'AccessDenied' } }, { preserve: ['lock'] }, 'will fail', {}],
+  ])('%s: %j with %j', async (_, world, attributes, says, remedy) => {
+    const { losses } = await seen(world, attributes)
+    expect(losses).toEqual([expect.stringContaining(says)])
+    // With the key the store can look; here nothing else changes.
+    if (remedy.sourceKeyFile === undefined) expect((await seen(world, remedy)).losses).toEqual([])
+  })
+
+  test('tells apart what changes and cannot be helped, and what could not be found out', async () => {
+    const parts = await seen({ objects: [listed('k', { etag: `${'0'.repeat(32)}-2` })] })
+    expect(parts).toMatchObject({ losses: [], notes: [expect.stringContaining('another ETag')] })
+    const denied = await seen({ fails: { HeadObject: 'AccessDenied' } })
+    expect(denied).toMatchObject({ losses: [], notes: [expect.stringContaining('HeadObject AccessDenied')] })
+  })
+
+  test('has no loss of tags in a store that has none', async () => {
+    expect((await seen({ fails: { GetObjectTagging: 'NotImplemented' }, status: 501 })).losses).toEqual([])
+  })
+
+  test('is not made up where nothing can be done at all', async () => {
+    await expect(seen({ fails: { HeadObject: 'Stop' } })).rejects.toBeInstanceOf(StorageError)
+  })
+})
