@@ -27,6 +27,8 @@ export interface Start {
   /** The two sides are different stores. */
   readonly apart: boolean
   readonly bandwidth: Bandwidth | undefined
+  /** How many threads there are, beside the main one. */
+  readonly threads: number
   readonly concurrency: number
   readonly lanes: number
   /** How long an operation is tried again before it counts as failed, in milliseconds. */
@@ -150,6 +152,10 @@ class ThreadCrew implements Crew {
     return sum
   }
 
+  get size(): number {
+    return this.workers.length
+  }
+
   get held(): Throttle | undefined {
     let held: Throttle | undefined
     for (const pulse of this.pulses.values()) held = together(held, pulse.held)
@@ -249,6 +255,7 @@ class ThreadCrew implements Crew {
         through: this.ends.through,
         apart: this.ends.apart,
         bandwidth: this.ends.bandwidth,
+        threads: this.size,
         retryFor: this.ends.retryFor,
         concurrency: share(work.concurrency, this.workers.length, index),
         lanes: share(work.lanes, this.workers.length, index),

@@ -50,6 +50,7 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
         checkPair(job.source, job.destination)
         if (job.kind === 'sync' && job.delete !== undefined) checkApart(job.source, job.destination)
       }
+      if (opened.ends.through) checkStreamable(job)
       await prepare?.(opened, (message) => progress.event({ type: 'note', level: 'warning', message }))
       const ranges = wantedRanges(job)
       if (dry) return await dryRun({ job, pace, ranges, opened, telling, io })
@@ -87,6 +88,15 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
   } finally {
     progress.close()
   }
+}
+
+// S3 wants a checksum with what it is sent, and not every algorithm is at hand here.
+function checkStreamable(job: WriteJob): void {
+  if (!('attributes' in job) || job.attributes.checksumAlgorithm === undefined) return
+  throw new UserError(
+    '--checksum-algorithm needs a copy inside a store, and here everything passes through this machine',
+    'leave --checksum-algorithm away: a checksum that the source tells of a whole object is kept where that is sent in one request',
+  )
 }
 
 // What must be listed.

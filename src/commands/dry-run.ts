@@ -59,7 +59,7 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
   const nameOf = renamer(job.kind === 'copy' || job.kind === 'move' ? job.map : undefined)
   const tell = (object: ObjectSummary, seen: Seen): Outcome => {
     if (seen.outcome.kind === 'copied') {
-      const needed = 'destination' in job ? requestsFor(job, object) : { CopyObject: 1 }
+      const needed = 'destination' in job ? requestsFor(job, object, ways.through) : { CopyObject: 1 }
       for (const [operation, count] of Object.entries(needed)) addTo(requests, operation, count)
     }
     const line = lineOf(job, nameOf, object, seen)

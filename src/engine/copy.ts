@@ -1,11 +1,11 @@
-import { StorageError } from '../errors.js'
 import type { CopyJob, Deferral, Outcome } from '../job.js'
 import { renamer } from '../rules/rename.js'
 import { able, type ObjectHead, type ObjectSummary } from '../storage/storage.js'
 import { failed, outcomeOf } from './act.js'
 import type { Ways } from './acts.js'
-import { fieldsOfNew, needsHead, wishFor } from './attributes.js'
-import { copyInParts, LIMITS, partSizeFor, type Limits } from './in-parts.js'
+import { needsHead, wishFor } from './attributes.js'
+import { anewInParts, unlessChanged } from './anew.js'
+import { LIMITS, partSizeFor, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
 import { streaming, STREAM_LIMITS } from './stream.js'
 import { keepTags, taggingOf } from './tags.js'
@@ -47,17 +47,24 @@ export function deferral({ source }: CopyJob, object: ObjectSummary, through = f
 export function requestsFor(
   { attributes = {}, partSize }: Pick<CopyJob, 'attributes' | 'partSize'>,
   { size }: ObjectSummary,
+  through = false,
 ): Record<string, number> {
   const acl = attributes.preserve?.includes('acl') === true ? { GetObjectAcl: 1 } : {}
+  if (through) {
+    const { part } = STREAM_LIMITS
+    if (size <= part) return { [size === 0 ? 'HeadObject' : 'GetObject']: 1, PutObject: 1, ...acl }
+    const parts = Math.ceil(size / partSizeFor(size, partSize ?? part))
+    return {
+      ...{ HeadObject: 2, GetObject: parts, ...acl },
+      ...{ CreateMultipartUpload: 1, UploadPart: parts, CompleteMultipartUpload: 1 },
+    }
+  }
   if (size <= LIMITS.copy) return { CopyObject: 1, ...(needsHead(attributes) ? { HeadObject: 1 } : {}), ...acl }
   return {
     ...{ CreateMultipartUpload: 1, CompleteMultipartUpload: 1, HeadObject: 2, ...acl },
     UploadPartCopy: Math.ceil(size / partSizeFor(size, partSize ?? LIMITS.part)),
   }
 }
-
-/** How often an object is looked at anew because somebody wrote to it between HEAD and copy. */
-const RACES = 5
 
 /** The action of `copy` on one object: a CopyObject and, for what that does not carry, a look at the source before it; in parts what is larger. */
 export function copying(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act {
@@ -66,10 +73,12 @@ export function copying(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act 
   if (ways.through) return streaming(job, ways)
   const copyFrom = able(destination.copyFrom, 'copy')
   const small = attributes === undefined && map === undefined ? copyFrom : carefully(job, ways)
-  const large = inParts(job, ways, limits)
+  const large = anewInParts(job, ways, limits.part)
   return async (object) => {
     try {
-      const etag = await (object.size > limits.copy ? large(object) : small(source, object))
+      const etag = await (object.size > limits.copy
+        ? unlessChanged((race) => large(object, race))
+        : small(source, object))
       return { kind: 'copied', etag }
     } catch (error) {
       return outcomeOf(error, job.source.prefix, object)
@@ -106,42 +115,4 @@ function carefully(job: CopyJob, { source, destination }: Ways) {
       const head = race > 0 || looks ? await source.reading.head(object.key, object.version) : undefined
       return await attempt(head === undefined ? object : { ...object, etag: head.etag, size: head.size }, head)
     })
-}
-
-/** Copies an object that is larger than one request may copy. Answers the ETag of the copy. */
-function inParts(job: CopyJob, { source, destination, stop, uploads }: Ways, limits: Limits) {
-  const { attributes, partSize } = job
-  const nameOf = renamer(job.map)
-  const wanted = attributes?.tagging === undefined ? undefined : taggingOf(attributes.tagging)
-  return (object: ObjectSummary): Promise<string> =>
-    unlessChanged(async (race) => {
-      const { key, version } = object
-      const head = await source.reading.head(key, version)
-      const { size, lastModified } = head
-      const now = { ...object, size, etag: head.etag, lastModified }
-      const fields = await fieldsOfNew(attributes, source, now, head)
-      const etag = await copyInParts({
-        ...{ source, destination, object: now, key: nameOf(key), fields, conditions: [] },
-        partSize: partSize ?? limits.part,
-        before: race === 0 ? uploads?.before : undefined,
-        begun: uploads?.begun,
-        stop,
-      })
-      const tags = fields.find(([name]) => name === 'x-amz-tagging')?.[1]
-      if (tags === undefined || destination.rewriting?.dropsTags !== true) return etag
-      const tagging = wanted ?? taggingOf(tags)
-      await keepTags(destination, nameOf(key), { etag, tags: tagging.count }, tagging)
-      return etag
-    })
-}
-
-// What was told of the source and what was copied must be of one moment.
-async function unlessChanged<T>(attempt: (race: number) => Promise<T>): Promise<T> {
-  for (let race = 0; ; race++) {
-    try {
-      return await attempt(race)
-    } catch (error) {
-      if (!(error instanceof StorageError) || error.code !== 'PreconditionFailed' || race >= RACES) throw error
-    }
-  }
 }

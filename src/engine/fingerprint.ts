@@ -11,18 +11,13 @@ export interface Fingerprint {
   matches(): boolean
 }
 
-/** The MD5 of an object, where its ETag is that. */
-export function md5Of({ etag, plainEtag }: ObjectHead): Buffer | undefined {
-  return plainEtag && /^[0-9a-f]{32}$/.test(etag) ? Buffer.from(etag, 'hex') : undefined
-}
-
 /**
  * The fingerprint by which a store vouches for the content of an object: its ETag where that is an MD5, else a checksum of the whole; undefined
  * where it tells none (objects of parts in most stores).
  */
 export function fingerprintOf(head: ObjectHead): Fingerprint | undefined {
-  const { etag, checksums } = head
-  if (md5Of(head) !== undefined) return byHash('md5', 'hex', etag)
+  const { etag, plainEtag, checksums } = head
+  if (plainEtag && /^[0-9a-f]{32}$/.test(etag)) return byHash('md5', 'hex', etag)
   for (const algorithm of ['sha256', 'sha1'] as const) {
     const expected = checksums.get(algorithm)
     if (expected !== undefined) return byHash(algorithm, 'base64', expected)

@@ -106,7 +106,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const { destination } = ends
   if (destination === undefined) throw new Error('there is no destination to write to')
   const { through, apart } = ends
-  const memory = streamMemory(ends.bandwidth)
+  const memory = streamMemory(ends.bandwidth, crew.size + 1)
   const watch = options.verbose
     ? (object: ObjectSummary, outcome: Outcome | Deferral) => tell(emit, job, object, outcome)
     : undefined

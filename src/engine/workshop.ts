@@ -46,6 +46,8 @@ export interface WorkshopOptions {
   /** The two sides are different stores. */
   readonly apart: boolean
   readonly bandwidth: Bandwidth | undefined
+  /** How many threads there are, beside the main one. */
+  readonly threads: number
   readonly concurrency: number
   readonly lanes: number
   readonly stop: AbortSignal
@@ -83,11 +85,11 @@ export function openWorkshop(options: WorkshopOptions): Workshop {
 }
 
 function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind: 'write' }): Workshop {
-  const { ranges, source, destination, through, concurrency, lanes, stop, fail, bandwidth } = options
+  const { ranges, source, destination, through, concurrency, lanes, stop, fail, bandwidth, threads } = options
   if (destination === undefined) throw new Error('there is no destination to write to')
   const { apart } = options
   const decide = decisionOf(job, { through, apart }, 'defer')
-  const memory = streamMemory(bandwidth)
+  const memory = streamMemory(bandwidth, threads + 1)
   let tally = createTally(noTotals(), () => undefined)
   let seen: MoveEvent[] = []
   const slots = new Slots(concurrency)
@@ -179,12 +181,19 @@ function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Work
 }
 
 function verifyWorkshop(options: WorkshopOptions, { job, packing }: Task & { kind: 'verify' }): Workshop {
-  const { source, destination, through, apart, bandwidth, concurrency, stop, fail, flush } = options
+  const { source, destination, through, apart, bandwidth, threads, concurrency, stop, fail, flush } = options
   if (destination === undefined) throw new Error('there is no destination to compare with')
   const pack = packer(packing)
   const slots = new Slots(concurrency)
   const report = createReport(job)
-  const ways = { source: source(), destination: destination(), through, apart, memory: streamMemory(bandwidth), stop }
+  const ways = {
+    source: source(),
+    destination: destination(),
+    through,
+    apart,
+    memory: streamMemory(bandwidth, threads + 1),
+    stop,
+  }
   const take = verifying(job, { ...ways, slots, report, fail })
   return {
     run: () =>

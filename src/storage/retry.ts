@@ -1,6 +1,6 @@
 import { StorageError } from '../errors.js'
 import { EXPIRED } from './s3/faults.js'
-import type { Reading, Removing, Rewriting, Storage, Trying, Uploading, Writing } from './storage.js'
+import type { Reading, Removing, Rewriting, Storage, Uploading } from './storage.js'
 
 /** Counts what a store was asked and how it took it. Shared by the stores of a run. */
 export interface Meter {
@@ -62,7 +62,7 @@ export function retrying(store: Storage, policy: RetryPolicy, meter: Meter, pres
     reading: each(store.reading, READING, trying),
     ...(store.uploading === undefined ? {} : { uploading: each(store.uploading, UPLOADING, trying) }),
     ...(store.rewriting === undefined ? {} : { rewriting: each(store.rewriting, REWRITING, trying) }),
-    ...(store.writing === undefined ? {} : { writing: writingPieceByPiece(store.writing, trying) }),
+    ...(store.writing === undefined ? {} : { writing: each(store.writing, { write: 'PutObject' }, trying) }),
     ...(store.removing === undefined ? {} : { removing: persistent(store.removing, trying) }),
     ...(store.versions === undefined ? {} : { versions: each(store.versions, { list: 'ListObjectVersions' }, trying) }),
     ...(store.restoring === undefined
@@ -107,11 +107,11 @@ function maySucceed(error: StorageError | undefined): boolean {
   return error?.severity === 'retry' || error?.severity === 'throttle'
 }
 
+type Trying = <T>(operation: string, send: () => Promise<T>) => Promise<T>
+
 /** The S3 operation of each method. */
 type Operations<Part> = {
-  readonly [
-    Name in keyof Part as Part[Name] extends ((...given: never[]) => Promise<unknown>) | undefined ? Name : never
-  ]-?: string
+  readonly [Name in keyof Part as Part[Name] extends (...given: never[]) => Promise<unknown> ? Name : never]: string
 }
 
 const READING: Operations<Reading> = {
@@ -125,6 +125,7 @@ const READING: Operations<Reading> = {
 const UPLOADING: Operations<Uploading> = {
   begin: 'CreateMultipartUpload',
   copyPart: 'UploadPartCopy',
+  sendPart: 'UploadPart',
   parts: 'ListParts',
   complete: 'CompleteMultipartUpload',
   abort: 'AbortMultipartUpload',
@@ -135,18 +136,10 @@ const REWRITING: Operations<Rewriting> = { retag: 'PutObjectTagging', rewrite: '
 function each<Part extends object>(part: Part, operations: Operations<Part>, trying: Trying): Part {
   const result = { ...part } as Record<string, unknown>
   for (const [name, operation] of Object.entries<string>(operations)) {
-    const send = result[name] as ((...given: readonly unknown[]) => Promise<unknown>) | undefined
-    if (send === undefined) continue
+    const send = result[name] as (...given: readonly unknown[]) => Promise<unknown>
     result[name] = (...given: readonly unknown[]) => trying(operation, () => send(...given))
   }
   return result as Part
-}
-
-// What a large object consists of is sent again piece by piece, and not as a whole.
-function writingPieceByPiece(writing: Writing, trying: Trying): Writing {
-  return {
-    write: (key, content, fields, lastModified) => writing.write(key, content, fields, lastModified, trying),
-  }
 }
 
 /** Runs `send` as `retrying` does, for an operation that is not of `Storage`. */

@@ -1,8 +1,8 @@
 import type { Place } from '../../job.js'
-import type { HeaderFields, Trying } from '../storage.js'
+import type { HeaderFields } from '../storage.js'
 import { encodePath } from './encode.js'
-import { brokenAnswer, faultOf, type Asked } from './faults.js'
-import { headerOf, type BodyStream, type HttpResponse } from './http.js'
+import { brokenAnswer, brokenContent, faultOf, type Asked } from './faults.js'
+import { headerOf, type HttpResponse } from './http.js'
 import type { Fields } from './sign.js'
 import { elementText } from './xml.js'
 
@@ -15,8 +15,7 @@ export interface StoreRequest {
   readonly query?: string
   /** Sorted by name. */
   readonly fields: Fields
-  /** A stream is sent with a signature that does not cover it: its Content-MD5 does. */
-  readonly body?: Buffer | BodyStream
+  readonly body?: Buffer
   /** As that of `HttpRequest`. */
   readonly sink?: (bytes: Uint8Array) => void
   /** Milliseconds that the answer may take beyond what is usual. */
@@ -96,14 +95,16 @@ export function copyTime(size: number): number {
   return size / 5_000
 }
 
-/** Sends a request by itself, once. */
-export const once: Trying = (_operation, send) => send()
-
-/** Whether the ETag of what an answer tells of is the MD5 of its bytes: it is not encrypted with KMS, nor with a customer's key. */
-export function hasPlainEtag(channel: Channel, response: HttpResponse): boolean {
-  if (channel.customerKey.length > 0) return false
+/** The ETag in the answer to bytes that were sent, of which `md5` is the MD5; an error of code `BrokenContent` if it is the MD5 of others. */
+export function etagOfBytes(channel: Channel, response: HttpResponse, asked: Asked, md5: Buffer): string {
+  const etag = (headerOf(response, 'etag') ?? '').replaceAll('"', '')
+  if (etag === '') throw brokenAnswer(response, asked, 'the answer has no ETag')
   const encryption = headerOf(response, 'x-amz-server-side-encryption')
-  return encryption === undefined || encryption === 'AES256'
+  // What is encrypted with KMS, or with a customer's key, has an ETag that is no MD5.
+  const plain = channel.customerKey.length === 0 && (encryption === undefined || encryption === 'AES256')
+  const sent = md5.toString('hex')
+  if (!plain || !/^[0-9a-f]{32}$/.test(etag) || etag === sent) return etag
+  throw brokenContent(asked, `the store has bytes with the MD5 ${etag} where ${sent} was sent`)
 }
 
 /** Throws what a 200 to a copy stands for when it is no success: an error in the body, or a body that is empty or cut. */

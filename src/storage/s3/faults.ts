@@ -45,9 +45,9 @@ export function brokenAnswer(response: HttpResponse, asked: Asked, reason: strin
   })
 }
 
-/** The error of content that is not what it was read as, or of which not all came. May be retried, from its first byte on. */
+/** The error of content that is not what it was read as, or of which not all came: it must be read again from its first byte on. */
 export function brokenContent(asked: Asked, reason: string): StorageError {
-  return new StorageError(reason, { severity: 'retry', code: 'BrokenContent', ...asked })
+  return new StorageError(reason, { severity: 'fail-object', code: 'BrokenContent', ...asked })
 }
 
 /** The error that a request without an answer stands for. Anything that is not of the network is given back as it is. */

@@ -7,20 +7,13 @@ import type { Silence } from './patience.js'
 export interface HttpRequest {
   /** Request line and header fields, ending in an empty line. */
   readonly head: string
-  readonly body?: Buffer | BodyStream | undefined
+  readonly body?: Buffer | undefined
   /** The answer to HEAD has no body, whatever its Content-Length says. */
   readonly bodiless?: boolean
   /** How long the server may stay silent. The whole answer may take five times as long, unless there is a sink. */
   readonly silence: Silence
   /** Takes the body of a 2xx as it comes, which is then empty in the answer. The bytes are its own only until it returns. */
   readonly sink?: ((bytes: Uint8Array) => void) | undefined
-}
-
-/** A body that is sent as it comes. */
-export interface BodyStream {
-  readonly length: number
-  /** Called once for each time that the request is sent. What it fails with is what the request fails with. */
-  pieces(): AsyncIterable<Buffer>
 }
 
 /** A whole answer. */
@@ -148,7 +141,7 @@ class Connection {
   private socket: Socket | undefined
   private request: HttpRequest | undefined
   private resolve: (response: HttpResponse) => void = ignore
-  private reject: (error: unknown) => void = ignore
+  private reject: (error: HttpError) => void = ignore
   /** When the server was last heard of (or, idle, the connection used), and when the request was sent. */
   private heard = 0
   private sent = 0
@@ -157,8 +150,6 @@ class Connection {
   private body = ''
   /** Bytes of the body still to come, in phase Length. */
   private missing = 0
-  /** The body goes on only when its next piece has come: the server is not silent, nobody asks it. */
-  private awaitsPiece = false
   /** Bytes of the request's body that are still to be sent. */
   private unsent = 0
   /** Bytes of a chunked body not yet decoded. */
@@ -199,33 +190,10 @@ class Connection {
         this.unsent = request.body.length
         this.socket.cork()
         this.socket.write(request.head, 'latin1')
-        if (request.body instanceof Uint8Array) void this.sendBody(request, request.body)
-        else void this.sendPieces(request, request.body)
+        void this.sendBody(request, request.body)
         this.socket.uncork()
       }
     })
-  }
-
-  private async sendPieces(request: HttpRequest, body: BodyStream): Promise<void> {
-    try {
-      this.awaitsPiece = this.unsent > 0
-      for await (const piece of body.pieces()) {
-        // It may have been answered before, or given up.
-        if (this.request !== request) return
-        this.awaitsPiece = false
-        this.heard = Date.now()
-        if (piece.length > this.unsent) throw new HttpError('the body is longer than was said', 'EPROTO')
-        await this.sendBody(request, piece)
-        if (this.request !== request) return
-        this.awaitsPiece = this.unsent > 0
-      }
-      if (this.awaitsPiece) throw new HttpError('the body is shorter than was said', 'EPROTO')
-    } catch (error) {
-      if (this.request !== request) return
-      this.reject(error)
-      this.reject = ignore
-      this.destroy('the body could not be sent', 'ECANCELED')
-    }
   }
 
   // Resolves when all is sent, or nothing more is to be.
@@ -292,7 +260,6 @@ class Connection {
       if (now - this.heard >= IDLE_LIMIT) this.destroy('the connection was idle', 'ECONNRESET')
       return
     }
-    if (this.awaitsPiece) return
     const { ms } = request.silence
     const whole = request.sink === undefined && now - this.sent >= WHOLE * ms
     if (whole || now - this.heard >= ms) this.destroy('the server did not answer in time', 'ETIMEDOUT')
@@ -449,7 +416,6 @@ class Connection {
     this.body = ''
     this.raw = ''
     this.unsent = 0
-    this.awaitsPiece = false
   }
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
-import type { ObjectSummary, Reading } from '../storage.js'
+import type { HeaderFields, ObjectSummary, Reading } from '../storage.js'
 import { askedOf, pathOf, quoted, sorted, type Channel } from './channel.js'
 import { encodeQuery } from './encode.js'
 import { brokenAnswer, faultOf, type Asked } from './faults.js'
@@ -42,13 +42,13 @@ export function createReading(channel: Channel): Reading {
     const details = { severity: 'fail-object', code: SSE_C, operation, bucket, key, status, requestId } as const
     return new StorageError(message, details)
   }
-  const readRange = async (
+  const readBytes = async (
     { key, etag, version }: Pick<ObjectSummary, 'key' | 'etag' | 'version'>,
-    first: number,
-    last: number,
+    size: number,
+    which: HeaderFields,
   ): Promise<{ asked: Asked; response: HttpResponse; bytes: Buffer }> => {
     const asked = askedOf(channel, 'GetObject', key)
-    const bytes = Buffer.allocUnsafe(last - first + 1)
+    const bytes = Buffer.allocUnsafe(size)
     let length = 0
     const sink = (more: Uint8Array): void => {
       // What is too much is counted all the same, and refused below.
@@ -57,7 +57,7 @@ export function createReading(channel: Channel): Reading {
     }
     const fields = sorted([
       ...(etag === '' ? [] : ([['if-match', quoted(etag)]] as const)),
-      ['range', `bytes=${first}-${last}`],
+      ...which,
       ...always,
       ...customerKey,
     ])
@@ -115,13 +115,14 @@ export function createReading(channel: Channel): Reading {
       return digest.digest('hex')
     },
 
-    async open(object, last) {
-      const { asked, response, bytes } = await readRange(object, 0, last)
+    async open(object) {
+      const whole = [['x-amz-checksum-mode', 'ENABLED']] as const
+      const { asked, response, bytes } = await readBytes(object, object.size, whole)
       return { head: { ...readHead(response, asked), size: object.size }, bytes }
     },
 
     async read(object, first, last) {
-      return (await readRange(object, first, last)).bytes
+      return (await readBytes(object, last - first + 1, [['range', `bytes=${first}-${last}`]])).bytes
     },
   }
 }

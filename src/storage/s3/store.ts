@@ -259,8 +259,7 @@ export class S3Store implements Storage {
       patience = new Patience(this.options.trust.readTimeout ?? READ_TIMEOUT, this.options.usual?.[operation])
       this.patience.set(operation, patience)
     }
-    const bodyHash =
-      body === undefined ? EMPTY_HASH : body instanceof Uint8Array ? hash('sha256', body) : 'UNSIGNED-PAYLOAD'
+    const bodyHash = body === undefined ? EMPTY_HASH : hash('sha256', body)
     const request = { method, host: this.host, path, query, headers: fields, bodyHash }
     const { skew } = this
     const head = this.signer.head(request, body?.length ?? 0, this.credentials.current, Date.now() + skew)

@@ -1,7 +1,17 @@
 import { hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import type { Part, Uploading } from '../storage.js'
-import { askedOf, copyTime, etagIn, pathOf, quoted, sorted, sourceFields, type Channel } from './channel.js'
+import {
+  askedOf,
+  copyTime,
+  etagIn,
+  etagOfBytes,
+  pathOf,
+  quoted,
+  sorted,
+  sourceFields,
+  type Channel,
+} from './channel.js'
 import { encodeQuery } from './encode.js'
 import { brokenAnswer, faultOf } from './faults.js'
 import type { HttpResponse } from './http.js'
@@ -42,6 +52,20 @@ export function createUploading(channel: Channel): Uploading {
         throw brokenAnswer(response, asked, 'the answer to the copy of a part is empty or cut')
       }
       return { etag: etagIn(response), size, checksum: checksumIn(body) }
+    },
+
+    async sendPart({ key, upload, number }, bytes, md5) {
+      const asked = askedOf(channel, 'UploadPart', key)
+      const response = await request(asked, {
+        method: 'PUT',
+        path: pathOf(channel, key),
+        query: `partNumber=${number}&uploadId=${encodeQuery(upload)}`,
+        fields: sorted([['content-md5', md5.toString('base64')], ...always, ...customerKey]),
+        body: bytes,
+        extra: copyTime(bytes.length),
+      })
+      if (response.status !== 200) throw faultOf(response, asked)
+      return { etag: etagOfBytes(channel, response, asked, md5), size: bytes.length, checksum: '' }
     },
 
     async parts(key, upload) {
@@ -110,14 +134,14 @@ function isGone({ status, body }: HttpResponse): boolean {
 }
 
 /** S3 may take minutes to put parts together, and sends blanks meanwhile. */
-export const COMPLETE_TIME = 600_000
+const COMPLETE_TIME = 600_000
 
 function checksumIn(body: string): string {
   return /<(Checksum(?!Algorithm|Type)[A-Z0-9]+)>[^<]*<\/\1>/.exec(body)?.[0] ?? ''
 }
 
 /** The ETag of an object of parts: the MD5 of those of the parts, as far as these are MD5s. */
-export function etagOfParts(parts: readonly Pick<Part, 'etag'>[]): string {
+function etagOfParts(parts: readonly Pick<Part, 'etag'>[]): string {
   const digests = Buffer.from(parts.map(({ etag }) => etag).join(''), 'hex')
   return `${hash('md5', digests)}-${parts.length}`
 }
