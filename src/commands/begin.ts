@@ -51,7 +51,10 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
         if (job.kind === 'sync' && job.delete !== undefined) checkApart(job.source, job.destination)
       }
       if (opened.ends.through) checkStreamable(job)
-      await prepare?.(opened, (message) => progress.event({ type: 'note', level: 'warning', message }))
+      const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
+      await prepare?.(opened, warn)
+      if (opened.ends.through)
+        warn('no one credential can copy between these two: every byte passes through this machine')
       const ranges = wantedRanges(job)
       if (dry) return await dryRun({ job, pace, ranges, opened, telling, io })
       const folder = given ?? join(RUNS, defaultFolderName(job, connection))

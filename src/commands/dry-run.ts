@@ -100,7 +100,7 @@ export async function dryRun({ job, pace, ranges, opened, telling, io }: DryRunO
   const lists = ends.meter.requests.ListObjectsV2 ?? 0
   const heads = (ends.meter.requests.HeadObject ?? 0) - headsBefore
   const complete = !drain.signal.aborted
-  const sent = requestsOf(job, totals, requests)
+  const sent = requestsOf(job, totals, requests, ways.through)
   if (telling.json) {
     const plan = {
       type: 'plan',
@@ -170,10 +170,11 @@ function requestsOf(
   { kind }: WriteJob,
   { copied, deleted = 0 }: Totals,
   writes: Readonly<Record<string, number>>,
+  through: boolean,
 ): Record<string, number> {
   const gone = kind === 'move' ? copied : deleted
   return {
-    ...(kind === 'delete' ? {} : { CopyObject: 0, ...writes }),
+    ...(kind === 'delete' ? {} : { [through ? 'PutObject' : 'CopyObject']: 0, ...writes }),
     ...(gone === 0 ? {} : { DeleteObjects: Math.ceil(gone / 1000) }),
   }
 }

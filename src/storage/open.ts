@@ -90,10 +90,6 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       stores.push(to)
     }
     const through = to !== undefined && apart(accounts) && !(await reads(to, from, accounts))
-    if (through)
-      options.note(
-        `no one credential can copy from s3://${printable(source.bucket)}: everything passes through this machine`,
-      )
     const reached = (side: Side, store: S3Store, { credentials }: Account): Reached => ({
       store: retrying(store, policy, meter),
       storeFor: (pressure) => retrying(store, policy, meter, pressure),
