@@ -181,7 +181,7 @@ try {
  */
 function remote(name, url) {
   const config = { TYPE: 's3', PROVIDER: 'Other', ENDPOINT: url, ACCESS_KEY_ID: name, SECRET_ACCESS_KEY: name }
-  const more = { REGION: 'us-east-1', NO_CHECK_BUCKET: 'true', FORCE_PATH_STYLE: 'true' }
+  const more = { REGION: 'us-east-1', NO_CHECK_BUCKET: 'true', LIST_VERSION: '2', FORCE_PATH_STYLE: 'true' }
   return Object.fromEntries(
     Object.entries({ ...config, ...more }).map(([key, value]) => [`RCLONE_CONFIG_${name}_${key}`, value]),
   )
