@@ -87,7 +87,7 @@ try {
     const rows = [['program', 'objects/s', 'MiB/s', 'seconds', 'CPU s', 'peak MiB']]
     for (const name of names) {
       // One of its own for each, so that none inherits the heap of another.
-      const to = await startSandbox(['dst'])
+      const to = await startSandbox(['dst:acl'])
       await writeFile(join(folder, 'config'), profile('from', from.url) + profile('to', to.url))
       const env = {
         ...{

@@ -16,7 +16,7 @@ const LIMITS = { part: 100, whole: 200, apart: 1000 }
 const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex')
 
 interface Held {
-  body: Buffer
+  body: Buffer<ArrayBuffer>
   etag: string
 }
 
@@ -26,7 +26,10 @@ const fault = (code: string, key: string): StorageError =>
 /** A source with one object. `spoil` may change bytes that are read, `before` is called before each request. */
 function sourceOf(
   object: Held,
-  { spoil = (bytes) => bytes, before }: { spoil?: (bytes: Buffer) => Buffer; before?: () => void } = {},
+  {
+    spoil = (bytes) => bytes,
+    before,
+  }: { spoil?: (bytes: Buffer<ArrayBuffer>) => Buffer<ArrayBuffer>; before?: () => void } = {},
 ): Storage {
   const headNow = (): ObjectHead => ({
     ...{ size: object.body.length, etag: object.etag, lastModified: object.etag, storageClass: 'STANDARD' },
@@ -34,7 +37,7 @@ function sourceOf(
     ...{ plainEtag: true, unshown: 0, archived: false, locked: false },
   })
   const never = () => Promise.reject(new Error('not asked for'))
-  const read = (key: string, etag: string, first: number, last: number): Buffer => {
+  const read = (key: string, etag: string, first: number, last: number): Buffer<ArrayBuffer> => {
     before?.()
     if (etag !== object.etag) throw fault('PreconditionFailed', key)
     return spoil(Buffer.from(object.body.subarray(first, last + 1)))
@@ -132,7 +135,7 @@ describe('content that passes through this machine', () => {
         const body = randomBytes(size)
         const object = { body, etag: md5(body) }
         const to = destinationOf(parts)
-        const spoil = (bytes: Buffer): Buffer => {
+        const spoil = (bytes: Buffer<ArrayBuffer>): Buffer<ArrayBuffer> => {
           bytes[bytes.length - 1]! ^= 1
           return bytes
         }
@@ -185,8 +188,8 @@ describe('content that passes through this machine', () => {
     const body = randomBytes(950)
     const object = { body, etag: md5(body) }
     const to = destinationOf(true)
-    const bytes = (number: number): Buffer => body.subarray((number - 1) * 100, number * 100)
-    const parts = new Map<number, Buffer>([1, 2, 5].map((number) => [number, bytes(number)]))
+    const bytes = (number: number): Uint8Array => body.subarray((number - 1) * 100, number * 100)
+    const parts = new Map<number, Buffer>([1, 2, 5].map((number) => [number, Buffer.from(bytes(number))]))
     parts.set(7, randomBytes(100))
     to.uploads.set('u', { fields: [], parts })
     const uploads = {
