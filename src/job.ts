@@ -304,6 +304,8 @@ export interface Pace {
   readonly maxErrors?: number
   /** How long what may pass is tried again before it counts as failed, in milliseconds. */
   readonly retryFor?: number
+  /** Most bytes of content that may pass through this machine each way, a second. */
+  readonly bandwidth?: number
 }
 
 /** Why an object was passed over on purpose. */

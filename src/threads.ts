@@ -3,6 +3,7 @@ import type { Crew, CrewWork, Task } from './engine/crew.js'
 import { StorageError, UserError, type StorageErrorDetails } from './errors.js'
 import { together } from './engine/pacer.js'
 import type { Side, Throttle } from './job.js'
+import type { Bandwidth } from './storage/bandwidth.js'
 import type { Ends, Reached } from './storage/open.js'
 import type { Route } from './storage/route.js'
 import type { Meter } from './storage/retry.js'
@@ -23,6 +24,11 @@ export interface Start {
   readonly destination: Reach | undefined
   /** The bytes of what is copied pass through the thread. */
   readonly through: boolean
+  /** The two sides are different stores. */
+  readonly apart: boolean
+  readonly bandwidth: Bandwidth | undefined
+  /** How many threads there are, beside the main one. */
+  readonly threads: number
   readonly concurrency: number
   readonly lanes: number
   /** How long an operation is tried again before it counts as failed, in milliseconds. */
@@ -146,6 +152,10 @@ class ThreadCrew implements Crew {
     return sum
   }
 
+  get size(): number {
+    return this.workers.length
+  }
+
   get held(): Throttle | undefined {
     let held: Throttle | undefined
     for (const pulse of this.pulses.values()) held = together(held, pulse.held)
@@ -243,6 +253,9 @@ class ThreadCrew implements Crew {
         source: reachOf(source),
         destination: destination === undefined ? undefined : reachOf(destination),
         through: this.ends.through,
+        apart: this.ends.apart,
+        bandwidth: this.ends.bandwidth,
+        threads: this.size,
         retryFor: this.ends.retryFor,
         concurrency: share(work.concurrency, this.workers.length, index),
         lanes: share(work.lanes, this.workers.length, index),

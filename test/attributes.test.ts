@@ -30,7 +30,7 @@ const source: Storage = {
   place: { bucket: 'src', prefix: 'p/' },
   list: never,
   reading: {
-    ...{ head: never, digest: never, read: never },
+    ...{ head: never, digest: never, open: never, read: never },
     tagging: () => Promise.resolve({ header: 'team=red&a=b', xml: '' }),
     grants: () => Promise.resolve([['x-amz-grant-read', 'id="x"']]),
   },

@@ -45,7 +45,7 @@ async function seen(
       head: answer('HeadObject', { ...plain, carried }),
       tagging: answer('GetObjectTagging', { header: '', xml: '' }),
       grants: answer('GetObjectAcl', grants),
-      ...{ digest: never, read: never },
+      ...{ digest: never, open: never, read: never },
     },
   }
   const job = { kind: 'copy', source: place, destination: { bucket: 'dst', prefix: '' } } as const

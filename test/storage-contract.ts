@@ -20,7 +20,7 @@ import { copyInParts } from '../src/engine/in-parts.js'
 import { settingHeaders } from '../src/engine/set-headers.js'
 import type { Attributes } from '../src/job.js'
 import { compareKeys } from '../src/keys.js'
-import type { ObjectSummary, ObjectVersion, Page, Storage } from '../src/storage/storage.js'
+import type { Content, HeaderFields, ObjectSummary, ObjectVersion, Page, Storage } from '../src/storage/storage.js'
 import { openAccount } from '../src/storage/s3/account.js'
 import { S3Store } from '../src/storage/s3/store.js'
 
@@ -483,6 +483,74 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       await put('digest/large', { Body: 'another' })
       await expect(reading.digest('large', { size, etag })).rejects.toMatchObject({ code: 'PreconditionFailed' })
       await expect(reading.digest('none', { size, etag })).rejects.toMatchObject({ severity: 'skip' })
+    })
+
+    const contentOfPieces = (body: Buffer, size = body.length, piece = 3_000_000): Content => ({
+      size,
+      async *pieces() {
+        for (let at = 0; at < body.length; at += piece) {
+          await Promise.resolve()
+          yield body.subarray(at, at + piece)
+        }
+      },
+    })
+    const uploadsLeft = async (): Promise<unknown> =>
+      (await stores.client.send(new ListMultipartUploadsCommand({ Bucket: stores.destination }))).Uploads
+
+    test('writes content of any size with headers, metadata and tags, over what is there', async () => {
+      const store = await stores.open(stores.destination, 'written/')
+      const fields: HeaderFields = [
+        ['content-type', 'text/x-test; charset="a b"'],
+        ['cache-control', 'max-age=5'],
+        ['expires', 'not a date'],
+        ['x-amz-meta-bytes', Buffer.from('größe – 1').toString('latin1')],
+        ['x-amz-meta-plain', 'a  b'],
+        ['x-amz-tagging', 'team=red&a%20b=c%2Bd%26%3C'],
+      ]
+      for (const size of [0, 1, 70_000, 8 * 1024 ** 2, 8 * 1024 ** 2 + 1, 21_000_000]) {
+        const body = randomBytes(size)
+        const key = `ä ${size}`
+        await put(`written/${key}`, { Metadata: { old: 'yes' } }, stores.destination)
+        const etag = await store.writing!.write(key, contentOfPieces(body), fields, '2024-01-01T00:00:00.000Z')
+        const at = { Bucket: stores.destination, Key: `written/${key}` }
+        const got = await stores.client.send(new GetObjectCommand(at))
+        expect(got).toMatchObject({
+          ETag: `"${etag}"`,
+          ContentType: 'text/x-test; charset="a b"',
+          CacheControl: 'max-age=5',
+        })
+        expect(Buffer.from(await got.Body!.transformToByteArray()).equals(body), `${size} bytes`).toBe(true)
+        const { headers, tags } = await store.reading.head(key)
+        expect(Object.fromEntries(headers)).toEqual({
+          ...Object.fromEntries(fields.slice(0, 3)),
+          'x-amz-meta-bytes': fields[3]![1],
+          'x-amz-meta-plain': 'a  b',
+        })
+        expect(tags).toBe(2)
+        const { TagSet } = await stores.client.send(new GetObjectTaggingCommand(at))
+        expect(TagSet!.map(({ Key, Value }) => `${Key ?? ''}=${Value ?? ''}`).sort()).toEqual(['a b=c+d&<', 'team=red'])
+      }
+    })
+
+    test('writes nothing when content breaks off, comes short or is too much, and leaves no upload behind', async () => {
+      const store = await stores.open(stores.destination, 'broken/')
+      const breaking = (body: Buffer): Content => ({
+        size: body.length + 1,
+        async *pieces() {
+          yield* contentOfPieces(body).pieces()
+          throw new Error('broken off')
+        },
+      })
+      await put('broken/x', { Body: 'as it was' }, stores.destination)
+      for (const size of [10, 20_000_000]) {
+        const body = randomBytes(size)
+        const write = (content: Content) => store.writing!.write('x', content, [], '')
+        await expect(write(breaking(body))).rejects.toThrow('broken off')
+        await expect(write(contentOfPieces(body, size + 1))).rejects.toMatchObject({ code: 'BrokenContent' })
+        await expect(write(contentOfPieces(body, size - 1))).rejects.toMatchObject({ code: 'BrokenContent' })
+        expect(await uploadsLeft()).toBeUndefined()
+      }
+      expect((await store.reading.read({ key: 'x', etag: '' }, 0, 8)).toString()).toBe('as it was')
     })
 
     test('reads a part of the content of an object, unless it was written to since', async () => {

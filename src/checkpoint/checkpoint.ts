@@ -314,7 +314,7 @@ const connection = shape<Connection>(
 )
 const pace = shape<Pace>(
   { concurrency: positive, lanes: positive },
-  { threads: positive, maxErrors: count, retryFor: count },
+  { threads: positive, maxErrors: count, retryFor: count, bandwidth: positive },
 )
 const totals = shape<Totals>(
   {

@@ -17,6 +17,7 @@ import { unless, type CommandIo } from './io.js'
 import { readKeysOf } from './key-file.js'
 import { surveyOf } from './list-options.js'
 import { readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
+import { checkApart, checkPair } from './place.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
 export type Prepare = (opened: Opened, warn: (message: string) => void) => Promise<void>
@@ -52,7 +53,15 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
     })
     const { connection } = opened.ends
     try {
-      await prepare?.(opened, (message) => progress.event({ type: 'note', level: 'warning', message }))
+      if ('destination' in job && !opened.ends.apart) {
+        checkPair(job.source, job.destination)
+        if (job.kind === 'sync' && job.delete !== undefined) checkApart(job.source, job.destination)
+      }
+      if (opened.ends.through) checkStreamable(job)
+      const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
+      await prepare?.(opened, warn)
+      if (opened.ends.through)
+        warn('no one credential can copy between these two: every byte passes through this machine')
       const ranges = wantedRanges(job)
       if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, opened, telling, io })
       const folder = given ?? join(RUNS, defaultFolderName(job, connection))
@@ -90,6 +99,15 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
   } finally {
     progress.close()
   }
+}
+
+// S3 wants a checksum with what it is sent, and not every algorithm is at hand here.
+function checkStreamable(job: WriteJob): void {
+  if (!('attributes' in job) || job.attributes.checksumAlgorithm === undefined) return
+  throw new UserError(
+    '--checksum-algorithm needs a copy inside a store, and here everything passes through this machine',
+    'leave --checksum-algorithm away: a checksum that the source tells of a whole object is kept where that is sent in one request',
+  )
 }
 
 // What must be listed.

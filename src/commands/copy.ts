@@ -7,7 +7,7 @@ import type { Opened } from './drive.js'
 import type { CommandIo } from './io.js'
 import { readKeyListOf } from './list-options.js'
 import { warningOfLosses } from './losses.js'
-import { readFlag, type Flags } from './options.js'
+import { readConnection, readFlag, type Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
 import { readRestore } from './restore-option.js'
 import { readNames, readObjects } from './selection-options.js'
@@ -26,7 +26,7 @@ export async function copy(source: string, destination: string, flags: Flags, io
     ...readRestore(flags),
     ...readNames(flags),
   }
-  checkPair(job.source, job.destination)
+  checkPair(job.source, job.destination, readConnection(flags, {}))
   if (job.versions === true && job.list !== undefined) {
     throw new UserError(
       '--all-versions does not go with --files-from',

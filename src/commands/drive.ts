@@ -3,6 +3,7 @@ import type { WriteCheckpoint } from '../checkpoint/checkpoint.js'
 import { runSession } from '../engine/session.js'
 import { listOf, type Connection, type Pace, type Place, type WriteJob } from '../job.js'
 import type { Progress } from '../progress.js'
+import { openBandwidth } from '../storage/bandwidth.js'
 import { openEnds, type Ends } from '../storage/open.js'
 import { startThreads, type Hands } from '../threads.js'
 import { EXIT } from './exit.js'
@@ -45,10 +46,9 @@ export async function open(
   const hands = startThreads(threads)
   try {
     const policy = { retryFor: pace.retryFor ?? RETRY_FOR, giveUp: drain.signal }
-    const ends = await unless(
-      io.stop,
-      openEnds({ source, destination, connection, policy, customerKeys, readOnly, note, warn }),
-    )
+    const bandwidth = pace.bandwidth === undefined ? undefined : openBandwidth(pace.bandwidth)
+    const options = { source, destination, connection, policy, customerKeys, bandwidth, readOnly, note, warn }
+    const ends = await unless(io.stop, openEnds(options))
     const close = (): void => {
       hands.close()
       ends.close()

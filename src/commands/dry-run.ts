@@ -76,7 +76,7 @@ export async function dryRun({ job, pace, ranges, list, opened, telling, io }: D
   const tell = (object: ObjectSummary, seen: Seen): Outcome => {
     if (seen.outcome.kind === 'copied') {
       if ('destination' in job && ARCHIVES.has(object.storageClass)) archived++
-      const needed = 'destination' in job ? requestsFor(job, object) : { CopyObject: 1 }
+      const needed = 'destination' in job ? requestsFor(job, object, ways.through) : { CopyObject: 1 }
       for (const [operation, count] of Object.entries(needed)) addTo(requests, operation, count)
     }
     if (hasHistory(object) && seen.outcome.kind === 'deleted') versions += object.history.length
@@ -90,7 +90,7 @@ export async function dryRun({ job, pace, ranges, list, opened, telling, io }: D
     const seen = await lookFor(object)
     return seen === undefined ? undefined : tell(object, seen)
   }
-  const decideOn = unlessKnown(decisionOf(job, 'act'))
+  const decideOn = unlessKnown(decisionOf(job, ways, 'act'))
   const decide: Decide = (object, page) => {
     const decided = decideOn(object, page)
     if (decided === undefined || decided.kind === 'deferred') return undefined
@@ -120,7 +120,7 @@ export async function dryRun({ job, pace, ranges, list, opened, telling, io }: D
   const heads = (ends.meter.requests.HeadObject ?? 0) - headsBefore
   const complete = !drain.signal.aborted
   const gone = job.kind === 'move' ? totals.copied : versions > 0 ? versions : (totals.deleted ?? 0)
-  const sent = requestsOf(job, gone, requests)
+  const sent = requestsOf(job, gone, requests, ways.through)
   if (telling.json) {
     const plan = {
       type: 'plan',
@@ -204,9 +204,10 @@ function requestsOf(
   { kind }: WriteJob,
   gone: number,
   writes: Readonly<Record<string, number>>,
+  through: boolean,
 ): Record<string, number> {
   return {
-    ...(kind === 'delete' ? {} : { CopyObject: 0, ...writes }),
+    ...(kind === 'delete' ? {} : { [through ? 'PutObject' : 'CopyObject']: 0, ...writes }),
     ...(gone === 0 ? {} : { DeleteObjects: Math.ceil(gone / 1000) }),
   }
 }
@@ -220,8 +221,8 @@ interface Seen {
 const WRITTEN: Outcome = { kind: 'copied' }
 const DELETED: Outcome = { kind: 'deleted' }
 
-function waysOf({ source, destination = source, through }: Ends): Ways {
-  return { source: source.store, destination: destination.store, through }
+function waysOf({ source, destination = source, through, apart }: Ends): Ways {
+  return { source: source.store, destination: destination.store, through, apart }
 }
 
 // At what is not decided without a request.

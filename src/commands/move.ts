@@ -5,7 +5,7 @@ import { begin } from './begin.js'
 import type { CommandIo } from './io.js'
 import { readKeyListOf } from './list-options.js'
 import { warningOfLosses } from './losses.js'
-import type { Flags } from './options.js'
+import { readConnection, type Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
 import { readRestore } from './restore-option.js'
 import { readNames, readObjects } from './selection-options.js'
@@ -22,6 +22,6 @@ export async function move(source: string, destination: string, flags: Flags, io
     ...readRestore(flags),
     ...readNames(flags),
   }
-  checkPair(job.source, job.destination)
+  checkPair(job.source, job.destination, readConnection(flags, {}))
   return await begin(job, flags, io, warningOfLosses(copyOf(job), flags))
 }

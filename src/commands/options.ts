@@ -32,7 +32,8 @@ export function paceFlags<T>(argv: Argv<T>): Argv<T> {
     .option('threads', text('worker threads', 'what the machine and --concurrency can use'))
     .option('max-errors', text('stop when more objects than this have failed', 'when the first 1,000 all fail alike'))
     .option('retry-for', text('how long what may pass is tried again: 30s, 10m, 2h', '2h'))
-    .group(['concurrency', 'lanes', 'threads', 'max-errors', 'retry-for'], 'Speed and failures:')
+    .option('bandwidth', text('most bytes a second that pass through this machine each way: 500K, 50M, 1G', 'no limit'))
+    .group(['concurrency', 'lanes', 'threads', 'max-errors', 'retry-for', 'bandwidth'], 'Speed and failures:')
 }
 
 /** Flags of the jobs that only read. */
@@ -247,12 +248,14 @@ export function readPace(flags: Flags, base: Pace): Pace {
   const maxErrors = readWhole(flags, 'max-errors', 0, Number.MAX_SAFE_INTEGER) ?? base.maxErrors
   const threads = readWhole(flags, 'threads', 1, MOST_THREADS) ?? base.threads
   const retryFor = readDuration(flags, 'retry-for', 0) ?? base.retryFor
+  const bandwidth = readRate(flags, 'bandwidth') ?? base.bandwidth
   return {
     concurrency: readWhole(flags, 'concurrency', 1, MOST_CONCURRENCY) ?? base.concurrency,
     lanes: readWhole(flags, 'lanes', 1, MOST_LANES) ?? base.lanes,
     ...(threads === undefined ? {} : { threads }),
     ...(maxErrors === undefined ? {} : { maxErrors }),
     ...(retryFor === undefined ? {} : { retryFor }),
+    ...(bandwidth === undefined ? {} : { bandwidth }),
   }
 }
 
@@ -367,6 +370,21 @@ function readDuration(flags: Flags, name: string, least: number): number | undef
   )
 }
 
+/** The bytes a second of a flag such as `50M` (units of 1024), or undefined. At least 10K. */
+function readRate(flags: Flags, name: string): number | undefined {
+  const given = readText(flags, name)
+  if (given === undefined) return undefined
+  const [, number = '', unit = ''] = /^([0-9]{1,12}(?:\.[0-9]{1,3})?)([KMGT]?)(?:i?B)?$/i.exec(given) ?? []
+  const rate = Math.floor(Number(number) * 1024 ** ' KMGT'.indexOf(unit.toUpperCase() || ' '))
+  if (number !== '' && rate >= LEAST_RATE && rate <= MOST_RATE) return rate
+  throw new UserError(
+    `--${name} wants bytes a second, 10K or more, and was given ${printable(given)}`,
+    `write something like --${name} 50M or 1G`,
+  )
+}
+
+const LEAST_RATE = 10 * 1024
+const MOST_RATE = 1024 ** 4
 /** The milliseconds of a time such as `90s`, `1.5h` or `7d` (a number alone is seconds); undefined when it is none. */
 export function durationOf(text: string): number | undefined {
   const [, number, unit = 's'] = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m|h|d)?$/.exec(text) ?? []

@@ -1,5 +1,5 @@
 import { UserError } from '../errors.js'
-import type { Place } from '../job.js'
+import { connectionOf, type Connection, type Place } from '../job.js'
 import { keyBytes, printable } from '../keys.js'
 
 const ARN = /^(arn:[^/]+:accesspoint[/:][^/]+)(?:\/(.*))?$/s
@@ -28,16 +28,20 @@ export function parsePlace(text: string, role: string): Place {
 }
 
 /** Refuses to delete what is extra where the source itself would be. */
-export function checkApart(source: Place, destination: Place): void {
-  if (source.bucket !== destination.bucket || !source.prefix.startsWith(destination.prefix)) return
+export function checkApart(source: Place, destination: Place, connection: Connection = {}): void {
+  if (source.bucket !== destination.bucket || mayDiffer(connection) || !source.prefix.startsWith(destination.prefix))
+    return
   throw new UserError(
     `the source s3://${source.bucket}/${printable(source.prefix)} lies inside the destination s3://${destination.bucket}/${printable(destination.prefix)}: --delete would delete the source`,
     'leave --delete away, or synchronise with another bucket or prefix',
   )
 }
 
-/** Refuses pairs of places between which a copy would be a mistake: equal, one inside the other, or unlike in their ending slash. */
-export function checkPair(source: Place, destination: Place): void {
+/**
+ * Refuses pairs of places between which a copy would be a mistake: equal, one inside the other, or unlike in their ending slash. Where
+ * `connection` reaches the two sides in different ways, equal names may mean different things, which is known only when they have answered.
+ */
+export function checkPair(source: Place, destination: Place, connection: Connection = {}): void {
   const from = printable(source.prefix)
   const to = printable(destination.prefix)
   if (
@@ -51,7 +55,7 @@ export function checkPair(source: Place, destination: Place): void {
       'a prefix is replaced letter by letter: end both in / to copy a folder, or neither to copy by any other prefix',
     )
   }
-  if (source.bucket !== destination.bucket) return
+  if (source.bucket !== destination.bucket || mayDiffer(connection)) return
   if (source.prefix === destination.prefix) {
     throw new UserError(
       `source and destination are the same: s3://${source.bucket}/${from}`,
@@ -64,4 +68,9 @@ export function checkPair(source: Place, destination: Place): void {
       'copy to a prefix outside the source, or to another bucket',
     )
   }
+}
+
+function mayDiffer(connection: Connection): boolean {
+  const [from, to] = [connectionOf(connection, 'source'), connectionOf(connection, 'destination')]
+  return from.endpointUrl !== to.endpointUrl || from.profile !== to.profile
 }

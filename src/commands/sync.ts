@@ -5,7 +5,7 @@ import { readAttributes } from './attribute-options.js'
 import { begin } from './begin.js'
 import type { CommandIo } from './io.js'
 import { warningOfLosses } from './losses.js'
-import { readFlag, readWhole, type Flags } from './options.js'
+import { readConnection, readFlag, readWhole, type Flags } from './options.js'
 import { checkApart, checkPair, parsePlace } from './place.js'
 import { readRestore } from './restore-option.js'
 import { readObjects } from './selection-options.js'
@@ -23,8 +23,9 @@ export async function sync(source: string, destination: string, flags: Flags, io
     ...readRestore(flags),
     ...(deletion === undefined ? {} : { delete: deletion }),
   }
-  checkPair(job.source, job.destination)
-  if (deletion !== undefined) checkApart(job.source, job.destination)
+  const connection = readConnection(flags, {})
+  checkPair(job.source, job.destination, connection)
+  if (deletion !== undefined) checkApart(job.source, job.destination, connection)
   return await begin(job, flags, io, warningOfLosses(copyOf(job), flags))
 }
 

@@ -10,7 +10,7 @@ import { scanned } from '../scan-progress.js'
 import { likenessHeadline, likenessRows } from '../verify-summary.js'
 import { EXIT } from './exit.js'
 import type { CommandIo } from './io.js'
-import { readFlag, readText, type Flags } from './options.js'
+import { readConnection, readFlag, readText, type Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
 import { conclude, readInto, startScan, type Scan } from './scan.js'
 
@@ -27,7 +27,7 @@ export function verify(source: string, destination: string, flags: Flags, io: Co
     verbose: readFlag(flags, 'verbose') ?? false,
     ...(to === undefined ? {} : { to: resolve(io.cwd, to) }),
   }
-  checkPair(job.source, job.destination)
+  checkPair(job.source, job.destination, readConnection(flags, {}))
   // Refused before any request.
   if (job.to !== undefined) packer(packingOf(job.to))
   const json = readFlag(flags, 'json') ?? false

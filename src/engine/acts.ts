@@ -7,6 +7,7 @@ import { listingAfter, type Listing } from '../work/listing.js'
 import { itemsAfter } from '../work/pairs.js'
 import type { WorkItem } from '../work/work.js'
 import { unlessArchived } from './archived.js'
+import type { Budget } from './budget.js'
 import { copying, deferral } from './copy.js'
 import { copyingHistories, deletingHistories } from './histories.js'
 import type { Act, Decide } from './lane.js'
@@ -23,11 +24,18 @@ export interface Ways {
   readonly destination: Storage
   /** The bytes pass through this machine. */
   readonly through: boolean
+  /** The two are different stores: equal names mean nothing. */
+  readonly apart?: boolean | undefined
+  /** For these bytes: of the thread, shared by all of its lanes. */
+  readonly memory?: Budget | undefined
   /** When aborted, no further part of an object is begun. */
   readonly stop?: AbortSignal | undefined
   /** Where somebody keeps account of what is uploaded in parts. */
   readonly uploads?: UploadLog | undefined
 }
+
+/** What of the ways decides about objects. */
+export type WayOfCopies = Pick<Ways, 'through' | 'apart'>
 
 /** The account of the upload of one object. */
 export interface UploadLog {
@@ -73,8 +81,8 @@ export function listingOf(
 export const FILTERED: Outcome = { kind: 'skipped', reason: 'filtered' }
 
 /** What a job decides without a request, if anything. Unless told otherwise it puts off objects that are too large for one. */
-export function decisionOf(job: WriteJob, large: 'defer' | 'act'): Decide | undefined {
-  const decide = decisionOn(job, large)
+export function decisionOf(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'act'): Decide | undefined {
+  const decide = decisionOn(job, ways, large)
   const select = job.kind === 'set-headers' ? undefined : job.select
   if (select === undefined) return decide
   const isSelected = selector(select, job.source.prefix)
@@ -89,18 +97,18 @@ export function decisionOf(job: WriteJob, large: 'defer' | 'act'): Decide | unde
   }
 }
 
-function decisionOn(job: WriteJob, large: 'defer' | 'act'): Decide | undefined {
+function decisionOn(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'act'): Decide | undefined {
   switch (job.kind) {
     case 'copy': {
-      const refuse = refusing(job)
+      const refuse = refusing(job, ways.apart)
       // The versions of an object are copied in their order, however large they are.
       if (large === 'act' || job.versions === true) return refuse
-      return (object, page) => refuse(object, page) ?? deferral(job, object)
+      return (object, page) => refuse(object, page) ?? deferral(job, object, ways.through)
     }
     case 'move':
-      return refusing(copyOf(job))
+      return refusing(copyOf(job), ways.apart)
     case 'sync':
-      return decidingSync(job)
+      return decidingSync(job, ways.apart)
     case 'set-headers':
     case 'delete':
       return undefined

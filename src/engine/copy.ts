@@ -1,16 +1,21 @@
-import { StorageError } from '../errors.js'
 import type { CopyJob, Deferral, Outcome } from '../job.js'
 import { renamer } from '../rules/rename.js'
 import { able, type ObjectHead, type ObjectSummary } from '../storage/storage.js'
 import { failed, outcomeOf } from './act.js'
 import type { Ways } from './acts.js'
-import { fieldsOfNew, needsHead, wishFor } from './attributes.js'
-import { copyInParts, LIMITS, partSizeFor, type Limits } from './in-parts.js'
+import { needsHead, wishFor } from './attributes.js'
+import { anewInParts, unlessChanged } from './anew.js'
+import { LIMITS, partSizeFor, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
+import { streaming, STREAM_LIMITS } from './stream.js'
 import { keepTags, taggingOf } from './tags.js'
 
 /** Decides, without any request, what will not be copied and why; undefined for the objects to copy. */
-export function refusal(job: CopyJob, object: ObjectSummary, name = object.key): Outcome | undefined {
+export function refusal(
+  job: CopyJob,
+  object: ObjectSummary,
+  { name = object.key, apart = false }: { readonly name?: string; readonly apart?: boolean | undefined } = {},
+): Outcome | undefined {
   const { source, destination } = job
   const target = destination.prefix + name
   if (target === '') {
@@ -22,7 +27,7 @@ export function refusal(job: CopyJob, object: ObjectSummary, name = object.key):
           message: 'the object is named like the source prefix, so nothing is left for its name at the destination',
         })
   }
-  if (source.bucket === destination.bucket && target.startsWith(source.prefix)) {
+  if (!apart && source.bucket === destination.bucket && target.startsWith(source.prefix)) {
     return failed(source.prefix, object, {
       code: 'OverlapsSource',
       message: 'the copy would lie inside the source prefix, where it may replace an object that is still to be copied',
@@ -32,10 +37,10 @@ export function refusal(job: CopyJob, object: ObjectSummary, name = object.key):
 }
 
 /** Puts off an object that is too large for one request: hours may pass until it is copied. */
-export function deferral({ source }: CopyJob, object: ObjectSummary): Deferral | undefined {
+export function deferral({ source }: CopyJob, object: ObjectSummary, through = false): Deferral | undefined {
   const { key, size, etag, lastModified, storageClass, version } = object
   // Their ledger is one of objects as they are now.
-  if (size <= LIMITS.copy || version !== undefined) return undefined
+  if (size <= (through ? STREAM_LIMITS.apart : LIMITS.copy) || version !== undefined) return undefined
   return { kind: 'deferred', object: { key: source.prefix + key, size, etag, lastModified, storageClass } }
 }
 
@@ -43,8 +48,18 @@ export function deferral({ source }: CopyJob, object: ObjectSummary): Deferral |
 export function requestsFor(
   { attributes = {}, partSize }: Pick<CopyJob, 'attributes' | 'partSize'>,
   { size }: ObjectSummary,
+  through = false,
 ): Record<string, number> {
   const acl = attributes.preserve?.includes('acl') === true ? { GetObjectAcl: 1 } : {}
+  if (through) {
+    const { part } = STREAM_LIMITS
+    if (size <= part) return { [size === 0 ? 'HeadObject' : 'GetObject']: 1, PutObject: 1, ...acl }
+    const parts = Math.ceil(size / partSizeFor(size, partSize ?? part))
+    return {
+      ...{ HeadObject: 2, GetObject: parts, ...acl },
+      ...{ CreateMultipartUpload: 1, UploadPart: parts, CompleteMultipartUpload: 1 },
+    }
+  }
   if (size <= LIMITS.copy) return { CopyObject: 1, ...(needsHead(attributes) ? { HeadObject: 1 } : {}), ...acl }
   return {
     ...{ CreateMultipartUpload: 1, CompleteMultipartUpload: 1, HeadObject: 2, ...acl },
@@ -52,19 +67,19 @@ export function requestsFor(
   }
 }
 
-/** How often an object is looked at anew because somebody wrote to it between HEAD and copy. */
-const RACES = 5
-
 /** The action of `copy` on one object: a CopyObject and, for what that does not carry, a look at the source before it; in parts what is larger. */
 export function copying(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act {
   const { source, destination } = ways
   const { attributes, map } = job
+  if (ways.through) return streaming(job, ways)
   const copyFrom = able(destination.copyFrom, 'copy')
   const small = attributes === undefined && map === undefined ? copyFrom : carefully(job, ways)
-  const large = inParts(job, ways, limits)
+  const large = anewInParts(job, ways, limits.part)
   return async (object) => {
     try {
-      const etag = await (object.size > limits.copy ? large(object) : small(source, object))
+      const etag = await (object.size > limits.copy
+        ? unlessChanged((race) => large(object, race))
+        : small(source, object))
       return { kind: 'copied', etag }
     } catch (error) {
       return outcomeOf(error, job.source.prefix, object)
@@ -101,42 +116,4 @@ function carefully(job: CopyJob, { source, destination }: Ways) {
       const head = race > 0 || looks ? await source.reading.head(object.key, object.version) : undefined
       return await attempt(head === undefined ? object : { ...object, etag: head.etag, size: head.size }, head)
     })
-}
-
-/** Copies an object that is larger than one request may copy. Answers the ETag of the copy. */
-function inParts(job: CopyJob, { source, destination, stop, uploads }: Ways, limits: Limits) {
-  const { attributes, partSize } = job
-  const nameOf = renamer(job.map)
-  const wanted = attributes?.tagging === undefined ? undefined : taggingOf(attributes.tagging)
-  return (object: ObjectSummary): Promise<string> =>
-    unlessChanged(async (race) => {
-      const { key, version } = object
-      const head = await source.reading.head(key, version)
-      const { size, lastModified } = head
-      const now = { ...object, size, etag: head.etag, lastModified }
-      const fields = await fieldsOfNew(attributes, source, now, head)
-      const etag = await copyInParts({
-        ...{ source, destination, object: now, key: nameOf(key), fields, conditions: [] },
-        partSize: partSize ?? limits.part,
-        before: race === 0 ? uploads?.before : undefined,
-        begun: uploads?.begun,
-        stop,
-      })
-      const tags = fields.find(([name]) => name === 'x-amz-tagging')?.[1]
-      if (tags === undefined || destination.rewriting?.dropsTags !== true) return etag
-      const tagging = wanted ?? taggingOf(tags)
-      await keepTags(destination, nameOf(key), { etag, tags: tagging.count }, tagging)
-      return etag
-    })
-}
-
-// What was told of the source and what was copied must be of one moment.
-async function unlessChanged<T>(attempt: (race: number) => Promise<T>): Promise<T> {
-  for (let race = 0; ; race++) {
-    try {
-      return await attempt(race)
-    } catch (error) {
-      if (!(error instanceof StorageError) || error.code !== 'PreconditionFailed' || race >= RACES) throw error
-    }
-  }
 }

@@ -49,6 +49,8 @@ export interface CrewWork {
 
 /** Threads that work on a task. */
 export interface Crew {
+  /** How many. */
+  readonly size: number
   /** Resolves when the keyspace is done, or, after `stop`, when nothing is in flight any more. Never rejects. */
   run(work: CrewWork): Promise<void>
   /** Objects being worked on now, as last heard of. */

@@ -6,6 +6,7 @@ import {
   type HeaderFields,
   type ObjectSummary,
   type Part,
+  type PartRange,
   type Storage,
   type Uploading,
 } from '../storage/storage.js'
@@ -33,7 +34,17 @@ export const LIMITS: Limits = { copy: COPY_LIMIT, part: PART_SIZE }
 /** Parts of one object under way at once. */
 const AT_ONCE = 8
 
-/** An object that is to be made of parts, copied inside a store. */
+/** How parts are made where they are not copied inside a store. */
+export interface MakeParts {
+  /** Makes one, or keeps the one that is there from before; called in the order of the parts, several at once. */
+  make(uploading: Uploading, part: PartRange, there: Part | undefined): Promise<Part>
+  /** Called when all are there, before they become the object: throws when they must not. */
+  check(): void
+  /** Called with the ETag of the object that they became: throws when that cannot be. */
+  made(etag: string): void
+}
+
+/** An object that is to be made of parts. */
 export interface InParts {
   readonly source: Storage
   readonly destination: Storage
@@ -51,6 +62,8 @@ export interface InParts {
   readonly before?: UploadState | undefined
   /** Told of the upload; nothing is in it before the answer. */
   readonly begun?: ((upload: UploadState) => Promise<void>) | undefined
+  /** Absent: they are copied inside the store. */
+  readonly parts?: MakeParts | undefined
   /** When aborted, no further part is begun and the upload is aborted: an error of severity `retry`. */
   readonly stop?: AbortSignal | undefined
 }
@@ -60,14 +73,15 @@ export function partSizeFor(size: number, wanted: number): number {
   return Math.max(wanted, Math.ceil(size / MOST_PARTS))
 }
 
-/** Copies an object of any size inside a store, in parts. What was begun is aborted when it fails. Answers the ETag of the copy. */
+/** Makes an object of any size in parts. What was begun is aborted when it fails. Answers the ETag of the copy. */
 export async function copyInParts(work: InParts): Promise<string> {
   const { destination, key } = work
   const uploading = able(destination.uploading, 'make objects of parts')
   const { upload, present } = await begin(work, uploading)
   try {
-    const parts = await copyParts(work, uploading, upload, present)
+    const parts = await makeParts(work, uploading, upload, present)
     await checkUnchanged(work)
+    work.parts?.check()
     return await complete(work, uploading, upload, parts)
   } catch (error) {
     // What is left of it is told by the error that matters.
@@ -91,8 +105,12 @@ async function begin(
   return { upload, present: new Map() }
 }
 
-async function copyParts(
-  { source, object, key, stop }: InParts,
+type PartsWork = Pick<InParts, 'source' | 'object' | 'key' | 'stop'> & {
+  readonly parts?: Pick<MakeParts, 'make'> | undefined
+}
+
+async function makeParts(
+  { source, object, key, stop, parts: makes = copies(source, object) }: PartsWork,
   uploading: Uploading,
   { id, partSize }: UploadState,
   present: ReadonlyMap<number, Part>,
@@ -102,11 +120,11 @@ async function copyParts(
   for (let first = 0; first < object.size; first += partSize) {
     const last = Math.min(first + partSize, object.size) - 1
     const number = tasks.length + 1
-    const there = present.get(number)
+    const found = present.get(number)
+    const there = found?.size === last - first + 1 ? found : undefined
     tasks.push(async () => {
-      if (there?.size === last - first + 1) return there
       if (stop?.aborted === true) throw ending(source, object)
-      return uploading.copyPart(source, object, { key, upload: id, number, first, last })
+      return await makes.make(uploading, { key, upload: id, number, first, last }, there)
     })
   }
   try {
@@ -116,6 +134,12 @@ async function copyParts(
     queue.clear()
     await queue.onIdle()
     throw error
+  }
+}
+
+function copies(source: Storage, object: ObjectSummary): Pick<MakeParts, 'make'> {
+  return {
+    make: async (uploading, part, there) => there ?? (await uploading.copyPart(source, object, part)),
   }
 }
 
@@ -140,18 +164,31 @@ async function checkUnchanged({ source, object }: InParts): Promise<void> {
 
 // A completion whose answer was lost has taken place, and the upload is gone when it is asked for again.
 async function complete(
-  { destination, object, key, conditions }: InParts,
+  work: InParts,
   uploading: Uploading,
   { id }: UploadState,
   parts: readonly Part[],
 ): Promise<string> {
+  const { destination, object, key, conditions } = work
   try {
-    return await uploading.complete(key, id, parts, conditions)
+    const etag = await uploading.complete(key, id, parts, conditions)
+    work.parts?.made(etag)
+    return etag
   } catch (error) {
     if (!(error instanceof StorageError) || error.attempts < 2) throw error
     if (error.code !== 'NoSuchUpload' && error.code !== 'PreconditionFailed') throw error
     const now = await destination.reading.head(key)
-    if (now.etag === object.etag || now.size !== object.size || !now.etag.endsWith(`-${parts.length}`)) throw error
+    if (now.size !== object.size || !now.etag.endsWith(`-${parts.length}`)) throw error
+    if (work.parts === undefined ? now.etag === object.etag : !proves(work.parts, now.etag)) throw error
     return now.etag
+  }
+}
+
+function proves(parts: MakeParts, etag: string): boolean {
+  try {
+    parts.made(etag)
+    return true
+  } catch {
+    return false
   }
 }

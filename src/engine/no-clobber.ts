@@ -27,7 +27,7 @@ export function unlessExisting(job: CopyJob, ways: Ways, limits: Limits = LIMITS
   const nameOf = renamer(job.map)
   const before = ways.uploads?.before
   return async (object) => {
-    if (destination.conditional !== true || object.size > limits.copy) {
+    if (destination.conditional !== true || ways.through === true || object.size > limits.copy) {
       const seen = await look(object)
       if (seen === EXISTS && before !== undefined) {
         // Nobody goes on with it. That it may stay is a matter of money alone.
@@ -63,7 +63,7 @@ export function looking(
 // The same store, with the condition on each of its writes.
 function onlyIfAbsent(store: Storage): Storage {
   const copyFrom = able(store.copyFrom, 'copy')
-  const { uploading } = store
+  const { uploading, writing } = store
   return {
     ...{ place: store.place, conditional: store.conditional, reading: store.reading, rewriting: store.rewriting },
     list: (from) => store.list(from),
@@ -73,6 +73,14 @@ function onlyIfAbsent(store: Storage): Storage {
       const look = given.etag === undefined ? undefined : () => exists(store, given.key ?? object.key)
       return told(copyFrom(source, object, sent), look)
     },
+    ...(writing === undefined
+      ? {}
+      : {
+          writing: {
+            write: (key, content, fields, lastModified) =>
+              told(writing.write(key, content, [...fields, IF_ABSENT], lastModified)),
+          },
+        }),
     ...(uploading === undefined
       ? {}
       : {

@@ -5,8 +5,8 @@ import { refusal } from './copy.js'
 import type { Decide } from './lane.js'
 
 /** As `refusal`, for a job that renames: also what has no good name, or one that another object of its page has as well. */
-export function refusing(job: CopyJob): Decide {
-  if (job.map === undefined) return (object) => refusal(job, object)
+export function refusing(job: CopyJob, apart = false): Decide {
+  if (job.map === undefined) return (object) => refusal(job, object, { apart })
   const nameOf = renamer(job.map)
   const { source, destination } = job
   let latest: {
@@ -28,6 +28,6 @@ export function refusing(job: CopyJob): Decide {
       const message = '--map gives another object the same name, and one would replace the other'
       return failed(source.prefix, object, { code: 'NamesCollide', message })
     }
-    return refusal(job, object, name)
+    return refusal(job, object, { apart, name })
   }
 }

@@ -32,6 +32,7 @@ import { heldBack, pacersFor, together, type Pacer } from './pacer.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
 import { AllAlike, stopReason, TooManyFailures, type Stop } from './stop.js'
+import { streamMemory } from './stream.js'
 import type { WriteProduct } from './workshop.js'
 
 /** One session of a run: from a checkpoint, new or old, to its end or an interruption. The run's lock must be held. */
@@ -126,14 +127,18 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const ranges = new Keyspace(checkpoint.ranges)
   const { destination } = ends
   if (destination === undefined) throw new Error('there is no destination to write to')
-  const { through } = ends
+  const { through, apart } = ends
+  const memory = streamMemory(ends.bandwidth, crew.size + 1)
   const watch = options.verbose
     ? (object: ObjectSummary, outcome: Outcome | Deferral) => tell(emit, job, object, outcome)
     : undefined
   const large = new LargeObjects({
     ...{ folder, start: checkpoint.large, prefix: job.source.prefix, stop: drain.signal, fail },
     actFor: (uploads) =>
-      actOf(job, { source: ends.source.store, destination: destination.store, through, stop: drain.signal, uploads }),
+      actOf(job, {
+        ...{ source: ends.source.store, destination: destination.store, through, apart, memory },
+        ...{ stop: drain.signal, uploads },
+      }),
     settle(object, outcome) {
       watch?.(object, outcome)
       tally.add(object, outcome)
@@ -211,15 +216,15 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const keeper = createKeeper(folder, ledger, state, { fail, warn, retryFor: ends.retryFor, large, departures })
   const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
   const waysFor = (pacer: Pacer): Ways => ({
-    ...{ source: ends.source.storeFor(pacer), destination: destination.storeFor(pacer), through },
-    stop: drain.signal,
+    ...{ source: ends.source.storeFor(pacer), destination: destination.storeFor(pacer), through, apart },
+    ...{ memory, stop: drain.signal },
   })
   const workOn = async (work: LedgerWork | ListWork, largeOnes: 'act' | 'defer'): Promise<void> => {
     const actFor = (pacer: Pacer): Act => {
       const act = actOf(job, waysFor(pacer))
       return keyList === undefined ? act : actingOnNamed(act, job.source.prefix)
     }
-    const decide = unlessKnown(decisionOf(job, largeOnes))
+    const decide = unlessKnown(decisionOf(job, ends, largeOnes))
     await runLanes({ work, actFor, decide, pacers, slots, stop: drain.signal, fail, watch })
   }
   const deliver = (product: unknown, settle: () => void): void => {

@@ -1,4 +1,5 @@
 import { noTotals, type Deferral, type Likenesses, type MoveEvent, type Outcome, type Throttle } from '../job.js'
+import type { Bandwidth } from '../storage/bandwidth.js'
 import type { StoreFor } from '../storage/retry.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { leasesOver } from '../work/leases.js'
@@ -15,6 +16,7 @@ import { packer } from './pack.js'
 import { runPages, type PagesOptions } from './pages.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
+import { streamMemory } from './stream.js'
 import { createReport, verifying } from './verify.js'
 
 /** What a job that writes yields: what became of objects, and, when it is watched, what to tell of each. */
@@ -41,6 +43,11 @@ export interface WorkshopOptions {
   readonly destination: StoreFor | undefined
   /** The bytes of what is copied pass through this machine. */
   readonly through: boolean
+  /** The two sides are different stores. */
+  readonly apart: boolean
+  readonly bandwidth: Bandwidth | undefined
+  /** How many threads there are, beside the main one. */
+  readonly threads: number
   readonly concurrency: number
   readonly lanes: number
   readonly stop: AbortSignal
@@ -78,9 +85,11 @@ export function openWorkshop(options: WorkshopOptions): Workshop {
 }
 
 function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind: 'write' }): Workshop {
-  const { ranges, source, destination, through, concurrency, lanes, stop, fail } = options
+  const { ranges, source, destination, through, concurrency, lanes, stop, fail, bandwidth, threads } = options
   if (destination === undefined) throw new Error('there is no destination to write to')
-  const decide = decisionOf(job, 'defer')
+  const { apart } = options
+  const decide = decisionOf(job, { through, apart }, 'defer')
+  const memory = streamMemory(bandwidth, threads + 1)
   let tally = createTally(noTotals(), () => undefined)
   let seen: MoveEvent[] = []
   const slots = new Slots(concurrency)
@@ -99,7 +108,8 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
       runLanes({
         ...{ work: leasesOver(ranges, listing, { add }), pacers, slots, stop, fail },
         decide,
-        actFor: (pacer) => actOf(job, { source: source(pacer), destination: destination(pacer), through, stop }),
+        actFor: (pacer) =>
+          actOf(job, { source: source(pacer), destination: destination(pacer), through, apart, memory, stop }),
       }),
     collect() {
       const gain = {
@@ -171,13 +181,20 @@ function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Work
 }
 
 function verifyWorkshop(options: WorkshopOptions, { job, packing }: Task & { kind: 'verify' }): Workshop {
-  const { source, destination, through, concurrency, stop, fail, flush } = options
+  const { source, destination, through, apart, bandwidth, threads, concurrency, stop, fail, flush } = options
   if (destination === undefined) throw new Error('there is no destination to compare with')
   const pack = packer(packing)
   const slots = new Slots(concurrency)
   const report = createReport(job)
-  const ways = { source: source(), destination: destination(), through }
-  const take = verifying(job, { ...ways, slots, report, stop, fail })
+  const ways = {
+    source: source(),
+    destination: destination(),
+    through,
+    apart,
+    memory: streamMemory(bandwidth, threads + 1),
+    stop,
+  }
+  const take = verifying(job, { ...ways, slots, report, fail })
   return {
     run: () =>
       runPages({

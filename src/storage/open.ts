@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { StorageError, UserError } from '../errors.js'
 import { printable } from '../keys.js'
 import { connectionOf, type Connection, type EndConnection, type Place, type Side } from '../job.js'
+import type { Bandwidth } from './bandwidth.js'
 import type { BucketTraits, Storage } from './storage.js'
 import { openAccount, type Account, type CredentialSource } from './s3/account.js'
 import type { Route } from './route.js'
@@ -26,6 +27,10 @@ export interface Ends {
   readonly destination?: Reached
   /** The bytes of what is copied pass through this machine, as no one credential can copy inside a store. */
   readonly through: boolean
+  /** The two sides are different stores: equal names mean nothing. */
+  readonly apart: boolean
+  /** What content that passes through this machine keeps to. */
+  readonly bandwidth: Bandwidth | undefined
   readonly meter: Meter
   /** How long an operation is tried again before it counts as failed, in milliseconds. */
   readonly retryFor: number
@@ -40,6 +45,7 @@ export interface OpenOptions {
   readonly destination?: Place | undefined
   readonly connection: Connection
   readonly policy: RetryPolicy
+  readonly bandwidth?: Bandwidth | undefined
   /** The keys of the customer's (SSE-C), by the side whose objects they are for. */
   readonly customerKeys?: Readonly<Partial<Record<Side, Uint8Array>>> | undefined
   /** Send no write request, not even one that cannot write. */
@@ -84,11 +90,6 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       stores.push(to)
     }
     const through = to !== undefined && apart(accounts) && !(await reads(to, from, accounts))
-    if (through && !options.readOnly)
-      throw new UserError(
-        'the credentials of the destination cannot copy from the source, and s3move cannot yet carry objects from one store to another',
-        'use credentials that may read the source and write the destination',
-      )
     const reached = (side: Side, store: S3Store, { credentials }: Account): Reached => ({
       store: retrying(store, policy, meter),
       storeFor: (pressure) => retrying(store, policy, meter, pressure),
@@ -102,6 +103,8 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       source: reached('source', from, accounts.source),
       ...(to === undefined ? {} : { destination: reached('destination', to, accounts.destination) }),
       through,
+      apart: accounts.source.endpointUrl !== accounts.destination.endpointUrl,
+      bandwidth: options.bandwidth,
       meter,
       retryFor: policy.retryFor,
       connection: completed(connection, accounts, from, to),
@@ -167,6 +170,7 @@ async function reach(
   const open = async (region?: string): Promise<S3Store> =>
     new S3Store(place, {
       ...{ trust: options.connection, expectedOwner, requestPayer, credentials: account.credentials },
+      bandwidth: options.bandwidth,
       ...keysFor(side, options),
       ...(side === 'source' ? {} : { expectedSourceOwner: connectionOf(options.connection, 'source').expectedOwner }),
       target: await account.target(place.bucket, region),

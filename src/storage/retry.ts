@@ -119,11 +119,13 @@ const READING: Operations<Reading> = {
   tagging: 'GetObjectTagging',
   grants: 'GetObjectAcl',
   digest: 'GetObject',
+  open: 'GetObject',
   read: 'GetObject',
 }
 const UPLOADING: Operations<Uploading> = {
   begin: 'CreateMultipartUpload',
   copyPart: 'UploadPartCopy',
+  sendPart: 'UploadPart',
   parts: 'ListParts',
   complete: 'CompleteMultipartUpload',
   abort: 'AbortMultipartUpload',

@@ -1,4 +1,5 @@
 import type { Place } from '../job.js'
+import type { Bandwidth } from './bandwidth.js'
 import type { CredentialSource } from './s3/account.js'
 import { S3Store, type Address } from './s3/store.js'
 import type { Storage } from './storage.js'
@@ -16,6 +17,7 @@ export interface Route {
 export function openRoute(
   { place, address, customerKey, customerKeyOfSource }: Route,
   credentials: Pick<CredentialSource, 'current' | 'refresh'>,
+  bandwidth: Bandwidth | undefined,
 ): Storage {
-  return new S3Store(place, { ...address, credentials, customerKey, customerKeyOfSource })
+  return new S3Store(place, { ...address, credentials, customerKey, customerKeyOfSource, bandwidth })
 }

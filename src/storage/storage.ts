@@ -68,6 +68,12 @@ export interface Tagging {
   readonly xml: string
 }
 
+/** An object that was read as a whole. */
+interface Opened {
+  readonly head: ObjectHead
+  readonly bytes: Buffer
+}
+
 /** How objects of a store are looked at. `version` names one that is not the current one. */
 export interface Reading {
   /** HeadObject. An object that is gone is an error of severity `skip`; one encrypted with a customer's key has the code `SSE-C`. */
@@ -81,6 +87,9 @@ export interface Reading {
 
   /** The SHA-256 of the content, read to its end, in hexadecimal digits; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
   digest(key: string, object: Pick<ObjectSummary, 'size' | 'etag'>): Promise<string>
+
+  /** What HEAD tells, and all of the content, which is not empty; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
+  open(object: Pick<ObjectSummary, 'key' | 'size' | 'etag' | 'version'>): Promise<Opened>
 
   /** Bytes `first` to `last` of the content, both included; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
   read(object: Pick<ObjectSummary, 'key' | 'etag' | 'version'>, first: number, last: number): Promise<Buffer>
@@ -96,13 +105,19 @@ export interface CopyWish {
   readonly etag?: string | undefined
 }
 
-/** How objects of a store are made of parts that are copied inside it. */
+/** How objects of a store are made of parts, which are copied inside it or sent. */
 export interface Uploading {
   /** Begins an object with `fields`; answers the upload, which is billed until it is completed or aborted. */
   begin(key: string, fields: HeaderFields): Promise<string>
 
   /** Makes a part of bytes of `object` in `source`, if its ETag is still that. May be repeated. */
   copyPart(source: Storage, object: ObjectSummary, part: PartRange): Promise<Part>
+
+  /**
+   * Makes a part of `bytes`, of which `md5` is the MD5. Fails with the code `BrokenContent` when the store says that it has others. May be
+   * repeated.
+   */
+  sendPart(part: Pick<PartRange, 'key' | 'upload' | 'number'>, bytes: Buffer, md5: Buffer): Promise<Part>
 
   /** The parts that an upload has, by number; undefined when there is no such upload. */
   parts(key: string, upload: string): Promise<ReadonlyMap<number, Part> | undefined>
@@ -115,7 +130,7 @@ export interface Uploading {
 }
 
 /** Which bytes a part is made of, both ends included, and of which upload of which object it is. */
-interface PartRange {
+export interface PartRange {
   readonly key: string
   readonly upload: string
   /** From 1. */
@@ -148,16 +163,17 @@ export interface Rewriting {
 }
 
 /** What is to be written: its pieces, in order, anew for each try. */
-interface Content {
+export interface Content {
   readonly size: number
+  /** Fails at the end, with the code `BrokenContent`, when they are not what they are to be. */
   pieces(): AsyncIterable<Buffer>
 }
 
 /** How objects get into a store through this machine. */
-interface Writing {
+export interface Writing {
   /**
    * Writes an object, whole or not at all, in the place of what is there; `fields` as those of PutObject. `lastModified` is kept where a store
-   * can. Fails with the code `BrokenContent` when not all of the content came. May be repeated. Answers its ETag.
+   * can. Fails with the code `BrokenContent` when not all of the content came, or the store has other bytes. May be repeated. Answers its ETag.
    */
   write(key: string, content: Content, fields: HeaderFields, lastModified: string): Promise<string>
 }

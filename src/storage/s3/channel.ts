@@ -1,8 +1,8 @@
 import type { Place } from '../../job.js'
 import type { HeaderFields } from '../storage.js'
 import { encodePath } from './encode.js'
-import { brokenAnswer, faultOf, type Asked } from './faults.js'
-import type { HttpResponse } from './http.js'
+import { brokenAnswer, brokenContent, faultOf, type Asked } from './faults.js'
+import { headerOf, type HttpResponse } from './http.js'
 import type { Fields } from './sign.js'
 import { elementText } from './xml.js'
 
@@ -93,6 +93,18 @@ export function sourceFields(
 /** Milliseconds that S3 may need for the bytes of a copy, at the least rate that it is known to keep. */
 export function copyTime(size: number): number {
   return size / 5_000
+}
+
+/** The ETag in the answer to bytes that were sent, of which `md5` is the MD5; an error of code `BrokenContent` if it is the MD5 of others. */
+export function etagOfBytes(channel: Channel, response: HttpResponse, asked: Asked, md5: Buffer): string {
+  const etag = (headerOf(response, 'etag') ?? '').replaceAll('"', '')
+  if (etag === '') throw brokenAnswer(response, asked, 'the answer has no ETag')
+  const encryption = headerOf(response, 'x-amz-server-side-encryption')
+  // What is encrypted with KMS, or with a customer's key, has an ETag that is no MD5.
+  const plain = channel.customerKey.length === 0 && (encryption === undefined || encryption === 'AES256')
+  const sent = md5.toString('hex')
+  if (!plain || !/^[0-9a-f]{32}$/.test(etag) || etag === sent) return etag
+  throw brokenContent(asked, `the store has bytes with the MD5 ${etag} where ${sent} was sent`)
 }
 
 /** Throws what a 200 to a copy stands for when it is no success: an error in the body, or a body that is empty or cut. */

@@ -45,6 +45,11 @@ export function brokenAnswer(response: HttpResponse, asked: Asked, reason: strin
   })
 }
 
+/** The error of content that is not what it was read as, or of which not all came: it must be read again from its first byte on. */
+export function brokenContent(asked: Asked, reason: string): StorageError {
+  return new StorageError(reason, { severity: 'fail-object', code: 'BrokenContent', ...asked })
+}
+
 /** The error that a request without an answer stands for. Anything that is not of the network is given back as it is. */
 export function connectionFault(error: unknown, asked: Asked, host: string): unknown {
   if (!(error instanceof Error) || error instanceof UserError || error instanceof StorageError) return error
@@ -115,6 +120,8 @@ const TRANSIENT = new Set([
   'OperationAborted',
   'ConditionalRequestConflict',
   'IncompleteBody',
+  'BadDigest',
+  'XAmzContentSHA256Mismatch',
   'TemporaryRedirect',
   ...EXPIRED,
 ])

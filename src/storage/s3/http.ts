@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { spend, type Bandwidth } from '../bandwidth.js'
 import type { Dialer } from './connect.js'
 import type { Silence } from './patience.js'
 
@@ -58,8 +59,8 @@ export function headerOf(response: HttpResponse, name: string): string | undefin
   return response.head.slice(from, end < 0 ? undefined : end).trim()
 }
 
-/** A pool for the server of `dialer`. */
-export function createHttpPool(dialer: Dialer): HttpPool {
+/** A pool for the server of `dialer`. Bodies that are sent, and those that go to a sink, keep to `bandwidth`. */
+export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth): HttpPool {
   const idle: Connection[] = []
   const all = new Set<Connection>()
   let closed = false
@@ -84,6 +85,7 @@ export function createHttpPool(dialer: Dialer): HttpPool {
         const at = idle.indexOf(connection)
         if (at >= 0) idle.splice(at, 1)
       },
+      bandwidth,
     )
     const socket = await dialer.open((buffer, length) => connection.read(buffer, length))
     if (closed) {
@@ -115,6 +117,8 @@ const SWEEP = 250
 const STOOD_STILL = 1_000
 /** A server that sends a byte now and then is given up as well. */
 const WHOLE = 5
+/** Bytes of a body that are sent at once: a server that takes them, however slowly, is not silent. */
+const SLICE = 256 * 1024
 const HEAD_LIMIT = 64 * 1024
 const BODY_LIMIT = 256 * 1024 * 1024
 
@@ -146,6 +150,8 @@ class Connection {
   private body = ''
   /** Bytes of the body still to come, in phase Length. */
   private missing = 0
+  /** Bytes of the request's body that are still to be sent. */
+  private unsent = 0
   /** Bytes of a chunked body not yet decoded. */
   private raw = ''
   private reusable = true
@@ -153,6 +159,7 @@ class Connection {
   constructor(
     private readonly onIdle: () => void,
     private readonly onClosed: () => void,
+    private readonly bandwidth: Bandwidth | undefined,
   ) {}
 
   attach(socket: Socket): void {
@@ -178,9 +185,29 @@ class Connection {
       this.head = ''
       this.body = ''
       this.sent = this.heard = Date.now()
-      this.socket.write(request.head, 'latin1')
-      if (request.body !== undefined) this.socket.write(request.body)
+      if (request.body === undefined) this.socket.write(request.head, 'latin1')
+      else {
+        this.unsent = request.body.length
+        this.socket.cork()
+        this.socket.write(request.head, 'latin1')
+        void this.sendBody(request, request.body)
+        this.socket.uncork()
+      }
     })
+  }
+
+  // Resolves when all is sent, or nothing more is to be.
+  private async sendBody(request: HttpRequest, body: Buffer): Promise<void> {
+    for (let at = 0; at < body.length || at === 0; at += SLICE) {
+      const slice = body.length <= SLICE ? body : body.subarray(at, at + SLICE)
+      await new Promise<void>((resolve) => this.socket?.write(slice, () => resolve()))
+      if (this.request !== request) return
+      this.unsent -= slice.length
+      const wait = this.bandwidth === undefined ? 0 : spend(this.bandwidth, 'up', slice.length)
+      this.sent = this.heard = Date.now() + wait
+      if (wait >= 1) await new Promise((resolve) => setTimeout(resolve, wait))
+      if (this.request !== request) return
+    }
   }
 
   read(buffer: Buffer, length: number): void {
@@ -214,7 +241,17 @@ class Connection {
     } else if (phase !== Phase.Idle && phase !== Phase.Closed) {
       if (this.body.length > BODY_LIMIT) this.destroy('the answer is too long', 'EPROTO')
       this.heard = Date.now()
+      if (this.bandwidth !== undefined && this.request?.sink !== undefined) this.pauseFor(this.bandwidth, length)
     }
+  }
+
+  private pauseFor(bandwidth: Bandwidth, length: number): void {
+    const { socket } = this
+    const wait = spend(bandwidth, 'down', length)
+    if (wait < 1 || socket === undefined) return
+    this.heard += wait
+    socket.pause()
+    setTimeout(() => socket.resume(), wait)
   }
 
   sweep(now: number): void {
@@ -342,9 +379,9 @@ class Connection {
   }
 
   private finish(): void {
-    const { resolve, status, head, body } = this
+    const { resolve, status, head, body, unsent } = this
     this.release()
-    if (this.reusable) {
+    if (this.reusable && unsent === 0) {
       this.phase = Phase.Idle
       this.heard = Date.now()
       this.onIdle()
@@ -378,6 +415,7 @@ class Connection {
     this.head = ''
     this.body = ''
     this.raw = ''
+    this.unsent = 0
   }
 }
 

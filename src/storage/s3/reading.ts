@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
-import type { Reading } from '../storage.js'
+import type { HeaderFields, ObjectSummary, Reading } from '../storage.js'
 import { askedOf, pathOf, quoted, sorted, type Channel } from './channel.js'
 import { encodeQuery } from './encode.js'
 import { brokenAnswer, faultOf, type Asked } from './faults.js'
@@ -41,6 +41,31 @@ export function createReading(channel: Channel): Reading {
     const { message, operation, bucket, key, status, requestId } = fault
     const details = { severity: 'fail-object', code: SSE_C, operation, bucket, key, status, requestId } as const
     return new StorageError(message, details)
+  }
+  const readBytes = async (
+    { key, etag, version }: Pick<ObjectSummary, 'key' | 'etag' | 'version'>,
+    size: number,
+    which: HeaderFields,
+  ): Promise<{ asked: Asked; response: HttpResponse; bytes: Buffer }> => {
+    const asked = askedOf(channel, 'GetObject', key)
+    const bytes = Buffer.allocUnsafe(size)
+    let length = 0
+    const sink = (more: Uint8Array): void => {
+      // What is too much is counted all the same, and refused below.
+      if (length + more.length <= bytes.length) bytes.set(more, length)
+      length += more.length
+    }
+    const fields = sorted([
+      ...(etag === '' ? [] : ([['if-match', quoted(etag)]] as const)),
+      ...which,
+      ...always,
+      ...customerKey,
+    ])
+    const [path, query] = [pathOf(channel, key), versionQuery(version)]
+    const response = await request(asked, { method: 'GET', path, query, fields, sink })
+    if (response.status !== 206 && response.status !== 200) throw faultOf(response, asked)
+    if (length === bytes.length) return { asked, response, bytes }
+    throw brokenAnswer(response, asked, `${length} bytes came where ${bytes.length} were asked for`)
   }
   return {
     async head(key, version) {
@@ -90,28 +115,14 @@ export function createReading(channel: Channel): Reading {
       return digest.digest('hex')
     },
 
-    async read({ key, etag, version }, first, last) {
-      const asked = askedOf(channel, 'GetObject', key)
-      const bytes = Buffer.allocUnsafe(last - first + 1)
-      let length = 0
-      const sink = (more: Uint8Array): void => {
-        // What is too much is counted all the same, and refused below.
-        if (length + more.length <= bytes.length) bytes.set(more, length)
-        length += more.length
-      }
-      const fields = sorted([
-        ...(etag === '' ? [] : ([['if-match', quoted(etag)]] as const)),
-        ['range', `bytes=${first}-${last}`],
-        ...always,
-        ...customerKey,
-      ])
-      const [path, query] = [pathOf(channel, key), versionQuery(version)]
-      const response = await request(asked, { method: 'GET', path, query, fields, sink })
-      if (response.status !== 206 && response.status !== 200) throw faultOf(response, asked)
-      if (length !== bytes.length) {
-        throw brokenAnswer(response, asked, `${length} bytes came where ${bytes.length} were asked for`)
-      }
-      return bytes
+    async open(object) {
+      const whole = [['x-amz-checksum-mode', 'ENABLED']] as const
+      const { asked, response, bytes } = await readBytes(object, object.size, whole)
+      return { head: { ...readHead(response, asked), size: object.size }, bytes }
+    },
+
+    async read(object, first, last) {
+      return (await readBytes(object, last - first + 1, [['range', `bytes=${first}-${last}`]])).bytes
     },
   }
 }

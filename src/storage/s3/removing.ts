@@ -4,7 +4,7 @@ import type { Removal, Removing } from '../storage.js'
 import { askedOf, pathOf, quoted, sorted, type Channel } from './channel.js'
 import { encodeQuery } from './encode.js'
 import { brokenAnswer, deletionSeverity, faultOf } from './faults.js'
-import { elementsOf, elementText } from './xml.js'
+import { elementsOf, elementText, escapeXml } from './xml.js'
 
 /** How objects of an S3 bucket are removed: DeleteObjects, a thousand at once. */
 export function createRemoving(channel: Channel): Removing {
@@ -86,10 +86,5 @@ async function removeAlone(channel: Channel, object: Removal, errors: Map<Remova
 }
 
 function element(name: string, value: string | undefined): string {
-  return value === undefined ? '' : `<${name}>${escaped(value)}</${name}>`
-}
-
-// A parser turns a raw carriage return into a line feed, which is another key.
-function escaped(text: string): string {
-  return text.replace(/[&<>"\r\n\t\x7f-\x9f\u2028]/g, (character) => `&#${character.charCodeAt(0)};`)
+  return value === undefined ? '' : `<${name}>${escapeXml(value)}</${name}>`
 }

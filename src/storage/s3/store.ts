@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import { compareKeys, printable } from '../../keys.js'
 import type { Place } from '../../job.js'
+import type { Bandwidth } from '../bandwidth.js'
 import type {
   BucketTraits,
   CopyWish,
@@ -15,6 +16,7 @@ import type {
   Storage,
   Uploading,
   Versions,
+  Writing,
 } from '../storage.js'
 import type { CredentialSource, Target } from './account.js'
 import {
@@ -40,6 +42,7 @@ import { createRewriting } from './rewriting.js'
 import { createSigner, EMPTY_HASH, type Fields, type Signer } from './sign.js'
 import { createUploading } from './uploading.js'
 import { createVersions } from './versions.js'
+import { createWriting } from './writing.js'
 import { elementText } from './xml.js'
 
 /** How a store is reached. Plain data without secrets, to be sent between threads. */
@@ -63,6 +66,8 @@ export interface S3StoreOptions extends Address {
   /** The key with which its objects are encrypted, and that of what is copied: 32 bytes (SSE-C). Never stored. */
   readonly customerKey?: Uint8Array | undefined
   readonly customerKeyOfSource?: Uint8Array | undefined
+  /** What content that is read and written here keeps to. */
+  readonly bandwidth?: Bandwidth | undefined
 }
 
 /** A bucket and prefix in S3, over the fast lane: one request each, sent once, no retries. */
@@ -72,6 +77,7 @@ export class S3Store implements Storage {
   readonly reading: Reading
   readonly uploading: Uploading
   readonly rewriting: Rewriting
+  readonly writing: Writing
   readonly removing: Removing
   readonly versions: Versions
   readonly restoring: Restoring
@@ -102,7 +108,7 @@ export class S3Store implements Storage {
     this.target = target
     this.credentials = options.credentials
     this.host = dialer.host
-    this.pool = createHttpPool(dialer)
+    this.pool = createHttpPool(dialer, options.bandwidth)
     this.signer = createSigner(target.region, target.service)
     this.base = `${target.path}/${encodePath(place.prefix)}`
     this.always = sorted([
@@ -127,6 +133,7 @@ export class S3Store implements Storage {
     this.reading = createReading(channel)
     this.uploading = createUploading(channel)
     this.rewriting = createRewriting(channel)
+    this.writing = createWriting(channel)
     this.removing = createRemoving(channel)
     this.versions = createVersions(channel)
     this.restoring = createRestoring(channel)

@@ -1,7 +1,17 @@
 import { hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import type { Part, Uploading } from '../storage.js'
-import { askedOf, copyTime, etagIn, pathOf, quoted, sorted, sourceFields, type Channel } from './channel.js'
+import {
+  askedOf,
+  copyTime,
+  etagIn,
+  etagOfBytes,
+  pathOf,
+  quoted,
+  sorted,
+  sourceFields,
+  type Channel,
+} from './channel.js'
 import { encodeQuery } from './encode.js'
 import { brokenAnswer, faultOf } from './faults.js'
 import type { HttpResponse } from './http.js'
@@ -42,6 +52,20 @@ export function createUploading(channel: Channel): Uploading {
         throw brokenAnswer(response, asked, 'the answer to the copy of a part is empty or cut')
       }
       return { etag: etagIn(response), size, checksum: checksumIn(body) }
+    },
+
+    async sendPart({ key, upload, number }, bytes, md5) {
+      const asked = askedOf(channel, 'UploadPart', key)
+      const response = await request(asked, {
+        method: 'PUT',
+        path: pathOf(channel, key),
+        query: `partNumber=${number}&uploadId=${encodeQuery(upload)}`,
+        fields: sorted([['content-md5', md5.toString('base64')], ...always, ...customerKey]),
+        body: bytes,
+        extra: copyTime(bytes.length),
+      })
+      if (response.status !== 200) throw faultOf(response, asked)
+      return { etag: etagOfBytes(channel, response, asked, md5), size: bytes.length, checksum: '' }
     },
 
     async parts(key, upload) {

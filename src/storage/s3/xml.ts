@@ -11,6 +11,11 @@ export function unescapeXml(text: string): string {
   )
 }
 
+/** Text as the content of an element, such that every parser reads the same from it: a raw carriage return would become a line feed. */
+export function escapeXml(text: string): string {
+  return text.replace(/[&<>"\r\n\t\x7f-\x9f\u2028]/g, (character) => `&#${character.charCodeAt(0)};`)
+}
+
 const NAMED = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
 
 /** The text of a body that came one byte a character: decoded as UTF-8 where it is not ASCII. Throws `URIError` if it is not UTF-8. */

@@ -1,0 +1,243 @@
+import { hash } from 'node:crypto'
+import { StorageError } from '../errors.js'
+import type { CopyJob, Outcome } from '../job.js'
+import { renamer } from '../rules/rename.js'
+import type { Bandwidth } from '../storage/bandwidth.js'
+import {
+  able,
+  type Content,
+  type HeaderFields,
+  type ObjectHead,
+  type ObjectSummary,
+  type Storage,
+} from '../storage/storage.js'
+import { outcomeOf } from './act.js'
+import type { Ways } from './acts.js'
+import { anewInParts, unlessChanged } from './anew.js'
+import { fieldsOfNew } from './attributes.js'
+import { Budget } from './budget.js'
+import { fingerprintOf, type Fingerprint } from './fingerprint.js'
+import type { MakeParts } from './in-parts.js'
+import type { Act } from './lane.js'
+
+/** Sizes in bytes, of content that passes through this machine. */
+export interface StreamLimits {
+  /** The least size of a part, where nobody asks for another; objects of at most that are sent in one request. */
+  readonly part: number
+  /** So are objects of at most this size whose ETag is an MD5: in parts they would have another. */
+  readonly whole: number
+  /** Larger ones are done apart from the lanes. */
+  readonly apart: number
+}
+
+/** The parts are those of the AWS CLI, so what it has uploaded keeps its ETag. */
+export const STREAM_LIMITS: StreamLimits = { part: 8 * 1024 ** 2, whole: 32 * 1024 ** 2, apart: 256 * 1024 ** 2 }
+
+/** Content in memory at once, in bytes, over all threads. */
+const MEMORY = 256 * 1024 ** 2
+
+/** How often an object is read anew because its bytes were not what the stores say they are. */
+const BROKEN = 3
+
+/** The share of the memory of one thread of so many. What is in it is moved in a second, so that nothing comes in bursts longer than that. */
+export function streamMemory(bandwidth: Bandwidth | undefined, threads: number): Budget {
+  return new Budget(Math.floor(Math.min(MEMORY, bandwidth?.rate ?? MEMORY) / threads))
+}
+
+/**
+ * The action of `copy` on one object whose bytes must pass through this machine. Content is compared with what the source says of it before
+ * it is put in its place, and what the destination says of it with what was sent; when it does not fit after some tries, the object fails as
+ * `BrokenContent`.
+ */
+export function streaming(job: CopyJob, ways: Ways, limits: StreamLimits = STREAM_LIMITS): Act {
+  const memory = able(ways.memory, 'stream')
+  const { source, destination } = ways
+  const small = inOne(job, ways, memory)
+  const large =
+    destination.uploading === undefined
+      ? inPieces(job, ways, memory, limits.part)
+      : anewInParts(job, ways, limits.part, (object, head) => sentParts(source, object, head, memory))
+  const isSmall = ({ size, etag }: ObjectSummary): boolean =>
+    size <= limits.part || (size <= limits.whole && !etag.includes('-'))
+  const attempt = async (object: ObjectSummary, race: number): Promise<string> => {
+    const head = race === 0 ? undefined : await source.reading.head(object.key, object.version)
+    const now = head === undefined ? object : { ...object, size: head.size, etag: head.etag }
+    return await (isSmall(now) ? small(now, head) : large(now, race))
+  }
+  const persist = async (object: ObjectSummary): Promise<string> => {
+    for (let broken = 1; ; broken++) {
+      try {
+        return await unlessChanged((race) => attempt(object, race + broken - 1))
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.code !== 'BrokenContent') throw error
+        error.attempts = broken
+        if (broken === BROKEN) throw error
+      }
+    }
+  }
+  return async (object) => {
+    try {
+      return { kind: 'copied', etag: await persist(object) } satisfies Outcome
+    } catch (error) {
+      return outcomeOf(error, job.source.prefix, object)
+    }
+  }
+}
+
+/** Sends objects in one request. `known` is what HEAD tells, if it was asked. */
+function inOne(job: CopyJob, { source, destination }: Ways, memory: Budget) {
+  const nameOf = renamer(job.map)
+  const writing = able(destination.writing, 'be written to')
+  return (object: ObjectSummary, known: ObjectHead | undefined): Promise<string> =>
+    memory.holding(object.size, async () => {
+      const { head, bytes } = await readWhole(source, object, known)
+      const fingerprint = fingerprintOf(head)
+      fingerprint?.add(bytes)
+      if (fingerprint?.matches() === false) throw broken(source, object, fingerprint)
+      const fields = vouched(await fieldsOfNew(job.attributes, source, object, head), head)
+      const content: Content = { size: bytes.length, pieces: () => only(bytes) }
+      return await writing.write(nameOf(object.key), content, fields, head.lastModified)
+    })
+}
+
+async function* only(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield await Promise.resolve(bytes)
+}
+
+// Where the listing still holds, one request is enough.
+async function readWhole(
+  { place, reading }: Storage,
+  object: ObjectSummary,
+  known: ObjectHead | undefined,
+): Promise<{ readonly head: ObjectHead; readonly bytes: Buffer }> {
+  const { key, version, size } = object
+  if (size > 0) return await reading.open(object)
+  const head = known ?? (await reading.head(key, version))
+  if (head.size > 0) throw grown(place.bucket, place.prefix + key)
+  return { head, bytes: Buffer.alloc(0) }
+}
+
+// It is looked at anew, and may have to be read in another way.
+function grown(bucket: string, key: string): StorageError {
+  return new StorageError('it is no longer empty', {
+    ...{ severity: 'fail-object', code: 'PreconditionFailed', operation: 'HeadObject', bucket, key },
+  })
+}
+
+const CHECKSUM = 'x-amz-checksum-algorithm'
+
+// With content S3 wants the checksum itself, where the source tells it of the whole.
+function vouched(fields: HeaderFields, { checksums }: ObjectHead): HeaderFields {
+  return fields.flatMap(([name, value]) => {
+    if (name !== CHECKSUM) return [[name, value] as const]
+    const algorithm = value.toLowerCase()
+    const checksum = checksums.get(algorithm)
+    return checksum === undefined ? [] : [[`x-amz-checksum-${algorithm}`, checksum] as const]
+  })
+}
+
+/** Parts that are read from the source, several at once, and sent. One that is there from before is compared rather than sent again. */
+function sentParts(source: Storage, object: ObjectSummary, head: ObjectHead, memory: Budget): MakeParts {
+  const fingerprint = fingerprintOf(head)
+  const digests: Buffer[] = []
+  /** The store's ETags of parts are MD5s. */
+  let plain = true
+  // Parts come in any order, and a fingerprint is taken from the first byte to the last.
+  let taken = Promise.resolve()
+  return {
+    make(uploading, part, there) {
+      const { number, first, last } = part
+      return memory.holding(last - first + 1, async () => {
+        const reading = source.reading.read(object, first, last)
+        const mine = Promise.all([reading, taken]).then(([bytes]) => fingerprint?.add(bytes))
+        taken = mine
+        // One that fails is told of by the part that it is of.
+        mine.catch(() => undefined)
+        const bytes = await reading
+        const md5 = hash('md5', bytes, 'buffer')
+        digests[number - 1] = md5
+        const etag = md5.toString('hex')
+        const sent = there?.etag === etag ? there : await uploading.sendPart(part, bytes, md5)
+        if (sent.etag !== etag) plain = false
+        await mine
+        return sent
+      })
+    },
+    check() {
+      if (fingerprint?.matches() === false) throw broken(source, object, fingerprint)
+    },
+    made(etag) {
+      const expected = `${hash('md5', Buffer.concat(digests))}-${digests.length}`
+      if (!plain || etag === expected || !/^[0-9a-f]{32}-\d+$/.test(etag)) return
+      throw brokenContent(
+        source,
+        object,
+        `the copy has the ETag ${etag} where the parts that were sent come to ${expected}`,
+      )
+    },
+  }
+}
+
+/** Writes objects piece by piece, to a store that takes no parts. */
+function inPieces(job: CopyJob, { source, destination }: Ways, memory: Budget, piece: number) {
+  const nameOf = renamer(job.map)
+  const writing = able(destination.writing, 'be written to')
+  return async (object: ObjectSummary): Promise<string> => {
+    const head = await source.reading.head(object.key, object.version)
+    const { size, etag, lastModified } = head
+    const now = { ...object, size, etag }
+    const fields = await fieldsOfNew(job.attributes, source, now, head)
+    const content: Content = { size, pieces: () => piecesOf(source, now, head, piece) }
+    // Those that are read ahead, and the one that is being written.
+    return await memory.holding(Math.min(size, (AHEAD + 1) * piece), () =>
+      writing.write(nameOf(object.key), content, fields, lastModified),
+    )
+  }
+}
+
+/** Pieces of one object that are read ahead. */
+const AHEAD = 2
+
+async function* piecesOf(
+  source: Storage,
+  object: ObjectSummary,
+  head: ObjectHead,
+  piece: number,
+): AsyncGenerator<Buffer> {
+  const { size } = object
+  const fingerprint = fingerprintOf(head)
+  const ahead: Promise<Buffer>[] = []
+  let next = 0
+  const readOn = (): void => {
+    if (next >= size) return
+    const read = source.reading.read(object, next, Math.min(next + piece, size) - 1)
+    // It is awaited in its turn, or not at all when one before it fails.
+    read.catch(() => undefined)
+    ahead.push(read)
+    next += piece
+  }
+  while (ahead.length < AHEAD && next < size) readOn()
+  try {
+    for (let upcoming = ahead.shift(); upcoming !== undefined; upcoming = ahead.shift()) {
+      const bytes = await upcoming
+      readOn()
+      fingerprint?.add(bytes)
+      yield bytes
+    }
+  } finally {
+    // What is held of the memory is that of these too.
+    await Promise.allSettled(ahead)
+  }
+  if (fingerprint?.matches() === false) throw broken(source, object, fingerprint)
+}
+
+function broken(source: Storage, object: ObjectSummary, { name }: Fingerprint): StorageError {
+  return brokenContent(source, object, `the bytes that were read do not have the ${name} that the source says`)
+}
+
+function brokenContent({ place }: Storage, { key }: ObjectSummary, message: string): StorageError {
+  return new StorageError(message, {
+    ...{ severity: 'fail-object', code: 'BrokenContent', operation: 'GetObject', bucket: place.bucket },
+    key: place.prefix + key,
+  })
+}

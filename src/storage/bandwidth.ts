@@ -1,0 +1,32 @@
+/** How many bytes of content a second may be moved each way, over all threads. Plain data, to be sent between threads. */
+export interface Bandwidth {
+  /** Bytes a second. */
+  readonly rate: number
+  /** For each direction, the microsecond of the machine's clock at which what was moved so far would be through at that rate. */
+  readonly through: SharedArrayBuffer
+}
+
+/** Towards this machine, and away from it. */
+export type Direction = 'down' | 'up'
+
+/** Time not made use of that may be made up for at once, in microseconds. */
+const CREDIT = 100_000n
+
+/** A limit of `rate` bytes a second. */
+export function openBandwidth(rate: number): Bandwidth {
+  return { rate, through: new SharedArrayBuffer(16) }
+}
+
+/** Counts `bytes` that were moved; answers the milliseconds to wait before moving more. */
+export function spend({ rate, through }: Bandwidth, direction: Direction, bytes: number): number {
+  const clock = new BigInt64Array(through)
+  const at = direction === 'down' ? 0 : 1
+  const now = process.hrtime.bigint() / 1000n
+  const takes = BigInt(Math.ceil((bytes * 1_000_000) / rate))
+  for (;;) {
+    const before = Atomics.load(clock, at)
+    const idle = now - CREDIT
+    const after = (before > idle ? before : idle) + takes
+    if (Atomics.compareExchange(clock, at, before, after) === before) return Math.max(0, Number(after - now) / 1000)
+  }
+}
