@@ -27,7 +27,7 @@ export function unlessExisting(job: CopyJob, ways: Ways, limits: Limits = LIMITS
   const nameOf = renamer(job.map)
   const before = ways.uploads?.before
   return async (object) => {
-    if (destination.conditional !== true || ways.through === true || object.size > limits.copy) {
+    if (destination.conditional !== true || ways.through || object.size > limits.copy) {
       const seen = await look(object)
       if (seen === EXISTS && before !== undefined) {
         // Nobody goes on with it. That it may stay is a matter of money alone.
