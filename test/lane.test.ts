@@ -304,7 +304,7 @@ describe('runLanes', () => {
   })
 
   test('lets lanes join while all are held back, at no small rate, and slots are idle: four times as many at most', async () => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
     onTestFinished(() => void vi.useRealTimers())
     const { act, end, open } = held()
     const { context: lanes, controller } = context(act)
@@ -314,11 +314,13 @@ describe('runLanes', () => {
     const done = runLanes({ ...lanes, work, pacers })
     await turns()
     const second = async (objects: number) => {
+      await vi.advanceTimersByTimeAsync(500)
       for (const pacer of pacers) {
         for (let i = 0; i < objects; i++) pacer.succeeded()
-        pacer.refused()
+        do pacer.refused()
+        while (pacer.limit === undefined)
       }
-      await vi.advanceTimersByTimeAsync(1_000)
+      await vi.advanceTimersByTimeAsync(500)
       await turns()
       return [pacers.length, 20 - left.length]
     }

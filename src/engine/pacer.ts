@@ -1,32 +1,55 @@
 import type { Throttle } from '../job.js'
+import { Noise } from './noise.js'
 
 /** How long objects are counted before the rate is judged, in milliseconds. */
 const WINDOW = 500
 const SHORTEST_WINDOW = 100
 /** Of what succeeded while some was refused, the part that is asked for next. */
 const BELOW = 0.99
-/** By how much the rate grows after a window without refusals: little at first, for the limit is near, then more and more. */
-const FIRST_STEP = 0.005
-const LARGEST_STEP = 0.12
-const STEP_GROWTH = 1.5
-/** The first step from a rate that is only a guess. */
-const GUESS_STEP = 0.25
+/**
+ * The rate has doubled so many milliseconds after the last refusal. It grows with the third power of the time: hardly at first, for the limit is
+ * near, then faster and faster.
+ */
+const DOUBLING = 7_000
+/** The same for a rate that is only a guess. */
+const GUESS_DOUBLING = 1_500
 /** A window in which less than this part of the rate was made use of says nothing about a higher one. */
 const USED = 0.7
 /** Objects a second that a lane may begin whatever happens. */
 const LEAST_RATE = 1
+/** The part of what succeeded that is asked for after the first refusals. */
+const FIRST = 0.5
 /** What a refusal takes from the rate at once: so many objects a second, or such a part of it. */
 const CUT = 10
 const LARGEST_CUT = 0.1
+/** For so many milliseconds after the first refusals more of them say nothing new. */
+const LATE = 100
 /** How many seconds what is to be sent again waits for its turn, at most: the rate may be another by then. */
 const LONGEST_TURN = 5
+/** Refusals that may be put down to chance at once. */
+const MOST_CREDIT = 2
+/** The part of its requests, beyond those, that a lane must be refused before it is held back. */
+const SIGN = 0.02
+/** How many standard deviations above that it must be. */
+const DEVIATIONS = 2
 /** How much unused time may be made up for at once, in milliseconds: timers are no finer. */
 const SLACK = 20
 
+/** The lanes among which what is held back is shared, as they work for one run in one thread. */
+export class Fleet {
+  /** The pacers of the lanes that have a range. */
+  readonly busy = new Set<Pacer>()
+  readonly noise: Noise
+
+  constructor(readonly now: () => number = () => performance.now()) {
+    this.noise = new Noise(now)
+  }
+}
+
 /**
  * How fast one lane begins objects. A lane is a range of keys, and S3 limits the rate of ranges of keys (it calls them partitions of a
- * bucket), so a lane is where to feel the limit. There is none until the store refuses a request (503 SlowDown). From then on
- * the rate is what succeeded while some was refused, less one percent, and it grows again in steps that begin small and double: it stays just
+ * bucket), so a lane is where to feel the limit. There is none until the store refuses more requests (503 SlowDown) than chance explains. From
+ * then on the rate is what succeeded while some was refused, less one percent, and it grows again, the faster the longer nothing is refused: it stays just
  * below the limit, and finds a higher one within seconds, as S3 raises it only under sustained pressure. Several lanes on one
  * partition need not know of each other: each is refused, and holds, its share.
  */
@@ -34,20 +57,25 @@ export class Pacer {
   /** The key that the lane is at. */
   key = ''
   private rate = Infinity
+  /** What the rate was when it began to grow, at `since`; and in which time it doubles. */
+  private base = Infinity
+  private since = 0
+  private doubling = DOUBLING
   /** Objects that may be begun; negative after requests that could not be held back. */
   private balance = 0
   private filledAt = 0
+  /** What is refused until then was most likely sent before there was a limit. */
+  private deafUntil = 0
   private windowFrom: number
   private done = 0
   private turnedAway = 0
-  private step = FIRST_STEP
+  /** What was done in the window before, and in how many milliseconds. */
+  private before = { done: 0, elapsed: 0 }
+  /** Refusals that would be put down to chance. */
+  private credit = MOST_CREDIT
 
-  /** `busy` are the pacers of the lanes that have a range, over all lanes among which what is held back is shared. */
-  constructor(
-    private readonly busy: Set<Pacer> = new Set(),
-    private readonly now: () => number = () => performance.now(),
-  ) {
-    this.windowFrom = now()
+  constructor(private readonly fleet: Fleet = new Fleet()) {
+    this.windowFrom = fleet.now()
   }
 
   /** Objects a second that may be begun; undefined when there is no limit. */
@@ -57,13 +85,13 @@ export class Pacer {
 
   /** The pacer of one more lane, among those of this one. */
   another(): Pacer {
-    return new Pacer(this.busy, this.now)
+    return new Pacer(this.fleet)
   }
 
   /** Takes leave to begin an object: 0, or the milliseconds after which to ask again. */
   admit(): number {
     if (this.rate === Infinity) return 0
-    const now = this.now()
+    const now = this.fleet.now()
     this.judge(now)
     this.fill(now)
     if (this.balance >= 1) {
@@ -80,29 +108,30 @@ export class Pacer {
   enter(key: string): void {
     this.key = key
     const nearest = this.nearest()
-    this.busy.add(this)
-    this.begin(this.now())
+    this.fleet.busy.add(this)
+    this.begin(this.fleet.now())
     if (nearest === undefined || nearest.rate === Infinity) return
-    nearest.rate = Math.max(LEAST_RATE, nearest.rate / 2)
-    nearest.step = GUESS_STEP
-    this.rate = nearest.rate
-    this.filledAt = this.now()
+    const now = this.fleet.now()
+    nearest.hold(nearest.rate / 2, now, GUESS_DOUBLING)
+    this.hold(nearest.rate, now, GUESS_DOUBLING)
+    this.filledAt = now
     this.balance = 0
-    this.step = GUESS_STEP
   }
 
   /** The range has come to its end. What its partition bears is free for the range whose keys are nearest. */
   leave(): void {
-    this.busy.delete(this)
+    this.fleet.busy.delete(this)
     const nearest = this.nearest()
-    if (nearest !== undefined && this.rate !== Infinity) nearest.rate += this.rate
+    if (nearest !== undefined && this.rate !== Infinity)
+      nearest.hold(nearest.rate + this.rate, this.fleet.now(), nearest.doubling)
     this.rate = Infinity
+    this.before = { done: 0, elapsed: 0 }
   }
 
   /** A request is to be sent again that was refused: it takes the place of an object. Answers in how many milliseconds its turn comes. */
   again(): number {
     if (this.rate === Infinity) return 0
-    this.fill(this.now())
+    this.fill(this.fleet.now())
     this.balance = Math.max(this.balance - 1, -this.rate * LONGEST_TURN)
     return Math.max(0, (-this.balance * 1000) / this.rate)
   }
@@ -110,52 +139,63 @@ export class Pacer {
   /** An object was done. */
   succeeded(): void {
     this.done++
-    if (this.rate === Infinity && (this.done & 63) === 0) this.forget(this.now())
+    this.fleet.noise.succeeded()
+    const { tolerated, found } = this.fleet.noise
+    this.credit = Math.min(MOST_CREDIT + found * this.done, this.credit + tolerated)
+    if (this.rate === Infinity && (this.done & 63) === 0) this.forget(this.fleet.now())
   }
 
   /** The store refused a request because there were too many. */
   refused(): void {
-    this.turnedAway++
-    const now = this.now()
-    if (this.rate === Infinity) {
-      this.hold(now)
+    this.fleet.noise.refused()
+    if (this.credit >= 1) {
+      this.credit--
       return
     }
+    this.turnedAway++
+    const now = this.fleet.now()
+    if (this.rate === Infinity) {
+      const elapsed = now - this.windowFrom + this.before.elapsed
+      const done = this.done + this.before.done
+      const tolerable = SIGN * (done + this.turnedAway)
+      if (elapsed < SHORTEST_WINDOW || this.turnedAway < tolerable + DEVIATIONS * Math.sqrt(tolerable)) return
+      // What succeeded is more than may be had: what had been saved up of the limit is in it.
+      this.hold((FIRST * done * 1000) / elapsed, now)
+      this.fleet.noise.changed()
+      this.filledAt = now
+      this.deafUntil = now + LATE
+      this.begin(now)
+      return
+    }
+    if (now < this.deafUntil) return
     // At once, for until the window is over many more would be refused.
-    this.rate = Math.max(LEAST_RATE, this.rate - Math.min(CUT, this.rate * LARGEST_CUT))
-    this.step = FIRST_STEP
+    this.hold(this.rate - Math.min(CUT, this.rate * LARGEST_CUT), now)
     this.judge(now)
   }
 
   private judge(now: number): void {
     const elapsed = now - this.windowFrom
-    const { done, turnedAway } = this
     if (elapsed < WINDOW) return
-    if (turnedAway > 0) {
-      this.rate = Math.max(this.rate, (BELOW * done * 1000) / elapsed)
-      this.begin(now)
-      return
-    }
-    if ((done * 1000) / elapsed >= USED * this.rate) {
-      this.rate *= 1 + this.step
-      this.step = Math.max(this.step, Math.min(LARGEST_STEP, this.step * STEP_GROWTH))
-    }
+    const rate = (this.done * 1000) / elapsed
+    if (this.turnedAway > 0) this.hold(Math.max(this.rate, BELOW * rate), now)
+    // An object more or less says nothing where there are few.
+    else if (this.done + 1 >= (USED * this.rate * elapsed) / 1000) {
+      this.rate = Math.max(this.rate, this.base * (1 + ((now - this.since) / this.doubling) ** 3))
+    } else this.since += elapsed
     this.begin(now)
   }
 
-  // The first refusal: what succeeded is what may be had.
-  private hold(now: number): void {
-    const elapsed = Math.max(now - this.windowFrom, SHORTEST_WINDOW)
-    this.rate = Math.max(LEAST_RATE, (BELOW * this.done * 1000) / elapsed)
-    this.filledAt = now
-    this.step = FIRST_STEP
-    this.begin(now)
+  private hold(rate: number, now: number, doubling = DOUBLING): void {
+    this.rate = Math.max(LEAST_RATE, rate)
+    this.base = this.rate
+    this.since = now
+    this.doubling = doubling
   }
 
   private nearest(): Pacer | undefined {
     let nearest: Pacer | undefined
     let longest = -1
-    for (const other of this.busy) {
+    for (const other of this.fleet.busy) {
       const common = commonLength(other.key, this.key)
       if (common <= longest) continue
       longest = common
@@ -172,7 +212,10 @@ export class Pacer {
 
   // Without a limit only what was done of late counts.
   private forget(now: number): void {
-    if (now - this.windowFrom >= WINDOW) this.begin(now)
+    const elapsed = now - this.windowFrom
+    if (elapsed < WINDOW) return
+    this.before = { done: this.done, elapsed }
+    this.begin(now)
   }
 
   private fill(now: number): void {
@@ -184,8 +227,8 @@ export class Pacer {
 
 /** Pacers for so many lanes, which share what they are held to. */
 export function pacersFor(lanes: number): Pacer[] {
-  const busy = new Set<Pacer>()
-  return Array.from({ length: lanes }, () => new Pacer(busy))
+  const fleet = new Fleet()
+  return Array.from({ length: lanes }, () => new Pacer(fleet))
 }
 
 /** What the lanes of `pacers` are held to; undefined when none is. */
