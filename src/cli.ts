@@ -25,6 +25,11 @@ function complain(message: string, hint?: string): void {
   process.stderr.write(`s3move: ${message}\n${hint === undefined ? '' : `        ${hint}\n`}`)
 }
 
+/** Resolves once all that was written to a stream is with its reader, or nobody reads it: `exit` drops what a full pipe has not taken. */
+async function handedOver(stream: NodeJS.WritableStream): Promise<void> {
+  await new Promise<void>((resolve) => stream.write('', () => resolve()))
+}
+
 // yargs takes a flag that begins with `no-` for a negation, and what follows for another argument, unless both are one.
 function withValues(args: readonly string[]): string[] {
   const joined: string[] = []
@@ -373,9 +378,12 @@ setFlagsFromString('--heap-growing-percent=100')
 // What dependencies want to warn of (an old Node, an experimental feature) is not our user's business.
 process.removeAllListeners('warning')
 process.on('warning', () => undefined)
+let unwritten: Error | undefined
 for (const stream of [process.stdout, process.stderr]) {
-  // A reader that went away is no reason to end a run; its writes go nowhere.
-  stream.on('error', () => undefined)
+  // A reader that went away is no reason to end a run; its writes go nowhere. A disk that is full is none either, but is told.
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && stream === process.stdout) unwritten ??= error
+  })
 }
 
 try {
@@ -398,5 +406,16 @@ try {
     process.exitCode = EXIT.unexpected
   }
 }
+// A reader that is slow is waited for, and a signal ends the waiting.
+for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
+await handedOver(process.stdout)
+if (unwritten !== undefined && process.exitCode === EXIT.done) {
+  complain(
+    `standard output is not whole: ${printable(unwritten.message)}`,
+    'what was done is done; what was to be told is lost: give the output another place',
+  )
+  process.exitCode = EXIT.unexpected
+}
+await handedOver(process.stderr)
 // Connections and timers that are still open must not keep a finished command waiting.
 process.exit()

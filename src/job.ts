@@ -361,6 +361,9 @@ export interface Failure {
 /** The code of a failure that time cures: the object is archived, and is being restored. */
 export const RESTORE_REQUESTED = 'RestoreRequested'
 
+/** The code of objects that would get one name. Only another `--map` can help, so they are not tried again: one by one they would replace each other. */
+export const NAMES_COLLIDE = 'NamesCollide'
+
 /** An object that waits for its turn because it is too large for one request, as written to a ledger: one JSON object a line. */
 export type LargeObject = Required<Pick<Failure, 'key' | 'size' | 'etag' | 'lastModified' | 'storageClass'>>
 

@@ -224,11 +224,12 @@ function failureLine(failure: Failure): string {
 
 // Somebody who asked for quiet must still learn that the run did not do all that it was asked for.
 function graveSummary(event: SummaryEvent, job: MoveJob | undefined): string[] {
-  const failed = sum(event.snapshot.totals.failed)
-  const next = nextCommand(event.end === 'finished', failed, event.checkpoint)
-  if (next === undefined) return []
+  const { failed: byCode } = event.snapshot.totals
+  const failed = sum(byCode)
+  if (event.end === 'finished' && failed === 0) return []
+  const next = nextCommand(event.end === 'finished', byCode, event.checkpoint)
   const lines = [headline(event, { job })]
   if (failed > 0) lines.push(`failures: ${shellWord(event.ledger)}`)
   if (event.hint !== undefined) lines.push(`hint: ${printable(event.hint)}`)
-  return [...lines, `next: ${next}`]
+  return next === undefined ? lines : [...lines, `next: ${next}`]
 }

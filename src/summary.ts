@@ -1,5 +1,5 @@
 import { bytes, count, duration, objects, placeUrl, rate, row, shellWord } from './format.js'
-import { RESTORE_REQUESTED, settled, sum } from './job.js'
+import { NAMES_COLLIDE, RESTORE_REQUESTED, settled, sum } from './job.js'
 import type { DoneWord, MoveEvent, MoveJob, SkipReason, Snapshot, Totals } from './job.js'
 import { printable } from './keys.js'
 
@@ -34,7 +34,7 @@ export function summaryLines(event: SummaryEvent, context: SummaryContext): stri
   if (restoring > 0) lines.push(row('restoring', `${objects(restoring)}: ${whenRestored(context.job)}`))
   if (failed > 0) lines.push(row('failures', `see ${shellWord(event.ledger)}`))
   if (event.hint !== undefined) lines.push(row('hint', printable(event.hint)))
-  const next = nextCommand(event.end === 'finished', failed, event.checkpoint)
+  const next = nextCommand(event.end === 'finished', totals.failed, event.checkpoint)
   if (next !== undefined) lines.push(row('next', next))
   return lines
 }
@@ -89,9 +89,9 @@ function doneCounts({ copied, deleted = 0 }: Totals, kind: MoveJob['kind'] | und
 }
 
 /** The command to run next, to be pasted into a shell; undefined when nothing is left to do. */
-export function nextCommand(finished: boolean, failed: number, folder: string): string | undefined {
+export function nextCommand(finished: boolean, failed: Totals['failed'], folder: string): string | undefined {
   if (!finished) return `s3move resume ${shellWord(folder)}`
-  return failed > 0 ? `s3move resume --only-failed ${shellWord(folder)}` : undefined
+  return sum(failed) > (failed[NAMES_COLLIDE] ?? 0) ? `s3move resume --only-failed ${shellWord(folder)}` : undefined
 }
 
 const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -201,6 +202,29 @@ describe('s3move copy --dry-run', () => {
       ['GetObjectAcl', 'GetObjectTagging', 'HeadBucket', 'HeadObject', 'ListObjectsV2'].sort(),
     )
     expect(await readdir(cwd)).toEqual([])
+  })
+
+  test('a reader that is slow gets every line; one that goes away is no error', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:20k', 'dst'] })
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--dry-run', '--verbose']
+    const { code, stdout } = await run(args, { cwd, slowReader: true })
+    const lines = stdout.split('\n')
+    expect([code, lines.filter((line) => line.startsWith('copy s3://src/')).length]).toEqual([0, 20_000])
+    expect(stdout).toMatch(/dry run: nothing was changed\n.+\nrequests .+\n$/)
+    const left = start(args, { cwd })
+    await until(() => left.stdout().length > 0, left)
+    left.closeStdout()
+    const { code: after, stderr } = await left.finished
+    expect([after, stderr]).toEqual([0, ''])
+  })
+
+  test.runIf(existsSync('/dev/full'))('what could not be written is told, and is no success', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:10', 'dst'] })
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--dry-run']
+    const { code, stderr } = await run(args, { cwd, stdout: '/dev/full' })
+    expect([code, stderr]).toEqual([1, expect.stringContaining('standard output is not whole: ENOSPC') as string])
   })
 
   test('with --json it is one object whose counts are what a run then does', async () => {

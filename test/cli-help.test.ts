@@ -26,6 +26,34 @@ describe('s3move --help', () => {
     }
   })
 
+  test('README and --help name the same flags', async () => {
+    const cwd = await workFolder()
+    const commands = [
+      'copy',
+      'sync',
+      'move',
+      'delete',
+      'set-headers',
+      'ls',
+      'du',
+      'verify',
+      'resume',
+      'status',
+      'sandbox',
+    ]
+    const flagsIn = (text: string): string[] => text.match(/--[a-z][a-z0-9-]*[a-z0-9]/g) ?? []
+    let helped = ''
+    for (const command of commands) helped += (await run([command, '--help'], { cwd })).stdout
+    const told = readFileSync(`${ROOT}/README.md`, 'utf8')
+    // Flags of npm, and a row of README that is for both sides.
+    const known = new Set([...flagsIn(helped), '--package', '--global', '--source', '--destination'])
+    expect(flagsIn(told).filter((flag) => !known.has(flag))).toEqual([])
+    const written = new Set(flagsIn(told))
+    const ofOneSide =
+      /^--(?:source|destination)-(?=endpoint-url|region|profile|path-style|no-sign-request|expected-bucket-owner)/
+    expect(flagsIn(helped).filter((flag) => !written.has(flag.replace(ofOneSide, '--')))).toEqual([])
+  })
+
   test.each(['copy', 'resume'])(
     '%s --help groups the options, and has examples and the exit codes',
     async (command) => {

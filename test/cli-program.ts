@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { readdirSync, statSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,10 +42,17 @@ export interface StartOptions {
   /** Added to an environment that holds nothing of AWS but `CREDENTIALS` and a region; undefined takes a variable away. */
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly uid?: number
+  /** What it says on stdout is read more slowly than it is written. */
+  readonly slowReader?: boolean
+  /** A file that stdout goes to. */
+  readonly stdout?: string
 }
 
 /** Starts `s3move`. It is killed when the test ends, should it still run then. */
-export function start(args: readonly string[], { cwd, env = {}, uid }: StartOptions): Running {
+export function start(
+  args: readonly string[],
+  { cwd, env = {}, uid, slowReader = false, stdout: file }: StartOptions,
+): Running {
   refuseOldBuild()
   const variables: Record<string, string | undefined> = {
     PATH: process.env.PATH,
@@ -56,14 +63,17 @@ export function start(args: readonly string[], { cwd, env = {}, uid }: StartOpti
     AWS_REGION: 'us-east-1',
     ...env,
   }
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const output = file === undefined ? 'pipe' : openSync(file, 'w')
+  const child: ChildProcess = spawn(process.execPath, [PROGRAM, ...args], {
     cwd,
     env: Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined)),
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', output, 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   })
+  if (output !== 'pipe') closeSync(output)
   const stdout = collected(child.stdout)
   const stderr = collected(child.stderr)
+  if (slowReader) readSlowly(child.stdout)
   onTestFinished(() => end(child))
   return {
     pid: child.pid!,
@@ -71,7 +81,7 @@ export function start(args: readonly string[], { cwd, env = {}, uid }: StartOpti
     stderr,
     isOver: () => child.exitCode !== null || child.signalCode !== null,
     kill: (signal) => child.kill(signal),
-    closeStdout: () => child.stdout.destroy(),
+    closeStdout: () => child.stdout?.destroy(),
     finished: new Promise((resolve, reject) => {
       child.on('error', reject)
       child.on('close', (code, signal) =>
@@ -113,10 +123,17 @@ export function refusal(finished: Finished, code = 2): string {
   return `${line}\n${hint}`
 }
 
-function collected(stream: NodeJS.ReadableStream): () => string {
+function collected(stream: NodeJS.ReadableStream | null): () => string {
   const chunks: Buffer[] = []
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+  stream?.on('data', (chunk: Buffer) => chunks.push(chunk))
   return () => Buffer.concat(chunks).toString()
+}
+
+function readSlowly(stream: NodeJS.ReadableStream | null): void {
+  stream?.on('data', () => {
+    stream.pause()
+    setTimeout(() => stream.resume(), 10)
+  })
 }
 
 async function end(child: ChildProcess): Promise<void> {

@@ -95,6 +95,27 @@ describe('s3move copy --map s/regex/replacement/', () => {
     ])
   })
 
+  test('objects that would get one name replace each other in no retry, however far apart the ledger has them', async () => {
+    const cwd = await workFolder()
+    // In the ledger, one is among the first thousand and the other is not.
+    const server = await sandbox({ buckets: ['src:seq:2000:size=1', 'dst'], latency: 'copy=5' })
+    const keys = await keysIn(server, 'src')
+    const map = 's/0000000(1000|1999)[.]/same./'
+    const pair = keys.filter((key) => /(1000|1999)[.]/.test(key))
+    expect(pair.map((key) => keys.indexOf(key))).toEqual([1000, 1999])
+    const running = start(copy(server, '--map', map, '--max-errors', '2000', '--lanes', '1'), { cwd })
+    await until(() => (server.stats().byOperation.CopyObject ?? 0) >= 1, running)
+    await server.fault('denied', '99%', 'CopyObject')
+    expect((await running.finished).code).toBe(3)
+    await server.fault('denied', '0', 'CopyObject')
+    const retried = await run(['resume', '--only-failed', 'run'], { cwd })
+    expect([retried.code, retried.stderr]).toEqual([3, expect.stringContaining('2 objects: 2 NamesCollide') as string])
+    expect(retried.stderr, 'no retry helps').not.toContain('--only-failed')
+    expect(await keysIn(server, 'dst')).toEqual(keys.filter((key) => !pair.includes(key)))
+    const ledger = (await readFile(join(cwd, 'run', 'failures.ndjson'), 'utf8')).trim().split('\n')
+    expect(ledger.map((line) => (JSON.parse(line) as { key: string }).key)).toEqual(pair)
+  })
+
   test('killed with -9 and resumed, a selection that is renamed is copied whole', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:hex:6000:size=3', 'dst'], latency: 'copy=5-15' })

@@ -20,7 +20,10 @@ export function attributeFlags<T>(argv: Argv<T>): Argv<T> {
     .option('acl', text('canned access control list of the copies, such as bucket-owner-full-control'))
     .option('sse', text('encryption of the copies: AES256, aws:kms or aws:kms:dsse', 'as the bucket has it'))
     .option('sse-kms-key-id', text('KMS key of the copies, with --sse aws:kms'))
-    .option('bucket-key', flag('with --sse aws:kms: use a key of the bucket’s, for fewer KMS requests'))
+    .option(
+      'bucket-key',
+      flag('with --sse aws:kms: use a key of the bucket’s, for fewer KMS requests (--no-bucket-key: none)'),
+    )
     .option('checksum-algorithm', text(`checksum of the copies: ${CHECKSUMS.join(', ')}`, 'that of the source'))
     .option('tagging', text("tags of the copies in place of those of the source: 'team=web&cost=7'"))
     .option('source-sse-c-key-file', text('file of the key with which the sources are encrypted (SSE-C)'))

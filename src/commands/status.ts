@@ -144,7 +144,7 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     recentPerSecond: recent?.perSecond ?? null,
     recentMs: recent?.ms ?? null,
     failures: join(folder, LEDGER),
-    next: holder === undefined ? (nextCommand(state === 'finished', sum(failed), folder) ?? null) : null,
+    next: holder === undefined ? (nextCommand(state === 'finished', failed, folder) ?? null) : null,
   }
 }
 

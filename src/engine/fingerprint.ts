@@ -6,6 +6,8 @@ import type { ObjectHead } from '../storage/storage.js'
 export interface Fingerprint {
   /** What it is made by, as people call it. */
   readonly name: string
+  /** The MD5 that is expected, if that is what it is made by. */
+  readonly md5?: Buffer | undefined
   add(bytes: Buffer): void
   /** Whether all that was added is what the store says the object holds. To be asked once. */
   matches(): boolean
@@ -30,6 +32,7 @@ function byHash(algorithm: string, form: 'hex' | 'base64', expected: string): Fi
   const hash = createHash(algorithm)
   return {
     name: algorithm.toUpperCase(),
+    md5: algorithm === 'md5' ? Buffer.from(expected, 'hex') : undefined,
     add: (bytes) => void hash.update(bytes),
     matches: () => hash.digest(form) === expected,
   }

@@ -1,4 +1,4 @@
-import type { CopyJob } from '../job.js'
+import { NAMES_COLLIDE, type CopyJob } from '../job.js'
 import { collisions, renameProblem, renamer } from '../rules/rename.js'
 import { failed } from './act.js'
 import { refusal } from './copy.js'
@@ -25,8 +25,9 @@ export function refusing(job: CopyJob, apart = false): Decide {
     const problem = object.key === '' && name === '' ? undefined : renameProblem(name, destination.prefix)
     if (problem !== undefined) return failed(source.prefix, object, problem)
     if (latest.bad.has(index)) {
-      const message = '--map gives another object the same name, and one would replace the other'
-      return failed(source.prefix, object, { code: 'NamesCollide', message })
+      const message =
+        '--map gives another object the same name, and one would replace the other; copy them with another --map'
+      return failed(source.prefix, object, { code: NAMES_COLLIDE, message })
     }
     return refusal(job, object, { apart, name })
   }

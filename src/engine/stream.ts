@@ -95,7 +95,7 @@ function inOne(job: CopyJob, { source, destination }: Ways, memory: Budget) {
       fingerprint?.add(bytes)
       if (fingerprint?.matches() === false) throw broken(source, object, fingerprint)
       const fields = vouched(await fieldsOfNew(job.attributes, source, object, head), head)
-      const content: Content = { size: bytes.length, pieces: () => only(bytes) }
+      const content: Content = { size: bytes.length, md5: fingerprint?.md5, pieces: () => only(bytes) }
       return await writing.write(nameOf(object.key), content, fields, head.lastModified)
     })
 }

@@ -165,6 +165,8 @@ export interface Rewriting {
 /** What is to be written: its pieces, in order, anew for each try. */
 export interface Content {
   readonly size: number
+  /** Its MD5, where it has been compared already. */
+  readonly md5?: Buffer | undefined
   /** Fails at the end, with the code `BrokenContent`, when they are not what they are to be. */
   pieces(): AsyncIterable<Buffer>
 }

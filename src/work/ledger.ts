@@ -3,7 +3,7 @@ import type { RetryState } from '../checkpoint/checkpoint.js'
 import { readFailures, type LedgerEntry } from '../checkpoint/failures.js'
 import { RETRYING } from '../checkpoint/ledger-file.js'
 import { UserError } from '../errors.js'
-import type { Deferral, Failure, Outcome } from '../job.js'
+import { NAMES_COLLIDE, type Deferral, type Failure, type Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { Complete, Named } from './named.js'
 import { addTo, type Tally } from './tally.js'
@@ -79,7 +79,7 @@ export class LedgerWork implements WorkSource {
       }
       const { failure, end } = entry
       const { code } = failure
-      const kept = this.state.codes?.includes(code) === false
+      const kept = code === NAMES_COLLIDE || this.state.codes?.includes(code) === false
       this.handedOut.push({ failure, end, kept })
       if (kept) {
         this.passKept()

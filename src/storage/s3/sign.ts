@@ -18,7 +18,7 @@ export interface Unsigned {
   readonly query: string
   /** Further fields as [lower-case name, value], sorted by name, none of them one that signing adds. Values are one byte a character. */
   readonly headers: Fields
-  /** Lower-case hex SHA-256 of the body. */
+  /** Lower-case hex SHA-256 of the body, or `UNSIGNED_BODY`. */
   readonly bodyHash: string
 }
 
@@ -30,6 +30,9 @@ const OWN = ['host', 'x-amz-content-sha256', 'x-amz-date', 'x-amz-security-token
 
 /** SHA-256 of an empty body. */
 export const EMPTY_HASH = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+
+/** In the place of the hash of a body that is not signed itself. */
+export const UNSIGNED_BODY = 'UNSIGNED-PAYLOAD'
 
 /**
  * Turns a request into the bytes of its head, signed with Signature Version 4

@@ -13,7 +13,7 @@ export function createWriting(channel: Channel): Writing {
       if (body.length !== content.size) {
         throw brokenContent(asked, `${body.length} bytes came where there are to be ${content.size}`)
       }
-      const md5 = hash('md5', body, 'buffer')
+      const md5 = content.md5 ?? hash('md5', body, 'buffer')
       const response = await request(asked, {
         method: 'PUT',
         path: pathOf(channel, key),
