@@ -113,6 +113,28 @@ describe('s3move move s3://src/old/ s3://dst/new/', () => {
     expectSame(await contentOf(server, 'dst'), all)
   })
 
+  test('--map replaces nothing, however far apart two objects of one new name are; what is there already with the same content is its copy', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src', 'dst'] })
+    const between = Array.from({ length: 1200 }, (_, n) => `k${n}`)
+    await Promise.all(between.map((key) => put(server, 'src', key, { Body: key })))
+    const objects = { '!/x': 'one', 'z/x': 'far behind it', 'z/y': 'copied, and nobody heard of it', 'z/old': 'newer' }
+    for (const [key, Body] of Object.entries(objects)) await put(server, 'src', key, { Body })
+    await put(server, 'dst', 'y', { Body: objects['z/y'] })
+    await put(server, 'dst', 'old', { Body: 'of before' })
+    const told = await run(args(server, 's3://src', 's3://dst', '--map', 's|^[!z]/||', '--concurrency', '1'), { cwd })
+    finished(told, 'finished with failures: 1,202 objects moved, none skipped, 2 failed', 3)
+    const failed = await linesOf(cwd, 'failures.ndjson')
+    expect(failed.map(({ key, code }) => [key, code])).toEqual([
+      ['z/old', 'DestinationExists'],
+      [expect.stringMatching('^[!z]/x$'), 'DestinationExists'],
+    ])
+    const [left, there] = await Promise.all([contentOf(server, 'src'), contentOf(server, 'dst')])
+    expect([...left.keys()].sort()).toEqual(failed.map(({ key }) => key).sort())
+    const moved = failed[1]?.['key'] === '!/x' ? 'z/x' : '!/x'
+    expect([there.get('x')?.size, there.get('old')?.size]).toEqual([objects[moved].length, 'of before'.length])
+  })
+
   test.each(['copy200err', 'copy200empty', 'reset-after', '500', 'truncate'])(
     '%s at a fifth of all requests: everything is moved',
     async (fault) => {
@@ -134,7 +156,8 @@ describe('s3move move s3://src/old/ s3://dst/new/', () => {
         latency: 'copy=2-6,head=1-4,delete=5-30',
       })
       const all = await contentOf(server, 'src')
-      let line: readonly string[] = args(server, 's3://src', 's3://dst', '--concurrency', '32', '--lanes', '4')
+      const [map, nameOf] = round % 2 === 0 ? [['--map', 's/^/m-/'], (key: string) => `m-${key}`] : [[], String]
+      let line: readonly string[] = args(server, 's3://src', 's3://dst', '--concurrency', '32', '--lanes', '4', ...map)
       for (let kill = 0; kill < 4; kill++) {
         const target = asked(server, 'CopyObject') + ((round * 131 + kill * 277) % 500) + 20
         const running = start(line, { cwd })
@@ -145,7 +168,7 @@ describe('s3move move s3://src/old/ s3://dst/new/', () => {
         const there = await contentOf(server, 'dst')
         const here = await contentOf(server, 'src')
         for (const [key, { etag }] of all) {
-          expect([there.get(key)?.etag, here.get(key)?.etag], key).toContain(etag)
+          expect([there.get(nameOf(key))?.etag, here.get(key)?.etag], key).toContain(etag)
         }
         // What is deleted is on the ledger.
         const ledger = new Set((await linesOf(cwd, 'moved.ndjson')).map(({ key }) => key))
@@ -157,7 +180,7 @@ describe('s3move move s3://src/old/ s3://dst/new/', () => {
       const last = await run(['resume', 'run'], { cwd })
       expect([last.code, last.stderr]).toEqual([0, expect.stringMatching(/finished|nothing to resume/) as string])
       expect((await contentOf(server, 'src')).size).toBe(0)
-      expectSame(await contentOf(server, 'dst'), all)
+      expectSame(await contentOf(server, 'dst'), all, nameOf)
       const moved = (await linesOf(cwd, 'moved.ndjson')).map(({ key }) => String(key))
       expect([moved.length, new Set(moved).size]).toEqual([1500, 1500])
       const status = JSON.parse((await run(['status', 'run', '--json'], { cwd })).stdout) as Record<string, unknown>

@@ -1,12 +1,13 @@
 import type { Outcome, RelocateJob } from '../job.js'
 import { renamer } from '../rules/rename.js'
-import type { Storage } from '../storage/storage.js'
+import type { ObjectHead, Storage } from '../storage/storage.js'
 import type { WorkItem } from '../work/work.js'
 import { failed, outcomeOf, unlessGone } from './act.js'
 import type { Ways } from './acts.js'
 import { isMd5 } from './compare.js'
 import { copying } from './copy.js'
 import type { Act } from './lane.js'
+import { TAKEN, unlessExisting } from './no-clobber.js'
 import { copyOf, deletionFailed, departureOf } from './sync.js'
 
 /** The action of `move` on one object: a copy, and the proof that it is one. It is deleted later, once that is on the ledger. */
@@ -14,7 +15,7 @@ export function moving(job: RelocateJob, ways: Ways): Act {
   const { source, destination } = ways
   const { prefix } = job.source
   const nameOf = renamer(job.map)
-  const copy = copying(copyOf(job), ways)
+  const copy = job.map === undefined ? copying(copyOf(job), ways) : unlessTaken(job, ways)
   return async (listed: WorkItem) => {
     try {
       const object = listed.failedIn === undefined ? listed : await asItIs(source, listed)
@@ -31,6 +32,29 @@ export function moving(job: RelocateJob, ways: Ways): Act {
     } catch (error) {
       return outcomeOf(error, prefix, listed)
     }
+  }
+}
+
+// Two objects, far apart in the listing, may get one name: the second must not replace the first, whose source is deleted. What has the same
+// content is the copy of an earlier try, whose answer nobody heard.
+function unlessTaken(job: RelocateJob, ways: Ways): Act {
+  const copy = unlessExisting(copyOf(job), ways)
+  const nameOf = renamer(job.map)
+  const [from, to] = [ways.source.reading, ways.destination.reading]
+  const isCopyOf = async (object: WorkItem, name: string, there: ObjectHead): Promise<boolean> => {
+    if (there.size !== object.size) return false
+    if (object.size === 0 || (there.etag === object.etag && isMd5(there.etag))) return true
+    return (await from.digest(object.key, object)) === (await to.digest(name, there))
+  }
+  return async (object) => {
+    const outcome = await copy(object)
+    if (outcome?.kind !== 'skipped' || outcome.reason !== 'exists') return outcome
+    const name = nameOf(object.key)
+    const there = await to.head(name)
+    if (await isCopyOf(object, name, there)) return { kind: 'copied', etag: there.etag }
+    const message =
+      'with --map nothing is replaced, and the destination has another object of the new name; move or delete that, or move this one with another --map'
+    return failed(job.source.prefix, object, { code: TAKEN, message, operation: 'CopyObject', attempts: 1 })
   }
 }
 

@@ -11,8 +11,8 @@ import type { Act } from './lane.js'
 const EXISTS: Outcome = { kind: 'skipped', reason: 'exists' }
 const IF_ABSENT = ['if-none-match', '*'] as const
 
-/** That the name is taken; other conditions that fail are looked into again. */
-const TAKEN = 'DestinationExists'
+/** The code of a write that found its name taken. */
+export const TAKEN = 'DestinationExists'
 /** What may mean as well that somebody was faster, after the condition was checked. */
 const UNCLEAR: ReadonlySet<string> = new Set(['ConditionalRequestConflict', 'NoSuchUpload'])
 
@@ -38,6 +38,7 @@ export function unlessExisting(job: CopyJob, ways: Ways, limits: Limits = LIMITS
     const outcome = await copy(object)
     if (outcome?.kind !== 'failed') return outcome
     const { code } = outcome.failure
+    // Any other condition that failed is looked into again.
     if (code === TAKEN) return EXISTS
     if (!UNCLEAR.has(code)) return outcome
     const seen = await look(object)
