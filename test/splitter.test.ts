@@ -105,6 +105,7 @@ const layouts: readonly (readonly [string, (i: number) => string])[] = [
   ['one prefix of 500 characters', (i) => `${'x'.repeat(500)}/${pad(i, 10)}`],
   ['two clusters with a huge gap', (i) => `a/${pad(i < N / 2 ? i : 900_000_000 + i, 9)}`],
   ['base64url names', (i) => `${createHash('sha1').update(`b${i}`).digest('base64url')}.jpg`],
+  ['folders of some pages that are numbered', (i) => `tenant-${pad(Math.floor((i * 80) / N), 4)}/${pad(i, 10)}`],
   ['Chinese names', (i) => `写真/${String.fromCodePoint(0x4e00 + (i % 3000), 0x4e00 + Math.floor(i / 3000))}.png`],
 ]
 
@@ -125,5 +126,32 @@ describe('the splitter', () => {
       64,
     )
     expect(callsPerPage).toBeLessThan(2)
+  })
+
+  test('spreads the lanes of a job that writes over the whole keyspace, however slowly they go on', async () => {
+    const keys = Array.from({ length: 10 * N }, (_, i) => md5(`k${i}`)).sort()
+    const store = new SlowStore(keys)
+    const work = leasesOver(
+      new Keyspace([{}], { spread: true }),
+      (after) => listingAfter(store, after),
+      createTally(noTotals(), () => undefined),
+    )
+    const begun: number[] = []
+    // Each takes a page with some objects, and is still at it when all is over.
+    const lane = async (): Promise<void> => {
+      for (let lease = await work.claim(); lease !== undefined; lease = await work.claim()) {
+        const first = (await lease.next())?.[0]
+        if (first !== undefined) return void begun.push(parseInt(first.key.slice(0, 1), 16))
+        lease.release()
+      }
+    }
+    for (let i = 0; i < 32; i++) void lane()
+    for (let i = 0; i < 200; i++) {
+      await new Promise((resolve) => setImmediate(resolve))
+      store.advance()
+    }
+    const perQuarter = [0, 1, 2, 3].map((q) => begun.filter((digit) => digit >> 2 === q).length)
+    expect(begun.length).toBe(32)
+    expect(Math.min(...perQuarter), String(perQuarter)).toBeGreaterThan(3)
   })
 })

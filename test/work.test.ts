@@ -458,7 +458,7 @@ async function writeInOrder({ pages, lanes, seed }: Bulk) {
     releaseIfDone(front)
     moved()
   }
-  const keyspace = new Keyspace([{}], { lanes, moved })
+  const keyspace = new Keyspace([{}], { inOrder: { lanes, moved } })
   let running = lanes
   const lane = async (): Promise<void> => {
     for (let grant = await keyspace.claim(); grant !== undefined; grant = await keyspace.claim()) {

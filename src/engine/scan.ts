@@ -75,10 +75,8 @@ export async function runScan(options: ScanOptions): Promise<ScanEnd> {
   }
 
   const ordered = checkpoint.job.kind === 'ls' && checkpoint.job.sorted
-  const keyspace = new Keyspace(
-    checkpoint.ranges,
-    ordered ? { lanes: pace.lanes, moved: () => sink.moved() } : undefined,
-  )
+  const inOrder = { lanes: pace.lanes, moved: () => sink.moved() }
+  const keyspace = new Keyspace(checkpoint.ranges, ordered ? { inOrder } : {})
   // What cannot be written will never be settled, so nobody may wait for that.
   const broken = new AbortController()
   const sink = options.openSink(keyspace, (error) => {

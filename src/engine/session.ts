@@ -124,7 +124,8 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     keyList === undefined || checkpoint.list === undefined
       ? undefined
       : new ListWork(keyList, wantedOf(job), checkpoint.list, tally, complete)
-  const ranges = new Keyspace(checkpoint.ranges)
+  // S3 limits ranges of keys: all of them are to be made use of.
+  const ranges = new Keyspace(checkpoint.ranges, { spread: true })
   const { destination } = ends
   if (destination === undefined) throw new Error('there is no destination to write to')
   const { through, apart } = ends

@@ -1,6 +1,6 @@
 import { compareKeys, type KeyRange } from '../keys.js'
 import type { PageFacts } from './facts.js'
-import { Splitter, territory, type Territory } from './splitter.js'
+import { parted, Splitter, territory, type Territory } from './splitter.js'
 import type { Grant, Ranges, Verdict } from './work.js'
 
 /** A range somebody works on. `after` follows the settled keys, the territory's cursor those accepted. */
@@ -22,6 +22,14 @@ export interface InOrder {
   readonly moved: () => void
 }
 
+/** What matters about who works where. */
+export interface Arrangement {
+  /** Work is handed out near the first range, and nobody gets far ahead of it. */
+  readonly inOrder?: InOrder
+  /** Ranges that are worked on at once are to lie all over the keyspace, even if the lanes have to wait for them. */
+  readonly spread?: boolean
+}
+
 /** Pages that may be accepted and unsettled before those in front of them, when keys are settled in order. */
 const PAGES_AHEAD = 256
 /** A page, in keys. */
@@ -39,19 +47,19 @@ export class Keyspace implements Ranges {
   private readonly open: KeyRange[]
   private readonly held = new Set<Held>()
   private readonly waiting: ((grant: Grant | undefined) => void)[] = []
-  private readonly splitter = new Splitter()
+  private readonly splitter: Splitter
   private closed = false
   /** Keys accepted so far. */
   listed = 0
   /** Keys settled so far. */
   settled = 0
 
-  /** With `inOrder`, work is handed out near the first range, and nobody gets far ahead of it. */
-  constructor(
-    ranges: readonly KeyRange[],
-    private readonly inOrder?: InOrder,
-  ) {
+  private readonly inOrder: InOrder | undefined
+
+  constructor(ranges: readonly KeyRange[], { inOrder, spread = false }: Arrangement = {}) {
     this.open = [...ranges]
+    this.inOrder = inOrder
+    this.splitter = new Splitter(spread)
   }
 
   /** Who holds the first of all ranges that have unsettled keys; undefined when nobody does. */
@@ -197,19 +205,7 @@ export class Keyspace implements Ranges {
   private cut(): boolean {
     const cut = this.splitter.choose(this.divisible(), this.waiting.length)
     if (cut === undefined) return false
-    const { territory: land, marks, structural } = cut
-    // The new ranges exist before the old one shrinks: at no moment is there a gap.
-    for (const [i, mark] of marks.entries()) {
-      const until = marks[i + 1] ?? land.until
-      const part = territory(mark, until)
-      part.parent = land
-      part.structural = structural
-      part.marked = i + 1 < marks.length || (!structural && until !== undefined)
-      land.awaited++
-      this.waiting.shift()?.(this.hold(mark, part))
-    }
-    land.until = marks[0]
-    land.estimate = undefined
+    for (const part of parted(cut)) this.waiting.shift()?.(this.hold(part.cursor, part))
     return true
   }
 

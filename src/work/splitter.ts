@@ -24,6 +24,17 @@ export interface Territory {
   parent: Territory | undefined
   /** It was made by marking off a folder: that it is empty says nothing against its parent. */
   structural: boolean
+  /** The range whose end is its beginning, until its first page has been judged. */
+  before: Territory | undefined
+  /** Of those that were split off it together, the ones whose first page was worth its call. */
+  worthwhile: number
+  /** Pages that were expected of it when it was split off. */
+  expected: number
+  /** How often it was found to reach as far as had been estimated. */
+  trust: number
+  /** The end of the outermost folder that was marked off before it, and how far those before that were of its kind. */
+  outer: string
+  alike: number
   /** Pages that seem to remain; undefined when it must be estimated anew. */
   estimate: Estimate | undefined
 }
@@ -43,20 +54,53 @@ export function territory(after: string | undefined, until: string | undefined):
     restUntil: 0,
     parent: undefined,
     structural: false,
+    before: undefined,
+    worthwhile: 0,
+    expected: 0,
+    trust: 0,
+    outer: '',
+    alike: 0,
     estimate: undefined,
   }
+}
+
+/** Makes a cut: the range ends at the first mark, and others begin there. Answers those, which together have all that it gave away. */
+export function parted({ territory: whole, marks, expected, structural }: Cut): Territory[] {
+  const parts = marks.map((mark, i) => {
+    const isLast = i + 1 === marks.length
+    const part = territory(mark, marks[i + 1] ?? whole.until)
+    part.parent = whole
+    part.structural = structural
+    part.marked = !isLast || (!structural && whole.until !== undefined)
+    part.expected = expected[i] ?? 0
+    if (isLast) {
+      part.outer = whole.outer
+      part.alike = whole.alike
+      if (!structural) part.trust = whole.trust + 1
+    }
+    return part
+  })
+  if (!structural) for (const [i, part] of parts.entries()) part.before = i === 0 ? whole : parts[i - 1]
+  whole.awaited += parts.length
+  whole.until = marks[0]
+  whole.estimate = undefined
+  return parts
 }
 
 interface Estimate {
   readonly pages: number
   /** A key that is `x` of the way from the cursor to the end; `x` in (0, 1). */
   readonly keyAt: (x: number) => string
+  /** The reverse. */
+  readonly placeOf: (key: string) => number
 }
 
 /** What to do: cut `territory` at `marks` (ascending, all between its cursor and its end). */
 export interface Cut {
   readonly territory: Territory
   readonly marks: readonly string[]
+  /** Pages that are expected behind each mark; empty when nothing is known of them. */
+  readonly expected: readonly number[]
   /** The marks are the ends of folders. */
   readonly structural: boolean
 }
@@ -70,6 +114,12 @@ const FREE_WASTE = 16
 const WASTE_SHARE = 0.14
 const MOST_MARKS = 12
 const MOST_EQUAL_MARKS = 8
+/** Where ranges are to be spread, none is cut while another, of which so many times as much is expected, has not shown its first page. */
+const FAR_MORE = 2
+/** A range that was found to be so long this often is cut into equal parts. */
+const TRUSTED = 3
+/** Folders side by side are marked off one after the other until they are so much alike; then what lies behind them is estimated. */
+const ALIKE = 8
 /** A range seems longer than it is while its end is unknown: above this many pages it is probed in growing steps. */
 const SPARSE = 64
 
@@ -87,6 +137,9 @@ export class Splitter {
   private wasted = 0
   /** By folder level: the most keys found in a folder that was listed to its end. */
   private readonly largest: number[] = []
+
+  /** `spread`: nothing is cut small as long as much more may lie elsewhere, so that ranges lie all over the keyspace. */
+  constructor(private readonly spread = false) {}
 
   /** Takes in a page of a territory. */
   learn(territory: Territory, facts: PageFacts): void {
@@ -109,10 +162,15 @@ export class Splitter {
       const best = this.richest(territories)
       if (best === undefined) return undefined
       const most = Math.ceil(idle / 2)
-      const structural = !best.marked
-      const marks = structural ? folderMarks(best, most) : this.marks(best, most)
+      const folders = best.marked ? [] : folderMarks(best, most)
+      compareFolders(best, folders.at(-1))
+      const structural = !best.marked && best.alike < ALIKE
+      const marks = structural ? folders : this.marks(best, most)
       best.marked = true
-      if (marks.length > 0) return { territory: best, marks, structural }
+      if (marks.length > 0) {
+        const expected = structural ? [] : this.expected(best, marks)
+        return { territory: best, marks, expected, structural }
+      }
       if (!structural) {
         best.disappointments++
         best.restUntil = best.pages + 2 ** Math.min(best.disappointments, 5)
@@ -134,20 +192,34 @@ export class Splitter {
   }
 
   private judge(territory: Territory, found: number): void {
-    const { parent } = territory
+    const { parent, before } = territory
     if (parent === undefined) return
     territory.parent = undefined
+    territory.before = undefined
     parent.awaited--
-    if (found >= WORTHWHILE) parent.disappointments = 0
-    else {
+    if (found >= WORTHWHILE) {
+      parent.worthwhile++
+      // There are keys up to its end.
+      if (before !== undefined) before.trust = TRUSTED
+    } else {
       this.wasted++
-      if (!territory.structural) parent.disappointments++
+      territory.trust = 0
     }
+    if (parent.awaited > 0) return
+    if (parent.worthwhile > 0) parent.disappointments = 0
+    else if (!territory.structural) {
+      parent.disappointments++
+      parent.trust = 0
+    }
+    parent.worthwhile = 0
   }
 
   private richest(territories: Iterable<Territory>): Territory | undefined {
     let best: Territory | undefined
     let most = FLOOR
+    if (this.spread) {
+      for (const { pages, expected } of territories) if (pages === 0) most = Math.max(most, expected / FAR_MORE)
+    }
     for (const territory of territories) {
       if (territory.pages === 0 || territory.awaited > 0 || territory.pages < territory.restUntil) continue
       const worth = territory.marked ? this.estimate(territory).pages / 2 ** territory.disappointments : Infinity
@@ -185,15 +257,22 @@ export class Splitter {
     return {
       pages: Math.max(0, (to - from) / width),
       keyAt: (x) => keyAt(frame, here, from + (to - from) * x, width / 8),
+      placeOf: (key) => (placeIn(frame, Buffer.from(key)) - from) / (to - from),
     }
+  }
+
+  private expected(territory: Territory, marks: readonly string[]): number[] {
+    const { pages, placeOf } = this.estimate(territory)
+    const places = [...marks.map(placeOf), 1]
+    return marks.map((_, i) => pages * ((places[i + 1] ?? 1) - (places[i] ?? 1)))
   }
 
   private marks(territory: Territory, most: number): string[] {
     const { pages, keyAt: at } = this.estimate(territory)
     const places: number[] = []
-    if (pages > SPARSE) {
+    if (pages > SPARSE && territory.trust < TRUSTED) {
       const steps = Math.min(most, MOST_MARKS, Math.max(1, Math.ceil(Math.log2(pages) / 2) - 1))
-      for (let i = 1; i <= steps; i++) places.push(pages ** (i / (steps + 1) - 1))
+      for (let i = 1; i <= steps; i++) places.push(pages ** ((i / (steps + 1) - 1) / (1 + territory.trust)))
     } else {
       const steps = Math.min(most, MOST_EQUAL_MARKS, Math.max(1, Math.floor(pages / FLOOR)))
       for (let i = 1; i <= steps; i++) places.push(i / (steps + 1))
@@ -226,6 +305,19 @@ function usable({ cursor, until }: Territory, marks: readonly string[]): string[
     .sort((a, b) => Buffer.compare(a, b))
     .filter((mark, i, all) => i === 0 || Buffer.compare(mark, all[i - 1] ?? mark) !== 0)
     .map((mark) => mark.toString())
+}
+
+// Folders of one level are alike, and the more so when only numbers tell their names apart.
+function compareFolders(territory: Territory, outer: string | undefined): void {
+  if (outer === undefined) return
+  const { outer: before } = territory
+  if (levelOf(outer) !== levelOf(before)) territory.alike = 0
+  else territory.alike += formOf(outer) === formOf(before) ? 4 : 1
+  territory.outer = outer
+}
+
+function formOf(path: string): string {
+  return path.replace(/[0-9]+/g, '0')
 }
 
 function levelOf(path: string): number {
