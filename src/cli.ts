@@ -9,6 +9,8 @@ import { printable } from './keys.js'
 import { version } from './version.js'
 
 /** Ends a run in two steps: the first signal asks for an orderly end, the second for an end at once. */
+const PLACE = 's3://bucket, s3://bucket/prefix or file:///folder'
+
 function stopOnSignals(): Pick<CommandIo, 'stop' | 'abandon'> {
   const stop = new AbortController()
   const abandon = new AbortController()
@@ -101,12 +103,12 @@ async function main(args: readonly string[]): Promise<number> {
       (argv) =>
         sideFlags(runFlags(restoreFlags(attributeFlags(settingFlags(nameFlags(chosen(listFlags(argv))))))))
           .usage(
-            '$0 copy s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object below the source prefix to the destination, inside S3 (CopyObject).\nThe source prefix is replaced by the destination prefix, letter by letter.',
+            '$0 copy s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object below the source prefix to the destination, inside S3 (CopyObject).\nThe source prefix is replaced by the destination prefix, letter by letter. Either side may be a folder: file:///folder.',
           )
-          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('source', { type: 'string', describe: PLACE, demandOption: true })
           .positional('destination', {
             type: 'string',
-            describe: 's3://bucket or s3://bucket/prefix',
+            describe: PLACE,
             demandOption: true,
           })
           .option('clobber', { type: 'boolean', describe: '--no-clobber: replace nothing', hidden: true })
@@ -120,6 +122,7 @@ async function main(args: readonly string[]): Promise<number> {
           .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
           .example('$0 copy s3://photos s3://photos-eu', 'a whole bucket')
           .example('$0 copy s3://photos/2019/ s3://archive/photos/2019/', 'a folder, to another name')
+          .example('$0 copy s3://photos file:///backup/photos', 'to the local disk; and back the same way')
           .example('$0 copy s3://a s3://b --dry-run', 'how many objects, how many requests')
           .epilogue(EXIT_TABLE),
       async (argv) => {
@@ -135,10 +138,10 @@ async function main(args: readonly string[]): Promise<number> {
           .usage(
             '$0 sync s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and copies what is missing at the destination or different: by size, ETag and, where these say nothing, by which is newer.',
           )
-          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('source', { type: 'string', describe: PLACE, demandOption: true })
           .positional('destination', {
             type: 'string',
-            describe: 's3://bucket or s3://bucket/prefix',
+            describe: PLACE,
             demandOption: true,
           })
           .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
@@ -159,10 +162,10 @@ async function main(args: readonly string[]): Promise<number> {
           .usage(
             '$0 move s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object as copy does. An object is deleted at the source only when its copy is proven and its key is on the disk, in moved.ndjson.',
           )
-          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('source', { type: 'string', describe: PLACE, demandOption: true })
           .positional('destination', {
             type: 'string',
-            describe: 's3://bucket or s3://bucket/prefix',
+            describe: PLACE,
             demandOption: true,
           })
           .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
@@ -223,7 +226,7 @@ async function main(args: readonly string[]): Promise<number> {
           .usage(
             '$0 ls s3://bucket[/prefix]\n\nWrites every key, with size, ETag, last modification and storage class, to standard output or a file.',
           )
-          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('source', { type: 'string', describe: PLACE, demandOption: true })
           .option('format', { type: 'string', requiresArg: true, describe: 'text, json or csv [default: text]' })
           .option('sorted', { type: 'boolean', describe: 'in the byte order of the keys; else as they come' })
           .option('to', {
@@ -248,7 +251,7 @@ async function main(args: readonly string[]): Promise<number> {
           .usage(
             '$0 du s3://bucket[/prefix]\n\nCounts objects and bytes: in total, by storage class, by size, by date of last modification, by folder.',
           )
-          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('source', { type: 'string', describe: PLACE, demandOption: true })
           .option('depth', { type: 'string', requiresArg: true, describe: 'by the first N folders [default: 0]' })
           .option('dates', { type: 'string', requiresArg: true, describe: 'by year, month or day [default: year]' })
           .option('format', { type: 'string', requiresArg: true, describe: 'text, json or csv [default: text]' })
@@ -270,10 +273,10 @@ async function main(args: readonly string[]): Promise<number> {
             '$0 verify s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and compares every object with the one of its name: same, same size, different, missing, extra.\n' +
               'Differences are written as lines of JSON, to standard output or a file.',
           )
-          .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+          .positional('source', { type: 'string', describe: PLACE, demandOption: true })
           .positional('destination', {
             type: 'string',
-            describe: 's3://bucket or s3://bucket/prefix',
+            describe: PLACE,
             demandOption: true,
           })
           .example('$0 verify s3://photos s3://photos-eu', 'by size and ETag')

@@ -1,5 +1,4 @@
-import type { MoveJob, Place } from './job.js'
-import { printable } from './keys.js'
+import { placeUrl, type MoveJob } from './job.js'
 
 // Made when it is first needed: that takes longer than many a command.
 let whole: Intl.NumberFormat | undefined
@@ -74,11 +73,6 @@ export function objects(n: number): string {
 /** A line of a summary: a name, and what is to be told of it. */
 export function row(name: string, text: string): string {
   return `  ${name.padEnd(9)} ${text}`
-}
-
-/** A bucket and prefix as people write them, fit to be shown: `s3://bucket/prefix`. */
-export function placeUrl(place: Place): string {
-  return printable(`s3://${place.bucket}/${place.prefix}`)
 }
 
 /** A job in a few words: `copy s3://a/ to s3://b/`, `verify s3://a/ with s3://b/`, `ls s3://a/`. */

@@ -1,11 +1,28 @@
+import { isAbsolute } from 'node:path'
+import { printable } from './keys.js'
+
 /**
  * A bucket and a prefix in it. The prefix is a string as in the S3 API, not a folder; it may be empty.
- * On the local disk (`file`) the bucket is the absolute path of a folder, and there is no prefix.
+ * On the local disk the bucket is the absolute path of a folder, and the prefix is empty.
  */
 export interface Place {
   readonly bucket: string
   readonly prefix: string
-  readonly scheme?: 'file'
+}
+
+/** Whether a place is a folder of the local disk. No bucket has a name that is an absolute path. */
+export function isFolder({ bucket }: Pick<Place, 'bucket'>): boolean {
+  return isAbsolute(bucket)
+}
+
+/**
+ * A place as people write it, fit to be shown: `s3://bucket/prefix`, `file:///folder`. It is that of an object where `prefix` is the full key, and
+ * that of all of a bucket without.
+ */
+export function placeUrl(place: Pick<Place, 'bucket'> & { readonly prefix?: string | undefined }): string {
+  const { bucket, prefix } = place
+  const within = prefix === undefined || (isFolder(place) && prefix === '') ? '' : `/${prefix}`
+  return printable(`${isFolder(place) ? 'file' : 's3'}://${bucket}${within}`)
 }
 
 /** How one side is reached. */

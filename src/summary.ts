@@ -1,5 +1,5 @@
-import { bytes, count, duration, objects, placeUrl, rate, row, shellWord } from './format.js'
-import { NAMES_COLLIDE, RESTORE_REQUESTED, settled, sum } from './job.js'
+import { bytes, count, duration, objects, rate, row, shellWord } from './format.js'
+import { NAMES_COLLIDE, placeUrl, RESTORE_REQUESTED, settled, sum } from './job.js'
 import type { DoneWord, MoveEvent, MoveJob, SkipReason, Snapshot, Totals } from './job.js'
 import { printable } from './keys.js'
 

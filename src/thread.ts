@@ -59,8 +59,10 @@ function work(start: Start): void {
   const meter = createMeter()
   const policy = { retryFor, giveUp: drain.signal }
   const open = (side: Side, reach: Reach): StoreFor => {
-    const store = openRoute(reach, credentials[side], bandwidth)
-    return (pressure) => retrying(store, policy, meter, pressure)
+    const store = openRoute(reach, credentials[side], bandwidth, (notice) => send({ type: 'notice', notice }))
+    // What a disk is asked counts as no request.
+    const counts = 'folder' in reach ? createMeter() : meter
+    return (pressure) => retrying(store, policy, counts, pressure)
   }
 
   let unsettled = 0

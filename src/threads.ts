@@ -5,6 +5,7 @@ import { together } from './engine/pacer.js'
 import type { Side, Throttle } from './job.js'
 import type { Bandwidth } from './storage/bandwidth.js'
 import type { Ends, Reached } from './storage/open.js'
+import type { Notice } from './storage/disk/faults.js'
 import type { Route } from './storage/route.js'
 import type { Meter } from './storage/retry.js'
 import type { CredentialSource, Renewal } from './storage/s3/account.js'
@@ -12,9 +13,7 @@ import type { Credentials } from './storage/s3/sign.js'
 import { RangeServer, type Cursor, type RangeAnswer, type RangeRequest } from './work/port.js'
 
 /** A store that a thread opens for itself, with what it needs and is never stored. */
-export interface Reach extends Route {
-  readonly credentials: Credentials | undefined
-}
+export type Reach = Route & { readonly credentials: Credentials | undefined }
 
 /** What a thread is to do. */
 export interface Start {
@@ -52,6 +51,8 @@ export type FromThread =
   /** What the meter has counted since the last time. */
   | { readonly type: 'pulse'; readonly meter: Meter; readonly inFlight: number; readonly held: Throttle | undefined }
   | { readonly type: 'refresh'; readonly side: Side }
+  /** Of a folder. */
+  | { readonly type: 'notice'; readonly notice: Notice }
   | { readonly type: 'failed'; readonly error: ErrorImage }
   | { readonly type: 'ended' }
 
@@ -234,6 +235,9 @@ class ThreadCrew implements Crew {
             return
           case 'refresh':
             void this.refresh(worker, message.side, credentials[message.side])
+            return
+          case 'notice':
+            this.ends.notice(message.notice)
             return
           case 'failed':
             fail(fromImage(message.error))

@@ -1,18 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  bytes,
-  compactCount,
-  compactRate,
-  count,
-  duration,
-  objects,
-  placeUrl,
-  rate,
-  row,
-  shellWord,
-} from '../src/format.js'
+import { bytes, compactCount, compactRate, count, duration, objects, rate, row, shellWord } from '../src/format.js'
+import { placeUrl } from '../src/job.js'
 import { printable } from '../src/keys.js'
 
 const SECOND = 1000
@@ -138,6 +128,9 @@ describe('rates', () => {
 describe('names', () => {
   test('a place is told as a URL, hostile characters escaped', () => {
     expect(placeUrl({ bucket: 'b', prefix: '' })).toBe('s3://b/')
+    expect(placeUrl({ bucket: 'b' })).toBe('s3://b')
+    expect(placeUrl({ bucket: '/a b', prefix: '' })).toBe('file:///a b')
+    expect(placeUrl({ bucket: '/a\n', prefix: 'x' })).toBe('file:///a\\n/x')
     expect(placeUrl({ bucket: 'b', prefix: 'a\n\x1b[2J/' })).toBe('s3://b/a\\n\\x1b[2J/')
   })
 

@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   job: ['keys', 'errors'],
   checkpoint: ['job', 'keys', 'errors'],
   rules: ['job', 'keys', 'errors'],
-  storage: ['job', 'keys', 'errors'],
+  storage: ['rules', 'job', 'keys', 'errors'],
   work: ['storage', 'checkpoint', 'job', 'keys', 'errors'],
   engine: ['rules', 'work', 'storage', 'checkpoint', 'job', 'keys', 'errors'],
   progress: ['work', 'storage', 'checkpoint', 'job', 'keys', 'errors'],

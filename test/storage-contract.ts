@@ -164,7 +164,126 @@ const ODD = [
   ...['p', 'pp', 'ppp', 'pp/', 'toString', '__proto__', `${'x'.repeat(400)}/${'é'.repeat(250)}`],
 ]
 
-/** What every store must do. `make` is called once. */
+/** A store in which the contract may put objects. */
+export interface AnyStore {
+  put(key: string, body?: string | Buffer): Promise<unknown>
+  /** The storage under test, of what is below a prefix that ends in a slash. */
+  open(prefix: string): Promise<Storage>
+}
+
+async function putMany(put: AnyStore['put'], prefix: string, keys: readonly string[]): Promise<void> {
+  for (let at = 0; at < keys.length; at += 20) {
+    await Promise.all(keys.slice(at, at + 20).map((key) => put(prefix + key)))
+  }
+}
+
+async function all(store: Storage, limit?: number): Promise<ObjectSummary[]> {
+  const objects: ObjectSummary[] = []
+  for (let page: Page | undefined; page?.truncated !== false;) {
+    const after = objects.at(-1)?.key
+    page = await store.list({
+      ...(after === undefined ? {} : { after }),
+      ...(limit === undefined ? {} : { limit }),
+    })
+    objects.push(...page.objects)
+  }
+  return objects
+}
+
+/** What every store must do, of whatever kind. Within `describe`. */
+export function contractOfAll(stores: () => AnyStore): void {
+  const put: AnyStore['put'] = (key, body) => stores().put(key, body)
+  const putAll = (prefix: string, keys: readonly string[]) => putMany(put, prefix, keys)
+
+  test('lists every key below the prefix, relative to it, in UTF-8 byte order, whatever the size of pages', async () => {
+    await putAll('order/', ODD)
+    const expected = [...ODD].sort(compareKeys)
+    const store = await stores().open('order/')
+    for (const limit of [undefined, 1000, 7, 1]) {
+      expect((await all(store, limit)).map(({ key }) => key)).toEqual(expected)
+    }
+  })
+
+  test('lists what comes after a key, whether or not there is an object of that name', async () => {
+    await putAll('after/', ['a', 'a/', 'a/1', 'b', 'd'])
+    const store = await stores().open('after/')
+    const after = async (key: string) => (await store.list({ after: key })).objects.map((object) => object.key)
+    expect(await after('a')).toEqual(['a/', 'a/1', 'b', 'd'])
+    expect(await after('a/')).toEqual(['a/1', 'b', 'd'])
+    expect(await after('c')).toEqual(['d'])
+    expect(await after('d')).toEqual([])
+    expect(await after('\u{10ffff}')).toEqual([])
+  })
+
+  test('says whether there is more, and never more than was asked for', async () => {
+    await putAll('limit/', ['1', '2', '3'])
+    const store = await stores().open('limit/')
+    const shape = async (limit: number, after?: string) => {
+      const page = await store.list({ limit, ...(after === undefined ? {} : { after }) })
+      return [page.objects.length, page.truncated]
+    }
+    expect(await shape(2)).toEqual([2, true])
+    expect(await shape(3)).toEqual([3, false])
+    expect(await shape(2, '1')).toEqual([2, false])
+    expect(await shape(1, '1')).toEqual([1, true])
+  })
+
+  test('goes on at the token of a page', async () => {
+    await putAll('token/', ['1', '2', '3'])
+    const store = await stores().open('token/')
+    const { token } = await store.list({ limit: 1 })
+    expect(token).toBeDefined()
+    expect((await store.list({ token: token! })).objects.map(({ key }) => key)).toEqual(['2', '3'])
+  })
+
+  test('digests the content of an object, unless it was written to since', async () => {
+    const body = randomBytes(300_000)
+    await put('digest/large', body)
+    await put('digest/empty', '')
+    const { reading } = await stores().open('digest/')
+    for (const [key, content] of [
+      ['large', body],
+      ['empty', Buffer.alloc(0)],
+    ] as const) {
+      const { size, etag } = await reading.head(key)
+      expect(size).toBe(content.length)
+      expect(await reading.digest(key, { size, etag })).toBe(createHash('sha256').update(content).digest('hex'))
+    }
+    const { size, etag } = await reading.head('large')
+    await expect(reading.digest('large', { size: size + 1, etag })).rejects.toMatchObject({ name: 'StorageError' })
+    await put('digest/large', 'another')
+    await expect(reading.digest('large', { size, etag })).rejects.toMatchObject({ code: 'PreconditionFailed' })
+    await expect(reading.digest('none', { size, etag })).rejects.toMatchObject({ severity: 'skip' })
+  })
+
+  test('reads a part of the content of an object, unless it was written to since', async () => {
+    await put('range/x', 'hello world')
+    const { reading } = await stores().open('range/')
+    const { etag } = await reading.head('x')
+    const object = { key: 'x', etag }
+    expect((await reading.read(object, 0, 10)).toString()).toBe('hello world')
+    expect((await reading.read(object, 4, 6)).toString()).toBe('o w')
+    await expect(reading.read(object, 4, 20)).rejects.toMatchObject({ name: 'StorageError' })
+    await put('range/x', 'hello there')
+    await expect(reading.read(object, 4, 6)).rejects.toMatchObject({ code: 'PreconditionFailed' })
+    await expect(reading.read({ ...object, key: 'y' }, 4, 6)).rejects.toMatchObject({ severity: 'skip' })
+  })
+
+  test('removes objects of odd keys, those that are named and no others; what is not there counts as removed', async () => {
+    await putAll('removed/', ODD)
+    const store = await stores().open('removed/')
+    const gone = ODD.filter((_key, index) => index % 2 === 0)
+    const found = await store.removing!.remove([...gone.map((key) => ({ key })), { key: 'was never there' }])
+    expect(found).toEqual([...gone.map(() => undefined), undefined])
+    const left = ODD.filter((_key, index) => index % 2 === 1)
+    expect((await all(store)).map(({ key }) => key)).toEqual([...left].sort(compareKeys))
+    const [first] = left
+    expect(await store.removing!.remove([{ key: first! }])).toEqual([undefined])
+    expect((await all(store)).map(({ key }) => key)).not.toContain(first)
+  })
+}
+
+/** What every S3 store must do. `make` is called once. */
 export function storageContract(name: string, make: () => Promise<Stores>): void {
   describe(name, () => {
     let stores: Stores
@@ -175,69 +294,17 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
 
     const put = (Key: string, more: Partial<PutObjectCommandInput> = {}, Bucket = stores.source) =>
       stores.client.send(new PutObjectCommand({ Bucket, Key, Body: `content of ${Key}`, ...more }))
-    const putAll = async (prefix: string, keys: readonly string[]): Promise<void> => {
-      for (let at = 0; at < keys.length; at += 20) {
-        await Promise.all(keys.slice(at, at + 20).map((key) => put(prefix + key)))
-      }
-    }
-    const all = async (store: Storage, limit?: number): Promise<ObjectSummary[]> => {
-      const objects: ObjectSummary[] = []
-      for (let page: Page | undefined; page?.truncated !== false;) {
-        const after = objects.at(-1)?.key
-        page = await store.list({
-          ...(after === undefined ? {} : { after }),
-          ...(limit === undefined ? {} : { limit }),
-        })
-        objects.push(...page.objects)
-      }
-      return objects
-    }
+    const putAll = (prefix: string, keys: readonly string[]) => putMany((key) => put(key), prefix, keys)
+    contractOfAll(() => ({
+      put: (key, Body) => put(key, Body === undefined ? {} : { Body }),
+      open: (prefix) => stores.open(stores.source, prefix),
+    }))
+
     const one = async (store: Storage, key: string): Promise<ObjectSummary> => {
       const found = (await all(store)).find((object) => object.key === key)
       expect(found, key).toBeDefined()
       return found!
     }
-
-    test('lists every key below the prefix, relative to it, in UTF-8 byte order, whatever the size of pages', async () => {
-      await putAll('order/', ODD)
-      const expected = [...ODD].sort(compareKeys)
-      const store = await stores.open(stores.source, 'order/')
-      for (const limit of [undefined, 1000, 7, 1]) {
-        expect((await all(store, limit)).map(({ key }) => key)).toEqual(expected)
-      }
-    })
-
-    test('lists what comes after a key, whether or not there is an object of that name', async () => {
-      await putAll('after/', ['a', 'a/', 'a/1', 'b', 'd'])
-      const store = await stores.open(stores.source, 'after/')
-      const after = async (key: string) => (await store.list({ after: key })).objects.map((object) => object.key)
-      expect(await after('a')).toEqual(['a/', 'a/1', 'b', 'd'])
-      expect(await after('a/')).toEqual(['a/1', 'b', 'd'])
-      expect(await after('c')).toEqual(['d'])
-      expect(await after('d')).toEqual([])
-      expect(await after('\u{10ffff}')).toEqual([])
-    })
-
-    test('says whether there is more, and never more than was asked for', async () => {
-      await putAll('limit/', ['1', '2', '3'])
-      const store = await stores.open(stores.source, 'limit/')
-      const shape = async (limit: number, after?: string) => {
-        const page = await store.list({ limit, ...(after === undefined ? {} : { after }) })
-        return [page.objects.length, page.truncated]
-      }
-      expect(await shape(2)).toEqual([2, true])
-      expect(await shape(3)).toEqual([3, false])
-      expect(await shape(2, '1')).toEqual([2, false])
-      expect(await shape(1, '1')).toEqual([1, true])
-    })
-
-    test('goes on at the token of a page', async () => {
-      await putAll('token/', ['1', '2', '3'])
-      const store = await stores.open(stores.source, 'token/')
-      const { token } = await store.list({ limit: 1 })
-      expect(token).toBeDefined()
-      expect((await store.list({ token: token! })).objects.map(({ key }) => key)).toEqual(['2', '3'])
-    })
 
     test('takes the prefix as a string, not as a folder', async () => {
       await putAll('', ['pre', 'pre/', 'pre/x', 'prefix', 'pr', 'q'])
@@ -465,26 +532,6 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       expect(bare).toEqual({ ContentType: 'a/b', Metadata: {}, TagSet: red })
     })
 
-    test('digests the content of an object, unless it was written to since', async () => {
-      const body = randomBytes(300_000)
-      await put('digest/large', { Body: body })
-      await put('digest/empty', { Body: '' })
-      const { reading } = await stores.open(stores.source, 'digest/')
-      for (const [key, content] of [
-        ['large', body],
-        ['empty', Buffer.alloc(0)],
-      ] as const) {
-        const { size, etag } = await reading.head(key)
-        expect(size).toBe(content.length)
-        expect(await reading.digest(key, { size, etag })).toBe(createHash('sha256').update(content).digest('hex'))
-      }
-      const { size, etag } = await reading.head('large')
-      await expect(reading.digest('large', { size: size + 1, etag })).rejects.toMatchObject({ severity: 'retry' })
-      await put('digest/large', { Body: 'another' })
-      await expect(reading.digest('large', { size, etag })).rejects.toMatchObject({ code: 'PreconditionFailed' })
-      await expect(reading.digest('none', { size, etag })).rejects.toMatchObject({ severity: 'skip' })
-    })
-
     const contentOfPieces = (body: Buffer, size = body.length, piece = 3_000_000): Content => ({
       size,
       async *pieces() {
@@ -551,32 +598,6 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
         expect(await uploadsLeft()).toBeUndefined()
       }
       expect((await store.reading.read({ key: 'x', etag: '' }, 0, 8)).toString()).toBe('as it was')
-    })
-
-    test('reads a part of the content of an object, unless it was written to since', async () => {
-      await put('range/x', { Body: 'hello world' })
-      const { reading } = await stores.open(stores.source, 'range/')
-      const { etag } = await reading.head('x')
-      const object = { key: 'x', etag }
-      expect((await reading.read(object, 0, 10)).toString()).toBe('hello world')
-      expect((await reading.read(object, 4, 6)).toString()).toBe('o w')
-      await expect(reading.read(object, 4, 20)).rejects.toMatchObject({ severity: 'retry' })
-      await put('range/x', { Body: 'hello there' })
-      await expect(reading.read(object, 4, 6)).rejects.toMatchObject({ code: 'PreconditionFailed' })
-      await expect(reading.read({ ...object, key: 'y' }, 4, 6)).rejects.toMatchObject({ severity: 'skip' })
-    })
-
-    test('removes objects of odd keys, those that are named and no others; what is not there counts as removed', async () => {
-      await putAll('removed/', ODD)
-      const store = await stores.open(stores.source, 'removed/')
-      const gone = ODD.filter((_key, index) => index % 2 === 0)
-      const found = await store.removing!.remove([...gone.map((key) => ({ key })), { key: 'was never there' }])
-      expect(found).toEqual([...gone.map(() => undefined), undefined])
-      const left = ODD.filter((_key, index) => index % 2 === 1)
-      expect((await all(store)).map(({ key }) => key)).toEqual([...left].sort(compareKeys))
-      const [first] = left
-      expect(await store.removing!.remove([{ key: first! }])).toEqual([undefined])
-      expect((await all(store)).map(({ key }) => key)).not.toContain(first)
     })
 
     test('finds the parts of an upload again, and knows when it is gone', async () => {

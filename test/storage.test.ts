@@ -403,7 +403,7 @@ describe('opening both ends', () => {
     const opened = await ends({ connection: { endpointUrl: url } })
     expect(opened.connection).toEqual({ endpointUrl: url, pathStyle: true, region: 'us-east-1' })
     expect(opened.meter.requests).toEqual({ ListObjectsV2: 1, CopyObject: 1 })
-    expect(opened.source.route.address.usual).toHaveProperty('ListObjectsV2')
+    expect(opened.source.route).toHaveProperty('address.usual.ListObjectsV2')
     expect((await opened.destination!.store.list({})).objects).toEqual([])
     expect(sandbox.stats().copies).toEqual({})
     const [first] = (await opened.source.store.list({ limit: 1 })).objects

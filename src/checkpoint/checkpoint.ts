@@ -207,7 +207,7 @@ export interface Checkpoint {
   readonly history: readonly RateSample[]
 }
 
-const place = shape<Place>({ bucket: text, prefix: text }, { scheme: oneOf('file') })
+const place = shape<Place>({ bucket: text, prefix: text }, {})
 const header = tuple<readonly [string, string]>(text, text)
 const trait = oneOf('acl', 'encryption', 'lock', 'metadata', 'redirect', 'storage-class', 'tags')
 const attributes = shape<Attributes>(

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import {
   connectionOf,
+  placeUrl,
   type Connection,
   type MoveJob,
   type Place,
@@ -134,10 +135,6 @@ function asJson(value: object): Part {
 
 function same(value: string): Part {
   return { compared: value, shown: value }
-}
-
-function placeUrl(place: Place): string {
-  return printable(`s3://${place.bucket}/${place.prefix}`)
 }
 
 function endpointsOf(connection: Connection): readonly [source: Part, destination: Part] {

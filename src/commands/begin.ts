@@ -6,13 +6,14 @@ import { lockRun } from '../checkpoint/lock.js'
 import { setAside } from '../checkpoint/retrying.js'
 import { UserError } from '../errors.js'
 import { shellWord } from '../format.js'
-import { listOf, noTotals, type Connection, type WriteJob } from '../job.js'
+import { isFolder, listOf, noTotals, type Connection, type WriteJob } from '../job.js'
 import { printable, type KeyRange } from '../keys.js'
 import { createProgress } from '../progress.js'
 import { rangesOf } from '../rules/selection.js'
 import { version } from '../version.js'
-import { drive, endsOf, noting, open, paceFor, threadsFor, type Opened } from './drive.js'
+import { drive, endsOf, mirrors, noting, open, paceFor, threadsFor, type Opened } from './drive.js'
 import { dryRun } from './dry-run.js'
+import { checkFolders } from './folders.js'
 import { unless, type CommandIo } from './io.js'
 import { readKeysOf } from './key-file.js'
 import { surveyOf } from './list-options.js'
@@ -24,6 +25,7 @@ export type Prepare = (opened: Opened, warn: (message: string) => void) => Promi
 
 /** Begins a job that changes objects, with the flags that all of them share. Resolves with the exit code. */
 export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
+  checkFolders(job)
   const pace = readPace(flags, paceFor(job))
   const asked = readConnection(flags, ambient())
   const telling = readTelling(flags)
@@ -46,6 +48,7 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
       customerKeys,
       // Whether objects can be deleted cannot be tried without deleting one.
       readOnly: dry || job.kind === 'delete',
+      mirror: mirrors(job),
       threads: dry ? 0 : threadsFor(job, pace),
       io,
       pace,
@@ -60,7 +63,7 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
       if (opened.ends.through) checkStreamable(job)
       const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
       await prepare?.(opened, warn)
-      if (opened.ends.through)
+      if (opened.ends.through && !isFolder(job.source) && !isFolder(endsOf(job).destination))
         warn('no one credential can copy between these two: every byte passes through this machine')
       const ranges = wantedRanges(job)
       if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, opened, telling, io })

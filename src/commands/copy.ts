@@ -1,6 +1,5 @@
 import { UserError } from '../errors.js'
-import type { CopyJob } from '../job.js'
-import { placeUrl } from '../format.js'
+import { placeUrl, type CopyJob } from '../job.js'
 import { readAttributes } from './attribute-options.js'
 import { begin } from './begin.js'
 import type { Opened } from './drive.js'

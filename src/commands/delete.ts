@@ -1,20 +1,20 @@
 import { createInterface } from 'node:readline/promises'
 import { UserError } from '../errors.js'
-import { placeUrl, shellWord } from '../format.js'
-import type { DeleteJob, Place } from '../job.js'
+import { shellWord } from '../format.js'
+import { placeUrl, type DeleteJob, type Place } from '../job.js'
 import { printable } from '../keys.js'
 import { begin, type Prepare } from './begin.js'
 import { unless, type CommandIo } from './io.js'
 import { readKeyListOf } from './list-options.js'
 import { readFlag, type Flags } from './options.js'
-import { parsePlace } from './place.js'
+import { parseBucket } from './place.js'
 import { readObjects } from './selection-options.js'
 
 /** `s3move delete SOURCE`. Resolves with the exit code. */
 export async function deleteObjects(source: string, flags: Flags, io: CommandIo): Promise<number> {
   const job: DeleteJob = {
     kind: 'delete',
-    source: parsePlace(source, 'place'),
+    source: parseBucket(source, 'place'),
     ...(await readKeyListOf(flags, io.cwd)),
     ...readObjects(flags),
     ...(readFlag(flags, 'all-versions') === true ? { versions: true } : {}),
@@ -80,6 +80,6 @@ function whatOf({ source, list }: Pick<DeleteJob, 'source' | 'list'>): string {
 
 function everything(place: Place): string {
   return place.prefix === ''
-    ? `every object of ${printable(`s3://${place.bucket}`)}`
+    ? `every object of ${placeUrl({ bucket: place.bucket })}`
     : `every object whose key begins with ${placeUrl(place)}`
 }

@@ -23,6 +23,8 @@ export interface Opened {
 /** Settings of `open`. */
 export interface OpenSettings {
   readonly readOnly: boolean
+  readonly mirror?: boolean
+  readonly again?: boolean
   readonly threads: number
   readonly io: CommandIo
   readonly note: (message: string) => void
@@ -38,7 +40,7 @@ export interface OpenSettings {
 export async function open(
   { source, destination }: { readonly source: Place; readonly destination?: Place },
   connection: Connection,
-  { readOnly, threads, io, note, warn, pace, customerKeys }: OpenSettings,
+  { threads, io, pace, ...asked }: OpenSettings,
 ): Promise<Opened> {
   const drain = new AbortController()
   if (io.stop.aborted) drain.abort()
@@ -47,7 +49,7 @@ export async function open(
   try {
     const policy = { retryFor: pace.retryFor ?? RETRY_FOR, giveUp: drain.signal }
     const bandwidth = pace.bandwidth === undefined ? undefined : openBandwidth(pace.bandwidth)
-    const options = { source, destination, connection, policy, customerKeys, bandwidth, readOnly, note, warn }
+    const options = { ...asked, source, destination, connection, policy, bandwidth }
     const ends = await unless(io.stop, openEnds(options))
     const close = (): void => {
       hands.close()
@@ -66,6 +68,11 @@ const RETRY_FOR = 2 * 3_600_000
 /** The places between which a job that writes works. */
 export function endsOf(job: WriteJob): { readonly source: Place; readonly destination: Place } {
   return { source: job.source, destination: 'destination' in job ? job.destination : job.source }
+}
+
+/** Whether a job deletes what its source does not have. */
+export function mirrors(job: WriteJob): boolean {
+  return job.kind === 'sync' && job.delete !== undefined
 }
 
 /** Tells notes as information, and warnings as such. */

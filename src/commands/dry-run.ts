@@ -13,10 +13,12 @@ import { Slots } from '../engine/slots.js'
 import { stopReason } from '../engine/stop.js'
 import { syncing } from '../engine/sync.js'
 import { UserError } from '../errors.js'
-import { bytes, count, objects, placeUrl } from '../format.js'
+import { bytes, count, objects } from '../format.js'
 import {
+  isFolder,
   listOf,
   noTotals,
+  placeUrl,
   sum,
   type Outcome,
   type Pace,
@@ -35,6 +37,7 @@ import { ListWork, wantedOf } from '../work/list-work.js'
 import { addTo, createTally } from '../work/tally.js'
 import type { Change } from '../rules/decide.js'
 import { renamer } from '../rules/rename.js'
+import { notOurs } from '../storage/disk/marker.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { endsOf, type Opened } from './drive.js'
@@ -57,6 +60,8 @@ export interface DryRunOptions {
 /** Lists, decides about each object, and says what a run would do and which requests it would send. Writes nothing, here or there. */
 export async function dryRun({ job, pace, ranges, list, opened, telling, io }: DryRunOptions): Promise<number> {
   const { ends, drain } = opened
+  const { destination } = endsOf(job)
+  if (isFolder(destination) && ends.destination?.store.writing === undefined) throw notOurs(destination.bucket)
   // Those of before were to find out what copies would lose.
   const headsBefore = ends.meter.requests.HeadObject ?? 0
   const tally = createTally(noTotals(), () => undefined)
@@ -131,7 +136,7 @@ export async function dryRun({ job, pace, ranges, list, opened, telling, io }: D
       ...(archived === 0 ? {} : { archived }),
       ...(versions === 0 ? {} : { versions }),
       requests: {
-        [listing]: lists,
+        ...(lists === 0 ? {} : { [listing]: lists }),
         ...(heads === 0 ? {} : { HeadObject: heads }),
         ...sent,
       },
@@ -150,9 +155,13 @@ export async function dryRun({ job, pace, ranges, list, opened, telling, io }: D
     if (sum(totals.skipped) > 0) lines.push(`would skip   ${skippedByReason(totals.skipped)}`)
     if (sum(totals.failed) > 0) lines.push(`would fail   ${failedByCode(totals.failed)}`)
     const named = Object.entries(sent).map(([operation, n]) => `${count(n)} ${operation}`)
-    const looks = heads === 0 ? '' : `${count(heads)} HeadObject, `
+    const looks = heads === 0 ? [] : [`${count(heads)} HeadObject`]
+    // Folders are listed without.
+    const listed = lists === 0 ? [] : [`about ${count(lists)} ${listing}`]
+    const again = [...looks, ...listed].join(', ')
+    const all = [named.join(', '), again === '' ? '' : `again, ${again}`].filter((text) => text !== '').join(' and, ')
     lines.push(
-      `requests     ${named.join(', ')} and, again, ${looks}about ${count(lists)} ${listing} (copies and lists are in the price class of PUT; see README on cost)`,
+      `requests     ${all === '' ? 'none' : `${all} (copies and lists are in the price class of PUT; see README on cost)`}`,
     )
     io.stdout.write(`${lines.join('\n')}\n`)
   }
@@ -201,14 +210,16 @@ function deletionsInWords({ source, destination, delete: deletes }: SyncJob, tot
 }
 
 function requestsOf(
-  { kind }: WriteJob,
+  job: WriteJob,
   gone: number,
   writes: Readonly<Record<string, number>>,
   through: boolean,
 ): Record<string, number> {
+  const write =
+    job.kind === 'delete' || isFolder(endsOf(job).destination) ? {} : { [through ? 'PutObject' : 'CopyObject']: 0 }
   return {
-    ...(kind === 'delete' ? {} : { [through ? 'PutObject' : 'CopyObject']: 0, ...writes }),
-    ...(gone === 0 ? {} : { DeleteObjects: Math.ceil(gone / 1000) }),
+    ...{ ...write, ...writes },
+    ...(gone === 0 || isFolder(placeOfDeletion(job)) ? {} : { DeleteObjects: Math.ceil(gone / 1000) }),
   }
 }
 
@@ -298,11 +309,11 @@ function placeOfDeletion(job: WriteJob): Place {
 
 function textOf(job: WriteJob, line: Line): string {
   const { bucket } = line.type === 'would-delete' ? placeOfDeletion(job) : job.source
-  const from = printable(`s3://${bucket}/${line.key}`)
+  const from = placeUrl({ bucket, prefix: line.key })
   switch (line.type) {
     case 'would-copy':
     case 'would-move':
-      return `${line.type.slice('would-'.length)} ${from} ${printable(`s3://${endsOf(job).destination.bucket}/${line.to}`)}`
+      return `${line.type.slice('would-'.length)} ${from} ${placeUrl({ ...endsOf(job).destination, prefix: line.to })}`
     case 'would-delete':
       return `delete ${from}`
     case 'would-set':

@@ -1,8 +1,7 @@
 import { foresee, type Foresight } from '../engine/losses.js'
 import { stopReason } from '../engine/stop.js'
 import { StorageError, UserError } from '../errors.js'
-import type { CopyJob } from '../job.js'
-import { printable } from '../keys.js'
+import { placeUrl, type CopyJob } from '../job.js'
 import type { BucketTraits } from '../storage/storage.js'
 import { readOnLoss } from './attribute-options.js'
 import type { Prepare } from './begin.js'
@@ -26,7 +25,7 @@ export function warningOfLosses(job: CopyJob, flags: Flags): Prepare {
       warn(`what copies would lose could not be found out: ${reason}`)
     }
     if (seen === undefined) return
-    const url = printable(`s3://${job.source.bucket}/${seen.key}`)
+    const url = placeUrl({ ...job.source, prefix: seen.key })
     const [first] = seen.losses
     if (first !== undefined && onLoss === 'fail') {
       throw new UserError(

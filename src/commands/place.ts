@@ -1,14 +1,36 @@
+import { resolve } from 'node:path'
 import { UserError } from '../errors.js'
-import { connectionOf, type Connection, type Place } from '../job.js'
+import { connectionOf, isFolder, placeUrl, type Connection, type Place } from '../job.js'
 import { keyBytes, printable } from '../keys.js'
+import { checkReach } from './folders.js'
 
 const ARN = /^(arn:[^/]+:accesspoint[/:][^/]+)(?:\/(.*))?$/s
 const NAME = /^([^/]*)(?:\/(.*))?$/s
 const EXAMPLE = 'write s3://bucket or s3://bucket/prefix'
+const EITHER = `${EXAMPLE}, or file:///folder for a folder of this machine`
+
+/** Reads `s3://bucket[/prefix]` as `parseBucket` does, or `file:///folder`. `role` names the argument in the error. */
+export function parsePlace(text: string, role: string): Place {
+  return text.startsWith('file:') ? parseFolder(text, role) : parseBucket(text, role, EITHER)
+}
+
+// The path is taken as it is, with nothing to be decoded: shells put it together from variables.
+function parseFolder(text: string, role: string): Place {
+  const [, path] = /^file:\/\/(\/.*)$/s.exec(text) ?? []
+  const bucket = path === undefined ? '/' : resolve(path)
+  if (bucket !== '/' && !bucket.includes('\0')) return { bucket, prefix: '' }
+  throw new UserError(
+    `the ${role} ${printable(text)} names no folder by its whole path`,
+    'write file:///folder, with three slashes, such as file:///backup/photos or "file://$PWD/photos"',
+  )
+}
 
 /** Reads `s3://bucket[/prefix]`, or an access point's ARN in place of the bucket. `role` names the argument in the error. */
-export function parsePlace(text: string, role: string): Place {
-  if (!text.startsWith('s3://')) throw new UserError(`the ${role} ${printable(text)} is not an S3 URL`, EXAMPLE)
+export function parseBucket(text: string, role: string, example = EXAMPLE): Place {
+  if (text.startsWith('file:')) {
+    throw new UserError(`the ${role} ${printable(text)} is a folder, and this is for buckets alone`, example)
+  }
+  if (!text.startsWith('s3://')) throw new UserError(`the ${role} ${printable(text)} is not an S3 URL`, example)
   const rest = text.slice(5)
   const [, bucket = '', prefix = ''] = ARN.exec(rest) ?? NAME.exec(rest) ?? []
   if (bucket === '') throw new UserError(`the ${role} ${printable(text)} names no bucket`, EXAMPLE)
@@ -55,6 +77,11 @@ export function checkPair(source: Place, destination: Place, connection: Connect
       'a prefix is replaced letter by letter: end both in / to copy a folder, or neither to copy by any other prefix',
     )
   }
+  checkReach(source, destination, connection)
+  if (isFolder(source) || isFolder(destination)) {
+    checkFolderPair(source, destination)
+    return
+  }
   if (source.bucket !== destination.bucket || mayDiffer(connection)) return
   if (source.prefix === destination.prefix) {
     throw new UserError(
@@ -66,6 +93,27 @@ export function checkPair(source: Place, destination: Place, connection: Connect
     throw new UserError(
       `the destination s3://${destination.bucket}/${to} lies inside the source s3://${source.bucket}/${from}: the copy would find its own copies`,
       'copy to a prefix outside the source, or to another bucket',
+    )
+  }
+}
+
+function checkFolderPair(source: Place, destination: Place): void {
+  for (const { bucket, prefix } of [source, destination]) {
+    if (prefix === '' || prefix.endsWith('/')) continue
+    throw new UserError(
+      `the prefix of ${placeUrl({ bucket, prefix })} does not end in /, and the other side is a folder: names would be joined to it letter by letter`,
+      `write ${placeUrl({ bucket, prefix: `${prefix}/` })}`,
+    )
+  }
+  if (!isFolder(source) || !isFolder(destination)) return
+  for (const [one, other] of [
+    [source, destination],
+    [destination, source],
+  ] as const) {
+    if (!`${one.bucket}/`.startsWith(`${other.bucket}/`)) continue
+    throw new UserError(
+      `of ${placeUrl(source)} and ${placeUrl(destination)} one is the other, or lies in it`,
+      'copy to a folder beside it',
     )
   }
 }

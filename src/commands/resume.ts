@@ -10,7 +10,7 @@ import { createProgress } from '../progress.js'
 import { printable } from '../keys.js'
 import { version } from '../version.js'
 import { checkList } from '../work/list-work.js'
-import { drive, endsOf, noting, open, threadsFor } from './drive.js'
+import { drive, endsOf, mirrors, noting, open, threadsFor } from './drive.js'
 import { performDu } from './du.js'
 import { dryRun } from './dry-run.js'
 import { EXIT } from './exit.js'
@@ -67,6 +67,8 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
       const opened = await open(endsOf(job), asked, {
         customerKeys,
         readOnly: dry || job.kind === 'delete',
+        mirror: mirrors(job),
+        again: true,
         threads: dry || onlyFailed ? 0 : threadsFor(job, pace),
         io,
         pace,

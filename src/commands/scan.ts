@@ -108,6 +108,7 @@ async function withScan(setup: ScanSetup, perform: Perform): Promise<number> {
     const readOnly = !(job.kind === 'verify' && job.fix)
     const opened = await open(job, asked, {
       readOnly,
+      again: resumed,
       threads,
       io,
       note,

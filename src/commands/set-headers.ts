@@ -1,18 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { UserError } from '../errors.js'
-import { placeUrl, shellWord } from '../format.js'
-import type { HeaderRule, SetHeadersJob } from '../job.js'
+import { shellWord } from '../format.js'
+import { placeUrl, type HeaderRule, type SetHeadersJob } from '../job.js'
 import { begin, type Prepare } from './begin.js'
 import { CANNED_ACLS, readMetadata, readRemovals, readSettings, refuseBoth } from './header-options.js'
 import type { CommandIo } from './io.js'
 import { readKeyListOf } from './list-options.js'
 import { readChoice, readFlag, readText, type Flags } from './options.js'
-import { parsePlace } from './place.js'
+import { parseBucket } from './place.js'
 
 /** `s3move set-headers SOURCE`. Resolves with the exit code. */
 export async function setHeaders(source: string, flags: Flags, io: CommandIo): Promise<number> {
-  const place = parsePlace(source, 'bucket')
+  const place = parseBucket(source, 'place')
   const guess = readGuess(flags)
   const acl = readAcl(flags)
   const job: SetHeadersJob = {

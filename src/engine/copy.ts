@@ -1,4 +1,4 @@
-import type { CopyJob, Deferral, Outcome } from '../job.js'
+import { isFolder, type CopyJob, type Deferral, type Outcome } from '../job.js'
 import { renamer } from '../rules/rename.js'
 import { able, type ObjectHead, type ObjectSummary } from '../storage/storage.js'
 import { failed, outcomeOf } from './act.js'
@@ -46,19 +46,23 @@ export function deferral({ source }: CopyJob, object: ObjectSummary, through = f
 
 /** The requests that a copy of an object takes, by operation; without those that only a look at it can tell, for tags and retries. */
 export function requestsFor(
-  { attributes = {}, partSize }: Pick<CopyJob, 'attributes' | 'partSize'>,
+  {
+    source,
+    destination,
+    attributes = {},
+    partSize,
+  }: Pick<CopyJob, 'source' | 'destination' | 'attributes' | 'partSize'>,
   { size }: ObjectSummary,
   through = false,
 ): Record<string, number> {
   const acl = attributes.preserve?.includes('acl') === true ? { GetObjectAcl: 1 } : {}
   if (through) {
     const { part } = STREAM_LIMITS
-    if (size <= part) return { [size === 0 ? 'HeadObject' : 'GetObject']: 1, PutObject: 1, ...acl }
     const parts = Math.ceil(size / partSizeFor(size, partSize ?? part))
-    return {
-      ...{ HeadObject: 2, GetObject: parts, ...acl },
-      ...{ CreateMultipartUpload: 1, UploadPart: parts, CompleteMultipartUpload: 1 },
-    }
+    const one = size <= part
+    const reads = one ? { [size === 0 ? 'HeadObject' : 'GetObject']: 1 } : { HeadObject: 2, GetObject: parts }
+    const writes = one ? { PutObject: 1 } : { CreateMultipartUpload: 1, UploadPart: parts, CompleteMultipartUpload: 1 }
+    return { ...(isFolder(source) ? {} : { ...reads, ...acl }), ...(isFolder(destination) ? {} : writes) }
   }
   if (size <= LIMITS.copy) return { CopyObject: 1, ...(needsHead(attributes) ? { HeadObject: 1 } : {}), ...acl }
   return {

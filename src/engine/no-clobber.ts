@@ -1,7 +1,7 @@
 import { StorageError } from '../errors.js'
 import type { CopyJob, Outcome } from '../job.js'
 import { renamer } from '../rules/rename.js'
-import { able, type HeaderFields, type ObjectSummary, type Storage } from '../storage/storage.js'
+import type { HeaderFields, ObjectSummary, Storage } from '../storage/storage.js'
 import { exists, outcomeOf } from './act.js'
 import type { Ways } from './acts.js'
 import { copying } from './copy.js'
@@ -63,17 +63,20 @@ export function looking(
 
 // The same store, with the condition on each of its writes.
 function onlyIfAbsent(store: Storage): Storage {
-  const copyFrom = able(store.copyFrom, 'copy')
-  const { uploading, writing } = store
+  const { copyFrom, uploading, writing } = store
   return {
     ...{ place: store.place, conditional: store.conditional, reading: store.reading, rewriting: store.rewriting },
     list: (from) => store.list(from),
-    copyFrom: (source, object, wish) => {
-      const { fields, ...given } = wish ?? { fields: asBefore(object) }
-      const sent = { ...given, fields: [...fields, IF_ABSENT] }
-      const look = given.etag === undefined ? undefined : () => exists(store, given.key ?? object.key)
-      return told(copyFrom(source, object, sent), look)
-    },
+    ...(copyFrom === undefined
+      ? {}
+      : {
+          copyFrom: (source, object, wish) => {
+            const { fields, ...given } = wish ?? { fields: asBefore(object) }
+            const sent = { ...given, fields: [...fields, IF_ABSENT] }
+            const look = given.etag === undefined ? undefined : () => exists(store, given.key ?? object.key)
+            return told(copyFrom(source, object, sent), look)
+          },
+        }),
     ...(writing === undefined
       ? {}
       : {

@@ -1,5 +1,6 @@
 import { CheckpointError } from '../checkpoint/checkpoint-error.js'
 import { StorageError, UserError } from '../errors.js'
+import { placeUrl } from '../job.js'
 import { printable } from '../keys.js'
 
 /** Why a run cannot go on, for a person. */
@@ -29,10 +30,10 @@ export class AllAlike extends Error {
 /** Says what ended a run. What s3move does not know is thrown on: that is a defect of its own. */
 export function stopReason(error: unknown): Stop {
   if (error instanceof StorageError) {
-    const key = error.key === undefined ? '' : `/${error.key}`
+    const { bucket, key } = error
     const status = error.status === undefined ? '' : `, HTTP ${error.status}`
     return {
-      reason: `${error.operation} on s3://${printable(error.bucket + key)} failed: ${printable(error.message)} (${printable(error.code)}${status})`,
+      reason: `${error.operation} on ${placeUrl({ bucket, prefix: key })} failed: ${printable(error.message)} (${printable(error.code)}${status})`,
       ...(error.hint === undefined ? {} : { hint: error.hint }),
     }
   }

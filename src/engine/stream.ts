@@ -186,7 +186,7 @@ function inPieces(job: CopyJob, { source, destination }: Ways, memory: Budget, p
     const head = await source.reading.head(object.key, object.version)
     const { size, etag, lastModified } = head
     const now = { ...object, size, etag }
-    const fields = await fieldsOfNew(job.attributes, source, now, head)
+    const fields = vouched(await fieldsOfNew(job.attributes, source, now, head), head)
     const content: Content = { size, pieces: () => piecesOf(source, now, head, piece) }
     // Those that are read ahead, and the one that is being written.
     return await memory.holding(Math.min(size, (AHEAD + 1) * piece), () =>

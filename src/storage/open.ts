@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { StorageError, UserError } from '../errors.js'
 import { printable } from '../keys.js'
-import { connectionOf, type Connection, type EndConnection, type Place, type Side } from '../job.js'
+import { connectionOf, isFolder, type Connection, type EndConnection, type Place, type Side } from '../job.js'
 import type { Bandwidth } from './bandwidth.js'
 import type { BucketTraits, Storage } from './storage.js'
 import { openAccount, type Account, type CredentialSource } from './s3/account.js'
-import type { Route } from './route.js'
+import { openFolder, openFolderToWrite } from './disk/marker.js'
+import type { Notice } from './disk/faults.js'
+import { DiskStore, firstOfEach } from './disk/store.js'
+import type { BucketRoute, Route } from './route.js'
 import { S3Store } from './s3/store.js'
 import { createMeter, retrying, withRetries, type Meter, type RetryPolicy, type StoreFor } from './retry.js'
 
@@ -25,7 +28,7 @@ export interface Ends {
   readonly source: Reached
   /** Absent when the job only reads. */
   readonly destination?: Reached
-  /** The bytes of what is copied pass through this machine, as no one credential can copy inside a store. */
+  /** The bytes of what is copied pass through this machine: no one credential can copy inside a store, or a side is a folder. */
   readonly through: boolean
   /** The two sides are different stores: equal names mean nothing. */
   readonly apart: boolean
@@ -36,6 +39,8 @@ export interface Ends {
   readonly retryFor: number
   /** The connection asked for, completed by what was found out (endpoint, region, style), so that a resume reaches the same place. */
   readonly connection: Connection
+  /** Told of what a person should know of a folder; warns of the first of each kind. */
+  readonly notice: (notice: Notice) => void
   close(): void
 }
 
@@ -50,6 +55,10 @@ export interface OpenOptions {
   readonly customerKeys?: Readonly<Partial<Record<Side, Uint8Array>>> | undefined
   /** Send no write request, not even one that cannot write. */
   readonly readOnly: boolean
+  /** What the source does not have is to be deleted at the destination. */
+  readonly mirror?: boolean
+  /** The destination was written to before, by the same run. */
+  readonly again?: boolean
   readonly note: (message: string) => void
   /** Told of what a person should know while the run goes on. */
   readonly warn: (message: string) => void
@@ -68,46 +77,66 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
   const accounts = await openAccounts(options)
   const meter = createMeter()
   const patience = { ...policy, retryFor: PREFLIGHT_PATIENCE }
+  const notice = firstOfEach(({ message }) => options.warn(message))
   const stores: S3Store[] = []
   const close = (): void => {
     for (const store of stores) store.close()
     for (const account of new Set(Object.values(accounts))) account.close()
   }
-  try {
-    const from = await reach('source', source, accounts.source, options, (store) =>
-      withRetries('ListObjectsV2', () => store.list({ limit: 1 }), patience, meter),
-    )
-    stores.push(from)
-    let to: S3Store | undefined
-    if (destination !== undefined) {
-      to = await reach('destination', destination, accounts.destination, options, (store) =>
-        options.readOnly
-          ? withRetries('HeadBucket', () => store.headBucket(), patience, meter)
-          : apart(accounts)
-            ? withRetries('CreateMultipartUpload', () => probeUpload(store), patience, meter)
-            : withRetries('CopyObject', () => probeWrite(store, from), patience, meter),
-      )
-      stores.push(to)
+  let sourceRoot: string | undefined
+  const openPlace = async (side: Side, place: Place, ask: (store: S3Store) => Promise<unknown>): Promise<End> => {
+    const account = accounts[side]
+    if (account === undefined) {
+      const { bucket } = place
+      const folder =
+        side === 'source'
+          ? { ...(await openFolder(bucket)), complete: options.mirror }
+          : await (options.readOnly
+              ? openFolder(bucket, true)
+              : openFolderToWrite(bucket, { source: sourceRoot, again: options.again ?? false }))
+      if (side === 'source') sourceRoot = folder.root
+      // What a disk is asked counts as no request.
+      const store = retrying(new DiskStore(place, folder, notice), policy, createMeter())
+      return { store, storeFor: () => store, route: { place, folder }, credentials: undefined, traits: () => NO_TRAITS }
     }
-    const through = to !== undefined && apart(accounts) && !(await reads(to, from, accounts))
-    const reached = (side: Side, store: S3Store, { credentials }: Account): Reached => ({
+    const store = await reach(side, place, account, options, ask)
+    stores.push(store)
+    return {
+      bucket: { store, account },
       store: retrying(store, policy, meter),
       storeFor: (pressure) => retrying(store, policy, meter, pressure),
-      credentials,
+      credentials: account.credentials,
       get route() {
         return { place: store.place, address: store.address, ...keysFor(side, options) }
       },
       traits: () => withRetries('GetBucketOwnershipControls', () => store.traits(), patience, meter),
-    })
+    }
+  }
+  try {
+    const from = await openPlace('source', source, (store) =>
+      withRetries('ListObjectsV2', () => store.list({ limit: 1 }), patience, meter),
+    )
+    const [one, account] = [from.bucket, accounts.destination]
+    const probe = (store: S3Store): Promise<unknown> =>
+      options.readOnly
+        ? withRetries('HeadBucket', () => store.headBucket(), patience, meter)
+        : one === undefined || one.account !== account
+          ? withRetries('CreateMultipartUpload', () => probeUpload(store), patience, meter)
+          : withRetries('CopyObject', () => probeWrite(store, one.store), patience, meter)
+    const to = destination === undefined ? undefined : await openPlace('destination', destination, probe)
+    const other = to?.bucket
+    const near = one !== undefined && other !== undefined && one.account.endpointUrl === other.account.endpointUrl
+    const copies = near && (one.account === other.account || (await reads(other.store, one.store)))
     return {
-      source: reached('source', from, accounts.source),
-      ...(to === undefined ? {} : { destination: reached('destination', to, accounts.destination) }),
-      through,
-      apart: accounts.source.endpointUrl !== accounts.destination.endpointUrl,
+      source: from,
+      ...(to === undefined ? {} : { destination: to }),
+      through: to !== undefined && !copies,
+      apart: to !== undefined && !near,
       bandwidth: options.bandwidth,
       meter,
       retryFor: policy.retryFor,
-      connection: completed(connection, accounts, from, to),
+      connection: completed(connection, one, other),
+      notice,
       close,
     }
   } catch (error) {
@@ -116,17 +145,34 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
   }
 }
 
-type Accounts = Readonly<Record<Side, Account>>
+// A folder has no access control lists and no versions.
+const NO_TRAITS: Promise<BucketTraits> = Promise.resolve({ acls: undefined, versioned: false })
+
+interface End extends Reached {
+  readonly bucket?: Bucket
+}
+
+/** A bucket that answered. */
+interface Bucket {
+  readonly store: S3Store
+  readonly account: Account
+}
+
+// Absent for what is a folder.
+type Accounts = Readonly<Partial<Record<Side, Account>>>
 
 // One account for both sides, unless they are reached in different ways.
-async function openAccounts({ connection, destination, warn }: OpenOptions): Promise<Accounts> {
+async function openAccounts({ connection, source, destination, warn }: OpenOptions): Promise<Accounts> {
   const [one, other] = [connectionOf(connection, 'source'), connectionOf(connection, 'destination')]
-  const source = await openAccount(one, warn)
-  if (destination === undefined || identityOf(one) === identityOf(other)) return { source, destination: source }
+  const wanted = destination !== undefined && !isFolder(destination)
+  if (isFolder(source)) return wanted ? { destination: await openAccount(other, warn) } : {}
+  const account = await openAccount(one, warn)
+  if (!wanted) return { source: account }
+  if (identityOf(one) === identityOf(other)) return { source: account, destination: account }
   try {
-    return { source, destination: await openAccount(other, warn) }
+    return { source: account, destination: await openAccount(other, warn) }
   } catch (error) {
-    source.close()
+    account.close()
     throw error
   }
 }
@@ -135,20 +181,22 @@ function identityOf({ endpointUrl, profile, region, pathStyle, noSignRequest }: 
   return JSON.stringify({ endpointUrl, profile, region, pathStyle, noSignRequest })
 }
 
-function completed(connection: Connection, accounts: Accounts, from: S3Store, to: S3Store | undefined): Connection {
-  const found = (account: Account, store: S3Store): EndConnection => ({
+function completed(connection: Connection, from: Bucket | undefined, to: Bucket | undefined): Connection {
+  const found = ({ account, store }: Bucket): EndConnection => ({
     ...(account.endpointUrl === undefined ? {} : { endpointUrl: account.endpointUrl }),
     pathStyle: account.pathStyle,
     region: store.region,
   })
-  if (to === undefined || accounts.source === accounts.destination) {
-    return { ...connection, ...found(accounts.source, to ?? from) }
-  }
-  return {
-    ...connection,
-    source: { ...connection.source, ...found(accounts.source, from) },
-    destination: { ...connection.destination, ...found(accounts.destination, to) },
-  }
+  if (from !== undefined && from.account === to?.account) return { ...connection, ...found(to) }
+  const one = from === undefined || to === undefined
+  const side = (side: Side, bucket: Bucket | undefined): Connection =>
+    bucket === undefined
+      ? {}
+      : // What is said of both sides is said of the bucket, where the other is a folder.
+        one && connection[side] === undefined
+        ? found(bucket)
+        : { [side]: { ...connection[side], ...found(bucket) } }
+  return { ...connection, ...side('source', from), ...side('destination', to) }
 }
 
 function refuseDirectoryBucket({ bucket }: Place): void {
@@ -197,7 +245,10 @@ async function reach(
   }
 }
 
-function keysFor(side: Side, { customerKeys = {} }: OpenOptions): Pick<Route, 'customerKey' | 'customerKeyOfSource'> {
+function keysFor(
+  side: Side,
+  { customerKeys = {} }: OpenOptions,
+): Pick<BucketRoute, 'customerKey' | 'customerKeyOfSource'> {
   return { customerKey: customerKeys[side], customerKeyOfSource: side === 'source' ? undefined : customerKeys.source }
 }
 
@@ -218,14 +269,9 @@ async function probeUpload({ uploading }: S3Store): Promise<void> {
   await uploading.abort(key, await uploading.begin(key, []))
 }
 
-function apart({ source, destination }: Accounts): boolean {
-  return source !== destination
-}
-
-// Whether the credentials of the destination may copy from the source: at the same endpoint, and where they are told that there is no such object
-// rather than that they may not ask.
-async function reads(destination: S3Store, source: S3Store, accounts: Accounts): Promise<boolean> {
-  if (accounts.source.endpointUrl !== accounts.destination.endpointUrl) return false
+// Whether the credentials of the destination may copy from the source: where they are told that there is no such object rather than that they may
+// not ask.
+async function reads(destination: S3Store, source: S3Store): Promise<boolean> {
   try {
     await probeWrite(destination, source)
     return true

@@ -1,11 +1,23 @@
 import type { Place } from '../job.js'
 import type { Bandwidth } from './bandwidth.js'
 import type { CredentialSource } from './s3/account.js'
+import type { OpenedFolder } from './disk/marker.js'
+import type { Notice } from './disk/faults.js'
+import { DiskStore } from './disk/store.js'
 import { S3Store, type Address } from './s3/store.js'
 import type { Storage } from './storage.js'
 
 /** How a store is opened once it is known where it is. Plain data, to be sent between threads; the keys are secrets and never stored. */
-export interface Route {
+export type Route = BucketRoute | FolderRoute
+
+/** Where a folder is. */
+interface FolderRoute {
+  readonly place: Place
+  readonly folder: OpenedFolder
+}
+
+/** Where a bucket is. */
+export interface BucketRoute {
   readonly place: Place
   readonly address: Address
   /** The keys with which the objects of this store, and those of the source of copies into it, are encrypted (SSE-C). */
@@ -13,11 +25,14 @@ export interface Route {
   readonly customerKeyOfSource?: Uint8Array | undefined
 }
 
-/** Opens a store, without asking it anything. */
+/** Opens a store, without asking it anything. `notice` is told of what a person should know of a folder. */
 export function openRoute(
-  { place, address, customerKey, customerKeyOfSource }: Route,
+  route: Route,
   credentials: Pick<CredentialSource, 'current' | 'refresh'>,
   bandwidth: Bandwidth | undefined,
+  notice: (notice: Notice) => void,
 ): Storage {
+  if ('folder' in route) return new DiskStore(route.place, route.folder, notice)
+  const { place, address, customerKey, customerKeyOfSource } = route
   return new S3Store(place, { ...address, credentials, customerKey, customerKeyOfSource, bandwidth })
 }

@@ -1,3 +1,4 @@
+import { placeUrl } from '../job.js'
 import { printable } from '../keys.js'
 import { badLine } from './list-lines.js'
 
@@ -101,7 +102,7 @@ export function checkPrefix(key: string, { name, line, wanted: { bucket, prefix 
   throw badLine(
     name,
     line,
-    `has a key that is not below ${printable(`s3://${bucket}/${prefix}`)}: ${printable(key)}`,
+    `has a key that is not below ${placeUrl({ bucket, prefix })}: ${printable(key)}`,
     'Keys in a list are whole, from the beginning of the bucket on.',
   )
 }

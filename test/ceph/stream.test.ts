@@ -41,9 +41,9 @@ async function digests(server: Server, bucket: string): Promise<Map<string, unkn
   return found
 }
 
-test('from Ceph to a store with credentials of its own and back, every byte, header, metadatum and tag is as it was', async () => {
+test('from Ceph to a store with credentials of its own, to the disk, and back, every byte, header, metadatum and tag is as it was', async () => {
   const { ceph, from, to, cwd } = await pair()
-  const server = await sandbox({ buckets: ['between'], ...OTHER })
+  const server = await sandbox({ buckets: ['between', 'restored'], ...OTHER })
   const between = look(server.url, 'us-east-1', OTHER)
   const profile = (name: string, endpoint: string, key: string, secret: string): string =>
     `[profile ${name}]\nregion = us-east-1\nendpoint_url = ${endpoint}\naws_access_key_id = ${key}\naws_secret_access_key = ${secret}\n`
@@ -67,11 +67,15 @@ test('from Ceph to a store with credentials of its own and back, every byte, hea
   const before = await digests(ceph, from)
   const count = layout.count + SIZES.length
   const copy = async (source: string, destination: string, ...more: string[]): Promise<void> => {
-    const { code, stderr } = await run(['copy', `s3://${source}`, `s3://${destination}`, ...more], as)
+    const { code, stderr } = await run(['copy', source, destination, ...more], as)
     expect([code, stderr]).toEqual([0, expect.stringContaining(`${count} objects copied, none skipped, none failed`)])
   }
-  await copy(from, 'between', '--source-profile', 'ceph', '--destination-profile', 'other')
+  await copy(`s3://${from}`, 's3://between', '--source-profile', 'ceph', '--destination-profile', 'other')
   expect(await digests(between, 'between')).toEqual(before)
-  await copy('between', to, '--source-profile', 'other', '--destination-profile', 'ceph')
+  await copy('s3://between', `s3://${to}`, '--source-profile', 'other', '--destination-profile', 'ceph')
   expect(await digests(ceph, to)).toEqual(before)
+  const folder = `file://${join(cwd, 'backup')}`
+  await copy(`s3://${to}`, folder, '--profile', 'ceph')
+  await copy(folder, 's3://restored', '--profile', 'other')
+  expect(await digests(between, 'restored')).toEqual(before)
 })

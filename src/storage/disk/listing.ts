@@ -1,0 +1,85 @@
+import { compareKeys } from '../../keys.js'
+import type { ListFrom, ObjectSummary, Page } from '../storage.js'
+import type { Asked } from './faults.js'
+import { inParallel } from './in-parallel.js'
+import { summary } from './reading.js'
+import type { Snapshot, Snapshots } from './snapshots.js'
+import type { Tree } from './tree.js'
+
+/** Most objects of a page. */
+const MOST = 1_000
+
+/**
+ * A page of the objects of a tree behind a key. What is held are the names in the folders on the way there. Objects that vanish meanwhile are left out.
+ * Where a page ends within a folder, the next shows that folder as it was then.
+ */
+export async function listPage(tree: Tree, snapshots: Snapshots, from: ListFrom, asked: Asked): Promise<Page> {
+  const after = from.token ?? from.after
+  const limit = from.limit ?? MOST
+  const walk = keysAfter(snapshots, '', after, after, asked)
+  const objects: ObjectSummary[] = []
+  const look = async (key: string): Promise<ObjectSummary | undefined> => {
+    const found = await tree.find(key, asked)
+    return found && summary(key, found.stats, await tree.attributes(key, found.stats, asked))
+  }
+  let last: Step | undefined
+  for (let ended = false; !ended && objects.length < limit;) {
+    const steps: Step[] = []
+    while (steps.length < limit - objects.length) {
+      const step = await walk.next()
+      ended = step.done === true
+      if (step.done === true) break
+      steps.push(step.value)
+    }
+    last = steps.at(-1) ?? last
+    for (const object of await inParallel(steps, ({ key }) => look(key))) if (object !== undefined) objects.push(object)
+  }
+  const end = objects.at(-1)?.key
+  // One more name, which tells whether there is more.
+  const truncated = end !== undefined && objects.length >= limit && (await walk.next()).done !== true
+  if (truncated && last?.key === end) last.snapshot.ends.add(end)
+  return { objects, truncated, ...(truncated ? { token: end } : {}) }
+}
+
+interface Step {
+  readonly key: string
+  /** Of the folder in which it is. */
+  readonly snapshot: Snapshot
+}
+
+// The keys that begin with `prefix` and go on with more than `rest`, in order. A name with a `/` stands where its first key would.
+async function* keysAfter(
+  snapshots: Snapshots,
+  prefix: string,
+  rest: string | undefined,
+  after: string | undefined,
+  asked: Asked,
+): AsyncGenerator<Step, void> {
+  const snapshot = await snapshots.of(prefix, after, asked)
+  if (snapshot === undefined) return
+  const { names } = snapshot
+  let index = 0
+  if (rest !== undefined) {
+    const slash = rest.indexOf('/')
+    const folder = rest.slice(0, slash + 1)
+    index = firstBehind(names, slash < 0 ? rest : folder)
+    if (slash >= 0 && names[index - 1] === folder) {
+      yield* keysAfter(snapshots, prefix + folder, rest.slice(slash + 1), after, asked)
+    }
+  }
+  for (let name = names[index]; name !== undefined; name = names[++index]) {
+    if (name.endsWith('/')) yield* keysAfter(snapshots, prefix + name, undefined, after, asked)
+    else yield { key: prefix + name, snapshot }
+  }
+}
+
+function firstBehind(names: readonly string[], name: string): number {
+  let [low, high] = [0, names.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const other = names[middle]
+    if (other !== undefined && compareKeys(other, name) <= 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}

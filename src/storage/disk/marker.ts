@@ -1,0 +1,235 @@
+import { constants } from 'node:fs'
+import { lstat, mkdir, open, readdir, readFile, realpath, rename, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { UserError } from '../../errors.js'
+import { printable } from '../../keys.js'
+import { systemCode } from './faults.js'
+import { OURS, type Names } from './names.js'
+import { removeLeftovers, TEMPORARY, temporaryName } from './temporary.js'
+import { removeFile, syncFolder, unlessGone } from './tree.js'
+
+/** The file that tells a folder of ours from others, and how names are made in it. */
+const MARKER = `${OURS}/format.json`
+
+/** What this program writes. */
+const FORMAT = 1
+
+/** A folder whose names are understood. Plain data, to be sent between threads. */
+export interface OpenedFolder {
+  /** Absolute, without symbolic links. */
+  readonly root: string
+  readonly names: Names
+  /** It is not there, or not made ready, and is taken for an empty one. */
+  readonly absent?: boolean
+  /** What can be no object stops the run, and is not passed over. */
+  readonly complete?: boolean | undefined
+}
+
+/**
+ * Looks at a folder that is to be read. Throws a UserError when a later s3move has written it, or when it is not there. One that `mayBeWritten`
+ * later need not be there yet.
+ */
+export async function openFolder(folder: string, mayBeWritten = false): Promise<OpenedFolder> {
+  return await explained(folder, async () => {
+    const root = await unlessGone(realpath(folder))
+    if (root === undefined && mayBeWritten) return { root: folder, names: 'exact', absent: true }
+    if (root === undefined) throw new UserError(`the folder ${printable(folder)} does not exist`, 'check its path')
+    if (!(await lstat(root)).isDirectory()) throw new UserError(`${printable(folder)} is no folder`, 'name a folder')
+    await checkAbove(root)
+    const names = await readMarker(root)
+    if (names === undefined && mayBeWritten && (await isEmpty(root))) return { root, names: 'exact', absent: true }
+    return { root, names: names ?? 'literal' }
+  })
+}
+
+/**
+ * Makes a folder ready to be written to. One that is not there or empty becomes ours; in any other names may mean something else, and it is
+ * refused with a UserError, as is one in `source` (absolute, without symbolic links), and one that is not ours though it was written to before
+ * (`again`): its disk may not be mounted. What killed processes left unfinished is removed.
+ */
+export async function openFolderToWrite(
+  folder: string,
+  { source, again = false }: { readonly source?: string | undefined; readonly again?: boolean } = {},
+): Promise<OpenedFolder> {
+  return await explained(folder, async () => {
+    const future = await realPathOf(folder)
+    await checkAbove(future)
+    if (again && (await readMarker(future)) === undefined) {
+      throw new UserError(
+        `the folder ${printable(folder)}, to which this run has written, is gone or another one`,
+        'check whether its disk is mounted',
+      )
+    }
+    if (source !== undefined && `${future}/`.startsWith(`${source}/`)) {
+      throw new UserError(
+        `the destination ${printable(folder)} lies in the source ${printable(source)}: the copy would find its own copies`,
+        'copy to a folder beside it',
+      )
+    }
+    const made = await mkdir(folder, { recursive: true })
+    const root = await realpath(folder)
+    const temporary = `${root}/${TEMPORARY}`
+    let names = await readMarker(root)
+    if (names === undefined) {
+      if (!(await isEmpty(root))) throw notOurs(folder)
+      await makeOwn(`${root}/${OURS}`)
+      await makeOwn(temporary)
+      names = await probe(temporary)
+      await writeMarker(root, names)
+      if (made !== undefined) await syncUp(root, dirname(made))
+    }
+    await makeOwn(temporary)
+    await removeLeftovers(temporary)
+    return { root, names }
+  })
+}
+
+// What `realpath` will say of a folder once it is there.
+async function realPathOf(folder: string): Promise<string> {
+  const real = await unlessGone(realpath(folder))
+  const above = dirname(folder)
+  return real ?? (above === folder ? folder : join(await realPathOf(above), basename(folder)))
+}
+
+// Names below a folder of ours are parts of keys.
+async function checkAbove(folder: string): Promise<void> {
+  for (let path = folder; path !== dirname(path);) {
+    path = dirname(path)
+    if ((await unlessGone(lstat(join(path, MARKER)))) === undefined) continue
+    throw new UserError(
+      `${printable(folder)} lies in ${printable(path)}, which s3move wrote, so names in it stand for keys of that one`,
+      `name ${printable(path)}, and choose with --exclude '*' --include`,
+    )
+  }
+}
+
+// Runs keep their checkpoints in a folder of the name of ours.
+async function isEmpty(root: string): Promise<boolean> {
+  return (await readdir(root)).every((name) => name === OURS)
+}
+
+/** Refuses a folder as a destination because it is another's. */
+export function notOurs(folder: string): UserError {
+  return new UserError(
+    `${printable(folder)} is neither empty nor written by s3move, so a name in it may stand for another key`,
+    'choose a new or empty folder',
+  )
+}
+
+async function explained<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === undefined || !(error instanceof Error)) throw error
+    const message = `cannot open the folder ${printable(folder)}: ${printable(error.message)}`
+    throw new UserError(message, HINTS[code] ?? 'check its path')
+  }
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  EACCES: 'run as the owner of the folder, or give yourself the permission',
+  EPERM: 'run as the owner of the folder, or give yourself the permission',
+  EROFS: 'make the file system writable',
+  ENOSPC: 'free some space',
+}
+
+// Of what is ours nothing is a symbolic link: through one, other files would be written to.
+async function makeOwn(path: string): Promise<void> {
+  await mkdir(path).catch((error: unknown) => {
+    if (systemCode(error) !== 'EEXIST') throw error
+  })
+  await checkOwn(path)
+}
+
+async function checkOwn(path: string): Promise<boolean> {
+  const stats = await unlessGone(lstat(path))
+  if (stats === undefined || stats.isDirectory()) return stats !== undefined
+  throw new UserError(`${printable(path)} is no folder, though s3move keeps its own files there`, 'move it away')
+}
+
+async function readMarker(root: string): Promise<Names | undefined> {
+  if (!(await checkOwn(`${root}/${OURS}`))) return undefined
+  const path = `${root}/${MARKER}`
+  let text
+  try {
+    text = await unlessGone(readFile(path, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NOFOLLOW }))
+  } catch (error) {
+    if (systemCode(error) === 'ELOOP') throw damaged(path)
+    throw error
+  }
+  if (text === undefined) return undefined
+  await checkOwn(`${root}/${TEMPORARY}`)
+  await checkOwn(`${root}/${OURS}/attributes`)
+  const { format, names } = fieldsOf(text, path)
+  if (typeof format === 'number' && format > FORMAT) {
+    throw new UserError(`${printable(root)} was written by a later s3move (format ${format})`, 'use that one')
+  }
+  if (format !== FORMAT || (names !== 'exact' && names !== 'folded')) throw damaged(path)
+  return names
+}
+
+function fieldsOf(text: string, path: string): Partial<Record<string, unknown>> {
+  try {
+    const read: unknown = JSON.parse(text)
+    if (typeof read === 'object' && read !== null) return read
+  } catch {
+    // It is damaged either way.
+  }
+  throw damaged(path)
+}
+
+function damaged(path: string): UserError {
+  return new UserError(
+    `${printable(path)} is damaged, so it cannot be told how keys are named in this folder`,
+    `restore it: {"format":${FORMAT},"names":"exact"}, or "folded" where the file system does not tell capitals from small letters`,
+  )
+}
+
+// Several at once write the same, so the last may win.
+async function writeMarker(root: string, names: Names): Promise<void> {
+  const temporary = `${root}/${TEMPORARY}/${temporaryName()}`
+  const file = await open(temporary, 'wx')
+  try {
+    await file.writeFile(`${JSON.stringify({ format: FORMAT, names })}\n`)
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(temporary, `${root}/${MARKER}`)
+  await syncFolder(`${root}/${OURS}`)
+  await syncFolder(root)
+}
+
+async function syncUp(from: string, to: string): Promise<void> {
+  for (let path = from; path.length > to.length && path !== dirname(path);) {
+    path = dirname(path)
+    await syncFolder(path)
+  }
+}
+
+/** Finds out whether a file system keeps all names as they are and apart, by making files in a folder (absolute) of it. */
+async function probe(folder: string): Promise<'exact' | 'folded'> {
+  const base = temporaryName()
+  const names = [
+    `${base}-a`,
+    `${base}-A`,
+    `${base}-\u00e9`,
+    `${base}-e\u0301`,
+    `${base}-<>:"|?*.`,
+    `${base}-\u{1f600} `,
+  ]
+  try {
+    for (const name of names) await writeFile(`${folder}/${name}`, '', { flag: 'wx' })
+    const listed = new Set(await readdir(folder))
+    return names.every((name) => listed.has(name)) ? 'exact' : 'folded'
+  } catch (error) {
+    if (REFUSALS.has(systemCode(error) ?? '')) return 'folded'
+    throw error
+  } finally {
+    for (const name of names) await removeFile(`${folder}/${name}`).catch(() => undefined)
+  }
+}
+
+/** How file systems say that there is such a name already, or cannot be. */
+const REFUSALS = new Set(['EEXIST', 'EINVAL', 'ENOENT', 'EILSEQ', 'EPERM', 'ENOTSUP'])

@@ -1,0 +1,86 @@
+import { lstat } from 'node:fs/promises'
+import type { Asked } from './faults.js'
+import { readFolder, type FolderContent } from './folder.js'
+import { unlessGone, type Tree } from './tree.js'
+
+/** A folder as it was when it was read. */
+export interface Snapshot extends FolderContent {
+  /** Keys at which pages ended: a scan that goes on there sees the folder as it was when the scan came to it. */
+  readonly ends: Set<string>
+  /** Whether a change since would show in the times of the folders. */
+  readonly settled: boolean
+}
+
+/** Most names that are kept, beside those of the folder that was read last. */
+const MOST_NAMES = 300_000
+
+/** How long ago a folder must have been changed for the next change to have another time, in milliseconds: two seconds on some file systems. */
+const SETTLED = 2_100
+
+/**
+ * What is in the folders of a tree, read when it is needed, and again when it has changed: else each page of a large folder would read all of
+ * it.
+ */
+export class Snapshots {
+  /** By prefix, the one that was read last at the end. */
+  private readonly kept = new Map<string, Snapshot>()
+  private readonly reading = new Map<string, Promise<Snapshot | undefined>>()
+  private total = 0
+
+  constructor(
+    private readonly tree: Tree,
+    /** Told of what can be no key. */
+    private readonly passOver: (what: string) => void,
+  ) {}
+
+  /** The folder of the keys that begin with `prefix`; undefined if there is none. `after` is the key behind which a listing goes on. */
+  async of(prefix: string, after: string | undefined, asked: Asked): Promise<Snapshot | undefined> {
+    const before = this.kept.get(prefix)
+    if (before !== undefined && ((after !== undefined && before.ends.delete(after)) || (await isCurrent(before)))) {
+      return before
+    }
+    let reading = this.reading.get(prefix)
+    if (reading === undefined) {
+      reading = this.read(prefix, asked).finally(() => this.reading.delete(prefix))
+      this.reading.set(prefix, reading)
+    }
+    return await reading
+  }
+
+  private async read(prefix: string, asked: Asked): Promise<Snapshot | undefined> {
+    const began = Date.now()
+    const content = await readFolder(this.tree, prefix, this.passOver, asked)
+    this.drop(prefix)
+    if (content === undefined) return undefined
+    const latest = Math.max(...content.folders.map(([, changed]) => changed))
+    const snapshot = { ...content, ends: new Set<string>(), settled: began - latest > SETTLED }
+    for (const other of this.kept.keys()) {
+      if (this.total <= MOST_NAMES) break
+      this.drop(other)
+    }
+    this.kept.set(prefix, snapshot)
+    this.total += weightOf(snapshot)
+    return snapshot
+  }
+
+  private drop(prefix: string): void {
+    const snapshot = this.kept.get(prefix)
+    if (snapshot === undefined) return
+    this.kept.delete(prefix)
+    this.total -= weightOf(snapshot)
+  }
+}
+
+// An empty folder takes memory too.
+function weightOf({ names, folders }: Snapshot): number {
+  return names.length + 10 * folders.length
+}
+
+async function isCurrent({ settled, folders }: Snapshot): Promise<boolean> {
+  if (!settled) return false
+  for (const [path, changed] of folders) {
+    const stats = await unlessGone(lstat(path))
+    if (stats?.isDirectory() !== true || Math.max(stats.mtimeMs, stats.ctimeMs) !== changed) return false
+  }
+  return true
+}
