@@ -42,6 +42,14 @@ export async function startJudge(args) {
       }
       return all
     },
+    /**
+     * Answers ExpiredToken to what is signed with an access key, from now on.
+     * @param {string} accessKey
+     */
+    async expire(accessKey) {
+      const answer = await fetch(`${url}/_sim/fault?kind=expired-token&key=${accessKey}&after=0`, { method: 'POST' })
+      if (!answer.ok) throw new Error(`s3sim does not let a token expire: ${await answer.text()}`)
+    },
     async stop() {
       child.kill('SIGTERM')
       await end

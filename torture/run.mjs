@@ -5,26 +5,35 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CLI, ended, SANDBOX_ENVIRONMENT } from '../bench/program.mjs'
+import { mountDisk } from './disk.mjs'
 import { startJudge } from './judge.mjs'
 import { startProxy } from './proxy.mjs'
+import { startTokens } from './token.mjs'
 
 /** One object in so many is archived, or refused for good. */
 const ARCHIVED = '1/997'
 const REFUSED_EVERY = 1500
 /**
- * @typedef {{ kill: (signal: NodeJS.Signals) => void, over: () => boolean, pid: number | undefined }} Victim
- * @typedef {{ objects: number, proxy: { cut(): void, mend(): Promise<void> } | undefined, folder: string,
+ * @typedef {{ kill: (signal: NodeJS.Signals) => void, over: () => boolean, said: () => string }} Victim
+ * @typedef {{ objects: number, session: number, proxy: { cut(): void, mend(): Promise<void> } | undefined,
+ *   disk: Pick<NonNullable<Awaited<ReturnType<typeof mountDisk>>>, 'fill' | 'free'> | undefined,
+ *   tokens: Awaited<ReturnType<typeof startTokens>> | undefined,
  *   done: () => Promise<number>, random: () => number }} Scene
+ * @typedef {{ code: number | null, said: string }} End
  * @typedef {{ command: 'copy' | 'set-headers', threads: number, objects: number, faults?: readonly string[], proxied?: boolean,
- *   env?: Record<string, string>, judge?: readonly string[], disturb?: (victim: Victim, scene: Scene) => Promise<void>,
- *   sessions?: number, seed: number }} Trial
+ *   smallDisk?: boolean, expiring?: boolean, flags?: readonly string[], env?: Record<string, string>, judge?: readonly string[],
+ *   disturb?: (victim: Victim, scene: Scene) => Promise<void>, after?: (end: End, scene: Scene) => Promise<void>,
+ *   sessions?: number, ends?: readonly { code: number | null, says: RegExp }[], seed: number }} Trial
  */
 
 /**
- * Runs a trial, resuming as often as it takes. Answers how long it took and what is wrong, if anything is.
+ * Runs a trial, resuming as often as it takes. Answers how long it took and what is wrong, if anything is; undefined when it cannot be
+ * run on this machine.
  * @param {Trial} trial
  */
 export async function judged(trial) {
+  const disk = trial.smallDisk === true ? await mountDisk() : undefined
+  if (trial.smallDisk === true && disk === undefined) return undefined
   const { command, threads, objects, faults = [], seed } = trial
   const judge = await startJudge([
     ...['--bucket', `src:mix:${String(objects)}:glacier=${ARCHIVED}`, '--bucket', 'dst:sink:src:map=>'],
@@ -33,7 +42,8 @@ export async function judged(trial) {
   ])
   const proxy = trial.proxied === true ? await startProxy(judge.url) : undefined
   const cwd = await mkdtemp(join(tmpdir(), 's3move-torture-'))
-  const folder = join(cwd, 'run')
+  const folder = join(disk?.path ?? cwd, 'run')
+  const tokens = trial.expiring === true ? await startTokens(cwd, judge.expire) : undefined
   const places =
     command === 'copy'
       ? ['s3://src', 's3://dst']
@@ -47,7 +57,7 @@ export async function judged(trial) {
     folder,
     '--quiet',
   ]
-  const env = { ...process.env, ...SANDBOX_ENVIRONMENT, ...trial.env }
+  const env = { ...process.env, ...SANDBOX_ENVIRONMENT, ...tokens?.env, ...trial.env }
   let state = seed
   const random = () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
@@ -58,10 +68,13 @@ export async function judged(trial) {
     return (command === 'copy' ? buckets.dst?.unique : buckets.src?.rewritten_unique) ?? 0
   }
   const began = performance.now()
-  let args = [command, ...places, ...flags]
+  const first = [command, ...places, ...flags, ...(trial.flags ?? [])]
+  let args = first
   let said = ''
   /** @type {number | null} */
   let code = null
+  /** @type {End[]} */
+  const ends = []
   try {
     for (let session = 0; session < (trial.sessions ?? 1) + 5; session++) {
       const child = spawn(process.execPath, [CLI, ...args], { cwd, env, stdio: ['ignore', 'ignore', 'pipe'] })
@@ -71,28 +84,46 @@ export async function judged(trial) {
       const victim = {
         kill: (/** @type {NodeJS.Signals} */ signal) => void child.kill(signal),
         over: () => child.exitCode !== null || child.signalCode !== null,
-        pid: child.pid,
+        said: () => said,
       }
-      if (trial.disturb !== undefined && session < (trial.sessions ?? 1)) {
-        await trial.disturb(victim, { objects, proxy, folder, done, random })
-      }
+      const scene = { objects, session, proxy, disk, tokens, done, random }
+      if (trial.disturb !== undefined && session < (trial.sessions ?? 1)) await trial.disturb(victim, scene)
       ;({ code } = await end)
+      ends.push({ code, said })
+      await trial.after?.({ code, said }, scene)
       if (code === 0 || code === 3) break
       // Killed before its first save, it has nothing to resume.
       const saved = await readFile(join(folder, 'checkpoint.json')).then(
         () => true,
         () => false,
       )
-      args = saved ? ['resume', folder, ...flags.slice(0, 4), '--quiet'] : [command, ...places, ...flags]
+      args = saved ? ['resume', folder, ...flags.slice(0, 4), '--quiet'] : first
       while ((await judge.stats()).in_flight.now > 1) await sleep(20)
     }
     const seconds = (performance.now() - began) / 1000
-    return { seconds, wrong: await verdict(trial, judge, folder, code, said) }
+    return { seconds, wrong: [...unexpected(trial, ends), ...(await verdict(trial, judge, folder, code, said))] }
   } finally {
     proxy?.stop()
     await judge.stop()
+    await disk?.stop()
     await rm(cwd, { recursive: true, force: true })
   }
+}
+
+/**
+ * Which sessions ended in another way than they were to. The last one is judged by its books.
+ * @param {Trial} trial
+ * @param {readonly End[]} ends
+ */
+function unexpected({ ends: wanted }, ends) {
+  if (wanted === undefined) return []
+  const wrong = wanted.flatMap(({ code, says }, session) => {
+    const end = ends[session]
+    if (end !== undefined && end.code === code && says.test(end.said)) return []
+    return [`session ${String(session + 1)} ended with ${String(end?.code)}: ${end?.said.trim().slice(-300) ?? ''}`]
+  })
+  if (ends.length !== wanted.length) wrong.push(`${String(ends.length)} sessions where ${String(wanted.length)} do`)
+  return wrong
 }
 
 /**
