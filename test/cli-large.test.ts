@@ -73,6 +73,32 @@ describe('s3move copy of objects over 5 GiB', () => {
     expect(await saved(cwd)).toMatchObject({ state: 'finished' })
   })
 
+  test.each(['sync', 'move'])('%s does them apart as well, and goes on with what was begun', async (command) => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:600:big=300', 'dst'] })
+    const source = await contentOf(server, 'src')
+    await server.fault('hang', '1', 'UploadPartCopy')
+    const [, ...rest] = args(server)
+    const running = start([command, ...rest], { cwd })
+    await until(async () => {
+      const now = await saved(cwd)
+      const begun = now?.large?.open.filter(({ upload }) => upload !== undefined)
+      return now?.ranges.length === 0 && begun?.length === 2 && server.stats().copies.dst?.total === 598
+    }, running)
+    running.kill('SIGKILL')
+    await running.finished
+    await server.fault('hang', '0', 'UploadPartCopy')
+    const { code, stderr } = await run(['resume', 'run'], { cwd })
+    const done = command === 'move' ? 'moved' : 'copied'
+    expect([code, stderr]).toEqual([0, expect.stringContaining(`600 objects ${done}, none skipped, none failed`)])
+    expect(server.stats().byOperation.CreateMultipartUpload).toBe(2)
+    expect(server.stats().copies.dst).toMatchObject({ unique: 600, duplicates: 0 })
+    expect((await contentOf(server, 'src')).size).toBe(command === 'move' ? 0 : 600)
+    const copied = await contentOf(server, 'dst')
+    for (const [key, { size, storageClass }] of source) expect(copied.get(key)).toMatchObject({ size, storageClass })
+    expect(await uploads(server)).toEqual([])
+  })
+
   test('killed with -9 in the middle of one, no part is copied twice', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:seq:3:big=3', 'dst'], latency: 'copy=40-80' })

@@ -16,7 +16,7 @@ import { unlessExisting } from './no-clobber.js'
 import { deleting } from './remove.js'
 import { refusing } from './rename.js'
 import { settingHeaders } from './set-headers.js'
-import { copyOf, decidingSync, syncing } from './sync.js'
+import { copyOf, decidingSync, isCopied, syncing } from './sync.js'
 
 /** Between which stores objects are moved, and how. */
 export interface Ways {
@@ -105,10 +105,16 @@ function decisionOn(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'act'): D
       if (large === 'act' || job.versions === true) return refuse
       return (object, page) => refuse(object, page) ?? deferral(job, object, ways.through)
     }
-    case 'move':
-      return refusing(copyOf(job), ways.apart)
-    case 'sync':
-      return decidingSync(job, ways.apart)
+    case 'move': {
+      const refuse = refusing(copyOf(job), ways.apart)
+      return large === 'act' ? refuse : (object, page) => refuse(object, page) ?? deferral(job, object, ways.through)
+    }
+    case 'sync': {
+      const decide = decidingSync(job, ways.apart)
+      if (large === 'act') return decide
+      return (object, page) =>
+        decide(object, page) ?? (isCopied(job, object) ? deferral(job, object, ways.through) : undefined)
+    }
     case 'set-headers':
     case 'delete':
       return undefined

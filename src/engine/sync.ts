@@ -21,6 +21,11 @@ export function decidingSync(job: SyncJob, apart = false): Decide {
   }
 }
 
+/** Whether an object is to be copied whatever a closer look would show. */
+export function isCopied(job: SyncJob, object: WorkItem): boolean {
+  return object.extra !== true && !deletionFailed(object) && need(job, object) === 'copy'
+}
+
 /** The action of `sync` on an object about which the listings do not say enough, or that is to be copied, which `copy` does. */
 export function syncing(job: SyncJob, ways: Ways, copy = copying(copyOf(job), ways)): Act {
   return async (object: WorkItem) => {
