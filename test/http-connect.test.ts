@@ -322,3 +322,13 @@ describe('the fast lane', () => {
     expect(via.heads).toHaveLength(1)
   })
 })
+
+describe('a server that takes connections and says nothing', () => {
+  test('is given up after the time for connecting, with the TLS handshake in it', async () => {
+    let taken = 0
+    const port = await listening(createServer(() => taken++))
+    const dialer = dialerFor(new URL(`https://127.0.0.1:${port}`), { connectTimeout: 100, noVerifySsl: true })
+    await expect(dialer.open(() => undefined)).rejects.toMatchObject({ code: 'ETIMEDOUT' })
+    expect(taken).toBe(1)
+  })
+})

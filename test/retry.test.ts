@@ -10,7 +10,9 @@ afterEach(() => {
   vi.useRealTimers()
 })
 
-const fault = (severity: Severity, more: { key?: string; status?: number } = { key: 'k', status: 500 }) =>
+type Trouble = { key?: string; status?: number; code?: string }
+
+const fault = (severity: Severity, more: Trouble = { key: 'k', status: 500 }) =>
   new StorageError('it failed', { severity, code: 'Code', operation: 'CopyObject', bucket: 'b', ...more })
 
 const policy = (more: Partial<RetryPolicy> = {}): RetryPolicy => ({
@@ -33,7 +35,7 @@ function request(...failures: Error[]) {
   return { at, send }
 }
 
-const forever = (severity: Severity, more?: { key?: string; status?: number }) =>
+const forever = (severity: Severity, more?: Trouble) =>
   request(...Array.from({ length: 1000 }, () => fault(severity, more)))
 
 /** Runs to its end with the clock turned on; the error stands in place of the value. */
@@ -119,7 +121,12 @@ describe('withRetries', () => {
     expect(at).toHaveLength(2)
   })
 
-  test.each<[string, { key?: string; status?: number }, Severity]>([
+  test.each<[string, Trouble, Severity]>([
+    [
+      'credentials that have expired, which say nothing of the object',
+      { key: 'k', status: 400, code: 'ExpiredToken' },
+      'stop-run',
+    ],
     ['an object that the store answered for', { key: 'k', status: 503 }, 'fail-object'],
     ['an object that no answer came for', { key: 'k' }, 'stop-run'],
     ['a listing that the store answered', { status: 503 }, 'stop-run'],

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { UserError } from '../src/errors.js'
 import type { Connection } from '../src/job.js'
 import { openAccount, type Account } from '../src/storage/s3/account.js'
@@ -225,5 +225,31 @@ describe('an account', () => {
     expect((error as UserError).message).toMatch(message)
     expect((error as UserError).message).not.toMatch(/[\p{Cc}]/u)
     expect((error as UserError).hint).toMatch(/\S/)
+  })
+})
+
+describe('credentials that are about to expire', () => {
+  test('are renewed without a refusal, and whoever signs with them is told', async () => {
+    const script = join(folder, 'provider.cjs')
+    writeFileSync(
+      script,
+      `console.log(JSON.stringify({ Version: 1, AccessKeyId: 'AKID' + process.hrtime.bigint(), SecretAccessKey: 's', SessionToken: 't',
+        Expiration: new Date(Date.now() + 60e3).toISOString() }))`,
+    )
+    const turning = join(folder, 'turning')
+    writeFileSync(turning, `[profile turning]\ncredential_process = "${process.execPath}" "${script}"\n`)
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { credentials } = await account({ profile: 'turning' }, { AWS_CONFIG_FILE: turning })
+    const first = credentials.current
+    const told: unknown[] = []
+    credentials.onChange((current) => told.push(current))
+    // It is asked every half minute; the provider takes its time.
+    for (let tries = 0; told.length === 0 && tries < 1000; tries++) {
+      vi.advanceTimersByTime(30_000)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    expect(told.at(-1)).toEqual(credentials.current)
+    expect(credentials.current?.accessKeyId).not.toBe(first?.accessKeyId)
   })
 })
