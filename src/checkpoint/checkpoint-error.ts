@@ -1,3 +1,4 @@
+import { systemCode } from '../file-system.js'
 import { printable } from '../keys.js'
 
 /**
@@ -15,11 +16,6 @@ export class CheckpointError extends Error {
   ) {
     super(message, options)
   }
-}
-
-/** The code of a system error (`ENOSPC`), if `error` is one. */
-export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
 /** Whether what failed may succeed later without anybody mending the run: a disk that is full now, or files that are open now. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { systemCode } from './checkpoint-error.js'
+import { syncFolder } from '../file-system.js'
 
 /** How the name of a file ends that `replaceFile` has not finished; one that stays was left by a crash. */
 export const TEMPORARY = '.tmp'
@@ -32,20 +32,3 @@ export async function writeNew(path: string, text: string): Promise<void> {
     await file.close()
   }
 }
-
-/** Resolves once the names in a folder (files made, renamed, removed) would outlast a power cut. */
-export async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, 'r')
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-  } catch (error) {
-    // Windows cannot open a folder, and some network file systems cannot sync one: there, names are as durable as they get.
-    if (process.platform !== 'win32' && !CANNOT_SYNC.has(systemCode(error) ?? '')) throw error
-  }
-}
-
-const CANNOT_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR'])

@@ -4,8 +4,9 @@ import { UserError } from '../errors.js'
 import { printable } from '../keys.js'
 import type { Checkpoint } from './checkpoint.js'
 import { parseCheckpoint, serializeCheckpoint } from './checkpoint.js'
-import { checkpointError, reasonOf, systemCode } from './checkpoint-error.js'
-import { replaceFile, syncFolder } from './durable.js'
+import { syncFolder, systemCode } from '../file-system.js'
+import { checkpointError, reasonOf } from './checkpoint-error.js'
+import { replaceFile } from './durable.js'
 
 /** The name of the checkpoint in a run's folder. */
 export const CHECKPOINT = 'checkpoint.json'

@@ -2,8 +2,8 @@ import type { FileHandle } from 'node:fs/promises'
 import { open, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { UserError } from '../errors.js'
-import { checkpointError, systemCode } from './checkpoint-error.js'
-import { syncFolder } from './durable.js'
+import { syncFolder, systemCode } from '../file-system.js'
+import { checkpointError } from './checkpoint-error.js'
 import { ledgerName, NEWLINE } from './ledger-lines.js'
 
 /** The name of the failure ledger in a run's folder: one JSON object (a `Failure`) a line. */

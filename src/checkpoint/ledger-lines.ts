@@ -4,7 +4,8 @@ import { UserError } from '../errors.js'
 import type { Failure } from '../job.js'
 import { printable } from '../keys.js'
 import { count, Mismatch, shape, text, type Check } from './check.js'
-import { reasonOf, systemCode } from './checkpoint-error.js'
+import { systemCode } from '../file-system.js'
+import { reasonOf } from './checkpoint-error.js'
 import { jsonText, parseJson } from './json.js'
 
 /** The byte that ends every line of a ledger, and occurs nowhere else in it. */

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LedgerPosition } from './checkpoint.js'
 import { checkpointError } from './checkpoint-error.js'
-import { syncFolder } from './durable.js'
+import { syncFolder } from '../file-system.js'
 import { isRenamed, LEDGER, openLedger, renameIn, RETRYING, sizeOf } from './ledger-file.js'
 import { REMOVAL_LEDGERS } from './removals.js'
 

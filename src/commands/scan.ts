@@ -1,6 +1,7 @@
 import { rename } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { reasonOf, systemCode } from '../checkpoint/checkpoint-error.js'
+import { reasonOf } from '../checkpoint/checkpoint-error.js'
+import { systemCode } from '../file-system.js'
 import { FORMAT, type ScanCheckpoint } from '../checkpoint/checkpoint.js'
 import { createFolder, hasCheckpoint, readCheckpoint } from '../checkpoint/file.js'
 import { differences } from '../checkpoint/job-name.js'

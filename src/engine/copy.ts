@@ -37,7 +37,11 @@ export function refusal(
 }
 
 /** Puts off an object that is too large for one request: hours may pass until it is copied. */
-export function deferral({ source }: Pick<CopyJob, 'source'>, object: ObjectSummary, through = false): Deferral | undefined {
+export function deferral(
+  { source }: Pick<CopyJob, 'source'>,
+  object: ObjectSummary,
+  through = false,
+): Deferral | undefined {
   const { key, size, etag, lastModified, storageClass, version } = object
   // Their ledger is one of objects as they are now.
   if (size <= (through ? STREAM_LIMITS.apart : LIMITS.copy) || version !== undefined) return undefined

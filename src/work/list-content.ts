@@ -1,7 +1,8 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { pipeline, type Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
-import { reasonOf, systemCode } from '../checkpoint/checkpoint-error.js'
+import { reasonOf } from '../checkpoint/checkpoint-error.js'
+import { systemCode } from '../file-system.js'
 import { UserError } from '../errors.js'
 import { printable } from '../keys.js'
 

@@ -1,4 +1,5 @@
 import { StorageError, type Severity } from '../../errors.js'
+import { systemCode } from '../../file-system.js'
 
 /** What was asked for when something went wrong. */
 export interface Asked {
@@ -13,11 +14,6 @@ export interface Asked {
 export interface Notice {
   readonly kind: 'passed-over' | 'other-attributes'
   readonly message: string
-}
-
-/** The code of a system error (`ENOSPC`), if `error` is one. */
-export function systemCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
 /** A fault of this store. */

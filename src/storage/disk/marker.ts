@@ -3,10 +3,10 @@ import { lstat, mkdir, open, readdir, readFile, realpath, rename, writeFile } fr
 import { basename, dirname, join } from 'node:path'
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
-import { systemCode } from './faults.js'
+import { syncFolder, systemCode } from '../../file-system.js'
 import { OURS, type Names } from './names.js'
 import { removeLeftovers, TEMPORARY, temporaryName } from './temporary.js'
-import { removeFile, syncFolder, unlessGone } from './tree.js'
+import { removeFile, unlessGone } from './tree.js'
 
 /** The file that tells a folder of ours from others, and how names are made in it. */
 const MARKER = `${OURS}/format.json`

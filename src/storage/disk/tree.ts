@@ -1,7 +1,8 @@
 import { constants, type Stats } from 'node:fs'
 import { lstat, mkdir, open, readFile, rename, rmdir, unlink, type FileHandle } from 'node:fs/promises'
 import { attributesIn, isSame, type Attributes } from './attributes.js'
-import { folderGone, notFollowed, systemCode, type Asked } from './faults.js'
+import { syncFolder, systemCode } from '../../file-system.js'
+import { folderGone, notFollowed, type Asked } from './faults.js'
 import { ASIDE, isStorable, OURS, parentOf, pathOf, type Names } from './names.js'
 
 /** Where the attributes are, as a tree of the same folders. */
@@ -251,20 +252,3 @@ export async function removeFile(path: string): Promise<'removed' | 'none'> {
     throw error
   }
 }
-
-/** Resolves once the names in a folder (absolute) would outlast a power cut. */
-export async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, constants.O_RDONLY)
-    try {
-      await handle.sync()
-    } finally {
-      await handle.close()
-    }
-  } catch (error) {
-    // Windows cannot open a folder, and some network file systems cannot sync one: there, names are as durable as they get.
-    if (process.platform !== 'win32' && !CANNOT_SYNC.has(systemCode(error) ?? '')) throw error
-  }
-}
-
-const CANNOT_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR'])

@@ -1,0 +1,23 @@
+import { open } from 'node:fs/promises'
+
+/** The code of a system error (`ENOSPC`), if `error` is one. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/** Resolves once the names in a folder (files made, renamed, removed) would outlast a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
+  try {
+    const handle = await open(folder, 'r')
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    // Windows cannot open a folder, and some network file systems cannot sync one: there, names are as durable as they get.
+    if (process.platform !== 'win32' && !CANNOT_SYNC.has(systemCode(error) ?? '')) throw error
+  }
+}
+
+const CANNOT_SYNC = new Set(['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EISDIR'])
