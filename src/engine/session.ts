@@ -245,7 +245,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
       await keeper.save().catch(fail)
     }
     if (departures !== undefined && !drain.signal.aborted) {
-      const listed = ranges.remaining().length === 0 && again?.remaining() === undefined
+      const listed = ranges.remaining().length === 0 && again?.remaining() === undefined && large.remaining === 0
       if (job.kind === 'sync' && listed) {
         kept = departures.whyKept()
         if (kept === undefined) await departures.depart(waysFor, watch)
