@@ -8,9 +8,10 @@ import { UserError } from './errors.js'
 import { printable } from './keys.js'
 import { version } from './version.js'
 
-/** Ends a run in two steps: the first signal asks for an orderly end, the second for an end at once. */
+/** What stands for a source or a destination, for `--help`. */
 const PLACE = 's3://bucket, s3://bucket/prefix or file:///folder'
 
+/** Ends a run in two steps: the first signal asks for an orderly end, the second for an end at once. */
 function stopOnSignals(): Pick<CommandIo, 'stop' | 'abandon'> {
   const stop = new AbortController()
   const abandon = new AbortController()

@@ -1,8 +1,20 @@
-import { open } from 'node:fs/promises'
+import { open, type FileHandle } from 'node:fs/promises'
 
 /** The code of a system error (`ENOSPC`), if `error` is one. */
 export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+/** Makes a file that must not exist yet. Answers what `write` does, once its content is on the disk. */
+export async function newFile<T>(path: string, write: (file: FileHandle) => Promise<T>, mode?: number): Promise<T> {
+  const file = await open(path, 'wx', mode)
+  try {
+    const answer = await write(file)
+    await file.sync()
+    return answer
+  } finally {
+    await file.close()
+  }
 }
 
 /** Resolves once the names in a folder (files made, renamed, removed) would outlast a power cut. */

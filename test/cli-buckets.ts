@@ -86,6 +86,17 @@ export async function traitsOf({ s3 }: Server, Bucket: string, Key: string): Pro
   return { ...head, tags: TagSet }
 }
 
+/** What an object can have beside its content, at any store. */
+export const RICH = {
+  ContentType: 'text/x-test; charset="a b"',
+  CacheControl: 'max-age=5',
+  ContentDisposition: 'attachment; filename="a b.txt"',
+  ContentEncoding: 'gzip',
+  ContentLanguage: 'de-CH',
+  Metadata: { owner: 'team 1', note: '"100%"; a=b+c' },
+  Tagging: 'team=red%20one&sum=1%2B1',
+}
+
 /** Stores an object. */
 export async function put({ s3 }: Server, Bucket: string, Key: string, more: Partial<PutObjectCommandInput> = {}) {
   await s3.send(new PutObjectCommand({ Bucket, Key, Body: '', ...more }))

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { compareKeys } from '../src/keys.js'
 import { oddLayout } from '../src/sandbox/odd.js'
-import { contentOf, put, sandbox, traitsOf, type Server, type TestSandbox } from './cli-buckets.js'
+import { contentOf, put, RICH, sandbox, traitsOf, type Server, type TestSandbox } from './cli-buckets.js'
 import { refusal, run, start, until, workFolder, type Finished, type StartOptions } from './cli-program.js'
 
 const MIB = 1024 ** 2
@@ -28,16 +28,7 @@ async function setting(latency?: string): Promise<Setting> {
   return { server, cwd, as, folder: (name) => `file://${join(cwd, name)}`, s3move }
 }
 
-const RICH = {
-  ContentType: 'text/x-test; charset="a b"',
-  CacheControl: 'max-age=5',
-  ContentDisposition: 'attachment; filename="a b.txt"',
-  ContentEncoding: 'gzip',
-  ContentLanguage: 'de-CH',
-  Metadata: { owner: 'team 1', note: '"100%"; a=b+c' },
-  Tagging: 'team=red%20one&sum=1%2B1',
-  StorageClass: 'STANDARD_IA' as const,
-}
+const RARE = { ...RICH, StorageClass: 'STANDARD_IA' as const }
 
 const HOSTILE = [
   ...[
@@ -75,8 +66,8 @@ async function fill(server: Server): Promise<number> {
   const layout = oddLayout(100, 5, 1024)
   const keys = new Set([...HOSTILE, ...Array.from({ length: layout.count }, (_, index) => layout.keyAt(index))])
   let index = 0
-  for (const key of keys) await put(server, 'src', key, { Body: `body of ${key}`, ...(index++ % 3 === 0 ? RICH : {}) })
-  for (const size of SIZES) await put(server, 'src', `sizes/ä ${size}`, { Body: randomBytes(size), ...RICH })
+  for (const key of keys) await put(server, 'src', key, { Body: `body of ${key}`, ...(index++ % 3 === 0 ? RARE : {}) })
+  for (const size of SIZES) await put(server, 'src', `sizes/ä ${size}`, { Body: randomBytes(size), ...RARE })
   return keys.size + SIZES.length
 }
 
@@ -129,7 +120,7 @@ describe('a bucket on the local disk', () => {
   test('loses nothing and leaves no unfinished file when both ways are killed with -9 again and again', async () => {
     const { server, cwd, as, folder } = await setting('get=10-30,put=10-30')
     for (let index = 0; index < 300; index++) {
-      await put(server, 'src', `${index % 7}/${index}`, { Body: randomBytes(300 * (index % 50)), ...RICH })
+      await put(server, 'src', `${index % 7}/${index}`, { Body: randomBytes(300 * (index % 50)), ...RARE })
     }
     await put(server, 'src', 'large', { Body: randomBytes(30 * MIB) })
     const gets = (): number => server.stats().byOperation.GetObject ?? 0
@@ -158,7 +149,7 @@ describe('a bucket on the local disk', () => {
     await fill(server)
     const first = await s3move('sync', 's3://src', folder('backup'))
     expect(first.code).toBe(0)
-    await put(server, 'src', 'a', { Body: 'changed', ...RICH })
+    await put(server, 'src', 'a', { Body: 'changed', ...RARE })
     await put(server, 'src', 'a/new', { Body: 'new' })
     const again = await s3move('sync', 's3://src', folder('backup'), '--fresh', '--delete')
     expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('2 objects copied') as string])
@@ -190,7 +181,7 @@ describe('a bucket on the local disk', () => {
 
   test('that was copied by a program that lost the times is taken for files without headers, with a warning', async () => {
     const { server, cwd, folder, s3move } = await setting()
-    await put(server, 'src', 'x', { Body: 'body', ...RICH })
+    await put(server, 'src', 'x', { Body: 'body', ...RARE })
     await s3move('copy', 's3://src', folder('backup'))
     await cp(join(cwd, 'backup'), join(cwd, 'kept'), { recursive: true, preserveTimestamps: true })
     await utimes(join(cwd, 'backup/x'), 1e9, 1e9)
@@ -225,7 +216,7 @@ describe('a bucket on the local disk', () => {
 
   test('verify tells what differs, and --fix mends it in the folder', async () => {
     const { server, cwd, folder, s3move } = await setting()
-    for (const key of ['same', 'changed', 'missing']) await put(server, 'src', key, { Body: key, ...RICH })
+    for (const key of ['same', 'changed', 'missing']) await put(server, 'src', key, { Body: key, ...RARE })
     await s3move('copy', 's3://src', folder('backup'))
     await writeFile(join(cwd, 'backup/changed'), 'CHANGED')
     await rm(join(cwd, 'backup/missing'))

@@ -10,7 +10,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { oddLayout } from '../src/sandbox/odd.js'
-import { contentOf, look, put, sandbox, traitsOf, type Server, type TestSandbox } from './cli-buckets.js'
+import { contentOf, look, put, RICH, sandbox, traitsOf, type Server, type TestSandbox } from './cli-buckets.js'
 import { refusal, run, start, until, workFolder, type StartOptions } from './cli-program.js'
 
 const MIB = 1024 ** 2
@@ -71,21 +71,12 @@ async function expectEqual({ from, to }: Sides): Promise<void> {
   expect((await to.s3.send(new ListMultipartUploadsCommand({ Bucket: 'dst' }))).Uploads ?? []).toEqual([])
 }
 
-const RICH = {
-  ContentType: 'text/x-test; charset="a b"',
-  CacheControl: 'max-age=5',
-  ContentDisposition: 'attachment; filename="a b.txt"',
-  ContentEncoding: 'gzip',
-  ContentLanguage: 'de-CH',
-  Metadata: { owner: 'team 1', note: '"100%"; a=b+c' },
-  Tagging: 'team=red%20one&sum=1%2B1',
-  StorageClass: 'STANDARD_IA' as const,
-}
+const RARE = { ...RICH, StorageClass: 'STANDARD_IA' as const }
 const SIZES = [0, 1, 1000, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 20_000_000]
 
 /** An object that was uploaded in parts. */
 async function putInParts({ s3 }: Server, Bucket: string, Key: string, parts: readonly Buffer[]): Promise<void> {
-  const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key, ...RICH }))
+  const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key, ...RARE }))
   const Parts: { PartNumber: number; ETag: string | undefined }[] = []
   for (const [index, Body] of parts.entries()) {
     const at = { Bucket, Key, UploadId, PartNumber: index + 1 }
@@ -95,7 +86,7 @@ async function putInParts({ s3 }: Server, Bucket: string, Key: string, parts: re
 }
 
 async function fill({ from }: Sides): Promise<void> {
-  for (const size of SIZES) await put(from, 'src', `sizes/ä ${size}`, { Body: randomBytes(size), ...RICH })
+  for (const size of SIZES) await put(from, 'src', `sizes/ä ${size}`, { Body: randomBytes(size), ...RARE })
   await putInParts(from, 'src', 'parts', [randomBytes(8 * MIB), randomBytes(8 * MIB), randomBytes(4_000_000)])
 }
 
@@ -120,7 +111,7 @@ describe('between two stores with credentials of their own', () => {
       const key = layout.keyAt(index)
       await put(both.from, 'src', key, {
         Body: key.endsWith('/') ? '' : `body ${index}`,
-        ...(index % 3 === 0 ? RICH : {}),
+        ...(index % 3 === 0 ? RARE : {}),
       })
     }
     await fill(both)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { syncFolder } from '../file-system.js'
+import { newFile, syncFolder } from '../file-system.js'
 
 /** How the name of a file ends that `replaceFile` has not finished; one that stays was left by a crash. */
 export const TEMPORARY = '.tmp'
@@ -24,11 +24,5 @@ export async function replaceFile(path: string, text: string): Promise<void> {
 
 /** Writes a file that must not exist yet (mode 0600) and resolves once its content is on the disk. */
 export async function writeNew(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  await newFile(path, (file) => file.writeFile(text), 0o600)
 }

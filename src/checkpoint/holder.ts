@@ -1,5 +1,6 @@
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { isRunning, pidNamespace } from '../processes.js'
 import { count, shape, text, time } from './check.js'
 
 /** Who holds a lock, precise enough to tell whether that very process still lives. */
@@ -47,7 +48,7 @@ export function livenessOf(holder: Holder): Liveness {
   if (holder.host !== here.host || holder.machine !== here.machine) return 'elsewhere'
   if (holder.boot !== undefined && here.boot !== undefined && holder.boot !== here.boot) return 'dead'
   if (holder.pidNamespace !== here.pidNamespace) return 'elsewhere'
-  if (!exists(holder.pid)) return 'dead'
+  if (!isRunning(holder.pid)) return 'dead'
   const running = stateOf(holder.pid)
   if (running === undefined) return 'alive'
   // A zombie has ended, and only waits for its parent to ask how.
@@ -58,27 +59,18 @@ export function livenessOf(holder: Holder): Liveness {
 function surroundings(): Pick<Holder, 'host' | 'machine' | 'boot' | 'pidNamespace'> {
   const machine = readText('/etc/machine-id')
   const boot = readText('/proc/sys/kernel/random/boot_id')
-  const pidNamespace = readLink('/proc/self/ns/pid')
+  const namespace = pidNamespace()
   return {
     host: hostname(),
     ...(machine === undefined ? {} : { machine }),
     ...(boot === undefined ? {} : { boot }),
-    ...(pidNamespace === undefined ? {} : { pidNamespace }),
+    ...(namespace === undefined ? {} : { pidNamespace: namespace }),
   }
 }
 
 function started(pid: number): Pick<Holder, 'processStart'> {
   const start = stateOf(pid)?.start
   return start === undefined ? {} : { processStart: start }
-}
-
-function exists(pid: number): boolean {
-  try {
-    // Signal 0 is never sent; pid 0 would mean our own group.
-    return pid > 0 && process.kill(pid, 0)
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
-  }
 }
 
 // proc_pid_stat(5): the name, in parentheses, may itself hold spaces and parentheses; state is field 3, starttime field 22.
@@ -94,14 +86,6 @@ function readText(path: string): string | undefined {
   try {
     const content = readFileSync(path, 'utf8').trim()
     return content === '' ? undefined : content
-  } catch {
-    return undefined
-  }
-}
-
-function readLink(path: string): string | undefined {
-  try {
-    return readlinkSync(path)
   } catch {
     return undefined
   }

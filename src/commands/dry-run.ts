@@ -218,7 +218,8 @@ function requestsOf(
   const write =
     job.kind === 'delete' || isFolder(endsOf(job).destination) ? {} : { [through ? 'PutObject' : 'CopyObject']: 0 }
   return {
-    ...{ ...write, ...writes },
+    ...write,
+    ...writes,
     ...(gone === 0 || isFolder(placeOfDeletion(job)) ? {} : { DeleteObjects: Math.ceil(gone / 1000) }),
   }
 }

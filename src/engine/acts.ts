@@ -16,7 +16,7 @@ import { unlessExisting } from './no-clobber.js'
 import { deleting } from './remove.js'
 import { refusing } from './rename.js'
 import { settingHeaders } from './set-headers.js'
-import { copyOf, decidingSync, isCopied, syncing } from './sync.js'
+import { decidingSync, isCopied, syncing } from './sync.js'
 
 /** Between which stores objects are moved, and how. */
 export interface Ways {
@@ -99,21 +99,22 @@ export function decisionOf(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'a
 
 function decisionOn(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'act'): Decide | undefined {
   switch (job.kind) {
-    case 'copy': {
+    case 'copy':
+    case 'move': {
       const refuse = refusing(job, ways.apart)
       // The versions of an object are copied in their order, however large they are.
-      if (large === 'act' || job.versions === true) return refuse
+      if (large === 'act' || (job.kind === 'copy' && job.versions === true)) return refuse
       return (object, page) => refuse(object, page) ?? deferral(job, object, ways.through)
-    }
-    case 'move': {
-      const refuse = refusing(copyOf(job), ways.apart)
-      return large === 'act' ? refuse : (object, page) => refuse(object, page) ?? deferral(job, object, ways.through)
     }
     case 'sync': {
       const decide = decidingSync(job, ways.apart)
       if (large === 'act') return decide
-      return (object, page) =>
-        decide(object, page) ?? (isCopied(job, object) ? deferral(job, object, ways.through) : undefined)
+      return (object, page) => {
+        const outcome = decide(object, page)
+        if (outcome !== undefined) return outcome
+        const deferred = deferral(job, object, ways.through)
+        return deferred !== undefined && isCopied(job, object) ? deferred : undefined
+      }
     }
     case 'set-headers':
     case 'delete':

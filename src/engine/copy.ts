@@ -12,7 +12,7 @@ import { keepTags, taggingOf } from './tags.js'
 
 /** Decides, without any request, what will not be copied and why; undefined for the objects to copy. */
 export function refusal(
-  job: CopyJob,
+  job: Pick<CopyJob, 'source' | 'destination'>,
   object: ObjectSummary,
   { name = object.key, apart = false }: { readonly name?: string; readonly apart?: boolean | undefined } = {},
 ): Outcome | undefined {

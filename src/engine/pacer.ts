@@ -109,9 +109,9 @@ export class Pacer {
     this.key = key
     const nearest = this.nearest()
     this.fleet.busy.add(this)
-    this.begin(this.fleet.now())
-    if (nearest === undefined || nearest.rate === Infinity) return
     const now = this.fleet.now()
+    this.begin(now)
+    if (nearest === undefined || nearest.rate === Infinity) return
     nearest.hold(nearest.rate / 2, now, GUESS_DOUBLING)
     this.hold(nearest.rate, now, GUESS_DOUBLING)
     this.filledAt = now

@@ -13,11 +13,10 @@ const EXTRA: Outcome = { kind: 'skipped', reason: 'extra' }
 
 /** What becomes of an object that either side has, where the listings tell. */
 export function decidingSync(job: SyncJob, apart = false): Decide {
-  const copyJob = copyOf(job)
   return (object: WorkItem) => {
     if (object.extra === true) return outcomeOfExtra(job, object)
     if (deletionFailed(object)) return undefined
-    return need(job, object) === 'none' ? UNCHANGED : refusal(copyJob, object, { apart })
+    return need(job, object) === 'none' ? UNCHANGED : refusal(job, object, { apart })
   }
 }
 

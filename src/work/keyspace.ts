@@ -48,13 +48,12 @@ export class Keyspace implements Ranges {
   private readonly held = new Set<Held>()
   private readonly waiting: ((grant: Grant | undefined) => void)[] = []
   private readonly splitter: Splitter
+  private readonly inOrder: InOrder | undefined
   private closed = false
   /** Keys accepted so far. */
   listed = 0
   /** Keys settled so far. */
   settled = 0
-
-  private readonly inOrder: InOrder | undefined
 
   constructor(ranges: readonly KeyRange[], { inOrder, spread = false }: Arrangement = {}) {
     this.open = [...ranges]

@@ -99,7 +99,7 @@ interface Estimate {
 export interface Cut {
   readonly territory: Territory
   readonly marks: readonly string[]
-  /** Pages that are expected behind each mark; empty when nothing is known of them. */
+  /** Pages that are expected behind each mark; empty when nothing is known of them, or nobody asks. */
   readonly expected: readonly number[]
   /** The marks are the ends of folders. */
   readonly structural: boolean
@@ -168,7 +168,7 @@ export class Splitter {
       const marks = structural ? folders : this.marks(best, most)
       best.marked = true
       if (marks.length > 0) {
-        const expected = structural ? [] : this.expected(best, marks)
+        const expected = structural || !this.spread ? [] : this.expected(best, marks)
         return { territory: best, marks, expected, structural }
       }
       if (!structural) {

@@ -4,21 +4,12 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { oddLayout } from '../../src/sandbox/odd.js'
-import { contentOf, look, put, sandbox, traitsOf, type Server } from '../cli-buckets.js'
+import { contentOf, look, put, RICH, sandbox, traitsOf, type Server } from '../cli-buckets.js'
 import { run, type StartOptions } from '../cli-program.js'
 import { pair, url } from './ceph-buckets.js'
 
 const OTHER = { accessKeyId: 'AKIDOFTHEOTHER', secretAccessKey: 'secret/of+the/other' }
 const SIZES = [0, 1, 70_000, 8 * 1024 ** 2, 8 * 1024 ** 2 + 1, 40_000_000, 300_000_000]
-const RICH = {
-  ContentType: 'text/x-test; charset="a b"',
-  CacheControl: 'max-age=5',
-  ContentDisposition: 'attachment; filename="a b.txt"',
-  ContentEncoding: 'gzip',
-  ContentLanguage: 'de-CH',
-  Metadata: { owner: 'team 1', note: '"100%"; a=b+c' },
-  Tagging: 'team=red%20one&sum=1%2B1',
-}
 
 /** Of each object: its traits without the ETag, which the parts of an upload make, and the SHA-256 of its bytes. */
 async function digests(server: Server, bucket: string): Promise<Map<string, unknown>> {

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs'
-import { lstat, mkdir, open, readdir, readFile, realpath, rename, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, realpath, rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
-import { syncFolder, systemCode } from '../../file-system.js'
+import { newFile, syncFolder, systemCode } from '../../file-system.js'
 import { OURS, type Names } from './names.js'
 import { removeLeftovers, TEMPORARY, temporaryName } from './temporary.js'
 import { removeFile, unlessGone } from './tree.js'
@@ -189,13 +189,7 @@ function damaged(path: string): UserError {
 // Several at once write the same, so the last may win.
 async function writeMarker(root: string, names: Names): Promise<void> {
   const temporary = `${root}/${TEMPORARY}/${temporaryName()}`
-  const file = await open(temporary, 'wx')
-  try {
-    await file.writeFile(`${JSON.stringify({ format: FORMAT, names })}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  await newFile(temporary, (file) => file.writeFile(`${JSON.stringify({ format: FORMAT, names })}\n`))
   await rename(temporary, `${root}/${MARKER}`)
   await syncFolder(`${root}/${OURS}`)
   await syncFolder(root)

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { readlinkSync } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { isRunning, pidNamespace } from '../../processes.js'
 import { OURS } from './names.js'
 import { removeFile, unlessGone } from './tree.js'
 
@@ -21,7 +21,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of (await unlessGone(readdir(folder))) ?? []) {
     const path = `${folder}/${name}`
     const [, place, pid] = /^([0-9a-f]{12})-(\d+)-/.exec(name) ?? []
-    const dead = place === HERE && pid !== undefined && !isAlive(Number(pid))
+    const dead = place === HERE && pid !== undefined && !isRunning(Number(pid))
     const stats = await unlessGone(lstat(path))
     // Not the time of modification, which is set to that of the object.
     if (stats?.isFile() === true && (dead || Date.now() - stats.ctimeMs > ABANDONED)) await removeFile(path)
@@ -29,20 +29,7 @@ export async function removeLeftovers(folder: string): Promise<void> {
 }
 
 // Process numbers mean something on one machine, and within one container of it.
-const HERE = createHash('sha256').update(`${hostname()}\n${pidNamespace()}`).digest('hex').slice(0, 12)
-
-function pidNamespace(): string {
-  try {
-    return readlinkSync('/proc/self/ns/pid')
-  } catch {
-    return ''
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH')
-  }
-}
+const HERE = createHash('sha256')
+  .update(`${hostname()}\n${pidNamespace() ?? ''}`)
+  .digest('hex')
+  .slice(0, 12)

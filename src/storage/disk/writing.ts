@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { link, lstat, open, rename, unlink, type FileHandle } from 'node:fs/promises'
+import { link, lstat, rename, unlink, type FileHandle } from 'node:fs/promises'
 import type { Content, HeaderFields, Writing } from '../storage.js'
 import { attributesFrom, attributesText, isSame } from './attributes.js'
-import { systemCode } from '../../file-system.js'
+import { newFile, systemCode } from '../../file-system.js'
 import { diskFault, fault, type Asked } from './faults.js'
 import { ASIDE, isStorable, parentOf, pathOf } from './names.js'
 import { TEMPORARY, temporaryName } from './temporary.js'
@@ -85,18 +85,6 @@ async function removeSide(tree: Tree, path: string, asked: Asked): Promise<void>
 
 function temporaryPath(tree: Tree): string {
   return tree.absolute(`${TEMPORARY}/${temporaryName()}`)
-}
-
-// Makes a file that must not be there yet; its content is on the disk then.
-async function newFile<T>(path: string, write: (file: FileHandle) => Promise<T>): Promise<T> {
-  const file = await open(path, 'wx')
-  try {
-    const answer = await write(file)
-    await file.sync()
-    return answer
-  } finally {
-    await file.close()
-  }
 }
 
 function fill(
