@@ -45,7 +45,7 @@ function keptCredentials(side: Side, reach: Reach | undefined): KeptCredentials 
 
 // One task, from its start to its end. Requests and answers go by `port`, in order.
 function work(start: Start): void {
-  const { task, through, apart, bandwidth, threads, concurrency, lanes, retryFor } = start
+  const { task, through, apart, bandwidth, turns, threads, concurrency, lanes, retryFor } = start
   const drain = new AbortController()
   const fail = (error: unknown): void => {
     send({ type: 'failed', error: toImage(error) })
@@ -81,7 +81,7 @@ function work(start: Start): void {
   }
   const ranges = new PortRanges(send, flush)
   const workshop = openWorkshop({
-    ...{ task, ranges, through, apart, bandwidth, threads, concurrency, lanes, stop: drain.signal, fail, flush },
+    ...{ task, ranges, through, apart, bandwidth, turns, threads, concurrency, lanes, stop: drain.signal, fail, flush },
     source: open('source', start.source),
     destination: start.destination === undefined ? undefined : open('destination', start.destination),
     // Pages in order wait for those before them, however many there are; the keyspace bounds them then.

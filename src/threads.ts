@@ -26,6 +26,8 @@ export interface Start {
   /** The two sides are different stores. */
   readonly apart: boolean
   readonly bandwidth: Bandwidth | undefined
+  /** By `sharedTurns`. */
+  readonly turns: SharedArrayBuffer | undefined
   /** How many threads there are, beside the main one. */
   readonly threads: number
   readonly concurrency: number
@@ -259,6 +261,7 @@ class ThreadCrew implements Crew {
         through: this.ends.through,
         apart: this.ends.apart,
         bandwidth: this.ends.bandwidth,
+        turns: work.turns,
         threads: this.size,
         retryFor: this.ends.retryFor,
         concurrency: share(work.concurrency, this.workers.length, index),

@@ -113,27 +113,63 @@ describe('s3move move s3://src/old/ s3://dst/new/', () => {
     expectSame(await contentOf(server, 'dst'), all)
   })
 
-  test('--map replaces nothing, however far apart two objects of one new name are; what is there already with the same content is its copy', async () => {
+  test('--map replaces nothing, however far apart two objects of one new name are; what is there already with the same content and headers is its copy', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src', 'dst'] })
     const between = Array.from({ length: 1200 }, (_, n) => `k${n}`)
     await Promise.all(between.map((key) => put(server, 'src', key, { Body: key })))
-    const objects = { '!/x': 'one', 'z/x': 'far behind it', 'z/y': 'copied, and nobody heard of it', 'z/old': 'newer' }
+    const objects = {
+      ...{ '!/x': 'one', 'z/x': 'far behind it', 'z/y': 'copied, and nobody heard of it', 'z/old': 'newer' },
+      'z/plain': 'the same, with other headers',
+    }
     for (const [key, Body] of Object.entries(objects)) await put(server, 'src', key, { Body })
     await put(server, 'dst', 'y', { Body: objects['z/y'] })
+    await put(server, 'dst', 'plain', {
+      Body: objects['z/plain'],
+      Metadata: { of: 'another' },
+      CacheControl: 'no-store',
+    })
+    await put(server, 'src', 'z/plain', { Body: objects['z/plain'], Metadata: { of: 'its own' } })
     await put(server, 'dst', 'old', { Body: 'of before' })
     const told = await run(args(server, 's3://src', 's3://dst', '--map', 's|^[!z]/||', '--concurrency', '1'), { cwd })
-    finished(told, 'finished with failures: 1,202 objects moved, none skipped, 2 failed', 3)
+    finished(told, 'finished with failures: 1,202 objects moved, none skipped, 3 failed', 3)
     const failed = await linesOf(cwd, 'failures.ndjson')
     expect(failed.map(({ key, code }) => [key, code])).toEqual([
       ['z/old', 'DestinationExists'],
+      ['z/plain', 'DestinationExists'],
       [expect.stringMatching('^[!z]/x$'), 'DestinationExists'],
     ])
     const [left, there] = await Promise.all([contentOf(server, 'src'), contentOf(server, 'dst')])
     expect([...left.keys()].sort()).toEqual(failed.map(({ key }) => key).sort())
-    const moved = failed[1]?.['key'] === '!/x' ? 'z/x' : '!/x'
+    const moved = failed[2]?.['key'] === '!/x' ? 'z/x' : '!/x'
     expect([there.get('x')?.size, there.get('old')?.size]).toEqual([objects[moved].length, 'of before'.length])
   })
+
+  test.each(['with one thread', 'with two threads', 'through this machine'])(
+    '--map to a store without conditions, two objects of one new name under way at once, %s: one is moved, the other stays',
+    async (how) => {
+      const cwd = await workFolder()
+      const server = await sandbox({ buckets: ['src', 'dst:unconditional'], latency: 'copy=5-50,put=5-50' })
+      const apart = how === 'through this machine'
+      const other = apart ? await sandbox({ buckets: ['dst:unconditional'], latency: 'copy=5-50,put=5-50' }) : server
+      const names = Array.from({ length: 200 }, (_, n) => `k${n}`)
+      const objects = names.flatMap((name) => [`a/${name}`, `z/${name}`])
+      await Promise.all(objects.map((key) => put(server, 'src', key, { Body: key })))
+      const before = await contentOf(server, 'src')
+      // What is in the middle is not listed, so no page holds two of one new name, and they are under way side by side.
+      const more = ['--exclude', 'm/*', '--map', 's/^[az].//', '--threads', how === 'with two threads' ? '2' : '1']
+      if (apart) more.push('--destination-endpoint-url', other.url)
+      const told = await run(args(server, 's3://src', 's3://dst', ...more), { cwd })
+      finished(told, 'finished with failures: 200 objects moved, none skipped, 200 failed', 3)
+      const [left, there] = await Promise.all([contentOf(server, 'src'), contentOf(other, 'dst')])
+      const failed = await linesOf(cwd, 'failures.ndjson')
+      expect(failed.map(({ key }) => key).sort()).toEqual([...left.keys()].sort())
+      expect(new Set(failed.map(({ code }) => code))).toEqual(new Set(['DestinationExists']))
+      const moved = objects.filter((key) => !left.has(key))
+      expect(moved.length).toBe(200)
+      for (const key of moved) expect(there.get(key.slice(2))?.etag, key).toBe(before.get(key)?.etag)
+    },
+  )
 
   test.each(['copy200err', 'copy200empty', 'reset-after', '500', 'truncate'])(
     '%s at a fifth of all requests: everything is moved',

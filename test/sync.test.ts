@@ -203,6 +203,17 @@ describe('the deletion of what is on the ledger', () => {
     if (outcome?.kind === 'failed') expect(outcome.failure).toMatchObject({ key: 'in/k', operation: 'DeleteObjects' })
   })
 
+  test.each<[string, Made, string, string[]]>([
+    ['while its copy is there', { heads: [other] }, 'copied', ['HEAD b', condition]],
+    ['not when another has its place', { heads: [same] }, 'CopyNotProven', ['HEAD b']],
+    ['not when nothing has', {}, 'CopyNotProven', ['HEAD b']],
+    ['without a look where writes replace nothing', { conditional: true }, 'copied', [condition]],
+  ])('of what got a new name: %s', async (_title, destination, expected, requests) => {
+    const { asked, ways } = world({ conditional: true }, destination)
+    const item: WorkItem = { ...object(), copy: MD5.two }
+    expect([codeOf(await departing({ ...MOVE, map: ['s/k/n/'] }, ways)(item)), asked]).toEqual([expected, requests])
+  })
+
   test.each<[string, Made, Made, string, boolean]>([
     ['what the source does not have', {}, { conditional: true }, 'deleted', true],
     ['not what the source has by now', { heads: [same] }, { conditional: true }, 'skipped', false],

@@ -47,6 +47,9 @@ export async function exists({ reading }: Storage, key: string): Promise<boolean
   }
 }
 
+/** The code of a write that found its name taken, and was to replace nothing. */
+export const TAKEN = 'DestinationExists'
+
 /** What is known of a failure beside its object. */
 export type Cause = Pick<Failure, 'code' | 'message'> &
   Partial<Pick<StorageError, 'status' | 'requestId' | 'attempts' | 'operation'>>

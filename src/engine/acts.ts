@@ -17,6 +17,7 @@ import { deleting } from './remove.js'
 import { refusing } from './rename.js'
 import { settingHeaders } from './set-headers.js'
 import { decidingSync, isCopied, syncing } from './sync.js'
+import type { Turns } from './turns.js'
 
 /** Between which stores objects are moved, and how. */
 export interface Ways {
@@ -30,6 +31,8 @@ export interface Ways {
   readonly memory?: Budget | undefined
   /** When aborted, no further part of an object is begun. */
   readonly stop?: AbortSignal | undefined
+  /** Where objects get other names: whose turn it is at one of the destination, over all threads. */
+  readonly turns?: Turns | undefined
   /** Where somebody keeps account of what is uploaded in parts. */
   readonly uploads?: UploadLog | undefined
 }

@@ -103,7 +103,8 @@ function keptOf({ preserve = [] }: Attributes, head: ObjectHead | undefined): He
   return head?.carried.filter(([name]) => kept.some((fields) => fields?.test(name) === true)) ?? []
 }
 
-function headersOf(
+/** The headers and user metadata of a copy, where they are not all dropped. Throws as `wishFor` rejects. */
+export function headersOf(
   { drop = [], set = [], remove = [] }: Attributes,
   source: Storage,
   object: ObjectSummary,

@@ -35,6 +35,8 @@ export interface CrewWork {
   /** Over all threads. */
   readonly lanes: number
   readonly meter: Meter
+  /** By `sharedTurns`; for jobs that write. */
+  readonly turns?: SharedArrayBuffer | undefined
   /**
    * Takes in what a thread has got out of the objects that `settle` settles: a product of the task's kind. `settle` is
    * called once, when a checkpoint may pass these objects; the thread works ahead of it by a bounded amount only. `grant` is that

@@ -1,5 +1,6 @@
 import { StorageError } from '../errors.js'
 import type { Outcome, Pace, RelocateJob, SyncJob, WriteJob } from '../job.js'
+import { renamer } from '../rules/rename.js'
 import { able, type Storage } from '../storage/storage.js'
 import type { WorkItem } from '../work/work.js'
 import { exists, failed, outcomeOf, unlessGone } from './act.js'
@@ -11,8 +12,8 @@ import { removingTogether, type Remove } from './remove.js'
 const BATCHES = 4_000
 
 /** How many objects that are on the ledger are in flight at once. */
-export function departureFlights({ kind }: WriteJob, { source }: Ways, { concurrency }: Pace): number {
-  return kind === 'move' && source.conditional === true ? BATCHES : concurrency
+export function departureFlights(job: WriteJob, { source }: Ways, { concurrency }: Pace): number {
+  return job.kind === 'move' && job.map === undefined && source.conditional === true ? BATCHES : concurrency
 }
 
 /** The deletion of an object that is on the ledger, if it is still what the ledger says; failures bear the full key of the source. */
@@ -22,10 +23,20 @@ export function departing(job: SyncJob | RelocateJob, { source, destination }: W
       ? [source, { kind: 'copied' }, 'SourceChanged']
       : [destination, { kind: 'deleted' }, 'DestinationChanged']
   const remove = removingTogether(able(store.removing, 'remove objects'))
+  const isReplaced = replacing(job, destination)
   return async (object: WorkItem) => {
     try {
       // What the source has is never deleted at the destination, whatever the listings said.
       if (job.kind === 'sync' && (await exists(source, object.key))) return { kind: 'skipped', reason: 'appeared' }
+      if (await isReplaced(object)) {
+        const message = 'its copy is no longer there as it was proven; the source was left as it is'
+        return failed(job.source.prefix, object, {
+          code: 'CopyNotProven',
+          message,
+          operation: 'HeadObject',
+          attempts: 1,
+        })
+      }
       if (await removeUnlessChanged(store, remove, object)) return done
       const message = 'it was written since it was listed, so it was not deleted'
       return failed(job.source.prefix, object, { code, message, operation: 'DeleteObjects', attempts: 1 })
@@ -37,6 +48,16 @@ export function departing(job: SyncJob | RelocateJob, { source, destination }: W
         : outcome
     }
   }
+}
+
+// Whether another object has come to be in the place of a copy, under a new name which both got. Who writes only where nothing is needs no look.
+function replacing(
+  job: SyncJob | RelocateJob,
+  { conditional, reading }: Storage,
+): (object: WorkItem) => Promise<boolean> {
+  if (job.kind === 'sync' || job.map === undefined || conditional === true) return () => Promise.resolve(false)
+  const nameOf = renamer(job.map)
+  return async ({ key, copy }) => copy === undefined || (await unlessGone(reading.head(nameOf(key))))?.etag !== copy
 }
 
 // False when it has another ETag by now. What is gone was deleted, by an earlier try for one.

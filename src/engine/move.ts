@@ -2,12 +2,13 @@ import type { Outcome, RelocateJob } from '../job.js'
 import { renamer } from '../rules/rename.js'
 import type { ObjectHead, Storage } from '../storage/storage.js'
 import type { WorkItem } from '../work/work.js'
-import { failed, outcomeOf, unlessGone } from './act.js'
+import { failed, outcomeOf, TAKEN, unlessGone } from './act.js'
 import type { Ways } from './acts.js'
+import { headersOf } from './attributes.js'
 import { isMd5 } from './compare.js'
 import { copying } from './copy.js'
 import type { Act } from './lane.js'
-import { TAKEN, unlessExisting } from './no-clobber.js'
+import { unlessExisting } from './no-clobber.js'
 import { copyOf, deletionFailed, departureOf } from './sync.js'
 
 /** The action of `move` on one object: a copy, and the proof that it is one. It is deleted later, once that is on the ledger. */
@@ -36,24 +37,33 @@ export function moving(job: RelocateJob, ways: Ways): Act {
 }
 
 // Two objects, far apart in the listing, may get one name: the second must not replace the first, whose source is deleted. What has the same
-// content is the copy of an earlier try, whose answer nobody heard.
+// content and headers is the copy of an earlier try, whose answer nobody heard.
 function unlessTaken(job: RelocateJob, ways: Ways): Act {
   const copy = unlessExisting(copyOf(job), ways)
   const nameOf = renamer(job.map)
   const [from, to] = [ways.source.reading, ways.destination.reading]
-  const isCopyOf = async (object: WorkItem, name: string, there: ObjectHead): Promise<boolean> => {
+  const hasContentOf = async (object: WorkItem, name: string, there: ObjectHead): Promise<boolean> => {
     if (there.size !== object.size) return false
     if (object.size === 0 || (there.etag === object.etag && isMd5(there.etag))) return true
     return (await from.digest(object.key, object)) === (await to.digest(name, there))
+  }
+  const { attributes = {} } = job
+  const hasHeadersOf = async (object: WorkItem, { headers }: ObjectHead): Promise<boolean> => {
+    if (attributes.drop?.includes('metadata') === true) return true
+    const wanted = headersOf(attributes, ways.source, object, await from.head(object.key))
+    return [...wanted].every(([name, value]) => headers.get(name) === value)
   }
   return async (object) => {
     const outcome = await copy(object)
     if (outcome?.kind !== 'skipped' || outcome.reason !== 'exists') return outcome
     const name = nameOf(object.key)
     const there = await to.head(name)
-    if (await isCopyOf(object, name, there)) return { kind: 'copied', etag: there.etag }
-    const message =
-      'with --map nothing is replaced, and the destination has another object of the new name; move or delete that, or move this one with another --map'
+    const hasContent = await hasContentOf(object, name, there)
+    if (hasContent && (await hasHeadersOf(object, there))) return { kind: 'copied', etag: there.etag }
+    const what = hasContent
+      ? 'an object of the new name with the same content but other headers'
+      : 'another object of the new name'
+    const message = `with --map nothing is replaced, and the destination has ${what}; move or delete that, or move this one with another --map`
     return failed(job.source.prefix, object, { code: TAKEN, message, operation: 'CopyObject', attempts: 1 })
   }
 }

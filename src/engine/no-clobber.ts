@@ -2,32 +2,34 @@ import { StorageError } from '../errors.js'
 import type { CopyJob, Outcome } from '../job.js'
 import { renamer } from '../rules/rename.js'
 import type { HeaderFields, ObjectSummary, Storage } from '../storage/storage.js'
-import { exists, outcomeOf } from './act.js'
+import { exists, outcomeOf, TAKEN } from './act.js'
 import type { Ways } from './acts.js'
 import { copying } from './copy.js'
 import { LIMITS, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
+import type { Turns } from './turns.js'
 
 const EXISTS: Outcome = { kind: 'skipped', reason: 'exists' }
 const IF_ABSENT = ['if-none-match', '*'] as const
 
-/** The code of a write that found its name taken. */
-export const TAKEN = 'DestinationExists'
 /** What may mean as well that somebody was faster, after the condition was checked. */
 const UNCLEAR: ReadonlySet<string> = new Set(['ConditionalRequestConflict', 'NoSuchUpload'])
 
 /**
  * The action of a copy that replaces nothing: every write carries `If-None-Match: *`. A store that may ignore that is asked first whether
- * there is an object of the name, and so is any store before something large is copied in vain.
+ * there is an object of the name, and so is any store before something large is copied in vain. Where the names are new ones, two objects may
+ * get the same: such a store is then asked again right before each write, while nobody else has a turn at the name.
  */
 export function unlessExisting(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act {
   const { destination } = ways
-  const copy = copying(job, { ...ways, destination: onlyIfAbsent(destination) }, limits)
+  const turns = turnsNeeded(job, ways)
+  const copy = copying(job, { ...ways, destination: onlyIfAbsent(destination, turns) }, limits)
   const look = looking(job, destination)
   const nameOf = renamer(job.map)
   const before = ways.uploads?.before
   return async (object) => {
-    if (destination.conditional !== true || ways.through || object.size > limits.copy) {
+    const looksLater = destination.conditional === true || turns !== undefined
+    if (!looksLater || ways.through || object.size > limits.copy) {
       const seen = await look(object)
       if (seen === EXISTS && before !== undefined) {
         // Nobody goes on with it. That it may stay is a matter of money alone.
@@ -61,9 +63,23 @@ export function looking(
   }
 }
 
+// Without new names each object has its own.
+function turnsNeeded({ map }: CopyJob, { destination, turns }: Ways): Turns | undefined {
+  if (map === undefined || destination.conditional === true) return undefined
+  if (turns === undefined) throw new Error('objects of one new name would not take turns')
+  return turns
+}
+
 // The same store, with the condition on each of its writes.
-function onlyIfAbsent(store: Storage): Storage {
+function onlyIfAbsent(store: Storage, turns: Turns | undefined): Storage {
   const { copyFrom, uploading, writing } = store
+  const place = (operation: string, name: string, write: () => Promise<string>): Promise<string> =>
+    turns === undefined
+      ? write()
+      : turns.at(store.place, name, async () => {
+          if (await exists(store, name)) throw takenAlready(store, operation, name)
+          return await write()
+        })
   return {
     ...{ place: store.place, conditional: store.conditional, reading: store.reading, rewriting: store.rewriting },
     list: (from) => store.list(from),
@@ -74,7 +90,11 @@ function onlyIfAbsent(store: Storage): Storage {
             const { fields, ...given } = wish ?? { fields: asBefore(object) }
             const sent = { ...given, fields: [...fields, IF_ABSENT] }
             const look = given.etag === undefined ? undefined : () => exists(store, given.key ?? object.key)
-            return told(copyFrom(source, object, sent), look)
+            const name = given.key ?? object.key
+            return told(
+              place('CopyObject', name, () => copyFrom(source, object, sent)),
+              look,
+            )
           },
         }),
     ...(writing === undefined
@@ -82,7 +102,7 @@ function onlyIfAbsent(store: Storage): Storage {
       : {
           writing: {
             write: (key, content, fields, lastModified) =>
-              told(writing.write(key, content, [...fields, IF_ABSENT], lastModified)),
+              told(place('PutObject', key, () => writing.write(key, content, [...fields, IF_ABSENT], lastModified))),
           },
         }),
     ...(uploading === undefined
@@ -91,10 +111,20 @@ function onlyIfAbsent(store: Storage): Storage {
           uploading: {
             ...uploading,
             complete: (key, upload, parts, fields) =>
-              told(uploading.complete(key, upload, parts, [...fields, IF_ABSENT])),
+              told(
+                place('CompleteMultipartUpload', key, () =>
+                  uploading.complete(key, upload, parts, [...fields, IF_ABSENT]),
+                ),
+              ),
           },
         }),
   }
+}
+
+function takenAlready({ place: { bucket, prefix } }: Storage, operation: string, name: string): StorageError {
+  return new StorageError('there is an object of its name', {
+    ...{ severity: 'fail-object', code: TAKEN, operation, bucket, key: prefix + name },
+  })
 }
 
 // What a refusal means. Where there is a condition on the source as well, only a look can tell which of them failed.

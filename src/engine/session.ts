@@ -33,6 +33,7 @@ import { runLanes } from './run.js'
 import { Slots } from './slots.js'
 import { AllAlike, stopReason, TooManyFailures, type Stop } from './stop.js'
 import { streamMemory } from './stream.js'
+import { sharedTurns, Turns } from './turns.js'
 import type { WriteProduct } from './workshop.js'
 
 /** One session of a run: from a checkpoint, new or old, to its end or an interruption. The run's lock must be held. */
@@ -130,6 +131,8 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   if (destination === undefined) throw new Error('there is no destination to write to')
   const { through, apart } = ends
   const memory = streamMemory(ends.bandwidth, crew.size + 1)
+  const shared = sharedTurns()
+  const turns = new Turns(shared, drain.signal)
   const watch = options.verbose
     ? (object: ObjectSummary, outcome: Outcome | Deferral) => tell(emit, job, object, outcome)
     : undefined
@@ -138,7 +141,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     actFor: (uploads) =>
       actOf(job, {
         ...{ source: ends.source.store, destination: destination.store, through, apart, memory },
-        ...{ stop: drain.signal, uploads },
+        ...{ stop: drain.signal, uploads, turns },
       }),
     settle(object, outcome) {
       watch?.(object, outcome)
@@ -218,7 +221,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
   const waysFor = (pacer: Pacer): Ways => ({
     ...{ source: ends.source.storeFor(pacer), destination: destination.storeFor(pacer), through, apart },
-    ...{ memory, stop: drain.signal },
+    ...{ memory, stop: drain.signal, turns },
   })
   const workOn = async (work: LedgerWork | ListWork, largeOnes: 'act' | 'defer'): Promise<void> => {
     const actFor = (pacer: Pacer): Act => {
@@ -261,7 +264,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     const { meter } = ends
     const apart = large.run()
     if (list !== undefined) await workOn(list, 'defer')
-    await crew.run({ task, keyspace: ranges, concurrency, lanes, meter, deliver, stop, fail })
+    await crew.run({ task, keyspace: ranges, concurrency, lanes, meter, turns: shared, deliver, stop, fail })
     // What was put off last may be held still, until it is saved.
     listingDone = true
     await apart

@@ -11,7 +11,7 @@ import {
   type ObjectSummary,
   type Storage,
 } from '../storage/storage.js'
-import { outcomeOf } from './act.js'
+import { outcomeOf, TAKEN } from './act.js'
 import type { Ways } from './acts.js'
 import { anewInParts, unlessChanged } from './anew.js'
 import { fieldsOfNew } from './attributes.js'
@@ -65,13 +65,18 @@ export function streaming(job: CopyJob, ways: Ways, limits: StreamLimits = STREA
     return await (isSmall(now) ? small(now, head) : large(now, race))
   }
   const persist = async (object: ObjectSummary): Promise<string> => {
+    let before: StorageError | undefined
     for (let broken = 1; ; broken++) {
       try {
         return await unlessChanged((race) => attempt(object, race + broken - 1))
       } catch (error) {
-        if (!(error instanceof StorageError) || error.code !== 'BrokenContent') throw error
+        if (!(error instanceof StorageError)) throw error
+        // Where nothing is replaced, what was found broken once it was there is in its own way.
+        if (error.code === TAKEN && before !== undefined) throw before
+        if (error.code !== 'BrokenContent') throw error
         error.attempts = broken
         if (broken === BROKEN) throw error
+        before = error
       }
     }
   }

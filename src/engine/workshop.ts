@@ -17,6 +17,7 @@ import { runPages, type PagesOptions } from './pages.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
 import { streamMemory } from './stream.js'
+import { Turns } from './turns.js'
 import { createReport, verifying } from './verify.js'
 
 /** What a job that writes yields: what became of objects, and, when it is watched, what to tell of each. */
@@ -46,6 +47,8 @@ export interface WorkshopOptions {
   /** The two sides are different stores. */
   readonly apart: boolean
   readonly bandwidth: Bandwidth | undefined
+  /** By `sharedTurns`. */
+  readonly turns: SharedArrayBuffer | undefined
   /** How many threads there are, beside the main one. */
   readonly threads: number
   readonly concurrency: number
@@ -88,6 +91,7 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
   const { ranges, source, destination, through, concurrency, lanes, stop, fail, bandwidth, threads } = options
   if (destination === undefined) throw new Error('there is no destination to write to')
   const { apart } = options
+  const turns = options.turns && new Turns(options.turns, stop)
   const decide = decisionOf(job, { through, apart }, 'defer')
   const memory = streamMemory(bandwidth, threads + 1)
   let tally = createTally(noTotals(), () => undefined)
@@ -109,7 +113,7 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
         ...{ work: leasesOver(ranges, listing, { add }), pacers, slots, stop, fail },
         decide,
         actFor: (pacer) =>
-          actOf(job, { source: source(pacer), destination: destination(pacer), through, apart, memory, stop }),
+          actOf(job, { source: source(pacer), destination: destination(pacer), through, apart, memory, stop, turns }),
       }),
     collect() {
       const gain = {

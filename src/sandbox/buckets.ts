@@ -89,10 +89,11 @@ function ordinaryBucket(spec: string, name: string, flags: string, created: numb
   for (const flag of flags.split(',').filter((text) => text !== '')) {
     if (flag === 'acl') bucket.ownerEnforced = false
     else if (flag === 'versioned') bucket.setVersioning('Enabled')
+    else if (flag === 'unconditional') bucket.unconditional = true
     else {
       throw new UserError(
         `Bucket ${JSON.stringify(spec)}: there is no option ${JSON.stringify(flag)}.`,
-        `An ordinary bucket can be acl, versioned; a synthetic one is NAME:LAYOUT:COUNT. ${example}`,
+        `An ordinary bucket can be acl, unconditional, versioned; a synthetic one is NAME:LAYOUT:COUNT. ${example}`,
       )
     }
   }
@@ -101,7 +102,7 @@ function ordinaryBucket(spec: string, name: string, flags: string, created: numb
 
 /**
  * Makes a bucket from its specification: `NAME[:FLAG,...]` (ordinary: `acl` puts ACLs in force, `versioned` keeps
- * versions) or `NAME:LAYOUT:COUNT[:option=value,...]` (synthetic). Throws UserError when it is malformed.
+ * versions, `unconditional` ignores conditions on writes) or `NAME:LAYOUT:COUNT[:option=value,...]` (synthetic). Throws UserError when it is malformed.
  */
 export function makeBucket(spec: string, seed: number, created: number): Bucket {
   const [name = '', layout = '', amount, ...rest] = spec.split(':')

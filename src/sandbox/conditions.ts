@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { S3Object } from './object.js'
+import type { Bucket, S3Object } from './object.js'
 import { headerOf } from './request.js'
 import { noSuchKey, notImplemented, preconditionFailed } from './s3-error.js'
 
@@ -41,18 +41,20 @@ export function checkCopySource(headers: IncomingHttpHeaders, source: S3Object):
 }
 
 /** Judges `If-None-Match: *` and `If-Match: ETAG` of a write. */
-export function checkWrite(headers: IncomingHttpHeaders, present: S3Object | undefined, key: string): void {
+export function checkWrite(headers: IncomingHttpHeaders, bucket: Bucket, key: string): void {
+  if (bucket.unconditional) return
   const ifNoneMatch = headerOf(headers, 'if-none-match')
   if (ifNoneMatch !== undefined) {
     if (ifNoneMatch !== '*') throw notImplemented()
-    if (present !== undefined) throw preconditionFailed('If-None-Match')
+    if (bucket.get(key) !== undefined) throw preconditionFailed('If-None-Match')
   }
-  checkMatch(headerOf(headers, 'if-match'), present, key)
+  checkMatch(headerOf(headers, 'if-match'), bucket, key)
 }
 
 /** Judges an `If-Match` (an ETag, or `*`) of a write or deletion. Throws NoSuchKey, PreconditionFailed. */
-export function checkMatch(ifMatch: string | undefined, present: S3Object | undefined, key: string): void {
-  if (ifMatch === undefined) return
+export function checkMatch(ifMatch: string | undefined, bucket: Bucket, key: string): void {
+  if (ifMatch === undefined || bucket.unconditional) return
+  const present = bucket.get(key)
   if (present === undefined) throw noSuchKey(key)
   if (!names(ifMatch, present.etag)) throw preconditionFailed('If-Match')
 }

@@ -73,7 +73,7 @@ export function copyObject(world: World, request: S3Request): Reply {
     )
   }
   if (source.object.size > mostCopied) throw tooLargeToCopy()
-  checkWrite(headers, present, key)
+  checkWrite(headers, bucket, key)
 
   const tags = replaceTags ? undefined : source.object.extras.tags
   const extras = extrasToStore(headers, grantsOf(headers, bucket), tags)

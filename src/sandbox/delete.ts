@@ -35,7 +35,7 @@ export function deleteObject(world: World, request: S3Request): Reply {
   const bucket = bucketOf(world, request.bucket)
   checkKey(key)
   const wanted = versionIdIn(request)
-  checkMatch(request.headers['if-match'], bucket.get(key), key)
+  checkMatch(request.headers['if-match'], bucket, key)
   const { versionId, marker } = carryOut(bucket, key, wanted)
   const id = versionId ?? marker
   return emptyReply(204, [
@@ -51,7 +51,7 @@ function deleteNamed(bucket: Bucket, key: string, object: XmlElement): Deletion 
   if (versionId !== undefined && !isVersionId(versionId)) throw noSuchVersion(key, versionId)
   // Only directory buckets know these two conditions.
   if (textOf(object, 'LastModifiedTime') !== undefined || textOf(object, 'Size') !== undefined) throw notImplemented()
-  checkMatch(textOf(object, 'ETag'), bucket.get(key), key)
+  checkMatch(textOf(object, 'ETag'), bucket, key)
   return carryOut(bucket, key, versionId)
 }
 

@@ -160,7 +160,7 @@ export function completeMultipartUpload(world: World, request: S3Request): Reply
     )
   }
   const present = bucket.get(upload.key)
-  checkWrite(request.headers, present, upload.key)
+  checkWrite(request.headers, bucket, upload.key)
   const etag = digestOfDigests(parts.map((part) => part.etag))
   const versionId = bucket.put(
     upload.key,

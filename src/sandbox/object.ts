@@ -80,6 +80,8 @@ export interface Bucket {
   readonly created: number
   /** ACLs are refused unless this is false (BucketOwnerEnforced, as S3 does for new buckets). */
   ownerEnforced: boolean
+  /** Conditions on writes and deletions are ignored, as some stores do; those on reads, and on the source of a copy, are not. */
+  readonly unconditional: boolean
   /** Throws AccessDenied when the bucket takes no such write. */
   readonly readOnly: boolean
   /** Undefined until it is enabled; then it can be suspended, but never be undefined again. */

@@ -75,7 +75,7 @@ export function putObject(world: World, request: S3Request): Reply {
   if (bucket.readOnly) throw accessDenied()
   const bytes = uploadedBytes(request)
   const extras = extrasToStore(request.headers, grantsOf(request.headers, bucket))
-  checkWrite(request.headers, bucket.get(key), key)
+  checkWrite(request.headers, bucket, key)
   const content = new HeldContent(bytes)
   const object = new StoredObject(content, content.digest(), nowInSeconds(), headersToStore(request.headers), extras)
   const versionId = bucket.put(key, object)

@@ -37,6 +37,7 @@ function detached(key: string): string {
 /** A bucket that stores what is put, in memory. Its sorted index is brought up to date when it is listed. */
 export class OrdinaryBucket implements Bucket {
   readonly readOnly = false
+  unconditional = false
   versioning: 'Enabled' | 'Suspended' | undefined
   private readonly objects = new Map<string, S3Object>()
   /** The versions of keys that were written since versioning began. */

@@ -121,6 +121,7 @@ class ReferencedObject implements S3Object {
 /** A bucket whose objects are never stored; it takes deletions and copies of objects onto themselves. */
 export class SyntheticBucket implements Bucket {
   readonly readOnly = true
+  readonly unconditional = false
   readonly versioning = undefined
   ownerEnforced = true
   private readonly deleted = new Set<number>()

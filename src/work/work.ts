@@ -8,6 +8,8 @@ export interface WorkItem extends ObjectSummary {
   readonly there?: ObjectSummary | undefined
   /** Only the destination has it, and this is what it has. */
   readonly extra?: boolean
+  /** The ETag of its copy, of which it was proven that it is one. */
+  readonly copy?: string
   /** It failed before, in this operation: what is known of it may be out of date. */
   readonly failedIn?: string
   /** What became of it is known without acting on it; then the rest may not be. */
