@@ -360,6 +360,46 @@ describe('mistakes with folders are one line and a hint', () => {
     expect([code, stderr]).toEqual([0, expect.stringContaining('200 objects copied') as string])
   })
 
+  test('a source that loses its disk stops the run, which goes on only with that disk', async () => {
+    const { server, cwd, as, folder, s3move } = await setting('put=20-40')
+    await mkdir(join(cwd, 'site'))
+    for (let index = 0; index < 200; index++) await writeFile(join(cwd, 'site', `${index}`), 'x')
+    for (const key of ['extra/1', 'extra/2']) await put(server, 'dst', key, { Body: 'x' })
+    const puts = (): number => server.stats().byOperation.PutObject ?? 0
+    const running = start(['sync', folder('site'), 's3://dst', '--delete', '--concurrency', '2'], as)
+    await until(() => puts() > 20, running)
+    await rename(join(cwd, 'site'), join(cwd, 'away'))
+    await mkdir(join(cwd, 'site'))
+    const stopped = await running.finished
+    expect([stopped.code, stopped.stderr]).toEqual([
+      4,
+      expect.stringContaining('another one is in its place') as string,
+    ])
+    const before = await contentOf(server, 'dst')
+    for (const make of [() => undefined, () => rm(join(cwd, 'site'), { recursive: true })]) {
+      await make()
+      expect(refusal(await s3move('resume'))).toMatch(/the folder .*site, which this run reads, is gone or another one/)
+    }
+    expect(await contentOf(server, 'dst')).toEqual(before)
+    expect(before.has('extra/1')).toBe(true)
+    await rename(join(cwd, 'away'), join(cwd, 'site'))
+    const { code, stderr } = await s3move('resume')
+    expect([code, stderr]).toEqual([0, expect.stringContaining('200 objects copied, 2 deleted') as string])
+  })
+
+  test('a listing is not resumed in a folder that is another one either', async () => {
+    const { cwd, folder, s3move } = await setting()
+    await mkdir(join(cwd, 'site'))
+    await writeFile(join(cwd, 'site/x'), 'x')
+    expect((await s3move('ls', folder('site'), '--checkpoint', 'run')).code).toBe(0)
+    const path = join(cwd, 'run/checkpoint.json')
+    const text = await readFile(path, 'utf8')
+    await writeFile(path, text.replace('"state": "finished"', '"state": "unfinished"'))
+    await rename(join(cwd, 'site'), join(cwd, 'away'))
+    await mkdir(join(cwd, 'site'))
+    expect(refusal(await s3move('resume', 'run'))).toContain('is gone or another one')
+  })
+
   test.runIf(process.getuid?.() === 0)('a folder that may not be read or written', async () => {
     const { server, cwd, folder, as } = await setting()
     await put(server, 'src', 'x', { Body: 'x' })

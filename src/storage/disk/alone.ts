@@ -4,7 +4,8 @@ import { systemCode } from '../../file-system.js'
 import { printable } from '../../keys.js'
 import { fault, type Asked } from './faults.js'
 import { isLeftBehind, lockName, TEMPORARY } from './temporary.js'
-import { MOST_TRIES, removeFile, type Tree } from './tree.js'
+import { removeFile } from './files.js'
+import { MOST_TRIES, type Tree } from './tree.js'
 
 /** How long another one is waited for before a further try, at least and at most, in milliseconds. */
 const WAIT = [1, 40] as const

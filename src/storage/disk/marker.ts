@@ -2,23 +2,21 @@ import { constants } from 'node:fs'
 import { lstat, mkdir, readdir, readFile, realpath, rename, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { UserError } from '../../errors.js'
+import type { FolderIdentity } from '../../job.js'
 import { printable } from '../../keys.js'
 import { newFile, syncFolder, systemCode } from '../../file-system.js'
-import { OURS, type Names } from './names.js'
+import { isEmpty, isStill, numbersOf } from './identity.js'
+import { MARKER, OURS, type Names } from './names.js'
 import { removeLeftovers, TEMPORARY, temporaryName } from './temporary.js'
-import { removeFile, unlessGone } from './tree.js'
-
-/** The file that tells a folder of ours from others, and how names are made in it. */
-const MARKER = `${OURS}/format.json`
+import { removeFile, unlessGone } from './files.js'
 
 /** What this program writes. */
 const FORMAT = 1
 
 /** A folder whose names are understood. Plain data, to be sent between threads. */
-export interface OpenedFolder {
+export interface OpenedFolder extends FolderIdentity {
   /** Absolute, without symbolic links. */
   readonly root: string
-  readonly names: Names
   /** It is not there, or not made ready, and is taken for an empty one. */
   readonly absent?: boolean
   /** What can be no object stops the run, and is not passed over. */
@@ -26,20 +24,40 @@ export interface OpenedFolder {
 }
 
 /**
- * Looks at a folder that is to be read. Throws a UserError when a later s3move has written it, or when it is not there. One that `mayBeWritten`
- * later need not be there yet.
+ * Looks at a folder that is to be read. Throws a UserError when a later s3move has written it, when it is not there, or when it is not the one that it
+ * was `before`: its disk may not be mounted. One that `mayBeWritten` later need not be there yet.
  */
-export async function openFolder(folder: string, mayBeWritten = false): Promise<OpenedFolder> {
+export async function openFolder(
+  folder: string,
+  {
+    mayBeWritten = false,
+    before,
+  }: { readonly mayBeWritten?: boolean; readonly before?: FolderIdentity | undefined } = {},
+): Promise<OpenedFolder> {
   return await explained(folder, async () => {
     const root = await unlessGone(realpath(folder))
-    if (root === undefined && mayBeWritten) return { root: folder, names: 'exact', absent: true }
+    if (before !== undefined && (root === undefined || !(await isTheOne(root, before)))) {
+      throw new UserError(
+        `the folder ${printable(folder)}, which this run reads, is gone or another one`,
+        'check whether its disk is mounted; if it is the right one all the same, begin anew (sync copies only what is missing)',
+      )
+    }
+    if (root === undefined && mayBeWritten) return { root: folder, ...NOWHERE }
     if (root === undefined) throw new UserError(`the folder ${printable(folder)} does not exist`, 'check its path')
-    if (!(await lstat(root)).isDirectory()) throw new UserError(`${printable(folder)} is no folder`, 'name a folder')
+    const numbers = await numbersOf(root)
+    if (numbers === undefined) throw new UserError(`${printable(folder)} is no folder`, 'name a folder')
     await checkAbove(root)
     const names = await readMarker(root)
-    if (names === undefined && mayBeWritten && (await isEmpty(root))) return { root, names: 'exact', absent: true }
-    return { root, names: names ?? 'literal' }
+    if (names === undefined && mayBeWritten && (await isEmpty(root))) return { root, ...NOWHERE }
+    return { root, names: names ?? 'literal', ...numbers }
   })
+}
+
+/** What is not there has no numbers. */
+const NOWHERE = { names: 'exact', device: '', inode: '', absent: true } as const
+
+async function isTheOne(root: string, before: FolderIdentity): Promise<boolean> {
+  return (await isStill(root, before)) && ((await readMarker(root)) ?? 'literal') === before.names
 }
 
 /**
@@ -80,7 +98,9 @@ export async function openFolderToWrite(
     }
     await makeOwn(temporary)
     await removeLeftovers(temporary)
-    return { root, names }
+    const numbers = await numbersOf(root)
+    if (numbers === undefined) throw new UserError(`${printable(folder)} is no folder`, 'name a folder')
+    return { root, names, ...numbers }
   })
 }
 
@@ -101,11 +121,6 @@ async function checkAbove(folder: string): Promise<void> {
       `name ${printable(path)}, and choose with --exclude '*' --include`,
     )
   }
-}
-
-// Runs keep their checkpoints in a folder of the name of ours.
-async function isEmpty(root: string): Promise<boolean> {
-  return (await readdir(root)).every((name) => name === OURS)
 }
 
 /** Refuses a folder as a destination because it is another's. */

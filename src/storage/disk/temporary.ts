@@ -3,7 +3,7 @@ import { lstat, readdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { isRunning, pidNamespace } from '../../processes.js'
 import { OURS } from './names.js'
-import { removeFile, unlessGone } from './tree.js'
+import { removeFile, unlessGone } from './files.js'
 
 /** The folder of files that are not finished, in the file system of those that are. */
 export const TEMPORARY = `${OURS}/tmp`

@@ -7,7 +7,8 @@ import { alone } from './alone.js'
 import { diskFault, fault, type Asked } from './faults.js'
 import { ASIDE, isStorable, parentOf, pathOf } from './names.js'
 import { TEMPORARY, temporaryName } from './temporary.js'
-import { MOST_TRIES, removeFile, unlessGone, type Tree } from './tree.js'
+import { removeFile, unlessGone } from './files.js'
+import { MOST_TRIES, type Tree } from './tree.js'
 
 /**
  * Writes objects below a tree. Content is old or new and never in between, whatever is killed when; new content has its attributes, and lasts once the call has resolved.
