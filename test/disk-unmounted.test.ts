@@ -124,6 +124,10 @@ describe('a folder', () => {
     const refused = { message: expect.stringContaining('which this run reads, is gone or another one') as string }
     await unmount()
     await expect(openFolder(root, { before })).rejects.toMatchObject(refused)
+    // An empty disk in its place may have the same numbers; one from which all was moved has.
+    const same = { ...before, ...(await numbersOf(root))! }
+    await expect(openFolder(root, { before: same })).rejects.toMatchObject(refused)
+    expect(await openFolder(root, { before: same, emptied: true })).toEqual(same)
     await openFolderToWrite(root)
     await expect(openFolder(root, { before })).rejects.toMatchObject(refused)
     const ours = await openFolder(root)

@@ -26,6 +26,7 @@ export interface OpenSettings {
   readonly mirror?: boolean
   readonly again?: boolean
   readonly sourceFolder?: FolderIdentity | undefined
+  readonly emptied?: boolean
   readonly threads: number
   readonly io: CommandIo
   readonly note: (message: string) => void

@@ -70,6 +70,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
         mirror: mirrors(job),
         again: true,
         sourceFolder: checkpoint.sourceFolder,
+        emptied: job.kind === 'move',
         threads: dry || onlyFailed ? 0 : threadsFor(job, pace),
         io,
         pace,

@@ -71,6 +71,8 @@ export interface OpenOptions {
   readonly again?: boolean
   /** The folder that the source was before, to the same run. */
   readonly sourceFolder?: FolderIdentity | undefined
+  /** The same run may have moved all away that was in it. */
+  readonly emptied?: boolean
   readonly note: (message: string) => void
   /** Told of what a person should know while the run goes on. */
   readonly warn: (message: string) => void
@@ -102,7 +104,10 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       const { bucket } = place
       const folder =
         side === 'source'
-          ? { ...(await openFolder(bucket, { before: options.sourceFolder })), complete: options.mirror }
+          ? {
+              ...(await openFolder(bucket, { before: options.sourceFolder, emptied: options.emptied ?? false })),
+              complete: options.mirror,
+            }
           : await (options.readOnly
               ? openFolder(bucket, { mayBeWritten: true })
               : openFolderToWrite(bucket, { source: sourceFolder?.root, again: options.again ?? false }))

@@ -23,20 +23,25 @@ export interface OpenedFolder extends FolderIdentity {
   readonly complete?: boolean | undefined
 }
 
+/** What is known of a folder that is to be read. */
+interface OpenFolderOptions {
+  readonly mayBeWritten?: boolean
+  /** Which one it was before, to the same run, which may have `emptied` it since. */
+  readonly before?: FolderIdentity | undefined
+  readonly emptied?: boolean
+}
+
 /**
  * Looks at a folder that is to be read. Throws a UserError when a later s3move has written it, when it is not there, or when it is not the one that it
  * was `before`: its disk may not be mounted. One that `mayBeWritten` later need not be there yet.
  */
 export async function openFolder(
   folder: string,
-  {
-    mayBeWritten = false,
-    before,
-  }: { readonly mayBeWritten?: boolean; readonly before?: FolderIdentity | undefined } = {},
+  { mayBeWritten = false, before, emptied = false }: OpenFolderOptions = {},
 ): Promise<OpenedFolder> {
   return await explained(folder, async () => {
     const root = await unlessGone(realpath(folder))
-    if (before !== undefined && (root === undefined || !(await isTheOne(root, before)))) {
+    if (before !== undefined && (root === undefined || !(await isTheOne(root, before, emptied)))) {
       throw new UserError(
         `the folder ${printable(folder)}, which this run reads, is gone or another one`,
         'check whether its disk is mounted; if it is the right one all the same, begin anew (sync copies only what is missing)',
@@ -56,8 +61,10 @@ export async function openFolder(
 /** What is not there has no numbers. */
 const NOWHERE = { names: 'exact', device: '', inode: '', absent: true } as const
 
-async function isTheOne(root: string, before: FolderIdentity): Promise<boolean> {
-  return (await isStill(root, before)) && ((await readMarker(root)) ?? 'literal') === before.names
+async function isTheOne(root: string, before: FolderIdentity, emptied: boolean): Promise<boolean> {
+  if (!(await isStill(root, before)) || ((await readMarker(root)) ?? 'literal') !== before.names) return false
+  // The numbers of one disk may be those of another, and mostly are in a container.
+  return before.names !== 'literal' || emptied || !(await isEmpty(root))
 }
 
 /**
