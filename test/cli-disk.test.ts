@@ -1,8 +1,9 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3'
+import { spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { compareKeys } from '../src/keys.js'
 import { oddLayout } from '../src/sandbox/odd.js'
 import { contentOf, put, RICH, sandbox, traitsOf, type Server, type TestSandbox } from './cli-buckets.js'
@@ -359,6 +360,36 @@ describe('mistakes with folders are one line and a hint', () => {
     const { code, stderr } = await s3move('resume')
     expect([code, stderr]).toEqual([0, expect.stringContaining('200 objects copied') as string])
   })
+
+  test.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
+    'one folder that two mounts show as two',
+    async (context) => {
+      const { server, cwd, folder, s3move } = await setting()
+      for (const key of ['a', 'b/c']) await put(server, 'src', key, { Body: key })
+      await s3move('copy', 's3://src', folder('backup'))
+      for (const name of ['mount', 'site']) await mkdir(join(cwd, name))
+      await writeFile(join(cwd, 'site/x'), 'x')
+      const bind = (name: string): number | null =>
+        spawnSync('mount', ['--bind', join(cwd, name), join(cwd, 'mount')]).status
+      const unbind = (): number | null => spawnSync('umount', ['-l', join(cwd, 'mount')]).status
+      if (bind('backup') !== 0) context.skip('this machine mounts nothing')
+      onTestFinished(() => void unbind())
+      const before = await readdir(join(cwd, 'backup'), { recursive: true })
+      for (const [command, from, to] of [
+        ...(['move', 'copy', 'sync', 'verify'] as const).map((name) => [name, 'backup', 'mount'] as const),
+        ...[['move', 'mount', 'backup'] as const, ['move', 'mount', 'backup/b'] as const],
+      ]) {
+        expect(refusal(await s3move(command, folder(from), folder(to)))).toContain('one is the other, or lies in it')
+      }
+      expect(refusal(await s3move('move', folder('mount/b'), folder('backup')))).toContain('which s3move wrote')
+      expect(await readdir(join(cwd, 'backup'), { recursive: true })).toEqual(before)
+      expect([unbind(), bind('site')]).toEqual([0, 0])
+      for (const args of [['copy'], ['copy', '--dry-run']]) {
+        expect(refusal(await s3move(...args, folder('site'), folder('mount/new')))).toContain('lies in it')
+      }
+      expect(await readdir(join(cwd, 'site'))).toEqual(['x'])
+    },
+  )
 
   test('a source that loses its disk stops the run, which goes on only with that disk', async () => {
     const { server, cwd, as, folder, s3move } = await setting('put=20-40')

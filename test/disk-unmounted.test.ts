@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { departing } from '../src/engine/depart.js'
 import type { SyncJob } from '../src/job.js'
 import { isStill, numbersOf } from '../src/storage/disk/identity.js'
-import { openFolder, openFolderToWrite } from '../src/storage/disk/marker.js'
+import { checkOutside, openFolder, openFolderToWrite } from '../src/storage/disk/marker.js'
 import { DiskStore } from '../src/storage/disk/store.js'
 
 const GONE = { severity: 'stop-run', code: 'NoSuchBucket', key: undefined }
@@ -116,6 +116,18 @@ describe('a folder', () => {
     expect(await judge()).toEqual([true, false, false, false])
     await rm(root, { recursive: true })
     expect(await judge()).toEqual([false, false, false, false])
+  })
+
+  test('is the same by whatever path, and no destination of itself or for what lies in it', async () => {
+    // As through another mount: two paths without symbolic links.
+    const elsewhere = { ...(await openFolder(root)), root: '/mnt/elsewhere' }
+    const refused = { message: expect.stringContaining('one is the other, or lies in it') as string }
+    for (const within of ['', 'a', 'a/new/deep', 'new']) {
+      await expect(checkOutside(elsewhere, join(root, within)), within).rejects.toMatchObject(refused)
+    }
+    for (const beside of [above, join(above, 'new'), join(above, 'disk2')]) await checkOutside(elsewhere, beside)
+    // Nothing is known where a file system gives no numbers.
+    await checkOutside({ ...elsewhere, inode: '0' }, root)
   })
 
   test('is not opened in place of the one of before when it is empty, gone, or its names mean something else', async () => {

@@ -13,7 +13,7 @@ import {
 import type { Bandwidth } from './bandwidth.js'
 import type { BucketTraits, Storage } from './storage.js'
 import { openAccount, type Account, type CredentialSource } from './s3/account.js'
-import { openFolder, openFolderToWrite, type OpenedFolder } from './disk/marker.js'
+import { checkOutside, openFolder, openFolderToWrite, type OpenedFolder } from './disk/marker.js'
 import type { Notice } from './disk/faults.js'
 import { DiskStore, firstOfEach } from './disk/store.js'
 import type { BucketRoute, Route } from './route.js'
@@ -102,6 +102,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
     const account = accounts[side]
     if (account === undefined) {
       const { bucket } = place
+      if (sourceFolder !== undefined) await checkOutside(sourceFolder, bucket)
       const folder =
         side === 'source'
           ? {
@@ -110,7 +111,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
             }
           : await (options.readOnly
               ? openFolder(bucket, { mayBeWritten: true })
-              : openFolderToWrite(bucket, { source: sourceFolder?.root, again: options.again ?? false }))
+              : openFolderToWrite(bucket, { again: options.again ?? false }))
       if (side === 'source') sourceFolder = folder
       // What a disk is asked counts as no request.
       const store = retrying(new DiskStore(place, folder, notice), policy, createMeter())

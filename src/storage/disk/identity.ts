@@ -3,11 +3,19 @@ import type { FolderIdentity } from '../../job.js'
 import { unlessGone } from './files.js'
 import { MARKER, OURS } from './names.js'
 
+type Numbers = Pick<FolderIdentity, 'device' | 'inode'>
+
 /** The numbers of a folder (absolute, no symbolic link), or undefined when there is none. */
-export async function numbersOf(folder: string): Promise<Pick<FolderIdentity, 'device' | 'inode'> | undefined> {
+export async function numbersOf(folder: string): Promise<Numbers | undefined> {
   // What is in it is asked for, so that what is mounted only when it is used is mounted.
   const stats = await unlessGone(lstat(`${folder}/.`, { bigint: true }))
   return stats?.isDirectory() === true ? { device: String(stats.dev), inode: String(stats.ino) } : undefined
+}
+
+/** Whether two folders that are there at the same time are one. */
+export function isOne(a: Numbers, b: Numbers | undefined): boolean {
+  // Some file systems have no numbers.
+  return a.inode !== '0' && a.inode === b?.inode && a.device === b.device
 }
 
 /**

@@ -1,14 +1,15 @@
 import { constants } from 'node:fs'
-import { lstat, mkdir, readdir, readFile, realpath, rename, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readFile, realpath, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { UserError } from '../../errors.js'
-import type { FolderIdentity } from '../../job.js'
+import { placeUrl, type FolderIdentity } from '../../job.js'
 import { printable } from '../../keys.js'
 import { newFile, syncFolder, systemCode } from '../../file-system.js'
-import { isEmpty, isStill, numbersOf } from './identity.js'
+import { isEmpty, isOne, isStill, numbersOf } from './identity.js'
 import { MARKER, OURS, type Names } from './names.js'
+import { probe } from './probe.js'
 import { removeLeftovers, TEMPORARY, temporaryName } from './temporary.js'
-import { removeFile, unlessGone } from './files.js'
+import { unlessGone } from './files.js'
 
 /** What this program writes. */
 const FORMAT = 1
@@ -69,12 +70,12 @@ async function isTheOne(root: string, before: FolderIdentity, emptied: boolean):
 
 /**
  * Makes a folder ready to be written to. One that is not there or empty becomes ours; in any other names may mean something else, and it is
- * refused with a UserError, as is one in `source` (absolute, without symbolic links), and one that is not ours though it was written to before
- * (`again`): its disk may not be mounted. What killed processes left unfinished is removed.
+ * refused with a UserError, as is one that is not ours though it was written to before (`again`): its disk may not be mounted. What killed processes
+ * left unfinished is removed.
  */
 export async function openFolderToWrite(
   folder: string,
-  { source, again = false }: { readonly source?: string | undefined; readonly again?: boolean } = {},
+  { again = false }: { readonly again?: boolean } = {},
 ): Promise<OpenedFolder> {
   return await explained(folder, async () => {
     const future = await realPathOf(folder)
@@ -83,12 +84,6 @@ export async function openFolderToWrite(
       throw new UserError(
         `the folder ${printable(folder)}, to which this run has written, is gone or another one`,
         'check whether its disk is mounted',
-      )
-    }
-    if (source !== undefined && `${future}/`.startsWith(`${source}/`)) {
-      throw new UserError(
-        `the destination ${printable(folder)} lies in the source ${printable(source)}: the copy would find its own copies`,
-        'copy to a folder beside it',
       )
     }
     const made = await mkdir(folder, { recursive: true })
@@ -108,6 +103,24 @@ export async function openFolderToWrite(
     const numbers = await numbersOf(root)
     if (numbers === undefined) throw new UserError(`${printable(folder)} is no folder`, 'name a folder')
     return { root, names, ...numbers }
+  })
+}
+
+/**
+ * Refuses with a UserError a destination that is the source or lies in it, by whatever path: links and mounts can give one folder several. (One that
+ * the source lies in is not empty, and nothing is read within one of ours.)
+ */
+export async function checkOutside(source: OpenedFolder, destination: string): Promise<void> {
+  await explained(destination, async () => {
+    for (let path = await realPathOf(destination); ; path = dirname(path)) {
+      if (path === source.root || isOne(source, await numbersOf(path))) {
+        throw new UserError(
+          `of ${placeUrl({ bucket: source.root })} and ${placeUrl({ bucket: destination })} one is the other, or lies in it`,
+          'copy to a folder beside it',
+        )
+      }
+      if (path === dirname(path)) return
+    }
   })
 }
 
@@ -223,29 +236,3 @@ async function syncUp(from: string, to: string): Promise<void> {
     await syncFolder(path)
   }
 }
-
-/** Finds out whether a file system keeps all names as they are and apart, by making files in a folder (absolute) of it. */
-async function probe(folder: string): Promise<'exact' | 'folded'> {
-  const base = temporaryName()
-  const names = [
-    `${base}-a`,
-    `${base}-A`,
-    `${base}-\u00e9`,
-    `${base}-e\u0301`,
-    `${base}-<>:"|?*.`,
-    `${base}-\u{1f600} `,
-  ]
-  try {
-    for (const name of names) await writeFile(`${folder}/${name}`, '', { flag: 'wx' })
-    const listed = new Set(await readdir(folder))
-    return names.every((name) => listed.has(name)) ? 'exact' : 'folded'
-  } catch (error) {
-    if (REFUSALS.has(systemCode(error) ?? '')) return 'folded'
-    throw error
-  } finally {
-    for (const name of names) await removeFile(`${folder}/${name}`).catch(() => undefined)
-  }
-}
-
-/** How file systems say that there is such a name already, or cannot be. */
-const REFUSALS = new Set(['EEXIST', 'EINVAL', 'ENOENT', 'EILSEQ', 'EPERM', 'ENOTSUP'])
