@@ -15,6 +15,20 @@ export function isFolder({ bucket }: Pick<Place, 'bucket'>): boolean {
   return isAbsolute(bucket)
 }
 
+/** Which folder it was that a run works on. */
+export interface FolderIdentity {
+  /**
+   * How keys are names below it:
+   * - `literal`: as they are; a folder that somebody else made
+   * - `exact`: what no file system or terminal bears is encoded
+   * - `folded`: so is what a file system changes, or holds to be equal: capitals, all that is not ASCII, what Windows forbids
+   */
+  readonly names: 'literal' | 'exact' | 'folded'
+  /** The numbers of its device and of itself, in decimal digits: they may be beyond 2^53. */
+  readonly device: string
+  readonly inode: string
+}
+
 /**
  * A place as people write it, fit to be shown: `s3://bucket/prefix`, `file:///folder`. It is that of an object where `prefix` is the full key, and
  * that of all of a bucket without.

@@ -88,13 +88,18 @@ const anyCheckpoint: fc.Arbitrary<Checkpoint> = fc
       }),
       ledger: fc.record({ bytes: count, entries: count }),
       retry: fc.record({ bytes: count, entries: count, of: count }),
+      sourceFolder: fc.record({
+        names: fc.constantFrom('literal' as const, 'exact' as const, 'folded' as const),
+        ...{ device: anyText, inode: anyText },
+      }),
       history: fc.array(fc.record({ at: time, settled: count, bytes: count, throttled: count }), { maxLength: 5 }),
     },
     { noNullPrototype: true },
   )
   .chain((checkpoint) => {
-    const without: Checkpoint & { retry?: unknown } = { ...checkpoint }
+    const without: Checkpoint & { retry?: unknown; sourceFolder?: unknown } = { ...checkpoint }
     delete without.retry
+    delete without.sourceFolder
     return fc.constantFrom<Checkpoint>(checkpoint, without)
   })
 

@@ -1,8 +1,9 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3'
+import { spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { compareKeys } from '../src/keys.js'
 import { oddLayout } from '../src/sandbox/odd.js'
 import { contentOf, put, RICH, sandbox, traitsOf, type Server, type TestSandbox } from './cli-buckets.js'
@@ -358,6 +359,76 @@ describe('mistakes with folders are one line and a hint', () => {
     await rename(join(cwd, 'elsewhere'), join(cwd, 'backup'))
     const { code, stderr } = await s3move('resume')
     expect([code, stderr]).toEqual([0, expect.stringContaining('200 objects copied') as string])
+  })
+
+  test.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
+    'one folder that two mounts show as two',
+    async (context) => {
+      const { server, cwd, folder, s3move } = await setting()
+      for (const key of ['a', 'b/c']) await put(server, 'src', key, { Body: key })
+      await s3move('copy', 's3://src', folder('backup'))
+      for (const name of ['mount', 'site']) await mkdir(join(cwd, name))
+      await writeFile(join(cwd, 'site/x'), 'x')
+      const bind = (name: string): number | null =>
+        spawnSync('mount', ['--bind', join(cwd, name), join(cwd, 'mount')]).status
+      const unbind = (): number | null => spawnSync('umount', ['-l', join(cwd, 'mount')]).status
+      if (bind('backup') !== 0) context.skip('this machine mounts nothing')
+      onTestFinished(() => void unbind())
+      const before = await readdir(join(cwd, 'backup'), { recursive: true })
+      for (const [command, from, to] of [
+        ...(['move', 'copy', 'sync', 'verify'] as const).map((name) => [name, 'backup', 'mount'] as const),
+        ...[['move', 'mount', 'backup'] as const, ['move', 'mount', 'backup/b'] as const],
+      ]) {
+        expect(refusal(await s3move(command, folder(from), folder(to)))).toContain('one is the other, or lies in it')
+      }
+      expect(refusal(await s3move('move', folder('mount/b'), folder('backup')))).toContain('which s3move wrote')
+      expect(await readdir(join(cwd, 'backup'), { recursive: true })).toEqual(before)
+      expect([unbind(), bind('site')]).toEqual([0, 0])
+      for (const args of [['copy'], ['copy', '--dry-run']]) {
+        expect(refusal(await s3move(...args, folder('site'), folder('mount/new')))).toContain('lies in it')
+      }
+      expect(await readdir(join(cwd, 'site'))).toEqual(['x'])
+    },
+  )
+
+  test('a source that loses its disk stops the run, which goes on only with that disk', async () => {
+    const { server, cwd, as, folder, s3move } = await setting('put=20-40')
+    await mkdir(join(cwd, 'site'))
+    for (let index = 0; index < 200; index++) await writeFile(join(cwd, 'site', `${index}`), 'x')
+    for (const key of ['extra/1', 'extra/2']) await put(server, 'dst', key, { Body: 'x' })
+    const puts = (): number => server.stats().byOperation.PutObject ?? 0
+    const running = start(['sync', folder('site'), 's3://dst', '--delete', '--concurrency', '2'], as)
+    await until(() => puts() > 20, running)
+    await rename(join(cwd, 'site'), join(cwd, 'away'))
+    await mkdir(join(cwd, 'site'))
+    const stopped = await running.finished
+    expect([stopped.code, stopped.stderr]).toEqual([
+      4,
+      expect.stringContaining('another one is in its place') as string,
+    ])
+    const before = await contentOf(server, 'dst')
+    for (const make of [() => undefined, () => rm(join(cwd, 'site'), { recursive: true })]) {
+      await make()
+      expect(refusal(await s3move('resume'))).toMatch(/the folder .*site, which this run reads, is gone or another one/)
+    }
+    expect(await contentOf(server, 'dst')).toEqual(before)
+    expect(before.has('extra/1')).toBe(true)
+    await rename(join(cwd, 'away'), join(cwd, 'site'))
+    const { code, stderr } = await s3move('resume')
+    expect([code, stderr]).toEqual([0, expect.stringContaining('200 objects copied, 2 deleted') as string])
+  })
+
+  test('a listing is not resumed in a folder that is another one either', async () => {
+    const { cwd, folder, s3move } = await setting()
+    await mkdir(join(cwd, 'site'))
+    await writeFile(join(cwd, 'site/x'), 'x')
+    expect((await s3move('ls', folder('site'), '--checkpoint', 'run')).code).toBe(0)
+    const path = join(cwd, 'run/checkpoint.json')
+    const text = await readFile(path, 'utf8')
+    await writeFile(path, text.replace('"state": "finished"', '"state": "unfinished"'))
+    await rename(join(cwd, 'site'), join(cwd, 'away'))
+    await mkdir(join(cwd, 'site'))
+    expect(refusal(await s3move('resume', 'run'))).toContain('is gone or another one')
   })
 
   test.runIf(process.getuid?.() === 0)('a folder that may not be read or written', async () => {

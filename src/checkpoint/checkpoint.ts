@@ -5,6 +5,7 @@ import type {
   CopyJob,
   DeleteJob,
   EndConnection,
+  FolderIdentity,
   KeyList,
   HeaderRule,
   ObjectMatch,
@@ -178,6 +179,8 @@ export interface Checkpoint {
   readonly program: string
   readonly job: MoveJob
   readonly connection: Connection
+  /** Which folder the source is, where it is one: another one in its place must not be taken for it. */
+  readonly sourceFolder?: FolderIdentity
   readonly pace: Pace
   readonly state: 'unfinished' | 'finished'
   /** When the run began, ISO 8601. */
@@ -361,6 +364,7 @@ const document = shape<Checkpoint>(
     history: list(shape<RateSample>({ at: time, settled: count, bytes: count, throttled: count }, {})),
   },
   {
+    sourceFolder: shape<FolderIdentity>({ names: oneOf('literal', 'exact', 'folded'), device: text, inode: text }, {}),
     retry: shape<RetryState>({ bytes: count, entries: count, of: count }, { codes: list(text) }),
     list: shape<ListState>({ entries: count, of: count, size: count, modified: count, sha256: text }, {}),
     large,

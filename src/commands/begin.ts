@@ -54,7 +54,7 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
       pace,
       ...noting(progress),
     })
-    const { connection } = opened.ends
+    const { connection, sourceFolder } = opened.ends
     try {
       if ('destination' in job && !opened.ends.apart) {
         checkPair(job.source, job.destination)
@@ -79,6 +79,7 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
           program: `s3move ${version()}`,
           job,
           connection,
+          ...(sourceFolder === undefined ? {} : { sourceFolder }),
           pace,
           state: 'unfinished',
           startedAt: now,

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { WriteCheckpoint } from '../checkpoint/checkpoint.js'
 import { runSession } from '../engine/session.js'
-import { listOf, type Connection, type Pace, type Place, type WriteJob } from '../job.js'
+import { listOf, type Connection, type FolderIdentity, type Pace, type Place, type WriteJob } from '../job.js'
 import type { Progress } from '../progress.js'
 import { openBandwidth } from '../storage/bandwidth.js'
 import { openEnds, type Ends } from '../storage/open.js'
@@ -25,6 +25,8 @@ export interface OpenSettings {
   readonly readOnly: boolean
   readonly mirror?: boolean
   readonly again?: boolean
+  readonly sourceFolder?: FolderIdentity | undefined
+  readonly emptied?: boolean
   readonly threads: number
   readonly io: CommandIo
   readonly note: (message: string) => void

@@ -69,6 +69,8 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
         readOnly: dry || job.kind === 'delete',
         mirror: mirrors(job),
         again: true,
+        sourceFolder: checkpoint.sourceFolder,
+        emptied: job.kind === 'move',
         threads: dry || onlyFailed ? 0 : threadsFor(job, pace),
         io,
         pace,
@@ -80,6 +82,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
           const message = `${difference}; what was done so far is taken to be there too`
           progress.event({ type: 'note', level: 'warning', message })
         }
+        const { sourceFolder } = opened.ends
         if (dry) {
           const { ranges, list } = checkpoint
           return await dryRun({ job, pace, ranges, list, opened, telling, io })
@@ -90,6 +93,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
             ...checkpoint,
             program: `s3move ${version()}`,
             connection: opened.ends.connection,
+            ...(sourceFolder === undefined ? {} : { sourceFolder }),
             pace,
             sessions: checkpoint.sessions + 1,
           },

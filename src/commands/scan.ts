@@ -10,9 +10,10 @@ import { fileOutlet, streamOutlet, type Outlet } from '../engine/outlet.js'
 import { runScan, type ScanEnd, type ScanOptions, type Sink } from '../engine/scan.js'
 import { UserError } from '../errors.js'
 import { shellWord } from '../format.js'
-import { noTotals, type Connection, type Pace, type ScanJob } from '../job.js'
+import { noTotals, type Connection, type FolderIdentity, type Pace, type ScanJob } from '../job.js'
 import { printable } from '../keys.js'
 import { createScanProgress, type ScanProgress } from '../scan-progress.js'
+import type { Ends } from '../storage/open.js'
 import type { Keyspace } from '../work/keyspace.js'
 import { version } from '../version.js'
 import { open, type Opened } from './drive.js'
@@ -55,12 +56,13 @@ export async function startScan(job: ScanJob, flags: Flags, io: CommandIo, perfo
     )
   }
   if (folder !== undefined) await checkFolder(folder, job, asked, fresh)
-  const begin = async (connection: Connection): Promise<ScanCheckpoint> => {
+  const begin = async ({ connection, sourceFolder }: Ends): Promise<ScanCheckpoint> => {
     if (folder !== undefined) await checkFolder(folder, job, connection, fresh)
     const now = new Date().toISOString()
     return {
       format: FORMAT,
       program: `s3move ${version()}`,
+      ...(sourceFolder === undefined ? {} : { sourceFolder }),
       ...{ job, connection, pace, state: 'unfinished', startedAt: now, savedAt: now, activeMs: 0, sessions: 1 },
       ...{ ranges: [{}], listed: 0, totals: noTotals(), ledger: { bytes: 0, entries: 0 }, history: [] },
     }
@@ -80,12 +82,17 @@ export async function resumeScan(
   const asked = readConnection(flags, found.connection)
   const quiet = readFlag(flags, 'quiet') ?? false
   const { job } = found
-  const begin = async (connection: Connection): Promise<ScanCheckpoint> => {
+  const begin = async ({ connection, sourceFolder }: Ends): Promise<ScanCheckpoint> => {
     // Only now is it certain that nobody else moves it on.
     const { checkpoint } = await readCheckpoint(folder)
-    return { ...checkpoint, job, connection, pace, program: `s3move ${version()}`, sessions: checkpoint.sessions + 1 }
+    return {
+      ...checkpoint,
+      ...(sourceFolder === undefined ? {} : { sourceFolder }),
+      ...{ job, connection, pace, program: `s3move ${version()}`, sessions: checkpoint.sessions + 1 },
+    }
   }
-  return await withScan({ job, pace, asked, folder, quiet, io, begin, resumed: true }, perform)
+  const { sourceFolder } = found
+  return await withScan({ job, pace, asked, folder, quiet, io, begin, sourceFolder, resumed: true }, perform)
 }
 
 const VERBS: Readonly<Record<ScanJob['kind'], string>> = { ls: 'listing', du: 'counting', verify: 'comparing' }
@@ -94,7 +101,9 @@ interface ScanSetup extends Pick<Scan, 'folder' | 'io' | 'quiet' | 'resumed'> {
   readonly job: ScanJob
   readonly pace: Pace
   readonly asked: Connection
-  readonly begin: (connection: Connection) => Promise<ScanCheckpoint>
+  /** The folder that the source was, to a run that is resumed. */
+  readonly sourceFolder?: FolderIdentity | undefined
+  readonly begin: (ends: Ends) => Promise<ScanCheckpoint>
 }
 
 async function withScan(setup: ScanSetup, perform: Perform): Promise<number> {
@@ -110,6 +119,7 @@ async function withScan(setup: ScanSetup, perform: Perform): Promise<number> {
     const opened = await open(job, asked, {
       readOnly,
       again: resumed,
+      sourceFolder: setup.sourceFolder,
       threads,
       io,
       note,
@@ -117,7 +127,7 @@ async function withScan(setup: ScanSetup, perform: Perform): Promise<number> {
       pace,
     })
     try {
-      const checkpoint = await setup.begin(opened.ends.connection)
+      const checkpoint = await setup.begin(opened.ends)
       return await perform({ checkpoint, folder, opened, resumed, progress, io, quiet })
     } finally {
       opened.close()

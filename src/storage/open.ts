@@ -1,11 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { StorageError, UserError } from '../errors.js'
 import { printable } from '../keys.js'
-import { connectionOf, isFolder, type Connection, type EndConnection, type Place, type Side } from '../job.js'
+import {
+  connectionOf,
+  isFolder,
+  type Connection,
+  type EndConnection,
+  type FolderIdentity,
+  type Place,
+  type Side,
+} from '../job.js'
 import type { Bandwidth } from './bandwidth.js'
 import type { BucketTraits, Storage } from './storage.js'
 import { openAccount, type Account, type CredentialSource } from './s3/account.js'
-import { openFolder, openFolderToWrite } from './disk/marker.js'
+import { checkOutside, openFolder, openFolderToWrite, type OpenedFolder } from './disk/marker.js'
 import type { Notice } from './disk/faults.js'
 import { DiskStore, firstOfEach } from './disk/store.js'
 import type { BucketRoute, Route } from './route.js'
@@ -39,6 +47,8 @@ export interface Ends {
   readonly retryFor: number
   /** The connection asked for, completed by what was found out (endpoint, region, style), so that a resume reaches the same place. */
   readonly connection: Connection
+  /** Which folder the source is, so that a resume takes no other for it; absent where it is a bucket. */
+  readonly sourceFolder?: FolderIdentity
   /** Told of what a person should know of a folder; warns of the first of each kind. */
   readonly notice: (notice: Notice) => void
   close(): void
@@ -59,6 +69,10 @@ export interface OpenOptions {
   readonly mirror?: boolean
   /** The destination was written to before, by the same run. */
   readonly again?: boolean
+  /** The folder that the source was before, to the same run. */
+  readonly sourceFolder?: FolderIdentity | undefined
+  /** The same run may have moved all away that was in it. */
+  readonly emptied?: boolean
   readonly note: (message: string) => void
   /** Told of what a person should know while the run goes on. */
   readonly warn: (message: string) => void
@@ -83,18 +97,22 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
     for (const store of stores) store.close()
     for (const account of new Set(Object.values(accounts))) account.close()
   }
-  let sourceRoot: string | undefined
+  let sourceFolder: OpenedFolder | undefined
   const openPlace = async (side: Side, place: Place, ask: (store: S3Store) => Promise<unknown>): Promise<End> => {
     const account = accounts[side]
     if (account === undefined) {
       const { bucket } = place
+      if (sourceFolder !== undefined) await checkOutside(sourceFolder, bucket)
       const folder =
         side === 'source'
-          ? { ...(await openFolder(bucket)), complete: options.mirror }
+          ? {
+              ...(await openFolder(bucket, { before: options.sourceFolder, emptied: options.emptied ?? false })),
+              complete: options.mirror,
+            }
           : await (options.readOnly
-              ? openFolder(bucket, true)
-              : openFolderToWrite(bucket, { source: sourceRoot, again: options.again ?? false }))
-      if (side === 'source') sourceRoot = folder.root
+              ? openFolder(bucket, { mayBeWritten: true })
+              : openFolderToWrite(bucket, { again: options.again ?? false }))
+      if (side === 'source') sourceFolder = folder
       // What a disk is asked counts as no request.
       const store = retrying(new DiskStore(place, folder, notice), policy, createMeter())
       return { store, storeFor: () => store, route: { place, folder }, credentials: undefined, traits: () => NO_TRAITS }
@@ -136,6 +154,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       meter,
       retryFor: policy.retryFor,
       connection: completed(connection, one, other),
+      ...(sourceFolder === undefined ? {} : { sourceFolder: identityOfFolder(sourceFolder) }),
       notice,
       close,
     }
@@ -143,6 +162,10 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
     close()
     throw error
   }
+}
+
+function identityOfFolder({ names, device, inode }: OpenedFolder): FolderIdentity {
+  return { names, device, inode }
 }
 
 // A folder has no access control lists and no versions.

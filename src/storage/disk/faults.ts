@@ -47,7 +47,7 @@ export function notFollowed(asked: Asked): StorageError {
 /** The folder itself is gone. */
 export function folderGone(asked: Asked): StorageError {
   const { operation, bucket } = asked
-  const message = 'the folder is gone, or what s3move keeps in it'
+  const message = 'the folder is gone, or another one is in its place'
   return fault({ operation, bucket }, 'stop-run', 'NoSuchBucket', message, 'check whether its disk is mounted')
 }
 

@@ -3,7 +3,8 @@ import { lstat, readdir } from 'node:fs/promises'
 import { compareKeys, printable } from '../../keys.js'
 import { fault, type Asked } from './faults.js'
 import { ASIDE, folderOf, OURS, segmentOf } from './names.js'
-import { unlessGone, type Tree } from './tree.js'
+import { unlessGone } from './files.js'
+import type { Tree } from './tree.js'
 
 /** What was in a folder when it was read. */
 export interface FolderContent {
@@ -24,11 +25,10 @@ export async function readFolder(
   asked: Asked,
 ): Promise<FolderContent | undefined> {
   const folder = folderOf(prefix, tree.names)
-  if (!(await tree.check(folder, asked))) return undefined
+  if (!(await tree.check(folder, asked))) return tree.nothing(asked)
   const names: string[] = []
   const folders: [path: string, changed: number][] = []
   const isRoot = folder === ''
-  let ours = tree.names === 'literal' || !isRoot
   const enter = async (within: string): Promise<void> => {
     const path = tree.absolute([folder, within].filter((part) => part !== '').join('/'))
     const stats = await unlessGone(lstat(path))
@@ -39,10 +39,7 @@ export async function readFolder(
     const parts: string[] = []
     for (const entry of entries) {
       const { name } = entry
-      if (isRoot && within === '' && name === OURS) {
-        ours = true
-        continue
-      }
+      if (isRoot && within === '' && name === OURS) continue
       const isFolder = entry.isDirectory()
       const isAside = name.endsWith(ASIDE) && tree.names !== 'literal'
       if (isFolder && isAside) throw moved(asked, path, name)
@@ -58,8 +55,7 @@ export async function readFolder(
     for (const part of parts) await enter(part)
   }
   await enter('')
-  // An unmounted disk must not look like one without objects.
-  if (!ours || (isRoot && folders.length === 0)) await tree.nothing(asked)
+  if (names.length === 0) await tree.nothing(asked)
   return folders.length === 0 ? undefined : { names: ordered(names), folders }
 }
 

@@ -1,55 +1,81 @@
 import { constants } from 'node:fs'
-import { lstat, mkdir, readdir, readFile, realpath, rename, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readFile, realpath, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { UserError } from '../../errors.js'
+import { placeUrl, type FolderIdentity } from '../../job.js'
 import { printable } from '../../keys.js'
 import { newFile, syncFolder, systemCode } from '../../file-system.js'
-import { OURS, type Names } from './names.js'
+import { isEmpty, isOne, isStill, numbersOf } from './identity.js'
+import { MARKER, OURS, type Names } from './names.js'
+import { probe } from './probe.js'
 import { removeLeftovers, TEMPORARY, temporaryName } from './temporary.js'
-import { removeFile, unlessGone } from './tree.js'
-
-/** The file that tells a folder of ours from others, and how names are made in it. */
-const MARKER = `${OURS}/format.json`
+import { unlessGone } from './files.js'
 
 /** What this program writes. */
 const FORMAT = 1
 
 /** A folder whose names are understood. Plain data, to be sent between threads. */
-export interface OpenedFolder {
+export interface OpenedFolder extends FolderIdentity {
   /** Absolute, without symbolic links. */
   readonly root: string
-  readonly names: Names
   /** It is not there, or not made ready, and is taken for an empty one. */
   readonly absent?: boolean
   /** What can be no object stops the run, and is not passed over. */
   readonly complete?: boolean | undefined
 }
 
+/** What is known of a folder that is to be read. */
+interface OpenFolderOptions {
+  readonly mayBeWritten?: boolean
+  /** Which one it was before, to the same run, which may have `emptied` it since. */
+  readonly before?: FolderIdentity | undefined
+  readonly emptied?: boolean
+}
+
 /**
- * Looks at a folder that is to be read. Throws a UserError when a later s3move has written it, or when it is not there. One that `mayBeWritten`
- * later need not be there yet.
+ * Looks at a folder that is to be read. Throws a UserError when a later s3move has written it, when it is not there, or when it is not the one that it
+ * was `before`: its disk may not be mounted. One that `mayBeWritten` later need not be there yet.
  */
-export async function openFolder(folder: string, mayBeWritten = false): Promise<OpenedFolder> {
+export async function openFolder(
+  folder: string,
+  { mayBeWritten = false, before, emptied = false }: OpenFolderOptions = {},
+): Promise<OpenedFolder> {
   return await explained(folder, async () => {
     const root = await unlessGone(realpath(folder))
-    if (root === undefined && mayBeWritten) return { root: folder, names: 'exact', absent: true }
+    if (before !== undefined && (root === undefined || !(await isTheOne(root, before, emptied)))) {
+      throw new UserError(
+        `the folder ${printable(folder)}, which this run reads, is gone or another one`,
+        'check whether its disk is mounted; if it is the right one all the same, begin anew (sync copies only what is missing)',
+      )
+    }
+    if (root === undefined && mayBeWritten) return { root: folder, ...NOWHERE }
     if (root === undefined) throw new UserError(`the folder ${printable(folder)} does not exist`, 'check its path')
-    if (!(await lstat(root)).isDirectory()) throw new UserError(`${printable(folder)} is no folder`, 'name a folder')
+    const numbers = await numbersOf(root)
+    if (numbers === undefined) throw new UserError(`${printable(folder)} is no folder`, 'name a folder')
     await checkAbove(root)
     const names = await readMarker(root)
-    if (names === undefined && mayBeWritten && (await isEmpty(root))) return { root, names: 'exact', absent: true }
-    return { root, names: names ?? 'literal' }
+    if (names === undefined && mayBeWritten && (await isEmpty(root))) return { root, ...NOWHERE }
+    return { root, names: names ?? 'literal', ...numbers }
   })
+}
+
+/** What is not there has no numbers. */
+const NOWHERE = { names: 'exact', device: '', inode: '', absent: true } as const
+
+async function isTheOne(root: string, before: FolderIdentity, emptied: boolean): Promise<boolean> {
+  if (!(await isStill(root, before)) || ((await readMarker(root)) ?? 'literal') !== before.names) return false
+  // The numbers of one disk may be those of another, and mostly are in a container.
+  return before.names !== 'literal' || emptied || !(await isEmpty(root))
 }
 
 /**
  * Makes a folder ready to be written to. One that is not there or empty becomes ours; in any other names may mean something else, and it is
- * refused with a UserError, as is one in `source` (absolute, without symbolic links), and one that is not ours though it was written to before
- * (`again`): its disk may not be mounted. What killed processes left unfinished is removed.
+ * refused with a UserError, as is one that is not ours though it was written to before (`again`): its disk may not be mounted. What killed processes
+ * left unfinished is removed.
  */
 export async function openFolderToWrite(
   folder: string,
-  { source, again = false }: { readonly source?: string | undefined; readonly again?: boolean } = {},
+  { again = false }: { readonly again?: boolean } = {},
 ): Promise<OpenedFolder> {
   return await explained(folder, async () => {
     const future = await realPathOf(folder)
@@ -58,12 +84,6 @@ export async function openFolderToWrite(
       throw new UserError(
         `the folder ${printable(folder)}, to which this run has written, is gone or another one`,
         'check whether its disk is mounted',
-      )
-    }
-    if (source !== undefined && `${future}/`.startsWith(`${source}/`)) {
-      throw new UserError(
-        `the destination ${printable(folder)} lies in the source ${printable(source)}: the copy would find its own copies`,
-        'copy to a folder beside it',
       )
     }
     const made = await mkdir(folder, { recursive: true })
@@ -80,7 +100,27 @@ export async function openFolderToWrite(
     }
     await makeOwn(temporary)
     await removeLeftovers(temporary)
-    return { root, names }
+    const numbers = await numbersOf(root)
+    if (numbers === undefined) throw new UserError(`${printable(folder)} is no folder`, 'name a folder')
+    return { root, names, ...numbers }
+  })
+}
+
+/**
+ * Refuses with a UserError a destination that is the source or lies in it, by whatever path: links and mounts can give one folder several. (One that
+ * the source lies in is not empty, and nothing is read within one of ours.)
+ */
+export async function checkOutside(source: OpenedFolder, destination: string): Promise<void> {
+  await explained(destination, async () => {
+    for (let path = await realPathOf(destination); ; path = dirname(path)) {
+      if (path === source.root || isOne(source, await numbersOf(path))) {
+        throw new UserError(
+          `of ${placeUrl({ bucket: source.root })} and ${placeUrl({ bucket: destination })} one is the other, or lies in it`,
+          'copy to a folder beside it',
+        )
+      }
+      if (path === dirname(path)) return
+    }
   })
 }
 
@@ -101,11 +141,6 @@ async function checkAbove(folder: string): Promise<void> {
       `name ${printable(path)}, and choose with --exclude '*' --include`,
     )
   }
-}
-
-// Runs keep their checkpoints in a folder of the name of ours.
-async function isEmpty(root: string): Promise<boolean> {
-  return (await readdir(root)).every((name) => name === OURS)
 }
 
 /** Refuses a folder as a destination because it is another's. */
@@ -201,29 +236,3 @@ async function syncUp(from: string, to: string): Promise<void> {
     await syncFolder(path)
   }
 }
-
-/** Finds out whether a file system keeps all names as they are and apart, by making files in a folder (absolute) of it. */
-async function probe(folder: string): Promise<'exact' | 'folded'> {
-  const base = temporaryName()
-  const names = [
-    `${base}-a`,
-    `${base}-A`,
-    `${base}-\u00e9`,
-    `${base}-e\u0301`,
-    `${base}-<>:"|?*.`,
-    `${base}-\u{1f600} `,
-  ]
-  try {
-    for (const name of names) await writeFile(`${folder}/${name}`, '', { flag: 'wx' })
-    const listed = new Set(await readdir(folder))
-    return names.every((name) => listed.has(name)) ? 'exact' : 'folded'
-  } catch (error) {
-    if (REFUSALS.has(systemCode(error) ?? '')) return 'folded'
-    throw error
-  } finally {
-    for (const name of names) await removeFile(`${folder}/${name}`).catch(() => undefined)
-  }
-}
-
-/** How file systems say that there is such a name already, or cannot be. */
-const REFUSALS = new Set(['EEXIST', 'EINVAL', 'ENOENT', 'EILSEQ', 'EPERM', 'ENOTSUP'])

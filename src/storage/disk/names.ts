@@ -1,13 +1,13 @@
-/**
- * How keys are names below the folder:
- * - `literal`: as they are; a folder that somebody else made
- * - `exact`: what no file system or terminal bears is encoded
- * - `folded`: so is what a file system changes, or holds to be equal: capitals, all that is not ASCII, what Windows forbids
- */
-export type Names = 'literal' | 'exact' | 'folded'
+import type { FolderIdentity } from '../../job.js'
+
+/** How keys are names below the folder. */
+export type Names = FolderIdentity['names']
 
 /** The folder at the root that is ours; nothing in it is a key. */
 export const OURS = '.s3move'
+
+/** The file that tells a folder of ours from others, and how names are made in it. */
+export const MARKER = `${OURS}/format.json`
 
 // A `%` of a key is always `%25`, so one without two hexadecimal digits behind it is never part of a key.
 /** The name of an empty segment, as in `a//b` or `a/`. */

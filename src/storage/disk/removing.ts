@@ -4,7 +4,8 @@ import { changed, diskFault, type Asked } from './faults.js'
 import { inParallel } from './in-parallel.js'
 import { ASIDE, isStorable, parentOf, pathOf } from './names.js'
 import { summary } from './reading.js'
-import { removeFile, unlessGone, type Tree } from './tree.js'
+import { removeFile, unlessGone } from './files.js'
+import type { Tree } from './tree.js'
 
 /** Removes objects of a tree, their attributes, and the folders that are empty then. */
 export function createRemoving(tree: Tree): Removing {

@@ -1,7 +1,8 @@
 import { lstat } from 'node:fs/promises'
 import type { Asked } from './faults.js'
 import { readFolder, type FolderContent } from './folder.js'
-import { unlessGone, type Tree } from './tree.js'
+import { unlessGone } from './files.js'
+import type { Tree } from './tree.js'
 
 /** A folder as it was when it was read. */
 export interface Snapshot extends FolderContent {

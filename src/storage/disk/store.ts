@@ -22,24 +22,27 @@ export class DiskStore implements Storage {
 
   constructor(
     readonly place: Place,
-    { root, names, absent, complete }: OpenedFolder,
+    folder: OpenedFolder,
     notice: (notice: Notice) => void,
   ) {
-    this.tree = new Tree(root, names, absent)
+    this.tree = new Tree(folder)
     const first = firstOfEach(notice)
     this.snapshots = new Snapshots(this.tree, (what) => {
-      if (complete === true) throw incomplete(this.tree.root, what)
+      if (folder.complete === true) throw incomplete(this.tree.root, what)
       first({ kind: 'passed-over', message: `passed over: ${what} (others like it are not told)` })
     })
     this.reading = createReading(this.tree, first)
     this.removing = createRemoving(this.tree)
-    if (names !== 'literal') this.writing = createWriting(this.tree)
+    if (folder.names !== 'literal') this.writing = createWriting(this.tree)
   }
 
   async list(from: ListFrom): Promise<Page> {
     const asked: Asked = { operation: 'ListObjectsV2', bucket: this.tree.root }
     try {
-      return await listPage(this.tree, this.snapshots, from, asked)
+      const page = await listPage(this.tree, this.snapshots, from, asked)
+      // What vanished with its disk meanwhile was left out.
+      await this.tree.nothing(asked)
+      return page
     } catch (error) {
       throw diskFault(error, asked)
     }

@@ -3,7 +3,7 @@ import { lstat, readdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { isRunning, pidNamespace } from '../../processes.js'
 import { OURS } from './names.js'
-import { removeFile, unlessGone } from './tree.js'
+import { removeFile, unlessGone } from './files.js'
 
 /** The folder of files that are not finished, in the file system of those that are. */
 export const TEMPORARY = `${OURS}/tmp`
@@ -16,16 +16,30 @@ export function temporaryName(): string {
   return `${HERE}-${process.pid}-${randomUUID()}`
 }
 
+/** The lock of this process on what `subject` names: the same for all of its threads. Those of other processes end alike. */
+export function lockName(subject: string): { readonly own: string; readonly ending: string } {
+  const ending = `-lock-${createHash('sha256').update(subject).digest('hex')}`
+  return { own: `${HERE}-${process.pid}${ending}`, ending }
+}
+
 /** Removes what processes that were killed left unfinished in a folder (absolute). */
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const name of (await unlessGone(readdir(folder))) ?? []) {
-    const path = `${folder}/${name}`
-    const [, place, pid] = /^([0-9a-f]{12})-(\d+)-/.exec(name) ?? []
-    const dead = place === HERE && pid !== undefined && !isRunning(Number(pid))
-    const stats = await unlessGone(lstat(path))
-    // Not the time of modification, which is set to that of the object.
-    if (stats?.isFile() === true && (dead || Date.now() - stats.ctimeMs > ABANDONED)) await removeFile(path)
+    if (await isLeftBehind(folder, name)) await removeFile(`${folder}/${name}`)
   }
+}
+
+/** Whether a file in a folder (absolute) is there and belongs to no living process, as far as can be told. */
+export async function isLeftBehind(folder: string, name: string): Promise<boolean> {
+  const stats = await unlessGone(lstat(`${folder}/${name}`))
+  if (stats?.isFile() !== true) return false
+  const [, place, number, lock] = /^([0-9a-f]{12})-(\d+)-(lock-)?/.exec(name) ?? []
+  const pid = place === HERE && number !== undefined ? Number(number) : undefined
+  // Not the time of modification, which is set to that of the object.
+  const { ctimeMs } = stats
+  // In a container that was started again, this may be the number of the one that was killed.
+  if (pid !== undefined && (!isRunning(pid) || (pid === process.pid && ctimeMs < STARTED))) return true
+  return Date.now() - ctimeMs > ABANDONED && (pid === undefined || lock === undefined)
 }
 
 // Process numbers mean something on one machine, and within one container of it.
@@ -33,3 +47,6 @@ const HERE = createHash('sha256')
   .update(`${hostname()}\n${pidNamespace() ?? ''}`)
   .digest('hex')
   .slice(0, 12)
+
+/** When this process was started, in milliseconds since 1970. */
+const STARTED = Date.now() - process.uptime() * 1000

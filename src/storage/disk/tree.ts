@@ -1,7 +1,10 @@
 import { constants, type Stats } from 'node:fs'
-import { lstat, mkdir, open, readFile, rename, rmdir, unlink, type FileHandle } from 'node:fs/promises'
+import { lstat, mkdir, open, readFile, rename, rmdir, type FileHandle } from 'node:fs/promises'
 import { attributesIn, isSame, type Attributes } from './attributes.js'
 import { syncFolder, systemCode } from '../../file-system.js'
+import { unlessGone } from './files.js'
+import type { OpenedFolder } from './marker.js'
+import { isStill } from './identity.js'
 import { folderGone, notFollowed, type Asked } from './faults.js'
 import { ASIDE, isStorable, OURS, parentOf, pathOf, type Names } from './names.js'
 
@@ -36,13 +39,16 @@ export class Tree {
   private readonly making = new Map<string, Promise<void>>()
   private readonly syncs = new Map<string, { running: Promise<void>; next?: Promise<void> }>()
 
-  constructor(
-    /** Absolute, without symbolic links. */
-    readonly root: string,
-    readonly names: Names,
-    /** The folder is not there, and is not expected to be. */
-    private readonly absent = false,
-  ) {}
+  /** Absolute, without symbolic links. */
+  readonly root: string
+  readonly names: Names
+  private readonly absent: boolean
+
+  constructor(private readonly opened: OpenedFolder) {
+    this.root = opened.root
+    this.names = opened.names
+    this.absent = opened.absent === true
+  }
 
   absolute(path: string): string {
     return path === '' ? this.root : `${this.root}/${path}`
@@ -103,12 +109,10 @@ export class Tree {
     return undefined
   }
 
-  /** Throws when the root, or our folder in it, is gone: an unmounted disk must not look like one without objects. */
+  /** Throws unless the root is still the folder that was opened: an unmounted disk must not look like one without objects. */
   async nothing(asked: Asked): Promise<undefined> {
-    if (this.absent) return undefined
-    const sign = this.names === 'literal' ? this.root : this.absolute(OURS)
-    if ((await unlessGone(lstat(sign))) === undefined) throw folderGone(asked)
-    return undefined
+    if (this.absent || (await isStill(this.root, this.opened))) return undefined
+    throw folderGone(asked)
   }
 
   /** Whether a folder is there; throws when a symbolic link is on its path. */
@@ -227,28 +231,3 @@ function remember(folders: Set<string>, folder: string): void {
 export const MOST_TRIES = 100
 
 const FULL = new Set(['ENOTEMPTY', 'EEXIST', 'EACCES', 'EPERM', 'EBUSY', 'EROFS'])
-
-/** What a call on a file answers, or undefined when there is no such file. */
-export async function unlessGone<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call
-  } catch (error) {
-    const code = systemCode(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
-    throw error
-  }
-}
-
-/** Removes a file; one that is not there, or that is a folder, is no error. */
-export async function removeFile(path: string): Promise<'removed' | 'none'> {
-  try {
-    await unlink(path)
-    return 'removed'
-  } catch (error) {
-    const code = systemCode(error) ?? ''
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return 'none'
-    // What Linux calls EISDIR is EPERM elsewhere.
-    if (code === 'EPERM' && (await unlessGone(lstat(path)))?.isDirectory() === true) return 'none'
-    throw error
-  }
-}

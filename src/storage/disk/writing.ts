@@ -3,10 +3,12 @@ import { link, lstat, rename, unlink, type FileHandle } from 'node:fs/promises'
 import type { Content, HeaderFields, Writing } from '../storage.js'
 import { attributesFrom, attributesText, isSame } from './attributes.js'
 import { newFile, systemCode } from '../../file-system.js'
+import { alone } from './alone.js'
 import { diskFault, fault, type Asked } from './faults.js'
 import { ASIDE, isStorable, parentOf, pathOf } from './names.js'
 import { TEMPORARY, temporaryName } from './temporary.js'
-import { MOST_TRIES, removeFile, unlessGone, type Tree } from './tree.js'
+import { removeFile, unlessGone } from './files.js'
+import { MOST_TRIES, type Tree } from './tree.js'
 
 /**
  * Writes objects below a tree. Content is old or new and never in between, whatever is killed when; new content has its attributes, and lasts once the call has resolved.
@@ -122,19 +124,31 @@ async function writeAll(file: FileHandle, piece: Buffer, position: number): Prom
   }
 }
 
-type Move = (from: string, to: string) => Promise<void>
+/** Gives a finished file (absolute) its path in the tree. */
+type Move = (tree: Tree, from: string, path: string, asked: Asked) => Promise<void>
+
+const replace: Move = (tree, from, path) => rename(from, tree.absolute(path))
 
 // Whatever is there stays, and is an error (EEXIST): of several who do so at once, only one succeeds.
-async function moveNew(from: string, to: string): Promise<void> {
+const moveNew: Move = async (tree, from, path, asked) => {
+  const to = tree.absolute(path)
   try {
     await link(from, to)
   } catch (error) {
     if (!NO_LINKS.has(systemCode(error) ?? '')) throw error
-    // A file system without links: that nothing was there was seen just before.
-    await rename(from, to)
+    await alone(tree, path, asked, async () => {
+      if ((await unlessGone(lstat(to))) !== undefined) throw new AlreadyThere(`there is ${to} already`)
+      await rename(from, to)
+    })
     return
   }
   await unlink(from)
+}
+
+/** What a link answers where something is. */
+class AlreadyThere extends Error {
+  override readonly name = 'AlreadyThere'
+  readonly code = 'EEXIST'
 }
 
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
@@ -151,12 +165,12 @@ async function placeNew(work: () => Promise<void>): Promise<boolean> {
 }
 
 // Moves a finished file to its path (relative), making the folders that it needs.
-async function place(tree: Tree, temporary: string, path: string, asked: Asked, move: Move = rename): Promise<void> {
+async function place(tree: Tree, temporary: string, path: string, asked: Asked, move: Move = replace): Promise<void> {
   const folder = parentOf(path)
   for (let tries = 0; ; tries++) {
     await tree.make(folder, asked)
     try {
-      await move(temporary, tree.absolute(path))
+      await move(tree, temporary, path, asked)
       break
     } catch (error) {
       const code = systemCode(error)
