@@ -333,6 +333,22 @@ describe('credentials that the store calls expired', () => {
   })
 })
 
+test('a temporary redirect is not followed, and the next request looks the name up anew, over another connection', async () => {
+  const ports: (number | undefined)[] = []
+  const url = await serving(({ socket }, response) => {
+    ports.push(socket.remotePort)
+    if (ports.length === 2) response.writeHead(307, { Location: `${url}/elsewhere` }).end()
+    else response.end(listing('<KeyCount>0</KeyCount><IsTruncated>false</IsTruncated>'))
+  })
+  const store = await storeAt(url, 'src')
+  await store.list({})
+  await expect(store.list({})).rejects.toMatchObject({ code: 'TemporaryRedirect', severity: 'retry' })
+  await store.list({})
+  expect(ports).toHaveLength(3)
+  expect(ports[1]).toBe(ports[0])
+  expect(ports[2]).not.toBe(ports[0])
+})
+
 describe('a store that is opened where another one has been', () => {
   test('knows how long answers take there, and so finds a silent server at once', async () => {
     let silent = false
