@@ -459,3 +459,49 @@ describe('s3move copy, from a server with faults', () => {
     expectSame(await contentOf(server, 'dst'), await contentOf(server, 'src'))
   })
 })
+
+describe('a redirect in the middle of a run', () => {
+  test.each([
+    ['301', 'PermanentRedirect'],
+    ['region', 'AuthorizationHeaderMalformed'],
+  ])('to another region (%s) stops it, naming the region, and no object is blamed', async (fault, code) => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:2000', 'dst'], latency: 'copy=2-4' })
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--checkpoint', 'run']
+    const running = start([...args, '--concurrency', '16', '--threads', '2'], { cwd })
+    await until(() => (server.stats().copies.dst?.total ?? 0) > 300, running)
+    await server.fault(fault, '1', 'CopyObject')
+    const ended = await running.finished
+    expect([ended.code, ended.stderr]).toEqual([4, expect.stringContaining(code) as string])
+    expect(ended.stderr).toMatch(/region ap-southeast-2 by now.* resume .*--fresh/)
+    expect(await readFile(join(cwd, 'run/failures.ndjson'), 'utf8')).toBe('')
+    await server.fault(fault, '0', 'CopyObject')
+    expect((await run(['resume', 'run'], { cwd })).code).toBe(0)
+    expectSame(await contentOf(server, 'dst'), await contentOf(server, 'src'))
+  })
+
+  test('that is temporary is not followed, and the request is sent again until it succeeds', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:2000', 'dst'], faults: ['307=1/10'] })
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--concurrency', '16']
+    const { code, stderr } = await run([...args, '--threads', '2'], { cwd })
+    expect([code, stderr]).toEqual([0, expect.stringContaining('2,000 objects copied, none skipped, none failed')])
+    expect(server.stats().faults['307']).toBeGreaterThan(100)
+    expect(server.stats().copies.dst).toEqual({ total: 2000, unique: 2000, duplicates: 0 })
+  })
+
+  test('that is temporary and does not pass stops it, and no object is blamed', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:2000', 'dst'], latency: 'copy=2-4' })
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--checkpoint', 'run']
+    const running = start([...args, '--concurrency', '16', '--retry-for', '1s'], { cwd })
+    await until(() => (server.stats().copies.dst?.total ?? 0) > 300, running)
+    await server.fault('307', '1', 'CopyObject')
+    const { code, stderr } = await running.finished
+    expect([code, stderr]).toEqual([4, expect.stringContaining('TemporaryRedirect') as string])
+    expect(await readFile(join(cwd, 'run/failures.ndjson'), 'utf8')).toBe('')
+    await server.fault('307', '0', 'CopyObject')
+    expect((await run(['resume', 'run'], { cwd })).code).toBe(0)
+    expectSame(await contentOf(server, 'dst'), await contentOf(server, 'src'))
+  })
+})

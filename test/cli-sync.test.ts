@@ -222,6 +222,35 @@ describe('s3move sync --delete', () => {
     expect(await totalsOf(cwd)).toMatchObject({ deleted: 1500, failed: {} })
   })
 
+  test('what failed is tried again while large objects remain: nothing is deleted before all is done', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:400:big=200', 'bbb'] })
+    const extras = Array.from({ length: 10 }, (_, n) => `x${n}`)
+    for (const key of extras) await put(server, 'bbb', key)
+    await server.fault('denied', '1/40', 'CopyObject')
+    await server.fault('hang', '1', 'UploadPartCopy')
+    const place = ['sync', 's3://src', 's3://bbb', '--endpoint-url', server.url, '--checkpoint', 'run'] as const
+    const running = start([...place, '--delete'], { cwd })
+    const saved = async (): Promise<{ ranges: unknown[]; large?: { open: unknown[] }; ledger: { entries: number } }> =>
+      JSON.parse(await readFile(join(cwd, 'run/checkpoint.json'), 'utf8').catch(() => '{"ranges":[{}]}')) as never
+    await until(async () => {
+      const { ranges, large } = await saved()
+      return ranges.length === 0 && large?.open.length === 2
+    }, running)
+    running.kill('SIGKILL')
+    await running.finished
+    expect((await saved()).ledger.entries).toBeGreaterThan(0)
+    await server.fault('denied', '0', 'CopyObject')
+    const again = await run(['resume', '--only-failed', 'run'], { cwd })
+    finished(again, 'only the failed objects were tried again; the rest of the run is still to be done', 4)
+    expect([...(await contentOf(server, 'bbb')).keys()]).toEqual(expect.arrayContaining(extras))
+    expect((await contentOf(server, 'bbb')).size).toBe(408)
+    await server.fault('hang', '0', 'UploadPartCopy')
+    finished(await run(['resume', 'run'], { cwd }), '400 objects copied, 10 deleted, none skipped, none failed')
+    const keys = async (bucket: string) => [...(await contentOf(server, bucket)).keys()]
+    expect(await keys('bbb')).toEqual(await keys('src'))
+  })
+
   test('an extra that was written since it was listed is left, and is in the ledger', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['aaa', 'bbb'], latency: 'head=30' })

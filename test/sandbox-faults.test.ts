@@ -68,6 +68,8 @@ function raw(
 
 describe('faults', () => {
   test.each([
+    ['301', 301, 'PermanentRedirect'],
+    ['region', 400, 'AuthorizationHeaderMalformed'],
     ['500', 500, 'InternalError'],
     ['503', 503, 'SlowDown'],
     ['expired', 400, 'ExpiredToken'],

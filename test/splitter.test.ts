@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createHash } from 'node:crypto'
 import { noTotals, type Outcome } from '../src/job.js'
 import { compareKeys } from '../src/keys.js'
@@ -6,6 +6,7 @@ import type { ObjectSummary, Page, Storage } from '../src/storage/storage.js'
 import { Keyspace } from '../src/work/keyspace.js'
 import { leasesOver } from '../src/work/leases.js'
 import { listingAfter } from '../src/work/listing.js'
+import { Splitter } from '../src/work/splitter.js'
 import { createTally } from '../src/work/tally.js'
 
 /** A store whose every LIST takes 50 ms of a clock that only `advance` moves. */
@@ -154,4 +155,14 @@ describe('the splitter', () => {
     expect(begun.length).toBe(32)
     expect(Math.min(...perQuarter), String(perQuarter)).toBeGreaterThan(3)
   })
+})
+
+test('a cut into more parts than lanes wait for is refused, and no range is lost', async () => {
+  const choose = vi.spyOn(Splitter.prototype, 'choose').mockReturnValue(undefined)
+  onTestFinished(() => choose.mockRestore())
+  const keyspace = new Keyspace([{}])
+  await keyspace.claim()
+  choose.mockImplementation(([whole]) => ({ territory: whole!, marks: ['b', 'c'], expected: [], structural: true }))
+  await expect(keyspace.claim()).rejects.toThrow('2 parts more, for 1 lanes')
+  expect(keyspace.remaining()).toEqual([{}])
 })

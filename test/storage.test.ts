@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer as createTcpServer } from 'node:net'
@@ -266,15 +266,58 @@ describe('credentials that the store calls expired', () => {
       account.close()
     })
     expect(account.credentials.current?.accessKeyId).toBe('AKID0')
+    vi.useFakeTimers({ now: Date.now(), toFake: ['setTimeout', 'clearTimeout'] })
+    closing.push(() => vi.useRealTimers())
     await expect(store.list({})).rejects.toMatchObject({ code: 'ExpiredToken', severity: 'retry' })
     expect([account.credentials.current?.accessKeyId, warned]).toEqual(['AKID1', []])
     // Hundreds of requests in flight find out together: the provider is asked once for all of them.
     await Promise.allSettled(Array.from({ length: 20 }, () => store.list({})))
     expect(warned).toEqual([])
-    vi.useFakeTimers({ now: Date.now(), toFake: ['setTimeout', 'clearTimeout'] })
-    closing.push(() => vi.useRealTimers())
+    // Others that expire a moment later are renewed at once, and only a provider that has none is left alone for a while.
+    writeFileSync(counter, '2')
+    vi.advanceTimersByTime(500)
+    await expect(store.list({})).rejects.toMatchObject({ code: 'ExpiredToken', severity: 'retry' })
+    expect([account.credentials.current?.accessKeyId, warned]).toEqual(['AKID2', []])
+    vi.advanceTimersByTime(500)
+    const working = readFileSync(script)
     writeFileSync(script, 'process.exit(1)')
+    expect(await account.credentials.refresh()).toBe('not-yet')
+    writeFileSync(script, working)
+    vi.advanceTimersByTime(4_999)
+    expect(await account.credentials.refresh()).toBe('not-yet')
+    vi.advanceTimersByTime(1)
     expect(await account.credentials.refresh()).toBe('renewed')
+  })
+
+  test('are not asked for again because of a request that was signed with those of before', async () => {
+    let current = { accessKeyId: 'OLD', secretAccessKey: 's', sessionToken: 'old' }
+    const asked: string[] = []
+    const url = await serving((_request, response) => {
+      current = { ...current, sessionToken: 'new' }
+      response.writeHead(400).end('<Error><Code>ExpiredToken</Code><Message>no more</Message></Error>')
+    })
+    const account = await openAccount({ endpointUrl: url }, () => undefined)
+    const credentials = {
+      get current() {
+        return current
+      },
+      refresh: () => {
+        asked.push(current.sessionToken)
+        return Promise.resolve('not-yet' as const)
+      },
+    }
+    const store = new S3Store(
+      { bucket: 'src', prefix: '' },
+      { target: await account.target('src'), credentials, trust: {} },
+    )
+    closing.push(() => {
+      store.close()
+      account.close()
+    })
+    await expect(store.list({})).rejects.toMatchObject({ code: 'ExpiredToken', severity: 'retry' })
+    expect(asked).toEqual([])
+    await expect(store.list({})).rejects.toMatchObject({ code: 'ExpiredToken', severity: 'retry' })
+    expect(asked).toEqual(['new'])
   })
 
   test('cannot be renewed when they are keys in the environment, which ends the run', async () => {
@@ -288,6 +331,22 @@ describe('credentials that the store calls expired', () => {
     })
     await expect(store.list({})).rejects.toMatchObject({ code: 'ExpiredToken', severity: 'stop-run' })
   })
+})
+
+test('a temporary redirect is not followed, and the next request looks the name up anew, over another connection', async () => {
+  const ports: (number | undefined)[] = []
+  const url = await serving(({ socket }, response) => {
+    ports.push(socket.remotePort)
+    if (ports.length === 2) response.writeHead(307, { Location: `${url}/elsewhere` }).end()
+    else response.end(listing('<KeyCount>0</KeyCount><IsTruncated>false</IsTruncated>'))
+  })
+  const store = await storeAt(url, 'src')
+  await store.list({})
+  await expect(store.list({})).rejects.toMatchObject({ code: 'TemporaryRedirect', severity: 'retry' })
+  await store.list({})
+  expect(ports).toHaveLength(3)
+  expect(ports[1]).toBe(ports[0])
+  expect(ports[2]).not.toBe(ports[0])
 })
 
 describe('a store that is opened where another one has been', () => {

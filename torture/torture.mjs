@@ -195,6 +195,10 @@ for (const command of /** @type {const} */ (['copy', 'set-headers'])) {
   }
 }
 
+if (process.env.S3SIM === undefined) {
+  process.stderr.write('torture: S3SIM must be the path of the s3sim program; without it no trial can be run\n')
+  process.exit(2)
+}
 await buildIfMissing()
 if (flags.minutes !== undefined) {
   process.exitCode = (await soak(Number(flags.minutes), seed)) ? 0 : 1
@@ -202,15 +206,17 @@ if (flags.minutes !== undefined) {
   process.stdout.write(`seed ${String(seed)}, ${String(MANY)} objects; ${String(FEW)} under a single fault or blow\n`)
   const names = Object.keys(trials).filter((name) => flags.only === undefined || name.includes(flags.only))
   let failed = 0
-  let skipped = 0
+  /** @type {{ name: string, reason: string }[]} */
+  const skipped = []
   /** @type {Map<number, number>} Seconds of the same command and threads with so many objects, undisturbed. */
   const clean = new Map()
   for (const name of names) {
     const { judgeTime = false, ...trial } = /** @type {NonNullable<(typeof trials)[string]>} */ (trials[name])
     const outcome = await judged({ ...trial, seed })
     if (outcome === undefined) {
-      skipped++
-      process.stdout.write(`SKIPPED                ${name}: only the superuser of a Linux can mount a small disk\n`)
+      const reason = 'only the superuser of a Linux can mount a small disk'
+      skipped.push({ name, reason })
+      process.stdout.write(`SKIPPED                ${name}: ${reason}\n`)
       continue
     }
     const { seconds, wrong } = outcome
@@ -226,9 +232,15 @@ if (flags.minutes !== undefined) {
       `${wrong.length === 0 ? 'ok    ' : 'WRONG '} ${seconds.toFixed(1).padStart(6)} s${times.padStart(7)}  ${name}${wrong.map((one) => `\n         ${one}`).join('')}\n`,
     )
   }
-  const passed = names.length - failed - skipped
-  process.stdout.write(`${String(passed)} passed, ${String(failed)} failed, ${String(skipped)} skipped\n`)
+  const passed = names.length - failed - skipped.length
+  // Once more, where nobody misses it.
+  for (const { name, reason } of skipped) process.stdout.write(`skipped: ${name} (${reason})\n`)
+  process.stdout.write(`${String(passed)} passed, ${String(failed)} failed, ${String(skipped.length)} skipped\n`)
   const report = process.env.S3MOVE_TEST_REPORT
-  if (report !== undefined) await writeFile(report, JSON.stringify({ numPassedTests: passed, numFailedTests: failed }))
-  process.exitCode = failed > 0 ? 1 : 0
+  if (report !== undefined) {
+    const counts = { numPassedTests: passed, numFailedTests: failed, skipped }
+    await writeFile(report, JSON.stringify(counts))
+  }
+  if (names.length === 0) process.stderr.write(`torture: no trial has ${String(flags.only)} in its name\n`)
+  process.exitCode = failed > 0 || names.length === 0 ? 1 : 0
 }

@@ -2,6 +2,7 @@ import { CheckpointError } from '../checkpoint/checkpoint-error.js'
 import { StorageError, UserError } from '../errors.js'
 import { placeUrl } from '../job.js'
 import { printable } from '../keys.js'
+import { ELSEWHERE } from '../storage/s3/faults.js'
 
 /** Why a run cannot go on, for a person. */
 export interface Stop {
@@ -31,10 +32,11 @@ export class AllAlike extends Error {
 export function stopReason(error: unknown): Stop {
   if (error instanceof StorageError) {
     const { bucket, key } = error
+    const hint = hintOf(error)
     const status = error.status === undefined ? '' : `, HTTP ${error.status}`
     return {
       reason: `${error.operation} on ${placeUrl({ bucket, prefix: key })} failed: ${printable(error.message)} (${printable(error.code)}${status})`,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      ...(hint === undefined ? {} : { hint }),
     }
   }
   if (error instanceof TooManyFailures) {
@@ -49,4 +51,10 @@ export function stopReason(error: unknown): Stop {
     return { reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) }
   }
   throw error
+}
+
+// A bucket does not move: one that is elsewhere in the middle of a run is another one of the same name, and what was done in the old one is gone.
+function hintOf({ code, region, hint }: StorageError): string | undefined {
+  if (region === undefined || !ELSEWHERE.has(code)) return hint
+  return `a bucket of this name is in region ${printable(region)} by now, so it was made anew or the endpoint is another: if it holds what was done so far, resume (it goes there); if not, begin again with --fresh`
 }

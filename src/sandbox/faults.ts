@@ -6,6 +6,8 @@ const copying: readonly string[] = ['CopyObject', 'UploadPartCopy', 'CompleteMul
 
 /** The faults, and the operations that each can hit (undefined: all). */
 const faultKinds = {
+  '301': undefined,
+  '307': undefined,
   '500': undefined,
   '503': undefined,
   reset: undefined,
@@ -16,6 +18,7 @@ const faultKinds = {
   copy200empty: copying,
   space: copying,
   expired: undefined,
+  region: undefined,
   disorder: ['ListObjectsV2'],
   denied: undefined,
 } as const satisfies Readonly<Record<string, readonly string[] | undefined>>

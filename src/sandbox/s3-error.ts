@@ -60,3 +60,29 @@ export const internalError = () =>
   new S3Error(500, 'InternalError', 'We encountered an internal error. Please try again.')
 
 export const slowDown = () => new S3Error(503, 'SlowDown', 'Please reduce your request rate.')
+
+/** Where the faults that redirect say that a bucket is. */
+const ELSEWHERE = 'ap-southeast-2'
+
+export const elsewhere = () =>
+  new S3Error(
+    301,
+    'PermanentRedirect',
+    'The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.',
+    { Endpoint: `s3.${ELSEWHERE}.amazonaws.com` },
+    ['x-amz-bucket-region', ELSEWHERE],
+  )
+
+export const temporaryRedirect = () =>
+  new S3Error(
+    307,
+    'TemporaryRedirect',
+    'Please re-send this request to the specified temporary endpoint. Continue to use the original request endpoint for future requests.',
+    { Endpoint: 'elsewhere.invalid' },
+    ['Location', 'http://elsewhere.invalid/'],
+  )
+
+export const otherRegion = () =>
+  new S3Error(400, 'AuthorizationHeaderMalformed', 'The authorization header is malformed; the region is wrong', {
+    Region: ELSEWHERE,
+  })

@@ -6,7 +6,15 @@ import { handlers } from './handlers.js'
 import { operationOf, operations, type Operation } from './operations.js'
 import type { Reply } from './reply.js'
 import { parseTarget, type S3Request } from './request.js'
-import { accessDenied, internalError, S3Error, slowDown } from './s3-error.js'
+import {
+  accessDenied,
+  elsewhere,
+  internalError,
+  otherRegion,
+  S3Error,
+  slowDown,
+  temporaryRedirect,
+} from './s3-error.js'
 import type { Latency, Rate } from './shaping.js'
 import type { World } from './world.js'
 
@@ -96,6 +104,15 @@ const reading = new Set<string>(['list', 'head', 'get'])
 /** Answers with a fault that takes the operation's place; false for the faults that only spoil its answer. */
 function answerInstead(exchange: Exchange, fault: FaultKind): boolean {
   switch (fault) {
+    case '301':
+      exchange.refuse(elsewhere())
+      return true
+    case '307':
+      exchange.refuse(temporaryRedirect())
+      return true
+    case 'region':
+      exchange.refuse(otherRegion())
+      return true
     case '500':
       exchange.refuse(internalError())
       return true

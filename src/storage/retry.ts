@@ -1,5 +1,5 @@
 import { StorageError } from '../errors.js'
-import { EXPIRED } from './s3/faults.js'
+import { OF_NO_OBJECT } from './s3/faults.js'
 import type { Reading, Removing, Rewriting, Storage, Uploading } from './storage.js'
 
 /** Counts what a store was asked and how it took it. Shared by the stores of a run. */
@@ -195,7 +195,7 @@ function count(meter: Meter, operation: string): void {
 }
 
 function exhausted(error: StorageError): StorageError {
-  const nothingOfTheObject = error.status === undefined || error.key === undefined || EXPIRED.has(error.code)
+  const nothingOfTheObject = error.status === undefined || error.key === undefined || OF_NO_OBJECT.has(error.code)
   return error.withSeverity(nothingOfTheObject ? 'stop-run' : 'fail-object')
 }
 

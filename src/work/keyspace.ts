@@ -204,6 +204,9 @@ export class Keyspace implements Ranges {
   private cut(): boolean {
     const cut = this.splitter.choose(this.divisible(), this.waiting.length)
     if (cut === undefined) return false
+    const [parts, lanes] = [cut.marks.length, this.waiting.length]
+    // Before anything is cut: a part that nobody takes would be lost, and all of its keys with it.
+    if (parts > lanes) throw new Error(`a range was to be cut into ${parts} parts more, for ${lanes} lanes that wait`)
     for (const part of parted(cut)) this.waiting.shift()?.(this.hold(part.cursor, part))
     return true
   }

@@ -3,7 +3,7 @@ import { StorageError, UserError } from '../../errors.js'
 import type { Connection } from '../../job.js'
 import { printable } from '../../keys.js'
 import { agentsFor, connectTimeout } from './connect.js'
-import type { Credentials } from './sign.js'
+import { sameCredentials, type Credentials } from './sign.js'
 
 /** Where requests for one bucket go, as the SDK's endpoint resolution says. Plain data, to be sent between threads. */
 export interface Target {
@@ -220,8 +220,10 @@ function configurationProblem(error: unknown, bucket?: string): unknown {
   )
 }
 
-/** Credentials that were renewed, or could not be, are not asked for again for so many milliseconds. */
+/** Credentials that could not be renewed are not asked for again for so many milliseconds. */
 const RENEWAL_PAUSE = 5_000
+/** The same of those that were renewed: refused again, they have expired as well, and every moment is lost. */
+const RENEWED_PAUSE = 500
 
 /** Providers keep what they have until shortly before it expires, so asking often costs nothing. */
 const REFRESH_INTERVAL = 30_000
@@ -251,7 +253,7 @@ async function openCredentials(
     const before = current
     const { accessKeyId, secretAccessKey, sessionToken } = await provide(force ? { forceRefresh: true } : undefined)
     current = { accessKeyId, secretAccessKey, sessionToken }
-    const changed = current.accessKeyId !== before.accessKeyId || current.sessionToken !== before.sessionToken
+    const changed = !sameCredentials(current, before)
     if (changed) for (const told of listeners) told(current)
     return changed
   }
@@ -288,7 +290,9 @@ async function openCredentials(
       if (refreshing === undefined) {
         refreshing = renew()
         // Hundreds of requests find out together, and whoever gives credentials must not be asked by each of them.
-        setTimeout(() => (refreshing = undefined), RENEWAL_PAUSE).unref()
+        void refreshing.then((renewal) => {
+          setTimeout(() => (refreshing = undefined), renewal === 'renewed' ? RENEWED_PAUSE : RENEWAL_PAUSE).unref()
+        })
       }
       return refreshing
     },

@@ -112,6 +112,16 @@ const THROTTLING = new Set([
 /** What a store says of credentials that were right and are no more. */
 export const EXPIRED: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired'])
 
+/** What a store says that passes, and of which no object can be blamed that it did not. */
+export const OF_NO_OBJECT: ReadonlySet<string> = new Set([...EXPIRED, 'TemporaryRedirect'])
+
+/** What a store says of a bucket that is in another region. */
+export const ELSEWHERE: ReadonlySet<string> = new Set([
+  'PermanentRedirect',
+  'AuthorizationHeaderMalformed',
+  'IllegalLocationConstraintException',
+])
+
 const TRANSIENT = new Set([
   'InternalError',
   'InternalFailure',
@@ -122,8 +132,7 @@ const TRANSIENT = new Set([
   'IncompleteBody',
   'BadDigest',
   'XAmzContentSHA256Mismatch',
-  'TemporaryRedirect',
-  ...EXPIRED,
+  ...OF_NO_OBJECT,
 ])
 
 const FATAL = new Set([
@@ -136,9 +145,7 @@ const FATAL = new Set([
   'AllAccessDisabled',
   'NotSignedUp',
   'UserSuspended',
-  'PermanentRedirect',
-  'AuthorizationHeaderMalformed',
-  'IllegalLocationConstraintException',
+  ...ELSEWHERE,
   'RequestTimeTooSkewed',
   'InvalidBucketName',
   'RequestExpired',
@@ -158,6 +165,9 @@ const HINTS: Readonly<Record<string, string>> = {
   AccessDenied:
     'check the permissions of these credentials: s3:ListBucket and s3:GetObject on the source, s3:PutObject on the destination',
   AuthorizationHeaderMalformed: 'give the bucket’s region with --region',
+  IllegalLocationConstraintException: 'give the bucket’s region with --region',
+  TemporaryRedirect:
+    'S3 does so for a while after a bucket was made: resume later, or check --region and --endpoint-url',
   PermanentRedirect: 'give the bucket’s region with --region, or its endpoint with --endpoint-url',
 }
 

@@ -381,7 +381,7 @@ class Connection {
   private finish(): void {
     const { resolve, status, head, body, unsent } = this
     this.release()
-    if (this.reusable && unsent === 0) {
+    if (this.reusable && unsent === 0 && status !== TEMPORARY_REDIRECT) {
       this.phase = Phase.Idle
       this.heard = Date.now()
       this.onIdle()
@@ -419,6 +419,8 @@ class Connection {
   }
 }
 
+/** The name led to the wrong place, and the next request is to look it up anew. */
+const TEMPORARY_REDIRECT = 307
 const STATUS_LINE = /^HTTP\/1\.[01] ([1-5]\d\d)(?: |\r\n|$)/
 const CONTENT_LENGTH = /\r\ncontent-length:[ \t]*([^\r\n]*)/i
 const LENGTH = /^\d{1,15}[ \t]*$/

@@ -7,6 +7,11 @@ export interface Credentials {
   readonly sessionToken?: string | undefined
 }
 
+/** Whether two are the same, wherever they were copied to. */
+export function sameCredentials(one: Credentials | undefined, other: Credentials | undefined): boolean {
+  return one?.accessKeyId === other?.accessKeyId && one?.sessionToken === other?.sessionToken
+}
+
 /** A request to be signed. */
 export interface Unsigned {
   readonly method: string

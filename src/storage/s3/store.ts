@@ -39,7 +39,15 @@ import { createReading } from './reading.js'
 import { createRemoving } from './removing.js'
 import { createRestoring } from './restoring.js'
 import { createRewriting } from './rewriting.js'
-import { createSigner, EMPTY_HASH, UNSIGNED_BODY, type Fields, type Signer } from './sign.js'
+import {
+  createSigner,
+  EMPTY_HASH,
+  sameCredentials,
+  UNSIGNED_BODY,
+  type Credentials,
+  type Fields,
+  type Signer,
+} from './sign.js'
 import { createUploading } from './uploading.js'
 import { createVersions } from './versions.js'
 import { createWriting } from './writing.js'
@@ -262,7 +270,8 @@ export class S3Store implements Storage {
     const bodyHash = body === undefined ? EMPTY_HASH : isNamed(fields) ? UNSIGNED_BODY : hash('sha256', body)
     const request = { method, host: this.host, path, query, headers: fields, bodyHash }
     const { skew } = this
-    const head = this.signer.head(request, body?.length ?? 0, this.credentials.current, Date.now() + skew)
+    const { current } = this.credentials
+    const head = this.signer.head(request, body?.length ?? 0, current, Date.now() + skew)
     let response: HttpResponse
     const name = asked.key ?? query
     const sent = performance.now()
@@ -276,12 +285,14 @@ export class S3Store implements Storage {
     if (sink === undefined) patience.answered(name, performance.now() - sent, extra)
     if (response.status < 400) return response
     const fault = faultOf(response, asked)
-    if (EXPIRED.has(fault.code)) await this.renew(fault)
+    if (EXPIRED.has(fault.code)) await this.renew(fault, current)
     if (fault.code === 'RequestTimeTooSkewed' && this.setClock(response, skew)) throw fault.withSeverity('retry')
     return response
   }
 
-  private async renew(fault: StorageError): Promise<never> {
+  private async renew(fault: StorageError, used: Credentials | undefined): Promise<never> {
+    // An answer that took longer than the renewal tells nothing of what is there now.
+    if (!sameCredentials(used, this.credentials.current)) throw fault
     const renewal = await this.credentials.refresh()
     throw renewal === 'impossible' ? fault.withSeverity('stop-run') : fault
   }
