@@ -12,8 +12,14 @@ function seasoned(ms: number, answers = 2_000): Patience {
 }
 
 describe('how long an answer is waited for', () => {
-  test('is the most at first, when nothing is known of the server', () => {
-    expect(new Patience(MINUTE).ms).toBe(MINUTE)
+  test('is ten seconds at first, when nothing is known of the server, and four times that for what was given up', () => {
+    const patience = new Patience(MINUTE)
+    expect([patience.ms, new Patience(3_000).ms]).toEqual([10_000, 3_000])
+    patience.gaveUp('k')
+    expect(patience.for('k', 0).ms).toBeGreaterThanOrEqual(40_000)
+    // And for everything when nothing is ever answered in that time.
+    for (let i = 0; i < 10; i++) patience.gaveUp(`k${i}`)
+    expect(patience.ms).toBe(MINUTE)
   })
 
   test('is a second once answers come at once, and twenty times what nearly all of them take when they are slower', () => {
@@ -58,7 +64,8 @@ describe('how long an answer is waited for', () => {
   test('is five seconds at least after a first answer that came at once, which may have been an easy one', () => {
     expect(seasoned(2, 1).ms).toBeGreaterThan(4_500)
     expect(seasoned(2, 1).ms).toBeLessThan(5_500)
-    expect(seasoned(2, 100).ms).toBe(1_000)
+    expect(seasoned(2, 21).ms).toBe(1_000)
+    expect(seasoned(2, 10).ms).toBeGreaterThan(1_500)
     expect(seasoned(100, 1).ms).toBeGreaterThan(7_000)
     expect(seasoned(100, 1).ms).toBeLessThan(8_500)
     expect(seasoned(MINUTE, 1).ms).toBe(MINUTE)

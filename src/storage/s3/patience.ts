@@ -5,11 +5,15 @@ export interface Silence {
 
 /** However quick a server usually is, it is given this many milliseconds. */
 const LEAST = 1_000
+/** One of which nothing is known is given so many at first: it may be slow, and the request may be lost. */
+const UNKNOWN = 10_000
 /** How many times longer than nearly all answers take an answer may take. */
 const MARGIN = 20
 /** Steps of the estimate: one in twenty answers takes longer than where up and down are in balance. */
 const UP = 0.38
 const DOWN = 0.02
+/** After the first answer the steps down are larger, as those of a mean: after twenty answers that came at once there is a fifth of it left. */
+const FROM_FIRST = 5
 /**
  * After the first answer nearly all are taken to need so many times as long as it, and so many milliseconds, at most: one answer, perhaps
  * to a smaller request than those to come, says little.
@@ -30,25 +34,25 @@ const MORE = 4
  */
 export class Patience {
   private nearlyAll: number
-  /** Whether anything is known of the server. */
-  private seasoned: boolean
+  /** Answers so far, those of the one included that this one has learned from. */
+  private answers: number
   /** Answers that no request given up has used up yet. */
   private credit = 0
   /** Requests that were given up, by whatever names them, and how often. */
   private readonly late = new Map<string, number>()
 
-  /** `most` in milliseconds. It begins with that, and learns; or with what another one has learned. */
+  /** `most` in milliseconds. It begins with ten seconds, if that is less, and learns; or with what another one has learned. */
   constructor(
     private readonly most: number,
     learned?: number,
   ) {
-    this.nearlyAll = learned ?? most / MARGIN
-    this.seasoned = learned !== undefined
+    this.nearlyAll = learned ?? Math.min(most, UNKNOWN) / MARGIN
+    this.answers = learned === undefined ? 0 : Infinity
   }
 
   /** How long nearly all answers take, in milliseconds; undefined when there was none yet. */
   get learned(): number | undefined {
-    return this.seasoned ? this.nearlyAll : undefined
+    return this.answers > 0 ? this.nearlyAll : undefined
   }
 
   /** Milliseconds that a request may take that was not given up before. */
@@ -70,10 +74,10 @@ export class Patience {
 
   /** An answer came after `ms`, of which `extra` were to be expected. */
   answered(name: string, ms: number, extra: number): void {
-    if (!this.seasoned) this.nearlyAll = Math.min(this.nearlyAll, Math.max(FIRST * ms, FIRST_LEAST))
-    this.seasoned = true
+    if (this.answers === 0) this.nearlyAll = Math.min(this.most / MARGIN, Math.max(FIRST * ms, FIRST_LEAST))
+    else this.learn(ms - extra > this.nearlyAll)
+    this.answers++
     this.credit = Math.min(SAVED * ANSWERS_FOR_ONE, this.credit + 1)
-    this.learn(ms - extra > this.nearlyAll)
     if (this.late.size > 0) this.late.delete(name)
   }
 
@@ -87,7 +91,7 @@ export class Patience {
   }
 
   private learn(slow: boolean): void {
-    const most = this.most / MARGIN
-    this.nearlyAll = Math.min(most, this.nearlyAll * (slow ? 1 + UP : 1 - DOWN))
+    const down = Math.max(DOWN, 1 / (this.answers + FROM_FIRST))
+    this.nearlyAll = Math.min(this.most / MARGIN, this.nearlyAll * (slow ? 1 + UP : 1 - down))
   }
 }

@@ -262,9 +262,10 @@ export class S3Store implements Storage {
     { method, path, query = '', fields, body, sink, extra = 0 }: StoreRequest,
   ): Promise<HttpResponse> {
     const { operation } = asked
+    const readTimeout = this.options.trust.readTimeout ?? READ_TIMEOUT
     let patience = this.patience.get(operation)
     if (patience === undefined) {
-      patience = new Patience(this.options.trust.readTimeout ?? READ_TIMEOUT, this.options.usual?.[operation])
+      patience = new Patience(readTimeout, this.options.usual?.[operation])
       this.patience.set(operation, patience)
     }
     const bodyHash = body === undefined ? EMPTY_HASH : isNamed(fields) ? UNSIGNED_BODY : hash('sha256', body)
@@ -276,10 +277,12 @@ export class S3Store implements Storage {
     const name = asked.key ?? query
     const sent = performance.now()
     try {
-      const silence = patience.for(name, extra)
+      // How long content of any size takes says nothing, and to read it again costs more than to wait.
+      const silence = sink === undefined ? patience.for(name, extra) : { ms: readTimeout }
       response = await this.pool.send({ head, body, sink, silence, bodiless: method === 'HEAD' })
     } catch (error) {
-      if (error instanceof HttpError && error.code === 'ETIMEDOUT') patience.gaveUp(name)
+      const isLate = error instanceof HttpError && error.code === 'ETIMEDOUT'
+      if (isLate && sink === undefined) patience.gaveUp(name)
       throw connectionFault(error, asked, this.host)
     }
     if (sink === undefined) patience.answered(name, performance.now() - sent, extra)
