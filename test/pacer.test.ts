@@ -22,6 +22,8 @@ class World {
       latency: number
       /** The part of all requests that is refused whatever the rate is. */
       chance?: number
+      /** Of how many requests an object consists, one after the other. */
+      requests?: number
       seed: number
     },
   ) {
@@ -59,11 +61,16 @@ class World {
     return (this.total - before) / seconds
   }
 
-  private ask(lane: number, tries: number): void {
+  private ask(lane: number, tries: number, requests = this.options.requests ?? 1): void {
     const pacer = this.pacers[lane]!
     if (this.tokens >= 1 && this.below(10_000) >= 10_000 * (this.options.chance ?? 0)) {
       this.tokens--
       this.after(1 + this.below(this.options.latency), () => {
+        pacer.granted()
+        if (requests > 1) {
+          this.ask(lane, 0, requests - 1)
+          return
+        }
         this.busy--
         this.done[lane]!++
         pacer.succeeded()
@@ -74,7 +81,7 @@ class World {
       this.refused++
       pacer.refused()
       const backoff = this.below(Math.min(20_000, 100 * 2 ** tries))
-      this.after(1 + Math.max(backoff, Math.round(pacer.again())), () => this.ask(lane, tries + 1))
+      this.after(1 + Math.max(backoff, Math.round(pacer.again())), () => this.ask(lane, tries + 1, requests))
     })
   }
 
@@ -108,17 +115,23 @@ describe('a pacer', () => {
     const pacer = new Pacer()
     for (let i = 0; i < 10_000; i++) {
       if (i % 250 === 0) pacer.refused()
-      else pacer.succeeded()
+      else pacer.granted()
     }
     expect(pacer.limit).toBeUndefined()
   })
 
-  test.each([0.005, 0.01, 0.02])(
-    'is not misled by a store that refuses %s of all requests whatever the rate',
-    (chance) => {
+  test.each([
+    [0.005, 1],
+    [0.01, 1],
+    [0.02, 1],
+    [0.02, 2],
+    [0.02, 4],
+  ])(
+    'is not misled by a store that refuses %s of all requests whatever the rate, where an object takes %s of them',
+    (chance, requests) => {
       fc.assert(
         fc.property(fc.record({ lanes: fc.integer({ min: 4, max: 64 }), seed: fc.nat() }), ({ lanes, seed }) => {
-          const options = { lanes, rate: 1e6, slots: 256, latency: 60, seed }
+          const options = { lanes, rate: 1e6, slots: 256, latency: 60, requests, seed }
           const clean = new World(options).run(60)
           expect(new World({ ...options, chance }).run(60)).toBeGreaterThan(clean / 3)
         }),

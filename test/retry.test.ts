@@ -72,12 +72,16 @@ describe('withRetries', () => {
   test('waits for its turn before what was refused is sent again, where one is given', async () => {
     const turns = [700, 50]
     const refused = vi.fn()
-    const pressure = { refused, again: () => turns.shift() ?? Number.NaN }
+    const granted = vi.fn()
+    const pressure = { granted, refused, again: () => turns.shift() ?? Number.NaN }
     const { at, send } = request(fault('throttle'), fault('retry'), fault('throttle'))
     await ended(withRetries('CopyObject', send, policy(), createMeter(), pressure))
     // The longest pauses are 100, 200 and 400 ms.
     expect(at).toEqual([0, 700, 900, 1300])
     expect(refused).toHaveBeenCalledTimes(2)
+    expect(granted).toHaveBeenCalledTimes(1)
+    await withRetries('CopyObject', request().send, policy(), createMeter(), pressure)
+    expect(granted).toHaveBeenCalledTimes(2)
   })
 
   test('draws by chance when it is not told how', async () => {

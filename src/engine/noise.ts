@@ -20,10 +20,10 @@ const FADING = 0.995
  */
 export class Noise {
   private part = TOLERATED
-  private done = 0
+  private accepted = 0
   private turnedAway = 0
   private from: number
-  /** Objects a second that were reached in a span; 0 when none is known since more was refused than chance explains. */
+  /** Requests a second that were reached in a span; 0 when none is known since more was refused than chance explains. */
   private reached = 0
   /** In the span before, too, going slower was of no use: one alone may be the end of what had been saved up of a limit. */
   private suspected = false
@@ -45,10 +45,10 @@ export class Noise {
     return this.part - TOLERATED
   }
 
-  /** An object was done. */
-  succeeded(): void {
-    this.done++
-    if ((this.done & 63) === 0) this.judge()
+  /** The store did as it was asked. */
+  granted(): void {
+    this.accepted++
+    if ((this.accepted & 63) === 0) this.judge()
   }
 
   /** A request was refused. */
@@ -66,8 +66,8 @@ export class Noise {
   private judge(): void {
     const elapsed = this.now() - this.from
     if (elapsed < SPAN) return
-    const refused = this.turnedAway / (this.done + this.turnedAway)
-    const rate = (this.done * 1000) / elapsed
+    const refused = this.turnedAway / (this.accepted + this.turnedAway)
+    const rate = (this.accepted * 1000) / elapsed
     const inVain = refused > this.part && rate < FALLEN * this.reached
     if (refused > MOST_TOLERATED) this.limit()
     else if (inVain && this.suspected) {
@@ -93,7 +93,7 @@ export class Noise {
 
   private begin(): void {
     this.from = this.now()
-    this.done = 0
+    this.accepted = 0
     this.turnedAway = 0
   }
 }

@@ -68,9 +68,10 @@ export class Pacer {
   private deafUntil = 0
   private windowFrom: number
   private done = 0
+  private accepted = 0
   private turnedAway = 0
   /** What was done in the window before, and in how many milliseconds. */
-  private before = { done: 0, elapsed: 0 }
+  private before = { done: 0, accepted: 0, elapsed: 0 }
   /** Refusals that would be put down to chance. */
   private credit = MOST_CREDIT
 
@@ -125,7 +126,7 @@ export class Pacer {
     if (nearest !== undefined && this.rate !== Infinity)
       nearest.hold(nearest.rate + this.rate, this.fleet.now(), nearest.doubling)
     this.rate = Infinity
-    this.before = { done: 0, elapsed: 0 }
+    this.before = { done: 0, accepted: 0, elapsed: 0 }
   }
 
   /** A request is to be sent again that was refused: it takes the place of an object. Answers in how many milliseconds its turn comes. */
@@ -136,12 +137,17 @@ export class Pacer {
     return Math.max(0, (-this.balance * 1000) / this.rate)
   }
 
+  /** The store did as it was asked. An object may take several requests, and each may be refused by chance. */
+  granted(): void {
+    this.accepted++
+    this.fleet.noise.granted()
+    const { tolerated, found } = this.fleet.noise
+    this.credit = Math.min(MOST_CREDIT + found * this.accepted, this.credit + tolerated)
+  }
+
   /** An object was done. */
   succeeded(): void {
     this.done++
-    this.fleet.noise.succeeded()
-    const { tolerated, found } = this.fleet.noise
-    this.credit = Math.min(MOST_CREDIT + found * this.done, this.credit + tolerated)
     if (this.rate === Infinity && (this.done & 63) === 0) this.forget(this.fleet.now())
   }
 
@@ -157,7 +163,7 @@ export class Pacer {
     if (this.rate === Infinity) {
       const elapsed = now - this.windowFrom + this.before.elapsed
       const done = this.done + this.before.done
-      const tolerable = SIGN * (done + this.turnedAway)
+      const tolerable = SIGN * (this.accepted + this.before.accepted + this.turnedAway)
       if (elapsed < SHORTEST_WINDOW || this.turnedAway < tolerable + DEVIATIONS * Math.sqrt(tolerable)) return
       // What succeeded is more than may be had: what had been saved up of the limit is in it.
       this.hold((FIRST * done * 1000) / elapsed, now)
@@ -207,6 +213,7 @@ export class Pacer {
   private begin(now: number): void {
     this.windowFrom = now
     this.done = 0
+    this.accepted = 0
     this.turnedAway = 0
   }
 
@@ -214,7 +221,7 @@ export class Pacer {
   private forget(now: number): void {
     const elapsed = now - this.windowFrom
     if (elapsed < WINDOW) return
-    this.before = { done: this.done, elapsed }
+    this.before = { done: this.done, accepted: this.accepted, elapsed }
     this.begin(now)
   }
 

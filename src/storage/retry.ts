@@ -19,6 +19,8 @@ export function createMeter(): Meter {
 
 /** Feels how much the store bears: whoever paces requests. */
 export interface Pressure {
+  /** The store did as it was asked. */
+  granted(): void
   /** The store refused a request because there were too many. */
   refused(): void
   /** Such a request is to be sent again. Answers in how many milliseconds, at the earliest. */
@@ -152,7 +154,13 @@ export function withRetries<T>(
 ): Promise<T> {
   count(meter, operation)
   // Nearly every operation succeeds at once, and then costs no more than this.
-  return send().catch((error: unknown) => persist(error, operation, send, policy, meter, pressure))
+  return send().then(
+    (answer) => {
+      pressure?.granted()
+      return answer
+    },
+    (error: unknown) => persist(error, operation, send, policy, meter, pressure),
+  )
 }
 
 async function persist<T>(
@@ -183,7 +191,9 @@ async function persist<T>(
     meter.retried++
     count(meter, operation)
     try {
-      return await send()
+      const answer = await send()
+      pressure?.granted()
+      return answer
     } catch (again) {
       error = again
     }
