@@ -12,11 +12,11 @@ function seasoned(ms: number, answers = 2_000): Patience {
 }
 
 describe('how long an answer is waited for', () => {
-  test('is ten seconds at first, when nothing is known of the server, and four times that for what was given up', () => {
+  test('is five seconds at first, when nothing is known of the server, and twice that for what was given up', () => {
     const patience = new Patience(MINUTE)
-    expect([patience.ms, new Patience(3_000).ms]).toEqual([10_000, 3_000])
+    expect([patience.ms, new Patience(3_000).ms]).toEqual([5_000, 3_000])
     patience.gaveUp('k')
-    expect(patience.for('k', 0).ms).toBeGreaterThanOrEqual(40_000)
+    expect(patience.for('k', 0).ms).toBeGreaterThanOrEqual(10_000)
     // And for everything when nothing is ever answered in that time.
     for (let i = 0; i < 10; i++) patience.gaveUp(`k${i}`)
     expect(patience.ms).toBe(MINUTE)
@@ -35,28 +35,35 @@ describe('how long an answer is waited for', () => {
       else patience.answered(`k${i}`, 20, 0)
     }
     expect(patience.ms).toBeLessThan(2_000)
-    for (let i = 0; i < 150; i++) patience.gaveUp(`slow${i}`)
+    for (let i = 0; i < 150; i++) for (let times = 0; times < 3; times++) patience.gaveUp(`slow${i}`)
     expect(patience.ms).toBe(MINUTE)
   })
 
-  test('stays short when the requests that hang are all that is left at the end, and not when one of them hangs again and again', () => {
-    const patience = seasoned(20)
-    for (let i = 0; i < 100; i++) patience.gaveUp(`hung${i}`)
+  test('stays short when the requests that hang are all that is left at the end, or come all at once, some of them twice', () => {
+    const patience = seasoned(20, 20_000)
+    for (let i = 0; i < 600; i++) patience.gaveUp(`hung${i}`)
+    for (let i = 0; i < 12; i++) patience.gaveUp(`hung${i}`)
     expect(patience.ms).toBe(1_000)
+  })
+
+  test('is the most when one request hangs again and again, or all that are under way do so twice', () => {
     const slow = seasoned(20)
     for (let i = 0; i < 20; i++) slow.gaveUp('slow')
     expect(slow.ms).toBe(MINUTE)
+    const all = seasoned(20, 1_000_000)
+    for (let times = 0; times < 2; times++) for (let i = 0; i < 256; i++) all.gaveUp(`hung${i}`)
+    expect(all.ms).toBe(MINUTE)
   })
 
-  test('is four times longer for a request each time it was given up, so that a slow object is done in the end', () => {
+  test('is twice as long for a request each time it was given up, so that a slow object is done in the end', () => {
     const patience = seasoned(20)
-    const waits = [0, 1, 2, 3, 4, 5].map(() => {
+    const waits = [0, 1, 2, 3, 4, 5, 6, 7].map(() => {
       const { ms } = patience.for('slow', 0)
       patience.gaveUp('slow')
       for (let i = 0; i < 100; i++) patience.answered(`k${i}`, 20, 0)
       return ms
     })
-    expect(waits).toEqual([1_000, 4_000, 16_000, MINUTE, MINUTE, MINUTE])
+    expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 32_000, MINUTE, MINUTE])
     patience.answered('slow', 10, 0)
     expect(patience.for('slow', 0).ms).toBe(1_000)
   })

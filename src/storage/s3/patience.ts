@@ -6,7 +6,7 @@ export interface Silence {
 /** However quick a server usually is, it is given this many milliseconds. */
 const LEAST = 1_000
 /** One of which nothing is known is given so many at first: it may be slow, and the request may be lost. */
-const UNKNOWN = 10_000
+const UNKNOWN = 5_000
 /** How many times longer than nearly all answers take an answer may take. */
 const MARGIN = 20
 /** Steps of the estimate: one in twenty answers takes longer than where up and down are in balance. */
@@ -20,16 +20,19 @@ const FROM_FIRST = 5
  */
 const FIRST = 4
 const FIRST_LEAST = 250
-/** A request that hung says nothing of the server when there were so many answers for it; and so many such requests may be saved up. */
+/**
+ * A request that hung says nothing of the server when there were so many answers for it, and so many times more each time that it is the
+ * same one again: that is chance even more rarely. All that are under way may hang together, so that many answers may be saved up.
+ */
 const ANSWERS_FOR_ONE = 20
-const SAVED = 100
+const SAVED = 20_000
 /** By how much more patience there is with a request each time it was given up. */
-const MORE = 4
+const MORE = 2
 
 /**
  * How long the answers to one operation are waited for. A server that never answers is noticed after twenty times the time in which
  * nineteen of twenty answers came, and not after the minute that a slow one may need: the estimate rises fast when answers become slow, and
- * what was given up before is given four times longer each time. Never longer than `most`. Requests that are given up count as slow answers when
+ * what was given up before is given twice as long each time. Never longer than `most`. Requests that are given up count as slow answers when
  * they are more than one in twenty: those that hang come together and late, at the end of a run alone, and must not be what all else is judged by.
  */
 export class Patience {
@@ -41,7 +44,7 @@ export class Patience {
   /** Requests that were given up, by whatever names them, and how often. */
   private readonly late = new Map<string, number>()
 
-  /** `most` in milliseconds. It begins with ten seconds, if that is less, and learns; or with what another one has learned. */
+  /** `most` in milliseconds. It begins with five seconds, if that is less, and learns; or with what another one has learned. */
   constructor(
     private readonly most: number,
     learned?: number,
@@ -77,7 +80,7 @@ export class Patience {
     if (this.answers === 0) this.nearlyAll = Math.min(this.most / MARGIN, Math.max(FIRST * ms, FIRST_LEAST))
     else this.learn(ms - extra > this.nearlyAll)
     this.answers++
-    this.credit = Math.min(SAVED * ANSWERS_FOR_ONE, this.credit + 1)
+    this.credit = Math.min(SAVED, this.credit + 1)
     if (this.late.size > 0) this.late.delete(name)
   }
 
@@ -85,8 +88,8 @@ export class Patience {
   gaveUp(name: string): void {
     const before = this.late.get(name) ?? 0
     this.late.set(name, before + 1)
-    // Twice the same is rarely chance.
-    if (before === 0 && this.credit >= ANSWERS_FOR_ONE) this.credit -= ANSWERS_FOR_ONE
+    const price = ANSWERS_FOR_ONE ** (before + 1)
+    if (this.credit >= price) this.credit -= price
     else this.learn(true)
   }
 
