@@ -72,7 +72,7 @@ async function expectEqual({ from, to }: Sides): Promise<void> {
 }
 
 const RARE = { ...RICH, StorageClass: 'STANDARD_IA' as const }
-const SIZES = [0, 1, 1000, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 20_000_000]
+const SIZES = [0, 1, 1000, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 20_000_000, 34_000_001]
 
 /** An object that was uploaded in parts. */
 async function putInParts({ s3 }: Server, Bucket: string, Key: string, parts: readonly Buffer[]): Promise<void> {
@@ -237,5 +237,14 @@ describe('between two stores with credentials of their own', () => {
     expect([code, stdout]).toEqual([0, expect.stringContaining('PutObject') as string])
     expect(stdout).not.toContain('CopyObject')
     expect((await contentOf(both.to, 'dst')).size).toBe(0)
+    const before = both.to.stats().byOperation.PutObject ?? 0
+    await run(both.args('copy'), both.as)
+    const [{ byOperation: wrote }, { byOperation: read }] = [both.to.stats(), both.from.stats()]
+    expect([before, wrote.PutObject, wrote.UploadPart, wrote.CompleteMultipartUpload]).toEqual([0, 8, 3, 1])
+    // Each of the two runs looked at one object first, for what would be lost.
+    expect([read.GetObject, read.HeadObject]).toEqual([14, 6])
+    expect(stdout).toContain(
+      ' 8 PutObject, 4 HeadObject, 14 GetObject, 1 CreateMultipartUpload, 3 UploadPart, 1 CompleteMultipartUpload ',
+    )
   })
 })

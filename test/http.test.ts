@@ -3,7 +3,14 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { Duplex } from 'node:stream'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { dialerFor, type Dialer, type OnBytes } from '../src/storage/s3/connect.js'
-import { createHttpPool, headerOf, HttpError, type HttpPool, type HttpRequest } from '../src/storage/s3/http.js'
+import {
+  createHttpPool,
+  headerOf,
+  HttpError,
+  type HttpPool,
+  type HttpRequest,
+  type Pieces,
+} from '../src/storage/s3/http.js'
 
 const closing: (() => void)[] = []
 afterEach(() => {
@@ -352,6 +359,96 @@ describe('an HTTP pool', () => {
     expect(wires[0]!.sent).toBe('POST / HTTP/1.1\r\n\r\n\xc3\xbc')
     wires[0]!.feed('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
     await sending
+  })
+
+  test('sends a body in pieces as they come, however long that takes, and uses the connection again', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    const { pool, wires } = wired()
+    const waiting: (() => void)[] = []
+    const body: Pieces = {
+      length: 6,
+      async *[Symbol.asyncIterator]() {
+        for (const piece of ['ab', 'cd', 'ef']) {
+          await new Promise<void>((go) => waiting.push(go))
+          yield Buffer.from(piece)
+        }
+      },
+    }
+    const sending = pool.send({ ...GET, head: 'PUT / HTTP/1.1\r\n\r\n', body, silence: { ms: 5000 } })
+    for (const sent of ['', 'ab', 'abcd', 'abcdef']) {
+      await turn()
+      expect(wires[0]!.sent).toBe(`PUT / HTTP/1.1\r\n\r\n${sent}`)
+      vi.advanceTimersByTime(sent.length < 6 ? 60_000 : 3000)
+      waiting.shift()?.()
+      await turn()
+    }
+    wires[0]!.feed('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    expect(await sending).toMatchObject({ status: 200 })
+    void pool.send(GET).catch(() => undefined)
+    await turn()
+    expect(wires).toHaveLength(1)
+    // All was sent, and from then on the server is waited for as ever.
+    vi.advanceTimersByTime(3000)
+    expect(wires[0]!.destroyed).toBe(false)
+  })
+
+  test('gives up a server that does not answer once the last piece of a body is sent', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    const { pool } = wired()
+    const body: Pieces = {
+      length: 2,
+      async *[Symbol.asyncIterator]() {
+        yield await Promise.resolve(Buffer.from('ab'))
+      },
+    }
+    const settled = pool.send({ ...GET, body, silence: { ms: 5000 } }).catch((error: unknown) => error)
+    await turn()
+    vi.advanceTimersByTime(6000)
+    expect(await settled).toMatchObject({ name: 'HttpError', code: 'ETIMEDOUT' })
+  })
+
+  test('rejects with the error of the pieces of a body, and closes the connection, on which half a request was sent', async () => {
+    const { pool, wires } = wired()
+    const body: Pieces = {
+      length: 4,
+      async *[Symbol.asyncIterator]() {
+        yield await Promise.resolve(Buffer.from('ab'))
+        throw new Error('the source is gone')
+      },
+    }
+    await expect(pool.send({ ...GET, body })).rejects.toThrow('the source is gone')
+    expect(wires[0]!.destroyed).toBe(true)
+  })
+
+  test('has an early answer only when nothing more comes of the pieces of the body, and does not use the connection again', async () => {
+    const { pool, wires } = wired()
+    let go: () => void = () => undefined
+    let over = false
+    const body: Pieces = {
+      length: 4,
+      async *[Symbol.asyncIterator]() {
+        try {
+          yield await Promise.resolve(Buffer.from('ab'))
+          await new Promise<void>((resolve) => (go = resolve))
+          yield Buffer.from('cd')
+        } finally {
+          over = true
+        }
+      },
+    }
+    let answered = false
+    const sending = pool.send({ ...GET, body }).then((response) => {
+      answered = true
+      return response
+    })
+    await turn()
+    wires[0]!.feed('HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n')
+    await turn()
+    expect([answered, over, wires[0]!.destroyed]).toEqual([false, false, true])
+    go()
+    expect(await sending).toMatchObject({ status: 503 })
+    expect(over).toBe(true)
+    expect(wires[0]!.sent).not.toContain('cd')
   })
 })
 

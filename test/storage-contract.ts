@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { createHash, hash, randomBytes, randomUUID } from 'node:crypto'
 import {
   CreateBucketCommand,
   DeleteBucketCommand,
@@ -532,9 +532,11 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       expect(bare).toEqual({ ContentType: 'a/b', Metadata: {}, TagSet: red })
     })
 
-    const contentOfPieces = (body: Buffer, size = body.length, piece = 3_000_000): Content => ({
+    const contentOfPieces = (body: Buffer, { size = body.length, md5 }: Partial<Content> = {}): Content => ({
       size,
+      md5,
       async *pieces() {
+        const piece = 3_000_000
         for (let at = 0; at < body.length; at += piece) {
           await Promise.resolve()
           yield body.subarray(at, at + piece)
@@ -558,7 +560,9 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
         const body = randomBytes(size)
         const key = `ä ${size}`
         await put(`written/${key}`, { Metadata: { old: 'yes' } }, stores.destination)
-        const etag = await store.writing!.write(key, contentOfPieces(body), fields, '2024-01-01T00:00:00.000Z')
+        // Every other one as content whose MD5 is not known before.
+        const md5 = size % 2 === 0 ? hash('md5', body, 'buffer') : undefined
+        const etag = await store.writing!.write(key, contentOfPieces(body, { md5 }), fields, '2024-01-01T00:00:00.000Z')
         const at = { Bucket: stores.destination, Key: `written/${key}` }
         const got = await stores.client.send(new GetObjectCommand(at))
         expect(got).toMatchObject({
@@ -579,10 +583,11 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       }
     })
 
-    test('writes nothing when content breaks off, comes short or is too much, and leaves no upload behind', async () => {
+    test('writes nothing when content breaks off, comes short, is too much or other content, and leaves no upload behind', async () => {
       const store = await stores.open(stores.destination, 'broken/')
-      const breaking = (body: Buffer): Content => ({
+      const breaking = (body: Buffer, md5?: Buffer): Content => ({
         size: body.length + 1,
+        md5,
         async *pieces() {
           yield* contentOfPieces(body).pieces()
           throw new Error('broken off')
@@ -592,9 +597,15 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       for (const size of [10, 20_000_000]) {
         const body = randomBytes(size)
         const write = (content: Content) => store.writing!.write('x', content, [], '')
-        await expect(write(breaking(body))).rejects.toThrow('broken off')
-        await expect(write(contentOfPieces(body, size + 1))).rejects.toMatchObject({ code: 'BrokenContent' })
-        await expect(write(contentOfPieces(body, size - 1))).rejects.toMatchObject({ code: 'BrokenContent' })
+        for (const md5 of [undefined, hash('md5', body, 'buffer')]) {
+          await expect(write(breaking(body, md5))).rejects.toThrow('broken off')
+          for (const wrong of [size + 1, size - 1]) {
+            const content = contentOfPieces(body, { size: wrong, md5 })
+            await expect(write(content)).rejects.toMatchObject({ code: 'BrokenContent' })
+          }
+        }
+        const md5 = hash('md5', 'others', 'buffer')
+        await expect(write(contentOfPieces(body, { md5 }))).rejects.toMatchObject({ code: 'BrokenContent' })
         expect(await uploadsLeft()).toBeUndefined()
       }
       expect((await store.reading.read({ key: 'x', etag: '' }, 0, 8)).toString()).toBe('as it was')

@@ -12,7 +12,7 @@ const JOB: CopyJob = {
   source: { bucket: 'src', prefix: 'a/' },
   destination: { bucket: 'dst', prefix: '' },
 }
-const LIMITS = { part: 100, whole: 200, apart: 1000 }
+const LIMITS = { part: 100, whole: 200, piped: 600, apart: 1000 }
 const md5 = (bytes: Buffer): string => createHash('md5').update(bytes).digest('hex')
 
 interface Held {
@@ -29,12 +29,13 @@ function sourceOf(
   {
     spoil = (bytes) => bytes,
     before,
-  }: { spoil?: (bytes: Buffer<ArrayBuffer>) => Buffer<ArrayBuffer>; before?: () => void } = {},
+    plainEtag = true,
+  }: { spoil?: (bytes: Buffer<ArrayBuffer>) => Buffer<ArrayBuffer>; before?: () => void; plainEtag?: boolean } = {},
 ): Storage {
   const headNow = (): ObjectHead => ({
     ...{ size: object.body.length, etag: object.etag, lastModified: object.etag, storageClass: 'STANDARD' },
     ...{ headers: new Map([['content-type', 'text/x']]), carried: [], tags: 0, checksums: new Map() },
-    ...{ plainEtag: true, unshown: 0, archived: false, locked: false },
+    ...{ plainEtag, unshown: 0, archived: false, locked: false },
   })
   const never = () => Promise.reject(new Error('not asked for'))
   const read = (key: string, etag: string, first: number, last: number): Buffer<ArrayBuffer> => {
@@ -97,8 +98,10 @@ function destinationOf(parts: boolean) {
       async write(key, content, fields) {
         const pieces: Buffer[] = []
         for await (const piece of content.pieces()) pieces.push(piece)
-        objects.set(key, { body: Buffer.concat(pieces), fields })
-        return md5(Buffer.concat(pieces))
+        const body = Buffer.concat(pieces)
+        if (content.md5 !== undefined && content.md5.toString('hex') !== md5(body)) throw fault('BrokenContent', key)
+        objects.set(key, { body, fields })
+        return md5(body)
       },
     },
     ...(parts ? { uploading } : {}),
@@ -109,7 +112,7 @@ function destinationOf(parts: boolean) {
 const summary = ({ body, etag }: Held): ObjectSummary => ({
   ...{ key: 'x', size: body.length, etag, lastModified: etag, storageClass: 'STANDARD' },
 })
-const sizes = fc.oneof(fc.constantFrom(0, 1, 99, 100, 101, 200, 201), fc.integer({ min: 0, max: 2000 }))
+const sizes = fc.oneof(fc.constantFrom(0, 1, 99, 100, 101, 200, 201, 600, 601), fc.integer({ min: 0, max: 2000 }))
 
 describe('content that passes through this machine', () => {
   test('is put in its place byte for byte, with its headers, in one request, in parts or in pieces', async () => {
@@ -129,9 +132,39 @@ describe('content that passes through this machine', () => {
     )
   })
 
+  test('is not taken for other content where its ETag looks like an MD5 and is none, since it is encrypted', async () => {
+    for (const parts of [true, false]) {
+      for (const size of [50, 150, 350, 950]) {
+        const object = { body: randomBytes(size), etag: md5(randomBytes(9)) }
+        const to = destinationOf(parts)
+        const source = sourceOf(object, { plainEtag: false })
+        const ways = { source, destination: to.storage, through: true, memory: new Budget(250) }
+        expect(await streaming(JOB, ways, LIMITS)(summary(object))).toMatchObject({ kind: 'copied' })
+        expect(to.objects.get('x')!.body.equals(object.body)).toBe(true)
+        expect(to.sent() > 0).toBe(parts && size > LIMITS.whole)
+      }
+    }
+  })
+
+  test('is sent as one object where it has an MD5 for an ETag, up to the size for that, and in parts where it has none', async () => {
+    for (const [size, etag, inParts] of [
+      [LIMITS.piped, undefined, false],
+      [LIMITS.piped + 1, undefined, true],
+      [LIMITS.part + 1, 'made-of-parts-2', true],
+    ] as const) {
+      const body = randomBytes(size)
+      const object = { body, etag: etag ?? md5(body) }
+      const to = destinationOf(true)
+      const ways = { source: sourceOf(object), destination: to.storage, through: true, memory: new Budget(250) }
+      const outcome = await streaming(JOB, ways, LIMITS)(summary(object))
+      expect(to.sent() > 0).toBe(inParts)
+      if (!inParts) expect(outcome).toEqual({ kind: 'copied', etag: object.etag })
+    }
+  })
+
   test('is put in its place only if it is what the source vouches for', async () => {
     for (const parts of [true, false]) {
-      for (const size of [50, 150, 950]) {
+      for (const size of [50, 150, 350, 950]) {
         const body = randomBytes(size)
         const object = { body, etag: md5(body) }
         const to = destinationOf(parts)

@@ -7,7 +7,7 @@ import { needsHead, wishFor } from './attributes.js'
 import { anewInParts, unlessChanged } from './anew.js'
 import { LIMITS, partSizeFor, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
-import { streaming, STREAM_LIMITS } from './stream.js'
+import { passageOf, streaming, STREAM_LIMITS } from './stream.js'
 import { keepTags, taggingOf } from './tags.js'
 
 /** Decides, without any request, what will not be copied and why; undefined for the objects to copy. */
@@ -56,16 +56,24 @@ export function requestsFor(
     attributes = {},
     partSize,
   }: Pick<CopyJob, 'source' | 'destination' | 'attributes' | 'partSize'>,
-  { size }: ObjectSummary,
+  object: ObjectSummary,
   through = false,
 ): Record<string, number> {
+  const { size } = object
   const acl = attributes.preserve?.includes('acl') === true ? { GetObjectAcl: 1 } : {}
   if (through) {
     const { part } = STREAM_LIMITS
-    const parts = Math.ceil(size / partSizeFor(size, partSize ?? part))
-    const one = size <= part
-    const reads = one ? { [size === 0 ? 'HeadObject' : 'GetObject']: 1 } : { HeadObject: 2, GetObject: parts }
-    const writes = one ? { PutObject: 1 } : { CreateMultipartUpload: 1, UploadPart: parts, CompleteMultipartUpload: 1 }
+    const passage = passageOf(object)
+    const parts = Math.ceil(size / (passage === 'parts' ? partSizeFor(size, partSize ?? part) : part))
+    const reads = {
+      whole: { [size === 0 ? 'HeadObject' : 'GetObject']: 1 },
+      piped: { HeadObject: 1, GetObject: parts },
+      parts: { HeadObject: 2, GetObject: parts },
+    }[passage]
+    const writes =
+      passage === 'parts'
+        ? { CreateMultipartUpload: 1, UploadPart: parts, CompleteMultipartUpload: 1 }
+        : { PutObject: 1 }
     return { ...(isFolder(source) ? {} : { ...reads, ...acl }), ...(isFolder(destination) ? {} : writes) }
   }
   if (size <= LIMITS.copy) return { CopyObject: 1, ...(needsHead(attributes) ? { HeadObject: 1 } : {}), ...acl }

@@ -6,8 +6,6 @@ import type { ObjectHead } from '../storage/storage.js'
 export interface Fingerprint {
   /** What it is made by, as people call it. */
   readonly name: string
-  /** The MD5 that is expected, if that is what it is made by. */
-  readonly md5?: Buffer | undefined
   add(bytes: Buffer): void
   /** Whether all that was added is what the store says the object holds. To be asked once. */
   matches(): boolean
@@ -18,8 +16,8 @@ export interface Fingerprint {
  * where it tells none (objects of parts in most stores).
  */
 export function fingerprintOf(head: ObjectHead): Fingerprint | undefined {
-  const { etag, plainEtag, checksums } = head
-  if (plainEtag && /^[0-9a-f]{32}$/.test(etag)) return byHash('md5', 'hex', etag)
+  const { etag, checksums } = head
+  if (md5Of(head) !== undefined) return byHash('md5', 'hex', etag)
   for (const algorithm of ['sha256', 'sha1'] as const) {
     const expected = checksums.get(algorithm)
     if (expected !== undefined) return byHash(algorithm, 'base64', expected)
@@ -28,11 +26,15 @@ export function fingerprintOf(head: ObjectHead): Fingerprint | undefined {
   return expected === undefined ? undefined : byCrc32(expected)
 }
 
+/** The MD5 of the content of an object, where its ETag is that. */
+export function md5Of({ etag, plainEtag }: ObjectHead): Buffer | undefined {
+  return plainEtag && /^[0-9a-f]{32}$/.test(etag) ? Buffer.from(etag, 'hex') : undefined
+}
+
 function byHash(algorithm: string, form: 'hex' | 'base64', expected: string): Fingerprint {
   const hash = createHash(algorithm)
   return {
     name: algorithm.toUpperCase(),
-    md5: algorithm === 'md5' ? Buffer.from(expected, 'hex') : undefined,
     add: (bytes) => void hash.update(bytes),
     matches: () => hash.digest(form) === expected,
   }

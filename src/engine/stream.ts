@@ -16,7 +16,7 @@ import type { Ways } from './acts.js'
 import { anewInParts, unlessChanged } from './anew.js'
 import { fieldsOfNew } from './attributes.js'
 import { Budget } from './budget.js'
-import { fingerprintOf, type Fingerprint } from './fingerprint.js'
+import { fingerprintOf, md5Of, type Fingerprint } from './fingerprint.js'
 import type { MakeParts } from './in-parts.js'
 import type { Act } from './lane.js'
 
@@ -26,12 +26,32 @@ export interface StreamLimits {
   readonly part: number
   /** So are objects of at most this size whose ETag is an MD5: in parts they would have another. */
   readonly whole: number
+  /** Such objects of at most this size are sent in one request while they are read in several. */
+  readonly piped: number
   /** Larger ones are done apart from the lanes. */
   readonly apart: number
 }
 
 /** The parts are those of the AWS CLI, so what it has uploaded keeps its ETag. */
-export const STREAM_LIMITS: StreamLimits = { part: 8 * 1024 ** 2, whole: 32 * 1024 ** 2, apart: 256 * 1024 ** 2 }
+export const STREAM_LIMITS: StreamLimits = {
+  part: 8 * 1024 ** 2,
+  whole: 32 * 1024 ** 2,
+  piped: 128 * 1024 ** 2,
+  apart: 256 * 1024 ** 2,
+}
+
+/**
+ * How an object passes, as far as its listing tells: in one request each way, read in several and sent in one, or in parts, where the
+ * destination takes some.
+ */
+export function passageOf(
+  { size, etag }: Pick<ObjectSummary, 'size' | 'etag'>,
+  limits: StreamLimits = STREAM_LIMITS,
+): 'whole' | 'piped' | 'parts' {
+  if (size <= limits.part) return 'whole'
+  if (size > limits.piped || etag.includes('-')) return 'parts'
+  return size <= limits.whole ? 'whole' : 'piped'
+}
 
 /** Content in memory at once, in bytes, over all threads. */
 const MEMORY = 256 * 1024 ** 2
@@ -53,16 +73,18 @@ export function streaming(job: CopyJob, ways: Ways, limits: StreamLimits = STREA
   const memory = able(ways.memory, 'stream')
   const { source, destination } = ways
   const small = inOne(job, ways, memory)
-  const large =
-    destination.uploading === undefined
-      ? inPieces(job, ways, memory, limits.part)
-      : anewInParts(job, ways, limits.part, (object, head) => sentParts(source, object, head, memory))
-  const isSmall = ({ size, etag }: ObjectSummary): boolean =>
-    size <= limits.part || (size <= limits.whole && !etag.includes('-'))
+  const piped = inPieces(job, ways, memory, limits.part)
+  const parts = anewInParts(job, ways, limits.part, (object, head) => sentParts(source, object, head, memory))
   const attempt = async (object: ObjectSummary, race: number): Promise<string> => {
-    const head = race === 0 ? undefined : await source.reading.head(object.key, object.version)
-    const now = head === undefined ? object : { ...object, size: head.size, etag: head.etag }
-    return await (isSmall(now) ? small(now, head) : large(now, race))
+    const known = race === 0 ? undefined : await source.reading.head(object.key, object.version)
+    const passage = passageOf(known ?? object, limits)
+    if (passage === 'whole') return await small(at(object, known), known)
+    if (destination.uploading === undefined) return await piped(object, known)
+    if (passage === 'parts') return await parts(object, race)
+    // That its ETag is an MD5 indeed, the listing does not tell.
+    const head = known ?? (await source.reading.head(object.key, object.version))
+    const inParts = md5Of(head) === undefined || passageOf(head, limits) === 'parts'
+    return await (inParts ? parts(object, race) : piped(object, head))
   }
   const persist = async (object: ObjectSummary): Promise<string> => {
     let before: StorageError | undefined
@@ -96,11 +118,12 @@ function inOne(job: CopyJob, { source, destination }: Ways, memory: Budget) {
   return (object: ObjectSummary, known: ObjectHead | undefined): Promise<string> =>
     memory.holding(object.size, async () => {
       const { head, bytes } = await readWhole(source, object, known)
-      const fingerprint = fingerprintOf(head)
+      const md5 = md5Of(head)
+      const fingerprint = leftToCompare(head)
       fingerprint?.add(bytes)
       if (fingerprint?.matches() === false) throw broken(source, object, fingerprint)
       const fields = vouched(await fieldsOfNew(job.attributes, source, object, head), head)
-      const content: Content = { size: bytes.length, md5: fingerprint?.md5, pieces: () => only(bytes) }
+      const content: Content = { size: bytes.length, md5, pieces: () => only(bytes) }
       return await writing.write(nameOf(object.key), content, fields, head.lastModified)
     })
 }
@@ -183,16 +206,16 @@ function sentParts(source: Storage, object: ObjectSummary, head: ObjectHead, mem
   }
 }
 
-/** Writes objects piece by piece, to a store that takes no parts. */
+/** Writes objects piece by piece, while they are read. `known` is what HEAD tells, if it was asked. */
 function inPieces(job: CopyJob, { source, destination }: Ways, memory: Budget, piece: number) {
   const nameOf = renamer(job.map)
   const writing = able(destination.writing, 'be written to')
-  return async (object: ObjectSummary): Promise<string> => {
-    const head = await source.reading.head(object.key, object.version)
-    const { size, etag, lastModified } = head
-    const now = { ...object, size, etag }
+  return async (object: ObjectSummary, known: ObjectHead | undefined): Promise<string> => {
+    const head = known ?? (await source.reading.head(object.key, object.version))
+    const { size, lastModified } = head
+    const now = at(object, head)
     const fields = vouched(await fieldsOfNew(job.attributes, source, now, head), head)
-    const content: Content = { size, pieces: () => piecesOf(source, now, head, piece) }
+    const content: Content = { size, md5: md5Of(head), pieces: () => piecesOf(source, now, head, piece) }
     // Those that are read ahead, and the one that is being written.
     return await memory.holding(Math.min(size, (AHEAD + 1) * piece), () =>
       writing.write(nameOf(object.key), content, fields, lastModified),
@@ -210,7 +233,7 @@ async function* piecesOf(
   piece: number,
 ): AsyncGenerator<Buffer> {
   const { size } = object
-  const fingerprint = fingerprintOf(head)
+  const fingerprint = leftToCompare(head)
   const ahead: Promise<Buffer>[] = []
   let next = 0
   const readOn = (): void => {
@@ -234,6 +257,16 @@ async function* piecesOf(
     await Promise.allSettled(ahead)
   }
   if (fingerprint?.matches() === false) throw broken(source, object, fingerprint)
+}
+
+// A store that takes content in one request compares its MD5 itself.
+function leftToCompare(head: ObjectHead): Fingerprint | undefined {
+  return md5Of(head) === undefined ? fingerprintOf(head) : undefined
+}
+
+// The object as HEAD has it.
+function at(object: ObjectSummary, head: ObjectHead | undefined): ObjectSummary {
+  return head === undefined ? object : { ...object, size: head.size, etag: head.etag }
 }
 
 function broken(source: Storage, object: ObjectSummary, { name }: Fingerprint): StorageError {

@@ -165,9 +165,9 @@ export interface Rewriting {
 /** What is to be written: its pieces, in order, anew for each try. */
 export interface Content {
   readonly size: number
-  /** Its MD5, where it has been compared already. */
+  /** The MD5 that it is to have, which the store compares. */
   readonly md5?: Buffer | undefined
-  /** Fails at the end, with the code `BrokenContent`, when they are not what they are to be. */
+  /** Without an MD5, they fail at the end with the code `BrokenContent` when they are not what they are to be. */
   pieces(): AsyncIterable<Buffer>
 }
 
@@ -175,7 +175,8 @@ export interface Content {
 export interface Writing {
   /**
    * Writes an object, whole or not at all, in the place of what is there; `fields` as those of PutObject. `lastModified` is kept where a store
-   * can. Fails with the code `BrokenContent` when not all of the content came, or the store has other bytes. May be repeated. Answers its ETag.
+   * can. Fails with the code `BrokenContent` when the content is longer, shorter or other than it is to be, or the store says that it has other
+   * bytes. May be repeated. Answers its ETag.
    */
   write(key: string, content: Content, fields: HeaderFields, lastModified: string): Promise<string>
 }

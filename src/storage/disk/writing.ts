@@ -101,15 +101,22 @@ function fill(
     let length = 0
     for await (const piece of content.pieces()) {
       if (length + piece.length > size) throw broken(asked, `more than ${size} bytes came`)
-      if (content.md5 === undefined) md5.update(piece)
+      md5.update(piece)
       await writeAll(file, piece, length)
       length += piece.length
     }
     if (length < size) throw broken(asked, `${length} bytes came where there should be ${size}`)
+    const etag = md5.digest('hex')
+    if (content.md5 !== undefined && content.md5.toString('hex') !== etag) {
+      throw broken(
+        asked,
+        `the bytes that came have the MD5 ${etag} where the source says ${content.md5.toString('hex')}`,
+      )
+    }
     const given = Date.parse(lastModified)
     const modified = Number.isFinite(given) ? given : Date.now()
     await file.utimes(modified / 1000, modified / 1000)
-    return { size, modified, etag: content.md5?.toString('hex') ?? md5.digest('hex') }
+    return { size, modified, etag }
   })
 }
 

@@ -2,7 +2,7 @@ import type { Place } from '../../job.js'
 import type { HeaderFields } from '../storage.js'
 import { encodePath } from './encode.js'
 import { brokenAnswer, brokenContent, faultOf, type Asked } from './faults.js'
-import { headerOf, type HttpResponse } from './http.js'
+import { headerOf, type HttpResponse, type Pieces } from './http.js'
 import type { Fields } from './sign.js'
 import { elementText } from './xml.js'
 
@@ -15,7 +15,8 @@ export interface StoreRequest {
   readonly query?: string
   /** Sorted by name. */
   readonly fields: Fields
-  readonly body?: Buffer
+  /** In pieces only where the fields say its MD5. */
+  readonly body?: Buffer | Pieces
   /** As that of `HttpRequest`. */
   readonly sink?: (bytes: Uint8Array) => void
   /** Milliseconds that the answer may take beyond what is usual. */

@@ -3,11 +3,17 @@ import { spend, type Bandwidth } from '../bandwidth.js'
 import type { Dialer } from './connect.js'
 import type { Silence } from './patience.js'
 
+/** A body that is sent as it comes; while nothing comes, the server may be silent. When it fails, so does the request, with its error. */
+export interface Pieces extends AsyncIterable<Buffer> {
+  /** Bytes, all together. */
+  readonly length: number
+}
+
 /** A request ready for the wire. Everything is ASCII; a body, if any, is bytes. */
 export interface HttpRequest {
   /** Request line and header fields, ending in an empty line. */
   readonly head: string
-  readonly body?: Buffer | undefined
+  readonly body?: Buffer | Pieces | undefined
   /** The answer to HEAD has no body, whatever its Content-Length says. */
   readonly bodiless?: boolean
   /** How long the server may stay silent. The whole answer may take five times as long, unless there is a sink. */
@@ -44,7 +50,7 @@ export class HttpError extends Error {
  * It exists because it costs a third of the CPU of the general clients (DESIGN.md has the figures).
  */
 export interface HttpPool {
-  /** Sends once. Rejects with an `HttpError` if no whole answer comes, or with what `dialer` says. */
+  /** Sends once. Rejects with an `HttpError` if no whole answer comes, or with what `dialer` or the pieces of the body say. */
   send(request: HttpRequest): Promise<HttpResponse>
   /** Closes every connection; requests under way reject. */
   close(): void
@@ -141,7 +147,7 @@ class Connection {
   private socket: Socket | undefined
   private request: HttpRequest | undefined
   private resolve: (response: HttpResponse) => void = ignore
-  private reject: (error: HttpError) => void = ignore
+  private reject: (error: unknown) => void = ignore
   /** When the server was last heard of (or, idle, the connection used), and when the request was sent. */
   private heard = 0
   private sent = 0
@@ -150,8 +156,8 @@ class Connection {
   private body = ''
   /** Bytes of the body still to come, in phase Length. */
   private missing = 0
-  /** Bytes of the request's body that are still to be sent. */
-  private unsent = 0
+  /** Whether some of the request's body is still to be sent. */
+  private sending = false
   /** Bytes of a chunked body not yet decoded. */
   private raw = ''
   private reusable = true
@@ -167,13 +173,16 @@ class Connection {
     let cause: NodeJS.ErrnoException | undefined
     socket.on('error', (error) => (cause = error))
     socket.on('end', () => this.ended())
-    socket.on('close', () =>
-      this.fail(cause?.message ?? 'the connection was closed', cause?.code ?? 'ECONNRESET', cause),
-    )
+    socket.on('close', () => {
+      const options = cause === undefined ? undefined : { cause }
+      this.fail(new HttpError(cause?.message ?? 'the connection was closed', cause?.code ?? 'ECONNRESET', options))
+    })
   }
 
   send(request: HttpRequest): Promise<HttpResponse> {
-    return new Promise((resolve, reject) => {
+    const { body } = request
+    let sent = Promise.resolve()
+    const answer = new Promise<HttpResponse>((resolve, reject) => {
       if (this.phase !== Phase.Idle || this.socket === undefined) {
         reject(new HttpError('the connection was closed', 'ECONNRESET'))
         return
@@ -185,24 +194,49 @@ class Connection {
       this.head = ''
       this.body = ''
       this.sent = this.heard = Date.now()
-      if (request.body === undefined) this.socket.write(request.head, 'latin1')
+      this.sending = body !== undefined
+      if (body === undefined) this.socket.write(request.head, 'latin1')
       else {
-        this.unsent = request.body.length
         this.socket.cork()
         this.socket.write(request.head, 'latin1')
-        void this.sendBody(request, request.body)
+        sent = this.sendBody(request, body)
         this.socket.uncork()
       }
     })
+    if (body === undefined || Buffer.isBuffer(body)) return answer
+    // Whoever has the answer frees the memory that the pieces are in, so none may be on its way any more.
+    answer.catch(ignore)
+    return sent.then(() => answer)
   }
 
   // Resolves when all is sent, or nothing more is to be.
-  private async sendBody(request: HttpRequest, body: Buffer): Promise<void> {
+  private async sendBody(request: HttpRequest, body: Buffer | Pieces): Promise<void> {
+    try {
+      if (Buffer.isBuffer(body)) await this.sendBytes(request, body)
+      else await this.sendPieces(request, body)
+      if (this.request === request) this.sending = false
+    } catch (error) {
+      if (this.request === request) this.abandon(error)
+    }
+  }
+
+  private async sendPieces(request: HttpRequest, pieces: Pieces): Promise<void> {
+    this.sent = this.heard = Infinity
+    for await (const piece of pieces) {
+      if (this.request !== request) return
+      await this.sendBytes(request, piece)
+      if (this.request !== request) return
+      this.sent = this.heard = Infinity
+    }
+    this.sent = this.heard = Date.now()
+  }
+
+  private async sendBytes(request: HttpRequest, body: Buffer): Promise<void> {
     for (let at = 0; at < body.length || at === 0; at += SLICE) {
       const slice = body.length <= SLICE ? body : body.subarray(at, at + SLICE)
+      this.sent = this.heard = Date.now()
       await new Promise<void>((resolve) => this.socket?.write(slice, () => resolve()))
       if (this.request !== request) return
-      this.unsent -= slice.length
       const wait = this.bandwidth === undefined ? 0 : spend(this.bandwidth, 'up', slice.length)
       this.sent = this.heard = Date.now() + wait
       if (wait >= 1) await new Promise((resolve) => setTimeout(resolve, wait))
@@ -266,7 +300,11 @@ class Connection {
   }
 
   destroy(reason: string, code: string): void {
-    this.fail(reason, code)
+    this.abandon(new HttpError(reason, code))
+  }
+
+  private abandon(error: unknown): void {
+    this.fail(error)
     this.socket?.destroy()
   }
 
@@ -379,9 +417,9 @@ class Connection {
   }
 
   private finish(): void {
-    const { resolve, status, head, body, unsent } = this
+    const { resolve, status, head, body, sending } = this
     this.release()
-    if (this.reusable && unsent === 0 && status !== TEMPORARY_REDIRECT) {
+    if (this.reusable && !sending && status !== TEMPORARY_REDIRECT) {
       this.phase = Phase.Idle
       this.heard = Date.now()
       this.onIdle()
@@ -398,13 +436,13 @@ class Connection {
     else this.destroy('the connection was closed in the middle of an answer', 'ECONNRESET')
   }
 
-  private fail(reason: string, code: string, cause?: Error): void {
+  private fail(error: unknown): void {
     if (this.phase === Phase.Closed) return
     const { reject } = this
     this.phase = Phase.Closed
     this.release()
     this.onClosed()
-    reject(new HttpError(reason, code, cause === undefined ? undefined : { cause }))
+    reject(error)
   }
 
   // Nothing of a finished request may stay in memory with an idle connection.
@@ -415,7 +453,7 @@ class Connection {
     this.head = ''
     this.body = ''
     this.raw = ''
-    this.unsent = 0
+    this.sending = false
   }
 }
 

@@ -268,7 +268,8 @@ export class S3Store implements Storage {
       patience = new Patience(readTimeout, this.options.usual?.[operation])
       this.patience.set(operation, patience)
     }
-    const bodyHash = body === undefined ? EMPTY_HASH : isNamed(fields) ? UNSIGNED_BODY : hash('sha256', body)
+    const hashed = Buffer.isBuffer(body) && !isNamed(fields)
+    const bodyHash = body === undefined ? EMPTY_HASH : hashed ? hash('sha256', body) : UNSIGNED_BODY
     const request = { method, host: this.host, path, query, headers: fields, bodyHash }
     const { skew } = this
     const { current } = this.credentials

@@ -1,35 +1,63 @@
 import { hash } from 'node:crypto'
 import type { Content, Writing } from '../storage.js'
 import { askedOf, copyTime, etagOfBytes, pathOf, sorted, type Channel } from './channel.js'
-import { brokenContent, faultOf } from './faults.js'
+import { brokenContent, faultOf, type Asked } from './faults.js'
+import type { Pieces } from './http.js'
 
-/** How objects get into an S3 bucket through this machine: in one request, so all of the content is in memory meanwhile. */
+/** What is no larger, in bytes, is all here before any of it is sent. */
+const AT_ONCE = 8 * 1024 ** 2
+
+/**
+ * How objects get into an S3 bucket through this machine: each in one request. S3 refuses content that has not the MD5 which is sent with it,
+ * so where that is known beforehand nothing is hashed here, and what is large is sent while it comes.
+ */
 export function createWriting(channel: Channel): Writing {
   const { always, customerKey, request } = channel
   return {
     async write(key, content, fields) {
       const asked = askedOf(channel, 'PutObject', key)
-      const body = await gathered(content)
-      if (body.length !== content.size) {
-        throw brokenContent(asked, `${body.length} bytes came where there are to be ${content.size}`)
+      let { md5 } = content
+      let body: Buffer | Pieces = checked(content, asked)
+      if (md5 === undefined || content.size <= AT_ONCE) {
+        body = await gathered(body)
+        md5 ??= hash('md5', body, 'buffer')
       }
-      const md5 = content.md5 ?? hash('md5', body, 'buffer')
       const response = await request(asked, {
         method: 'PUT',
         path: pathOf(channel, key),
         fields: sorted([['content-md5', md5.toString('base64')], ...fields, ...always, ...customerKey]),
         body,
-        extra: copyTime(body.length),
+        extra: copyTime(content.size),
       })
-      if (response.status !== 200) throw faultOf(response, asked)
-      return etagOfBytes(channel, response, asked, md5)
+      if (response.status === 200) return etagOfBytes(channel, response, asked, md5)
+      const fault = faultOf(response, asked)
+      // Perhaps they were other bytes before they were sent, and to send the same again would not help.
+      if (fault.code === 'BadDigest' && content.md5 !== undefined) throw brokenContent(asked, fault.message)
+      throw fault
     },
   }
 }
 
-async function gathered(content: Content): Promise<Buffer> {
+/** The content, which fails when it is not as long as it is to be. */
+function checked(content: Content, asked: Asked): Pieces {
+  const { size } = content
+  return {
+    length: size,
+    async *[Symbol.asyncIterator]() {
+      let length = 0
+      for await (const piece of content.pieces()) {
+        length += piece.length
+        if (length > size) throw brokenContent(asked, `more than ${size} bytes came`)
+        yield piece
+      }
+      if (length < size) throw brokenContent(asked, `${length} bytes came where there are to be ${size}`)
+    },
+  }
+}
+
+async function gathered(content: Pieces): Promise<Buffer> {
   const pieces: Buffer[] = []
-  for await (const piece of content.pieces()) pieces.push(piece)
+  for await (const piece of content) pieces.push(piece)
   const [only, ...others] = pieces
   return only !== undefined && others.length === 0 ? only : Buffer.concat(pieces)
 }
