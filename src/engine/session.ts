@@ -265,8 +265,9 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     const apart = large.run()
     if (list !== undefined) await workOn(list, 'defer')
     await crew.run({ task, keyspace: ranges, concurrency, lanes, meter, turns: shared, deliver, stop, fail })
-    // What was put off last may be held still, until it is saved.
+    // What was put off last may be held still, until it is saved. A save that fails is the keeper's affair.
     listingDone = true
+    await keeper.save().catch(() => undefined)
     await apart
   }
   let saved = false

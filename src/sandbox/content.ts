@@ -13,8 +13,9 @@ export interface Content {
 /** Content that was uploaded. */
 export class HeldContent implements Content {
   readonly size: number
+  private md5: string | undefined
 
-  constructor(private readonly bytes: Buffer) {
+  constructor(readonly bytes: Buffer) {
     this.size = bytes.length
   }
 
@@ -23,7 +24,8 @@ export class HeldContent implements Content {
   }
 
   digest(): string {
-    return createHash('md5').update(this.bytes).digest('hex')
+    this.md5 ??= createHash('md5').update(this.bytes).digest('hex')
+    return this.md5
   }
 }
 

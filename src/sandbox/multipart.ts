@@ -1,6 +1,6 @@
 import { grantsOf } from './acl.js'
 import { checkWrite } from './conditions.js'
-import { ContentRange, HeldContent, JoinedContent, type Content } from './content.js'
+import { ContentRange, JoinedContent, type Content } from './content.js'
 import { copySource, mostCopied, tooLargeToCopy } from './copy.js'
 import { hex32, mix } from './hash.js'
 import { extrasToStore, headersToStore } from './headers.js'
@@ -13,7 +13,7 @@ import { StoredObject } from './ordinary-bucket.js'
 import { emptyReply, xmlReply, type Reply } from './reply.js'
 import { headerOf, type S3Request } from './request.js'
 import { accessDenied, invalidArgument, invalidRequest, malformedXml, noSuchUpload, S3Error } from './s3-error.js'
-import { uploadedBytes } from './upload-body.js'
+import { uploadedBytes, uploadedContent } from './upload-body.js'
 import { bucketOf, checkKey, isoTime, nowInSeconds, type World } from './world.js'
 import { childrenOf, element, parseXml, textOf, xmlNamespace } from './xml.js'
 
@@ -77,7 +77,7 @@ function partNumberOf(request: S3Request): number {
 
 export function uploadPart(world: World, request: S3Request): Reply {
   const upload = uploadOf(world, request)
-  const content = new HeldContent(uploadedBytes(request))
+  const content = uploadedContent(request)
   const etag = content.digest()
   upload.parts.set(partNumberOf(request), { content, etag, seconds: nowInSeconds() })
   return emptyReply(200, ['ETag', `"${etag}"`])

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { grantsOf } from './acl.js'
 import { checkWrite, unchangedSince } from './conditions.js'
-import { HeldContent } from './content.js'
 import { extrasToStore, headersToStore } from './headers.js'
 import { findObject, versionHeader, type Found } from './lookup.js'
 import { StoredObject } from './ordinary-bucket.js'
@@ -9,7 +8,7 @@ import { emptyReply, type Reply } from './reply.js'
 import { headerOf, type S3Request } from './request.js'
 import { checkReadable, restoreHeader } from './restore.js'
 import { accessDenied, S3Error } from './s3-error.js'
-import { uploadedBytes } from './upload-body.js'
+import { uploadedContent } from './upload-body.js'
 import { bucketOf, checkKey, nowInSeconds, type World } from './world.js'
 
 function describe({ object, versionId }: Found): string[] {
@@ -73,10 +72,9 @@ export function putObject(world: World, request: S3Request): Reply {
   const bucket = bucketOf(world, request.bucket)
   checkKey(key)
   if (bucket.readOnly) throw accessDenied()
-  const bytes = uploadedBytes(request)
+  const content = uploadedContent(request)
   const extras = extrasToStore(request.headers, grantsOf(request.headers, bucket))
   checkWrite(request.headers, bucket, key)
-  const content = new HeldContent(bytes)
   const object = new StoredObject(content, content.digest(), nowInSeconds(), headersToStore(request.headers), extras)
   const versionId = bucket.put(key, object)
   const headers = ['ETag', `"${object.etag}"`, 'x-amz-server-side-encryption', 'AES256', ...versionHeader(versionId)]

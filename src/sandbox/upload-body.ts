@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import * as zlib from 'node:zlib'
+import { HeldContent } from './content.js'
 import { headerOf, type S3Request } from './request.js'
 import { S3Error } from './s3-error.js'
 
@@ -58,22 +59,28 @@ const checksums: Readonly<Record<string, (bytes: Buffer) => string>> = {
 const badDigest = (what: string) =>
   new S3Error(400, 'BadDigest', `The ${what} you specified did not match the calculated checksum.`)
 
+/** The bytes that a request uploads, as `uploadedContent` has them. */
+export function uploadedBytes(request: S3Request): Buffer {
+  return uploadedContent(request).bytes
+}
+
 /**
- * The bytes that a request uploads, freed from aws-chunked framing, checked against Content-MD5, the decoded length
+ * What a request uploads, freed from aws-chunked framing, checked against Content-MD5, the decoded length
  * and a CRC32, SHA-1 or SHA-256 sent along (in a header or trailer). Throws BadDigest, InvalidDigest, IncompleteBody.
  */
-export function uploadedBytes(request: S3Request): Buffer {
+export function uploadedContent(request: S3Request): HeldContent {
   const { headers, body } = request
   const framed = headerOf(headers, 'x-amz-content-sha256')?.startsWith('STREAMING-') === true
   const { bytes, trailers } = framed ? unframe(body) : { bytes: body, trailers: undefined }
   const decoded = headerOf(headers, 'x-amz-decoded-content-length')
   if (decoded !== undefined && Number(decoded) !== bytes.length) throw incomplete()
+  const content = new HeldContent(bytes)
   const md5 = headerOf(headers, 'content-md5')
   if (md5 !== undefined) {
     if (Buffer.from(md5, 'base64').length !== 16) {
       throw new S3Error(400, 'InvalidDigest', 'The Content-MD5 you specified was invalid.', { 'Content-MD5': md5 })
     }
-    const calculated = createHash('md5').update(bytes).digest('base64')
+    const calculated = Buffer.from(content.digest(), 'hex').toString('base64')
     if (md5 !== calculated) {
       const message = 'The Content-MD5 you specified did not match what we received.'
       throw new S3Error(400, 'BadDigest', message, { ExpectedDigest: md5, CalculatedDigest: calculated })
@@ -83,5 +90,5 @@ export function uploadedBytes(request: S3Request): Buffer {
     const expected = trailers?.get(name) ?? headerOf(headers, name)
     if (expected !== undefined && expected !== checksum(bytes)) throw badDigest(name.slice(15).toUpperCase())
   }
-  return bytes
+  return content
 }
