@@ -17,8 +17,8 @@ const MIB = 2 ** 20
 
 /** Each size with how many objects there are of it. */
 const SHAPES = [
-  { name: 'small', count: Math.round(5000 * scale), size: 4096 },
-  { name: 'large', count: Math.max(2, Math.round(8 * scale)), size: 64 * MIB },
+  { name: 'small', count: Math.round(20_000 * scale), size: 4096 },
+  { name: 'large', count: Math.max(2, Math.round(32 * scale)), size: 64 * MIB },
 ]
 
 /**
