@@ -158,6 +158,32 @@ describe('between two stores with credentials of their own', () => {
     expect([...(await contentOf(both.to, 'src')).keys()]).toEqual(['x'])
   })
 
+  test('one bucket that is reached by two URLs is copied onto itself by nothing, and moved away by nothing', async () => {
+    const { from, cwd } = await sides()
+    for (const key of ['a/1', 'a/b/2']) await put(from, 'src', key, { Body: key })
+    const before = await contentOf(from, 'src')
+    const other = from.url.replace('127.0.0.1', 'localhost')
+    const keys = { AWS_ACCESS_KEY_ID: KEYS.from.accessKeyId, AWS_SECRET_ACCESS_KEY: KEYS.from.secretAccessKey }
+    const as = { cwd, env: keys }
+    const ways = ['--source-endpoint-url', from.url, '--destination-endpoint-url', other]
+    for (const [command, source, destination, said] of [
+      ['move', 's3://src/a/', 's3://src/a/', 'source and destination are the same: s3://src/a/'],
+      ['copy', 's3://src', 's3://src', 'source and destination are the same: s3://src/'],
+      ['move', 's3://src/a/', 's3://src/a/c/', 'lies inside the source'],
+      ['sync', 's3://src/a/b/', 's3://src/a/', '--delete would delete the source'],
+    ] as const) {
+      const more = command === 'sync' ? ['--delete'] : []
+      expect(refusal(await run([command, source, destination, ...ways, ...more], as))).toContain(said)
+    }
+    const tried = await run(['move', 's3://src/a/', 's3://src/a/', '--dry-run', ...ways], as)
+    expect(tried.stderr).toContain('may be one bucket, reached in two ways')
+    expect(await contentOf(from, 'src')).toEqual(before)
+    expect((await from.s3.send(new ListMultipartUploadsCommand({ Bucket: 'src' }))).Uploads ?? []).toEqual([])
+    // Where no object can be in the way of another, two URLs are as good as one.
+    expect((await run(['move', 's3://src/a/', 's3://src/c/', ...ways], as)).code).toBe(0)
+    expect([...(await contentOf(from, 'src')).keys()]).toEqual(['c/1', 'c/b/2'])
+  })
+
   test('answers that are cut, connections that break and errors change nothing of the result', async () => {
     const both = await sides()
     await fill(both)

@@ -18,7 +18,7 @@ import { unless, type CommandIo } from './io.js'
 import { readKeysOf } from './key-file.js'
 import { surveyOf } from './list-options.js'
 import { readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
-import { checkApart, checkPair } from './place.js'
+import { checkInOneBucket } from './place.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
 export type Prepare = (opened: Opened, warn: (message: string) => void) => Promise<void>
@@ -57,8 +57,7 @@ export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?
     const { connection, sourceFolder } = opened.ends
     try {
       if ('destination' in job && !opened.ends.apart) {
-        checkPair(job.source, job.destination)
-        if (job.kind === 'sync' && job.delete !== undefined) checkApart(job.source, job.destination)
+        checkInOneBucket(job.source, job.destination, job.kind === 'sync' && job.delete !== undefined)
       }
       if (opened.ends.through) checkStreamable(job)
       const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })

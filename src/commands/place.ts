@@ -49,21 +49,12 @@ export function parseBucket(text: string, role: string, example = EXAMPLE): Plac
   return { bucket, prefix }
 }
 
-/** Refuses to delete what is extra where the source itself would be. */
-export function checkApart(source: Place, destination: Place, connection: Connection = {}): void {
-  if (source.bucket !== destination.bucket || mayDiffer(connection) || !source.prefix.startsWith(destination.prefix))
-    return
-  throw new UserError(
-    `the source s3://${source.bucket}/${printable(source.prefix)} lies inside the destination s3://${destination.bucket}/${printable(destination.prefix)}: --delete would delete the source`,
-    'leave --delete away, or synchronise with another bucket or prefix',
-  )
-}
-
 /**
- * Refuses pairs of places between which a copy would be a mistake: equal, one inside the other, or unlike in their ending slash. Where
- * `connection` reaches the two sides in different ways, equal names may mean different things, which is known only when they have answered.
+ * Refuses pairs of places between which a copy would be a mistake: those that `checkInOneBucket` refuses, where they have one name, and those
+ * unlike in their ending slash. Where `connection` reaches the two sides in different ways, equal names may mean different things, which is known only
+ * when they have answered.
  */
-export function checkPair(source: Place, destination: Place, connection: Connection = {}): void {
+export function checkPair(source: Place, destination: Place, connection: Connection = {}, deletes = false): void {
   const from = printable(source.prefix)
   const to = printable(destination.prefix)
   if (
@@ -82,17 +73,27 @@ export function checkPair(source: Place, destination: Place, connection: Connect
     checkFolderPair(source, destination)
     return
   }
-  if (source.bucket !== destination.bucket || mayDiffer(connection)) return
+  if (source.bucket === destination.bucket && !mayDiffer(connection)) checkInOneBucket(source, destination, deletes)
+}
+
+/** Refuses two places in one bucket of which one is the other or lies in it, where that would be a mistake; it is one to delete what is extra in both cases. */
+export function checkInOneBucket(source: Place, destination: Place, deletes: boolean): void {
+  const [from, to] = [placeUrl(source), placeUrl(destination)]
+  // The same bucket may have two names, and be reached in two ways.
+  const both = from === to ? from : `${from} is ${to}`
   if (source.prefix === destination.prefix) {
-    throw new UserError(
-      `source and destination are the same: s3://${source.bucket}/${from}`,
-      'copy to another bucket or prefix',
-    )
+    throw new UserError(`source and destination are the same: ${both}`, 'copy to another bucket or prefix')
   }
   if (destination.prefix.startsWith(source.prefix)) {
     throw new UserError(
-      `the destination s3://${destination.bucket}/${to} lies inside the source s3://${source.bucket}/${from}: the copy would find its own copies`,
+      `the destination ${to} lies inside the source ${from}: the copy would find its own copies`,
       'copy to a prefix outside the source, or to another bucket',
+    )
+  }
+  if (deletes && source.prefix.startsWith(destination.prefix)) {
+    throw new UserError(
+      `the source ${from} lies inside the destination ${to}: --delete would delete the source`,
+      'leave --delete away, or synchronise with another bucket or prefix',
     )
   }
 }

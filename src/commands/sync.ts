@@ -6,7 +6,7 @@ import { begin } from './begin.js'
 import type { CommandIo } from './io.js'
 import { warningOfLosses } from './losses.js'
 import { readConnection, readFlag, readWhole, type Flags } from './options.js'
-import { checkApart, checkPair, parsePlace } from './place.js'
+import { checkPair, parsePlace } from './place.js'
 import { readRestore } from './restore-option.js'
 import { readObjects } from './selection-options.js'
 
@@ -24,8 +24,7 @@ export async function sync(source: string, destination: string, flags: Flags, io
     ...(deletion === undefined ? {} : { delete: deletion }),
   }
   const connection = readConnection(flags, {})
-  checkPair(job.source, job.destination, connection)
-  if (deletion !== undefined) checkApart(job.source, job.destination, connection)
+  checkPair(job.source, job.destination, connection, deletion !== undefined)
   return await begin(job, flags, io, warningOfLosses(copyOf(job), flags))
 }
 

@@ -25,7 +25,7 @@ export interface Ways {
   readonly destination: Storage
   /** The bytes pass through this machine. */
   readonly through: boolean
-  /** The two are different stores: equal names mean nothing. */
+  /** No object of the one can be one of the other; where nobody says, their buckets' names tell. */
   readonly apart?: boolean | undefined
   /** For these bytes: of the thread, shared by all of its lanes. */
   readonly memory?: Budget | undefined

@@ -14,9 +14,10 @@ import { keepTags, taggingOf } from './tags.js'
 export function refusal(
   job: Pick<CopyJob, 'source' | 'destination'>,
   object: ObjectSummary,
-  { name = object.key, apart = false }: { readonly name?: string; readonly apart?: boolean | undefined } = {},
+  { name = object.key, apart }: { readonly name?: string; readonly apart?: boolean | undefined } = {},
 ): Outcome | undefined {
   const { source, destination } = job
+  const inOneBucket = apart === undefined ? source.bucket === destination.bucket : !apart
   const target = destination.prefix + name
   if (target === '') {
     // A folder marker says only that its folder exists, and the destination is the folder here.
@@ -27,7 +28,7 @@ export function refusal(
           message: 'the object is named like the source prefix, so nothing is left for its name at the destination',
         })
   }
-  if (!apart && source.bucket === destination.bucket && target.startsWith(source.prefix)) {
+  if (inOneBucket && target.startsWith(source.prefix)) {
     return failed(source.prefix, object, {
       code: 'OverlapsSource',
       message: 'the copy would lie inside the source prefix, where it may replace an object that is still to be copied',

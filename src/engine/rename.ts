@@ -5,7 +5,7 @@ import { refusal } from './copy.js'
 import type { Decide } from './lane.js'
 
 /** As `refusal`, for a job that renames: also what has no good name, or one that another object of its page has as well. */
-export function refusing(job: Pick<CopyJob, 'source' | 'destination' | 'map'>, apart = false): Decide {
+export function refusing(job: Pick<CopyJob, 'source' | 'destination' | 'map'>, apart?: boolean): Decide {
   if (job.map === undefined) return (object) => refusal(job, object, { apart })
   const nameOf = renamer(job.map)
   const { source, destination } = job

@@ -12,7 +12,7 @@ const UNCHANGED: Outcome = { kind: 'skipped', reason: 'unchanged' }
 const EXTRA: Outcome = { kind: 'skipped', reason: 'extra' }
 
 /** What becomes of an object that either side has, where the listings tell. */
-export function decidingSync(job: SyncJob, apart = false): Decide {
+export function decidingSync(job: SyncJob, apart?: boolean): Decide {
   return (object: WorkItem) => {
     if (object.extra === true) return outcomeOfExtra(job, object)
     if (deletionFailed(object)) return undefined

@@ -44,7 +44,7 @@ export interface WorkshopOptions {
   readonly destination: StoreFor | undefined
   /** The bytes of what is copied pass through this machine. */
   readonly through: boolean
-  /** The two sides are different stores. */
+  /** As that of `Ways`. */
   readonly apart: boolean
   readonly bandwidth: Bandwidth | undefined
   /** By `sharedTurns`. */

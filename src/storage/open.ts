@@ -4,6 +4,7 @@ import { printable } from '../keys.js'
 import {
   connectionOf,
   isFolder,
+  placeUrl,
   type Connection,
   type EndConnection,
   type FolderIdentity,
@@ -17,6 +18,7 @@ import { checkOutside, openFolder, openFolderToWrite, type OpenedFolder } from '
 import type { Notice } from './disk/faults.js'
 import { DiskStore, firstOfEach } from './disk/store.js'
 import type { BucketRoute, Route } from './route.js'
+import { canOverlap, isOneBucket } from './same-bucket.js'
 import { S3Store } from './s3/store.js'
 import { createMeter, retrying, withRetries, type Meter, type RetryPolicy, type StoreFor } from './retry.js'
 
@@ -38,7 +40,7 @@ export interface Ends {
   readonly destination?: Reached
   /** The bytes of what is copied pass through this machine: no one credential can copy inside a store, or a side is a folder. */
   readonly through: boolean
-  /** The two sides are different stores: equal names mean nothing. */
+  /** No object of the one side can be one of the other: they are different buckets, whatever their names, or no bucket at all. */
   readonly apart: boolean
   /** What content that passes through this machine keeps to. */
   readonly bandwidth: Bandwidth | undefined
@@ -144,12 +146,13 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
     const to = destination === undefined ? undefined : await openPlace('destination', destination, probe)
     const other = to?.bucket
     const near = one !== undefined && other !== undefined && one.account.endpointUrl === other.account.endpointUrl
+    const once = (store: S3Store): Storage => retrying(store, patience, meter)
     const copies = near && (one.account === other.account || (await reads(other.store, one.store)))
     return {
       source: from,
       ...(to === undefined ? {} : { destination: to }),
       through: to !== undefined && !copies,
-      apart: to !== undefined && !near,
+      apart: one === undefined || other === undefined || !(await inOneBucket(one, other, options, once)),
       bandwidth: options.bandwidth,
       meter,
       retryFor: policy.retryFor,
@@ -302,6 +305,40 @@ async function reads(destination: S3Store, source: S3Store): Promise<boolean> {
     if (error instanceof StorageError && error.severity !== 'retry' && error.severity !== 'throttle') return false
     throw error
   }
+}
+
+const ACCESS_POINT = /^arn:|-s3alias$/
+
+// Whether an object of the source can be one of the destination. Names tell that of buckets of one account; another one, or another URL, may
+// have other buckets of the same names, or the same bucket.
+async function inOneBucket(
+  source: Bucket,
+  destination: Bucket,
+  { readOnly, again, warn }: OpenOptions,
+  once: (store: S3Store) => Storage,
+): Promise<boolean> {
+  const [one, other] = [source.store.place, destination.store.place]
+  if (!canOverlap(one, other)) return false
+  const byName = source.account === destination.account && ![one, other].some(({ bucket }) => ACCESS_POINT.test(bucket))
+  if (byName) return one.bucket === other.bucket
+  let same: boolean | undefined
+  try {
+    same = await isOneBucket(once(source.store), once(destination.store), !readOnly)
+  } catch (error) {
+    throw preflightProblem(error, other)
+  }
+  // It was told at the start of the run, when there was more to tell it by.
+  if (same !== undefined || again === true) return same === true
+  if (readOnly) {
+    warn(
+      `${placeUrl(one)} and ${placeUrl(other)} may be one bucket, reached in two ways: only a run that writes finds out`,
+    )
+    return false
+  }
+  throw new UserError(
+    `it cannot be told whether ${placeUrl(one)} and ${placeUrl(other)} are one bucket, reached in two ways: the objects would be copied onto themselves`,
+    'allow the credentials of the source s3:ListMultipartUploadParts, or give prefixes of which neither begins with the other',
+  )
 }
 
 function preflightProblem(error: unknown, place: Place): unknown {
