@@ -46,6 +46,17 @@ describe('how long an answer is waited for', () => {
     expect(patience.ms).toBe(1_000)
   })
 
+  test('stays short when slow answers come together at the end, and follows a server that has become slow', () => {
+    const patience = seasoned(20, 20_000)
+    for (let i = 0; i < 200; i++) patience.answered(`slow${i}`, 600, 0)
+    expect(patience.ms).toBe(1_000)
+    for (let i = 0; i < 2_000; i++) patience.answered(`slow${i}`, 600, 0)
+    expect(patience.ms).toBeGreaterThan(10_000)
+    expect(patience.ms).toBeLessThan(20_000)
+    for (let i = 0; i < 20_000; i++) patience.answered(`k${i}`, 20, 0)
+    expect(patience.ms).toBe(1_000)
+  })
+
   test('is the most when one request hangs again and again, or all that are under way do so twice', () => {
     const slow = seasoned(20)
     for (let i = 0; i < 20; i++) slow.gaveUp('slow')
