@@ -169,6 +169,22 @@ describe('a pacer', () => {
     )
   })
 
+  test.each([
+    { lanes: 1, rate: 1_001, slots: 711, latency: 19, seed: 22 },
+    { lanes: 2, rate: 1_027, slots: 935, latency: 13, seed: 1_915_874_052 },
+    { lanes: 2, rate: 1_000, slots: 1_000, latency: 14, seed: 2_147_483_633 },
+  ])(
+    'is not brought to a standstill by the refusals of all that was under way when the limit was met: %o',
+    (options) => {
+      const world = new World(options)
+      world.run(3)
+      const doneBefore = [...world.done]
+      expect(world.run(7)).toBeGreaterThan(0.96 * options.rate)
+      for (const [lane, done] of world.done.entries())
+        expect(done - doneBefore[lane]!).toBeGreaterThan((7 * options.rate) / options.lanes / 20)
+    },
+  )
+
   test('reaches a limit that has doubled within ten seconds, and one that was halved at once', () => {
     const world = new World({ lanes: 8, rate: 2_000, slots: 500, latency: 20, seed: 1 })
     world.run(20)

@@ -22,6 +22,11 @@ const FIRST = 0.5
 /** What a refusal takes from the rate at once: so many objects a second, or such a part of it. */
 const CUT = 10
 const LARGEST_CUT = 0.1
+/**
+ * The part of the rate that all refusals of one window leave. Those of requests that were sent before there was a limit come in hundreds, and
+ * say nothing of how low it is.
+ */
+const LEAST_LEFT = 0.2
 /** For so many milliseconds after the first refusals more of them say nothing new. */
 const LATE = 100
 /** How many seconds what is to be sent again waits for its turn, at most: the rate may be another by then. */
@@ -67,6 +72,8 @@ export class Pacer {
   /** What is refused until then was most likely sent before there was a limit. */
   private deafUntil = 0
   private windowFrom: number
+  /** What the rate was when the window began. */
+  private rateBefore = Infinity
   private done = 0
   private accepted = 0
   private turnedAway = 0
@@ -111,12 +118,13 @@ export class Pacer {
     const nearest = this.nearest()
     this.fleet.busy.add(this)
     const now = this.fleet.now()
+    if (nearest !== undefined && nearest.rate !== Infinity) {
+      nearest.hold(nearest.rate / 2, now, GUESS_DOUBLING)
+      this.hold(nearest.rate, now, GUESS_DOUBLING)
+      this.filledAt = now
+      this.balance = 0
+    }
     this.begin(now)
-    if (nearest === undefined || nearest.rate === Infinity) return
-    nearest.hold(nearest.rate / 2, now, GUESS_DOUBLING)
-    this.hold(nearest.rate, now, GUESS_DOUBLING)
-    this.filledAt = now
-    this.balance = 0
   }
 
   /** The range has come to its end. What its partition bears is free for the range whose keys are nearest. */
@@ -175,7 +183,8 @@ export class Pacer {
     }
     if (now < this.deafUntil) return
     // At once, for until the window is over many more would be refused.
-    this.hold(this.rate - Math.min(CUT, this.rate * LARGEST_CUT), now)
+    const cut = this.rate - Math.min(CUT, this.rate * LARGEST_CUT)
+    this.hold(Math.max(cut, Math.min(this.rate, this.rateBefore * LEAST_LEFT)), now)
     this.judge(now)
   }
 
@@ -212,6 +221,7 @@ export class Pacer {
 
   private begin(now: number): void {
     this.windowFrom = now
+    this.rateBefore = this.rate
     this.done = 0
     this.accepted = 0
     this.turnedAway = 0
