@@ -209,12 +209,12 @@ describe('a pacer', () => {
     for (let i = 0; i < 10_000; i++) expect(pacer.again()).toBeLessThanOrEqual(5_001)
   })
 
-  test('never holds a lane back for good: after a time without any success it finds its way back', () => {
+  test('finds its way back within half a minute after a time without any success', () => {
     const world = new World({ lanes: 2, rate: 1_000, slots: 100, latency: 20, seed: 7 })
     world.run(5)
     world.run(30, 0)
     expect(world.pacers.every(({ limit }) => limit !== undefined && limit >= 1)).toBe(true)
-    world.run(60)
+    world.run(30)
     expect(world.run(10)).toBeGreaterThan(0.9 * 1_000)
   })
 })

@@ -10,9 +10,11 @@ const BELOW = 0.99
  * The rate has doubled so many milliseconds after the last refusal. It grows with the third power of the time: hardly at first, for the limit is
  * near, then faster and faster.
  */
-const DOUBLING = 7_000
+const DOUBLING = 9_000
 /** The same for a rate that is only a guess. */
 const GUESS_DOUBLING = 1_500
+/** A low rate does not double in that time but grows by so many objects a second: it may have been an outage that brought it down. */
+const LEAST_GROWTH = 20
 /** A window in which less than this part of the rate was made use of says nothing about a higher one. */
 const USED = 0.7
 /** Objects a second that a lane may begin whatever happens. */
@@ -20,13 +22,13 @@ const LEAST_RATE = 1
 /** The part of what succeeded that is asked for after the first refusals. */
 const FIRST = 0.5
 /** What a refusal takes from the rate at once: so many objects a second, or such a part of it. */
-const CUT = 10
-const LARGEST_CUT = 0.1
+const CUT = 20
+const LARGEST_CUT = 0.2
 /**
  * The part of the rate that all refusals of one window leave. Those of requests that were sent before there was a limit come in hundreds, and
  * say nothing of how low it is.
  */
-const LEAST_LEFT = 0.2
+const LEAST_LEFT = 0.5
 /** For so many milliseconds after the first refusals more of them say nothing new. */
 const LATE = 100
 /** How many seconds what is to be sent again waits for its turn, at most: the rate may be another by then. */
@@ -195,7 +197,10 @@ export class Pacer {
     if (this.turnedAway > 0) this.hold(Math.max(this.rate, BELOW * rate), now)
     // An object more or less says nothing where there are few.
     else if (this.done + 1 >= (USED * this.rate * elapsed) / 1000) {
-      this.rate = Math.max(this.rate, this.base * (1 + ((now - this.since) / this.doubling) ** 3))
+      this.rate = Math.max(
+        this.rate,
+        this.base + Math.max(this.base, LEAST_GROWTH) * ((now - this.since) / this.doubling) ** 3,
+      )
     } else this.since += elapsed
     this.begin(now)
   }
