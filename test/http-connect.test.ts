@@ -116,7 +116,7 @@ async function fastLane(url: string, trust: Trust = {}, times = 1): Promise<stri
     let body = ''
     for (let n = 0; n < times; n++) {
       const head = `GET ${target.pathname} HTTP/1.1\r\nHost: ${target.host}\r\n\r\n`
-      body = (await pool.send({ head, silence: { ms: 10_000 } })).body
+      body = (await pool.send({ head, silence: { ms: 10_000, whole: 50_000 } })).body
     }
     return body
   } finally {

@@ -18,7 +18,7 @@ afterEach(() => {
   for (const close of closing.splice(0)) close()
 })
 
-const GET: HttpRequest = { head: 'GET / HTTP/1.1\r\nhost: h\r\n\r\n', silence: { ms: 30_000 } }
+const GET: HttpRequest = { head: 'GET / HTTP/1.1\r\nhost: h\r\n\r\n', silence: { ms: 30_000, whole: 150000 } }
 const HEAD: HttpRequest = { ...GET, head: 'HEAD / HTTP/1.1\r\nhost: h\r\n\r\n', bodiless: true }
 
 /** A socket without a network, whose bytes the test decides. */
@@ -275,7 +275,7 @@ describe('an HTTP pool', () => {
   test('gives up an answer after its silence, each byte that comes starting it anew', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
     const { pool, wires } = wired()
-    const sending = pool.send({ ...GET, silence: { ms: 5000 } })
+    const sending = pool.send({ ...GET, silence: { ms: 5000, whole: 25000 } })
     const settled = sending.catch((error: unknown) => error)
     await turn()
     for (const byte of 'HTTP/1') {
@@ -288,10 +288,10 @@ describe('an HTTP pool', () => {
     expect(wires[0]!.destroyed).toBe(true)
   })
 
-  test('gives up a server that sends a byte now and then, after five times that silence', async () => {
+  test('gives up a server that sends a byte now and then, after the time for a whole answer', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
     const { pool, wires } = wired()
-    const settled = pool.send({ ...GET, silence: { ms: 5000 } }).catch((error: unknown) => error)
+    const settled = pool.send({ ...GET, silence: { ms: 5000, whole: 25000 } }).catch((error: unknown) => error)
     await turn()
     for (const byte of 'HTTP/1.1 200 OK'.slice(0, 9)) {
       vi.advanceTimersByTime(3000)
@@ -303,7 +303,10 @@ describe('an HTTP pool', () => {
   test('takes an answer that came while this process was stopped, and gives up one that still does not come', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
     const { pool, wires } = wired()
-    const requests = [pool.send({ ...GET, silence: { ms: 5000 } }), pool.send({ ...GET, silence: { ms: 5000 } })]
+    const requests = [
+      pool.send({ ...GET, silence: { ms: 5000, whole: 25000 } }),
+      pool.send({ ...GET, silence: { ms: 5000, whole: 25000 } }),
+    ]
     const silent = requests[1]!.catch((error: unknown) => error)
     await turn()
     vi.setSystemTime(Date.now() + 30_000)
@@ -318,7 +321,7 @@ describe('an HTTP pool', () => {
   test('goes by a patience that has become less while the request is under way', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
     const { pool, wires } = wired()
-    const silence = { ms: 60_000 }
+    const silence = { ms: 60_000, whole: 300_000 }
     const settled = pool.send({ ...GET, silence }).catch((error: unknown) => error)
     await turn()
     vi.advanceTimersByTime(3000)
@@ -374,7 +377,7 @@ describe('an HTTP pool', () => {
         }
       },
     }
-    const sending = pool.send({ ...GET, head: 'PUT / HTTP/1.1\r\n\r\n', body, silence: { ms: 5000 } })
+    const sending = pool.send({ ...GET, head: 'PUT / HTTP/1.1\r\n\r\n', body, silence: { ms: 5000, whole: 25000 } })
     for (const sent of ['', 'ab', 'abcd', 'abcdef']) {
       await turn()
       expect(wires[0]!.sent).toBe(`PUT / HTTP/1.1\r\n\r\n${sent}`)
@@ -401,7 +404,7 @@ describe('an HTTP pool', () => {
         yield await Promise.resolve(Buffer.from('ab'))
       },
     }
-    const settled = pool.send({ ...GET, body, silence: { ms: 5000 } }).catch((error: unknown) => error)
+    const settled = pool.send({ ...GET, body, silence: { ms: 5000, whole: 25000 } }).catch((error: unknown) => error)
     await turn()
     vi.advanceTimersByTime(6000)
     expect(await settled).toMatchObject({ name: 'HttpError', code: 'ETIMEDOUT' })

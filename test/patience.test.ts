@@ -102,6 +102,30 @@ describe('how long an answer is waited for', () => {
     expect(heir.ms).toBeGreaterThan(0.97 * ms)
   })
 
+  test('is five times as long until all of an answer has come, but not for what is read, which is asked for anew after five seconds', () => {
+    const copied = seasoned(20)
+    expect(copied.whole).toBe(5_000)
+    expect(copied.for('k', 1_000).whole).toBe(10_000)
+    copied.gaveUp('slow')
+    expect(copied.for('slow', 0).whole).toBe(10_000)
+
+    const read = new Patience(MINUTE, undefined, true)
+    const wholes = [0, 1, 2, 3, 4].map(() => {
+      const { whole } = read.for('slow', 0)
+      read.gaveUp('slow')
+      // What comes at once elsewhere keeps the estimate where it is.
+      for (let i = 0; i < 100; i++) read.answered(`k${i}`, 240, 0)
+      return whole
+    })
+    expect(wholes[0]).toBe(5_000)
+    expect(wholes[1]).toBeLessThan(11_000)
+    // On a line that is as slow as that it comes in the end.
+    for (let i = 0; i < 8; i++) read.gaveUp('slow')
+    expect(read.for('slow', 0).whole).toBe(5 * MINUTE)
+    const learned = new Patience(MINUTE, seasoned(20).learned, true)
+    expect([learned.ms, learned.whole]).toEqual([1_000, 5_000])
+  })
+
   test('has the time on top that the bytes of a copy need, and never more than the most besides', () => {
     fc.assert(
       fc.property(

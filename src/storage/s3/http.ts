@@ -16,7 +16,7 @@ export interface HttpRequest {
   readonly body?: Buffer | Pieces | undefined
   /** The answer to HEAD has no body, whatever its Content-Length says. */
   readonly bodiless?: boolean
-  /** How long the server may stay silent. The whole answer may take five times as long, unless there is a sink. */
+  /** How long the server may stay silent, and take for the whole answer. */
   readonly silence: Silence
   /** Takes the body of a 2xx as it comes, which is then empty in the answer. The bytes are its own only until it returns. */
   readonly sink?: ((bytes: Uint8Array) => void) | undefined
@@ -121,8 +121,6 @@ const IDLE_LIMIT = 10_000
 const SWEEP = 250
 /** When a sweep is so late, this process was stopped, or the clock was set. */
 const STOOD_STILL = 1_000
-/** A server that sends a byte now and then is given up as well. */
-const WHOLE = 5
 /** Bytes of a body that are sent at once: a server that takes them, however slowly, is not silent. */
 const SLICE = 256 * 1024
 const HEAD_LIMIT = 64 * 1024
@@ -294,9 +292,9 @@ class Connection {
       if (now - this.heard >= IDLE_LIMIT) this.destroy('the connection was idle', 'ECONNRESET')
       return
     }
-    const { ms } = request.silence
-    const whole = request.sink === undefined && now - this.sent >= WHOLE * ms
-    if (whole || now - this.heard >= ms) this.destroy('the server did not answer in time', 'ETIMEDOUT')
+    const { ms, whole } = request.silence
+    if (now - this.sent >= whole || now - this.heard >= ms)
+      this.destroy('the server did not answer in time', 'ETIMEDOUT')
   }
 
   destroy(reason: string, code: string): void {

@@ -1,6 +1,9 @@
 /** How long an answer is waited for, in milliseconds; may become more or less while it is. */
 export interface Silence {
+  /** While nothing comes. */
   readonly ms: number
+  /** Until all of it has come, however steadily it does. */
+  readonly whole: number
 }
 
 /** However quick a server usually is, it is given this many milliseconds. */
@@ -30,6 +33,8 @@ const SAVED = 20_000
 const WELL_OFF = 0.1
 /** By how much more patience there is with a request each time it was given up. */
 const MORE = 2
+/** How many times longer than the server may be silent a whole answer may take: a copy is kept alive by a space now and then. */
+const WHOLE = 5
 
 /**
  * How long the answers to one operation are waited for. A server that never answers is noticed after twenty times the time in which
@@ -46,10 +51,14 @@ export class Patience {
   /** Requests that were given up, by whatever names them, and how often. */
   private readonly late = new Map<string, number>()
 
-  /** `most` in milliseconds. It begins with five seconds, if that is less, and learns; or with what another one has `inherited`. */
+  /**
+   * `most` in milliseconds. It begins with five seconds, if that is less, and learns; or with what another one has `inherited`. What is
+   * `read` comes at once or not at all: it is asked for anew rather than waited for while it trickles, unless that was tried before.
+   */
   constructor(
     private readonly most: number,
     private readonly inherited?: number,
+    private readonly read = false,
   ) {
     this.nearlyAll = inherited ?? Math.min(most, UNKNOWN) / MARGIN
   }
@@ -64,14 +73,23 @@ export class Patience {
     return Math.min(this.most, Math.max(LEAST, MARGIN * this.nearlyAll))
   }
 
+  /** Milliseconds in which all of its answer must have come. */
+  get whole(): number {
+    return this.wholeIn(this.ms)
+  }
+
   /** For one request, which may take `extra` milliseconds beyond the usual. */
   for(name: string, extra: number): Silence {
     if (extra === 0 && this.late.size === 0) return this
     const factor = MORE ** (this.late.get(name) ?? 0)
     const ms = (): number => Math.min(this.most, this.ms * factor) + extra
+    const wholeIn = this.wholeIn.bind(this)
     return {
       get ms() {
         return ms()
+      },
+      get whole() {
+        return wholeIn(ms())
       },
     }
   }
@@ -95,6 +113,10 @@ export class Patience {
     const before = this.late.get(name) ?? 0
     this.late.set(name, before + 1)
     this.slow(ANSWERS_FOR_ONE ** (before + 1))
+  }
+
+  private wholeIn(ms: number): number {
+    return this.read && ms < this.most ? Math.min(WHOLE * ms, Math.max(UNKNOWN, ms)) : WHOLE * ms
   }
 
   private slow(price: number): void {

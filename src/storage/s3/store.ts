@@ -265,7 +265,7 @@ export class S3Store implements Storage {
     const readTimeout = this.options.trust.readTimeout ?? READ_TIMEOUT
     let patience = this.patience.get(operation)
     if (patience === undefined) {
-      patience = new Patience(readTimeout, this.options.usual?.[operation])
+      patience = new Patience(readTimeout, this.options.usual?.[operation], method === 'GET' || method === 'HEAD')
       this.patience.set(operation, patience)
     }
     const hashed = Buffer.isBuffer(body) && !isNamed(fields)
@@ -279,7 +279,7 @@ export class S3Store implements Storage {
     const sent = performance.now()
     try {
       // How long content of any size takes says nothing, and to read it again costs more than to wait.
-      const silence = sink === undefined ? patience.for(name, extra) : { ms: readTimeout }
+      const silence = sink === undefined ? patience.for(name, extra) : { ms: readTimeout, whole: Infinity }
       response = await this.pool.send({ head, body, sink, silence, bodiless: method === 'HEAD' })
     } catch (error) {
       const isLate = error instanceof HttpError && error.code === 'ETIMEDOUT'
