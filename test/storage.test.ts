@@ -164,6 +164,27 @@ describe('a listing', () => {
 })
 
 describe('a copy', () => {
+  test('has its fields in the order in which they are signed, whatever is sent with it', async () => {
+    let signed: string[] = []
+    const url = await serving(({ headers }, response) => {
+      signed = /SignedHeaders=([^,]*)/.exec(headers.authorization ?? '')?.[1]?.split(';') ?? []
+      response.end('<CopyObjectResult><ETag>&quot;e&quot;</ETag></CopyObjectResult>')
+    })
+    const account = await openAccount({ endpointUrl: url }, () => undefined)
+    const everything = { requestPayer: true, expectedOwner: '1', expectedSourceOwner: '2' }
+    const secrets = { customerKey: new Uint8Array(32), customerKeyOfSource: new Uint8Array(32).fill(1) }
+    const { credentials } = account
+    const options = { target: await account.target('dst'), credentials, trust: {}, ...everything, ...secrets }
+    const store = new S3Store({ bucket: 'dst', prefix: '' }, options)
+    closing.push(() => {
+      store.close()
+      account.close()
+    })
+    expect(await store.copyFrom(store, object('a', { storageClass: 'GLACIER_IR' }))).toBe('e')
+    expect(signed).toHaveLength(14)
+    expect(signed).toEqual([...signed].sort())
+  })
+
   const copied = async (options: SandboxOptions, key = 'k', more: Partial<ObjectSummary> = {}) => {
     const { url } = await sandboxed(options)
     const from = await storeAt(url, 'src')

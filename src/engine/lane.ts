@@ -40,6 +40,9 @@ interface Batch {
  */
 const MOST_BATCHES = 8
 
+/** Kept in the place of each such outcome: its ETag, of no more use, would keep the whole answer in memory. */
+const COPIED: Outcome = { kind: 'copied' }
+
 /**
  * Works on one lease until its end or until the run stops, and releases it. Objects are done in any order and settled
  * in the order of the listing: a batch keeps the outcomes that came early. While the objects of a page are being done
@@ -115,7 +118,8 @@ class Lane {
       const object = batch.objects[index]
       try {
         if (object !== undefined && !this.context.stop.aborted) {
-          batch.outcomes[index] = await this.context.act(object)
+          const outcome = await this.context.act(object)
+          batch.outcomes[index] = outcome?.kind === 'copied' ? COPIED : outcome
           this.context.pacer.succeeded()
           if (batch === this.batches[0] && index === batch.first) this.settle()
         }

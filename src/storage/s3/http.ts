@@ -15,7 +15,7 @@ export interface HttpRequest {
   readonly head: string
   readonly body?: Buffer | Pieces | undefined
   /** The answer to HEAD has no body, whatever its Content-Length says. */
-  readonly bodiless?: boolean
+  readonly bodiless?: boolean | undefined
   /** How long the server may stay silent, and take for the whole answer. */
   readonly silence: Silence
   /** Takes the body of a 2xx as it comes, which is then empty in the answer. The bytes are its own only until it returns. */
@@ -135,6 +135,9 @@ const enum Phase {
   Closed,
 }
 
+/** What is needed of a request until its answer is there. Its head is not: kept, it would be moved by the collector instead of dropped. */
+type Pending = Pick<HttpRequest, 'silence' | 'sink' | 'bodiless'>
+
 /**
  * One connection. Idle, it accepts a request; it then reads the head of the answer, the body in the way the head says,
  * settles the promise, and is idle again, or closed if the server wants that or anything was not as it should be.
@@ -143,7 +146,7 @@ const enum Phase {
 class Connection {
   private phase = Phase.Idle
   private socket: Socket | undefined
-  private request: HttpRequest | undefined
+  private pending: Pending | undefined
   private resolve: (response: HttpResponse) => void = ignore
   private reject: (error: unknown) => void = ignore
   /** When the server was last heard of (or, idle, the connection used), and when the request was sent. */
@@ -187,7 +190,8 @@ class Connection {
       }
       this.resolve = resolve
       this.reject = reject
-      this.request = request
+      const pending = { silence: request.silence, sink: request.sink, bodiless: request.bodiless }
+      this.pending = pending
       this.phase = Phase.Head
       this.head = ''
       this.body = ''
@@ -197,7 +201,7 @@ class Connection {
       else {
         this.socket.cork()
         this.socket.write(request.head, 'latin1')
-        sent = this.sendBody(request, body)
+        sent = this.sendBody(pending, body)
         this.socket.uncork()
       }
     })
@@ -208,37 +212,37 @@ class Connection {
   }
 
   // Resolves when all is sent, or nothing more is to be.
-  private async sendBody(request: HttpRequest, body: Buffer | Pieces): Promise<void> {
+  private async sendBody(pending: Pending, body: Buffer | Pieces): Promise<void> {
     try {
-      if (Buffer.isBuffer(body)) await this.sendBytes(request, body)
-      else await this.sendPieces(request, body)
-      if (this.request === request) this.sending = false
+      if (Buffer.isBuffer(body)) await this.sendBytes(pending, body)
+      else await this.sendPieces(pending, body)
+      if (this.pending === pending) this.sending = false
     } catch (error) {
-      if (this.request === request) this.abandon(error)
+      if (this.pending === pending) this.abandon(error)
     }
   }
 
-  private async sendPieces(request: HttpRequest, pieces: Pieces): Promise<void> {
+  private async sendPieces(pending: Pending, pieces: Pieces): Promise<void> {
     this.sent = this.heard = Infinity
     for await (const piece of pieces) {
-      if (this.request !== request) return
-      await this.sendBytes(request, piece)
-      if (this.request !== request) return
+      if (this.pending !== pending) return
+      await this.sendBytes(pending, piece)
+      if (this.pending !== pending) return
       this.sent = this.heard = Infinity
     }
     this.sent = this.heard = Date.now()
   }
 
-  private async sendBytes(request: HttpRequest, body: Buffer): Promise<void> {
+  private async sendBytes(pending: Pending, body: Buffer): Promise<void> {
     for (let at = 0; at < body.length || at === 0; at += SLICE) {
       const slice = body.length <= SLICE ? body : body.subarray(at, at + SLICE)
       this.sent = this.heard = Date.now()
       await new Promise<void>((resolve) => this.socket?.write(slice, () => resolve()))
-      if (this.request !== request) return
+      if (this.pending !== pending) return
       const wait = this.bandwidth === undefined ? 0 : spend(this.bandwidth, 'up', slice.length)
       this.sent = this.heard = Date.now() + wait
       if (wait >= 1) await new Promise((resolve) => setTimeout(resolve, wait))
-      if (this.request !== request) return
+      if (this.pending !== pending) return
     }
   }
 
@@ -273,7 +277,7 @@ class Connection {
     } else if (phase !== Phase.Idle && phase !== Phase.Closed) {
       if (this.body.length > BODY_LIMIT) this.destroy('the answer is too long', 'EPROTO')
       this.heard = Date.now()
-      if (this.bandwidth !== undefined && this.request?.sink !== undefined) this.pauseFor(this.bandwidth, length)
+      if (this.bandwidth !== undefined && this.pending?.sink !== undefined) this.pauseFor(this.bandwidth, length)
     }
   }
 
@@ -287,12 +291,12 @@ class Connection {
   }
 
   sweep(now: number): void {
-    const { request } = this
-    if (request === undefined) {
+    const { pending } = this
+    if (pending === undefined) {
       if (now - this.heard >= IDLE_LIMIT) this.destroy('the connection was idle', 'ECONNRESET')
       return
     }
-    const { ms, whole } = request.silence
+    const { ms, whole } = pending.silence
     if (now - this.sent >= whole || now - this.heard >= ms)
       this.destroy('the server did not answer in time', 'ETIMEDOUT')
   }
@@ -334,7 +338,7 @@ class Connection {
   private startBody(rest: string): void {
     const head = this.head
     this.reusable = head.startsWith('HTTP/1.1') && !CLOSE.test(head)
-    if (this.request?.bodiless === true || this.status === 204 || this.status === 304) {
+    if (this.pending?.bodiless === true || this.status === 204 || this.status === 304) {
       this.phase = Phase.Length
       this.missing = -rest.length
       return
@@ -369,8 +373,8 @@ class Connection {
     else sink(Buffer.from(piece, 'latin1'))
   }
 
-  private sink(): HttpRequest['sink'] {
-    return this.status < 300 ? this.request?.sink : undefined
+  private sink(): Pending['sink'] {
+    return this.status < 300 ? this.pending?.sink : undefined
   }
 
   private readChunks(): void {
@@ -447,7 +451,7 @@ class Connection {
   private release(): void {
     this.resolve = ignore
     this.reject = ignore
-    this.request = undefined
+    this.pending = undefined
     this.head = ''
     this.body = ''
     this.raw = ''

@@ -202,7 +202,8 @@ export class S3Store implements Storage {
     if (wish !== undefined) headers.push(...wish.fields)
     // Without the header S3 makes the copy STANDARD, whatever the source is.
     else if (object.storageClass !== 'STANDARD') headers.push(['x-amz-storage-class', object.storageClass])
-    const fields = wish === undefined && this.copies === this.always ? headers : sorted(headers)
+    // Without a wish they are in order: `copies` comes between the source and the storage class.
+    const fields = wish === undefined ? headers : sorted(headers)
     const response = await this.send(asked, 'PUT', this.base + encodePath(key), '', fields, copyTime(object.size))
     checkCopied(response, asked)
     return etagIn(response)
