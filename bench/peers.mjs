@@ -23,7 +23,8 @@ const PEERS = [
     slowness: 5,
     args: ({ url, source, destination, concurrency }) => [
       ...['copy', `:s3:${source}`, `:s3:${destination}`, '--s3-provider', 'Other', '--s3-endpoint', url],
-      ...['--s3-env-auth', '--s3-no-check-bucket', '--transfers', String(concurrency), '--checkers', '64'],
+      ...['--s3-env-auth', '--s3-no-check-bucket', '--s3-list-version', '2'],
+      ...['--transfers', String(concurrency), '--checkers', '64'],
     ],
   },
   {
