@@ -118,6 +118,24 @@ describe('a bucket on the local disk', () => {
     expect((await readdir(cwd)).length).toBe(2)
   }, 120_000)
 
+  test('can be rehearsed with synthetic objects of any size', async () => {
+    const cwd = await workFolder()
+    const folder = (name: string): string => `file://${join(cwd, name)}`
+    const server = await sandbox({ buckets: ['src:odd:300', 'parts:seq:2:size=9000000', 'src-back', 'parts-back'] })
+    const as = { cwd, env: { AWS_ENDPOINT_URL: server.url } }
+    for (const bucket of ['src', 'parts']) {
+      for (const [from, to] of [
+        [`s3://${bucket}`, folder(bucket)],
+        [folder(bucket), `s3://${bucket}-back`],
+      ] as const) {
+        const copied = await run(['copy', from, to], as)
+        expect([copied.code, copied.stderr]).toEqual([0, expect.stringContaining('none failed')])
+        const verified = await run(['verify', '--bytes', from, to], as)
+        expect([verified.code, verified.stdout]).toEqual([0, ''])
+      }
+    }
+  })
+
   test('loses nothing and leaves no unfinished file when both ways are killed with -9 again and again', async () => {
     const { server, cwd, as, folder } = await setting('get=10-30,put=10-30')
     for (let index = 0; index < 300; index++) {

@@ -42,7 +42,7 @@ beforeAll(async () => {
     ...credentials,
     buckets: [
       ...['dst', 'plain', 'acls:acl', 'src:seq:1000:glacier=100,denied=250,tags=10,big=500', 'few:hex:10:size=100'],
-      ...['huge:seq:4:big=2', 'self:seq:10'],
+      ...['huge:seq:4:big=2', 'self:seq:10', 'usual:seq:40', 'folders:odd:200', 'parts:seq:2:size=8388609'],
     ],
   })
   s3 = new S3Client({ endpoint: server.url, region: 'us-east-1', forcePathStyle: true, credentials, maxAttempts: 1 })
@@ -313,6 +313,20 @@ describe('copies', () => {
     expect(await bytesOf('dst', 'synthetic')).toEqual(await bytesOf('src', photo(10)))
     await copy('dst/synthetic', 'second')
     expect((await head('dst', 'second')).ETag).toBe(from.ETag)
+  })
+
+  test('the ETag of a synthetic object is the MD5 of its bytes; beyond 8 MiB it is that of parts', async () => {
+    for (const Bucket of ['few', 'usual', 'folders']) {
+      const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, EncodingType: 'url' }))
+      const contents = new Set<string>()
+      for (const { Key, ETag, Size } of Contents) {
+        const bytes = await bytesOf(Bucket, decodeURIComponent(Key!.replaceAll('+', ' ')))
+        expect([`"${md5(bytes)}"`, bytes.length]).toEqual([ETag, Size])
+        contents.add(ETag!)
+      }
+      expect(contents.size).toBeGreaterThan(Contents.length * 0.5)
+    }
+    expect((await head('parts', photo(0))).ETag).toMatch(/^"[0-9a-f]{32}-1"$/)
   })
 
   test('tags are replaced by the tagging directive alone', async () => {

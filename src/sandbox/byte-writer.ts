@@ -65,13 +65,6 @@ export class ByteWriter {
     this.at = at
   }
 
-  /** Writes a 32-bit number as eight lower-case hexadecimal digits. */
-  hex32(n: number): void {
-    this.reserve(8)
-    writeHex32(this.bytes, this.at, n)
-    this.at += 8
-  }
-
   /** Writes any text. */
   utf8(text: string): void {
     this.reserve(text.length * 3)

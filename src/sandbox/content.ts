@@ -6,7 +6,7 @@ export interface Content {
   readonly size: number
   /** The bytes from `start` to `end` (exclusive), in pieces; the pieces may be shared and must not be written to. */
   chunks(start: number, end: number): Iterable<Uint8Array>
-  /** 32 hexadecimal digits: the MD5 of the bytes, or for computed content a stand-in that only depends on them. */
+  /** 32 hexadecimal digits: the MD5 of the bytes, or for much computed content a stand-in that only depends on them. */
   digest(): string
 }
 
@@ -28,6 +28,12 @@ export class HeldContent implements Content {
     return this.md5
   }
 }
+
+/**
+ * In bytes: computed content up to here has its MD5 as its digest. More would take too long, and is what clients upload in
+ * parts, so that its ETag would be no MD5 in S3 either.
+ */
+export const SINGLE_PART = 8 * 2 ** 20
 
 // A prime length: a window shifted by a round number of bytes (a part size) never shows the same bytes.
 const poolLength = 1_048_583
@@ -60,7 +66,7 @@ export class ComputedContent implements Content {
   }
 
   digest(): string {
-    if (this.size === 0) return 'd41d8cd98f00b204e9800998ecf8427e'
+    if (this.size <= SINGLE_PART) return digestOf(this)
     const word = (salt: number) => mix(this.seed, this.size, salt)
     return hex128(word(2), word(3), word(4), word(5))
   }

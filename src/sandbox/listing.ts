@@ -61,7 +61,7 @@ export function writeFacts(object: S3Object, withRestore: boolean): void {
   page.constant(beforeTime)
   page.time(object.seconds)
   page.constant(beforeEtag)
-  object.writeEtag(page)
+  page.ascii(object.etag)
   page.constant(beforeSize)
   page.ascii(String(object.size))
   page.constant(afterSize)

@@ -1,4 +1,3 @@
-import type { ByteWriter } from './byte-writer.js'
 import type { Content } from './content.js'
 
 export type Tags = readonly (readonly [key: string, value: string])[]
@@ -40,8 +39,6 @@ export interface S3Object {
   readonly size: number
   /** Without quotes. */
   readonly etag: string
-  /** Writes the same to a page of a listing. */
-  writeEtag(page: ByteWriter): void
   /** Last-Modified in whole seconds since 1970. */
   readonly seconds: number
   /** Names and values, alternating: the system headers that were set, and the user metadata (`x-amz-meta-*`). */

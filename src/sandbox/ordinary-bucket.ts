@@ -1,4 +1,3 @@
-import type { ByteWriter } from './byte-writer.js'
 import type { Content } from './content.js'
 import type { Bucket, Extras, KeyIndex, S3Object, Version } from './object.js'
 import { compareKeys } from './order.js'
@@ -18,10 +17,6 @@ export class StoredObject implements S3Object {
 
   get size(): number {
     return this.held.size
-  }
-
-  writeEtag(page: ByteWriter): void {
-    page.ascii(this.etag)
   }
 
   content(): Content {

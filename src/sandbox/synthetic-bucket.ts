@@ -1,6 +1,5 @@
-import type { ByteWriter } from './byte-writer.js'
-import { ComputedContent, type Content } from './content.js'
-import { hex128, mix } from './hash.js'
+import { ComputedContent, SINGLE_PART, type Content } from './content.js'
+import { mix } from './hash.js'
 import type { Layout } from './layouts.js'
 import type { Bucket, Extras, KeyIndex, S3Object, Version } from './object.js'
 import { noExtras } from './object.js'
@@ -22,6 +21,9 @@ export interface SyntheticTraits {
 }
 
 const fiveGiB = 5 * 2 ** 30
+/** In bytes; what objects of several parts were uploaded in. */
+const partSize = 2 ** 26
+const emptyEtag = 'd41d8cd98f00b204e9800998ecf8427e'
 const firstSecond = Date.UTC(2019, 0, 1) / 1000
 const fiveYears = 1826 * 86_400
 const glacierExtras: Extras = { ...noExtras, storageClass: 'GLACIER' }
@@ -53,10 +55,6 @@ class SyntheticObject implements S3Object {
 
   get etag(): string {
     return this.bucket.etagOf(this.index)
-  }
-
-  writeEtag(page: ByteWriter): void {
-    this.bucket.writeEtag(page, this.index)
   }
 
   get seconds(): number {
@@ -105,10 +103,6 @@ class ReferencedObject implements S3Object {
     return this.source.etagOf(this.index)
   }
 
-  writeEtag(page: ByteWriter): void {
-    this.source.writeEtag(page, this.index)
-  }
-
   get headers(): readonly string[] {
     return this.ownHeaders ?? this.source.headersOf(this.index)
   }
@@ -126,8 +120,10 @@ export class SyntheticBucket implements Bucket {
   ownerEnforced = true
   private readonly deleted = new Set<number>()
   private readonly rewrites = new Map<number, Rewrite>()
-  /** True when some objects may be empty, whose ETag is known to everybody. */
-  private readonly hasEmpty: boolean
+  /** How many contents there are. Each is hashed once, and all together are some 30 MiB: a listing has no time for more. */
+  private readonly kinds: number
+  /** By kind, as far as they were asked for. */
+  private readonly etags: string[] = []
 
   constructor(
     readonly name: string,
@@ -135,7 +131,7 @@ export class SyntheticBucket implements Bucket {
     private readonly layout: Layout,
     private readonly traits: SyntheticTraits,
   ) {
-    this.hasEmpty = traits.size === 0 || layout.hasFolders === true
+    this.kinds = Math.max(16, Math.min(1024, Math.floor(2 ** 25 / (traits.size ?? 1))))
   }
 
   get(key: string): S3Object | undefined {
@@ -197,26 +193,14 @@ export class SyntheticBucket implements Bucket {
     const { seed, size, big } = this.traits
     if (oneIn(big, index, big - 1)) return fiveGiB + 1 + (mix(seed, index, 51) % (fiveGiB / 2)) * 2
     if (size !== undefined) return size
-    if (this.layout.hasFolders === true && this.layout.keyAt(index).endsWith('/')) return 0
-    const magnitude = 64 << (mix(seed, index, 52) % 12)
-    return magnitude + (mix(seed, index, 53) % magnitude)
+    return this.isFolder(index) ? 0 : this.usualSize(this.kindOf(index))
   }
 
   etagOf(index: number): string {
-    const { seed, big } = this.traits
     const size = this.sizeOf(index)
-    if (size === 0) return 'd41d8cd98f00b204e9800998ecf8427e'
-    const digest = hex128(mix(seed, index, 61), mix(seed, index, 62), mix(seed, index, 63), mix(seed, index, 64))
-    return oneIn(big, index, big - 1) ? `${digest}-${Math.ceil(size / 2 ** 26)}` : digest
-  }
-
-  writeEtag(page: ByteWriter, index: number): void {
-    const { seed, big } = this.traits
-    if (big > 0 || this.hasEmpty) {
-      page.ascii(this.etagOf(index))
-      return
-    }
-    for (let salt = 61; salt <= 64; salt++) page.hex32(mix(seed, index, salt))
+    if (size > SINGLE_PART) return `${this.contentOf(index).digest()}-${Math.ceil(size / partSize)}`
+    if (size === 0) return emptyEtag
+    return (this.etags[this.kindOf(index)] ??= this.contentOf(index).digest())
   }
 
   secondsOf(index: number): number {
@@ -252,7 +236,22 @@ export class SyntheticBucket implements Bucket {
   }
 
   contentOf(index: number): Content {
-    return new ComputedContent(mix(this.traits.seed, index, 81), this.sizeOf(index))
+    const size = this.sizeOf(index)
+    return new ComputedContent(mix(this.traits.seed, size > SINGLE_PART ? index : this.kindOf(index), 81), size)
+  }
+
+  private kindOf(index: number): number {
+    return mix(this.traits.seed, index, 61) % this.kinds
+  }
+
+  private usualSize(kind: number): number {
+    const { seed } = this.traits
+    const magnitude = 64 << (mix(seed, kind, 52) % 12)
+    return magnitude + (mix(seed, kind, 53) % magnitude)
+  }
+
+  private isFolder(index: number): boolean {
+    return this.layout.hasFolders === true && this.layout.keyAt(index).endsWith('/')
   }
 
   private indexOf(key: string): number | undefined {
