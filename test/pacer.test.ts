@@ -126,6 +126,7 @@ describe('a pacer', () => {
     [0.02, 1],
     [0.02, 2],
     [0.02, 4],
+    [0.03, 1],
   ])(
     'is not misled by a store that refuses %s of all requests whatever the rate, where an object takes %s of them',
     (chance, requests) => {
@@ -139,6 +140,34 @@ describe('a pacer', () => {
       )
     },
   )
+
+  test('is not misled by a refusal or two among the first objects of a range', () => {
+    let now = 0
+    const pacer = new Pacer(new Fleet(() => now))
+    // Those that chance explains before anything is known.
+    for (let i = 0; i < 2; i++) pacer.refused()
+    pacer.enter('range')
+    now = 150
+    for (let i = 0; i < 6; i++) pacer.granted()
+    for (let i = 0; i < 3; i++) pacer.refused()
+    expect(pacer.limit).toBeUndefined()
+    pacer.refused()
+    expect(pacer.limit).toBeDefined()
+  })
+
+  test.each([1, 2, 3])('lets lanes go that chance alone held back, few or all of them (seed %i)', (seed) => {
+    for (const few of [4, 16]) {
+      const world = new World({ lanes: 16, rate: 1e6, slots: 256, latency: 60, chance: 0.02, seed })
+      for (const [lane, pacer] of world.pacers.entries()) pacer.enter(`range ${lane}`)
+      const free = world.run(4)
+      for (const pacer of world.pacers.slice(0, few)) refuse(pacer)
+      world.run(30)
+      const doneBefore = [...world.done]
+      world.run(10)
+      for (const [lane, done] of world.done.entries())
+        expect(done - doneBefore[lane]!).toBeGreaterThan((free * 10) / 16 / 2)
+    }
+  })
 
   test('keeps lanes on one partition just below its limit, with few requests refused and no lane starved', () => {
     fc.assert(

@@ -38,7 +38,9 @@ const MOST_CREDIT = 2
 /** The part of its requests, beyond those, that a lane must be refused before it is held back. */
 const SIGN = 0.02
 /** How many standard deviations above that it must be. */
-const DEVIATIONS = 2
+const DEVIATIONS = 3
+/** And so many refusals at the least: of few requests one that is refused by chance is a large part. */
+const LEAST_REFUSED = 4
 /** How much unused time may be made up for at once, in milliseconds: timers are no finer. */
 const SLACK = 20
 
@@ -49,7 +51,9 @@ export class Fleet {
   readonly noise: Noise
 
   constructor(readonly now: () => number = () => performance.now()) {
-    this.noise = new Noise(now)
+    this.noise = new Noise(now, () => {
+      for (const pacer of this.busy) pacer.quicken()
+    })
   }
 }
 
@@ -139,6 +143,11 @@ export class Pacer {
     this.before = { done: 0, accepted: 0, elapsed: 0 }
   }
 
+  /** What it was held to may have been nothing but chance. */
+  quicken(): void {
+    if (this.rate !== Infinity) this.hold(this.rate, this.fleet.now(), GUESS_DOUBLING)
+  }
+
   /** A request is to be sent again that was refused: it takes the place of an object. Answers in how many milliseconds its turn comes. */
   again(): number {
     if (this.rate === Infinity) return 0
@@ -150,7 +159,7 @@ export class Pacer {
   /** The store did as it was asked. An object may take several requests, and each may be refused by chance. */
   granted(): void {
     this.accepted++
-    this.fleet.noise.granted()
+    this.fleet.noise.granted(this.rate === Infinity)
     const { tolerated, found } = this.fleet.noise
     this.credit = Math.min(MOST_CREDIT + found * this.accepted, this.credit + tolerated)
   }
@@ -163,7 +172,7 @@ export class Pacer {
 
   /** The store refused a request because there were too many. */
   refused(): void {
-    this.fleet.noise.refused()
+    this.fleet.noise.refused(this.rate === Infinity)
     if (this.credit >= 1) {
       this.credit--
       return
@@ -174,7 +183,8 @@ export class Pacer {
       const elapsed = now - this.windowFrom + this.before.elapsed
       const done = this.done + this.before.done
       const tolerable = SIGN * (this.accepted + this.before.accepted + this.turnedAway)
-      if (elapsed < SHORTEST_WINDOW || this.turnedAway < tolerable + DEVIATIONS * Math.sqrt(tolerable)) return
+      const sign = Math.max(LEAST_REFUSED, tolerable + DEVIATIONS * Math.sqrt(tolerable))
+      if (elapsed < SHORTEST_WINDOW || this.turnedAway < sign) return
       // What succeeded is more than may be had: what had been saved up of the limit is in it.
       this.hold((FIRST * done * 1000) / elapsed, now)
       this.fleet.noise.changed()
