@@ -99,8 +99,7 @@ export class Noise {
     } else {
       this.reached = Math.max(this.reached, rate)
       if (this.reached < this.owed && this.now() > this.due) this.limit()
-      else if (this.freely >= FEW) this.tolerate(this.freelyRefused / (this.freely + this.freelyRefused))
-      else this.part = Math.max(TOLERATED, this.part * FADING)
+      else this.tolerate(this.freely >= FEW ? this.freelyRefused / (this.freely + this.freelyRefused) : 0)
     }
     this.suspected = inVain
     this.begin()

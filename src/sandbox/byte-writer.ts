@@ -1,10 +1,3 @@
-const hexDigits = Buffer.from('0123456789abcdef', 'latin1')
-
-/** Writes a 32-bit number as eight lower-case hexadecimal digits to `out` at `at`. */
-export function writeHex32(out: Uint8Array, at: number, n: number): void {
-  for (let i = 0; i < 8; i++) out[at + i] = hexDigits[(n >>> (28 - 4 * i)) & 15] ?? 0
-}
-
 const dates = new Map<number, string>()
 
 function dateOf(day: number): string {

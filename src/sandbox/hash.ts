@@ -1,5 +1,3 @@
-import { writeHex32 } from './byte-writer.js'
-
 /** A 32-bit number that depends on all three and on nothing else; `index` may be as large as 2^53. */
 export function mix(seed: number, index: number, salt: number): number {
   let h = (seed ^ Math.imul(salt, 0x9e3779b1)) | 0
@@ -20,14 +18,19 @@ export function hex32(n: number): string {
   return (n >>> 0).toString(16).padStart(8, '0')
 }
 
+const hexDigits = Buffer.from('0123456789abcdef', 'latin1')
 const scratch = Buffer.alloc(32)
+
+function writeHex32(at: number, n: number): void {
+  for (let i = 0; i < 8; i++) scratch[at + i] = hexDigits[(n >>> (28 - 4 * i)) & 15] ?? 0
+}
 
 /** 32 lower-case hexadecimal digits made of four 32-bit numbers. */
 export function hex128(a: number, b: number, c: number, d: number): string {
-  writeHex32(scratch, 0, a)
-  writeHex32(scratch, 8, b)
-  writeHex32(scratch, 16, c)
-  writeHex32(scratch, 24, d)
+  writeHex32(0, a)
+  writeHex32(8, b)
+  writeHex32(16, c)
+  writeHex32(24, d)
   return scratch.toString('latin1', 0, 32)
 }
 

@@ -193,7 +193,10 @@ export class SyntheticBucket implements Bucket {
     const { seed, size, big } = this.traits
     if (oneIn(big, index, big - 1)) return fiveGiB + 1 + (mix(seed, index, 51) % (fiveGiB / 2)) * 2
     if (size !== undefined) return size
-    return this.isFolder(index) ? 0 : this.usualSize(this.kindOf(index))
+    if (this.layout.hasFolders === true && this.layout.keyAt(index).endsWith('/')) return 0
+    const kind = this.kindOf(index)
+    const magnitude = 64 << (mix(seed, kind, 52) % 12)
+    return magnitude + (mix(seed, kind, 53) % magnitude)
   }
 
   etagOf(index: number): string {
@@ -242,16 +245,6 @@ export class SyntheticBucket implements Bucket {
 
   private kindOf(index: number): number {
     return mix(this.traits.seed, index, 61) % this.kinds
-  }
-
-  private usualSize(kind: number): number {
-    const { seed } = this.traits
-    const magnitude = 64 << (mix(seed, kind, 52) % 12)
-    return magnitude + (mix(seed, kind, 53) % magnitude)
-  }
-
-  private isFolder(index: number): boolean {
-    return this.layout.hasFolders === true && this.layout.keyAt(index).endsWith('/')
   }
 
   private indexOf(key: string): number | undefined {
