@@ -18,10 +18,11 @@ export class UserError extends Error {
  * - `skip`: nothing to do for this object (it is gone), which is a stated reason and no failure
  * - `retry`: transient; the same request may succeed
  * - `throttle`: as `retry`, and the store asks for fewer requests
+ * - `later`: as `retry`, but the trouble is this object's own, as others succeed: it is set aside and tried again apart from them
  * - `fail-object`: this object cannot succeed; it belongs in the failure ledger
  * - `stop-run`: no object can succeed until a person changes something
  */
-export type Severity = 'skip' | 'retry' | 'throttle' | 'fail-object' | 'stop-run'
+export type Severity = 'skip' | 'retry' | 'throttle' | 'later' | 'fail-object' | 'stop-run'
 
 /** Where and how a storage operation failed; `code` is the store's own word, or the connection's (`ECONNRESET`). */
 export interface StorageErrorDetails {

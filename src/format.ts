@@ -1,4 +1,5 @@
-import { placeUrl, type MoveJob } from './job.js'
+import { placeUrl, type MoveJob, type Waiting } from './job.js'
+import { printable } from './keys.js'
 
 // Made when it is first needed: that takes longer than many a command.
 let whole: Intl.NumberFormat | undefined
@@ -104,3 +105,14 @@ const UNSHOWN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
 function octal(character: string): string {
   return Array.from(Buffer.from(character), (byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')
 }
+
+/** Objects that were set aside: `20 waiting to be tried again (500 InternalError)`, the most frequent error first, three at most. */
+export function waitingText({ objects: waiting, errors }: Waiting): string {
+  const names = Object.entries(errors)
+    .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
+    .map(([name]) => printable(name))
+  const shown = names.length > MOST_ERRORS ? [...names.slice(0, MOST_ERRORS), '…'] : names
+  return `${count(waiting)} waiting to be tried again${shown.length === 0 ? '' : ` (${shown.join(', ')})`}`
+}
+
+const MOST_ERRORS = 3

@@ -424,13 +424,19 @@ export type Outcome =
   /** It has an outcome only once it is deleted. */
   | { readonly kind: 'leaving'; readonly departure: Departure }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
-  | { readonly kind: 'failed'; readonly failure: Failure }
+  /** With `later` it is none yet: the trouble may pass, and the object is to be set aside and tried again. */
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly later?: boolean }
 
-/** In place of an outcome: the object is large, and goes into the ledger of those, which are done apart. */
-export interface Deferral {
-  readonly kind: 'deferred'
-  readonly object: LargeObject
+/** An object that was set aside to be tried again, as written to a ledger: its latest failure. */
+export interface WaitingObject extends Failure {
+  /** The ETag of its copy, where only its deletion is still to be done. */
+  readonly copy?: string
 }
+
+/** In place of an outcome: the object goes into a ledger of those that are done apart, as it is large, or as it is to be tried again. */
+export type Deferral =
+  | { readonly kind: 'deferred'; readonly object: LargeObject }
+  | { readonly kind: 'waiting'; readonly object: WaitingObject }
 
 /** Objects settled so far, each counted once however often a run was resumed. */
 export interface Totals {
@@ -473,6 +479,13 @@ export interface Throttle {
   readonly prefix: string
 }
 
+/** Objects that failed while others succeeded, and are tried again. */
+export interface Waiting {
+  readonly objects: number
+  /** By status and code of their first failure, such as `500 InternalError`. */
+  readonly errors: Readonly<Record<string, number>>
+}
+
 /** Numbers of a run at one moment, for progress. Times in milliseconds. */
 export interface Snapshot {
   readonly totals: Readonly<Totals>
@@ -484,6 +497,8 @@ export interface Snapshot {
   readonly inFlight: number
   /** Large objects: how many of these are being copied in parts, and how many wait for that; absent when there are none. */
   readonly large?: { readonly underWay: number; readonly waiting: number } | undefined
+  /** Objects that were set aside to be tried again; absent when there are none. */
+  readonly waiting?: Waiting | undefined
   /** Answers of this session that asked for fewer requests (503 SlowDown and the like). */
   readonly throttled: number
   /** What is held back for it now; absent when nothing is. */
@@ -513,6 +528,10 @@ export type MoveEvent =
   | { readonly type: 'note'; readonly level: 'info' | 'warning'; readonly message: string }
   | { readonly type: 'progress'; readonly snapshot: Snapshot }
   | { readonly type: 'failed'; readonly failure: Failure }
+  /** It failed while others succeeded, and is tried again. */
+  | { readonly type: 'waiting'; readonly failure: Failure }
+  /** Only such objects are left, which are tried again until then (ISO 8601) at the latest. */
+  | { readonly type: 'only-waiting'; readonly waiting: Waiting; readonly until: string }
   | { readonly type: 'skipped'; readonly key: string; readonly reason: SkipReason }
   | { readonly type: DoneWord; readonly key: string; readonly bytes: number }
   | { readonly type: 'stopping'; readonly reason: string }

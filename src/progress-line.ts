@@ -1,6 +1,6 @@
 import cliProgress from 'cli-progress'
 import type { Options } from 'cli-progress'
-import { compactCount, compactRate, count, duration, rate } from './format.js'
+import { compactCount, compactRate, count, duration, rate, waitingText } from './format.js'
 import { settled, sum } from './job.js'
 import type { Snapshot, Throttle } from './job.js'
 import { printable } from './keys.js'
@@ -117,6 +117,9 @@ function segments({ snapshot, perSecond }: LineView, detail: Detail): string[] {
   }
   if (detail.inFlight) parts.push(`${number(snapshot.inFlight)} in flight`)
   if (snapshot.large !== undefined && detail.throttled) parts.push(largeText(snapshot.large))
+  if (snapshot.waiting !== undefined) {
+    parts.push(detail.exact ? waitingText(snapshot.waiting) : `${compactCount(snapshot.waiting.objects)} waiting`)
+  }
   if (detail.zeros || failed > 0) parts.push(`${number(failed)} failed`)
   if (detail.throttled && (detail.zeros || snapshot.throttled > 0)) {
     parts.push(`${number(snapshot.throttled)} throttled`)

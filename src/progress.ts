@@ -1,5 +1,5 @@
 import { jsonText } from './checkpoint/json.js'
-import { bytes, count, jobTitle, shellWord } from './format.js'
+import { bytes, count, duration, jobTitle, shellWord, waitingText } from './format.js'
 import { sum } from './job.js'
 import type { Failure, MoveEvent, MoveJob, Snapshot } from './job.js'
 import { printable } from './keys.js'
@@ -93,11 +93,13 @@ function isGrave(event: MoveEvent): boolean {
     case 'failed':
     case 'stopping':
     case 'summary':
+    case 'only-waiting':
       return true
     case 'note':
       return event.level === 'warning'
     case 'start':
     case 'progress':
+    case 'waiting':
     case 'skipped':
     case 'copied':
     case 'rewritten':
@@ -118,6 +120,7 @@ const ABOUT_ONE: ReadonlySet<MoveEvent['type']> = new Set([
   'moved',
   'skipped',
   'failed',
+  'waiting',
 ])
 
 function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): Progress {
@@ -161,6 +164,12 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
         break
       case 'failed':
         failed(event.failure)
+        break
+      case 'waiting':
+        if (verbose) lines.add(failureLine(event.failure, 'waiting'))
+        break
+      case 'only-waiting':
+        say(...onlyWaiting(event))
         break
       case 'skipped':
         if (verbose) lines.add(`skipped ${printable(event.key)}: ${skipReason(event.reason)}`)
@@ -216,10 +225,18 @@ function startLines(event: Extract<MoveEvent, { readonly type: 'start' }>): stri
   ]
 }
 
-function failureLine(failure: Failure): string {
+function onlyWaiting({ waiting, until }: Extract<MoveEvent, { readonly type: 'only-waiting' }>): string[] {
+  const left = duration(Date.parse(until) - Date.now())
+  return [
+    `all else is done; ${waitingText(waiting)} until ${until.slice(0, 19)}Z (${left}, --retry-for) at the latest`,
+    'Ctrl-C ends the run now; ‘s3move resume’ tries them again',
+  ]
+}
+
+function failureLine(failure: Failure, word = 'failed'): string {
   const status = failure.status === undefined ? '' : ` ${failure.status}`
   const error = `${failure.operation} ${failure.code}${status}: ${failure.message}`
-  return printable(`failed ${failure.key}: ${error}`)
+  return printable(`${word} ${failure.key}: ${error}`)
 }
 
 // Somebody who asked for quiet must still learn that the run did not do all that it was asked for.

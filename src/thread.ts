@@ -62,7 +62,7 @@ function work(start: Start): void {
     const store = openRoute(reach, credentials[side], bandwidth, (notice) => send({ type: 'notice', notice }))
     // What a disk is asked counts as no request.
     const counts = 'folder' in reach ? createMeter() : meter
-    return (pressure) => retrying(store, policy, counts, pressure)
+    return (pressure, setAside) => retrying(store, policy, counts, pressure, setAside)
   }
 
   let unsettled = 0

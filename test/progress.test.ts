@@ -580,6 +580,16 @@ describe('a terminal', () => {
     )
   })
 
+  test('tells of objects that wait to be tried again, with their errors, the most frequent first', () => {
+    const errors = { '502 BadGateway': 2, '500 InternalError': 17, ECONNRESET: 1, ETIMEDOUT: 1 }
+    const waiting = { objects: 21, errors }
+    expect(barOf(200, { waiting })).toContain(
+      ' · 21 waiting to be tried again (500 InternalError, 502 BadGateway, ECONNRESET, …) · 3 failed',
+    )
+    expect(barOf(80, { waiting })).toContain('21 waiting')
+    expect(barOf(200, { waiting: { objects: 1, errors: { 'Bad\u001bCode': 1 } } })).not.toContain('\u001b')
+  })
+
   test('rounds numbers when 80 columns do not hold them', () => {
     expect(barOf(200, { large: { underWay: 4, waiting: 1200 } })).toContain(
       ' · 256 in flight · 4 large in parts, 1,200 waiting · 3 failed',

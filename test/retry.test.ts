@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { StorageError, type Severity } from '../src/errors.js'
+import { ONE_ATTEMPT, TRIED_LATER, UnlikeOthers } from '../src/storage/set-aside.js'
 import { createMeter, retrying, unlessAborted, withRetries, type RetryPolicy } from '../src/storage/retry.js'
 import type { Reading, Storage } from '../src/storage/storage.js'
 
@@ -223,5 +224,91 @@ describe('unlessAborted', () => {
     await new Promise((resolve) => setImmediate(resolve))
     process.off('unhandledRejection', unhandled)
     expect(unhandled).not.toHaveBeenCalled()
+  })
+})
+
+describe('an object whose requests go on failing while others succeed', () => {
+  const setAside = async (trouble: Trouble, severity: Severity = 'retry') => {
+    const others = new UnlikeOthers(TRIED_LATER)
+    const { at, send } = forever(severity, trouble)
+    // Others succeed all the time.
+    const busy = setInterval(() => others.succeeded('CopyObject', 10), 50)
+    setTimeout(() => clearInterval(busy), 120_000)
+    const meter = createMeter()
+    const error = await ended(withRetries('CopyObject', send, policy(), meter, undefined, others))
+    return { error, attempts: at.length }
+  }
+
+  test('is set aside after four attempts, whether it is answered or not', async () => {
+    for (const trouble of [
+      { key: 'k', status: 500 },
+      { key: 'k', status: 502 },
+      { key: 'k', code: 'ECONNRESET' },
+    ]) {
+      const { error, attempts } = await setAside(trouble)
+      expect([error, attempts]).toEqual([expect.objectContaining({ severity: 'later', attempts: 4, key: 'k' }), 4])
+    }
+    expect(await setAside({ key: 'k', status: 503 }, 'throttle')).toMatchObject({ error: { severity: 'later' } })
+  })
+
+  test('is not, where no object can be blamed: a request on the bucket, a token that expired', async () => {
+    expect(await setAside({ status: 500 })).toMatchObject({ error: { severity: 'stop-run' } })
+    expect(await setAside({ key: 'k', status: 400, code: 'ExpiredToken' })).toMatchObject({
+      error: { severity: 'stop-run' },
+    })
+  })
+
+  test('is tried on the spot where nobody sets it aside', async () => {
+    const error = await ended(withRetries('CopyObject', forever('retry').send, policy(), createMeter()))
+    expect(error).toMatchObject({ severity: 'fail-object' })
+  })
+
+  test('its refusals are not felt as those of a store that is asked for too much', async () => {
+    const others = new UnlikeOthers(TRIED_LATER)
+    const pressure = { granted: vi.fn(), refused: vi.fn(), again: () => 0 }
+    const busy = setInterval(() => others.succeeded('CopyObject', 100), 10)
+    setTimeout(() => clearInterval(busy), 60_000)
+    await ended(withRetries('CopyObject', forever('throttle').send, policy(), createMeter(), pressure, others))
+    expect(pressure.refused).toHaveBeenCalledTimes(1)
+  })
+
+  test('of a DeleteObjects request is told apart from the others of that request', async () => {
+    const remove = vi.fn((objects: readonly { readonly key: string }[]) =>
+      Promise.resolve(objects.map(({ key }) => (key === 'bad' ? fault('retry', { key, status: 200 }) : undefined))),
+    )
+    const store = { place: { bucket: 'b', prefix: '' }, reading: {}, removing: { remove } } as unknown as Storage
+    const named = 'a b c d e f g h'
+      .split(' ')
+      .map((key) => ({ key }))
+      .concat({ key: 'bad' })
+    const { removing } = retrying(store, policy(), createMeter(), undefined, new UnlikeOthers(TRIED_LATER))
+    const answers = (await ended(removing!.remove(named))) as readonly (StorageError | undefined)[]
+    expect(answers.slice(0, -1).every((error) => error === undefined)).toBe(true)
+    expect(answers.at(-1)).toMatchObject({ severity: 'later', attempts: 4 })
+    expect(remove.mock.calls.map(([objects]) => objects.length)).toEqual([9, 1, 1, 1])
+  })
+
+  test('is found by halves when a DeleteObjects request fails as a whole because of it', async () => {
+    const others = new UnlikeOthers(TRIED_LATER)
+    const busy = setInterval(() => others.succeeded('DeleteObjects', 100), 50)
+    setTimeout(() => clearInterval(busy), 100_000)
+    const removed: string[] = []
+    const remove = (objects: readonly { readonly key: string }[]) => {
+      if (objects.some(({ key }) => key === 'f')) return Promise.reject(fault('retry', { status: 500 }))
+      removed.push(...objects.map(({ key }) => key))
+      return Promise.resolve(objects.map(() => undefined))
+    }
+    const store = { place: { bucket: 'b', prefix: '' }, reading: {}, removing: { remove } } as unknown as Storage
+    const { removing } = retrying(store, policy(), createMeter(), undefined, others)
+    const named = 'a b c d e f g h i j k'.split(' ').map((key) => ({ key }))
+    const answers = (await ended(removing!.remove(named))) as readonly (StorageError | undefined)[]
+    expect(answers.map((error) => error?.severity)).toEqual(named.map(({ key }) => (key === 'f' ? 'later' : undefined)))
+    expect(removed.sort()).toEqual('a b c d e g h i j k'.split(' '))
+  })
+
+  test('has one attempt at a time once it was', async () => {
+    const { at, send } = forever('retry')
+    const error = await ended(withRetries('CopyObject', send, policy(), createMeter(), undefined, ONE_ATTEMPT))
+    expect([error, at]).toEqual([expect.objectContaining({ severity: 'later' }), [0]])
   })
 })

@@ -192,6 +192,7 @@ describe('s3move status --json', () => {
       activeMs: 600_000,
       done: 60_000,
       verdicts: null,
+      waiting: { objects: 0, errors: {} },
       copied: 59_995,
       bytes: 1.5 * 1024 ** 3,
       deleted: 0,

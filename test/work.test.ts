@@ -189,6 +189,7 @@ class Session {
       if (cursors.length === 0) return
       const gain = {
         ...{ totals: tally.totals, added: tally.added, deferred: tally.takeDeferred() },
+        waiting: tally.takeWaiting(),
         ...{ failures: tally.takeFailures(), departures: tally.takeDepartures() },
       }
       told({ type: 'delivery', cursors, gain, keys })

@@ -37,6 +37,7 @@ export async function judged(trial) {
   const { command, threads, objects, faults = [], seed } = trial
   const judge = await startJudge([
     ...['--bucket', `src:mix:${String(objects)}:glacier=${ARCHIVED}`, '--bucket', 'dst:sink:src:map=>'],
+    // What is said last counts.
     ...['--fail-key-every', String(REFUSED_EVERY), '--seed', String(seed), ...(trial.judge ?? [])],
     ...['--latency', 'copy=10-30,head=5-15,list=20-60', ...faults.flatMap((fault) => ['--fault', fault])],
   ])
@@ -68,6 +69,16 @@ export async function judged(trial) {
     return (command === 'copy' ? buckets.dst?.unique : buckets.src?.rewritten_unique) ?? 0
   }
   const began = performance.now()
+  // When the objects were done that can be: what is done last is seen at the last change.
+  let [othersDone, before, watching] = [0, 0, true]
+  const watch = (async () => {
+    while (watching) {
+      const now = await done().catch(() => before)
+      if (now > before) othersDone = (performance.now() - began) / 1000
+      before = now
+      await sleep(250)
+    }
+  })()
   const first = [command, ...places, ...flags, ...(trial.flags ?? [])]
   let args = first
   let said = ''
@@ -101,8 +112,16 @@ export async function judged(trial) {
       while ((await judge.stats()).in_flight.now > 1) await sleep(20)
     }
     const seconds = (performance.now() - began) / 1000
-    return { seconds, wrong: [...unexpected(trial, ends), ...(await verdict(trial, judge, folder, code, said))] }
+    watching = false
+    await watch
+    return {
+      seconds,
+      othersDone,
+      wrong: [...unexpected(trial, ends), ...(await verdict(trial, judge, folder, code, said))],
+    }
   } finally {
+    watching = false
+    await watch
     proxy?.stop()
     await judge.stop()
     await disk?.stop()

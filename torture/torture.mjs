@@ -73,7 +73,12 @@ async function told(victim, text) {
   while (!victim.over() && !victim.said().includes(text)) await sleep(20)
 }
 
-/** @type {Record<string, Omit<Trial, 'seed'> & { judgeTime?: boolean }>} */
+/** How long the others may take of a run in which some objects never succeed, beside a run without these. */
+const UNHINDERED = 1.35
+/** What never succeeds is in the ledger so many seconds after its time is over, at the latest. */
+const SOME_SECONDS = 20
+
+/** @type {Record<string, Omit<Trial, 'seed'> & { judgeTime?: boolean, hopeless?: number }>} */
 const trials = {}
 for (const command of /** @type {const} */ (['copy', 'set-headers'])) {
   for (const threads of flags.short ? [2] : [1, 2]) {
@@ -94,6 +99,18 @@ for (const command of /** @type {const} */ (['copy', 'set-headers'])) {
     trials[`${name}: ${String(kills)} kill -9 under all faults`] = {
       ...many,
       faults: all('0.2%'),
+      sessions: kills,
+      disturb: killing(kills),
+    }
+    const hopeless = flags.short ? 5 : 40
+    const never = {
+      ...many,
+      judge: ['--fail-key-every', '1000', '--fail-key-status', '500'],
+      flags: ['--retry-for', `${String(hopeless)}s`],
+    }
+    trials[`${name}: some objects fail for ever with 500`] = { ...never, hopeless }
+    trials[`${name}: some objects fail for ever with 500, and kills`] = {
+      ...never,
       sessions: kills,
       disturb: killing(kills),
     }
@@ -217,7 +234,7 @@ if (flags.minutes !== undefined) {
   /** @type {Map<number, number>} Seconds of the same command and threads with so many objects, undisturbed. */
   const clean = new Map()
   for (const name of names) {
-    const { judgeTime = false, ...trial } = /** @type {NonNullable<(typeof trials)[string]>} */ (trials[name])
+    const { judgeTime = false, hopeless, ...trial } = /** @type {NonNullable<(typeof trials)[string]>} */ (trials[name])
     const outcome = await judged({ ...trial, seed })
     if (outcome === undefined) {
       const reason = 'only the superuser of a Linux can mount a small disk'
@@ -225,13 +242,19 @@ if (flags.minutes !== undefined) {
       process.stdout.write(`SKIPPED                ${name}: ${reason}\n`)
       continue
     }
-    const { seconds, wrong } = outcome
+    const { seconds, othersDone, wrong } = outcome
     if (name.includes('nothing is wrong')) clean.set(trial.objects, seconds)
     const usual = clean.get(trial.objects)
     const ratio = usual === undefined ? undefined : seconds / usual
     // A short trial is mostly start-up and the last second.
     if (judgeTime && !flags.short && ratio !== undefined && ratio > PATIENCE)
       wrong.push(`it took ${ratio.toFixed(1)} times as long as without`)
+    if (hopeless !== undefined && usual !== undefined && !flags.short) {
+      const others = othersDone / usual
+      if (others > UNHINDERED) wrong.push(`the others took ${others.toFixed(2)} times as long as without`)
+      const late = seconds - othersDone - hopeless
+      if (late > SOME_SECONDS) wrong.push(`what never succeeds was in the ledger ${late.toFixed(0)} s late`)
+    }
     if (wrong.length > 0) failed++
     const times = ratio === undefined ? '' : ` ${ratio.toFixed(1)}x`
     process.stdout.write(

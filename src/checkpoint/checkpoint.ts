@@ -26,6 +26,7 @@ import type {
   SkipReason,
   Totals,
   VerifyJob,
+  Waiting,
 } from '../job.js'
 import type { KeyRange } from '../keys.js'
 import { printable } from '../keys.js'
@@ -106,6 +107,22 @@ export function largeRemaining({ ledger, begun, open }: LargeState): number {
 /** How much of the ledger of what is to be deleted belongs to what the checkpoint counts as settled, and how much of that is done. */
 interface RemovalState extends LedgerPosition {
   readonly done: LedgerPosition
+}
+
+/**
+ * The objects that were set aside to be tried again: how much of their ledger belongs to what the checkpoint counts as settled, and how much of that
+ * has an outcome.
+ */
+export interface WaitingState extends LedgerPosition {
+  readonly done: LedgerPosition
+  /** How many of those without an outcome failed how at first, by status and code, such as `500 InternalError`. */
+  readonly errors: Readonly<Record<string, number>>
+}
+
+/** Objects that were set aside and have no outcome. */
+export function waitingIn({ waiting }: Pick<Checkpoint, 'waiting'>): Waiting {
+  if (waiting === undefined) return { objects: 0, errors: {} }
+  return { objects: waiting.entries - waiting.done.entries, errors: waiting.errors }
 }
 
 /** How far a list of objects is settled, and what identifies its file. */
@@ -202,6 +219,8 @@ export interface Checkpoint {
   readonly list?: ListState
   /** Absent when none remains. */
   readonly large?: LargeState
+  /** Absent when none remains. */
+  readonly waiting?: WaitingState
   /** Of a job that deletes behind its checkpoint. */
   readonly removals?: RemovalState
   /** What a job that only reads has got so far. */
@@ -368,6 +387,7 @@ const document = shape<Checkpoint>(
     retry: shape<RetryState>({ bytes: count, entries: count, of: count }, { codes: list(text) }),
     list: shape<ListState>({ entries: count, of: count, size: count, modified: count, sha256: text }, {}),
     large,
+    waiting: shape<WaitingState>({ bytes: count, entries: count, done: ledgerPosition, errors: counts }, {}),
     removals: shape<RemovalState>({ bytes: count, entries: count, done: ledgerPosition }, {}),
     scan: shape<ScanState>({}, { bytes: count, census, likenesses }),
   },

@@ -61,20 +61,16 @@ export async function* linesOf(path: string, start: number, end = Infinity): Asy
   if (!proven) throw damaged(path, 1, start, 'is missing')
 }
 
-const checkFailure = shape<Failure>(
-  {
-    key: text,
-    operation: text,
-    code: text,
-    message: text,
-    attempts: count,
-    time: text,
-  },
-  {
+/** The fields of a failure and what they must be. */
+export const FAILURE_FIELDS = {
+  required: { key: text, operation: text, code: text, message: text, attempts: count, time: text },
+  optional: {
     ...{ version: text, size: count, etag: text, storageClass: text, lastModified: text },
     ...{ status: count, requestId: text },
   },
-)
+}
+
+const checkFailure = shape<Failure>(FAILURE_FIELDS.required, FAILURE_FIELDS.optional)
 
 /** Reads one line of a failure ledger, as `parseEntry` does. */
 export function parseLine(bytes: Buffer, path: string, line: number, fromByte: number): Failure {

@@ -98,7 +98,7 @@ export async function dryRun({ job, pace, ranges, list, opened, telling, io }: D
   const decideOn = unlessKnown(decisionOf(job, ways, 'act'))
   const decide: Decide = (object, page) => {
     const decided = decideOn(object, page)
-    if (decided === undefined || decided.kind === 'deferred') return undefined
+    if (decided === undefined || decided.kind === 'deferred' || decided.kind === 'waiting') return undefined
     return tell(object, { outcome: decided.kind === 'leaving' ? DELETED : decided, changes: [] })
   }
   const running = runLanes({

@@ -1,14 +1,14 @@
 import { join, relative, resolve } from 'node:path'
-import { isScan, largeRemaining, type Checkpoint } from '../checkpoint/checkpoint.js'
+import { isScan, largeRemaining, waitingIn, type Checkpoint } from '../checkpoint/checkpoint.js'
 import { LEDGER } from '../checkpoint/ledger-file.js'
 import { findRuns, readCheckpoint, RUNS } from '../checkpoint/file.js'
 import type { SavedRun } from '../checkpoint/file.js'
 import { jsonText } from '../checkpoint/json.js'
 import { lockHolder } from '../checkpoint/lock.js'
 import { UserError } from '../errors.js'
-import { count, duration, jobTitle, objects, rate, row, shellWord } from '../format.js'
+import { count, duration, jobTitle, objects, rate, row, shellWord, waitingText } from '../format.js'
 import { settled, sum } from '../job.js'
-import type { Likenesses, MoveJob, SkipReason } from '../job.js'
+import type { Likenesses, MoveJob, SkipReason, Waiting } from '../job.js'
 import { printable } from '../keys.js'
 import { likenessRows } from '../verify-summary.js'
 import { doneRows, failedByCode, nextCommand, skippedByReason } from '../summary.js'
@@ -58,6 +58,8 @@ interface RunStatus {
   readonly rangesRemaining: number
   /** Objects over 5 GiB that are still to be copied, in parts. */
   readonly large: number
+  /** Objects that failed while others succeeded, and are to be tried again, and how they failed at first, by status and code. */
+  readonly waiting: Waiting
   /** How many failed objects were tried again, and of how many; null when that is not under way. */
   readonly retry: { readonly done: number; readonly of: number } | null
   /** Objects settled a second of time at work. */
@@ -139,6 +141,7 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     total: ranges.length === 0 ? listed : null,
     rangesRemaining: ranges.length,
     large: checkpoint.large === undefined ? 0 : largeRemaining(checkpoint.large),
+    waiting: waitingIn(checkpoint),
     retry: retry === undefined ? null : { done: retry.entries, of: retry.of },
     averagePerSecond: activeMs > 0 ? (done * 1000) / activeMs : null,
     recentPerSecond: recent?.perSecond ?? null,
@@ -185,6 +188,7 @@ function page(run: RunStatus, now: number): string[] {
   if (run.retry !== null)
     lines.push(row('retrying', `${count(run.retry.done)} of ${objects(run.retry.of)} tried again`))
   if (run.large > 0) lines.push(row('large', `${objects(run.large)} over 5 GiB to be copied in parts`))
+  if (run.waiting.objects > 0) lines.push(row('waiting', waitingText(run.waiting)))
   if (run.total === null) lines.push(row('remains', rangesThatRemain(run.rangesRemaining)))
   const rates = rateWords(run)
   if (rates !== '') lines.push(row('rate', rates))

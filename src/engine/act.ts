@@ -1,6 +1,7 @@
 import { StorageError } from '../errors.js'
-import type { Failure, Outcome } from '../job.js'
+import type { Deferral, Failure, Outcome } from '../job.js'
 import type { ObjectSummary, Storage } from '../storage/storage.js'
+import type { WorkItem } from '../work/work.js'
 
 /**
  * What the error of a storage operation means for its object: an outcome, or undefined when the run is ending and nothing can be said.
@@ -12,6 +13,7 @@ export function outcomeOf(error: unknown, prefix: string, object: ObjectSummary)
     case 'skip':
       return { kind: 'skipped', reason: 'gone' }
     case 'fail-object':
+    case 'later':
       return failed(prefix, object, error)
     case 'retry':
     case 'throttle':
@@ -52,7 +54,7 @@ export const TAKEN = 'DestinationExists'
 
 /** What is known of a failure beside its object. */
 export type Cause = Pick<Failure, 'code' | 'message'> &
-  Partial<Pick<StorageError, 'status' | 'requestId' | 'attempts' | 'operation'>>
+  Partial<Pick<StorageError, 'status' | 'requestId' | 'attempts' | 'operation' | 'severity'>>
 
 /** The outcome of an object that failed. */
 export function failed(prefix: string, object: ObjectSummary, cause: Cause): Outcome {
@@ -69,5 +71,12 @@ export function failed(prefix: string, object: ObjectSummary, cause: Cause): Out
     attempts: cause.attempts ?? 0,
     time: new Date().toISOString(),
   }
-  return { kind: 'failed', failure }
+  return cause.severity === 'later' ? { kind: 'failed', failure, later: true } : { kind: 'failed', failure }
+}
+
+/** What is settled of an object in place of its outcome: one that is to be tried again is put off. */
+export function unlessLater(object: WorkItem, outcome: Outcome | Deferral): Outcome | Deferral {
+  if (outcome.kind !== 'failed' || outcome.later !== true) return outcome
+  const { failure } = outcome
+  return { kind: 'waiting', object: object.copy === undefined ? failure : { ...failure, copy: object.copy } }
 }

@@ -44,7 +44,7 @@ export function departing(job: SyncJob | RelocateJob, { source, destination }: W
       const outcome = outcomeOf(error, job.source.prefix, object)
       // Whichever request it was, it is the deletion that is still to be done.
       return outcome?.kind === 'failed'
-        ? { kind: 'failed', failure: { ...outcome.failure, operation: 'DeleteObjects' } }
+        ? { ...outcome, failure: { ...outcome.failure, operation: 'DeleteObjects' } }
         : outcome
     }
   }

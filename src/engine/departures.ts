@@ -20,9 +20,10 @@ export interface Departures {
   readonly owed: number
   /**
    * Why `sync` must not delete what only the destination has, although it was asked to: it is then left where it is. Undefined when it may.
-   * Asked when both sides have been listed to their ends, and all that is extra is on the ledger.
+   * Asked when both sides have been listed to their ends, and all that is extra is on the ledger;
+   * `waiting` objects are counted nowhere yet.
    */
-  whyKept(): string | undefined
+  whyKept(waiting: number): string | undefined
   /** Deletes what the work hands out, until that ends or the run does. Never rejects. */
   depart(waysFor: (pacer: Pacer) => Ways, watch: Watch | undefined): Promise<void>
   /** Objects being deleted now. */
@@ -56,10 +57,10 @@ export async function openDepartures(options: DepartureOptions): Promise<Departu
   let planned = removals.entries
   const owed = (): number => planned - work.done.entries
 
-  const reason = (most: number): string | undefined => {
+  const reason = (most: number, waiting: number): string | undefined => {
     const { deleted = 0 } = tally.totals
     // Some were deleted already: it was asked before they were.
-    const ofSource = work.done.entries > 0 ? Infinity : ofTheSource(job.source, tally.totals)
+    const ofSource = work.done.entries > 0 ? Infinity : ofTheSource(job.source, tally.totals) + waiting
     return reasonToKeep(deleted + owed(), ofSource, most)
   }
   return {
@@ -73,8 +74,8 @@ export async function openDepartures(options: DepartureOptions): Promise<Departu
     get owed() {
       return owed()
     },
-    whyKept() {
-      const why = job.kind === 'sync' ? reason(job.delete?.most ?? Infinity) : undefined
+    whyKept(waiting) {
+      const why = job.kind === 'sync' ? reason(job.delete?.most ?? Infinity, waiting) : undefined
       if (why !== undefined) {
         addTo(tally.totals.skipped, 'extra', owed())
         work.forgo(ledger.position)

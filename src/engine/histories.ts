@@ -32,8 +32,9 @@ export function copyingHistories(job: CopyJob, { source, destination }: Ways, co
         const outcome = await copyVersion(version)
         if (outcome?.kind === 'copied' || (outcome?.kind === 'skipped' && outcome.reason === 'gone')) continue
         if (outcome?.kind !== 'failed') return outcome
-        const { failure } = outcome
-        return failed(prefix, object, { ...failure, message: `version ${version.version}: ${failure.message}` })
+        const { failure, later } = outcome
+        const message = `version ${version.version}: ${failure.message}`
+        return failed(prefix, object, { ...failure, message, severity: later === true ? 'later' : 'fail-object' })
       }
       return COPIED
     } catch (error) {
@@ -54,7 +55,8 @@ export function deletingHistories({ source: { prefix } }: DeleteJob, store: Stor
     try {
       await remove({ key, version })
     } catch (error) {
-      if (!(error instanceof StorageError) || error.severity !== 'fail-object') throw error
+      if (!(error instanceof StorageError) || (error.severity !== 'fail-object' && error.severity !== 'later'))
+        throw error
       const { severity, code, operation, bucket, status, requestId, attempts } = error
       const named = { severity, code, operation, bucket, key: error.key, status, requestId }
       const told = new StorageError(`version ${version}: ${error.message}`, named)

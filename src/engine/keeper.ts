@@ -21,8 +21,8 @@ interface KeptDepartures {
   readonly work: { allow(position: LedgerPosition): void }
 }
 
-/** Who writes down the large objects that a checkpoint passes, and answers where their ledger ends. */
-interface LargeHolder {
+/** Who writes down objects that a checkpoint passes and that are done apart, and answers where their ledger ends. */
+interface Holder {
   flush(): Promise<LedgerPosition>
 }
 
@@ -55,7 +55,9 @@ export interface KeeperOptions {
   /** How long what may pass is borne with, in milliseconds; ten minutes at most. */
   readonly retryFor: number
   /** Where the job may put large objects off. */
-  readonly large?: LargeHolder
+  readonly large?: Holder
+  /** Where objects may be set aside to be tried again. */
+  readonly waiting?: Holder
   readonly departures?: KeptDepartures | undefined
 }
 
@@ -67,7 +69,7 @@ export function createKeeper(
   folder: string,
   ledger: Pick<FailureLedger, 'append' | 'position'>,
   state: () => RunState,
-  { fail, warn, retryFor, large, departures: leaving }: KeeperOptions,
+  { fail, warn, retryFor, large, waiting, departures: leaving }: KeeperOptions,
 ): Keeper {
   let timer: NodeJS.Timeout | undefined
   let stopped = false
@@ -83,10 +85,12 @@ export function createKeeper(
     await ledger.append(unwritten)
     unwritten = []
     const end = await large?.flush()
-    const begun = checkpoint.large
+    const { large: begun, waiting: awaited } = checkpoint
+    const setAside = await waiting?.flush()
     const counted = {
       ...checkpoint,
       ...(begun === undefined || end === undefined ? {} : { large: { ...begun, ledger: end } }),
+      ...(awaited === undefined ? {} : { waiting: { ...awaited, ...setAside } }),
       ledger: ledger.position,
     }
     if (leaving === undefined) {

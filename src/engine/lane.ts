@@ -2,6 +2,7 @@ import type { Deferral, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { Lease } from '../work/work.js'
 import { sleep, unlessAborted } from '../storage/retry.js'
+import { unlessLater } from './act.js'
 import type { Pacer } from './pacer.js'
 import type { Slots } from './slots.js'
 
@@ -35,8 +36,8 @@ interface Batch {
 }
 
 /**
- * Pages of which some object is not settled, at most: one object that is tried again for hours must not make what is behind it pile up in
- * memory, to be repeated after a kill.
+ * Pages of which some object is not settled, at most: while a store is away, or before an object is set aside, what is behind it must not pile up
+ * in memory, to be repeated after a kill.
  */
 const MOST_BATCHES = 8
 
@@ -85,7 +86,12 @@ class Lane {
       // It is awaited after this page, or not at all when the run stops meanwhile.
       upcoming.catch(() => undefined)
       const batch: Batch = { objects, outcomes: new Array<Outcome | Deferral | undefined>(objects.length), first: 0 }
-      if (decide !== undefined) for (const [i, object] of objects.entries()) batch.outcomes[i] = decide(object, objects)
+      if (decide !== undefined) {
+        for (const [i, object] of objects.entries()) {
+          const outcome = decide(object, objects)
+          batch.outcomes[i] = outcome && unlessLater(object, outcome)
+        }
+      }
       this.batches.push(batch)
       this.settle()
       if (!entered && objects[0] !== undefined) {
@@ -119,7 +125,7 @@ class Lane {
       try {
         if (object !== undefined && !this.context.stop.aborted) {
           const outcome = await this.context.act(object)
-          batch.outcomes[index] = outcome?.kind === 'copied' ? COPIED : outcome
+          batch.outcomes[index] = outcome?.kind === 'copied' ? COPIED : outcome && unlessLater(object, outcome)
           this.context.pacer.succeeded()
           if (batch === this.batches[0] && index === batch.first) this.settle()
         }

@@ -1,4 +1,6 @@
-import { openLargeLedger, readLarge, removeLarge, type LargeEntry, type LargeLedger } from '../checkpoint/large.js'
+import { LARGE } from '../checkpoint/large.js'
+import type { Ledger } from '../checkpoint/ledger.js'
+import type { ObjectEntry } from '../checkpoint/object-ledger.js'
 import { largeRemaining, type LargeState, type LedgerPosition, type UploadState } from '../checkpoint/checkpoint.js'
 import type { LargeObject, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
@@ -46,13 +48,13 @@ export class LargeObjects {
   private readonly open: Open[]
   private begun: LedgerPosition
   private position: LedgerPosition
-  private ledger: Promise<LargeLedger> | undefined
+  private ledger: Promise<Ledger<LargeObject>> | undefined
   /** Settled in the ranges, and not on the disk yet. */
   private held: readonly LargeObject[] = []
   /** Nothing more will be held. */
   private last = false
   /** Read and not begun. */
-  private read: LargeEntry[] = []
+  private read: ObjectEntry<LargeObject>[] = []
   private reading: Promise<void> | undefined
   private underWay = 0
   /** Nothing more will come into the ledger. */
@@ -126,12 +128,12 @@ export class LargeObjects {
   async end(saved: boolean): Promise<void> {
     const ledger = await this.ledger?.catch(() => undefined)
     await ledger?.close()
-    if (saved && this.position.bytes > 0 && this.remaining === 0) await removeLarge(this.options.folder)
+    if (saved && this.position.bytes > 0 && this.remaining === 0) await LARGE.remove(this.options.folder)
   }
 
   // Made when it is needed: most runs have no large objects.
-  private async opened(): Promise<LargeLedger> {
-    this.ledger ??= openLargeLedger(this.options.folder, this.position)
+  private async opened(): Promise<Ledger<LargeObject>> {
+    this.ledger ??= LARGE.open(this.options.folder, this.position)
     try {
       return await this.ledger
     } catch (error) {
@@ -141,11 +143,11 @@ export class LargeObjects {
   }
 
   private async again(open: Open): Promise<void> {
-    const [entry] = await readLarge(this.options.folder, open.at, this.position.bytes, 1)
+    const [entry] = await LARGE.read(this.options.folder, open.at, this.position.bytes, 1)
     if (entry !== undefined) await this.copy(open, entry)
   }
 
-  private async next(): Promise<[Open, LargeEntry] | undefined> {
+  private async next(): Promise<[Open, ObjectEntry<LargeObject>] | undefined> {
     for (;;) {
       if (this.options.stop.aborted) return undefined
       const entry = this.read.shift()
@@ -166,11 +168,11 @@ export class LargeObjects {
   }
 
   private async refill(): Promise<void> {
-    this.read = await readLarge(this.options.folder, this.begun.bytes, this.position.bytes, READ)
+    this.read = await LARGE.read(this.options.folder, this.begun.bytes, this.position.bytes, READ)
     this.reading = undefined
   }
 
-  private async copy(open: Open, { object: { key, ...rest } }: LargeEntry): Promise<void> {
+  private async copy(open: Open, { object: { key, ...rest } }: ObjectEntry<LargeObject>): Promise<void> {
     const { actFor, prefix, save, settle, fail } = this.options
     const act = actFor({
       before: open.upload,

@@ -16,15 +16,19 @@ import {
   type WriteJob,
 } from '../job.js'
 import type { Ends } from '../storage/open.js'
+import { exceptParts, ONE_ATTEMPT, TRIED_LATER, UnlikeOthers, type SetAside } from '../storage/set-aside.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
 import { ListWork, wantedOf } from '../work/list-work.js'
 import { Keyspace } from '../work/keyspace.js'
+import type { Complete } from '../work/named.js'
 import { createTally } from '../work/tally.js'
 import { actOf, decisionOf, doneTo, type Ways } from './acts.js'
 import type { Crew, Task } from './crew.js'
 import { openDepartures, owedBefore } from './departures.js'
 import { createKeeper, type RunState } from './keeper.js'
+import { unlessLater } from './act.js'
+import { answers, attempting } from './again.js'
 import type { Act } from './lane.js'
 import { LargeObjects } from './large.js'
 import { actingOnNamed, lookingUp, unlessKnown } from './look-up.js'
@@ -33,6 +37,7 @@ import { runLanes } from './run.js'
 import { Slots } from './slots.js'
 import { AllAlike, stopReason, TooManyFailures, type Stop } from './stop.js'
 import { streamMemory } from './stream.js'
+import { WaitingObjects } from './waiting.js'
 import { sharedTurns, Turns } from './turns.js'
 import type { WriteProduct } from './workshop.js'
 
@@ -115,7 +120,10 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     if (others.length === 0 && code !== '') fail(new AllAlike(failedHere, code))
   }
   const slots = new Slots(pace.concurrency)
-  const complete = lookingUp({ job, storeFor: ends.source.storeFor, slots, stop: drain.signal })
+  const unlikeOthers = new UnlikeOthers(TRIED_LATER)
+  const completing = (setAside: SetAside): Complete =>
+    lookingUp({ job, storeFor: (pacer) => ends.source.storeFor(pacer, setAside), slots, stop: drain.signal })
+  const complete = completing(unlikeOthers)
   const again =
     checkpoint.retry === undefined
       ? undefined
@@ -133,24 +141,34 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const memory = streamMemory(ends.bandwidth, crew.size + 1)
   const shared = sharedTurns()
   const turns = new Turns(shared, drain.signal)
+  const waysTo = (setAside: SetAside, pacer?: Pacer): Ways => ({
+    ...{ source: ends.source.storeFor(pacer, setAside), destination: destination.storeFor(pacer, setAside) },
+    ...{ through, apart, memory, stop: drain.signal, turns },
+  })
   const watch = options.verbose
     ? (object: ObjectSummary, outcome: Outcome | Deferral) => tell(emit, job, object, outcome)
     : undefined
   const large = new LargeObjects({
     ...{ folder, start: checkpoint.large, prefix: job.source.prefix, stop: drain.signal, fail },
-    actFor: (uploads) =>
-      actOf(job, {
-        ...{ source: ends.source.store, destination: destination.store, through, apart, memory },
-        ...{ stop: drain.signal, uploads, turns },
-      }),
+    actFor: (uploads) => actOf(job, { ...waysTo(exceptParts(unlikeOthers)), uploads }),
+    settle(object, outcome) {
+      watch?.(object, outcome)
+      tally.add(object, unlessLater(object, outcome))
+    },
+    save: () => keeper.save(),
+  })
+  const waiting = new WaitingObjects({
+    ...{ folder, bucket: job.source.bucket, start: checkpoint.waiting, retryFor: ends.retryFor },
+    attempt: attempting({ job, ways: waysTo(ONE_ATTEMPT), ends, complete: completing(ONE_ATTEMPT) }),
     settle(object, outcome) {
       watch?.(object, outcome)
       tally.add(object, outcome)
     },
-    save: () => keeper.save(),
+    alive: () => answers([ends.source.store, destination.store], drain.signal),
+    ...{ stop: drain.signal, fail },
   })
   // Of a list all is known before the start.
-  const listedBefore = keyList === undefined ? settledBefore + large.remaining : checkpoint.listed
+  const listedBefore = keyList === undefined ? settledBefore + large.remaining + waiting.remaining : checkpoint.listed
   let listingDone = false
   // What failed is tried again in the order of the ledger, by one lane; a list is worked on in its order, by one too.
   const pacers = pacersFor(1)
@@ -163,8 +181,10 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     totals: tally.totals,
     listed: listedBefore + ranges.listed,
     listingEnded: ranges.listingEnded,
-    inFlight: slots.busy + (departures?.inFlight ?? 0) + crew.inFlight + (large.counts?.underWay ?? 0),
+    inFlight:
+      slots.busy + (departures?.inFlight ?? 0) + crew.inFlight + (large.counts?.underWay ?? 0) + waiting.inFlight,
     large: large.counts,
+    waiting: waiting.counts,
     throttled: ends.meter.throttled,
     held: together(heldBack(pacers), together(departures?.held, crew.held)),
     retried: ends.meter.retried,
@@ -189,12 +209,16 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     const leaving = departures?.take()
     const remaining = ranges.remaining()
     large.hold(tally.takeDeferred(), listingDone)
-    const { retry: before, list: listBefore, large: begun, removals, ...rest } = checkpoint
+    const setAside = tally.takeWaiting()
+    for (const failure of setAside) emit({ type: 'waiting', failure })
+    waiting.hold(setAside)
+    const { retry: before, list: listBefore, large: begun, waiting: awaited, removals, ...rest } = checkpoint
     const retry = again?.remaining()
     const unlisted = list?.remaining()
     const owed = departures?.owed ?? 0
     const listDone = remaining.length === 0 && unlisted === undefined
-    const done = listDone && retry === undefined && large.remaining === 0 && owed === 0
+    const unfinished = waiting.state()
+    const done = listDone && retry === undefined && large.remaining === 0 && unfinished === undefined && owed === 0
     return {
       failures,
       ...(departures === undefined || leaving === undefined
@@ -211,18 +235,18 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
         ...(retry === undefined ? {} : { retry }),
         ...(unlisted === undefined ? {} : { list: unlisted }),
         ...(large.remaining === 0 ? {} : { large: large.state() }),
+        ...(unfinished === undefined ? {} : { waiting: unfinished }),
         history,
       },
     }
   }
 
   const warn = (message: string): void => emit({ type: 'note', level: 'warning', message })
-  const keeper = createKeeper(folder, ledger, state, { fail, warn, retryFor: ends.retryFor, large, departures })
-  const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
-  const waysFor = (pacer: Pacer): Ways => ({
-    ...{ source: ends.source.storeFor(pacer), destination: destination.storeFor(pacer), through, apart },
-    ...{ memory, stop: drain.signal, turns },
+  const keeper = createKeeper(folder, ledger, state, {
+    ...{ fail, warn, retryFor: ends.retryFor, large, waiting, departures },
   })
+  const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
+  const waysFor = (pacer: Pacer): Ways => waysTo(unlikeOthers, pacer)
   const workOn = async (work: LedgerWork | ListWork, largeOnes: 'act' | 'defer'): Promise<void> => {
     const actFor = (pacer: Pacer): Act => {
       const act = actOf(job, waysFor(pacer))
@@ -240,9 +264,12 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   }
   const work = async (): Promise<void> => {
     // What was moved is deleted as it comes; what is extra, when all is known.
+    const tryingAgain = waiting.run()
     const moved = job.kind === 'move' ? departures?.depart(waysFor, watch) : undefined
     if (again !== undefined) await workOn(again, 'act')
     if (!options.onlyFailed && !drain.signal.aborted) await runCrew()
+    // What is moved after all is deleted after all.
+    if (job.kind === 'move') await awaitWaiting()
     if (departures !== undefined && !drain.signal.aborted) {
       // From then on the ledger is whole, and a checkpoint counts on it.
       await keeper.save().catch(fail)
@@ -250,12 +277,23 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
     if (departures !== undefined && !drain.signal.aborted) {
       const listed = ranges.remaining().length === 0 && again?.remaining() === undefined && large.remaining === 0
       if (job.kind === 'sync' && listed) {
-        kept = departures.whyKept()
+        kept = departures.whyKept(waiting.remaining)
         if (kept === undefined) await departures.depart(waysFor, watch)
         else warn(`${kept}: nothing was deleted`)
       } else departures.work.end()
     }
     await moved
+    await awaitWaiting()
+    waiting.close()
+    await tryingAgain
+  }
+  // All of them are on the disk then, or the run is ending.
+  const awaitWaiting = async (): Promise<void> => {
+    await keeper.save().catch(() => undefined)
+    const { counts, until } = waiting
+    if (counts === undefined || drain.signal.aborted) return
+    emit({ type: 'only-waiting', waiting: counts, until: until.toISOString() })
+    await waiting.drained()
   }
   const runCrew = async (): Promise<void> => {
     const { concurrency, lanes } = pace
@@ -280,11 +318,13 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   } finally {
     clearInterval(progress)
     await large.end(saved)
+    await waiting.end(saved)
     await ledger.close()
     await departures?.ledger.close()
   }
   if (defect !== undefined) throw defect.error
-  const remains = ranges.remaining().length > 0 || list?.remaining() !== undefined || large.remaining > 0
+  const remains =
+    ranges.remaining().length > 0 || list?.remaining() !== undefined || large.remaining + waiting.remaining > 0
   if (stop === undefined && !drain.signal.aborted && remains) {
     stop = { reason: 'only the failed objects were tried again; the rest of the run is still to be done' }
   }

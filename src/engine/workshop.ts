@@ -1,6 +1,7 @@
 import { noTotals, type Deferral, type Likenesses, type MoveEvent, type Outcome, type Throttle } from '../job.js'
 import type { Bandwidth } from '../storage/bandwidth.js'
 import type { StoreFor } from '../storage/retry.js'
+import { GIVEN_UP, TRIED_LATER, UnlikeOthers } from '../storage/set-aside.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { leasesOver } from '../work/leases.js'
 import { listingAfter } from '../work/listing.js'
@@ -93,6 +94,7 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
   const { apart } = options
   const turns = options.turns && new Turns(options.turns, stop)
   const decide = decisionOf(job, { through, apart }, 'defer')
+  const setAside = new UnlikeOthers(TRIED_LATER)
   const memory = streamMemory(bandwidth, threads + 1)
   let tally = createTally(noTotals(), () => undefined)
   let seen: MoveEvent[] = []
@@ -113,11 +115,15 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
         ...{ work: leasesOver(ranges, listing, { add }), pacers, slots, stop, fail },
         decide,
         actFor: (pacer) =>
-          actOf(job, { source: source(pacer), destination: destination(pacer), through, apart, memory, stop, turns }),
+          actOf(job, {
+            ...{ source: source(pacer, setAside), destination: destination(pacer, setAside) },
+            ...{ through, apart, memory, stop, turns },
+          }),
       }),
     collect() {
       const gain = {
-        ...{ totals: tally.totals, added: tally.added, deferred: tally.takeDeferred() },
+        ...{ totals: tally.totals, added: tally.added },
+        ...{ deferred: tally.takeDeferred(), waiting: tally.takeWaiting() },
         ...{ failures: tally.takeFailures(), departures: tally.takeDepartures() },
       }
       const product: WriteProduct = { gain, seen }
@@ -190,9 +196,11 @@ function verifyWorkshop(options: WorkshopOptions, { job, packing }: Task & { kin
   const pack = packer(packing)
   const slots = new Slots(concurrency)
   const report = createReport(job)
+  // A pair that goes on failing while others are compared must not hold these up: what it is stays unknown.
+  const setAside = new UnlikeOthers(GIVEN_UP)
   const ways = {
-    source: source(),
-    destination: destination(),
+    source: source(undefined, setAside),
+    destination: destination(undefined, setAside),
     through,
     apart,
     memory: streamMemory(bandwidth, threads + 1),

@@ -116,15 +116,17 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
               : openFolderToWrite(bucket, { again: options.again ?? false }))
       if (side === 'source') sourceFolder = folder
       // What a disk is asked counts as no request.
-      const store = retrying(new DiskStore(place, folder, notice), policy, createMeter())
-      return { store, storeFor: () => store, route: { place, folder }, credentials: undefined, traits: () => NO_TRAITS }
+      const disk = new DiskStore(place, folder, notice)
+      const meterOfDisk = createMeter()
+      const storeFor: StoreFor = (_, setAside) => retrying(disk, policy, meterOfDisk, undefined, setAside)
+      return { store: storeFor(), storeFor, route: { place, folder }, credentials: undefined, traits: () => NO_TRAITS }
     }
     const store = await reach(side, place, account, options, ask)
     stores.push(store)
     return {
       bucket: { store, account },
       store: retrying(store, policy, meter),
-      storeFor: (pressure) => retrying(store, policy, meter, pressure),
+      storeFor: (pressure, setAside) => retrying(store, policy, meter, pressure, setAside),
       credentials: account.credentials,
       get route() {
         return { place: store.place, address: store.address, ...keysFor(side, options) }

@@ -1,6 +1,7 @@
 import { StorageError } from '../errors.js'
 import { OF_NO_OBJECT } from './s3/faults.js'
-import type { Reading, Removing, Rewriting, Storage, Uploading } from './storage.js'
+import type { SetAside, Trouble } from './set-aside.js'
+import type { Reading, Removal, Removing, Rewriting, Storage, Uploading } from './storage.js'
 
 /** Counts what a store was asked and how it took it. Shared by the stores of a run. */
 export interface Meter {
@@ -27,8 +28,11 @@ export interface Pressure {
   again(): number
 }
 
-/** A store with its retries, as one who wants to feel its pressure sees it. */
-export type StoreFor = (pressure?: Pressure) => Storage
+/**
+ * A store with its retries, as one who wants to feel its pressure sees it. With `setAside` what it sets aside fails with severity `later`; without,
+ * everything is tried again on the spot.
+ */
+export type StoreFor = (pressure?: Pressure, setAside?: SetAside) => Storage
 
 /** How stubborn to be. */
 export interface RetryPolicy {
@@ -48,11 +52,17 @@ const LONGEST_PAUSE = 20_000
  * The same store, with every operation tried again while its error is `retry` or `throttle`: capped exponential
  * backoff with full jitter (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/), until
  * `policy.retryFor` is over. What is thrown then can no longer be cured by trying: its severity is `stop-run` where no
- * answer came or the operation is on the bucket, else `fail-object`.
+ * answer came or the operation is on the bucket, else `fail-object`. What `setAside` says is the object's own trouble is thrown earlier, as `later`.
  */
-export function retrying(store: Storage, policy: RetryPolicy, meter: Meter, pressure?: Pressure): Storage {
+export function retrying(
+  store: Storage,
+  policy: RetryPolicy,
+  meter: Meter,
+  pressure?: Pressure,
+  setAside?: SetAside,
+): Storage {
   const trying = <T>(operation: string, send: () => Promise<T>): Promise<T> =>
-    withRetries(operation, send, policy, meter, pressure)
+    withRetries(operation, send, policy, meter, pressure, setAside)
   const { copyFrom } = store
   return {
     place: store.place,
@@ -65,7 +75,7 @@ export function retrying(store: Storage, policy: RetryPolicy, meter: Meter, pres
     ...(store.uploading === undefined ? {} : { uploading: each(store.uploading, UPLOADING, trying) }),
     ...(store.rewriting === undefined ? {} : { rewriting: each(store.rewriting, REWRITING, trying) }),
     ...(store.writing === undefined ? {} : { writing: each(store.writing, { write: 'PutObject' }, trying) }),
-    ...(store.removing === undefined ? {} : { removing: persistent(store.removing, trying) }),
+    ...(store.removing === undefined ? {} : { removing: persistent(store.removing, trying, setAside) }),
     ...(store.versions === undefined ? {} : { versions: each(store.versions, { list: 'ListObjectVersions' }, trying) }),
     ...(store.restoring === undefined
       ? {}
@@ -74,40 +84,70 @@ export function retrying(store: Storage, policy: RetryPolicy, meter: Meter, pres
 }
 
 // An answer to DeleteObjects tells of each object, and what may pass for one is tried again for that one alone.
-function persistent(removing: Removing, trying: Trying): Removing {
-  return {
-    async remove(objects) {
-      const errors: (StorageError | undefined)[] = objects.map(() => undefined)
-      let left = [...objects.keys()]
-      let unsettled: StorageError | undefined
-      const attempt = async (): Promise<void> => {
-        unsettled = undefined
-        const asked = left
-        const answers = await removing.remove(asked.flatMap((index) => objects[index] ?? []))
-        for (const [at, index] of asked.entries()) errors[index] = answers[at]
-        left = asked.filter((_, at) => maySucceed(answers[at]))
-        unsettled = answers.find(maySucceed)
-        if (unsettled !== undefined) throw unsettled
+function persistent(removing: Removing, trying: Trying, setAside: SetAside | undefined): Removing {
+  const remove = async (objects: readonly Removal[]): Promise<(StorageError | undefined)[]> => {
+    const errors: (StorageError | undefined)[] = objects.map(() => undefined)
+    let left = [...objects.keys()]
+    let unsettled: StorageError | undefined
+    let attempts = 0
+    let trouble: Trouble | undefined
+    let since = 0
+    const attempt = async (): Promise<void> => {
+      attempts++
+      unsettled = undefined
+      const asked = left
+      const answers = await removing.remove(asked.flatMap((index) => objects[index] ?? []))
+      for (const [at, index] of asked.entries()) errors[index] = answers[at]
+      left = asked.filter((_, at) => maySucceed(answers[at]))
+      unsettled = answers.find(maySucceed)
+      if (unsettled !== undefined && attempts === 1) {
+        trouble = setAside?.failing(OF_ONE)
+        since = performance.now()
       }
-      try {
-        await trying('DeleteObjects', attempt)
-      } catch (error) {
-        // Of the request as a whole, or of what a person must mend.
-        if (unsettled === undefined || !(error instanceof StorageError)) throw error
-        for (const index of left) {
-          const judged = errors[index]?.withSeverity(error.severity)
-          if (judged !== undefined) judged.attempts = error.attempts
-          errors[index] = judged
-        }
+      // With what the same requests removed the others are compared.
+      if (asked.length > left.length) setAside?.succeeded(OF_ONE, asked.length - left.length)
+      if (unsettled === undefined) return
+      const isSetAside = trouble?.isSetAside(attempts, performance.now() - since) === true
+      throw isSetAside ? unsettled.withSeverity('later') : unsettled
+    }
+    try {
+      await trying(OF_MANY, attempt)
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      if (unsettled !== undefined) {
+        for (const index of left) errors[index] = judged(errors[index], error)
+        return errors
       }
-      return errors
-    },
+      // Of the request as a whole, or of what a person must mend.
+      if (error.severity !== 'later') throw error
+      // One of the objects may be why all are refused.
+      const middle = left.length >>> 1
+      for (const half of [left.slice(0, middle), left.slice(middle)]) {
+        const answers =
+          middle === 0 ? half.map(() => error) : await remove(half.flatMap((index) => objects[index] ?? []))
+        for (const [at, index] of half.entries()) errors[index] = answers[at]
+      }
+    }
+    return errors
   }
+  return { remove }
+}
+
+// What is said of an object by its own error, with the verdict of whoever tried again.
+function judged(error: StorageError | undefined, { severity, attempts }: StorageError): StorageError | undefined {
+  const verdict = error?.withSeverity(severity)
+  if (verdict !== undefined) verdict.attempts = attempts
+  return verdict
 }
 
 function maySucceed(error: StorageError | undefined): boolean {
   return error?.severity === 'retry' || error?.severity === 'throttle'
 }
+
+/** The request that is about many objects. */
+const OF_MANY = 'DeleteObjects'
+/** One of the objects of such a request. */
+const OF_ONE = 'DeleteObjects: object'
 
 type Trying = <T>(operation: string, send: () => Promise<T>) => Promise<T>
 
@@ -151,15 +191,17 @@ export function withRetries<T>(
   policy: RetryPolicy,
   meter: Meter,
   pressure?: Pressure,
+  setAside?: SetAside,
 ): Promise<T> {
   count(meter, operation)
   // Nearly every operation succeeds at once, and then costs no more than this.
   return send().then(
     (answer) => {
       pressure?.granted()
+      setAside?.succeeded(operation)
       return answer
     },
-    (error: unknown) => persist(error, operation, send, policy, meter, pressure),
+    (error: unknown) => persist(error, operation, send, policy, meter, pressure, setAside),
   )
 }
 
@@ -170,18 +212,24 @@ async function persist<T>(
   policy: RetryPolicy,
   meter: Meter,
   pressure: Pressure | undefined,
+  setAside: SetAside | undefined,
 ): Promise<T> {
   const since = performance.now()
+  let trouble: Trouble | undefined
   for (let attempt = 1; ; attempt++) {
     if (!(error instanceof StorageError)) throw error
     error.attempts = attempt
     const throttled = error.severity === 'throttle'
+    const mayPass = throttled || error.severity === 'retry'
+    if (attempt === 1 && mayPass) trouble = setAside?.failing(operation)
     if (throttled) {
       meter.throttled++
-      pressure?.refused()
+      if (trouble?.isAlone(attempt) !== true) pressure?.refused()
     }
-    if (error.severity !== 'retry' && error.severity !== 'throttle') throw error
-    if (isAborted(policy.giveUp)) throw error
+    if (!mayPass || isAborted(policy.giveUp)) throw error
+    if ((blames(error) || operation === OF_MANY) && trouble?.isSetAside(attempt, performance.now() - since) === true) {
+      throw error.withSeverity('later')
+    }
     const backoff = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * (policy.random ?? Math.random)()
     const pause = throttled ? Math.max(backoff, pressure?.again() ?? 0) : backoff
     if (performance.now() + pause - since > policy.retryFor) throw exhausted(error)
@@ -193,6 +241,7 @@ async function persist<T>(
     try {
       const answer = await send()
       pressure?.granted()
+      setAside?.succeeded(operation)
       return answer
     } catch (again) {
       error = again
@@ -205,8 +254,12 @@ function count(meter: Meter, operation: string): void {
 }
 
 function exhausted(error: StorageError): StorageError {
-  const nothingOfTheObject = error.status === undefined || error.key === undefined || OF_NO_OBJECT.has(error.code)
-  return error.withSeverity(nothingOfTheObject ? 'stop-run' : 'fail-object')
+  return error.withSeverity(error.status !== undefined && blames(error) ? 'fail-object' : 'stop-run')
+}
+
+// Whether an object may be what is wrong.
+function blames({ key, code }: StorageError): boolean {
+  return key !== undefined && !OF_NO_OBJECT.has(code)
 }
 
 // A call, because the compiler takes a property for unchanged over an await.

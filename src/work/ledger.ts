@@ -5,7 +5,7 @@ import { RETRYING } from '../checkpoint/ledger-file.js'
 import { UserError } from '../errors.js'
 import { NAMES_COLLIDE, type Deferral, type Failure, type Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
-import type { Complete, Named } from './named.js'
+import { named, type Complete, type Named } from './named.js'
 import { addTo, type Tally } from './tally.js'
 import type { Lease, WorkItem, WorkSource } from './work.js'
 
@@ -85,21 +85,9 @@ export class LedgerWork implements WorkSource {
         this.passKept()
         continue
       }
-      objects.push(this.named(failure))
+      objects.push(named(failure, this.sourcePrefix))
     }
     return await this.complete(objects)
-  }
-
-  private named({ key, version, size, etag, lastModified, storageClass, operation }: Failure): Named {
-    return {
-      key: key.slice(this.sourcePrefix.length),
-      ...(version === undefined ? {} : { version }),
-      ...(size === undefined ? {} : { size }),
-      ...(etag === undefined ? {} : { etag }),
-      ...(lastModified === undefined ? {} : { lastModified }),
-      ...(storageClass === undefined ? {} : { storageClass }),
-      failedIn: operation,
-    }
   }
 
   // A file that lost whole lines reads well, and their keys would be lost with them.

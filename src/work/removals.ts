@@ -1,6 +1,6 @@
 import type { LedgerPosition } from '../checkpoint/checkpoint.js'
 import { readRemovals, type RemovalEntry } from '../checkpoint/removals.js'
-import type { Outcome } from '../job.js'
+import type { Deferral, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { Tally } from './tally.js'
 import type { Lease, WorkItem, WorkSource } from './work.js'
@@ -61,7 +61,7 @@ export class RemovalWork implements WorkSource {
     this.claimed = true
     return Promise.resolve({
       next: () => this.next(),
-      settle: (object: ObjectSummary, outcome: Outcome) => this.settle(object, outcome),
+      settle: (object: ObjectSummary, outcome: Outcome | Deferral) => this.settle(object, outcome),
       release: () => undefined,
     })
   }
@@ -88,7 +88,7 @@ export class RemovalWork implements WorkSource {
     return objects
   }
 
-  private settle(object: ObjectSummary, outcome: Outcome): void {
+  private settle(object: ObjectSummary, outcome: Outcome | Deferral): void {
     const entry = this.handedOut.shift()
     if (entry === undefined) throw new Error('an object was settled that was not handed out')
     this.tally.add(object, outcome)

@@ -1,4 +1,4 @@
-import type { Deferral, Departure, Failure, LargeObject, Outcome, Totals } from '../job.js'
+import type { Deferral, Departure, Failure, LargeObject, Outcome, Totals, WaitingObject } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
 
 /** What a tally has gained: plain data, to be sent between threads. */
@@ -7,6 +7,7 @@ export interface TallyGain {
   readonly added: number
   readonly failures: readonly Failure[]
   readonly deferred: readonly LargeObject[]
+  readonly waiting: readonly WaitingObject[]
   readonly departures: readonly Departure[]
 }
 
@@ -22,6 +23,8 @@ export interface Tally {
   takeFailures(): readonly Failure[]
   /** The objects that were put off since the last call, in the order in which they were settled. They are counted nowhere yet. */
   takeDeferred(): readonly LargeObject[]
+  /** The same of the objects that are to be tried again. */
+  takeWaiting(): readonly WaitingObject[]
   /** The objects to be deleted since the last call, in that order too. */
   takeDepartures(): readonly Departure[]
   /** Takes in what another tally gained. */
@@ -33,6 +36,7 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
   const totals: Totals = { ...start, skipped: { ...start.skipped }, failed: { ...start.failed } }
   let failures: Failure[] = []
   let deferred: LargeObject[] = []
+  let waiting: WaitingObject[] = []
   let departures: Departure[] = []
   let added = 0
   return {
@@ -43,6 +47,10 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
     add(object, outcome) {
       if (outcome.kind === 'deferred') {
         deferred.push(outcome.object)
+        return
+      }
+      if (outcome.kind === 'waiting') {
+        waiting.push(outcome.object)
         return
       }
       // It is counted when it is deleted.
@@ -82,6 +90,11 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       deferred = []
       return taken
     },
+    takeWaiting() {
+      const taken = waiting
+      waiting = []
+      return taken
+    },
     takeDepartures() {
       const taken = departures
       departures = []
@@ -89,6 +102,7 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
     },
     merge(gain) {
       deferred.push(...gain.deferred)
+      waiting.push(...gain.waiting)
       added += gain.added
       totals.copied += gain.totals.copied
       totals.bytes += gain.totals.bytes

@@ -1,0 +1,213 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PutObjectCommand } from '@aws-sdk/client-s3'
+import { describe, expect, test } from 'vitest'
+import { contentOf, sandbox, type TestSandbox } from './cli-buckets.js'
+import { run, start, until, workFolder, type Finished } from './cli-program.js'
+import { front, type FrontAnswer, type FrontRequest } from './front.js'
+
+/** Of `src:seq:2000` these objects never succeed; the digits are those of their numbers. */
+const BAD = /photos\/0+(3|777|1500)\.jpg/
+const names = (...numbers: readonly number[]) => numbers.map((n) => `photos/${String(n).padStart(12, '0')}.jpg`)
+const BAD_KEYS = names(3, 777, 1500)
+
+/** Whether a request is for one of these objects. */
+const isBad = ({ method, url, headers }: FrontRequest): boolean =>
+  method !== 'DELETE' && (BAD.test(url) || BAD.test(decodeURIComponent(String(headers['x-amz-copy-source'] ?? ''))))
+
+const always =
+  (answer: FrontAnswer, when = isBad) =>
+  (asked: FrontRequest): FrontAnswer | undefined =>
+    when(asked) ? answer : undefined
+
+async function failures(
+  cwd: string,
+): Promise<{ readonly key: string; readonly code: string; readonly status?: number }[]> {
+  const text = await readFile(join(cwd, 'run', 'failures.ndjson'), 'utf8')
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { readonly key: string; readonly code: string })
+}
+
+const flags = (url: string, retryFor = '3s') => [
+  ...['--endpoint-url', url, '--checkpoint', 'run', '--retry-for', retryFor],
+]
+
+async function tried(
+  server: TestSandbox,
+  args: readonly string[],
+  answer: FrontAnswer,
+  when = isBad,
+): Promise<[Finished, string]> {
+  const cwd = await workFolder()
+  const { url } = await front(server.port, always(answer, when))
+  return [await run([...args, ...flags(url)], { cwd }), cwd]
+}
+
+describe('objects for which a store always fails, while others succeed', () => {
+  test.each<[string, FrontAnswer, string]>([
+    ['500 InternalError', { status: 500 }, 'InternalError'],
+    ['502 of a proxy', { status: 502, code: 'BadGateway' }, 'BadGateway'],
+    ['503 SlowDown', { status: 503, code: 'SlowDown' }, 'SlowDown'],
+    ['a connection that breaks', 'reset', 'ECONNRESET'],
+  ])('%s: all others are copied, and exactly these are in the ledger', async (_, answer, code) => {
+    const server = await sandbox({ buckets: ['src:seq:2000', 'dst'] })
+    const [{ code: exit, stderr }, cwd] = await tried(server, ['copy', 's3://src', 's3://dst'], answer)
+    expect([exit, stderr]).toEqual([
+      3,
+      expect.stringContaining('1,997 objects copied, none skipped, 3 failed') as string,
+    ])
+    expect(stderr).toMatch(/all else is done; 3 waiting to be tried again \(.+\) until 20\S+Z \(\S+ s, --retry-for\)/)
+    expect((await failures(cwd)).map((failure) => [failure.key, failure.code])).toEqual(
+      BAD_KEYS.map((key) => [key, code]),
+    )
+    expect(server.stats().copies.dst).toEqual({ total: 1997, unique: 1997, duplicates: 0 })
+  })
+
+  test('are tried again at growing intervals, and done as soon as the store does them', async () => {
+    const server = await sandbox({ buckets: ['src:seq:2000', 'dst'] })
+    const cwd = await workFolder()
+    let refused = 0
+    const { url } = await front(server.port, (asked) => (isBad(asked) && refused++ < 15 ? { status: 500 } : undefined))
+    const { code, stderr } = await run(['copy', 's3://src', 's3://dst', '-v', ...flags(url, '1h')], { cwd })
+    expect([code, stderr]).toEqual([0, expect.stringContaining('finished: 2,000 objects copied') as string])
+    for (const key of BAD_KEYS) expect(stderr).toContain(`waiting ${key}: CopyObject InternalError 500: it said 500\n`)
+    expect(server.stats().copies.dst).toEqual({ total: 2000, unique: 2000, duplicates: 0 })
+  })
+
+  test('set-headers: a HEAD that a proxy cannot pass on holds up no other object', async () => {
+    const server = await sandbox({ buckets: ['src:seq:2000'] })
+    const args = ['set-headers', 's3://src', '--cache-control', 'max-age=77', '--reset-acl']
+    const [{ code, stderr }, cwd] = await tried(
+      server,
+      args,
+      { status: 502 },
+      (asked) => asked.method === 'HEAD' && isBad(asked),
+    )
+    expect([code, stderr]).toEqual([
+      3,
+      expect.stringContaining('1,997 objects rewritten, none skipped, 3 failed') as string,
+    ])
+    expect((await failures(cwd)).map(({ key, status }) => [key, status])).toEqual(BAD_KEYS.map((key) => [key, 502]))
+  })
+
+  test('move: their sources stay, those of all others are deleted; tried again they are moved as well', async () => {
+    const server = await sandbox({ buckets: ['src:seq:2000', 'dst'] })
+    const [{ code, stderr }, cwd] = await tried(server, ['move', 's3://src/', 's3://dst/'], { status: 500 })
+    expect([code, stderr]).toEqual([3, expect.stringContaining('1,997 objects moved') as string])
+    expect([...(await contentOf(server, 'src')).keys()]).toEqual(BAD_KEYS)
+    const again = await run(['resume', '--only-failed', 'run', '--endpoint-url', server.url], { cwd })
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('2,000 objects moved') as string])
+    expect((await contentOf(server, 'src')).size).toBe(0)
+    expect((await contentOf(server, 'dst')).size).toBe(2000)
+  })
+
+  test('move: what is copied and cannot be deleted yet is deleted later, and not copied again', async () => {
+    const server = await sandbox({ buckets: ['src:seq:2000', 'dst'] })
+    const cwd = await workFolder()
+    let refused = 0
+    // What names one of them is refused as a whole, twice in a row; then each by itself for a while.
+    const { url } = await front(server.port, ({ method, url: path, body }) =>
+      method === 'POST' && path.includes('delete') && BAD.test(body) && refused++ < 5 ? { status: 500 } : undefined,
+    )
+    const { code, stderr } = await run(['move', 's3://src/', 's3://dst/', ...flags(url, '1h')], { cwd })
+    expect([code, stderr]).toEqual([0, expect.stringContaining('2,000 objects moved') as string])
+    expect((await contentOf(server, 'src')).size).toBe(0)
+    expect(server.stats().copies.dst).toEqual({ total: 2000, unique: 2000, duplicates: 0 })
+  })
+
+  test('of a list they are set aside too, when they are looked up and when they are copied', async () => {
+    const server = await sandbox({ buckets: ['src:seq:2000', 'dst'] })
+    const cwd = await workFolder()
+    await writeFile(join(cwd, 'list'), [...(await contentOf(server, 'src')).keys()].map((key) => `${key}\n`).join(''))
+    const { url } = await front(server.port, always({ status: 500 }))
+    const args = ['copy', 's3://src', 's3://dst', '--files-from', 'list', ...flags(url)]
+    const { code, stderr } = await run(args, { cwd })
+    expect([code, stderr]).toEqual([
+      3,
+      expect.stringContaining('1,997 objects copied, none skipped, 3 failed') as string,
+    ])
+    expect((await failures(cwd)).map(({ key }) => key)).toEqual(BAD_KEYS)
+  })
+
+  test('sync copies all others, deletes what is extra, and leaves none out', async () => {
+    const server = await sandbox({ buckets: ['src:seq:2000', 'dst'] })
+    await server.s3.send(new PutObjectCommand({ Bucket: 'dst', Key: 'extra', Body: 'x' }))
+    const args = ['sync', 's3://src/', 's3://dst/', '--delete']
+    const [{ code, stderr }, cwd] = await tried(server, args, { status: 500 })
+    expect([code, stderr]).toEqual([3, expect.stringContaining('1,997 objects copied, 1 deleted') as string])
+    expect((await failures(cwd)).map(({ key }) => key)).toEqual(BAD_KEYS)
+  })
+
+  test('verify calls them unknown, and compares all others', async () => {
+    const server = await sandbox({ buckets: ['src:seq:2000', 'dst'] })
+    const cwd = await workFolder()
+    await run(['copy', 's3://src', 's3://dst', '--endpoint-url', server.url], { cwd })
+    const { url } = await front(
+      server.port,
+      always({ status: 502 }, (asked) => asked.method === 'HEAD' && isBad(asked)),
+    )
+    const args = ['verify', 's3://src', 's3://dst', '--deep', '--retry-for', '1h', '--endpoint-url', url]
+    const { code, stdout, stderr } = await run(args, { cwd })
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines.map((line) => (JSON.parse(line) as { key: string; verdict: string }).key).sort()).toEqual(BAD_KEYS)
+    expect(stdout.match(/"verdict":"unknown","code":"HTTP502"/g)).toHaveLength(3)
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/unknown +3 objects/) as string])
+  })
+})
+
+describe('a run of which only objects are left that wait', () => {
+  test('says what it waits for and until when, ends at once at Ctrl-C, and goes on with a resume', async () => {
+    const server = await sandbox({ buckets: ['src:seq:2000', 'dst'] })
+    const cwd = await workFolder()
+    const { url } = await front(server.port, always({ status: 500 }))
+    const running = start(['copy', 's3://src', 's3://dst', ...flags(url, '1h')], { cwd })
+    await until(
+      () => running.stderr().includes('all else is done; 3 waiting to be tried again (500 InternalError)'),
+      running,
+    )
+    const told = await run(['status', 'run'], { cwd })
+    expect(told.stdout).toMatch(/^ {2}waiting +3 waiting to be tried again \(500 InternalError\)$/m)
+    running.kill('SIGINT')
+    const { code, stderr } = await running.finished
+    expect([code, stderr]).toEqual([130, expect.stringContaining('1,997 objects copied') as string])
+    expect(stderr).toMatch(/^ {2}waiting +3 waiting to be tried again/m)
+    const status = await run(['status', 'run', '--json'], { cwd })
+    expect(JSON.parse(status.stdout)).toMatchObject({
+      ...{ state: 'unfinished', failed: {}, waiting: { objects: 3, errors: { '500 InternalError': 3 } } },
+    })
+    const resumed = await run(['resume', 'run', '--endpoint-url', server.url], { cwd })
+    expect([resumed.code, resumed.stderr]).toEqual([
+      0,
+      expect.stringContaining('finished: 2,000 objects copied') as string,
+    ])
+    expect(server.stats().copies.dst).toEqual({ total: 2000, unique: 2000, duplicates: 0 })
+  })
+
+  test('killed with -9 again and again it has every object copied or in the ledger, none in both', async () => {
+    const server = await sandbox({ buckets: ['src:seq:20000', 'dst'], latency: 'copy=1-5' })
+    const cwd = await workFolder()
+    const { url } = await front(server.port, always({ status: 500 }))
+    for (const part of [0.2, 0.6, 1]) {
+      const args =
+        part === 0.2 ? ['copy', 's3://src', 's3://dst', ...flags(url)] : ['resume', 'run', '--retry-for', '3s']
+      const running = start(args, { cwd })
+      await until(
+        () =>
+          running.isOver() ||
+          (server.stats().copies.dst?.unique ?? 0) >= part * 19_997 ||
+          (part === 1 && running.stderr().includes('all else is done')),
+      )
+      running.kill('SIGKILL')
+      await running.finished
+    }
+    const { code, stderr } = await run(['resume', 'run', '--retry-for', '3s'], { cwd })
+    expect([code, stderr]).toEqual([
+      3,
+      expect.stringContaining('19,997 objects copied, none skipped, 3 failed') as string,
+    ])
+    expect((await failures(cwd)).map(({ key }) => key).sort()).toEqual(BAD_KEYS)
+    expect(server.stats().copies.dst).toMatchObject({ unique: 19_997 })
+  })
+})
