@@ -2,7 +2,7 @@ import cliProgress from 'cli-progress'
 import type { Options } from 'cli-progress'
 import { compactCount, compactRate, count, duration, rate, waitingText } from './format.js'
 import { settled, sum } from './job.js'
-import type { Snapshot, Throttle } from './job.js'
+import type { Snapshot, Throttle, Waiting } from './job.js'
 import { printable } from './keys.js'
 
 /** Objects settled a second over the last ten seconds or so of a session, told by its snapshots. */
@@ -112,13 +112,19 @@ function segments({ snapshot, perSecond }: LineView, detail: Detail): string[] {
     parts.push(`${number(done)} done`)
   }
   if (detail.rate) parts.push((detail.exact ? rate : compactRate)(perSecond))
-  if (snapshot.listingEnded && detail.timeLeft && perSecond > 0) {
-    parts.push(`${duration(((snapshot.listed - done) * 1000) / perSecond)} left`)
+  // How long it takes until what waits succeeds nobody knows.
+  const left = snapshot.listed - done - (snapshot.waiting?.objects ?? 0)
+  if (snapshot.listingEnded && detail.timeLeft && perSecond > 0 && (left > 0 || snapshot.waiting === undefined)) {
+    parts.push(`${duration((left * 1000) / perSecond)} left`)
   }
   if (detail.inFlight) parts.push(`${number(snapshot.inFlight)} in flight`)
   if (snapshot.large !== undefined && detail.throttled) parts.push(largeText(snapshot.large))
   if (snapshot.waiting !== undefined) {
-    parts.push(detail.exact ? waitingText(snapshot.waiting) : `${compactCount(snapshot.waiting.objects)} waiting`)
+    parts.push(
+      detail.exact
+        ? waitingText(snapshot.waiting)
+        : `${compactCount(snapshot.waiting.objects)} waiting${oneError(snapshot.waiting)}`,
+    )
   }
   if (detail.zeros || failed > 0) parts.push(`${number(failed)} failed`)
   if (detail.throttled && (detail.zeros || snapshot.throttled > 0)) {
@@ -129,6 +135,11 @@ function segments({ snapshot, perSecond }: LineView, detail: Detail): string[] {
     parts.push(detail.exact ? `listing (${number(snapshot.listed)} so far)` : `${number(snapshot.listed)} listed`)
   }
   return parts
+}
+
+function oneError({ errors }: Waiting): string {
+  const [name, ...others] = Object.keys(errors)
+  return name === undefined || others.length > 0 ? '' : ` (${printable(name)})`
 }
 
 // Large objects take so long that a run would seem to stand still.

@@ -586,7 +586,13 @@ describe('a terminal', () => {
     expect(barOf(200, { waiting })).toContain(
       ' · 21 waiting to be tried again (500 InternalError, 502 BadGateway, ECONNRESET, …) · 3 failed',
     )
-    expect(barOf(80, { waiting })).toContain('21 waiting')
+    expect(barOf(100, { waiting })).toContain('21 waiting · ')
+    expect(barOf(100, { waiting: { objects: 2, errors: { '500 InternalError': 2 } } })).toContain(
+      '2 waiting (500 InternalError) · ',
+    )
+    expect(
+      barOf(200, { listingEnded: true, listed: 10, totals: { copied: 8, bytes: 8, skipped: {}, failed: {} }, waiting }),
+    ).not.toContain('left')
     expect(barOf(200, { waiting: { objects: 1, errors: { 'Bad\u001bCode': 1 } } })).not.toContain('\u001b')
   })
 
