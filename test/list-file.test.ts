@@ -63,7 +63,7 @@ const anObject = fc.record({
   key: aKey,
   size: fc.nat(),
   etag: fc.stringMatching(/^[0-9a-f]{8}(-\d)?$/),
-  lastModified: fc.constantFrom('2024-01-31T12:00:00.000Z', '2026-11-25T20:41:09Z'),
+  lastModified: fc.constantFrom('2024-01-31T12:00:00.000Z', '2026-11-25T20:41:09.000Z'),
   storageClass: fc.constantFrom('STANDARD', 'GLACIER_IR', 'X, "Y"'),
 })
 const lineEnd = fc.constantFrom('\n', '\r\n')
@@ -264,12 +264,24 @@ describe('the rows of CSV', () => {
 
 describe('what a list tells of an object', () => {
   test('is taken where it makes sense, and counts as not told where it does not', async () => {
-    const line = { key: 'a', size: '12', etag: 7, lastModified: 'yesterday', storageClass: '', versionId: 'v1' }
+    const line = { key: 'a', size: '12', etag: 7, lastModified: 5, storageClass: '', versionId: 'v1' }
     expect(await read(write(JSON.stringify(line)), 'ndjson')).toEqual([{ key: 'a', version: 'v1' }])
     expect(await read(write('Storage_Class,SIZE,KEY,ETag\n,x,a,""\nGLACIER,12,b,"""e"""\n'), 'csv')).toEqual([
       { key: 'a' },
       { key: 'b', size: 12, etag: 'e', storageClass: 'GLACIER' },
     ])
+  })
+
+  test('is a time in UTC where it names no zone, whoever wrote it', async () => {
+    const written = [
+      '2024-01-31 12:00:00.000',
+      '2024-01-31T12:00:00',
+      '2024-01-31 12:00:00 UTC',
+      '2024-01-31 17:30:00+0530',
+    ]
+    const csv = `key,last_modified\n${written.map((time) => `a,${time}\n`).join('')}a,\n`
+    const told = { key: 'a', lastModified: '2024-01-31T12:00:00.000Z' }
+    expect(await read(write(csv), 'csv')).toEqual([...written.map(() => told), { key: 'a' }])
   })
 
   test('includes that it is a delete marker or an old version, which are passed over', async () => {
@@ -299,6 +311,16 @@ describe('what a list tells of an object', () => {
     ['csv', 'src,a,v,true,false\n', 'columns that nothing tells the names of'],
     ['csv', 'a\nb\n', 'has one column and no header'],
     ['csv', 'key,Key\n', 'two columns are about the same'],
+    [
+      'ndjson',
+      '{"key":"a","lastModified":"01/02/2026"}',
+      'line 1 of FILE has a time that is not understood: 01/02/2026',
+    ],
+    [
+      'csv',
+      'last_modified,key\n2026-01-31,a\nyesterday,b\n',
+      'line 3 of FILE has a time that is not understood: yesterday',
+    ],
   ] as const)('is an error that names the line: %s %j', async (format, text, message) => {
     const file = write(text)
     expect((await refusal(file, format)).message).toContain(message.replace('FILE', file))

@@ -3,6 +3,7 @@ import { XMLParser } from 'fast-xml-parser'
 import { describe, expect, test } from 'vitest'
 import { decodeListed } from '../src/storage/s3/encode.js'
 import { MalformedList, parseListPage, UndecodableKey, type ListAnswer } from '../src/storage/s3/list-page.js'
+import { UnreadableTime } from '../src/storage/s3/list-time.js'
 
 /** A body as it comes from the wire: one byte a character. */
 const wire = (xml: string) => Buffer.from(xml, 'utf8').toString('latin1')
@@ -174,6 +175,27 @@ describe('parseListPage', () => {
     )
   })
 
+  test.each([
+    ['2024-01-31T12:00:00.000Z', '2024-01-31T12:00:00.000Z'],
+    ['2024-01-31T12:00:00Z', '2024-01-31T12:00:00.000Z'],
+    ['2024-01-31T12:00:00.000', '2024-01-31T12:00:00.000Z'],
+    ['2024-01-31 12:00:00.5', '2024-01-31T12:00:00.500Z'],
+    ['2024-01-31T14:00:00+02:00', '2024-01-31T12:00:00.000Z'],
+    ['Wed, 31 Jan 2024 12:00:00 GMT', '2024-01-31T12:00:00.000Z'],
+    ['', ''],
+  ])('takes the time %j for one in UTC unless it says otherwise', (written, expected) => {
+    const page = minimal(one('a').replace('<Size>', `<LastModified>${written}</LastModified><Size>`))
+    expect(parseListPage(page).objects[0]?.lastModified).toBe(expected)
+  })
+
+  test.each(['01/02/2024', 'yesterday', '1706702400', '2024-02-30T00:00:00Z', '2024-01-31T12:00:00 EST'])(
+    'does not guess what the time %j may be',
+    (written) => {
+      const page = minimal(one('a').replace('<Size>', `<LastModified>${written}</LastModified><Size>`))
+      expect(() => parseListPage(page)).toThrow(new UnreadableTime(written))
+    },
+  )
+
   test('says in its own words what is wrong with a page that lost bytes in the middle', () => {
     fc.assert(
       fc.property(anyPage, fc.nat(), fc.nat(), ({ xml }, from, length) => {
@@ -182,7 +204,8 @@ describe('parseListPage', () => {
         try {
           parseListPage(body.slice(0, start) + body.slice(start + 1 + (length % (body.length - start))))
         } catch (error) {
-          expect(error instanceof MalformedList || error instanceof UndecodableKey).toBe(true)
+          const kinds = [MalformedList, UndecodableKey, UnreadableTime]
+          expect(kinds.some((kind) => error instanceof kind)).toBe(true)
         }
       }),
       { numRuns: 1000 },

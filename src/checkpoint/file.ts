@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { UserError } from '../errors.js'
 import { printable } from '../keys.js'
+import { timeOf } from '../times.js'
 import type { Checkpoint } from './checkpoint.js'
 import { parseCheckpoint, serializeCheckpoint } from './checkpoint.js'
 import { syncFolder, systemCode } from '../file-system.js'
@@ -110,7 +111,7 @@ export async function findRuns(workingDirectory: string): Promise<readonly (Save
       broken.push({ folder, problem: error })
     }
   }
-  saved.sort((a, b) => Date.parse(b.checkpoint.savedAt) - Date.parse(a.checkpoint.savedAt))
+  saved.sort((a, b) => timeOf(b.checkpoint.savedAt) - timeOf(a.checkpoint.savedAt))
   return [...saved, ...broken]
 }
 

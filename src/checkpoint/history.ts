@@ -1,3 +1,4 @@
+import { timeOf } from '../times.js'
 import type { RateSample } from './checkpoint.js'
 
 /** The most samples that are kept. */
@@ -17,7 +18,7 @@ export function addSample(history: readonly RateSample[], sample: RateSample): r
   const last = history.at(-1)
   if (last === undefined) return [sample]
   const kept = history.length < HISTORY_LENGTH ? history : history.filter((_, index) => index % 2 === 0)
-  const elapsed = Date.parse(sample.at) - Date.parse((kept.at(-1) ?? last).at)
+  const elapsed = timeOf(sample.at) - timeOf((kept.at(-1) ?? last).at)
   // A clock that was set back must not silence the history until it has caught up.
   if (elapsed >= 0 && elapsed < 0.75 * interval(kept)) return history
   return [...kept, sample]
@@ -27,7 +28,7 @@ function interval(history: readonly RateSample[]): number {
   let smallest = Infinity
   let previous: number | undefined
   for (const { at } of history) {
-    const now = Date.parse(at)
+    const now = timeOf(at)
     if (previous !== undefined && now > previous) smallest = Math.min(smallest, now - previous)
     previous = now
   }

@@ -1,8 +1,8 @@
 import type { Argv } from 'yargs'
 import { UserError } from '../errors.js'
 import { compareKeys, keyBytes, printable } from '../keys.js'
-import { httpDate } from '../rules/header-names.js'
 import type { Selection } from '../job.js'
+import { timeOf } from '../times.js'
 import { renamer } from '../rules/rename.js'
 import { selector } from '../rules/selection.js'
 import { sizeOf } from '../rules/size.js'
@@ -160,8 +160,8 @@ function readMoment(flags: Flags, name: string, now: Date): string | undefined {
   if (given === undefined) return undefined
   // A number alone might be anything: a year, days, seconds.
   const ago = /[a-z]$/.test(given) ? durationOf(given) : undefined
-  const date = ago === undefined ? httpDate(given) : now.getTime() - ago
-  if (date !== undefined && new Date(date).getTime() >= 0) return new Date(date).toISOString()
+  const time = ago === undefined ? timeOf(given) : now.getTime() - ago
+  if (time >= 0) return new Date(time).toISOString()
   throw new UserError(
     `--${name} wants a date since 1970 or a time back from now, and was given ${printable(given)}`,
     `write something like --${name} 2026-01-31, 2026-01-31T12:00:00Z, 36h or 7d`,

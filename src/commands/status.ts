@@ -10,6 +10,7 @@ import { count, duration, jobTitle, objects, rate, row, shellWord, waitingText }
 import { settled, sum } from '../job.js'
 import type { Likenesses, MoveJob, SkipReason, Waiting } from '../job.js'
 import { printable } from '../keys.js'
+import { timeOf } from '../times.js'
 import { likenessRows } from '../verify-summary.js'
 import { doneRows, failedByCode, nextCommand, skippedByReason } from '../summary.js'
 
@@ -154,10 +155,10 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
 const RECENT = 10_000
 
 function recently({ history, savedAt, activeMs, totals }: Checkpoint): { perSecond: number; ms: number } | undefined {
-  const end = Date.parse(savedAt)
-  const before = history.findLast((sample) => end - Date.parse(sample.at) >= RECENT) ?? history[0]
+  const end = timeOf(savedAt)
+  const before = history.findLast((sample) => end - timeOf(sample.at) >= RECENT) ?? history[0]
   if (before === undefined) return undefined
-  const ms = end - Date.parse(before.at)
+  const ms = end - timeOf(before.at)
   const gained = settled(totals) - before.settled
   // More time than was spent at work means that the run was at rest in between; a loss, that failed objects are tried again.
   if (ms <= 0 || ms > activeMs || gained < 0) return undefined
@@ -212,7 +213,7 @@ function moment(time: string, now: number): string {
 }
 
 function ago(time: string, now: number): string {
-  return `${duration(now - Date.parse(time))} ago`
+  return `${duration(now - timeOf(time))} ago`
 }
 
 function doneOfTotal(run: RunStatus): string {

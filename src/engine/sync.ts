@@ -1,5 +1,6 @@
 import { StorageError } from '../errors.js'
 import type { CopyJob, Departure, Outcome, SyncJob } from '../job.js'
+import { timeOf } from '../times.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import type { WorkItem } from '../work/work.js'
 import { outcomeOf, unlessGone } from './act.js'
@@ -70,7 +71,8 @@ function need({ by }: SyncJob, object: WorkItem): 'copy' | 'none' | 'look' {
 type Dated = Pick<ObjectSummary, 'lastModified'>
 
 function isNewer(source: Dated, destination: Dated): boolean {
-  return Date.parse(source.lastModified) > Date.parse(destination.lastModified)
+  // One that nobody knows is never older: the worst is a copy too many.
+  return !(timeOf(source.lastModified) <= timeOf(destination.lastModified))
 }
 
 // Two MD5s that differ: what one of them is of may be encrypted, and then it is no MD5.

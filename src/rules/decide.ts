@@ -1,4 +1,5 @@
 import type { HeaderRule, ObjectMatch, SetHeadersJob, SkipReason } from '../job.js'
+import { timeOf } from '../times.js'
 import { saysNothing, typeOf } from './content-types.js'
 import { matchesGlob } from './glob.js'
 import { isHttpDate } from './header-names.js'
@@ -99,14 +100,14 @@ function matches(match: ObjectMatch, object: Listed, headers: Headers): boolean 
 
 function listingMatches(match: ObjectMatch, { key, size, lastModified, storageClass }: Listed): boolean {
   const { minSize = 0, maxSize = Infinity, modifiedSince, modifiedBefore } = match
-  const modified = Date.parse(lastModified)
+  const modified = timeOf(lastModified)
   return (
     anyOf(match.key, key) &&
     anyOf(match.storageClass, storageClass) &&
     size >= minSize &&
     size <= maxSize &&
-    (modifiedSince === undefined || modified >= Date.parse(modifiedSince)) &&
-    (modifiedBefore === undefined || modified < Date.parse(modifiedBefore))
+    (modifiedSince === undefined || modified >= timeOf(modifiedSince)) &&
+    (modifiedBefore === undefined || modified < timeOf(modifiedBefore))
   )
 }
 

@@ -1,3 +1,5 @@
+import { timeOf } from '../times.js'
+
 /** Headers that S3 keeps with an object and that a person may set, by lower-case name. */
 export const SETTABLE = [
   'cache-control',
@@ -29,21 +31,13 @@ export function valueProblem(value: string): string | undefined {
 
 /** A date as `Expires` has it (RFC 9110 §5.6.7), from what a person wrote; undefined when it is no date. */
 export function httpDate(text: string): string | undefined {
-  const day = /^(\d{4}-\d\d-\d\d)(?:T[\d:.]+(?:Z|[+-]\d\d:\d\d))?$/.exec(text)?.[1]
-  if (day === undefined ? !isHttpDate(text) : !isDay(day)) return undefined
-  const time = Date.parse(text)
+  const time = timeOf(text)
   return Number.isNaN(time) ? undefined : new Date(time).toUTCString()
-}
-
-// JavaScript takes the 30th of February for the first of March.
-function isDay(day: string): boolean {
-  const time = Date.parse(day)
-  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day)
 }
 
 /** Whether a value is a date in one of HTTP's three forms (RFC 9110 §5.6.7). */
 export function isHttpDate(value: string): boolean {
-  return DATE.test(value) && !Number.isNaN(Date.parse(value))
+  return DATE.test(value) && !Number.isNaN(timeOf(value))
 }
 
 const DATE =

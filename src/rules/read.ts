@@ -2,6 +2,7 @@ import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'y
 import { UserError } from '../errors.js'
 import type { HeaderRule, ObjectMatch } from '../job.js'
 import { printable } from '../keys.js'
+import { isoTime } from '../times.js'
 import { httpDate, nameProblem, valueProblem } from './header-names.js'
 import { sizeOf } from './size.js'
 
@@ -177,7 +178,10 @@ function bytes(entry: Entry | undefined): number | undefined {
 function moment(entry: Entry | undefined): string | undefined {
   if (entry === undefined) return undefined
   const written = isScalar(entry.value) ? entry.value.value : undefined
-  const date = typeof written === 'string' ? httpDate(written) : undefined
-  if (date === undefined) throw new Wrong('a moment is written 2026-01-31 or 2026-01-31T12:00:00Z', entry.value)
-  return new Date(date).toISOString()
+  const time = typeof written === 'string' ? isoTime(written) : undefined
+  if (time === undefined) {
+    const shown = printable(String(written))
+    throw new Wrong(`a moment is written 2026-01-31 or 2026-01-31T12:00:00Z, and not ${shown}`, entry.value)
+  }
+  return time
 }

@@ -1,5 +1,6 @@
 import type { Selection } from '../job.js'
 import { compareKeys, contains } from '../keys.js'
+import { timeOf } from '../times.js'
 import { globTest } from './glob.js'
 import { EVERYTHING, intersection, justKey, notStartingWith, startingWith, union, type Ranges } from './ranges.js'
 import { anchoredLiteral, compileRegex } from './regex.js'
@@ -52,11 +53,11 @@ function classTests({ storageClasses }: Selection): Test[] {
 
 function dateTests({ modifiedSince, modifiedBefore }: Selection): Test[] {
   if (modifiedSince === undefined && modifiedBefore === undefined) return []
-  const since = modifiedSince === undefined ? -Infinity : Date.parse(modifiedSince)
-  const until = modifiedBefore === undefined ? Infinity : Date.parse(modifiedBefore)
+  const since = modifiedSince === undefined ? -Infinity : timeOf(modifiedSince)
+  const until = modifiedBefore === undefined ? Infinity : timeOf(modifiedBefore)
   return [
     ({ lastModified }) => {
-      const modified = Date.parse(lastModified)
+      const modified = timeOf(lastModified)
       return modified >= since && modified < until
     },
   ]

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { timeOf } from '../times.js'
 import type { Bucket, S3Object } from './object.js'
 import { headerOf } from './request.js'
 import { noSuchKey, notImplemented, preconditionFailed } from './s3-error.js'
@@ -13,7 +14,7 @@ function names(list: string, etag: string): boolean {
 /** Seconds since 1970 of an HTTP date; undefined when there is none or it is unreadable, which S3 ignores. */
 function dateOf(headers: IncomingHttpHeaders, name: string): number | undefined {
   const value = headerOf(headers, name)
-  const time = value === undefined ? NaN : Date.parse(value)
+  const time = value === undefined ? NaN : timeOf(value)
   return Number.isNaN(time) ? undefined : Math.floor(time / 1000)
 }
 

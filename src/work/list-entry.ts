@@ -1,5 +1,6 @@
 import { placeUrl } from '../job.js'
 import { printable } from '../keys.js'
+import { isoTime } from '../times.js'
 import { badLine } from './list-lines.js'
 
 /** An object that a list names, with what the list tells of it. */
@@ -11,7 +12,7 @@ export interface Listed {
   readonly size?: number
   /** Without the quotes. */
   readonly etag?: string
-  /** A time, as the list has it. */
+  /** As `Date.toISOString` writes it. */
   readonly lastModified?: string
   readonly storageClass?: string
 }
@@ -59,7 +60,7 @@ export interface Where {
 
 /**
  * The object that the traits of a line describe; undefined for one that is passed over, a delete marker or a version that is no longer the current
- * one. What is not as it should be counts as not told, but for the key, the bucket and the version, which are UserErrors.
+ * one. What is not as it should be counts as not told, but for the key, the bucket, the version and the time, which are UserErrors.
  */
 export function listed(told: (trait: Trait) => unknown, { name, line, wanted }: Where): Listed | undefined {
   const [key, version, size, etag] = [told('key'), told('version'), told('size'), told('etag')]
@@ -91,7 +92,7 @@ export function listed(told: (trait: Trait) => unknown, { name, line, wanted }: 
     ...(asks ? { version } : {}),
     ...(typeof size === 'number' && Number.isSafeInteger(size) && size >= 0 ? { size } : {}),
     ...(isText(etag) && unquoted(etag) !== '' ? { etag: unquoted(etag) } : {}),
-    ...(isText(lastModified) && !Number.isNaN(Date.parse(lastModified)) ? { lastModified } : {}),
+    ...(isText(lastModified) ? { lastModified: timeIn(lastModified, name, line) } : {}),
     ...(isText(storageClass) ? { storageClass } : {}),
   }
 }
@@ -104,6 +105,18 @@ export function checkPrefix(key: string, { name, line, wanted: { bucket, prefix 
     line,
     `has a key that is not below ${placeUrl({ bucket, prefix })}: ${printable(key)}`,
     'Keys in a list are whole, from the beginning of the bucket on.',
+  )
+}
+
+// By a guess objects would be selected, or be left out, that should not: `01/02/2026` is in January for some, and in February for others.
+function timeIn(text: string, name: string, line: number): string {
+  const time = isoTime(text)
+  if (time !== undefined) return time
+  throw badLine(
+    name,
+    line,
+    `has a time that is not understood: ${printable(text)}`,
+    'Write times as 2026-01-31T12:00:00Z or 2026-01-31 12:00:00 (in UTC), or leave the column out: what is not told is looked up.',
   )
 }
 

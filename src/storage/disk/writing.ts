@@ -3,6 +3,7 @@ import { link, lstat, rename, unlink, type FileHandle } from 'node:fs/promises'
 import type { Content, HeaderFields, Writing } from '../storage.js'
 import { attributesFrom, attributesText, isSame } from './attributes.js'
 import { newFile, systemCode } from '../../file-system.js'
+import { timeOf } from '../../times.js'
 import { alone } from './alone.js'
 import { diskFault, fault, type Asked } from './faults.js'
 import { ASIDE, isStorable, parentOf, pathOf } from './names.js'
@@ -113,7 +114,7 @@ function fill(
         `the bytes that came have the MD5 ${etag} where the source says ${content.md5.toString('hex')}`,
       )
     }
-    const given = Date.parse(lastModified)
+    const given = timeOf(lastModified)
     const modified = Number.isFinite(given) ? given : Date.now()
     await file.utimes(modified / 1000, modified / 1000)
     return { size, modified, etag }

@@ -1,4 +1,5 @@
 import { decodeListed } from './encode.js'
+import { inUtc } from './list-time.js'
 import { decodeUtf8, unescapeXml } from './xml.js'
 
 /** What a ListObjectsV2 answer says. Keys are full keys, in the order of the answer. */
@@ -29,7 +30,8 @@ export class UndecodableKey extends Error {
 
 /**
  * Reads the body of a ListObjectsV2 answer, given one byte a character. Elements may come in any order and unknown ones are
- * passed over. Nothing is guessed: a missing IsTruncated, a count that differs from KeyCount or a missing end is a `MalformedList`.
+ * passed over. Nothing is guessed: a missing IsTruncated, a count that differs from KeyCount or a missing end is a `MalformedList`, a time that is not
+ * understood an `UnreadableTime`.
  */
 export function parseListPage(body: string): ListAnswer {
   const cursor: Cursor = { xml: body, at: 0 }
@@ -91,7 +93,7 @@ function readUsual(cursor: Cursor): ListedObject | undefined {
   if (match === null) return undefined
   cursor.at = USUAL_OBJECT.lastIndex
   const [, key = '', lastModified = '', etag = '', , size, storageClass = ''] = match
-  return { key, size: Number(size), etag, lastModified, storageClass: shared(storageClass) }
+  return { key, size: Number(size), etag, lastModified: inUtc(lastModified), storageClass: shared(storageClass) }
 }
 
 const USUAL_OBJECT =
@@ -115,7 +117,7 @@ function readObject(cursor: Cursor): ListedObject {
         etag = unquote(text(cursor, tag))
         break
       case 'LastModified':
-        lastModified = text(cursor, tag)
+        lastModified = inUtc(text(cursor, tag))
         break
       case 'StorageClass':
         storageClass = shared(text(cursor, tag))

@@ -1,4 +1,6 @@
 import { StorageError } from '../../errors.js'
+import { printable } from '../../keys.js'
+import { isoTime, timeOf } from '../../times.js'
 import type { ObjectHead } from '../storage.js'
 import { brokenAnswer, type Asked } from './faults.js'
 import type { HttpResponse } from './http.js'
@@ -54,7 +56,7 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
       headers.set(name, before === undefined ? value : `${before},${value}`)
     } else if (name === 'etag') etag = /^(?:W\/)?"(.*)"$/.exec(value)?.[1] ?? value
     else if (name === 'content-length') size = Number(value)
-    else if (name === 'last-modified') lastModified = isoDate(value)
+    else if (name === 'last-modified') lastModified = isoDate(value, asked)
     else if (!name.startsWith('x-amz-')) continue
     else if (SENT_AGAIN.has(name)) {
       carried.push([name, value])
@@ -83,7 +85,7 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
   }
   if (storageClass !== 'STANDARD') carried.push(['x-amz-storage-class', storageClass])
   // Retention that is over cannot be set again, and need not be.
-  const retained = lockMode !== '' && !(Date.parse(retainUntil) <= Date.now())
+  const retained = lockMode !== '' && !(timeOf(retainUntil) <= Date.now())
   if (retained) {
     carried.push(['x-amz-object-lock-mode', lockMode], ['x-amz-object-lock-retain-until-date', retainUntil])
   }
@@ -95,9 +97,13 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
   }
 }
 
-function isoDate(value: string): string {
-  const at = Date.parse(value)
-  return Number.isNaN(at) ? '' : new Date(at).toISOString()
+// What is not understood would be selected, or left out, by a guess.
+function isoDate(value: string, asked: Asked): string {
+  const time = value === '' ? '' : isoTime(value)
+  if (time !== undefined) return time
+  throw new StorageError(`the answer to HEAD has a Last-Modified that is not understood: ${printable(value)}`, {
+    ...{ severity: 'fail-object', code: 'UnreadableTime', ...asked },
+  })
 }
 
 function trimmed(line: string, from: number): string {

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import { compareKeys, printable } from '../../keys.js'
 import type { Place } from '../../job.js'
+import { timeOf } from '../../times.js'
 import type { Bandwidth } from '../bandwidth.js'
 import type {
   BucketTraits,
@@ -34,6 +35,7 @@ import { encodePath, encodeQuery } from './encode.js'
 import { brokenAnswer, connectionFault, EXPIRED, faultOf, type Asked } from './faults.js'
 import { createHttpPool, headerOf, HttpError, type HttpPool, type HttpResponse } from './http.js'
 import { MalformedList, parseListPage, UndecodableKey } from './list-page.js'
+import { UnreadableTime, unreadableTime } from './list-time.js'
 import { Patience } from './patience.js'
 import { createReading } from './reading.js'
 import { createRemoving } from './removing.js'
@@ -172,6 +174,7 @@ export class S3Store implements Storage {
       answer = parseListPage(response.body)
     } catch (error) {
       if (error instanceof UndecodableKey) throw undecodable(asked, error.message)
+      if (error instanceof UnreadableTime) throw unreadableTime(asked, error)
       if (!(error instanceof MalformedList)) throw error
       throw elementText(response.body, 'Error') === undefined
         ? brokenAnswer(response, asked, error.message)
@@ -304,7 +307,7 @@ export class S3Store implements Storage {
 
   // Goes by the server's clock from now on. False when the server says no time, or a request that went by it was refused all the same.
   private setClock(response: HttpResponse, before: number): boolean {
-    const skew = Date.parse(headerOf(response, 'date') ?? '') - Date.now()
+    const skew = timeOf(headerOf(response, 'date') ?? '') - Date.now()
     if (!(Math.abs(skew - before) >= LEAST_SKEW)) return false
     this.skew = skew
     return true

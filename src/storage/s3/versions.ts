@@ -3,7 +3,8 @@ import { compareKeys, printable } from '../../keys.js'
 import type { ObjectVersion, VersionPage, Versions } from '../storage.js'
 import type { Channel } from './channel.js'
 import { decodeListed, encodeQuery } from './encode.js'
-import { brokenAnswer, faultOf } from './faults.js'
+import { brokenAnswer, faultOf, type Asked } from './faults.js'
+import { inUtc, UnreadableTime, unreadableTime } from './list-time.js'
 import { decodeUtf8, elementText, unescapeXml } from './xml.js'
 
 /** How the versions of an S3 bucket's objects are listed: ListObjectVersions. */
@@ -52,7 +53,7 @@ export function createVersions({ place, always, bucketPath, request }: Channel):
           deleteMarker: kind === 'DeleteMarker',
           size: Number(textOf(xml, 'Size') ?? 0),
           etag: (textOf(xml, 'ETag') ?? '').replaceAll('"', ''),
-          lastModified: textOf(xml, 'LastModified') ?? '',
+          lastModified: timeOf(xml, asked),
           storageClass: textOf(xml, 'StorageClass') ?? 'STANDARD',
         })
       }
@@ -72,6 +73,14 @@ const ENTRY = /<(Version|DeleteMarker)>([^]*?)<\/\1>/g
 function textOf(xml: string, name: string): string | undefined {
   const found = elementText(xml, name)
   return found === '' ? undefined : found
+}
+
+function timeOf(xml: string, asked: Asked): string {
+  try {
+    return inUtc(textOf(xml, 'LastModified') ?? '')
+  } catch (error) {
+    throw error instanceof UnreadableTime ? unreadableTime(asked, error) : error
+  }
 }
 
 function keyOf(xml: string, name: string): string | undefined {
