@@ -129,6 +129,20 @@ export interface KeyList {
    * - `inventory`: the `manifest.json` of an S3 Inventory in CSV
    */
   readonly format: 'keys' | 'ndjson' | 'csv' | 'inventory'
+  /** What separates the fields of `csv`; a comma when absent. */
+  readonly delimiter?: string
+  /**
+   * How the text of `keys` and `csv` is escaped:
+   * - `double`: a quote in quotes is written twice, as RFC 4180 has it; lines of `keys` are as they are
+   * - `backslash`: as MySQL and PostgreSQL do it
+   *
+   * Absent means what a survey finds in a job that was not begun yet, and `double` afterwards.
+   */
+  readonly escape?: 'double' | 'backslash'
+  /** Where a backslash escapes, quotes are characters like others. */
+  readonly rawQuotes?: boolean
+  /** The column of `csv` that has the keys, by its name in the header, or where there is none by its number, from 1. */
+  readonly column?: string | number
 }
 
 /** What all jobs have that make objects at `destination` of those at `source`. */
@@ -237,6 +251,11 @@ export type WriteJob = CopyJob | SetHeadersJob | DeleteJob | SyncJob | RelocateJ
 /** The list that names the objects of a job, if there is one. */
 export function listOf(job: WriteJob): KeyList | undefined {
   return job.kind === 'sync' ? undefined : job.list
+}
+
+/** The job with its list read in another way. */
+export function withList(job: WriteJob, list: KeyList): WriteJob {
+  return job.kind === 'sync' ? job : { ...job, list }
 }
 
 /** How keys are written by `ls`. */

@@ -71,6 +71,7 @@ const OFFSET = /^([+-])(\d\d):?(\d\d)?$/
 
 /** A moment that somebody else wrote, as `Date.toISOString` writes it; undefined where `timeOf` does not understand it. */
 export function isoTime(text: string): string | undefined {
+  if (text.length === 24 && USUAL.test(text)) return text
   const time = timeOf(text)
   return Number.isNaN(time) ? undefined : new Date(time).toISOString()
 }

@@ -35,6 +35,64 @@ async function failures(cwd: string): Promise<unknown[]> {
     .map((line) => JSON.parse(line) as unknown)
 }
 
+describe('a list of a database', () => {
+  const dump = '"a","1"\n"c\\\\d","2"\n"e","3"\n'
+
+  test('deletes nothing where it can be read in two ways, and what the table held once that is said', async () => {
+    const cwd = await workFolder()
+    const server = await filled('a', 'c\\d', 'c\\\\d', 'e', 'f')
+    await writeFile(join(cwd, 'list'), dump)
+    const args = ['delete', 's3://src', '--yes', '--key-column', '1']
+    const unclear = await run(command({ cwd, server }, ...args), { cwd })
+    expect([unclear.code, refusal(unclear)]).toEqual([2, containing('can be read in two ways')])
+    expect(refusal(unclear)).toMatch(/--csv-escape backslash.*It begins: "a","1" ⏎ "c/s)
+    expect(await keysIn(server, 'src')).toEqual(['a', 'c\\\\d', 'c\\d', 'e', 'f'])
+    const { code, stderr } = await run(command({ cwd, server }, ...args, '--csv-escape', 'backslash'), { cwd })
+    expect([code, stderr]).toEqual([0, containing('is read as CSV with backslash escapes, with its keys in column 1')])
+    expect(await keysIn(server, 'src')).toEqual(['c\\\\d', 'f'])
+  })
+
+  test('is read by resume as it was read, and read otherwise it is another job', async () => {
+    const cwd = await workFolder()
+    const keys = Array.from({ length: 300 }, (_, n) => `c\\d"${String(n).padStart(3, '0')}`)
+    const server = await sandbox({ buckets: ['src', 'dst'], latency: 'copy=20ms' })
+    await Promise.all(keys.map((key) => put(server, 'src', key, { Body: 'x' })))
+    await writeFile(join(cwd, 'list'), keys.map((key, n) => `"${key.replace(/[\\"]/g, '\\$&')}";"${n}"\n`).join(''))
+    const args = ['copy', 's3://src', 's3://dst', '--key-column', '1', '--delimiter', ';']
+    const killed = start(command({ cwd, server }, ...args, '--concurrency', '4'), { cwd })
+    await until(() => copies(server) >= 40)
+    killed.kill('SIGKILL')
+    await killed.finished
+    const other = await run(command({ cwd, server }, ...args, '--csv-escape', 'double'), { cwd })
+    expect(other.code).toBe(2)
+    const same = await run(command({ cwd, server }, ...args, '--csv-escape', 'backslash'), { cwd })
+    expect([same.code, refusal(same)]).toEqual([2, containing('an unfinished run of this job')])
+    const column = await run(command({ cwd, server }, ...args.with(-3, '2')), { cwd })
+    expect([column.code, refusal(column)]).toEqual([2, containing('holds the checkpoint of another job')])
+    const resumed = await run(['resume', 'run', '--concurrency', '64'], { cwd })
+    expect([resumed.code, resumed.stderr]).toEqual([0, containing('300 objects copied, none skipped, none failed')])
+    expect(await keysIn(server, 'dst')).toEqual(keys)
+  })
+
+  test.each([
+    [['--delimiter', ';'], '--delimiter is about --files-from'],
+    [['--csv-escape', 'double'], '--csv-escape is about --files-from'],
+    [['--files-from', 'list', '--csv-escape', 'slash'], '--csv-escape cannot be slash'],
+    [['--files-from', 'list', '--delimiter', '::'], '--delimiter cannot be ::'],
+    [['--files-from', 'list', '--delimiter', '"'], '--delimiter cannot be "'],
+    [['--files-from', 'list', '--key-column', '0'], '--key-column 0 is no column'],
+    [['--files-from', 'list', '--files-format', 'keys', '--key-column', '1'], '--key-column is about CSV'],
+    [['--files-from', 'list', '--files-format', 'ndjson', '--csv-escape', 'double'], '--csv-escape is about CSV'],
+  ])('is refused with %j', async (flags, message) => {
+    const cwd = await workFolder()
+    await writeFile(join(cwd, 'list'), '{"key":"a"}\n')
+    const finished = await run(['copy', 's3://src', 's3://dst', '--endpoint-url', 'http://127.0.0.1:9', ...flags], {
+      cwd,
+    })
+    expect([finished.code, refusal(finished)]).toEqual([2, containing(message)])
+  })
+})
+
 describe('s3move copy --files-from', () => {
   test('a listing of its own copies every odd key as it is, without another list or look', async () => {
     const cwd = await workFolder()

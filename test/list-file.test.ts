@@ -9,8 +9,9 @@ import { headerOf, lineWriter } from '../src/engine/lines.js'
 import { UserError } from '../src/errors.js'
 import type { Listed } from '../src/work/list-entry.js'
 import type { KeyList } from '../src/job.js'
-import { formatOf, readKeyList } from '../src/work/list-file.js'
+import { readKeyList } from '../src/work/list-file.js'
 import { linesOf, type Line } from '../src/work/list-lines.js'
+import { recognised } from '../src/work/list-reading.js'
 import { rowsOf } from '../src/work/list-rows.js'
 
 const folder = mkdtempSync(join(tmpdir(), 's3move-list-'))
@@ -22,6 +23,7 @@ function write(content: string | Buffer, name = 'list'): string {
   return path
 }
 
+const formatOf = async (file: string) => (await recognised({ file })).format
 const wanted = (bucket: string, prefix = '', versions = true) => ({ bucket, prefix, versions })
 
 async function read(file: string, given?: KeyList['format'], bucket = 'src'): Promise<Listed[]> {
@@ -479,15 +481,16 @@ test.runIf(!('zstdCompressSync' in zlib))(
 )
 
 test.each([
-  ['/a/x.csv', 'csv'],
-  ['/a/X.CSV.GZ', 'csv'],
-  ['/a/x.csv.zst', 'csv'],
-  ['/a/x.ndjson', 'ndjson'],
-  ['/a/x.jsonl.gz', 'ndjson'],
-  ['/a/x.json', 'ndjson'],
-  ['/a/manifest.json', 'inventory'],
-] as const)('%s is taken for %s', async (file, format) => {
-  expect(await formatOf(file)).toBe(format)
+  ['x.csv', 'csv'],
+  ['X.CSV.GZ', 'csv'],
+  ['x.csv.gz', 'csv'],
+  ['x.tsv', 'csv'],
+  ['x.ndjson', 'ndjson'],
+  ['x.jsonl.gz', 'ndjson'],
+  ['x.json', 'ndjson'],
+  ['manifest.json', 'inventory'],
+] as const)('%s is taken for %s', async (name, format) => {
+  expect(await formatOf(write('a\n', name))).toBe(format)
 })
 
 test.each([

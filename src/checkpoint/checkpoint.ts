@@ -250,7 +250,12 @@ const selection = shape<Selection>(
 )
 const restore = shape<Restore>({ days: positive, tier: oneOf('standard', 'bulk', 'expedited') }, {})
 const transfer = { attributes, partSize: positive, select: selection, restore }
-const keyList = shape<KeyList>({ file: text, format: oneOf('keys', 'ndjson', 'csv', 'inventory') }, {})
+const column: Check<string | number> = (value, at) =>
+  typeof value === 'number' ? positive(value, at) : text(value, at)
+const keyList = shape<KeyList>(
+  { file: text, format: oneOf('keys', 'ndjson', 'csv', 'inventory') },
+  { delimiter: text, escape: oneOf('double', 'backslash'), rawQuotes: flag, column },
+)
 const copyJob = shape<CopyJob>(
   { kind: oneOf('copy'), source: place, destination: place },
   { ...transfer, list: keyList, map: list(text), versions: flag, noClobber: flag },

@@ -70,7 +70,10 @@ function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): Rea
 
 function listed(job: MoveJob): (readonly [string, Part])[] {
   const list = 'list' in job ? job.list : undefined
-  return list === undefined ? [] : [['list', same(`${printable(list.file)} (${list.format})`)]]
+  if (list === undefined) return []
+  const { file, format, ...reading } = list
+  const how = Object.keys(reading).length === 0 ? '' : `, ${printable(canonicalJson(reading))}`
+  return [['list', same(`${printable(file)} (${format}${how})`)]]
 }
 
 function details(job: MoveJob): (readonly [string, Part])[] {

@@ -24,27 +24,28 @@ import { checkInOneBucket } from './place.js'
 export type Prepare = (opened: Opened, warn: (message: string) => void) => Promise<void>
 
 /** Begins a job that changes objects, with the flags that all of them share. Resolves with the exit code. */
-export async function begin(job: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
-  checkFolders(job)
-  const pace = readPace(flags, paceFor(job))
-  const asked = readConnection(flags, ambient())
+export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
+  checkFolders(asked)
+  const pace = readPace(flags, paceFor(asked))
+  const reached = readConnection(flags, ambient())
   const telling = readTelling(flags)
   const given = readText(flags, 'checkpoint')
   const fresh = readFlag(flags, 'fresh') ?? false
   const dry = readFlag(flags, 'dry-run') ?? false
-  // Refused before any request where the folder is known, and again under the lock.
-  if (given !== undefined && !dry) await checkFolder(given, job, asked, fresh)
-
-  const customerKeys = await readKeysOf(job)
+  const customerKeys = await readKeysOf(asked)
   // A line that is not understood is worth an end before anything is done, and not in the middle.
-  const survey = await unless(io.stop, surveyOf(job))
+  const survey = await unless(io.stop, surveyOf(asked))
+  const job = survey?.job ?? asked
+  // Refused before any request where the folder is known, and again under the lock.
+  if (given !== undefined && !dry) await checkFolder(given, job, reached, fresh)
+
   const progress = createProgress({ ...io, ...telling })
   try {
     if (survey !== undefined && !telling.quiet) {
       if (telling.json) progress.event({ type: 'note', level: 'info', message: survey.found })
       else io.stderr.write(`${survey.found}\n`)
     }
-    const opened = await open(endsOf(job), asked, {
+    const opened = await open(endsOf(job), reached, {
       customerKeys,
       // Whether objects can be deleted cannot be tried without deleting one.
       readOnly: dry || job.kind === 'delete',

@@ -3,8 +3,9 @@ import type { Argv } from 'yargs'
 import type { ListState } from '../checkpoint/checkpoint.js'
 import { UserError } from '../errors.js'
 import { count, objects, shellWord } from '../format.js'
-import { listOf, type KeyList, type WriteJob } from '../job.js'
-import { formatOf } from '../work/list-file.js'
+import { listOf, withList, type KeyList, type WriteJob } from '../job.js'
+import { printable } from '../keys.js'
+import { recognised } from '../work/list-reading.js'
 import { surveyList, wantedOf } from '../work/list-work.js'
 import { readChoice, readText, type Flags } from './options.js'
 
@@ -20,16 +21,32 @@ export function listFlags<T>(argv: Argv<T>): Argv<T> {
       ...one,
       describe: 'keys (one a line), ndjson, csv, or inventory (its manifest.json) [default: by the name or first line]',
     })
-    .group(['files-from', 'files-format'], 'Objects that a file names:')
+    .option('delimiter', {
+      ...one,
+      describe: "what separates the columns of CSV: ',' ';' '|' tab [default: by the header]",
+    })
+    .option('csv-escape', {
+      ...one,
+      describe:
+        'backslash (MySQL, MariaDB, PostgreSQL COPY) or double (quotes are doubled) [default: what is possible]',
+    })
+    .option('key-column', { ...one, describe: 'column of the keys: its name in the header, or its number without one' })
+    .group(['files-from', 'files-format', 'delimiter', 'csv-escape', 'key-column'], 'Objects that a file names:')
 }
 
-/** The list that the flags name, as a part of a job. A `UserError` when it cannot be read. */
+/** The list that the flags name, as a part of a job; how it is escaped is open until it was surveyed. A `UserError` when it cannot be read. */
 export async function readKeyListOf(flags: Flags, cwd: string): Promise<{ readonly list?: KeyList }> {
   const given = readText(flags, 'files-from')
   const format = readChoice(flags, 'files-format', ['keys', 'ndjson', 'csv', 'inventory'])
+  const escape = readChoice(flags, 'csv-escape', ['double', 'backslash'])
+  const column = readColumn(flags)
+  const delimiter = readDelimiter(flags)
+  const about = Object.entries({ delimiter, 'csv-escape': escape, 'key-column': column })
+  const reading = about.filter(([, value]) => value !== undefined).map(([name]) => `--${name}`)
   if (given === undefined) {
-    if (format === undefined) return {}
-    throw new UserError('--files-format is about --files-from, which was not given', 'add it, or leave it away')
+    const [flag] = format === undefined ? reading : ['--files-format']
+    if (flag === undefined) return {}
+    throw new UserError(`${flag} is about --files-from, which was not given`, 'add it, or leave it away')
   }
   if (readText(flags, 'threads') !== undefined) {
     throw new UserError(
@@ -37,22 +54,81 @@ export async function readKeyListOf(flags: Flags, cwd: string): Promise<{ readon
       'leave it away; --concurrency is what counts, or cut the list into several, each with a run of its own',
     )
   }
-  const file = resolve(cwd, given)
-  return { list: { file, format: format ?? (await formatOf(file)) } }
+  const list = await recognised({
+    file: resolve(cwd, given),
+    ...(format === undefined ? {} : { format }),
+    ...(escape === undefined ? {} : { escape }),
+    ...(column === undefined ? {} : { column }),
+    ...(delimiter === undefined ? {} : { delimiter }),
+  })
+  const [flag] =
+    list.format === 'csv' ? [] : reading.filter((name) => list.format !== 'keys' || name !== '--csv-escape')
+  if (flag === undefined) return { list }
+  throw new UserError(
+    `${flag} is about CSV, and ${shellWord(list.file)} is read as ${FORMATS[list.format]}`,
+    'leave it away, or say --files-format csv',
+  )
 }
 
-/** Reads the list of a job to its end, if it has one, and says what it holds. A `UserError` for a line that the job cannot take. */
-export async function surveyOf(
-  job: WriteJob,
-): Promise<{ readonly state: ListState; readonly found: string } | undefined> {
-  const list = listOf(job)
-  if (list === undefined) return undefined
-  const { state, passedOver } = await surveyList(list, wantedOf(job))
-  const over =
-    passedOver === 0
-      ? ''
-      : `; passed over: ${count(passedOver)} ${passedOver === 1 ? 'line' : 'lines'} of delete markers or versions that are not current`
-  return { state, found: `${shellWord(list.file)} is read as ${FORMATS[list.format]}: ${objects(state.of)}${over}` }
+function readColumn(flags: Flags): string | number | undefined {
+  const given = readText(flags, 'key-column')
+  if (given === undefined || !/^\d+$/.test(given)) return given
+  const column = Number(given)
+  if (column > 0 && column <= 10_000) return column
+  throw new UserError(
+    `--key-column ${given} is no column: the first is 1`,
+    'write its number, or its name in the header',
+  )
+}
+
+function readDelimiter(flags: Flags): string | undefined {
+  const given = readText(flags, 'delimiter')
+  if (given === undefined) return undefined
+  const delimiter = given === 'tab' || given === '\\t' ? '\t' : given
+  if (/^[ -~\t]$/.test(delimiter) && !/["\\]/.test(delimiter)) return delimiter
+  throw new UserError(
+    `--delimiter cannot be ${printable(given)}`,
+    "write one character of ASCII, such as ',' or ';', or the word tab",
+  )
+}
+
+/** What a survey of a job's list found. */
+export interface Survey {
+  /** The job, with the list as it is to be read. */
+  readonly job: WriteJob
+  readonly state: ListState
+  /** What it is and what it holds, fit to print. */
+  readonly found: string
+}
+
+/** Reads the list of a job to its end, if it has one. A `UserError` for a line that the job cannot take, or that can be read in two ways. */
+export async function surveyOf(job: WriteJob): Promise<Survey | undefined> {
+  const told = listOf(job)
+  if (told === undefined) return undefined
+  const bucket = wantedOf(job)
+  const { list, state, first, passedOver, urls } = await surveyList(told, bucket)
+  const { file, format, ...reading } = list
+  const unusual = urls || Object.keys(reading).length > 0
+  const parts = [
+    `${shellWord(file)} is read as ${FORMATS[format]}${inWords(list)}: ${objects(state.of)}`,
+    ...(unusual && first !== undefined ? [`the first is ${printable(first.key)}`] : []),
+    ...(urls ? [`s3://${bucket.bucket}/ is taken off all of them`] : []),
+    ...(passedOver === 0
+      ? []
+      : [
+          `passed over: ${count(passedOver)} ${passedOver === 1 ? 'line' : 'lines'} of delete markers or versions that are not current`,
+        ]),
+  ]
+  return { job: withList(job, list), state, found: parts.join('; ') }
+}
+
+function inWords({ delimiter, escape, rawQuotes, column }: KeyList): string {
+  const parts = [
+    ...(delimiter === undefined ? [] : [`separated by ${delimiter === '\t' ? 'tabs' : delimiter}`]),
+    ...(escape === 'backslash' ? [`with backslash escapes${rawQuotes === true ? ' and without quotes' : ''}`] : []),
+    ...(column === undefined ? [] : [`with its keys in column ${printable(String(column))}`]),
+  ]
+  return parts.length === 0 ? '' : ` ${parts.join(', ')}`
 }
 
 const FORMATS: Readonly<Record<KeyList['format'], string>> = {

@@ -48,6 +48,10 @@ export interface Wanted {
   readonly versions: boolean
   /** Told of each line that is passed over. */
   readonly passedOver?: () => void
+  /** Told when keys have `s3://bucket/` before them, which is taken off. */
+  readonly urls?: () => void
+  /** Told of each line of `keys` and `csv`, as it is. */
+  readonly line?: (text: string) => void
 }
 
 /** Whose line it is. */

@@ -1,33 +1,12 @@
-import { basename } from 'node:path'
 import type { KeyList } from '../job.js'
 import { printable } from '../keys.js'
 import { contentOf } from './list-content.js'
 import { rowReader } from './list-csv.js'
+import { escapedRowsOf } from './list-escaped.js'
 import { checkPrefix, listed, traitOf, type Listed, type Trait, type Wanted } from './list-entry.js'
 import { readInventory } from './list-inventory.js'
 import { badLine, linesOf, trimmedEnd, type Line } from './list-lines.js'
 import { rowsOf } from './list-rows.js'
-
-/** The format of a file: what its name tells, or else its first line. Throws a UserError when the file cannot be read. */
-export async function formatOf(file: string): Promise<KeyList['format']> {
-  const name = basename(file).toLowerCase()
-  if (name === 'manifest.json') return 'inventory'
-  const [, extension] = /\.(csv|ndjson|jsonl|json)(?:\.(?:gz|zstd?))?$/.exec(name) ?? []
-  if (extension !== undefined) return extension === 'csv' ? 'csv' : 'ndjson'
-  for await (const lines of linesOf(contentOf(file), printable(file))) {
-    for (const { text } of lines) if (text.trim() !== '') return isObject(text) ? 'ndjson' : 'keys'
-  }
-  return 'keys'
-}
-
-function isObject(text: string): boolean {
-  if (!text.startsWith('{')) return false
-  try {
-    return Object.keys(JSON.parse(text) as object).some((field) => traitOf(field) === 'key')
-  } catch {
-    return false
-  }
-}
 
 /**
  * The objects that a list names, in its order and in bounded memory; what it names twice comes twice. Delete markers and versions that it says are
@@ -36,34 +15,25 @@ function isObject(text: string): boolean {
  */
 export async function* readKeyList(list: KeyList, wanted: Wanted): AsyncGenerator<Listed, void, undefined> {
   if (list.format !== 'inventory') {
-    yield* one(list.file, list.format, wanted)
+    yield* one(list, wanted)
     return
   }
   const { files, columns } = await readInventory(list.file, wanted.bucket)
   for (const { path, size } of files) {
     const name = printable(path)
-    const read = rowReader(name, wanted, columns)
+    const read = rowReader(name, wanted, { columns })
     for await (const rows of rowsOf(linesOf(contentOf(path, size), name), name)) yield* read(rows)
   }
 }
 
-async function* one(
-  file: string,
-  format: Exclude<KeyList['format'], 'inventory'>,
-  wanted: Wanted,
-): AsyncGenerator<Listed, void, undefined> {
-  const name = printable(file)
-  const lines = linesOf(contentOf(file), name)
-  switch (format) {
+async function* one(list: KeyList, wanted: Wanted): AsyncGenerator<Listed, void, undefined> {
+  const name = printable(list.file)
+  const lines = linesOf(contentOf(list.file), name, wanted.line)
+  switch (list.format) {
+    case 'inventory':
+      return
     case 'keys':
-      for await (const some of lines) {
-        for (const { number, text } of some) {
-          const key = trimmedEnd(text)
-          if (key === '') continue
-          checkPrefix(key, { name, line: number, wanted })
-          yield { key }
-        }
-      }
+      yield* keysOf(list, lines, name, wanted)
       return
     case 'ndjson':
       for await (const some of lines) {
@@ -75,8 +45,39 @@ async function* one(
       }
       return
     case 'csv': {
-      const read = rowReader(name, wanted)
-      for await (const rows of rowsOf(lines, name)) yield* read(rows)
+      const { delimiter = ',', escape, rawQuotes, column } = list
+      const read = rowReader(name, wanted, { column, manifest: delimiter === ',' })
+      const quotes = rawQuotes !== true
+      const rows =
+        escape === 'backslash'
+          ? escapedRowsOf(lines, name, { delimiter, quotes, header: typeof column !== 'number' })
+          : rowsOf(lines, name, delimiter)
+      for await (const some of rows) yield* read(some)
+    }
+  }
+}
+
+async function* keysOf(
+  { escape }: KeyList,
+  lines: AsyncGenerator<readonly Line[], void>,
+  name: string,
+  wanted: Wanted,
+): AsyncGenerator<Listed, void, undefined> {
+  if (escape === 'backslash') {
+    for await (const rows of escapedRowsOf(lines, name, { delimiter: undefined, quotes: false, header: false })) {
+      for (const { fields, line } of rows) {
+        const object = listed((trait) => (trait === 'key' ? fields[0] : undefined), { name, line, wanted })
+        if (object !== undefined) yield object
+      }
+    }
+    return
+  }
+  for await (const some of lines) {
+    for (const { number, text } of some) {
+      const key = trimmedEnd(text)
+      if (key === '') continue
+      checkPrefix(key, { name, line: number, wanted })
+      yield { key }
     }
   }
 }

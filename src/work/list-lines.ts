@@ -15,11 +15,12 @@ const LINE_FEED = 0x0a
 
 /**
  * The lines of UTF-8 in `chunks`, many at a time, the last one with or without an end. A line that is not UTF-8 is a UserError and never replaced:
- * it would name another key. `name` is the file's, fit to print.
+ * it would name another key. `name` is the file's, fit to print; `look` is told of each line.
  */
 export async function* linesOf(
   chunks: AsyncIterable<Buffer>,
   name: string,
+  look?: (text: string) => void,
 ): AsyncGenerator<readonly Line[], void, undefined> {
   let number = 0
   let rest: Buffer[] = []
@@ -27,7 +28,9 @@ export async function* linesOf(
   const line = (bytes: Buffer): Line => {
     number++
     if (!isUtf8(bytes)) throw badLine(name, number, 'is not UTF-8', 'Write the list anew, in UTF-8.')
-    return { number, text: bytes.toString() }
+    const text = bytes.toString()
+    look?.(text)
+    return { number, text }
   }
   for await (const chunk of chunks) {
     const lines: Line[] = []
@@ -59,7 +62,19 @@ export function trimmedEnd(text: string): string {
 
 const MEND = 'Mend the list, or say with --files-format what it is.'
 
+/** A line of a list is not as it should be, in the way in which the list is read. */
+export class BadLine extends UserError {
+  constructor(
+    message: string,
+    hint: string,
+    /** From 1; 0 where it is about the list. */
+    readonly line = 0,
+  ) {
+    super(message, hint)
+  }
+}
+
 /** The error of a line of a list. */
-export function badLine(name: string, number: number, what: string, hint = MEND): UserError {
-  return new UserError(`line ${number} of ${name} ${what}`, hint)
+export function badLine(name: string, number: number, what: string, hint = MEND): BadLine {
+  return new BadLine(`line ${number} of ${name} ${what}`, hint, number)
 }

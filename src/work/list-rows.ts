@@ -4,22 +4,27 @@ import { badLine, trimmedEnd, type Line } from './list-lines.js'
 export interface Row {
   /** The line in which it begins, from 1. */
   readonly line: number
-  readonly fields: readonly string[]
+  /** Undefined where a database has NULL. */
+  readonly fields: readonly (string | undefined)[]
 }
 
 /** Longer rows are refused: a quote that is not closed would take in all of the file. In characters. */
 const LONGEST_ROW = 1024 * 1024
 
-/** The rows of CSV as RFC 4180 has it; lines may end in LF alone, and empty ones are no rows. What is not CSV is a UserError naming the line. */
+/**
+ * The rows of CSV as RFC 4180 has it, whatever one character separates the fields; lines may end in LF alone, and empty ones are no rows. What is not
+ * CSV is a BadLine.
+ */
 export async function* rowsOf(
   lines: AsyncIterable<readonly Line[]>,
   name: string,
+  delimiter = ',',
 ): AsyncGenerator<readonly Row[], void, undefined> {
   // Lines of a row that has a quote open, which may be any number of them.
   let open: string[] = []
   let length = 0
   let first = 0
-  const row = (text: string): Row => ({ line: first, fields: fieldsOf(trimmedEnd(text), name, first) })
+  const row = (text: string): Row => ({ line: first, fields: fieldsOf(trimmedEnd(text), name, first, delimiter) })
   for await (const some of lines) {
     const rows: Row[] = []
     for (const { number, text } of some) {
@@ -33,8 +38,7 @@ export async function* rowsOf(
       }
       open.push(text)
       length += text.length
-      if (length > LONGEST_ROW)
-        throw badLine(name, first, 'begins a row that is longer than any of a list: is a quote open?')
+      if (length > LONGEST_ROW) throw longRow(name, first)
       if (turns && open.length > 1) {
         rows.push(row(open.join('\n')))
         open = []
@@ -43,10 +47,21 @@ export async function* rowsOf(
     }
     yield rows
   }
-  if (open.length > 0) throw badLine(name, first, 'has a quote that is never closed', HINT)
+  if (open.length > 0) throw badLine(name, first, 'has a quote that is never closed', QUOTES)
 }
 
-const HINT = 'Is the file CSV, and whole? A quote inside a field is written twice, and the field in quotes.'
+/** Throws a BadLine for a row that takes in more and more of the file. */
+export function checkLength(length: number, name: string, line: number): void {
+  if (length > LONGEST_ROW) throw longRow(name, line)
+}
+
+function longRow(name: string, line: number): Error {
+  return badLine(name, line, 'begins a row that is longer than any of a list: is a quote open?')
+}
+
+/** What to do about quotes that are not as they should be. */
+export const QUOTES =
+  'Is the file CSV, and whole? A quote inside a field is written twice, and the field in quotes; --csv-escape and --delimiter say if it is otherwise.'
 
 function hasOddQuotes(text: string): boolean {
   let odd = false
@@ -54,25 +69,28 @@ function hasOddQuotes(text: string): boolean {
   return odd
 }
 
-function fieldsOf(text: string, name: string, line: number): readonly string[] {
-  if (!text.includes('"')) return text.split(',')
+/** The fields of one row. Throws a BadLine for what is not CSV. */
+export function fieldsOf(text: string, name: string, line: number, delimiter: string): readonly string[] {
+  if (!text.includes('"')) return text.split(delimiter)
   const fields: string[] = []
   for (let at = 0; ;) {
     const quoted = text.startsWith('"', at)
-    const end = quoted ? closingQuote(text, at + 1) + 1 : endOf(text, at)
+    const end = quoted ? closingQuote(text, at + 1) + 1 : endOf(text, at, delimiter)
     const field = text.slice(at, end)
     if (quoted) fields.push(field.slice(1, -1).replaceAll('""', '"'))
-    else if (field.includes('"')) throw badLine(name, line, 'has a quote inside a field that is not quoted', HINT)
+    else if (field.includes('"')) throw badLine(name, line, 'has a quote inside a field that is not quoted', QUOTES)
     else fields.push(field)
     if (end === text.length) return fields
-    if (text[end] !== ',') throw badLine(name, line, 'has something between a closing quote and the next comma', HINT)
+    if (text[end] !== delimiter) {
+      throw badLine(name, line, 'has something between a closing quote and the next field', QUOTES)
+    }
     at = end + 1
   }
 }
 
-function endOf(text: string, from: number): number {
-  const comma = text.indexOf(',', from)
-  return comma < 0 ? text.length : comma
+function endOf(text: string, from: number, delimiter: string): number {
+  const end = text.indexOf(delimiter, from)
+  return end < 0 ? text.length : end
 }
 
 // There is one, as the quotes of a row are even in number, unless a quote is where none may be; then the field ends with the text.

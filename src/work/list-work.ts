@@ -10,6 +10,7 @@ import type { ObjectSummary } from '../storage/storage.js'
 import { changedList } from './list-content.js'
 import type { Listed, Wanted } from './list-entry.js'
 import { readKeyList } from './list-file.js'
+import { readingOf, type Found } from './list-reading.js'
 import type { Complete, Named } from './named.js'
 import type { Tally } from './tally.js'
 import type { Lease, WorkItem, WorkSource } from './work.js'
@@ -26,18 +27,13 @@ export function wantedOf({ kind, source: { bucket, prefix } }: WriteJob): Wanted
 }
 
 /**
- * Reads a list to its end before anything is done about it; `passedOver` are the lines that are of no object as it is now. Throws a UserError for the
- * first line that is not understood or not wanted, and when the file cannot be read.
+ * Reads a list to its end before anything is done about it, and finds out how it is to be read. Throws a UserError for the first line that is not
+ * understood or not wanted, when it can be read in two ways, and when the file cannot be read.
  */
-export async function surveyList(
-  list: KeyList,
-  wanted: Wanted,
-): Promise<{ readonly state: ListState; readonly passedOver: number }> {
+export async function surveyList(list: KeyList, wanted: Wanted): Promise<Found & { readonly state: ListState }> {
   const identity = await identityOf(list.file)
-  let [named, passedOver] = [0, 0]
-  const reader = readKeyList(list, { ...wanted, passedOver: () => passedOver++ })
-  while ((await reader.next()).done !== true) named++
-  return { state: { entries: 0, of: named, ...identity }, passedOver }
+  const found = await readingOf(list, wanted)
+  return { ...found, state: { entries: 0, of: found.named, ...identity } }
 }
 
 /** Throws a UserError when a list cannot be read or is not what it was. */
