@@ -3,6 +3,7 @@ import { bytes, count, duration, jobTitle, shellWord, waitingText } from './form
 import { sum } from './job.js'
 import type { Failure, MoveEvent, MoveJob, Snapshot } from './job.js'
 import { printable } from './keys.js'
+import { timeOf } from './times.js'
 import { RecentRate } from './progress-line.js'
 import { headline, nextCommand, skipReason, summaryLines } from './summary.js'
 import type { SummaryEvent } from './summary.js'
@@ -226,7 +227,7 @@ function startLines(event: Extract<MoveEvent, { readonly type: 'start' }>): stri
 }
 
 function onlyWaiting({ waiting, until }: Extract<MoveEvent, { readonly type: 'only-waiting' }>): string[] {
-  const left = duration(Date.parse(until) - Date.now())
+  const left = duration(timeOf(until) - Date.now())
   return [
     `all else is done; ${waitingText(waiting)} until ${until.slice(0, 19)}Z (${left}, --retry-for) at the latest`,
     'Ctrl-C ends the run now; ‘s3move resume’ tries them again',

@@ -55,7 +55,7 @@ describe('a list of a database', () => {
   test('is read by resume as it was read, and read otherwise it is another job', async () => {
     const cwd = await workFolder()
     const keys = Array.from({ length: 300 }, (_, n) => `c\\d"${String(n).padStart(3, '0')}`)
-    const server = await sandbox({ buckets: ['src', 'dst'], latency: 'copy=20ms' })
+    const server = await sandbox({ buckets: ['src', 'dst'], latency: 'copy=20' })
     await Promise.all(keys.map((key) => put(server, 'src', key, { Body: 'x' })))
     await writeFile(join(cwd, 'list'), keys.map((key, n) => `"${key.replace(/[\\"]/g, '\\$&')}";"${n}"\n`).join(''))
     const args = ['copy', 's3://src', 's3://dst', '--key-column', '1', '--delimiter', ';']

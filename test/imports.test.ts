@@ -20,7 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   storage: ['rules', 'job', 'keys', 'times', 'errors', 'processes', 'file-system'],
   work: ['storage', 'checkpoint', 'job', 'keys', 'times', 'errors', 'file-system'],
   engine: ['rules', 'work', 'storage', 'checkpoint', 'job', 'keys', 'times', 'errors'],
-  progress: ['work', 'storage', 'checkpoint', 'job', 'keys', 'errors'],
+  progress: ['work', 'storage', 'checkpoint', 'job', 'keys', 'times', 'errors'],
   threads: ['engine', 'progress', 'work', 'storage', 'checkpoint', 'job', 'keys', 'errors'],
   // `s3move sandbox` starts the simulated server, which itself knows nothing of the program.
   sandbox: ['errors', 'times'],
