@@ -38,7 +38,8 @@ export async function isLeftBehind(folder: string, name: string): Promise<boolea
   // Not the time of modification, which is set to that of the object.
   const { ctimeMs } = stats
   // In a container that was started again, this may be the number of the one that was killed.
-  if (pid !== undefined && (!isRunning(pid) || (pid === process.pid && ctimeMs < STARTED))) return true
+  if (pid !== undefined && (!isRunning(pid) || (pid === process.pid && ctimeMs < Math.min(STARTED, started()))))
+    return true
   return Date.now() - ctimeMs > ABANDONED && (pid === undefined || lock === undefined)
 }
 
@@ -48,5 +49,7 @@ const HERE = createHash('sha256')
   .digest('hex')
   .slice(0, 12)
 
-/** When this process was started, in milliseconds since 1970. */
-const STARTED = Date.now() - process.uptime() * 1000
+// When this process was started, in milliseconds since 1970. Each time that the clock is set it tells another time.
+const started = (): number => Date.now() - process.uptime() * 1000
+
+const STARTED = started()

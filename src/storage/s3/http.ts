@@ -72,9 +72,9 @@ export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth): HttpPool 
   let closed = false
 
   // One timer for all connections: a timer each would cost as much as the request.
-  let swept = Date.now()
+  let swept = performance.now()
   const sweeper = setInterval(() => {
-    const now = Date.now()
+    const now = performance.now()
     const late = now - swept >= STOOD_STILL
     swept = now
     // Answers that came meanwhile have not been read yet: it was not the server who was silent.
@@ -119,7 +119,7 @@ export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth): HttpPool 
 /** Connections unused for this long are not used again: servers close them about then, and a request would be lost with them. */
 const IDLE_LIMIT = 10_000
 const SWEEP = 250
-/** When a sweep is so late, this process was stopped, or the clock was set. */
+/** When a sweep is so late, this process was stopped. */
 const STOOD_STILL = 1_000
 /** Bytes of a body that are sent at once: a server that takes them, however slowly, is not silent. */
 const SLICE = 256 * 1024
@@ -195,7 +195,7 @@ class Connection {
       this.phase = Phase.Head
       this.head = ''
       this.body = ''
-      this.sent = this.heard = Date.now()
+      this.sent = this.heard = performance.now()
       this.sending = body !== undefined
       if (body === undefined) this.socket.write(request.head, 'latin1')
       else {
@@ -230,17 +230,17 @@ class Connection {
       if (this.pending !== pending) return
       this.sent = this.heard = Infinity
     }
-    this.sent = this.heard = Date.now()
+    this.sent = this.heard = performance.now()
   }
 
   private async sendBytes(pending: Pending, body: Buffer): Promise<void> {
     for (let at = 0; at < body.length || at === 0; at += SLICE) {
       const slice = body.length <= SLICE ? body : body.subarray(at, at + SLICE)
-      this.sent = this.heard = Date.now()
+      this.sent = this.heard = performance.now()
       await new Promise<void>((resolve) => this.socket?.write(slice, () => resolve()))
       if (this.pending !== pending) return
       const wait = this.bandwidth === undefined ? 0 : spend(this.bandwidth, 'up', slice.length)
-      this.sent = this.heard = Date.now() + wait
+      this.sent = this.heard = performance.now() + wait
       if (wait >= 1) await new Promise((resolve) => setTimeout(resolve, wait))
       if (this.pending !== pending) return
     }
@@ -276,7 +276,7 @@ class Connection {
       else this.finish()
     } else if (phase !== Phase.Idle && phase !== Phase.Closed) {
       if (this.body.length > BODY_LIMIT) this.destroy('the answer is too long', 'EPROTO')
-      this.heard = Date.now()
+      this.heard = performance.now()
       if (this.bandwidth !== undefined && this.pending?.sink !== undefined) this.pauseFor(this.bandwidth, length)
     }
   }
@@ -423,7 +423,7 @@ class Connection {
     this.release()
     if (this.reusable && !sending && status !== TEMPORARY_REDIRECT) {
       this.phase = Phase.Idle
-      this.heard = Date.now()
+      this.heard = performance.now()
       this.onIdle()
     } else {
       this.phase = Phase.Closed

@@ -277,7 +277,8 @@ export class S3Store implements Storage {
     const request = { method, host: this.host, path, query, headers: fields, bodyHash }
     const { skew } = this
     const { current } = this.credentials
-    const head = this.signer.head(request, body?.length ?? 0, current, Date.now() + skew)
+    const signedAt = Date.now() + skew
+    const head = this.signer.head(request, body?.length ?? 0, current, signedAt)
     let response: HttpResponse
     const name = asked.key ?? query
     const sent = performance.now()
@@ -294,7 +295,9 @@ export class S3Store implements Storage {
     if (response.status < 400) return response
     const fault = faultOf(response, asked)
     if (EXPIRED.has(fault.code)) await this.renew(fault, current)
-    if (fault.code === 'RequestTimeTooSkewed' && this.setClock(response, skew)) throw fault.withSeverity('retry')
+    // What is refused to HEAD is refused without a word.
+    const mayBeSkewed = fault.code === 'RequestTimeTooSkewed' || (method === 'HEAD' && response.status === 403)
+    if (mayBeSkewed && this.setClock(response, signedAt + performance.now() - sent)) throw fault.withSeverity('retry')
     return response
   }
 
@@ -305,11 +308,12 @@ export class S3Store implements Storage {
     throw renewal === 'impossible' ? fault.withSeverity('stop-run') : fault
   }
 
-  // Goes by the server's clock from now on. False when the server says no time, or a request that went by it was refused all the same.
-  private setClock(response: HttpResponse, before: number): boolean {
-    const skew = timeOf(headerOf(response, 'date') ?? '') - Date.now()
-    if (!(Math.abs(skew - before) >= LEAST_SKEW)) return false
-    this.skew = skew
+  // Goes by the server's clock from now on. False when the server says no time, or one that is `ours`: what this request was signed by,
+  // and not what this machine says by now, as its clock may have been set meanwhile.
+  private setClock(response: HttpResponse, ours: number): boolean {
+    const theirs = timeOf(headerOf(response, 'date') ?? '')
+    if (!(Math.abs(theirs - ours) >= LEAST_SKEW)) return false
+    this.skew = theirs - Date.now()
     return true
   }
 }
