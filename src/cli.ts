@@ -6,12 +6,19 @@ import { EXIT, EXIT_TABLE } from './commands/exit.js'
 import { Interrupted, type CommandIo } from './commands/io.js'
 import { UserError } from './errors.js'
 import { printable } from './keys.js'
+import { ignoresHangup } from './processes.js'
 import { version } from './version.js'
 
 /** What stands for a source or a destination, for `--help`. */
 const PLACE = 's3://bucket, s3://bucket/prefix or file:///folder'
 
-/** Ends a run in two steps: the first signal asks for an orderly end, the second for an end at once. */
+/** A closed terminal is not to end the program. */
+const hangupIgnored = ignoresHangup()
+
+/**
+ * Ends a run in two steps: the first signal asks for an orderly end, the second for an end at once. Of a terminal that closes two often come at once, from the
+ * kernel and from the shell, so they count as one.
+ */
 function stopOnSignals(): Pick<CommandIo, 'stop' | 'abandon'> {
   const stop = new AbortController()
   const abandon = new AbortController()
@@ -21,6 +28,9 @@ function stopOnSignals(): Pick<CommandIo, 'stop' | 'abandon'> {
   }
   process.on('SIGINT', signalled)
   process.on('SIGTERM', signalled)
+  process.on('SIGHUP', () => {
+    if (!hangupIgnored) stop.abort()
+  })
   return { stop: stop.signal, abandon: abandon.signal }
 }
 
@@ -384,9 +394,10 @@ process.removeAllListeners('warning')
 process.on('warning', () => undefined)
 let unwritten: Error | undefined
 for (const stream of [process.stdout, process.stderr]) {
-  // A reader that went away is no reason to end a run; its writes go nowhere. A disk that is full is none either, but is told.
+  // A reader that went away, or a terminal that was closed, is no reason to end a run; its writes go nowhere. A disk that is full is none either, but is told.
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' && stream === process.stdout) unwritten ??= error
+    const gone = error.code === 'EPIPE' || (error.code === 'EIO' && stream.isTTY)
+    if (!gone && stream === process.stdout) unwritten ??= error
   })
 }
 
@@ -411,7 +422,7 @@ try {
   }
 }
 // A reader that is slow is waited for, and a signal ends the waiting.
-for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
+for (const signal of ['SIGINT', 'SIGTERM', ...(hangupIgnored ? [] : ['SIGHUP'])]) process.removeAllListeners(signal)
 await handedOver(process.stdout)
 if (unwritten !== undefined && process.exitCode === EXIT.done) {
   complain(

@@ -214,7 +214,7 @@ describe('s3move copy --dry-run', () => {
     expect(stdout).toMatch(/dry run: nothing was changed\n.+\nrequests .+\n$/)
     const left = start(args, { cwd })
     await until(() => left.stdout().length > 0, left)
-    left.closeStdout()
+    left.close('stdout')
     const { code: after, stderr } = await left.finished
     expect([after, stderr]).toEqual([0, ''])
   })

@@ -90,7 +90,7 @@ describe('s3move ls s3://src', () => {
     for (const more of [[], ['--sorted']]) {
       const running = start(['ls', 's3://src', '--endpoint-url', server.url, ...more], { cwd })
       await until(() => running.stdout().length > 0, running)
-      running.closeStdout()
+      running.close('stdout')
       const { code, stderr } = await running.finished
       expect([code, stderr]).toEqual([0, ''])
     }

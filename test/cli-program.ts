@@ -32,7 +32,7 @@ export interface Running {
   readonly isOver: () => boolean
   readonly kill: (signal: NodeJS.Signals) => void
   /** Goes away as the reader of its output. */
-  readonly closeStdout: () => void
+  readonly close: (stream: 'stdout' | 'stderr') => void
   readonly finished: Promise<Finished>
 }
 
@@ -81,7 +81,7 @@ export function start(
     stderr,
     isOver: () => child.exitCode !== null || child.signalCode !== null,
     kill: (signal) => child.kill(signal),
-    closeStdout: () => child.stdout?.destroy(),
+    close: (stream) => void child[stream]?.destroy(),
     finished: new Promise((resolve, reject) => {
       child.on('error', reject)
       child.on('close', (code, signal) =>

@@ -161,7 +161,7 @@ describe('s3move verify s3://src s3://dst', () => {
     const args = ['verify', 's3://src', 's3://dst', '--endpoint-url', many.url]
     const running = start(args, { cwd: await workFolder() })
     await until(() => running.stdout().length > 0, running)
-    running.closeStdout()
+    running.close('stdout')
     expect(await running.finished).toMatchObject({ code: 3, stderr: '' })
   })
 

@@ -61,7 +61,11 @@ export async function confirm(
   io.stderr.write(`${whatOf(job)} is to be deleted. ${consequence}\n`)
   const question = createInterface({ input: io.stdin, output: io.stderr, terminal: false })
   try {
-    const ended = new Promise<string>((resolve) => question.once('close', () => resolve('')))
+    const ended = new Promise<string>((resolve) => {
+      question.once('close', () => resolve(''))
+      // A terminal that was closed cannot be read from.
+      question.once('error', () => resolve(''))
+    })
     const asked = question.question('Type the name of the bucket to go on: ')
     const answer = await unless(io.stop, Promise.race([asked, ended]))
     if (answer.trim() === bucket) return
