@@ -23,6 +23,12 @@ function byteRank(unit: number): number {
   return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit
 }
 
+/** The order of ranges by their beginnings. */
+export function byStart({ after: a }: KeyRange, { after: b }: KeyRange): number {
+  if (a === undefined || b === undefined) return Number(a !== undefined) - Number(b !== undefined)
+  return compareKeys(a, b)
+}
+
 /** Whether `key` belongs to `range`. */
 export function contains(range: KeyRange, key: string): boolean {
   return (

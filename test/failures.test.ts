@@ -130,7 +130,7 @@ describe('the failure ledger', () => {
         const all = batches.flat()
         const { failures, ends } = await read()
         expect(failures).toEqual(all)
-        expect(ledger.position).toEqual({ bytes: ends.at(-1) ?? 0, entries: all.length })
+        expect(ledger.position).toMatchObject({ bytes: ends.at(-1) ?? 0, entries: all.length })
         for (const [index, end] of ends.entries()) {
           expect((await read(end)).failures).toEqual(all.slice(index + 1))
         }
@@ -181,7 +181,7 @@ describe('the failure ledger', () => {
     const ledger = await openFailures(folder, start)
     const names = Array.from({ length: 300 }, (_, index) => `key-${index}`)
     await Promise.all(names.map((name) => ledger.append(named(name))))
-    expect(ledger.position).toEqual({ bytes: (await stat(path)).size, entries: 300 })
+    expect(ledger.position).toMatchObject({ bytes: (await stat(path)).size, entries: 300 })
     await ledger.close()
     expect(await keys()).toEqual(names)
   })
@@ -191,7 +191,7 @@ describe('the failure ledger', () => {
     const first = ledger.append(named('a'))
     expect(ledger.position).toEqual(start)
     await first
-    expect(ledger.position).toEqual({ bytes: (await stat(path)).size, entries: 1 })
+    expect(ledger.position).toMatchObject({ bytes: (await stat(path)).size, entries: 1 })
     await ledger.append([])
     expect(ledger.position.entries).toBe(1)
     await ledger.close()
@@ -269,7 +269,7 @@ describe('the failure ledger', () => {
       }
       expect(problem).toMatchObject({ name: 'CheckpointError', message: `cannot write ${file}: the disk is full` })
       expect(written.length).toBeGreaterThan(20)
-      expect(ledger.position).toEqual({ bytes: (await stat(file)).size, entries: written.length })
+      expect(ledger.position).toMatchObject({ bytes: (await stat(file)).size, entries: written.length })
       expect(await keys(0, file)).toEqual(written)
       await rm(join(disk.path, 'ballast'))
       await ledger.append(named('after'))
@@ -278,6 +278,85 @@ describe('the failure ledger', () => {
     } finally {
       await disk.remove()
     }
+  })
+
+  it.each<[title: string, change: (text: string) => string]>([
+    ['a bit of its middle was flipped', (text) => text.replace('"key":"b"', '"key":"c"')],
+    [
+      'two lines changed places',
+      (text) =>
+        text
+          .split('\n')
+          .toSpliced(0, 2, ...text.split('\n').slice(0, 2).reverse())
+          .join('\n'),
+    ],
+    ['a line was doubled in the place of another of its length', (text) => text.replaceAll('"b"', '"a"')],
+  ])('is refused when %s, and is left alone', async (_title, change) => {
+    const position = await write(named('a', 'b', 'c'))
+    const changed = change(await readFile(path, 'utf8'))
+    await writeFile(path, changed)
+    expect((await problemOf(openFailures(folder, position))).message).toContain('as its checksum tells')
+    expect((await problemOf(beginRetry(folder, position))).message).toContain('as its checksum tells')
+    expect(await readFile(path, 'utf8')).toBe(changed)
+  })
+
+  it('has the same checksum, however its lines came to it', async () => {
+    const position = await write(named('a', 'b', 'c'))
+    await rm(path)
+    const again = await write(named('c'), await write(named('b'), await write(named('a'))))
+    expect(again).toEqual(position)
+    // Of a checkpoint that tells none, it is found when it is opened.
+    const { bytes, entries } = position
+    const ledger = await openFailures(folder, { bytes, entries })
+    expect(ledger.position).toEqual(position)
+    await ledger.close()
+  })
+
+  it('that was removed while it was open is put back up to its position, and nothing is added', async () => {
+    const ledger = await openFailures(folder, start)
+    await ledger.append(named('a', 'b'))
+    for (const next of [[], named('c')]) {
+      await rm(path)
+      await expect(ledger.append(next)).rejects.toMatchObject({
+        name: 'CheckpointError',
+        message: `the failure ledger ${path} was removed while the run went on; it was written again`,
+      })
+      expect(await keys()).toEqual(['a', 'b'])
+      expect((await stat(path)).mode & 0o777).toBe(0o600)
+    }
+    expect(ledger.position.entries).toBe(2)
+    await ledger.close()
+    await (await openFailures(folder, ledger.position)).close()
+  })
+
+  it('that was replaced while it was open is noticed before anything is added, and the other is left alone', async () => {
+    const ledger = await openFailures(folder, start)
+    await ledger.append(named('a'))
+    const text = await readFile(path)
+    await rename(path, `${path}.old`)
+    await writeFile(path, text)
+    for (const next of [[], named('c')]) {
+      await expect(ledger.append(next)).rejects.toMatchObject({
+        message: `the failure ledger ${path} was replaced by another file while the run went on`,
+      })
+    }
+    expect([await readFile(path), await readFile(`${path}.old`)]).toEqual([text, text])
+    await ledger.close()
+  })
+
+  it.each([
+    ['added to', 1],
+    ['cut', -1],
+  ])('that somebody else has %s is noticed before anything is written', async (_title, by) => {
+    const ledger = await openFailures(folder, start)
+    await ledger.append(named('a'))
+    const { bytes } = ledger.position
+    await truncate(path, bytes + by)
+    await expect(ledger.append(named('b'))).rejects.toMatchObject({
+      message: `the failure ledger ${path} has ${bytes + by} bytes where this session wrote ${bytes}: somebody else writes to it`,
+    })
+    expect((await stat(path)).size).toBe(bytes + by)
+    await ledger.close()
   })
 
   it('says so when it cannot be opened', async () => {

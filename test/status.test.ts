@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Checkpoint } from '../src/checkpoint/checkpoint.js'
+import { FORMAT, type Checkpoint } from '../src/checkpoint/checkpoint.js'
 import { createFolder, saveCheckpoint } from '../src/checkpoint/file.js'
 import { lockRun } from '../src/checkpoint/lock.js'
 import { status } from '../src/commands/status.js'
@@ -22,7 +22,7 @@ afterEach(async () => {
 
 function checkpoint(changes: Partial<Checkpoint> = {}): Checkpoint {
   return {
-    format: 1,
+    format: FORMAT,
     program: 's3move 0.1.0',
     job: { kind: 'copy', source: { bucket: 'a', prefix: 'in/' }, destination: { bucket: 'b', prefix: '' } },
     connection: {},
@@ -42,9 +42,9 @@ function checkpoint(changes: Partial<Checkpoint> = {}): Checkpoint {
     },
     ledger: { bytes: 900, entries: 3 },
     history: [
-      { at: '2026-03-04T09:00:01.000Z', settled: 0, bytes: 0, throttled: 0 },
-      { at: '2026-03-04T11:59:38.000Z', settled: 40_000, bytes: 0, throttled: 0 },
-      { at: '2026-03-04T11:59:53.000Z', settled: 57_000, bytes: 0, throttled: 0 },
+      { activeMs: 1_000, settled: 0, bytes: 0, throttled: 0 },
+      { activeMs: 580_000, settled: 40_000, bytes: 0, throttled: 0 },
+      { activeMs: 595_000, settled: 57_000, bytes: 0, throttled: 0 },
     ],
     ...changes,
   }
@@ -55,6 +55,7 @@ const FINISHED: Partial<Checkpoint> = {
   ranges: [],
   listed: 60_000,
   totals: { copied: 60_000, bytes: 1024, skipped: {}, failed: {} },
+  ledger: { bytes: 0, entries: 0 },
 }
 
 async function save(folder: string, changes: Partial<Checkpoint> = {}): Promise<void> {
@@ -128,23 +129,37 @@ describe('s3move status DIR', () => {
   })
 
   test('of a finished run with failures says how to try them again', async () => {
-    await save('run', { ...FINISHED, totals: checkpoint().totals })
+    await save('run', { ...FINISHED, totals: checkpoint().totals, ledger: checkpoint().ledger })
     expect(await told({ dir: 'run' })).toContain('  next      s3move resume --only-failed run\n')
   })
 
   test('tells how far the failed objects have been tried again', async () => {
-    await save('run', { ranges: [], retry: { bytes: 10, entries: 1, of: 3 } })
+    await save('run', { ledger: { bytes: 300, entries: 1 }, retry: { bytes: 10, entries: 1, of: 3 } })
     expect(await told({ dir: 'run' })).toContain('  retrying  1 of 3 objects tried again\n')
   })
 
-  test('gives no recent rate that a pause between sessions would falsify', async () => {
-    await save('run', { activeMs: 5000 })
-    expect(await told({ dir: 'run' })).toContain('  rate      12,000/s on average\n')
+  test('tells the recent rate by the time at work, whatever the clock was set to and however long it rested', async () => {
+    const savedAt = '2020-01-01T00:00:00.000Z'
+    await save('run', { savedAt, startedAt: '2031-01-01T00:00:00.000Z' })
+    expect(await told({ dir: 'run' })).toContain('1,000/s over the 20.0 s before it was saved')
+  })
+
+  test('gives no recent rate of a run that has not been at work since its first sample', async () => {
+    await save('run', { activeMs: 1000 })
+    expect(await told({ dir: 'run' })).toContain('  rate      60,000/s on average\n')
   })
 
   test('of a run that has not begun to work gives no rate', async () => {
     const totals = { copied: 0, bytes: 0, skipped: {}, failed: {} }
-    await save('run', { activeMs: 0, totals, listed: 0, sessions: 1, history: [], ranges: [{}] })
+    await save('run', {
+      activeMs: 0,
+      totals,
+      listed: 0,
+      ledger: { bytes: 0, entries: 0 },
+      sessions: 1,
+      history: [],
+      ranges: [{}],
+    })
     const text = await told({ dir: 'run' })
     expect(text).not.toContain('  rate ')
     expect(text).toContain('0.0 s at work in 1 session\n')

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { UserError } from '../errors.js'
 import type {
   Attributes,
@@ -29,7 +30,7 @@ import type {
   Waiting,
 } from '../job.js'
 import type { KeyRange } from '../keys.js'
-import { printable } from '../keys.js'
+import { byStart, printable } from '../keys.js'
 import {
   byKind,
   count,
@@ -46,15 +47,19 @@ import {
   tuple,
 } from './check.js'
 import type { Check } from './check.js'
+import { checkConsistency } from './consistency.js'
 import { jsonText, parseJson } from './json.js'
 
-/** The version of the checkpoint's format that this program writes, and the only one it reads. */
-export const FORMAT = 1
+/** The version of the checkpoint's format that this program writes. */
+export const FORMAT = 2
+
+/** The oldest that it reads: a run that an older program began can be gone on with. */
+const OLDEST_FORMAT = 1
 
 /** Totals of the run at one moment, from which rates are told. */
 export interface RateSample {
-  /** ISO 8601. */
-  readonly at: string
+  /** Time at work until then, over all sessions, in milliseconds: a clock that is set changes nothing of it. */
+  readonly activeMs: number
   /** Objects settled by then, over all sessions. */
   readonly settled: number
   /** Bytes copied by then, over all sessions. */
@@ -73,12 +78,16 @@ export interface RetryState {
   readonly of: number
   /** The codes of the failures that are tried again; absent for all. The others stand as they are. */
   readonly codes?: readonly string[]
+  /** The whole of the renamed ledger. */
+  readonly ledger?: LedgerPosition
 }
 
-/** How much of the failure ledger belongs to what the checkpoint counts as settled. */
+/** How much of a ledger belongs to what the checkpoint counts as settled. */
 export interface LedgerPosition {
   readonly bytes: number
   readonly entries: number
+  /** SHA-256 of these bytes, in hexadecimal digits, where they were to be proven. */
+  readonly sha256?: string
 }
 
 /** An upload in parts that was begun, of the source as it was then. */
@@ -137,6 +146,8 @@ export interface ListState {
   readonly modified: number
   /** SHA-256 of the first 64 KiB of the file, in hexadecimal digits. */
   readonly sha256: string
+  /** The same of all of it. */
+  readonly whole?: string
 }
 
 /** A group of objects: its name, how many, and their bytes. */
@@ -167,6 +178,8 @@ export interface CensusData {
 export interface ScanState {
   /** Bytes of the output file that hold what the ranges have passed. */
   readonly bytes?: number
+  /** SHA-256 of these bytes, in hexadecimal digits. */
+  readonly sha256?: string
   readonly census?: CensusData
   readonly likenesses?: Likenesses
 }
@@ -360,7 +373,7 @@ const totals = shape<Totals>(
   },
   { deleted: count, freed: count },
 )
-const ledgerPosition = shape<LedgerPosition>({ bytes: count, entries: count }, {})
+const ledgerPosition = shape<LedgerPosition>({ bytes: count, entries: count }, { sha256: text })
 const upload = shape<UploadState>({ id: text, partSize: positive, etag: text, lastModified: text }, {})
 const large = shape<LargeState>(
   {
@@ -385,16 +398,22 @@ const document = shape<Checkpoint>(
     listed: count,
     totals,
     ledger: ledgerPosition,
-    history: list(shape<RateSample>({ at: time, settled: count, bytes: count, throttled: count }, {})),
+    history: list(shape<RateSample>({ activeMs: duration, settled: count, bytes: count, throttled: count }, {})),
   },
   {
     sourceFolder: shape<FolderIdentity>({ names: oneOf('literal', 'exact', 'folded'), device: text, inode: text }, {}),
-    retry: shape<RetryState>({ bytes: count, entries: count, of: count }, { codes: list(text) }),
-    list: shape<ListState>({ entries: count, of: count, size: count, modified: count, sha256: text }, {}),
+    retry: shape<RetryState>(
+      { bytes: count, entries: count, of: count },
+      { codes: list(text), ledger: ledgerPosition },
+    ),
+    list: shape<ListState>({ entries: count, of: count, size: count, modified: count, sha256: text }, { whole: text }),
     large,
-    waiting: shape<WaitingState>({ bytes: count, entries: count, done: ledgerPosition, errors: counts }, {}),
-    removals: shape<RemovalState>({ bytes: count, entries: count, done: ledgerPosition }, {}),
-    scan: shape<ScanState>({}, { bytes: count, census, likenesses }),
+    waiting: shape<WaitingState>(
+      { bytes: count, entries: count, done: ledgerPosition, errors: counts },
+      { sha256: text },
+    ),
+    removals: shape<RemovalState>({ bytes: count, entries: count, done: ledgerPosition }, { sha256: text }),
+    scan: shape<ScanState>({}, { bytes: count, sha256: text, census, likenesses }),
   },
 )
 
@@ -415,12 +434,12 @@ export function parseCheckpoint(source: string | Uint8Array, path: string): Chec
   const format = formatOf(value)
   if (format !== undefined && format > FORMAT) {
     throw new UserError(
-      `checkpoint ${name} was written by a newer s3move (format ${format}; this one reads format ${FORMAT})`,
+      `checkpoint ${name} was written by a newer s3move (format ${format}; this one reads formats up to ${FORMAT})`,
       'Resume the run with the s3move that wrote it, or a newer one.',
     )
   }
   try {
-    return document(value, '')
+    return proven(value, format)
   } catch (error) {
     if (error instanceof Mismatch) throw new UserError(`checkpoint ${name} is damaged: ${error.message}`, DAMAGED)
     throw error
@@ -435,10 +454,37 @@ function formatOf(value: unknown): number | undefined {
   return typeof value.format === 'number' ? value.format : undefined
 }
 
+// What is no object is told of by `document`.
+function proven(value: unknown, format: number | undefined): Checkpoint {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return document(value, '')
+  if (format === OLDEST_FORMAT) return upgraded(value)
+  const { checksum, ...rest } = value as { readonly checksum?: unknown }
+  const checkpoint = document(rest, '')
+  if (checksum === undefined) throw new Mismatch('checksum is missing')
+  if (checksum !== checksumOf(checkpoint)) throw new Mismatch('it is not what was saved, as its checksum tells')
+  checkConsistency(checkpoint)
+  return checkpoint
+}
+
+// It had no checksum, told rates by the clock, and its ranges were in no order.
+function upgraded(old: object): Checkpoint {
+  const checkpoint = document({ ...old, format: FORMAT, history: [] }, '')
+  const sorted = { ...checkpoint, ranges: checkpoint.ranges.toSorted(byStart) }
+  checkConsistency(sorted)
+  return sorted
+}
+
+function checksumOf(checkpoint: Checkpoint): string {
+  return createHash('sha256').update(JSON.stringify(checkpoint)).digest('hex')
+}
+
 /**
  * The text of a checkpoint, which `parseCheckpoint` reads back as the same. Throws a plain Error for a value that could not
  * be read back (a NaN, say): saving it would cost the run.
  */
 export function serializeCheckpoint(checkpoint: Checkpoint): string {
-  return `${jsonText(document(checkpoint, ''), 2)}\n`
+  // In the order of `document`, which the checksum is of.
+  const checked = document(checkpoint, '')
+  checkConsistency(checked)
+  return `${jsonText({ ...checked, checksum: checksumOf(checked) }, 2)}\n`
 }

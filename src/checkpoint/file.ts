@@ -63,7 +63,11 @@ export async function hasCheckpoint(folder: string): Promise<boolean> {
  * The checkpoint is read before the call returns its promise. Calls must not overlap, for the last to finish would win.
  */
 export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Promise<void> {
-  const text = serializeCheckpoint(checkpoint)
+  await replaceCheckpoint(folder, serializeCheckpoint(checkpoint))
+}
+
+/** The same of a text that `serializeCheckpoint` made. */
+export async function replaceCheckpoint(folder: string, text: string): Promise<void> {
   const path = join(folder, CHECKPOINT)
   try {
     await replaceFile(path, text)

@@ -1,4 +1,3 @@
-import { timeOf } from '../times.js'
 import type { RateSample } from './checkpoint.js'
 
 /** The most samples that are kept. */
@@ -18,19 +17,16 @@ export function addSample(history: readonly RateSample[], sample: RateSample): r
   const last = history.at(-1)
   if (last === undefined) return [sample]
   const kept = history.length < HISTORY_LENGTH ? history : history.filter((_, index) => index % 2 === 0)
-  const elapsed = timeOf(sample.at) - timeOf((kept.at(-1) ?? last).at)
-  // A clock that was set back must not silence the history until it has caught up.
-  if (elapsed >= 0 && elapsed < 0.75 * interval(kept)) return history
-  return [...kept, sample]
+  const elapsed = sample.activeMs - (kept.at(-1) ?? last).activeMs
+  return elapsed < 0.75 * interval(kept) ? history : [...kept, sample]
 }
 
 function interval(history: readonly RateSample[]): number {
   let smallest = Infinity
   let previous: number | undefined
-  for (const { at } of history) {
-    const now = timeOf(at)
-    if (previous !== undefined && now > previous) smallest = Math.min(smallest, now - previous)
-    previous = now
+  for (const { activeMs } of history) {
+    if (previous !== undefined && activeMs > previous) smallest = Math.min(smallest, activeMs - previous)
+    previous = activeMs
   }
   if (smallest === Infinity) return FIRST_INTERVAL
   return FIRST_INTERVAL * 2 ** Math.max(0, Math.round(Math.log2(smallest / FIRST_INTERVAL)))

@@ -1,8 +1,10 @@
+import { createHash, type Hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { open, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { UserError } from '../errors.js'
 import { syncFolder, systemCode } from '../file-system.js'
+import type { LedgerPosition } from './checkpoint.js'
 import { checkpointError } from './checkpoint-error.js'
 import { ledgerName, NEWLINE } from './ledger-lines.js'
 
@@ -12,11 +14,18 @@ export const LEDGER = 'failures.ndjson'
 /** The name of a ledger whose failures are being tried again. */
 export const RETRYING = 'failures.retrying.ndjson'
 
+/** A ledger that is open, and the hash of what it holds: to be gone on with as lines are added. */
+export interface OpenLedger {
+  readonly file: FileHandle
+  readonly hash: Hash
+}
+
 /**
- * Opens a ledger for reading and writing, cut to the `bytes` that a checkpoint counts on; makes it (mode 0600) when they are
- * none. Throws a UserError when it has fewer bytes or no line ends there, a CheckpointError when the system refuses.
+ * Opens a ledger for reading and writing, cut to the position that a checkpoint counts on; makes it (mode 0600) when that is
+ * the beginning. Throws a UserError when it is not what was saved, a CheckpointError when the system refuses.
  */
-export async function openLedger(path: string, bytes: number): Promise<FileHandle> {
+export async function openLedger(path: string, position: LedgerPosition): Promise<OpenLedger> {
+  const { bytes } = position
   let file: FileHandle
   try {
     file = await openOrMake(path, bytes === 0)
@@ -27,23 +36,47 @@ export async function openLedger(path: string, bytes: number): Promise<FileHandl
   try {
     const { size } = await file.stat()
     if (size < bytes) throw shorter(path, size, bytes)
-    if (bytes > 0 && (await byteAt(file, bytes - 1)) !== NEWLINE) {
-      throw new UserError(
-        `${ledgerName(path)} was changed: no line ends at byte ${bytes}, as the checkpoint says`,
-        RESTORE,
-      )
-    }
+    const hash = await provenHash(file, path, position)
     if (size > bytes) {
       await file.truncate(bytes)
       await file.sync()
     }
     if (bytes === 0) await syncFolder(dirname(path))
-    return file
+    return { file, hash }
   } catch (error) {
     await file.close()
     if (error instanceof UserError) throw error
     throw checkpointError('open', path, error)
   }
+}
+
+/** Throws a UserError when what a ledger holds up to a position is not what was saved, a CheckpointError when it cannot be read. */
+export async function proveLedger(path: string, position: LedgerPosition): Promise<void> {
+  try {
+    const file = await open(path, 'r')
+    try {
+      await provenHash(file, path, position)
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (error instanceof UserError) throw error
+    throw checkpointError('read', path, error)
+  }
+}
+
+async function provenHash(file: FileHandle, path: string, { bytes, sha256 }: LedgerPosition): Promise<Hash> {
+  const { hash, last } = await hashOf(file, bytes)
+  if (bytes > 0 && last !== NEWLINE) {
+    throw new UserError(
+      `${ledgerName(path)} was changed: no line ends at byte ${bytes}, as the checkpoint says`,
+      RESTORE,
+    )
+  }
+  if (sha256 !== undefined && sha256 !== digestOf(hash)) {
+    throw new UserError(`${ledgerName(path)} was changed: it is not what was saved, as its checksum tells`, RESTORE)
+  }
+  return hash
 }
 
 async function openOrMake(path: string, make: boolean): Promise<FileHandle> {
@@ -55,19 +88,41 @@ async function openOrMake(path: string, make: boolean): Promise<FileHandle> {
   }
 }
 
-async function byteAt(file: FileHandle, position: number): Promise<number | undefined> {
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(1), 0, 1, position)
-  return bytesRead === 1 ? buffer[0] : undefined
+/** The hash of the first `bytes` bytes of a file, and the last of them. */
+export async function hashOf(
+  file: FileHandle,
+  bytes: number,
+): Promise<{ readonly hash: Hash; readonly last: number | undefined }> {
+  const hash = createHash('sha256')
+  const buffer = Buffer.alloc(Math.min(bytes, CHUNK))
+  let last: number | undefined
+  for (let at = 0; at < bytes;) {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, bytes - at), at)
+    if (bytesRead === 0) break
+    hash.update(buffer.subarray(0, bytesRead))
+    last = buffer[bytesRead - 1]
+    at += bytesRead
+  }
+  return { hash, last }
 }
 
-function shorter(path: string, size: number, bytes: number): UserError {
+const CHUNK = 256 * 1024
+
+/** What a hash says of all that it was given so far; it can be given more. */
+export function digestOf(hash: Hash): string {
+  return hash.copy().digest('hex')
+}
+
+/** What says that a ledger is too short. */
+export function shorter(path: string, size: number, bytes: number): UserError {
   return new UserError(
     `${ledgerName(path)} has ${size} bytes, but the checkpoint counts on ${bytes}: it was edited or removed`,
     RESTORE,
   )
 }
 
-const RESTORE = 'Restore the file from a copy, or start the job anew with another checkpoint folder.'
+/** What to do about a ledger that is not what was saved. */
+export const RESTORE = 'Restore the file from a copy, or start the job anew with another checkpoint folder.'
 
 /** Whether the whole ledger, of `bytes` bytes, bears the name that `beginRetry` gives it. */
 export async function isRenamed(folder: string, bytes: number): Promise<boolean> {

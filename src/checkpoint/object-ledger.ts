@@ -16,6 +16,10 @@ export interface ObjectEntry<T> {
 
 /** A ledger of objects whose keys are settled in the ranges, and which wait for their turn apart from these. */
 export interface ObjectLedger<T> {
+  /** Where it is in a run's folder. */
+  path(folder: string): string
+  /** Proves that a value is an entry of it. */
+  readonly check: Check<T>
   /** Opens it in a run's folder at the position of the checkpoint, as `Ledger.open` does. */
   open(folder: string, position: LedgerPosition): Promise<Ledger<T>>
   /** At most `most` entries, from the line that begins at `from` up to byte `end`. Throws as `readFailures` does. */
@@ -26,26 +30,28 @@ export interface ObjectLedger<T> {
 
 /** The ledger in the file `name` of a run's folder: one JSON object a line. */
 export function objectLedger<T>(name: string, check: Check<T>, lineOf: (object: T) => string): ObjectLedger<T> {
+  const path = (folder: string): string => join(folder, name)
   return {
-    open: (folder, position) => Ledger.open(join(folder, name), lineOf, position),
+    path,
+    check,
+    open: (folder, position) => Ledger.open(path(folder), lineOf, position),
     async read(folder, from, end, most) {
-      const path = join(folder, name)
+      const file = path(folder)
       const found: ObjectEntry<T>[] = []
       let at = from
-      for await (const bytes of linesOf(path, from, end)) {
+      for await (const bytes of linesOf(file, from, end)) {
         const next = at + bytes.length + 1
-        found.push({ object: parseEntry(check, bytes, path, found.length + 1, from), at, end: next })
+        found.push({ object: parseEntry(check, bytes, file, found.length + 1, from), at, end: next })
         at = next
         if (found.length === most) break
       }
       return found
     },
     async remove(folder) {
-      const path = join(folder, name)
       try {
-        await rm(path, { force: true })
+        await rm(path(folder), { force: true })
       } catch (error) {
-        throw checkpointError('remove', path, error)
+        throw checkpointError('remove', path(folder), error)
       }
     },
   }

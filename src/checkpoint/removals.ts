@@ -22,7 +22,8 @@ export function openRemovals(path: string, position: LedgerPosition): Promise<Le
   return Ledger.open(path, (departure: Departure) => `${jsonText(departure)}\n`, position)
 }
 
-const checkDeparture = shape<Departure>(
+/** Proves that a value is an entry of such a ledger. */
+export const checkDeparture = shape<Departure>(
   { key: text, size: count, etag: text, lastModified: text },
   { storageClass: text, copy: text },
 )

@@ -26,8 +26,8 @@ import { REMOVAL_LEDGERS } from './removals.js'
  */
 export async function beginRetry(folder: string, position: LedgerPosition): Promise<void> {
   if (await isRenamed(folder, position.bytes)) return
-  const ledger = await openLedger(join(folder, LEDGER), position.bytes)
-  await ledger.close()
+  const { file } = await openLedger(join(folder, LEDGER), position)
+  await file.close()
   await renameIn(folder, LEDGER, RETRYING)
 }
 

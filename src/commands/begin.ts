@@ -114,8 +114,8 @@ function checkStreamable(job: WriteJob): void {
   )
 }
 
-// What must be listed.
-function wantedRanges(job: WriteJob): readonly KeyRange[] {
+/** What a job must list. */
+export function wantedRanges(job: WriteJob): readonly KeyRange[] {
   if (listOf(job) !== undefined) return []
   const select = job.kind === 'set-headers' ? undefined : job.select
   return select === undefined ? [{}] : rangesOf(select, job.source.prefix)

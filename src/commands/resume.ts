@@ -1,15 +1,18 @@
 import { relative } from 'node:path'
-import { isScan, isWrite, type ScanCheckpoint } from '../checkpoint/checkpoint.js'
+import { isScan, isWrite, type ScanCheckpoint, type WriteCheckpoint } from '../checkpoint/checkpoint.js'
 import { findRuns, readCheckpoint, type SavedRun } from '../checkpoint/file.js'
 import { differences } from '../checkpoint/job-name.js'
 import { lockRun } from '../checkpoint/lock.js'
+import { proveLedgers } from '../checkpoint/prove.js'
 import { UserError } from '../errors.js'
 import { jobTitle, objects, shellWord } from '../format.js'
 import { differing, listOf, sum } from '../job.js'
 import { createProgress } from '../progress.js'
 import { printable } from '../keys.js'
+import { intersection } from '../rules/ranges.js'
 import { version } from '../version.js'
 import { checkList } from '../work/list-work.js'
+import { wantedRanges } from './begin.js'
 import { drive, endsOf, mirrors, noting, open, threadsFor } from './drive.js'
 import { performDu } from './du.js'
 import { dryRun } from './dry-run.js'
@@ -62,6 +65,8 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
       const { checkpoint } = await readCheckpoint(folder)
       if (!isWrite(checkpoint)) throw new UserError(`${printable(folder)} now holds another job`, 'see s3move status')
       const { job } = checkpoint
+      checkRanges(folder, checkpoint)
+      await proveLedgers(folder, checkpoint)
       const list = listOf(job)
       if (list !== undefined && checkpoint.list !== undefined && !onlyFailed) await checkList(list, checkpoint.list)
       const opened = await open(endsOf(job), asked, {
@@ -116,6 +121,19 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
   }
 }
 
+// What remains must be of what the job selects: else it was damaged before checkpoints had a checksum.
+function checkRanges(folder: string, { job, ranges }: WriteCheckpoint): void {
+  const inside = intersection(ranges, wantedRanges(job))
+  const whole = ranges.every(
+    ({ after, until }, index) => inside[index]?.after === after && inside[index]?.until === until,
+  )
+  if (whole && inside.length === ranges.length) return
+  throw new UserError(
+    `the checkpoint in ${printable(folder)} is damaged: what remains is not within what the job selects`,
+    'restore the folder from a copy, or start the job anew with another checkpoint folder',
+  )
+}
+
 async function resumeReading(
   folder: string,
   checkpoint: ScanCheckpoint,
@@ -129,7 +147,7 @@ async function resumeReading(
       throw new UserError(`--${name} is for jobs that write, and this is: ${jobTitle(job)}`, `leave --${name} away`)
   }
   if (checkpoint.state === 'finished') {
-    if (job.kind !== 'du') await finishFile(job.to)
+    if (job.kind !== 'du') await finishFile(job.to, checkpoint)
     io.stderr.write(`${whyNothing(checkpoint, folder, false)}\n`)
     const found = checkpoint.scan?.likenesses
     return found !== undefined && differing(found) > 0 ? EXIT.failures : EXIT.done

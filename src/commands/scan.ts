@@ -1,4 +1,4 @@
-import { rename } from 'node:fs/promises'
+import { open as openFile, rename } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { reasonOf } from '../checkpoint/checkpoint-error.js'
 import { systemCode } from '../file-system.js'
@@ -6,7 +6,7 @@ import { FORMAT, type ScanCheckpoint } from '../checkpoint/checkpoint.js'
 import { createFolder, hasCheckpoint, readCheckpoint } from '../checkpoint/file.js'
 import { differences } from '../checkpoint/job-name.js'
 import { lockRun } from '../checkpoint/lock.js'
-import { fileOutlet, streamOutlet, type Outlet } from '../engine/outlet.js'
+import { fileOutlet, provenBeginning, streamOutlet, type Outlet, type Written } from '../engine/outlet.js'
 import { runScan, type ScanEnd, type ScanOptions, type Sink } from '../engine/scan.js'
 import { UserError } from '../errors.js'
 import { shellWord } from '../format.js'
@@ -158,13 +158,17 @@ export async function readInto(
   scan: Scan,
   openSink: (outlet: Outlet, keyspace: Keyspace) => Sink,
 ): Promise<ScanEnd & { readonly bytes: number }> {
-  const { checkpoint, io, resumed, progress } = scan
+  const { checkpoint, folder, io, resumed, progress } = scan
   let told: ((error: unknown) => void) | undefined
   const fail = (error: unknown): void => told?.(error)
   const outlet =
     to === undefined
       ? streamOutlet(io.stdout, fail)
-      : await fileOutlet(to, resumed ? (checkpoint.scan?.bytes ?? 0) : undefined, fail)
+      : await fileOutlet(
+          to,
+          { before: resumed ? writtenBefore(checkpoint) : undefined, proven: folder !== undefined },
+          fail,
+        )
   try {
     const ended = await read(scan, (keyspace, failed) => {
       told = failed
@@ -178,13 +182,24 @@ export async function readInto(
   }
 }
 
-/** Gives a finished output its name, in case that a crash came before. */
-export async function finishFile(to: string | undefined): Promise<void> {
+function writtenBefore({ scan }: ScanCheckpoint): Written {
+  return { bytes: scan?.bytes ?? 0, ...(scan?.sha256 === undefined ? {} : { sha256: scan.sha256 }) }
+}
+
+/** Gives the finished output of a job its name, in case that a crash came before. */
+export async function finishFile(to: string | undefined, checkpoint: ScanCheckpoint): Promise<void> {
   if (to === undefined) return
   try {
+    const file = await openFile(`${to}.part`)
+    try {
+      await provenBeginning(file, `${to}.part`, writtenBefore(checkpoint))
+    } finally {
+      await file.close()
+    }
     await rename(`${to}.part`, to)
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return
+    if (error instanceof UserError) throw error
     throw new UserError(
       `cannot give ${printable(`${to}.part`)} its name: ${reasonOf(error)}`,
       'rename it by hand: it is whole',

@@ -65,7 +65,7 @@ interface RunStatus {
   readonly retry: { readonly done: number; readonly of: number } | null
   /** Objects settled a second of time at work. */
   readonly averagePerSecond: number | null
-  /** Objects settled a second over the `recentMs` milliseconds before `savedAt`. */
+  /** Objects settled a second over the last `recentMs` milliseconds at work. */
   readonly recentPerSecond: number | null
   readonly recentMs: number | null
   /** The failure ledger; it exists once an object has failed. */
@@ -154,14 +154,13 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
 
 const RECENT = 10_000
 
-function recently({ history, savedAt, activeMs, totals }: Checkpoint): { perSecond: number; ms: number } | undefined {
-  const end = timeOf(savedAt)
-  const before = history.findLast((sample) => end - timeOf(sample.at) >= RECENT) ?? history[0]
+function recently({ history, activeMs, totals }: Checkpoint): { perSecond: number; ms: number } | undefined {
+  const before = history.findLast((sample) => activeMs - sample.activeMs >= RECENT) ?? history[0]
   if (before === undefined) return undefined
-  const ms = end - timeOf(before.at)
+  const ms = activeMs - before.activeMs
   const gained = settled(totals) - before.settled
-  // More time than was spent at work means that the run was at rest in between; a loss, that failed objects are tried again.
-  if (ms <= 0 || ms > activeMs || gained < 0) return undefined
+  // A loss means that failed objects are tried again.
+  if (ms <= 0 || gained < 0) return undefined
   return { perSecond: (gained * 1000) / ms, ms }
 }
 

@@ -2,7 +2,7 @@ import type { Checkpoint, LedgerPosition } from '../checkpoint/checkpoint.js'
 import type { FailureLedger } from '../checkpoint/failures.js'
 import type { Ledger } from '../checkpoint/ledger.js'
 import { mayPass } from '../checkpoint/checkpoint-error.js'
-import { saveCheckpoint } from '../checkpoint/file.js'
+import type { RunFolder } from '../checkpoint/run-folder.js'
 import type { Departure, Failure } from '../job.js'
 import { sleep } from '../storage/retry.js'
 
@@ -62,11 +62,11 @@ export interface KeeperOptions {
 }
 
 /**
- * Keeps a run in `folder`. `state` is asked at each save. A save that fails because the disk is full does not end the run at once: the work
+ * Keeps a run in its folder. `state` is asked at each save. A save that fails because the disk is full does not end the run at once: the work
  * goes on, only that a kill would make more of it be repeated.
  */
 export function createKeeper(
-  folder: string,
+  folder: Pick<RunFolder, 'look' | 'save'>,
   ledger: Pick<FailureLedger, 'append' | 'position'>,
   state: () => RunState,
   { fail, warn, retryFor, large, waiting, departures: leaving }: KeeperOptions,
@@ -82,6 +82,8 @@ export function createKeeper(
     const { failures, departures = [], departed = NOWHERE, checkpoint } = state()
     unwritten = unwritten.length === 0 ? failures : [...unwritten, ...failures]
     unwrittenDepartures = unwrittenDepartures.length === 0 ? departures : [...unwrittenDepartures, ...departures]
+    // Another session's ledgers must not be written to either.
+    await folder.look()
     await ledger.append(unwritten)
     unwritten = []
     const end = await large?.flush()
@@ -94,13 +96,13 @@ export function createKeeper(
       ledger: ledger.position,
     }
     if (leaving === undefined) {
-      await saveCheckpoint(folder, counted)
+      await folder.save(counted)
       return
     }
     await leaving.ledger.append(unwrittenDepartures)
     unwrittenDepartures = []
     const { position } = leaving.ledger
-    await saveCheckpoint(folder, { ...counted, removals: { ...position, done: departed } })
+    await folder.save({ ...counted, removals: { ...position, done: departed } })
     leaving.work.allow(position)
   }
   const save = (): Promise<void> => {

@@ -93,7 +93,7 @@ export class LargeObjects {
   /** Writes down what is held; from then on it may be begun. Rejects with a CheckpointError, and holds it still. Answers where the ledger ends. */
   async flush(): Promise<LedgerPosition> {
     const { held, last } = this
-    if (held.length > 0) {
+    if (held.length > 0 || this.ledger !== undefined) {
       const ledger = await this.opened()
       await ledger.append(held)
       this.held = this.held.slice(held.length)

@@ -1,5 +1,8 @@
+import { createHash, type Hash } from 'node:crypto'
 import { open, rename, type FileHandle } from 'node:fs/promises'
 import { checkpointError, reasonOf } from '../checkpoint/checkpoint-error.js'
+import { checkSameFile, checkSize } from '../checkpoint/fence.js'
+import { digestOf, hashOf } from '../checkpoint/ledger-file.js'
 import { UserError } from '../errors.js'
 import { printable } from '../keys.js'
 
@@ -9,7 +12,9 @@ export interface Outlet {
   write(bytes: Uint8Array, written: () => void): void
   /** Bytes written so far. */
   readonly bytes: number
-  /** Waits until all that was written is on the disk, as far as there is one. */
+  /** How much a file holds, and what proves it, to be kept; nothing where nothing can be gone on with. */
+  readonly kept: Written | undefined
+  /** Waits until all that was written is on the disk, as far as there is one. Rejects with a CheckpointError when the file is another one by now. */
   sync(): Promise<void>
   /** Makes the output what it is to be in the end. */
   finish(): Promise<void>
@@ -21,6 +26,12 @@ export class ReaderGone extends Error {
   override readonly name = 'ReaderGone'
 }
 
+/** The bytes of a file that were written, and their SHA-256 in hexadecimal digits. */
+export interface Written {
+  readonly bytes: number
+  readonly sha256?: string
+}
+
 /** An outlet to a stream such as standard output. */
 export function streamOutlet(stream: NodeJS.WritableStream, fail: (error: unknown) => void): Outlet {
   let bytes = 0
@@ -29,6 +40,7 @@ export function streamOutlet(stream: NodeJS.WritableStream, fail: (error: unknow
     get bytes() {
       return bytes
     },
+    kept: undefined,
     write(piece, written) {
       if (broken) return
       stream.write(piece, (error: NodeJS.ErrnoException | null | undefined) => {
@@ -53,29 +65,36 @@ export function streamOutlet(stream: NodeJS.WritableStream, fail: (error: unknow
 
 /**
  * An outlet to a file. It is written under the name `path.part` and gets its own name when it is finished, so that what has the name is whole.
- * With `from` it goes on behind that many bytes of a part that an earlier session has written; what lies beyond them is cut off.
+ * With `before` it goes on behind what an earlier session has written of the part; what lies beyond that is cut off. What is `kept` is proven.
  */
 export async function fileOutlet(
   path: string,
-  from: number | undefined,
+  { before, proven }: { readonly before: Written | undefined; readonly proven: boolean },
   fail: (error: unknown) => void,
 ): Promise<Outlet> {
   const part = `${path}.part`
   let file: FileHandle
   try {
-    file = await open(part, from === undefined ? 'w' : 'r+')
+    file = await open(part, before === undefined ? 'w' : 'r+')
   } catch (error) {
-    if (from !== undefined) throw missing(part, error)
+    if (before !== undefined) throw missing(part, error)
     throw new UserError(`cannot write ${printable(part)}: ${reasonOf(error)}`, 'give another file with --to')
   }
-  let bytes = from ?? 0
-  if (from !== undefined) {
-    const { size } = await file.stat()
-    if (size < from) {
+  let bytes = before?.bytes ?? 0
+  let hash = createHash('sha256')
+  if (before !== undefined) {
+    try {
+      hash = await provenBeginning(file, part, before)
+      await file.truncate(bytes)
+    } catch (error) {
       await file.close()
-      throw missing(part, new Error(`it has ${size} bytes where the checkpoint counts ${from}`))
+      throw error
     }
-    await file.truncate(from)
+  }
+  const look = async (): Promise<void> => {
+    const name = `the output file ${printable(part)}`
+    await checkSameFile(file, part, name, () => Promise.resolve(false))
+    await checkSize(file, part, name, bytes)
   }
   let broken = false
   let turn: Promise<void> = Promise.resolve()
@@ -87,6 +106,7 @@ export async function fileOutlet(
         done += bytesWritten
       }
       bytes += piece.length
+      if (proven) hash.update(piece)
       written()
     } catch (error) {
       broken = true
@@ -97,13 +117,22 @@ export async function fileOutlet(
     get bytes() {
       return bytes
     },
+    get kept() {
+      return { bytes, ...(proven ? { sha256: digestOf(hash) } : {}) }
+    },
     write(piece, written) {
       turn = turn.then(() => writeOne(piece, written))
     },
-    sync: () => file.datasync(),
+    async sync() {
+      const looking = turn.then(look)
+      turn = looking.catch(() => undefined)
+      await looking
+      await file.datasync().catch((error: unknown) => Promise.reject(checkpointError('write', part, error)))
+    },
     async finish() {
+      await turn
+      await look()
       try {
-        await turn
         await file.datasync()
         await rename(part, path)
       } catch (error) {
@@ -115,6 +144,15 @@ export async function fileOutlet(
       await file.close()
     },
   }
+}
+
+/** Throws a UserError when the beginning of an output file is not what was written. */
+export async function provenBeginning(file: FileHandle, part: string, { bytes, sha256 }: Written): Promise<Hash> {
+  const { size } = await file.stat()
+  if (size < bytes) throw missing(part, new Error(`it has ${size} bytes where the checkpoint counts ${bytes}`))
+  const { hash } = await hashOf(file, bytes)
+  if (sha256 !== undefined && sha256 !== digestOf(hash)) throw missing(part, new Error('it was changed'))
+  return hash
 }
 
 function missing(part: string, error: unknown): UserError {

@@ -1,4 +1,5 @@
 import type { ScanCheckpoint, ScanState } from '../checkpoint/checkpoint.js'
+import { RunFolder } from '../checkpoint/run-folder.js'
 import type { Ends } from '../storage/open.js'
 import { Keyspace } from '../work/keyspace.js'
 import type { Grant } from '../work/work.js'
@@ -54,7 +55,19 @@ const PROGRESS_INTERVAL = 250
 
 /** Reads what remains, and saves how far it came, however it ends. Rejects only for a defect of s3move itself. */
 export async function runScan(options: ScanOptions): Promise<ScanEnd> {
-  const { checkpoint, folder, ends, crew, drain } = options
+  const { checkpoint, folder } = options
+  const run = folder === undefined ? undefined : await RunFolder.open(folder)
+  try {
+    // From here on a process whose lock was taken finds out.
+    if (checkpoint.sessions > 1) await run?.save(checkpoint)
+    return await scanIn(run, options)
+  } finally {
+    await run?.close()
+  }
+}
+
+async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise<ScanEnd> {
+  const { checkpoint, ends, crew, drain } = options
   const { pace } = checkpoint
   const began = performance.now()
   const elapsed = (): number => performance.now() - began
@@ -100,9 +113,9 @@ export async function runScan(options: ScanOptions): Promise<ScanEnd> {
   // Nothing fails by itself in a listing, so in place of a ledger it is the output that must be on the disk first.
   const output = { append: () => sink.sync(), position: { bytes: 0, entries: 0 } }
   const keeper =
-    folder === undefined
+    run === undefined
       ? undefined
-      : createKeeper(folder, output, () => ({ failures: [], checkpoint: state() }), {
+      : createKeeper(run, output, () => ({ failures: [], checkpoint: state() }), {
           fail,
           warn: options.warn,
           retryFor: ends.retryFor,

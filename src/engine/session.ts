@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import type { WriteCheckpoint } from '../checkpoint/checkpoint.js'
 import { openFailures } from '../checkpoint/failures.js'
-import { saveCheckpoint } from '../checkpoint/file.js'
 import { addSample } from '../checkpoint/history.js'
 import { LEDGER } from '../checkpoint/ledger-file.js'
 import { beginRetry, endRetry } from '../checkpoint/retrying.js'
+import { RunFolder } from '../checkpoint/run-folder.js'
 import {
   listOf,
   RESTORE_REQUESTED,
@@ -80,14 +80,21 @@ const ALIKE = 1_000
  * the folder cannot be used at all.
  */
 export async function runSession(options: SessionOptions): Promise<SessionEnd> {
+  const run = await RunFolder.open(options.folder)
+  try {
+    // From here on a process whose lock was taken finds out, before it can write to a ledger.
+    if (options.checkpoint.sessions > 1) await run.save(options.checkpoint)
+    return await sessionIn(run, options)
+  } finally {
+    await run.close()
+  }
+}
+
+async function sessionIn(run: RunFolder, options: SessionOptions): Promise<SessionEnd> {
   const { folder, ends, crew, drain, emit } = options
-  const checkpoint = options.onlyFailed
-    ? await withRetry(folder, options.checkpoint, options.codes)
-    : options.checkpoint
+  const checkpoint = options.onlyFailed ? await withRetry(run, options.checkpoint, options.codes) : options.checkpoint
   const { job, pace } = checkpoint
   const began = performance.now()
-  // Failures of before that stand as they are have been told before.
-  const startedAt = new Date().toISOString()
   const settledBefore = settled(checkpoint.totals) + owedBefore(checkpoint)
 
   let stop: Stop | undefined
@@ -196,12 +203,12 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   const state = (): RunState => {
     watchForFutility()
     const failures = tally.takeFailures()
-    for (const failure of failures) if (failure.time >= startedAt) emit({ type: 'failed', failure })
+    for (const failure of failures) if (!tally.isKept(failure)) emit({ type: 'failed', failure })
     // A copy: objects go on being settled while this state is being written.
     const totals = structuredClone(tally.totals)
-    const at = new Date().toISOString()
+    const activeMs = checkpoint.activeMs + (performance.now() - began)
     history = addSample(history, {
-      at,
+      activeMs,
       settled: settled(totals),
       bytes: totals.bytes,
       throttled: ends.meter.throttled,
@@ -227,8 +234,8 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
       checkpoint: {
         ...rest,
         state: done ? 'finished' : 'unfinished',
-        savedAt: at,
-        activeMs: checkpoint.activeMs + (performance.now() - began),
+        savedAt: new Date().toISOString(),
+        activeMs,
         ranges: remaining,
         listed: listedBefore + ranges.listed,
         totals,
@@ -242,7 +249,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
   }
 
   const warn = (message: string): void => emit({ type: 'note', level: 'warning', message })
-  const keeper = createKeeper(folder, ledger, state, {
+  const keeper = createKeeper(run, ledger, state, {
     ...{ fail, warn, retryFor: ends.retryFor, large, waiting, departures },
   })
   const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
@@ -343,20 +350,20 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
 
 // Puts the ledger aside and says so in the checkpoint, before anything can be appended to a new one.
 async function withRetry(
-  folder: string,
+  run: RunFolder,
   checkpoint: WriteCheckpoint,
   codes: readonly string[] | undefined,
 ): Promise<WriteCheckpoint> {
   const { ledger, retry } = checkpoint
   if (retry !== undefined || ledger.entries === 0) return checkpoint
-  await beginRetry(folder, ledger)
+  await beginRetry(run.path, ledger)
   const begun: WriteCheckpoint = {
     ...checkpoint,
     state: 'unfinished',
     ledger: { bytes: 0, entries: 0 },
-    retry: { bytes: 0, entries: 0, of: ledger.entries, ...(codes === undefined ? {} : { codes }) },
+    retry: { bytes: 0, entries: 0, of: ledger.entries, ...(codes === undefined ? {} : { codes }), ledger },
   }
-  await saveCheckpoint(folder, begun)
+  await run.save(begun)
   return begun
 }
 

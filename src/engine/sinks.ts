@@ -36,7 +36,7 @@ export function verifySink(job: VerifyJob, packing: Packing, outlet: Outlet, bef
       })
     },
     moved: () => undefined,
-    state: () => ({ ...(job.to === undefined ? {} : { bytes: outlet.bytes }), likenesses }),
+    state: () => ({ ...outlet.kept, likenesses }),
     sync: () => outlet.sync(),
   }
 }
@@ -50,7 +50,7 @@ export interface LinesOptions {
 /** Writes lines to `outlet`, as they come or in the order of the keys. */
 export function lsSink(job: LsJob, { packing, terminal }: LinesOptions, outlet: Outlet, keyspace: Keyspace): Sink {
   const { format, sorted, source } = job
-  const state = (): ScanState => (job.to === undefined ? {} : { bytes: outlet.bytes })
+  const state = (): ScanState => outlet.kept ?? {}
   const task: Sink['task'] = { kind: 'ls', format, packing, prefix: source.prefix, terminal, sorted }
   const common = { task, state, sync: () => outlet.sync() }
   if (!sorted) {

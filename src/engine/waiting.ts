@@ -79,7 +79,8 @@ export class WaitingObjects {
 
   constructor(private readonly options: WaitingOptions) {
     const { start = { ...NOWHERE, done: NOWHERE, errors: {} } } = options
-    this.position = { bytes: start.bytes, entries: start.entries }
+    const { bytes, entries, sha256 } = start
+    this.position = { bytes, entries, ...(sha256 === undefined ? {} : { sha256 }) }
     this.settled = start.done
     this.read = start.done.bytes
     this.errors = { ...start.errors }
@@ -123,11 +124,14 @@ export class WaitingObjects {
   /** Writes down what is held; from then on it is tried again. Rejects with a CheckpointError, and holds it still. Answers where the ledger ends. */
   async flush(): Promise<LedgerPosition> {
     const { held } = this
-    if (held.length > 0) {
+    // Also when nothing is held: a ledger that was removed or replaced is noticed.
+    if (held.length > 0 || this.ledger !== undefined) {
       const ledger = await this.opened()
       await ledger.append(held)
-      this.held = this.held.slice(held.length)
       this.position = ledger.position
+    }
+    if (held.length > 0) {
+      this.held = this.held.slice(held.length)
       this.deadlines.push({ end: this.position.bytes, deadline: performance.now() + this.options.retryFor })
       this.wake()
     }

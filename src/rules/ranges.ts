@@ -1,4 +1,4 @@
-import { compareKeys, type KeyRange } from '../keys.js'
+import { byStart, compareKeys, type KeyRange } from '../keys.js'
 
 /** Ranges in the order of their keys, none of which overlaps or touches another. */
 export type Ranges = readonly KeyRange[]
@@ -32,7 +32,7 @@ export function intersection(a: Ranges, b: Ranges): Ranges {
 /** The keys that lie in either. */
 export function union(a: Ranges, b: Ranges): Ranges {
   const merged: KeyRange[] = []
-  for (const next of [...a, ...b].sort(compareStarts)) {
+  for (const next of [...a, ...b].sort(byStart)) {
     const last = merged.at(-1)
     if (last === undefined || isApart(last, next)) merged.push(next)
     else merged[merged.length - 1] = range(last.after, later(last.until, next.until))
@@ -41,18 +41,13 @@ export function union(a: Ranges, b: Ranges): Ranges {
 }
 
 function overlap(a: KeyRange, b: KeyRange): KeyRange[] {
-  const after = compareStarts(a, b) < 0 ? b.after : a.after
+  const after = byStart(a, b) < 0 ? b.after : a.after
   const until = a.until === later(a.until, b.until) ? b.until : a.until
   return after !== undefined && until !== undefined && compareKeys(after, until) >= 0 ? [] : [range(after, until)]
 }
 
 function isApart({ until }: KeyRange, { after }: KeyRange): boolean {
   return until !== undefined && after !== undefined && compareKeys(until, after) < 0
-}
-
-function compareStarts({ after: a }: KeyRange, { after: b }: KeyRange): number {
-  if (a === undefined || b === undefined) return Number(a !== undefined) - Number(b !== undefined)
-  return compareKeys(a, b)
 }
 
 // The end that lies farther: none at all is beyond every key.

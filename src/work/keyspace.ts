@@ -1,4 +1,4 @@
-import { compareKeys, type KeyRange } from '../keys.js'
+import { byStart, compareKeys, type KeyRange } from '../keys.js'
 import type { PageFacts } from './facts.js'
 import { parted, Splitter, territory, type Territory } from './splitter.js'
 import type { Grant, Ranges, Verdict } from './work.js'
@@ -68,13 +68,13 @@ export class Keyspace implements Ranges {
     return this.open.some((range) => startsBefore(range.after, held.after)) ? undefined : held.grant
   }
 
-  /** The ranges that hold every unsettled key, each reaching from the last settled key to its end. */
+  /** The ranges that hold every unsettled key, each reaching from the last settled key to its end, in the order of their keys. */
   remaining(): KeyRange[] {
     const ranges = [...this.open]
     for (const held of this.held) {
       if (!held.ended || held.outstanding > 0) ranges.push(rangeOf(held))
     }
-    return ranges
+    return ranges.sort(byStart)
   }
 
   /** Whether every key has been accepted. */

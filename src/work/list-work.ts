@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
 import type { ListState } from '../checkpoint/checkpoint.js'
 import { reasonOf } from '../checkpoint/checkpoint-error.js'
@@ -32,15 +33,18 @@ export function wantedOf({ kind, source: { bucket, prefix } }: WriteJob): Wanted
  */
 export async function surveyList(list: KeyList, wanted: Wanted): Promise<Found & { readonly state: ListState }> {
   const identity = await identityOf(list.file)
+  const whole = await hashOfAll(list.file)
   const found = await readingOf(list, wanted)
-  return { ...found, state: { entries: 0, of: found.named, ...identity } }
+  return { ...found, state: { entries: 0, of: found.named, ...identity, whole } }
 }
 
 /** Throws a UserError when a list cannot be read or is not what it was. */
 export async function checkList({ file }: KeyList, before: ListState): Promise<void> {
   const now = await identityOf(file)
   const same = now.size === before.size && now.modified === before.modified && now.sha256 === before.sha256
-  if (!same) throw changedList(printable(file))
+  if (!same || (before.whole !== undefined && before.whole !== (await hashOfAll(file)))) {
+    throw changedList(printable(file))
+  }
 }
 
 /**
@@ -123,6 +127,16 @@ export class ListWork implements WorkSource {
   }
 }
 
+async function hashOfAll(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  try {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) hash.update(chunk)
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+  return hash.digest('hex')
+}
+
 async function identityOf(path: string): Promise<Pick<ListState, 'size' | 'modified' | 'sha256'>> {
   try {
     const file = await open(path)
@@ -135,7 +149,11 @@ async function identityOf(path: string): Promise<Pick<ListState, 'size' | 'modif
       await file.close()
     }
   } catch (error) {
-    if (systemCode(error) === undefined) throw error
-    throw new UserError(`cannot read ${printable(path)}: ${reasonOf(error)}`, 'Check the path after --files-from.')
+    throw unreadable(path, error)
   }
+}
+
+function unreadable(path: string, error: unknown): unknown {
+  if (systemCode(error) === undefined) return error
+  return new UserError(`cannot read ${printable(path)}: ${reasonOf(error)}`, 'Check the path after --files-from.')
 }

@@ -19,6 +19,8 @@ export interface Tally {
   add(object: ObjectSummary, outcome: Outcome | Deferral): void
   /** Counts and holds a failure of before that stands as it is; it is none of this session. */
   keep(failure: Failure): void
+  /** Whether a failure is one of before, that was told before. */
+  isKept(failure: Failure): boolean
   /** The failures since the last call, in the order in which they were settled. */
   takeFailures(): readonly Failure[]
   /** The objects that were put off since the last call, in the order in which they were settled. They are counted nowhere yet. */
@@ -39,6 +41,7 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
   let waiting: WaitingObject[] = []
   let departures: Departure[] = []
   let added = 0
+  const kept = new WeakSet<Failure>()
   return {
     totals,
     get added() {
@@ -79,7 +82,9 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
     keep(failure) {
       addTo(totals.failed, failure.code, 1)
       failures.push(failure)
+      kept.add(failure)
     },
+    isKept: (failure) => kept.has(failure),
     takeFailures() {
       const taken = failures
       failures = []
