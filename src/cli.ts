@@ -7,6 +7,7 @@ import { Interrupted, type CommandIo } from './commands/io.js'
 import { UserError } from './errors.js'
 import { printable } from './keys.js'
 import { ignoresHangup } from './processes.js'
+import { readSwitches, truthOf, type Declared } from './commands/switches.js'
 import { version } from './version.js'
 
 /** What stands for a source or a destination, for `--help`. */
@@ -48,12 +49,25 @@ function withValues(args: readonly string[]): string[] {
   const joined: string[] = []
   for (let at = 0; at < args.length; at++) {
     const [arg = '', value] = args.slice(at, at + 2)
-    if (arg === '--no-preserve' && value !== undefined && !value.startsWith('-')) {
+    const [, plain = '', word = ''] = /^(--help|--version|-h)=(.*)$/s.exec(arg) ?? []
+    if (truthOf(word) === true) joined.push(plain)
+    else if (arg === '--no-preserve' && value !== undefined && !value.startsWith('-')) {
       joined.push(`${arg}=${value}`)
       at++
     } else joined.push(arg)
   }
   return joined
+}
+
+// The switches that the command declares, as yargs has them; it does not tell them in its types.
+function declaredBy(parser: unknown): Declared {
+  const options = parser as {
+    getOptions(): { readonly boolean: readonly string[]; readonly alias: Readonly<Record<string, readonly string[]>> }
+  }
+  const { boolean, alias } = options.getOptions()
+  const letters = new Map<string, string>()
+  for (const name of boolean) for (const letter of alias[name] ?? []) if (letter.length === 1) letters.set(letter, name)
+  return { names: new Set(boolean.filter((name) => name.length > 1)), letters }
 }
 
 async function main(args: readonly string[]): Promise<number> {
@@ -107,6 +121,12 @@ async function main(args: readonly string[]): Promise<number> {
       'parse-numbers': false,
       'parse-positional-numbers': false,
       'duplicate-arguments-array': true,
+      // One spelling of each flag: another might be taken, and count for nothing.
+      'camel-case-expansion': false,
+      'dot-notation': false,
+    })
+    .middleware((argv: object, ...[parser]: readonly unknown[]) => {
+      Object.assign(argv, Object.fromEntries(readSwitches(args, declaredBy(parser))))
     })
     .command(
       'copy <source> <destination>',

@@ -335,7 +335,8 @@ export function readList(flags: Flags, name: string): string[] {
 export function readFlag(flags: Flags, name: string): boolean | undefined {
   const value = flags[name]
   if (Array.isArray(value)) throw new UserError(`--${name} was given ${value.length} times`, 'give it once')
-  return typeof value === 'boolean' ? value : undefined
+  if (value === undefined || typeof value === 'boolean') return value
+  throw new UserError(`--${name} is neither yes nor no`, `write --${name} or --${name}=false`)
 }
 
 // yargs reads `--no-x` as x being false.
