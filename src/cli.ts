@@ -5,7 +5,7 @@ import { CheckpointError } from './checkpoint/checkpoint-error.js'
 import { EXIT, EXIT_TABLE } from './commands/exit.js'
 import { Interrupted, type CommandIo } from './commands/io.js'
 import { UserError } from './errors.js'
-import { printable } from './keys.js'
+import { printable, withoutCredentials } from './keys.js'
 import { ignoresHangup } from './processes.js'
 import { readSwitches, truthOf, type Declared } from './commands/switches.js'
 import { version } from './version.js'
@@ -36,7 +36,9 @@ function stopOnSignals(): Pick<CommandIo, 'stop' | 'abandon'> {
 }
 
 function complain(message: string, hint?: string): void {
-  process.stderr.write(`s3move: ${message}\n${hint === undefined ? '' : `        ${hint}\n`}`)
+  const text = `s3move: ${message}\n${hint === undefined ? '' : `        ${hint}\n`}`
+  // Whatever was wrong with a URL, and whoever says so.
+  process.stderr.write(withoutCredentials(text))
 }
 
 /** Resolves once all that was written to a stream is with its reader, or nobody reads it: `exit` drops what a full pipe has not taken. */
@@ -94,14 +96,16 @@ async function main(args: readonly string[]): Promise<number> {
   const { attributeFlags } = await import('./commands/attribute-options.js')
   const { nameFlags, selectionFlags } = await import('./commands/selection-options.js')
   const { listFlags } = await import('./commands/list-options.js')
+  const { prefixFlags } = await import('./commands/prefix.js')
   const { restoreFlags } = await import('./commands/restore-option.js')
-  const chosen = <T>(argv: Argv<T>): Argv<T> => selectionFlags(argv, args)
+  const chosen = <T>(argv: Argv<T>): Argv<T> => prefixFlags(selectionFlags(argv, args))
   let code: number = EXIT.done
   const io: CommandIo = {
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     cwd: process.cwd(),
+    args,
     ...stopOnSignals(),
   }
   const runFlags = <T>(argv: Argv<T>): Argv<T> =>
@@ -299,7 +303,7 @@ async function main(args: readonly string[]): Promise<number> {
       'verify <source> <destination>',
       'compare two places, after a copy by any tool',
       (argv) =>
-        sideFlags(verifyFlags(argv))
+        sideFlags(prefixFlags(verifyFlags(argv)))
           .usage(
             '$0 verify s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and compares every object with the one of its name: same, same size, different, missing, extra.\n' +
               'Differences are written as lines of JSON, to standard output or a file.',
@@ -399,7 +403,9 @@ async function main(args: readonly string[]): Promise<number> {
     .fail((message: string | null, error: Error | undefined) => {
       // Some mistakes in the command line come as an error of yargs's own.
       if (error !== undefined && error.name !== 'YError') throw error
-      throw new UserError(message ?? error?.message ?? 'the command line is not understood', 'see s3move --help')
+      const said = message ?? error?.message ?? 'the command line is not understood'
+      // What is not known is quoted, and may be a misplaced secret.
+      throw new UserError(printable(said.replace(/[^\s,]*:[^\s,]*@/g, '…@')), 'see s3move --help')
     })
   await parser.parseAsync(withValues(args))
   return code

@@ -89,7 +89,11 @@ export function jobTitle(job: MoveJob): string {
  */
 export function shellWord(text: string): string {
   // A leading dash would be read as an option.
-  const word = text.startsWith('-') ? `./${text}` : text
+  return shellArgument(text.startsWith('-') ? `./${text}` : text)
+}
+
+/** The same of what may be an option. */
+export function shellArgument(word: string): string {
   if (/^[A-Za-z0-9_./:@%+=,-]+$/.test(word)) return word
   if (!UNSHOWN.test(word)) return `'${word.replaceAll("'", `'\\''`)}'`
   const escaped = Array.from(word, (character) => {

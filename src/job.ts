@@ -182,6 +182,8 @@ export type SyncBy = 'content' | 'size' | 'time'
 export interface SyncJob extends Transfer {
   readonly kind: 'sync'
   readonly by: SyncBy
+  /** As that of a `DeleteJob`, on both sides. */
+  readonly prefixAs?: 'folder'
   /** Delete what only the destination has, if these are no more than so many. */
   readonly delete?: { readonly most?: number }
 }
@@ -189,6 +191,8 @@ export interface SyncJob extends Transfer {
 /** Copy every object below `source` to `destination`, and delete each at the source once its copy is proven. */
 export interface RelocateJob extends Transfer {
   readonly kind: 'move'
+  /** As that of a `DeleteJob`. */
+  readonly prefixAs?: 'folder'
   readonly list?: KeyList
   readonly map?: readonly string[]
 }
@@ -239,6 +243,11 @@ export interface SetHeadersJob {
 export interface DeleteJob {
   readonly kind: 'delete'
   readonly source: Place
+  /**
+   * The prefix has no slash at its end and is the name of an object or of a folder: keys that go on with anything but a slash are left alone. Else
+   * it is text, and stands for all keys that begin with it.
+   */
+  readonly prefixAs?: 'folder'
   readonly list?: KeyList
   readonly select?: Selection
   /** Each object with all of its versions and delete markers, so that nothing is left of it. */
@@ -382,6 +391,8 @@ export type SkipReason =
   | 'appeared'
   /** It is not among the objects that were asked for. */
   | 'filtered'
+  /** Its key begins with the prefix, and is not in the folder of that name. */
+  | 'outside-folder'
   /** The destination has an object of its name, and nothing is to be replaced. */
   | 'exists'
 
@@ -544,6 +555,8 @@ export type MoveEvent =
       readonly resumed: boolean
       readonly pace: Pace
     }
+  /** What an object is going to be called: full keys, and in a folder relative ones. */
+  | { readonly type: 'example'; readonly key: string; readonly to: string }
   | { readonly type: 'note'; readonly level: 'info' | 'warning'; readonly message: string }
   | { readonly type: 'progress'; readonly snapshot: Snapshot }
   | { readonly type: 'failed'; readonly failure: Failure }

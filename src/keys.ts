@@ -37,6 +37,16 @@ export function contains(range: KeyRange, key: string): boolean {
   )
 }
 
+/** Whether a prefix takes in whole folders: that of all of a bucket does. */
+export function endsInSlash(prefix: string): boolean {
+  return prefix === '' || prefix.endsWith('/')
+}
+
+/** Whether a key, relative to a prefix without a slash at its end, lies beside what the prefix names: it is neither that object nor in that folder. */
+export function isBeside(key: string): boolean {
+  return key !== '' && !key.startsWith('/')
+}
+
 /** The length of a key in UTF-8, which is what S3's limit of 1,024 bytes counts. */
 export function keyBytes(key: string): number {
   return Buffer.byteLength(key, 'utf8')
@@ -63,5 +73,13 @@ export function printable(text: string): string {
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
   })
 }
+
+/** Text, for messages alone, in which no URL shows a user name or a password: `http://user:password@host` becomes `http://…@host`. */
+export function withoutCredentials(text: string): string {
+  return text.replace(CREDENTIALS, '$1…@')
+}
+
+// What stands before the first slash tells; a secret may hold slashes too.
+const CREDENTIALS = /([a-z][a-z0-9+.-]*:\/+)(?!arn:)[^\s/'"@]*(?::[^\s'"]*)?@/gi
 
 const UNPRINTABLE = /[\\\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu

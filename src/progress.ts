@@ -5,7 +5,7 @@ import type { Failure, MoveEvent, MoveJob, Snapshot } from './job.js'
 import { printable } from './keys.js'
 import { timeOf } from './times.js'
 import { RecentRate } from './progress-line.js'
-import { headline, nextCommand, skipReason, summaryLines } from './summary.js'
+import { exampleLine, headline, nextCommand, skipReason, summaryLines } from './summary.js'
 import type { SummaryEvent } from './summary.js'
 import { createLog, createTerminalBar, lineWriter } from './text-surface.js'
 import type { TextSurface } from './text-surface.js'
@@ -99,6 +99,7 @@ function isGrave(event: MoveEvent): boolean {
     case 'note':
       return event.level === 'warning'
     case 'start':
+    case 'example':
     case 'progress':
     case 'waiting':
     case 'skipped':
@@ -154,6 +155,9 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
       case 'start':
         ;({ job, resumed } = event)
         say(...startLines(event))
+        break
+      case 'example':
+        say(exampleLine(event))
         break
       case 'note':
         if (event.level === 'warning') say(`warning: ${printable(event.message)}`)

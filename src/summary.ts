@@ -53,6 +53,11 @@ function whenRestored(job: MoveJob | undefined): string {
   return `S3 brings them back within ${RESTORED_IN[tier ?? 'standard']}; then s3move resume --only-failed copies them`
 }
 
+/** What becomes of one name, in a line. */
+export function exampleLine({ key, to }: { readonly key: string; readonly to: string }): string {
+  return `example  ${printable(key)} → ${printable(to)}`
+}
+
 /** The outcome in one line. Never says that all is done when something was skipped or failed. */
 export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job'>): string {
   const { totals, listed } = event.snapshot
@@ -106,6 +111,7 @@ const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
   locked: 'locked in compliance mode',
   'folder-marker': 'folder marker',
   filtered: 'not selected',
+  'outside-folder': 'beside the folder of the prefix',
   extra: 'only at the destination',
   appeared: 'at the source by now',
   exists: 'exists at the destination',

@@ -327,7 +327,7 @@ describe('mistakes with folders are one line and a hint', () => {
     [['copy', '/tmp', 's3://dst'], 'is not an S3 URL'],
     [['delete', 'file:///tmp', '--yes'], 'is a folder, and this is for buckets alone'],
     [['set-headers', 'file:///tmp', '--cache-control', 'x'], 'is a folder, and this is for buckets alone'],
-    [['copy', 's3://src/pre', 'file:///tmp/x'], 'does not end in /'],
+    [['copy', 's3://src/pre', 'file:///tmp/x'], 'write: s3move copy s3://src/pre/ file:///tmp/x'],
     [['copy', 'file:///tmp', 'file:///tmp/x'], 'one is the other, or lies in it'],
     [
       ['copy', 's3://src', 'file:///tmp/x', '--acl', 'private'],

@@ -286,6 +286,74 @@ describe('what a list tells of an object', () => {
     expect(await read(write(csv), 'csv')).toEqual([...written.map(() => told), { key: 'a' }])
   })
 
+  const SENT = ['versionId', 'etag', 'storageClass', 'lastModified'] as const
+
+  test('can end no header field, and begin none: what is sent of it is of printable ASCII, whatever the list holds', async () => {
+    const value = fc.oneof(
+      fc.string({ unit: 'binary', minLength: 1, maxLength: 20 }),
+      fc
+        .tuple(
+          fc.constantFrom('STANDARD_IA', '2020-01-01T00:00:00Z', '2020-01-01 (', 'abc'),
+          fc.string({ unit: 'binary' }),
+        )
+        .map(([before, more]) => before + more),
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...SENT),
+        value,
+        fc.constantFrom('ndjson', 'csv'),
+        async (field, text, format) => {
+          const csv = `key,${field}\na,"${text.replaceAll('"', '""')}"\n`
+          const file = write(format === 'csv' ? csv : JSON.stringify({ key: 'a', [field]: text }))
+          const entries = await read(file, format).catch((error: unknown) => {
+            expect(error).toBeInstanceOf(UserError)
+            return []
+          })
+          for (const { version, etag, storageClass, lastModified } of entries) {
+            for (const told of [version, etag, storageClass, lastModified]) expect(told ?? '').toMatch(/^[ -~]*$/)
+            expect(etag ?? '').not.toContain('"')
+          }
+        },
+      ),
+    )
+  })
+
+  test.each(
+    [...SENT, 'size'].flatMap((field) =>
+      ['\r\nx-amz-acl: public-read', '\nx: y', '\0', '\u007f', '\u0085'].map((more): [string, string] => [field, more]),
+    ),
+  )('with a control character in %s, %j, ends the command with its line', async (field, more) => {
+    const lines = [{ key: 'a', [field]: 'STANDARD' }, { key: 'b' }, { key: 'c', [field]: `STANDARD${more}` }]
+    const told = await refusal(
+      write(
+        lines
+          .slice(1)
+          .map((line) => JSON.stringify(line))
+          .join('\n'),
+      ),
+      'ndjson',
+    )
+    const name = field === 'versionId' ? 'version' : field
+    expect(told.message).toMatch(new RegExp(`^line 2 of .* has a control character in its ${name}$`))
+  })
+
+  test('names a version that S3 cannot have given, which ends the command', async () => {
+    for (const version of ['a b', 'a&x=y', '"v"', 'é', 'v'.repeat(1025)]) {
+      const told = await refusal(write(JSON.stringify({ key: 'a', version })), 'ndjson')
+      expect(told.message).toContain('line 1 of')
+      expect(told.message).toContain('names a version that S3 cannot have given')
+    }
+    const given = [
+      'null',
+      '3/L4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY+MTRCxf3vjVBH40Nr8X8gdRQBpUMLUo',
+      '00000176-8f0e.x_y~z',
+      '1=',
+    ]
+    const lines = given.map((version) => JSON.stringify({ key: 'a', version }))
+    expect((await read(write(lines.join('\n')), 'ndjson')).map(({ version }) => version)).toEqual(given)
+  })
+
   test('includes that it is a delete marker or an old version, which are passed over', async () => {
     const csv = 'key,IsLatest,IsDeleteMarker\na,true,false\nb,false,false\nc,true,TRUE\nd,,\n'
     expect(await keysOf(write(csv), 'csv')).toEqual(['a', 'd'])

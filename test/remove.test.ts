@@ -119,7 +119,7 @@ describe('the question before a deletion', () => {
   const io = (stop = new AbortController()) => {
     const [stdin, stderr] = [new PassThrough(), new PassThrough()]
     const abandon = new AbortController().signal
-    const told: CommandIo = { stdin, stderr, stdout: new PassThrough(), cwd: '/', stop: stop.signal, abandon }
+    const told: CommandIo = { stdin, stderr, stdout: new PassThrough(), cwd: '/', args: [], stop: stop.signal, abandon }
     return { told, stdin, stop, said: () => String(stderr.read()) }
   }
   const whole = { source: { bucket: 'photos', prefix: '' } }

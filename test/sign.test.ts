@@ -254,6 +254,27 @@ describe('createSigner', () => {
     expect(head('GET', 0)).not.toContain('content-length')
   })
 
+  test('sends no value with which a field could end, signed or not', () => {
+    const signer = createSigner('us-east-1', 's3')
+    const bare = { method: 'PUT', host: 'h', path: '/', query: '', bodyHash: EMPTY_HASH }
+    const value = fc.string({ unit: 'binary' }).filter((text) => !/[^\0-\xff]/.test(text))
+    fc.assert(
+      fc.property(
+        value,
+        fc.constantFrom('\r', '\n', '\r\n', '\0', ''),
+        value,
+        fc.boolean(),
+        (one, breaking, other, signs) => {
+          const text = one + breaking + other
+          const credentials = signs ? { accessKeyId: 'ak', secretAccessKey: 'sk' } : undefined
+          const head = () => signer.head({ ...bare, headers: [['x-amz-storage-class', text]] }, 0, credentials, 0)
+          if (/[\r\n\0]/.test(text)) expect(head).toThrow('line break')
+          else expect(head()).toContain(`\r\nx-amz-storage-class: ${text}\r\n`)
+        },
+      ),
+    )
+  })
+
   test('signs nothing without credentials, and still sends the fields', () => {
     const head = createSigner('us-east-1', 's3').head(
       {

@@ -189,9 +189,17 @@ describe('an account', () => {
     expect(await account()).toMatchObject({ endpointUrl: undefined, pathStyle: false })
   })
 
-  test('remembers no password of an endpoint', async () => {
-    const { endpointUrl } = await account({}, { AWS_ENDPOINT_URL_S3: 'http://user:secret@h:1/base/' })
+  test('takes the path of an endpoint, but no password, which it does not show', async () => {
+    const { endpointUrl } = await account({}, { AWS_ENDPOINT_URL_S3: 'http://h:1/base/' })
     expect(endpointUrl).toBe('http://h:1/base')
+    for (const environment of [
+      { AWS_ENDPOINT_URL_S3: 'http://user:secret@h:1/' },
+      { AWS_ENDPOINT_URL: 'user:secret@h' },
+    ]) {
+      const error = await account({}, environment).catch((reason: unknown) => reason)
+      expect(error).toBeInstanceOf(UserError)
+      expect((error as UserError).message).toMatch(/^(?!.*(?:user:|secret)).*holds a user name or password/)
+    }
   })
 
   test('refuses an endpoint of the environment that is no URL, naming where it may come from', async () => {

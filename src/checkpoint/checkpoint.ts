@@ -263,6 +263,7 @@ const selection = shape<Selection>(
 )
 const restore = shape<Restore>({ days: positive, tier: oneOf('standard', 'bulk', 'expedited') }, {})
 const transfer = { attributes, partSize: positive, select: selection, restore }
+const prefixAs = oneOf('folder')
 const column: Check<string | number> = (value, at) =>
   typeof value === 'number' ? positive(value, at) : text(value, at)
 const keyList = shape<KeyList>(
@@ -287,15 +288,15 @@ const setHeadersJob = shape<SetHeadersJob>(
 )
 const syncJob = shape<SyncJob>(
   { kind: oneOf('sync'), source: place, destination: place, by: oneOf('content', 'size', 'time') },
-  { ...transfer, delete: shape<NonNullable<SyncJob['delete']>>({}, { most: count }) },
+  { ...transfer, prefixAs, delete: shape<NonNullable<SyncJob['delete']>>({}, { most: count }) },
 )
 const relocateJob = shape<RelocateJob>(
   { kind: oneOf('move'), source: place, destination: place },
-  { ...transfer, list: keyList, map: list(text) },
+  { ...transfer, prefixAs, list: keyList, map: list(text) },
 )
 const deleteJob = shape<DeleteJob>(
   { kind: oneOf('delete'), source: place },
-  { list: keyList, select: selection, versions: flag },
+  { prefixAs, list: keyList, select: selection, versions: flag },
 )
 const lsJob = shape<LsJob>(
   { kind: oneOf('ls'), source: place, format: oneOf('text', 'json', 'csv'), sorted: flag },
@@ -366,6 +367,7 @@ const totals = shape<Totals>(
         ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
         ...{ 'sse-c': count, locked: count, 'folder-marker': count, extra: count, appeared: count },
         filtered: count,
+        'outside-folder': count,
         exists: count,
       },
     ),

@@ -8,9 +8,13 @@ import { parseCheckpoint, serializeCheckpoint } from './checkpoint.js'
 import { syncFolder, systemCode } from '../file-system.js'
 import { checkpointError, reasonOf } from './checkpoint-error.js'
 import { replaceFile } from './durable.js'
+import { refuseLink } from './own-file.js'
 
 /** The name of the checkpoint in a run's folder. */
 export const CHECKPOINT = 'checkpoint.json'
+
+/** How the names of ledgers end. */
+const LEDGERS = '.ndjson'
 
 /** The folder, in the working directory, that holds the folders of runs that were given none. */
 export const RUNS = '.s3move'
@@ -42,6 +46,13 @@ export async function readCheckpoint(path: string): Promise<SavedRun> {
     throw new UserError(`${printable(path)} is not a checkpoint: that is a file called ${CHECKPOINT}`, WHICH_FOLDER)
   }
   return await readFolder(dirname(path))
+}
+
+/** Throws a UserError when one of the files that a resume of a run writes, or replaces, is a link to another. */
+export async function refuseLinks(folder: string): Promise<void> {
+  for (const name of await namesIn(folder)) {
+    if (name === CHECKPOINT || name.endsWith(LEDGERS)) await refuseLink(join(folder, name))
+  }
 }
 
 /** Whether a folder holds a checkpoint, whole or not. Throws a UserError when that cannot be told. */

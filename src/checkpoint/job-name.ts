@@ -87,6 +87,7 @@ function details(job: MoveJob): (readonly [string, Part])[] {
       const more = {
         ...(job.kind === 'copy' && job.noClobber === true ? { noClobber: true } : {}),
         ...(restore === undefined ? {} : { restore }),
+        ...('prefixAs' in job ? { prefixAs: job.prefixAs } : {}),
       }
       return [
         ['destination', same(placeUrl(destination))],
@@ -101,7 +102,12 @@ function details(job: MoveJob): (readonly [string, Part])[] {
     }
     case 'delete':
       // What is absent leaves the names of jobs as they were.
-      return [['objects', asJson({ ...job.select, ...(job.versions === true ? { versions: true } : {}) })]]
+      return [
+        [
+          'objects',
+          asJson({ ...job.select, prefixAs: job.prefixAs, ...(job.versions === true ? { versions: true } : {}) }),
+        ],
+      ]
     case 'ls':
       return [
         ['format', same(job.format)],

@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
+import { constants } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { open, rename, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -7,6 +8,7 @@ import { syncFolder, systemCode } from '../file-system.js'
 import type { LedgerPosition } from './checkpoint.js'
 import { checkpointError } from './checkpoint-error.js'
 import { ledgerName, NEWLINE } from './ledger-lines.js'
+import { openOwn } from './own-file.js'
 
 /** The name of the failure ledger in a run's folder: one JSON object (a `Failure`) a line. */
 export const LEDGER = 'failures.ndjson'
@@ -30,6 +32,7 @@ export async function openLedger(path: string, position: LedgerPosition): Promis
   try {
     file = await openOrMake(path, bytes === 0)
   } catch (error) {
+    if (error instanceof UserError) throw error
     if (systemCode(error) === 'ENOENT' && bytes > 0) throw shorter(path, 0, bytes)
     throw checkpointError('open', path, error)
   }
@@ -81,7 +84,7 @@ async function provenHash(file: FileHandle, path: string, { bytes, sha256 }: Led
 
 async function openOrMake(path: string, make: boolean): Promise<FileHandle> {
   try {
-    return await open(path, 'r+')
+    return await openOwn(path, constants.O_RDWR)
   } catch (error) {
     if (!make || systemCode(error) !== 'ENOENT') throw error
     return await open(path, 'wx+', 0o600)

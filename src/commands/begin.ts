@@ -13,12 +13,14 @@ import { rangesOf } from '../rules/selection.js'
 import { version } from '../version.js'
 import { drive, endsOf, mirrors, noting, open, paceFor, threadsFor, type Opened } from './drive.js'
 import { dryRun } from './dry-run.js'
-import { checkFolders } from './folders.js'
+import { exampleOf } from './example.js'
+import { checkFolders, checkOutsideSides } from './folders.js'
 import { unless, type CommandIo } from './io.js'
 import { readKeysOf } from './key-file.js'
 import { surveyOf } from './list-options.js'
 import { readConnection, readFlag, readPace, readTelling, readText, type Flags } from './options.js'
 import { checkInOneBucket } from './place.js'
+import { checkSiblings } from './prefix.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
 export type Prepare = (opened: Opened, warn: (message: string) => void) => Promise<void>
@@ -32,6 +34,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
   const given = readText(flags, 'checkpoint')
   const fresh = readFlag(flags, 'fresh') ?? false
   const dry = readFlag(flags, 'dry-run') ?? false
+  await checkOutsideSides(asked, given, io.cwd)
   const customerKeys = await readKeysOf(asked)
   // A line that is not understood is worth an end before anything is done, and not in the middle.
   const survey = await unless(io.stop, surveyOf(asked))
@@ -62,11 +65,13 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
       }
       if (opened.ends.through) checkStreamable(job)
       const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
+      await checkSiblings(job, { source: opened.ends.source.store, destination: opened.ends.destination?.store }, io)
       await prepare?.(opened, warn)
       if (opened.ends.through && !isFolder(job.source) && !isFolder(endsOf(job).destination))
         warn('no one credential can copy between these two: every byte passes through this machine')
       const ranges = wantedRanges(job)
-      if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, opened, telling, io })
+      const example = telling.quiet ? undefined : await exampleOf(job, opened.ends.source.store, ranges)
+      if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, example, opened, telling, io })
       const folder = given ?? join(RUNS, defaultFolderName(job, connection))
       await createFolder(folder)
       const lock = await lockRun(folder)
@@ -93,7 +98,17 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
           ledger: { bytes: 0, entries: 0 },
           history: [],
         }
-        return await drive({ folder, checkpoint, opened, progress, telling, io, onlyFailed: false, resumed: false })
+        return await drive({
+          folder,
+          checkpoint,
+          opened,
+          example,
+          progress,
+          telling,
+          io,
+          onlyFailed: false,
+          resumed: false,
+        })
       } finally {
         await lock.release()
       }

@@ -8,6 +8,7 @@ import { readKeyListOf } from './list-options.js'
 import { warningOfLosses } from './losses.js'
 import { readConnection, readFlag, type Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
+import { checkSlashes } from './prefix.js'
 import { readRestore } from './restore-option.js'
 import { readNames, readObjects } from './selection-options.js'
 
@@ -25,6 +26,7 @@ export async function copy(source: string, destination: string, flags: Flags, io
     ...readRestore(flags),
     ...readNames(flags),
   }
+  checkSlashes([job.source, job.destination], [source, destination], flags, io)
   checkPair(job.source, job.destination, readConnection(flags, {}))
   if (job.versions === true && job.list !== undefined) {
     throw new UserError(

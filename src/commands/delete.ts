@@ -8,13 +8,16 @@ import { unless, type CommandIo } from './io.js'
 import { readKeyListOf } from './list-options.js'
 import { readFlag, type Flags } from './options.js'
 import { parseBucket } from './place.js'
+import { readPrefixAs } from './prefix.js'
 import { readObjects } from './selection-options.js'
 
 /** `s3move delete SOURCE`. Resolves with the exit code. */
 export async function deleteObjects(source: string, flags: Flags, io: CommandIo): Promise<number> {
+  const place = parseBucket(source, 'place')
   const job: DeleteJob = {
     kind: 'delete',
-    source: parseBucket(source, 'place'),
+    source: place,
+    ...readPrefixAs(place, flags),
     ...(await readKeyListOf(flags, io.cwd)),
     ...readObjects(flags),
     ...(readFlag(flags, 'all-versions') === true ? { versions: true } : {}),

@@ -6,6 +6,7 @@ import type { Progress } from '../progress.js'
 import { openBandwidth } from '../storage/bandwidth.js'
 import { openEnds, type Ends } from '../storage/open.js'
 import { startThreads, type Hands } from '../threads.js'
+import type { Example } from './example.js'
 import { EXIT } from './exit.js'
 import { unless, type CommandIo } from './io.js'
 import type { CustomerKeys } from './key-file.js'
@@ -109,6 +110,8 @@ export interface DriveOptions {
   readonly folder: string
   readonly checkpoint: WriteCheckpoint
   readonly opened: Opened
+  /** Told before the first object. */
+  readonly example?: Example | undefined
   readonly progress: Progress
   readonly telling: Telling
   readonly io: CommandIo
@@ -120,9 +123,10 @@ export interface DriveOptions {
 
 /** Runs a session and turns its end into an exit code. */
 export async function drive(options: DriveOptions): Promise<number> {
-  const { folder, checkpoint, opened, progress, telling, io, onlyFailed, codes, resumed } = options
+  const { folder, checkpoint, opened, example, progress, telling, io, onlyFailed, codes, resumed } = options
   const { job, pace } = checkpoint
   progress.event({ type: 'start', job, checkpoint: folder, resumed, pace })
+  if (example !== undefined) progress.event({ type: 'example', ...example })
   const { end, failed, kept } = await runSession({
     folder,
     checkpoint,

@@ -29,7 +29,7 @@ import {
   type WriteJob,
 } from '../job.js'
 import { printable, type KeyRange } from '../keys.js'
-import { failedByCode, skippedByReason, skipReason } from '../summary.js'
+import { exampleLine, failedByCode, skippedByReason, skipReason } from '../summary.js'
 import { hasHistory } from '../work/histories.js'
 import { Keyspace } from '../work/keyspace.js'
 import { leasesOver } from '../work/leases.js'
@@ -41,6 +41,7 @@ import { notOurs } from '../storage/disk/marker.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { endsOf, type Opened } from './drive.js'
+import type { Example } from './example.js'
 import { EXIT } from './exit.js'
 import { unless, type CommandIo } from './io.js'
 import type { Telling } from './options.js'
@@ -52,16 +53,28 @@ export interface DryRunOptions {
   readonly ranges: readonly KeyRange[]
   /** What remains of the list of the job. */
   readonly list: ListState | undefined
+  /** What is told of names. */
+  readonly example?: Example | undefined
   readonly opened: Opened
   readonly telling: Telling
   readonly io: CommandIo
 }
 
 /** Lists, decides about each object, and says what a run would do and which requests it would send. Writes nothing, here or there. */
-export async function dryRun({ job, pace, ranges, list, opened, telling, io }: DryRunOptions): Promise<number> {
+export async function dryRun({
+  job,
+  pace,
+  ranges,
+  list,
+  example,
+  opened,
+  telling,
+  io,
+}: DryRunOptions): Promise<number> {
   const { ends, drain } = opened
   const { destination } = endsOf(job)
   if (isFolder(destination) && ends.destination?.store.writing === undefined) throw notOurs(destination.bucket)
+  if (example !== undefined && !telling.json) io.stderr.write(`${exampleLine(example)}\n`)
   // Those of before were to find out what copies would lose.
   const headsBefore = ends.meter.requests.HeadObject ?? 0
   const tally = createTally(noTotals(), () => undefined)
@@ -130,6 +143,7 @@ export async function dryRun({ job, pace, ranges, list, opened, telling, io }: D
     const plan = {
       type: 'plan',
       complete,
+      ...(example === undefined ? {} : { example }),
       ...planned(job, totals),
       skip: totals.skipped,
       fail: totals.failed,

@@ -4,6 +4,8 @@ export interface CommandIo {
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
   readonly cwd: string
+  /** The command line, from the command's name on. */
+  readonly args: readonly string[]
   /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP: begin nothing further, let what is in flight end. */
   readonly stop: AbortSignal
   /** Aborted by the second: save and end at once. */

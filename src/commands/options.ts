@@ -2,6 +2,7 @@ import type { Argv } from 'yargs'
 import { UserError } from '../errors.js'
 import type { Connection, EndConnection, Pace, Side } from '../job.js'
 import { printable } from '../keys.js'
+import { checkEndpoint, endpointHint } from '../storage/s3/endpoint.js'
 import type { SandboxOptions } from '../sandbox/server.js'
 
 /** Flags as yargs hands them over: strings and booleans, each absent unless given. */
@@ -271,7 +272,7 @@ export function readChoice<const T extends string>(flags: Flags, name: string, a
 /** The connection that the flags ask for, `base` where they are silent. */
 export function readConnection(flags: Flags, base: Connection): Connection {
   const endpointUrl = readText(flags, 'endpoint-url')
-  if (endpointUrl !== undefined) checkEndpoint(endpointUrl)
+  if (endpointUrl !== undefined) checkEndpoint(endpointUrl, endpointHint('--endpoint-url'))
   const given: { -readonly [Name in keyof Connection]: Connection[Name] | undefined } = {
     endpointUrl,
     region: readText(flags, 'region'),
@@ -292,7 +293,7 @@ export function readConnection(flags: Flags, base: Connection): Connection {
 
 function readSide(flags: Flags, side: Side, base: EndConnection | undefined): EndConnection | undefined {
   const endpointUrl = readText(flags, `${side}-endpoint-url`)
-  if (endpointUrl !== undefined) checkEndpoint(endpointUrl)
+  if (endpointUrl !== undefined) checkEndpoint(endpointUrl, endpointHint(`--${side}-endpoint-url`))
   const given: { -readonly [Name in keyof EndConnection]: EndConnection[Name] | undefined } = {
     endpointUrl,
     region: readText(flags, `${side}-region`),
@@ -394,20 +395,6 @@ export function durationOf(text: string): number | undefined {
 
 const DAY = 86_400_000
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: DAY }
-
-function checkEndpoint(text: string): void {
-  const example = 'write something like --endpoint-url http://127.0.0.1:9000'
-  const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^https?:$/.test(url.protocol)) {
-    throw new UserError(`the endpoint ${printable(text)} is not an http:// or https:// URL`, example)
-  }
-  if (url.username !== '' || url.password !== '') {
-    throw new UserError('the endpoint URL holds a user name or password, which S3 does not use', example)
-  }
-  if (url.search !== '' || url.hash !== '') {
-    throw new UserError(`the endpoint ${printable(text)} has a query or fragment`, example)
-  }
-}
 
 /** A flag with a value, for yargs. */
 export function text(describe: string, otherwise?: string) {

@@ -19,9 +19,20 @@ function parseFolder(text: string, role: string): Place {
   const [, path] = /^file:\/\/(\/.*)$/s.exec(text) ?? []
   const bucket = path === undefined ? '/' : resolve(path)
   if (bucket !== '/' && !bucket.includes('\0')) return { bucket, prefix: '' }
+  checkSecret(text, role)
   throw new UserError(
     `the ${role} ${printable(text)} names no folder by its whole path`,
     'write file:///folder, with three slashes, such as file:///backup/photos or "file://$PWD/photos"',
+  )
+}
+
+// Before anything is said of it: what stands before an @ is not to be shown.
+function checkSecret(text: string, role: string): void {
+  const [, before = ''] = /^(?:[a-z0-9]+:\/\/+)?([^/]*)/is.exec(text) ?? []
+  if (before.startsWith('arn:') || !(before.includes('@') || (before.includes(':') && text.includes('@')))) return
+  throw new UserError(
+    `the ${role} has what may be a user name or password, before an @, in the place of a bucket, which S3 cannot have`,
+    `${EXAMPLE}; credentials come from the AWS environment variables and config files`,
   )
 }
 
@@ -30,6 +41,7 @@ export function parseBucket(text: string, role: string, example = EXAMPLE): Plac
   if (text.startsWith('file:')) {
     throw new UserError(`the ${role} ${printable(text)} is a folder, and this is for buckets alone`, example)
   }
+  checkSecret(text, role)
   if (!text.startsWith('s3://')) throw new UserError(`the ${role} ${printable(text)} is not an S3 URL`, example)
   const rest = text.slice(5)
   const [, bucket = '', prefix = ''] = ARN.exec(rest) ?? NAME.exec(rest) ?? []
@@ -50,24 +62,10 @@ export function parseBucket(text: string, role: string, example = EXAMPLE): Plac
 }
 
 /**
- * Refuses pairs of places between which a copy would be a mistake: those that `checkInOneBucket` refuses, where they have one name, and those
- * unlike in their ending slash. Where `connection` reaches the two sides in different ways, equal names may mean different things, which is known only
- * when they have answered.
+ * Refuses pairs of places between which a copy would be a mistake: those that `checkInOneBucket` refuses, where they have one name. Where
+ * `connection` reaches the two sides in different ways, equal names may mean different things, which is known only when they have answered.
  */
 export function checkPair(source: Place, destination: Place, connection: Connection = {}, deletes = false): void {
-  const from = printable(source.prefix)
-  const to = printable(destination.prefix)
-  if (
-    source.prefix !== '' &&
-    destination.prefix !== '' &&
-    source.prefix.endsWith('/') !== destination.prefix.endsWith('/')
-  ) {
-    const [one, other] = source.prefix.endsWith('/') ? [from, to] : [to, from]
-    throw new UserError(
-      `one prefix ends in / and the other does not (${one} and ${other}): the names would be joined wrongly`,
-      'a prefix is replaced letter by letter: end both in / to copy a folder, or neither to copy by any other prefix',
-    )
-  }
   checkReach(source, destination, connection)
   if (isFolder(source) || isFolder(destination)) {
     checkFolderPair(source, destination)
@@ -99,13 +97,6 @@ export function checkInOneBucket(source: Place, destination: Place, deletes: boo
 }
 
 function checkFolderPair(source: Place, destination: Place): void {
-  for (const { bucket, prefix } of [source, destination]) {
-    if (prefix === '' || prefix.endsWith('/')) continue
-    throw new UserError(
-      `the prefix of ${placeUrl({ bucket, prefix })} does not end in /, and the other side is a folder: names would be joined to it letter by letter`,
-      `write ${placeUrl({ bucket, prefix: `${prefix}/` })}`,
-    )
-  }
   if (!isFolder(source) || !isFolder(destination)) return
   for (const [one, other] of [
     [source, destination],

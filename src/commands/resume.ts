@@ -1,6 +1,6 @@
 import { relative } from 'node:path'
 import { isScan, isWrite, type ScanCheckpoint, type WriteCheckpoint } from '../checkpoint/checkpoint.js'
-import { findRuns, readCheckpoint, type SavedRun } from '../checkpoint/file.js'
+import { findRuns, readCheckpoint, refuseLinks, type SavedRun } from '../checkpoint/file.js'
 import { differences } from '../checkpoint/job-name.js'
 import { lockRun } from '../checkpoint/lock.js'
 import { proveLedgers } from '../checkpoint/prove.js'
@@ -17,6 +17,7 @@ import { drive, endsOf, mirrors, noting, open, threadsFor } from './drive.js'
 import { performDu } from './du.js'
 import { dryRun } from './dry-run.js'
 import { EXIT } from './exit.js'
+import { checkOutsideSides } from './folders.js'
 import type { CommandIo } from './io.js'
 import { readKeysOf } from './key-file.js'
 import { performLs } from './ls.js'
@@ -48,6 +49,8 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
     throw new UserError('the folder was given twice, as DIR and as --checkpoint', 'give one of them')
   }
   const { folder, checkpoint: found } = await choose(dir ?? given, onlyFailed, io.cwd)
+  await refuseLinks(folder)
+  await checkOutsideSides(found.job, folder, io.cwd)
   if (isScan(found)) return await resumeReading(folder, found, flags, io, { onlyFailed, dry })
   const pace = readPace(flags, found.pace)
   const asked = readConnection(flags, found.connection)

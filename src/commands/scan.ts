@@ -17,6 +17,7 @@ import type { Ends } from '../storage/open.js'
 import type { Keyspace } from '../work/keyspace.js'
 import { version } from '../version.js'
 import { open, type Opened } from './drive.js'
+import { checkOutsideSides } from './folders.js'
 import { EXIT } from './exit.js'
 import type { CommandIo } from './io.js'
 import { DEFAULT_PACE, readConnection, readFlag, readPace, readText, type Flags } from './options.js'
@@ -55,6 +56,7 @@ export async function startScan(job: ScanJob, flags: Flags, io: CommandIo, perfo
       'add --checkpoint DIR, or leave --fresh away',
     )
   }
+  await checkOutsideSides(job, folder, io.cwd, true)
   if (folder !== undefined) await checkFolder(folder, job, asked, fresh)
   const begin = async ({ connection, sourceFolder }: Ends): Promise<ScanCheckpoint> => {
     if (folder !== undefined) await checkFolder(folder, job, connection, fresh)

@@ -7,23 +7,26 @@ import type { CommandIo } from './io.js'
 import { warningOfLosses } from './losses.js'
 import { readConnection, readFlag, readWhole, type Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
+import { checkSlashes, readPrefixAs } from './prefix.js'
 import { readRestore } from './restore-option.js'
 import { readObjects } from './selection-options.js'
 
 /** `s3move sync SOURCE DESTINATION`. Resolves with the exit code. */
 export async function sync(source: string, destination: string, flags: Flags, io: CommandIo): Promise<number> {
   const deletion = readDeletion(flags)
+  const place = parsePlace(source, 'source')
   const job: SyncJob = {
     kind: 'sync',
-    source: parsePlace(source, 'source'),
+    source: place,
     destination: parsePlace(destination, 'destination'),
     by: readComparison(flags),
     ...readAttributes(flags, io.cwd),
     ...readObjects(flags),
     ...readRestore(flags),
-    ...(deletion === undefined ? {} : { delete: deletion }),
+    ...(deletion === undefined ? {} : { delete: deletion, ...readPrefixAs(place, flags) }),
   }
   const connection = readConnection(flags, {})
+  checkSlashes([job.source, job.destination], [source, destination], flags, io)
   checkPair(job.source, job.destination, connection, deletion !== undefined)
   return await begin(job, flags, io, warningOfLosses(copyOf(job), flags))
 }

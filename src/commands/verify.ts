@@ -12,6 +12,7 @@ import { EXIT } from './exit.js'
 import type { CommandIo } from './io.js'
 import { readConnection, readFlag, readText, type Flags } from './options.js'
 import { checkPair, parsePlace } from './place.js'
+import { checkSlashes } from './prefix.js'
 import { conclude, readInto, startScan, type Scan } from './scan.js'
 
 /** `s3move verify SOURCE DESTINATION`. Resolves with the exit code. */
@@ -27,6 +28,7 @@ export function verify(source: string, destination: string, flags: Flags, io: Co
     verbose: readFlag(flags, 'verbose') ?? false,
     ...(to === undefined ? {} : { to: resolve(io.cwd, to) }),
   }
+  checkSlashes([job.source, job.destination], [source, destination], flags, io)
   checkPair(job.source, job.destination, readConnection(flags, {}))
   // Refused before any request.
   if (job.to !== undefined) packer(packingOf(job.to))

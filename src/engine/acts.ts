@@ -1,5 +1,6 @@
 import type { UploadState } from '../checkpoint/checkpoint.js'
 import type { Deferral, DoneWord, Outcome, WriteJob } from '../job.js'
+import { isBeside } from '../keys.js'
 import { selector } from '../rules/selection.js'
 import type { ObjectSummary, Storage } from '../storage/storage.js'
 import { historiesAfter } from '../work/histories.js'
@@ -85,7 +86,7 @@ export const FILTERED: Outcome = { kind: 'skipped', reason: 'filtered' }
 
 /** What a job decides without a request, if anything. Unless told otherwise it puts off objects that are too large for one. */
 export function decisionOf(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'act'): Decide | undefined {
-  const decide = decisionOn(job, ways, large)
+  const decide = withinFolder(job, decisionOn(job, ways, large))
   const select = job.kind === 'set-headers' ? undefined : job.select
   if (select === undefined) return decide
   const isSelected = selector(select, job.source.prefix)
@@ -98,6 +99,14 @@ export function decisionOf(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'a
     if (renames && latest.page !== page) latest = { page, chosen: page.filter(isSelected) }
     return decide?.(object, renames ? latest.chosen : page)
   }
+}
+
+const OUTSIDE: Outcome = { kind: 'skipped', reason: 'outside-folder' }
+
+// The start found no such key, or the list of the job none: what was written since is not to be deleted.
+function withinFolder(job: WriteJob, decide: Decide | undefined): Decide | undefined {
+  if (!('prefixAs' in job)) return decide
+  return (object, page) => (isBeside(object.key) ? OUTSIDE : decide?.(object, page))
 }
 
 function decisionOn(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'act'): Decide | undefined {

@@ -111,8 +111,8 @@ export function ofTheSource({ prefix }: Place, totals: Readonly<Totals>): number
   // Where the source is a whole bucket, the marker of the folder that the destination is can only be there.
   const markers = prefix === '' ? (totals.skipped['prefix-marker'] ?? 0) : 0
   // What was not selected may be on either side.
-  const { extra = 0, filtered = 0 } = totals.skipped
-  return settled(totals) - (totals.deleted ?? 0) - extra - filtered - markers
+  const { extra = 0, filtered = 0, 'outside-folder': outside = 0 } = totals.skipped
+  return settled(totals) - (totals.deleted ?? 0) - extra - filtered - outside - markers
 }
 
 const ZERO: LedgerPosition = { bytes: 0, entries: 0 }

@@ -113,7 +113,8 @@ function namedOutcome(outcome: Outcome, prefix: string, object: WorkItem, error?
   })
 }
 
-function byName({ globs, regex, after, until }: Selection): Selection {
+/** What of a selection is about keys alone. */
+export function byName({ globs, regex, after, until }: Selection): Selection {
   return {
     ...(globs === undefined ? {} : { globs }),
     ...(regex === undefined ? {} : { regex }),

@@ -1,8 +1,10 @@
 import { createHash, type Hash } from 'node:crypto'
-import { open, rename, type FileHandle } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { rename, type FileHandle } from 'node:fs/promises'
 import { checkpointError, reasonOf } from '../checkpoint/checkpoint-error.js'
 import { checkSameFile, checkSize } from '../checkpoint/fence.js'
 import { digestOf, hashOf } from '../checkpoint/ledger-file.js'
+import { openOwn } from '../checkpoint/own-file.js'
 import { UserError } from '../errors.js'
 import { printable } from '../keys.js'
 
@@ -75,14 +77,18 @@ export async function fileOutlet(
   const part = `${path}.part`
   let file: FileHandle
   try {
-    file = await open(part, before === undefined ? 'w' : 'r+')
+    const anew = constants.O_WRONLY | constants.O_CREAT
+    file = await openOwn(part, before === undefined ? anew : constants.O_RDWR, 0o666)
   } catch (error) {
+    if (error instanceof UserError) throw error
     if (before !== undefined) throw missing(part, error)
     throw new UserError(`cannot write ${printable(part)}: ${reasonOf(error)}`, 'give another file with --to')
   }
   let bytes = before?.bytes ?? 0
   let hash = createHash('sha256')
-  if (before !== undefined) {
+  // Not before it is certain whose it is.
+  if (before === undefined) await file.truncate()
+  else {
     try {
       hash = await provenBeginning(file, part, before)
       await file.truncate(bytes)

@@ -1,6 +1,7 @@
 import { placeUrl } from '../job.js'
-import { printable } from '../keys.js'
+import { isBeside, printable } from '../keys.js'
 import { isoTime } from '../times.js'
+import { hasControl, isOf, PLAIN_FIELDS } from './list-alphabet.js'
 import { badLine } from './list-lines.js'
 
 /** An object that a list names, with what the list tells of it. */
@@ -44,6 +45,8 @@ export interface Wanted {
   readonly bucket: string
   /** What all keys must begin with. */
   readonly prefix: string
+  /** The prefix, without a slash at its end, is the name of an object or of a folder. */
+  readonly asFolder?: boolean
   /** It may name versions that are not the current one. */
   readonly versions: boolean
   /** Told of each line that is passed over. */
@@ -69,6 +72,8 @@ export interface Where {
 export function listed(told: (trait: Trait) => unknown, { name, line, wanted }: Where): Listed | undefined {
   const [key, version, size, etag] = [told('key'), told('version'), told('size'), told('etag')]
   const [lastModified, storageClass] = [told('lastModified'), told('storageClass')]
+  const odd = PLAIN_FIELDS.find((field) => hasControl(told(field)))
+  if (odd !== undefined) throw badLine(name, line, `has a control character in its ${odd}`)
   if (typeof key !== 'string' || key === '') throw badLine(name, line, 'has no key')
   // Only an escape in JSON can make one, and it could not be sent.
   if (/\p{Cs}/u.test(key)) throw badLine(name, line, 'has a key that is not Unicode: half of a surrogate pair')
@@ -91,19 +96,30 @@ export function listed(told: (trait: Trait) => unknown, { name, line, wanted }: 
       'Take the versions out of the list.',
     )
   }
+  if (asks && !isOf('version', version)) {
+    throw badLine(name, line, `names a version that S3 cannot have given: ${printable(version)}`)
+  }
   return {
     key,
     ...(asks ? { version } : {}),
     ...(typeof size === 'number' && Number.isSafeInteger(size) && size >= 0 ? { size } : {}),
-    ...(isText(etag) && unquoted(etag) !== '' ? { etag: unquoted(etag) } : {}),
+    ...(isText(etag) && isOf('etag', unquoted(etag)) ? { etag: unquoted(etag) } : {}),
     ...(isText(lastModified) ? { lastModified: timeIn(lastModified, name, line) } : {}),
-    ...(isText(storageClass) ? { storageClass } : {}),
+    ...(isOf('storageClass', storageClass) ? { storageClass } : {}),
   }
 }
 
 /** Throws a UserError when a key is not below the prefix of the job. */
-export function checkPrefix(key: string, { name, line, wanted: { bucket, prefix } }: Where): void {
-  if (key.startsWith(prefix)) return
+export function checkPrefix(key: string, { name, line, wanted: { bucket, prefix, asFolder } }: Where): void {
+  if (key.startsWith(prefix)) {
+    if (asFolder !== true || !isBeside(key.slice(prefix.length))) return
+    throw badLine(
+      name,
+      line,
+      `has a key that is not in the folder ${placeUrl({ bucket, prefix })}: ${printable(key)}`,
+      `Give ${placeUrl({ bucket })} as the source, or add --prefix-as-text if every key that begins so is meant.`,
+    )
+  }
   throw badLine(
     name,
     line,

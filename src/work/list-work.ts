@@ -23,8 +23,10 @@ const PAGE = 1000
 const HEAD = 64 * 1024
 
 /** What the list of a job must be of. Versions can be copied and deleted; a move would leave the others, and headers make a new one. */
-export function wantedOf({ kind, source: { bucket, prefix } }: WriteJob): Wanted {
-  return { bucket, prefix, versions: kind === 'copy' || kind === 'delete' }
+export function wantedOf(job: WriteJob): Wanted {
+  const { bucket, prefix } = job.source
+  const versions = job.kind === 'copy' || job.kind === 'delete'
+  return { bucket, prefix, versions, ...('prefixAs' in job ? { asFolder: true } : {}) }
 }
 
 /**

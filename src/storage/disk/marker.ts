@@ -124,6 +124,18 @@ export async function checkOutside(source: OpenedFolder, destination: string): P
   })
 }
 
+/** Whether a path, which need not be there yet, is that of a folder or lies in it, by whatever links and mounts. */
+export async function liesIn(path: string, folder: string): Promise<boolean> {
+  return await explained(path, async () => {
+    const root = await realPathOf(folder)
+    const numbers = await numbersOf(root)
+    for (let at = await realPathOf(path); ; at = dirname(at)) {
+      if (at === root || (numbers !== undefined && isOne(numbers, await numbersOf(at)))) return true
+      if (at === dirname(at)) return false
+    }
+  })
+}
+
 // What `realpath` will say of a folder once it is there.
 async function realPathOf(folder: string): Promise<string> {
   const real = await unlessGone(realpath(folder))

@@ -3,6 +3,7 @@ import { StorageError, UserError } from '../../errors.js'
 import type { Connection } from '../../job.js'
 import { printable } from '../../keys.js'
 import { agentsFor, connectTimeout } from './connect.js'
+import { checkEndpoint, endpointHint } from './endpoint.js'
 import { sameCredentials, type Credentials } from './sign.js'
 
 /** Where requests for one bucket go, as the SDK's endpoint resolution says. Plain data, to be sent between threads. */
@@ -49,6 +50,7 @@ export function openAccount(connection: Connection, warn: (message: string) => v
 
 async function open(connection: Connection, warn: (message: string) => void): Promise<Account> {
   const { endpointUrl, profile } = connection
+  if (endpointUrl !== undefined) checkEndpoint(endpointUrl, endpointHint('--endpoint-url'))
   const requestHandler = { ...agentsFor(connection), connectionTimeout: connectTimeout(connection) }
   const fixed = connection.noSignRequest === true ? { accessKeyId: '', secretAccessKey: '' } : environmentKeys(profile)
   const clients = new Map<string, S3Client>()
@@ -75,8 +77,9 @@ async function open(connection: Connection, warn: (message: string) => void): Pr
 
   const region = connection.region ?? (await configuredRegion(client(undefined, false)))
   const first = client(region, connection.pathStyle ?? false)
-  const credentials = await openCredentials(first, connection, fixed !== undefined, warn)
+  // Before credentials are asked for, which may go there.
   const endpoint = endpointUrl ?? (await configuredEndpoint(first))
+  const credentials = await openCredentials(first, connection, fixed !== undefined, warn)
   // Stores other than AWS seldom have a DNS name for each bucket, and the AWS CLI does the same.
   const pathStyle = connection.pathStyle ?? endpoint !== undefined
 
@@ -197,15 +200,13 @@ async function configuredEndpoint(client: S3Client): Promise<string | undefined>
   } catch (error) {
     throw configurationProblem(error)
   }
-  if (endpoint === undefined || /^https?:$/.test(URL.canParse(endpoint) ? new URL(endpoint).protocol : ''))
-    return endpoint
-  throw new UserError(
-    `the endpoint ${printable(endpoint)} that the AWS configuration names is not an http:// or https:// URL`,
-    'correct AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or endpoint_url in the AWS config file, or give --endpoint-url',
-  )
+  if (endpoint !== undefined) checkEndpoint(endpoint, CONFIGURED)
+  return endpoint
 }
 
-// Without a user name and password: they would end up in the checkpoint.
+const CONFIGURED =
+  'correct AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL or endpoint_url in the AWS config file, or give --endpoint-url'
+
 function bareUrl(endpoint: string): string {
   const { protocol, host, pathname } = new URL(endpoint)
   return `${protocol}//${host}${pathname.replace(/\/+$/, '')}`

@@ -1,6 +1,6 @@
 import type { Place } from '../../job.js'
 import type { HeaderFields } from '../storage.js'
-import { encodePath } from './encode.js'
+import { encodePath, encodeQuery } from './encode.js'
 import { brokenAnswer, brokenContent, faultOf, type Asked } from './faults.js'
 import { headerOf, type HttpResponse, type Pieces } from './http.js'
 import type { Fields } from './sign.js'
@@ -75,7 +75,7 @@ export function copySource({ bucket, prefix }: Place, key: string, version?: str
   const path = bucket.startsWith('arn:')
     ? encodePath(`${bucket}/object/${prefix}${key}`)
     : `/${bucket}/${encodePath(prefix + key)}`
-  return version === undefined ? path : `${path}?versionId=${version}`
+  return version === undefined ? path : `${path}?versionId=${encodeQuery(version)}`
 }
 
 /** The fields which make a copy one of `key` in `place` only as long as its ETag is `etag`. */

@@ -63,7 +63,10 @@ export function createSigner(region: string, service: string): Signer {
       let lines = `${method} ${target} HTTP/1.1\r\nhost: ${host}\r\n`
       if (contentLength > 0 || method === 'PUT' || method === 'POST') lines += `content-length: ${contentLength}\r\n`
       if (credentials === undefined) {
-        for (const [name, value] of headers) lines += `${name}: ${value}\r\n`
+        for (const [name, value] of headers) {
+          canonicalValue(value)
+          lines += `${name}: ${value}\r\n`
+        }
         return `${lines}\r\n`
       }
 
@@ -110,11 +113,20 @@ export function createSigner(region: string, service: string): Signer {
   }
 }
 
+// Rejects what would end the field, and begin another.
 function canonicalValue(value: string): string {
-  return UNTIDY.test(value) ? value.replace(/^[ \t]+|[ \t]+$/g, '').replace(/[ \t]+/g, ' ') : value
+  if (!UNTIDY.test(value)) return value
+  if (BREAKING.test(value)) throw new UnsafeValue('a header value has a line break or a NUL')
+  return value.replace(/^[ \t]+|[ \t]+$/g, '').replace(/[ \t]+/g, ' ')
 }
 
-const UNTIDY = /^[ \t]|[ \t]$|[ \t]{2}|\t/
+const UNTIDY = /^[ \t]|[ \t]$|[ \t]{2}|[\t\r\n\0]/
+const BREAKING = /[\r\n\0]/
+
+/** A value cannot be sent as a header field. */
+export class UnsafeValue extends Error {
+  override readonly name = 'UnsafeValue'
+}
 
 // Text is hashed as UTF-8, and these are bytes.
 function hashOf(bytes: string): string {

@@ -46,6 +46,7 @@ import {
   EMPTY_HASH,
   sameCredentials,
   UNSIGNED_BODY,
+  UnsafeValue,
   type Credentials,
   type Fields,
   type Signer,
@@ -278,7 +279,13 @@ export class S3Store implements Storage {
     const { skew } = this
     const { current } = this.credentials
     const signedAt = Date.now() + skew
-    const head = this.signer.head(request, body?.length ?? 0, current, signedAt)
+    let head: string
+    try {
+      head = this.signer.head(request, body?.length ?? 0, current, signedAt)
+    } catch (error) {
+      if (!(error instanceof UnsafeValue)) throw error
+      throw new StorageError(error.message, { severity: 'fail-object', code: 'UnsafeHeader', ...asked })
+    }
     let response: HttpResponse
     const name = asked.key ?? query
     const sent = performance.now()
