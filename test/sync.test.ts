@@ -4,12 +4,14 @@ import { moving } from '../src/engine/move.js'
 import { decidingSync, syncing } from '../src/engine/sync.js'
 import { StorageError, type Severity } from '../src/errors.js'
 import type { Outcome, RelocateJob, SyncBy, SyncJob } from '../src/job.js'
+import { lookingFirst } from '../src/storage/looking-first.js'
 import type { ObjectHead, ObjectSummary, Removal, Storage } from '../src/storage/storage.js'
 import type { WorkItem } from '../src/work/work.js'
 
 const MD5 = { one: '0123456789abcdef0123456789abcdef', two: 'fedcba9876543210fedcba9876543210' }
 const OLD = '2024-01-01T00:00:00.000Z'
 const NEW = '2024-01-01T00:00:01.000Z'
+const LATER = '2024-01-01T00:00:02.000Z'
 
 const PLACES = { source: { bucket: 'a', prefix: 'in/' }, destination: { bucket: 'b', prefix: 'out/' } }
 const sync = (by: SyncBy = 'content', more: Partial<SyncJob> = {}): SyncJob => ({
@@ -61,12 +63,12 @@ function store(name: string, { heads = [gone], copy = MD5.one, removal, conditio
       asked.push(`COPY ${name}`)
       return copy instanceof StorageError ? Promise.reject(copy) : Promise.resolve(copy)
     },
-    removing: {
+    removing: lookingFirst({
       remove: (objects: readonly Removal[]) => {
         for (const { key, etag } of objects) asked.push(`DELETE ${name} ${key} ${String(etag)}`)
         return Promise.resolve(objects.map(() => removal))
       },
-    },
+    }),
   }
 }
 
@@ -183,35 +185,70 @@ describe('the proof of a copy that is to replace its source', () => {
 describe('the deletion of what is on the ledger', () => {
   const same = headOf(object())
   const other = headOf(object(MD5.two))
-  const refused: Made = { conditional: true, removal: problem('PreconditionFailed') }
   const condition = `DELETE a k ${MD5.one}`
+  const looks = ['HEAD b', 'HEAD a']
+  const refused = problem('PreconditionFailed')
+  const copy = (more: Partial<ObjectHead> = {}): Made => ({ heads: [headOf(object(MD5.two, 5, NEW), more)] })
+  const item: WorkItem = { ...object(), copy: MD5.two }
 
   test.each<[string, Made, string, string[]]>([
-    ['with the condition alone, where it is honoured', { conditional: true }, 'copied', [condition]],
-    ['elsewhere after a look', { heads: [same] }, 'copied', ['HEAD a', condition]],
-    ['not of what has another ETag', { heads: [other] }, 'SourceChanged', ['HEAD a']],
-    ['of what is gone there is none', {}, 'copied', ['HEAD a']],
-    ['nor where the store says so', { conditional: true, removal: problem('NoSuchKey') }, 'copied', [condition]],
-    ['a condition refused: it has changed', { ...refused, heads: [other] }, 'SourceChanged', [condition, 'HEAD a']],
-    ['or is gone, by an earlier try', refused, 'copied', [condition, 'HEAD a']],
-    ['one that is denied', { conditional: true, removal: problem('AccessDenied') }, 'AccessDenied', [condition]],
-    ['one of which a look is denied', { heads: [problem('AccessDenied')] }, 'AccessDenied', ['HEAD a']],
+    ['after a look at its copy and at itself', { heads: [same] }, 'copied', [...looks, condition]],
+    ['where conditions are honoured as well', { heads: [same], conditional: true }, 'copied', [...looks, condition]],
+    ['not of what has another ETag', { heads: [other] }, 'SourceChanged', looks],
+    ['nor of what has another date', { heads: [headOf(object(MD5.one, 5, LATER))] }, 'SourceChanged', looks],
+    ['of what is gone there is none', {}, 'copied', looks],
+    ['nor where the store says so', { heads: [same], removal: problem('NoSuchKey') }, 'copied', [...looks, condition]],
+    [
+      'a condition refused: it has changed',
+      { heads: [same, other], removal: refused },
+      'SourceChanged',
+      [...looks, condition, 'HEAD a'],
+    ],
+    [
+      'or is gone, by an earlier try',
+      { heads: [same, gone], removal: refused },
+      'copied',
+      [...looks, condition, 'HEAD a'],
+    ],
+    ['one that is denied', { heads: [same], removal: problem('AccessDenied') }, 'AccessDenied', [...looks, condition]],
+    ['one of which a look is denied', { heads: [problem('AccessDenied')] }, 'AccessDenied', looks],
   ])('%s', async (_title, source, expected, requests) => {
-    const { asked, ways } = world(source, {})
-    const outcome = await departing(MOVE, ways)(object())
+    const { asked, ways } = world(source, copy())
+    const outcome = await departing(MOVE, ways)(item)
     expect([codeOf(outcome), asked]).toEqual([expected, requests])
     if (outcome?.kind === 'failed') expect(outcome.failure).toMatchObject({ key: 'in/k', operation: 'DeleteObjects' })
   })
 
-  test.each<[string, Made, string, string[]]>([
-    ['while its copy is there', { heads: [other] }, 'copied', ['HEAD b', condition]],
-    ['not when another has its place', { heads: [same] }, 'CopyNotProven', ['HEAD b']],
-    ['not when nothing has', {}, 'CopyNotProven', ['HEAD b']],
-    ['without a look where writes replace nothing', { conditional: true }, 'copied', [condition]],
-  ])('of what got a new name: %s', async (_title, destination, expected, requests) => {
-    const { asked, ways } = world({ conditional: true }, destination)
-    const item: WorkItem = { ...object(), copy: MD5.two }
-    expect([codeOf(await departing({ ...MOVE, map: ['s/k/n/'] }, ways)(item)), asked]).toEqual([expected, requests])
+  test.each<[string, Made, ObjectHead, string]>([
+    ['while its copy is there', copy(), same, 'copied'],
+    ['not when another has its place', { heads: [headOf(object(MD5.one, 5, NEW))] }, same, 'CopyNotProven'],
+    ['not when nothing has', {}, same, 'CopyNotProven'],
+    ['not when both have one date', copy({ lastModified: OLD }), same, 'CopyNotToldApart'],
+    ['nor dates of one second', copy({ lastModified: '2024-01-01T00:00:00.999Z' }), same, 'CopyNotToldApart'],
+    ['nor when the date of the copy is not told', copy({ lastModified: '' }), same, 'CopyNotToldApart'],
+    ['nor when that of the source is not', copy(), headOf(object(), { lastModified: '' }), 'CopyNotToldApart'],
+    [
+      'also with one date when they are two versions',
+      copy({ lastModified: OLD, versionId: 'one' }),
+      headOf(object(), { versionId: 'two' }),
+      'copied',
+    ],
+    [
+      'not when they are one version',
+      copy({ lastModified: OLD, versionId: 'one' }),
+      headOf(object(), { versionId: 'one' }),
+      'CopyNotToldApart',
+    ],
+    [
+      'nor when one of the two tells no version',
+      copy({ lastModified: OLD, versionId: 'one' }),
+      same,
+      'CopyNotToldApart',
+    ],
+  ])('of what was moved: %s', async (_title, destination, source, expected) => {
+    const { asked, ways } = world({ heads: [source] }, destination)
+    expect(codeOf(await departing({ ...MOVE, map: ['s/k/n/'] }, ways)(item))).toBe(expected)
+    expect(asked.includes(condition)).toBe(expected === 'copied')
   })
 
   test.each<[string, Made, Made, string, boolean]>([
@@ -226,6 +263,7 @@ describe('the deletion of what is on the ledger', () => {
       false,
     ],
     ['nor what was written since', {}, { heads: [other] }, 'DestinationChanged', false],
+    ['nor what has another date', {}, { heads: [headOf(object(MD5.one, 5, NEW))] }, 'DestinationChanged', false],
   ])('of a synchronisation: %s', async (_title, source, destination, expected, deletes) => {
     const { asked, ways } = world(source, destination)
     const outcome = await departing(sync('content', { delete: {} }), ways)(object())

@@ -11,7 +11,7 @@ import { printable, type KeyRange } from '../keys.js'
 import { createProgress } from '../progress.js'
 import { rangesOf } from '../rules/selection.js'
 import { version } from '../version.js'
-import { drive, endsOf, mirrors, noting, open, paceFor, threadsFor, type Opened } from './drive.js'
+import { deletes, drive, endsOf, mirrors, noting, open, paceFor, threadsFor, type Opened } from './drive.js'
 import { dryRun } from './dry-run.js'
 import { exampleOf } from './example.js'
 import { checkFolders, checkOutsideSides } from './folders.js'
@@ -53,6 +53,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
       // Whether objects can be deleted cannot be tried without deleting one.
       readOnly: dry || job.kind === 'delete',
       mirror: mirrors(job),
+      deletes: deletes(job),
       threads: dry ? 0 : threadsFor(job, pace),
       io,
       pace,
@@ -61,7 +62,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
     const { connection, sourceFolder } = opened.ends
     try {
       if ('destination' in job && !opened.ends.apart) {
-        checkInOneBucket(job.source, job.destination, job.kind === 'sync' && job.delete !== undefined)
+        checkInOneBucket(job.source, job.destination, mirrors(job))
       }
       if (opened.ends.through) checkStreamable(job)
       const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })

@@ -25,6 +25,7 @@ export interface Opened {
 export interface OpenSettings {
   readonly readOnly: boolean
   readonly mirror?: boolean
+  readonly deletes?: boolean
   readonly again?: boolean
   readonly sourceFolder?: FolderIdentity | undefined
   readonly emptied?: boolean
@@ -76,6 +77,11 @@ export function endsOf(job: WriteJob): { readonly source: Place; readonly destin
 /** Whether a job deletes what its source does not have. */
 export function mirrors(job: WriteJob): boolean {
   return job.kind === 'sync' && job.delete !== undefined
+}
+
+/** Whether a job between two places deletes objects of either. */
+export function deletes(job: WriteJob): boolean {
+  return job.kind === 'move' || mirrors(job)
 }
 
 /** Tells notes as information, and warnings as such. */

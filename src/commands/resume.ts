@@ -13,7 +13,7 @@ import { intersection } from '../rules/ranges.js'
 import { version } from '../version.js'
 import { checkList } from '../work/list-work.js'
 import { wantedRanges } from './begin.js'
-import { drive, endsOf, mirrors, noting, open, threadsFor } from './drive.js'
+import { deletes, drive, endsOf, mirrors, noting, open, threadsFor } from './drive.js'
 import { performDu } from './du.js'
 import { dryRun } from './dry-run.js'
 import { EXIT } from './exit.js'
@@ -23,6 +23,7 @@ import { readKeysOf } from './key-file.js'
 import { performLs } from './ls.js'
 import { finishFile, resumeScan } from './scan.js'
 import { readConnection, readFlag, readList, readPace, readTelling, readText, type Flags } from './options.js'
+import { checkInOneBucket } from './place.js'
 import { performVerify } from './verify.js'
 
 /** `s3move resume [DIR]`. Resolves with the exit code. */
@@ -76,6 +77,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
         customerKeys,
         readOnly: dry || job.kind === 'delete',
         mirror: mirrors(job),
+        deletes: deletes(job),
         again: true,
         sourceFolder: checkpoint.sourceFolder,
         emptied: job.kind === 'move',
@@ -85,6 +87,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
         ...noting(progress),
       })
       try {
+        if ('destination' in job && !opened.ends.apart) checkInOneBucket(job.source, job.destination, mirrors(job))
         // The store may have moved; were it another one, what is settled would be missing there.
         for (const difference of differences(checkpoint, { job, connection: opened.ends.connection })) {
           const message = `${difference}; what was done so far is taken to be there too`

@@ -50,3 +50,12 @@ function valueOf(fields: HeaderFields, name: string): string | undefined {
 export function sameTags(a: string, b: string): boolean {
   return a.split('&').sort().join('&') === b.split('&').sort().join('&')
 }
+
+/**
+ * Whether two dates (ISO 8601) are those of two moments; undefined when one of them is not known. HEAD tells seconds where a listing or a disk may tell
+ * milliseconds.
+ */
+export function areApart(one: string, other: string): boolean | undefined {
+  const between = Math.abs(Date.parse(one) - Date.parse(other))
+  return Number.isNaN(between) ? undefined : between >= 1_000
+}

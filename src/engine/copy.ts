@@ -5,7 +5,8 @@ import { failed, outcomeOf } from './act.js'
 import type { Ways } from './acts.js'
 import { needsHead, wishFor } from './attributes.js'
 import { anewInParts, unlessChanged } from './anew.js'
-import { LIMITS, partSizeFor, type Limits } from './in-parts.js'
+import { lookingAgain, onceOf } from './as-one.js'
+import { checkUnchanged, LIMITS, partSizeFor, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
 import { passageOf, streaming, STREAM_LIMITS } from './stream.js'
 import { keepTags, taggingOf } from './tags.js'
@@ -117,7 +118,17 @@ function carefully(job: CopyJob, { source, destination }: Ways) {
   const attempt = async (object: ObjectSummary, head: ObjectHead | undefined): Promise<string> => {
     const wish = await wishFor(attributes, source, object, head)
     const name = nameOf(object.key)
-    const etag = await copyFrom(source, object, { ...wish, key: name })
+    const sent = { ...wish, key: name }
+    const etag = await (head === undefined || destination.conditional === true
+      ? copyFrom(source, object, sent)
+      : lookingAgain(
+          destination,
+          async () => {
+            await checkUnchanged(onceOf(source), { ...object, lastModified: head.lastModified })
+            return undefined
+          },
+          (once) => able(once.copyFrom, 'copy')(source, object, sent),
+        ))
     if (!dropsTags) return etag
     const { key, version } = object
     // Such a store keeps the tags of the source, whatever it is sent, and loses them with new headers.

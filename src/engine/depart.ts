@@ -1,85 +1,123 @@
+import PQueue from 'p-queue'
 import { StorageError } from '../errors.js'
-import type { Outcome, Pace, RelocateJob, SyncJob, WriteJob } from '../job.js'
+import { isFolder, type Outcome, type RelocateJob, type SyncJob } from '../job.js'
 import { renamer } from '../rules/rename.js'
-import { able, type Storage } from '../storage/storage.js'
+import { able, type ObjectHead, type Storage } from '../storage/storage.js'
 import type { WorkItem } from '../work/work.js'
 import { exists, failed, outcomeOf, unlessGone } from './act.js'
 import type { Ways } from './acts.js'
+import { onceOf } from './as-one.js'
+import { areApart } from './compare.js'
 import type { Act } from './lane.js'
-import { removingTogether, type Remove } from './remove.js'
+import { removingTogether } from './remove.js'
 
-/** Objects in flight when nothing but full requests to delete them is sent. */
-const BATCHES = 4_000
+/** Objects on the ledger that are in flight at once, so that full requests to delete them are sent. Few of them are looked at at once. */
+export const DEPARTURE_FLIGHTS = 4_000
+const LOOKS_AT_ONCE = 64
 
-/** How many objects that are on the ledger are in flight at once. */
-export function departureFlights(job: WriteJob, { source }: Ways, { concurrency }: Pace): number {
-  return job.kind === 'move' && job.map === undefined && source.conditional === true ? BATCHES : concurrency
-}
+/** Why an object is not to be deleted, or what else became of it; undefined when it is to be. */
+type Verdict = Outcome | undefined
 
-/** The deletion of an object that is on the ledger, if it is still what the ledger says; failures bear the full key of the source. */
-export function departing(job: SyncJob | RelocateJob, { source, destination }: Ways): Act {
-  const [store, done, code]: [Storage, Outcome, string] =
-    job.kind === 'move'
-      ? [source, { kind: 'copied' }, 'SourceChanged']
-      : [destination, { kind: 'deleted' }, 'DestinationChanged']
+/**
+ * The deletion of an object that is on the ledger, if it is still what the ledger says and, where it was moved, its copy is another object than
+ * itself; failures bear the full key of the source. All of that is looked at right before each request to delete it, also before one that is sent again.
+ */
+export function departing(job: SyncJob | RelocateJob, ways: Ways, looksAtOnce = LOOKS_AT_ONCE): Act {
+  const [store, done]: [Storage, Outcome] =
+    job.kind === 'move' ? [ways.source, { kind: 'copied' }] : [ways.destination, { kind: 'deleted' }]
+  const { prefix } = job.source
   const remove = removingTogether(able(store.removing, 'remove objects'))
-  const isReplaced = replacing(job, destination)
+  const judge = job.kind === 'move' ? judgingMoved(job, ways) : judgingExtra(job, ways)
+  const looks = new PQueue({ concurrency: looksAtOnce })
   return async (object: WorkItem) => {
+    let verdict: Verdict
+    const look = async (): Promise<boolean> => {
+      verdict = await looks.add(() => judge(object))
+      return verdict === undefined
+    }
     try {
-      // What the source has is never deleted at the destination, whatever the listings said.
-      if (job.kind === 'sync' && (await exists(source, object.key))) return { kind: 'skipped', reason: 'appeared' }
-      if (await isReplaced(object)) {
-        const message = 'its copy is no longer there as it was proven; the source was left as it is'
-        return failed(job.source.prefix, object, {
-          code: 'CopyNotProven',
-          message,
-          operation: 'HeadObject',
-          attempts: 1,
-        })
-      }
-      if (await removeUnlessChanged(store, remove, object)) return done
-      const message = 'it was written since it was listed, so it was not deleted'
-      return failed(job.source.prefix, object, { code, message, operation: 'DeleteObjects', attempts: 1 })
+      await remove({ key: object.key, etag: object.etag, look })
+      return verdict ?? done
     } catch (error) {
-      const outcome = outcomeOf(error, job.source.prefix, object)
-      // Whichever request it was, it is the deletion that is still to be done.
-      return outcome?.kind === 'failed'
-        ? { ...outcome, failure: { ...outcome.failure, operation: 'DeleteObjects' } }
-        : outcome
+      try {
+        return await refused(error, object)
+      } catch (cause) {
+        const outcome = outcomeOf(cause, prefix, object)
+        // Whichever request it was, it is the deletion that is still to be done.
+        return outcome?.kind === 'failed'
+          ? { ...outcome, failure: { ...outcome.failure, operation: 'DeleteObjects' } }
+          : outcome
+      }
     }
   }
-}
 
-// Whether another object has come to be in the place of a copy, under a new name which both got. Who writes only where nothing is needs no look.
-function replacing(
-  job: SyncJob | RelocateJob,
-  { conditional, reading }: Storage,
-): (object: WorkItem) => Promise<boolean> {
-  if (job.kind === 'sync' || job.map === undefined || conditional === true) return () => Promise.resolve(false)
-  const nameOf = renamer(job.map)
-  return async ({ key, copy }) => copy === undefined || (await unlessGone(reading.head(nameOf(key))))?.etag !== copy
-}
-
-// False when it has another ETag by now. What is gone was deleted, by an earlier try for one.
-async function removeUnlessChanged(store: Storage, remove: Remove, { key, etag }: WorkItem): Promise<boolean> {
-  // Other stores than AWS may not know the condition.
-  if (store.conditional !== true) {
-    const now = await etagOf(store, key)
-    if (now !== etag) return now === undefined
-  }
-  try {
-    await remove({ key, etag })
-    return true
-  } catch (error) {
+  // What is gone was deleted, by an earlier try for one.
+  async function refused(error: unknown, object: WorkItem): Promise<Outcome> {
     if (!(error instanceof StorageError)) throw error
-    if (error.code === 'NoSuchKey') return true
+    if (error.code === 'NoSuchKey') return done
     if (error.code !== 'PreconditionFailed') throw error
-    const now = await etagOf(store, key)
-    if (now === etag) throw error
-    return now === undefined
+    const now = await unlessGone(store.reading.head(object.key))
+    if (now === undefined) return done
+    if (now.etag === object.etag) throw error
+    return changed(job, object)
   }
 }
 
-async function etagOf({ reading }: Storage, key: string): Promise<string | undefined> {
-  return (await unlessGone(reading.head(key)))?.etag
+function judgingMoved(job: RelocateJob, { source, destination }: Ways): (object: WorkItem) => Promise<Verdict> {
+  const [from, to] = [onceOf(source), onceOf(destination)]
+  const nameOf = renamer(job.map)
+  // A folder keeps the time that an object had. That it is no bucket was told before the start.
+  const keepsTimes = isFolder(job.destination)
+  return async (object) => {
+    // In this order: were the two one object, and written in between, then it is the source that shows it.
+    const copy = await unlessGone(to.reading.head(nameOf(object.key)))
+    const now = await unlessGone(from.reading.head(object.key))
+    if (now === undefined) return { kind: 'copied' }
+    if (copy === undefined || copy.etag !== object.copy) {
+      return kept(job, object, 'CopyNotProven', 'its copy is no longer there as it was proven')
+    }
+    if (!isUnchanged(now, object)) return changed(job, object)
+    if (keepsTimes || areTwo(now, copy)) return undefined
+    return kept(
+      job,
+      object,
+      'CopyNotToldApart',
+      'its copy has the Last-Modified of the object itself, so they may be one object with two names',
+    )
+  }
+}
+
+function judgingExtra(job: SyncJob, { source, destination }: Ways): (object: WorkItem) => Promise<Verdict> {
+  const [from, to] = [onceOf(source), onceOf(destination)]
+  return async (object) => {
+    // What the source has is never deleted at the destination, whatever the listings said.
+    if (await exists(from, object.key)) return { kind: 'skipped', reason: 'appeared' }
+    // Other stores than AWS may not know the condition.
+    if (destination.conditional === true) return undefined
+    const now = await unlessGone(to.reading.head(object.key))
+    if (now === undefined) return { kind: 'deleted' }
+    return isUnchanged(now, object) ? undefined : changed(job, object)
+  }
+}
+
+function changed(job: SyncJob | RelocateJob, object: WorkItem): Outcome {
+  const code = job.kind === 'move' ? 'SourceChanged' : 'DestinationChanged'
+  const message = 'it was written since it was listed, so it was not deleted'
+  return failed(job.source.prefix, object, { code, message, operation: 'DeleteObjects', attempts: 1 })
+}
+
+function kept(job: RelocateJob, object: WorkItem, code: string, why: string): Outcome {
+  const message = `${why}; the source was left as it is`
+  return failed(job.source.prefix, object, { code, message, operation: 'HeadObject', attempts: 1 })
+}
+
+// One that was written again with the same content shows it in its date alone.
+function isUnchanged(now: ObjectHead, { etag, lastModified }: WorkItem): boolean {
+  return now.etag === etag && areApart(now.lastModified, lastModified) !== true
+}
+
+// Two names of one object show one date, and one version. Of an object that was copied onto itself the date is new under both.
+function areTwo(source: ObjectHead, copy: ObjectHead): boolean {
+  const versions = source.versionId !== undefined && copy.versionId !== undefined
+  return (versions && source.versionId !== copy.versionId) || areApart(source.lastModified, copy.lastModified) === true
 }

@@ -5,7 +5,7 @@ import { settled, type Departure, type Place, type Throttle, type Totals } from 
 import { RemovalWork } from '../work/removals.js'
 import { addTo, type Tally } from '../work/tally.js'
 import type { Ways } from './acts.js'
-import { departing, departureFlights } from './depart.js'
+import { departing, DEPARTURE_FLIGHTS } from './depart.js'
 import { heldBack, pacersFor, type Pacer } from './pacer.js'
 import { runLanes, type LanesOptions } from './run.js'
 import { Slots } from './slots.js'
@@ -88,8 +88,8 @@ export async function openDepartures(options: DepartureOptions): Promise<Departu
       const [pacer] = pacers
       if (pacer === undefined) return
       const ways = waysFor(pacer)
-      slots = new Slots(departureFlights(job, ways, pace))
-      await runLanes({ work, actFor: () => departing(job, ways), pacers, slots, stop, fail, watch })
+      slots = new Slots(DEPARTURE_FLIGHTS)
+      await runLanes({ work, actFor: () => departing(job, ways, pace.concurrency), pacers, slots, stop, fail, watch })
     },
     get inFlight() {
       return slots?.busy ?? 0

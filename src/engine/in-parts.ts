@@ -10,6 +10,8 @@ import {
   type Storage,
   type Uploading,
 } from '../storage/storage.js'
+import { TAKEN } from './act.js'
+import { asOne } from './as-one.js'
 
 /** The largest object that one CopyObject request may copy. */
 const COPY_LIMIT = 5 * 1024 ** 3
@@ -80,9 +82,8 @@ export async function copyInParts(work: InParts): Promise<string> {
   const { upload, present } = await begin(work, uploading)
   try {
     const parts = await makeParts(work, uploading, upload, present)
-    await checkUnchanged(work)
     work.parts?.check()
-    return await complete(work, uploading, upload, parts)
+    return await complete(work, upload, parts)
   } catch (error) {
     // What is left of it is told by the error that matters.
     await uploading.abort(key, upload.id).catch(() => undefined)
@@ -150,39 +151,48 @@ function ending({ place }: Storage, { key }: ObjectSummary): StorageError {
   })
 }
 
-// Parts take minutes, and Ceph knows no condition on any of these requests.
-async function checkUnchanged({ source, object }: InParts): Promise<void> {
+/**
+ * Fails with the code `PreconditionFailed` unless an object has the ETag and the date that HEAD told of it before. Parts take minutes, and Ceph knows
+ * no condition on any of their requests.
+ */
+export async function checkUnchanged(source: Storage, object: ObjectSummary): Promise<void> {
   const { place, reading } = source
   const { etag, lastModified } = await reading.head(object.key, object.version)
   // Headers that somebody changed meanwhile show in the date alone.
   if (etag === object.etag && lastModified === object.lastModified) return
-  throw new StorageError('the object was written by somebody else while its parts were copied', {
+  throw new StorageError('the object was written by somebody else while it was copied', {
     ...{ severity: 'fail-object', code: 'PreconditionFailed', operation: 'HeadObject', bucket: place.bucket },
     key: place.prefix + object.key,
   })
 }
 
-// A completion whose answer was lost has taken place, and the upload is gone when it is asked for again.
-async function complete(
-  work: InParts,
-  uploading: Uploading,
-  { id }: UploadState,
-  parts: readonly Part[],
-): Promise<string> {
-  const { destination, object, key, conditions } = work
+// A completion whose answer was lost has taken place, and the upload is gone when it is asked for again. What it replaces, where an object is made
+// anew in its own place, must not have been written by then, and a store may ignore the condition that says so.
+async function complete(work: InParts, { id }: UploadState, parts: readonly Part[]): Promise<string> {
+  const { source, destination, object, key, conditions } = work
+  const put = async (from: Storage, to: Storage): Promise<string> => {
+    await checkUnchanged(from, object)
+    return await able(to.uploading, 'make objects of parts').complete(key, id, parts, conditions)
+  }
   try {
-    const etag = await uploading.complete(key, id, parts, conditions)
+    const etag = await (source === destination ? asOne(source, (once) => put(once, once)) : put(source, destination))
     work.parts?.made(etag)
     return etag
   } catch (error) {
     if (!(error instanceof StorageError) || error.attempts < 2) throw error
-    if (error.code !== 'NoSuchUpload' && error.code !== 'PreconditionFailed') throw error
+    if (!PERHAPS_DONE.has(error.code)) throw error
     const now = await destination.reading.head(key)
     if (now.size !== object.size || !now.etag.endsWith(`-${parts.length}`)) throw error
-    if (work.parts === undefined ? now.etag === object.etag : !proves(work.parts, now.etag)) throw error
+    if (now.etag === object.etag && now.lastModified === object.lastModified) throw error
+    if (work.parts !== undefined && !proves(work.parts, now.etag)) throw error
+    // As long as the upload is there, it is not what became the object.
+    if ((await able(destination.uploading, 'make objects of parts').parts(key, id)) !== undefined) throw error
     return now.etag
   }
 }
+
+/** How a completion is refused that has taken place before. */
+const PERHAPS_DONE: ReadonlySet<string> = new Set(['NoSuchUpload', 'PreconditionFailed', TAKEN])
 
 function proves(parts: MakeParts, etag: string): boolean {
   try {

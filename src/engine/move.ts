@@ -1,14 +1,15 @@
-import type { Outcome, RelocateJob } from '../job.js'
+import { isFolder, type Outcome, type RelocateJob } from '../job.js'
 import { renamer } from '../rules/rename.js'
-import type { ObjectHead, Storage } from '../storage/storage.js'
+import { sleep } from '../storage/retry.js'
+import type { ObjectHead, ObjectSummary, Storage } from '../storage/storage.js'
 import type { WorkItem } from '../work/work.js'
 import { failed, outcomeOf, TAKEN, unlessGone } from './act.js'
 import type { Ways } from './acts.js'
 import { headersOf } from './attributes.js'
-import { isMd5 } from './compare.js'
+import { areApart, isMd5 } from './compare.js'
 import { copying } from './copy.js'
-import type { Act } from './lane.js'
-import { unlessExisting } from './no-clobber.js'
+import { isAborted, type Act } from './lane.js'
+import { guarded, turnsNeeded, unlessExisting, type Guard } from './no-clobber.js'
 import { copyOf, deletionFailed, departureOf } from './sync.js'
 
 /** The action of `move` on one object: a copy, and the proof that it is one. It is deleted later, once that is on the ledger. */
@@ -17,10 +18,12 @@ export function moving(job: RelocateJob, ways: Ways): Act {
   const { prefix } = job.source
   const nameOf = renamer(job.map)
   const copy = job.map === undefined ? copying(copyOf(job), ways) : unlessTaken(job, ways)
+  const keepsTimes = isFolder(job.destination)
   return async (listed: WorkItem) => {
     try {
       const object = listed.failedIn === undefined ? listed : await asItIs(source, listed)
       if (object === undefined) return deletionFailed(listed) ? { kind: 'copied' } : { kind: 'skipped', reason: 'gone' }
+      if (!keepsTimes && !(await untilOlder(object, ways))) return undefined
       const outcome = await copy(object)
       if (outcome?.kind !== 'copied') return outcome
       const { etag = '' } = outcome
@@ -40,6 +43,7 @@ export function moving(job: RelocateJob, ways: Ways): Act {
 // content and headers is the copy of an earlier try, whose answer nobody heard.
 function unlessTaken(job: RelocateJob, ways: Ways): Act {
   const copy = unlessExisting(copyOf(job), ways)
+  const turns = turnsNeeded(copyOf(job), ways)
   const nameOf = renamer(job.map)
   const [from, to] = [ways.source.reading, ways.destination.reading]
   const hasContentOf = async (object: WorkItem, name: string, there: ObjectHead): Promise<boolean> => {
@@ -59,7 +63,12 @@ function unlessTaken(job: RelocateJob, ways: Ways): Act {
     const name = nameOf(object.key)
     const there = await to.head(name)
     const hasContent = await hasContentOf(object, name, there)
-    if (hasContent && (await hasHeadersOf(object, there))) return { kind: 'copied', etag: there.etag }
+    if (hasContent && (await hasHeadersOf(object, there))) {
+      if (isFolder(job.destination) || areApart(there.lastModified, object.lastModified) === true)
+        return { kind: 'copied', etag: there.etag }
+      // The date of another copy tells the two apart, or that they are one object with two names.
+      return await copying(copyOf(job), { ...ways, destination: guarded(ways.destination, only(there), turns) })(object)
+    }
     const what = hasContent
       ? 'an object of the new name with the same content but other headers'
       : 'another object of the new name'
@@ -67,6 +76,32 @@ function unlessTaken(job: RelocateJob, ways: Ways): Act {
     return failed(job.source.prefix, object, { code: TAKEN, message, operation: 'CopyObject', attempts: 1 })
   }
 }
+
+// What replaces an object only while it is what it was.
+function only({ etag, lastModified }: ObjectHead): Guard {
+  return {
+    condition: ['if-match', `"${etag}"`],
+    isTaken: async ({ reading }, name) => {
+      const now = await unlessGone(reading.head(name))
+      return now?.etag !== etag || now.lastModified !== lastModified
+    },
+  }
+}
+
+/** How long an object that was just written may be waited for, in milliseconds: what is farther ahead is another clock. */
+const LONGEST_WAIT = 3_000
+
+// Waits until a copy of it has a later Last-Modified, which is told in seconds: that is how the two are told apart before one is deleted. False
+// when the run ends before.
+async function untilOlder({ lastModified }: ObjectSummary, { source, stop = NEVER }: Ways): Promise<boolean> {
+  const next = Math.ceil(Date.parse(lastModified) / 1_000) * 1_000 + 1_000
+  const wait = next - (source.clock?.() ?? Date.now())
+  if (!(wait > 0 && wait <= LONGEST_WAIT)) return true
+  await sleep(wait, stop)
+  return !isAborted(stop)
+}
+
+const NEVER = new AbortController().signal
 
 // What failed before may have been written since.
 async function asItIs({ reading }: Storage, object: WorkItem): Promise<WorkItem | undefined> {

@@ -1,35 +1,41 @@
 import { StorageError } from '../errors.js'
 import type { CopyJob, Outcome } from '../job.js'
 import { renamer } from '../rules/rename.js'
-import type { HeaderFields, ObjectSummary, Storage } from '../storage/storage.js'
+import { able, type HeaderFields, type ObjectSummary, type Storage } from '../storage/storage.js'
 import { exists, outcomeOf, TAKEN } from './act.js'
 import type { Ways } from './acts.js'
+import { asOne } from './as-one.js'
 import { copying } from './copy.js'
 import { LIMITS, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
 import type { Turns } from './turns.js'
 
 const EXISTS: Outcome = { kind: 'skipped', reason: 'exists' }
-const IF_ABSENT = ['if-none-match', '*'] as const
+/** What is put in its place only if it is: a condition that every write carries, and how a store that may ignore it is looked at. */
+export interface Guard {
+  readonly condition: readonly [name: string, value: string]
+  /** Whether what is at the name must not be replaced. */
+  readonly isTaken: (store: Storage, name: string) => Promise<boolean>
+}
+
+const IF_ABSENT: Guard = { condition: ['if-none-match', '*'], isTaken: exists }
 
 /** What may mean as well that somebody was faster, after the condition was checked. */
 const UNCLEAR: ReadonlySet<string> = new Set(['ConditionalRequestConflict', 'NoSuchUpload'])
 
 /**
- * The action of a copy that replaces nothing: every write carries `If-None-Match: *`. A store that may ignore that is asked first whether
- * there is an object of the name, and so is any store before something large is copied in vain. Where the names are new ones, two objects may
- * get the same: such a store is then asked again right before each write, while nobody else has a turn at the name.
+ * The action of a copy that replaces nothing: every write carries `If-None-Match: *`. A store that may ignore that is asked whether there is an
+ * object of the name right before each write, also before one that is sent again. Where the names are new ones, two objects may get the same:
+ * nobody else has a turn at the name meanwhile. Any store is asked before something large is copied in vain.
  */
 export function unlessExisting(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act {
   const { destination } = ways
-  const turns = turnsNeeded(job, ways)
-  const copy = copying(job, { ...ways, destination: onlyIfAbsent(destination, turns) }, limits)
+  const copy = copying(job, { ...ways, destination: guarded(destination, IF_ABSENT, turnsNeeded(job, ways)) }, limits)
   const look = looking(job, destination)
   const nameOf = renamer(job.map)
   const before = ways.uploads?.before
   return async (object) => {
-    const looksLater = destination.conditional === true || turns !== undefined
-    if (!looksLater || ways.through || object.size > limits.copy) {
+    if (ways.through || object.size > limits.copy) {
       const seen = await look(object)
       if (seen === EXISTS && before !== undefined) {
         // Nobody goes on with it. That it may stay is a matter of money alone.
@@ -63,46 +69,54 @@ export function looking(
   }
 }
 
-// Without new names each object has its own.
-function turnsNeeded({ map }: CopyJob, { destination, turns }: Ways): Turns | undefined {
+/** The turns that writes to new names take; without new names each object has its own. */
+export function turnsNeeded({ map }: CopyJob, { destination, turns }: Ways): Turns | undefined {
   if (map === undefined || destination.conditional === true) return undefined
   if (turns === undefined) throw new Error('objects of one new name would not take turns')
   return turns
 }
 
-// The same store, with the condition on each of its writes.
-function onlyIfAbsent(store: Storage, turns: Turns | undefined): Storage {
-  const { copyFrom, uploading, writing } = store
-  const place = (operation: string, name: string, write: () => Promise<string>): Promise<string> =>
-    turns === undefined
-      ? write()
-      : turns.at(store.place, name, async () => {
-          if (await exists(store, name)) throw takenAlready(store, operation, name)
-          return await write()
-        })
+/** The same store, with a condition on each of its writes, and a look right before it where that may be ignored; refused with the code `TAKEN`. */
+export function guarded(store: Storage, guard: Guard, turns: Turns | undefined): Storage {
+  const { condition, isTaken } = guard
+  const { copyFrom, uploading, writing, tries } = store
+  const place = (operation: string, name: string, write: (once: Storage) => Promise<string>): Promise<string> => {
+    if (store.conditional === true) return write(store)
+    const look = (): Promise<string> =>
+      asOne(store, async (once) => {
+        if (await isTaken(once, name)) throw takenAlready(store, operation, name)
+        return await write(once)
+      })
+    return turns === undefined ? look() : turns.at(store.place, name, look)
+  }
   return {
     ...{ place: store.place, conditional: store.conditional, reading: store.reading, rewriting: store.rewriting },
+    ...(tries === undefined ? {} : { tries: { ...tries, once: guarded(tries.once, guard, turns) } }),
     list: (from) => store.list(from),
     ...(copyFrom === undefined
       ? {}
       : {
           copyFrom: (source, object, wish) => {
             const { fields, ...given } = wish ?? { fields: asBefore(object) }
-            const sent = { ...given, fields: [...fields, IF_ABSENT] }
-            const look = given.etag === undefined ? undefined : () => exists(store, given.key ?? object.key)
+            const sent = { ...given, fields: [...fields, condition] }
+            const look = given.etag === undefined ? undefined : () => isTaken(store, given.key ?? object.key)
             const name = given.key ?? object.key
-            return told(
-              place('CopyObject', name, () => copyFrom(source, object, sent)),
-              look,
-            )
+            const write = (once: Storage): Promise<string> => able(once.copyFrom, 'copy')(source, object, sent)
+            return told(place('CopyObject', name, write), look)
           },
         }),
     ...(writing === undefined
       ? {}
       : {
           writing: {
-            write: (key, content, fields, lastModified) =>
-              told(place('PutObject', key, () => writing.write(key, content, [...fields, IF_ABSENT], lastModified))),
+            write: (key, content, fields, lastModified) => {
+              const sent = [...fields, condition]
+              return told(
+                place('PutObject', key, (once) =>
+                  able(once.writing, 'be written to').write(key, content, sent, lastModified),
+                ),
+              )
+            },
           },
         }),
     ...(uploading === undefined
@@ -110,12 +124,14 @@ function onlyIfAbsent(store: Storage, turns: Turns | undefined): Storage {
       : {
           uploading: {
             ...uploading,
-            complete: (key, upload, parts, fields) =>
-              told(
-                place('CompleteMultipartUpload', key, () =>
-                  uploading.complete(key, upload, parts, [...fields, IF_ABSENT]),
+            complete: (key, upload, parts, fields) => {
+              const sent = [...fields, condition]
+              return told(
+                place('CompleteMultipartUpload', key, (once) =>
+                  able(once.uploading, 'make objects of parts').complete(key, upload, parts, sent),
                 ),
-              ),
+              )
+            },
           },
         }),
   }

@@ -1,8 +1,9 @@
 import { StorageError } from '../errors.js'
 import type { Outcome, SetHeadersJob } from '../job.js'
 import { decide, decideByListing, type Change, type Untouched } from '../rules/decide.js'
-import { able, type ObjectHead, type ObjectSummary, type Storage } from '../storage/storage.js'
+import { able, type HeaderFields, type ObjectHead, type ObjectSummary, type Storage } from '../storage/storage.js'
 import { failed, outcomeOf, type Cause } from './act.js'
+import { lookingAgain } from './as-one.js'
 import { copyInParts, LIMITS, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
 import { keepTags } from './tags.js'
@@ -104,7 +105,35 @@ async function rewrite(
         object: { ...object, size: head.size, etag: head.etag, lastModified: head.lastModified },
         conditions: [['if-match', `"${head.etag}"`]],
       })
-    : await rewriting.rewrite(object, head.etag, fields)
+    : await rewriteWhole(store, object, head, headers, fields)
   if (tagging !== undefined && rewriting.dropsTags)
     await keepTags(store, object.key, { etag, tags: head.tags }, tagging)
+}
+
+// In one request. A store that may ignore its condition is looked at again before it is sent again.
+async function rewriteWhole(
+  store: Storage,
+  object: ObjectSummary,
+  head: ObjectHead,
+  headers: ReadonlyMap<string, string>,
+  fields: HeaderFields,
+): Promise<string> {
+  const send = ({ rewriting }: Storage): Promise<string> =>
+    able(rewriting, 'change objects in place').rewrite(object, head.etag, fields)
+  if (store.conditional === true) return await send(store)
+  const look = async ({ reading, place: { bucket, prefix } }: Storage): Promise<string | undefined> => {
+    const now = await reading.head(object.key)
+    if (now.etag === head.etag && now.lastModified === head.lastModified) return undefined
+    // As it is to be: by a try whose answer was lost.
+    if (now.etag === head.etag && isSame(now.headers, headers)) return now.etag
+    throw new StorageError('the object was written by somebody else while its headers were set', {
+      ...{ severity: 'fail-object', code: 'PreconditionFailed', operation: 'HeadObject', bucket },
+      key: prefix + object.key,
+    })
+  }
+  return await lookingAgain<string>(store, look, send)
+}
+
+function isSame(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  return one.size === other.size && [...one].every(([name, value]) => other.get(name) === value)
 }

@@ -1,5 +1,6 @@
 import { StorageError } from '../errors.js'
 import type { Storage, Tagging } from '../storage/storage.js'
+import { asOne } from './as-one.js'
 
 /**
  * Sees to it that an object that was just written has its tags: a store that took no notice of them is given them once more. Whether it did
@@ -12,8 +13,10 @@ export async function keepTags(
   tagging: Tagging,
 ): Promise<void> {
   try {
-    const { etag, tags } = await store.reading.head(key)
-    if (etag === written.etag && tags !== written.tags) await store.rewriting?.retag(key, tagging)
+    await asOne(store, async ({ reading, rewriting }) => {
+      const { etag, tags } = await reading.head(key)
+      if (etag === written.etag && tags !== written.tags) await rewriting?.retag(key, tagging)
+    })
   } catch (error) {
     // Were that to fail, they would be nowhere but in the ledger.
     if (!(error instanceof StorageError) || error.severity === 'skip') throw error

@@ -4,7 +4,6 @@ import { printable } from '../keys.js'
 import {
   connectionOf,
   isFolder,
-  placeUrl,
   type Connection,
   type EndConnection,
   type FolderIdentity,
@@ -18,7 +17,7 @@ import { checkOutside, openFolder, openFolderToWrite, type OpenedFolder } from '
 import type { Notice } from './disk/faults.js'
 import { DiskStore, firstOfEach } from './disk/store.js'
 import type { BucketRoute, Route } from './route.js'
-import { canOverlap, isOneBucket } from './same-bucket.js'
+import { overlap } from './overlap.js'
 import { S3Store } from './s3/store.js'
 import { createMeter, retrying, withRetries, type Meter, type RetryPolicy, type StoreFor } from './retry.js'
 
@@ -69,6 +68,8 @@ export interface OpenOptions {
   readonly readOnly: boolean
   /** What the source does not have is to be deleted at the destination. */
   readonly mirror?: boolean
+  /** Objects of either side are to be deleted. */
+  readonly deletes?: boolean
   /** The destination was written to before, by the same run. */
   readonly again?: boolean
   /** The folder that the source was before, to the same run. */
@@ -311,36 +312,22 @@ async function reads(destination: S3Store, source: S3Store): Promise<boolean> {
 
 const ACCESS_POINT = /^arn:|-s3alias$/
 
-// Whether an object of the source can be one of the destination. Names tell that of buckets of one account; another one, or another URL, may
-// have other buckets of the same names, or the same bucket.
+// Whether an object of the source can be one of the destination. Another account, or another URL, may have other buckets of the same names, or the same
+// bucket.
 async function inOneBucket(
   source: Bucket,
   destination: Bucket,
-  { readOnly, again, warn }: OpenOptions,
+  { readOnly, again, deletes, warn }: OpenOptions,
   once: (store: S3Store) => Storage,
 ): Promise<boolean> {
   const [one, other] = [source.store.place, destination.store.place]
-  if (!canOverlap(one, other)) return false
-  const byName = source.account === destination.account && ![one, other].some(({ bucket }) => ACCESS_POINT.test(bucket))
-  if (byName) return one.bucket === other.bucket
-  let same: boolean | undefined
+  const named = source.account === destination.account && ![one, other].some(({ bucket }) => ACCESS_POINT.test(bucket))
+  const options = { named, deletes: deletes === true, mayWrite: !readOnly, again: again === true, warn }
   try {
-    same = await isOneBucket(once(source.store), once(destination.store), !readOnly)
+    return await overlap(once(source.store), once(destination.store), options)
   } catch (error) {
     throw preflightProblem(error, other)
   }
-  // It was told at the start of the run, when there was more to tell it by.
-  if (same !== undefined || again === true) return same === true
-  if (readOnly) {
-    warn(
-      `${placeUrl(one)} and ${placeUrl(other)} may be one bucket, reached in two ways: only a run that writes finds out`,
-    )
-    return false
-  }
-  throw new UserError(
-    `it cannot be told whether ${placeUrl(one)} and ${placeUrl(other)} are one bucket, reached in two ways: the objects would be copied onto themselves`,
-    'allow the credentials of the source s3:ListMultipartUploadParts, or give prefixes of which neither begins with the other',
-  )
 }
 
 function preflightProblem(error: unknown, place: Place): unknown {

@@ -61,12 +61,33 @@ export function retrying(
   pressure?: Pressure,
   setAside?: SetAside,
 ): Storage {
-  const trying = <T>(operation: string, send: () => Promise<T>): Promise<T> =>
-    withRetries(operation, send, policy, meter, pressure, setAside)
+  const trying: Trying = (operation, send) => withRetries(operation, send, policy, meter, pressure, setAside)
+  const once: Trying = (operation, send) => {
+    count(meter, operation)
+    return setAside === undefined ? send() : toldOf(send(), operation, setAside)
+  }
+  return {
+    ...everyOperation(store, trying, setAside),
+    tries: {
+      once: everyOperation(store, once),
+      // Its requests are counted one by one.
+      again: (work) => withRetries(undefined, work, policy, meter, pressure, setAside),
+    },
+  }
+}
+
+async function toldOf<T>(sent: Promise<T>, operation: string, setAside: SetAside): Promise<T> {
+  const answer = await sent
+  setAside.succeeded(operation)
+  return answer
+}
+
+function everyOperation(store: Storage, trying: Trying, setAside?: SetAside): Storage {
   const { copyFrom } = store
   return {
     place: store.place,
     conditional: store.conditional,
+    clock: store.clock,
     list: (from) => trying('ListObjectsV2', () => store.list(from)),
     ...(copyFrom === undefined
       ? {}
@@ -184,9 +205,9 @@ function each<Part extends object>(part: Part, operations: Operations<Part>, try
   return result as Part
 }
 
-/** Runs `send` as `retrying` does, for an operation that is not of `Storage`. */
+/** Runs `send` as `retrying` does, for an operation that is not of `Storage`; without a name its tries are not counted as requests. */
 export function withRetries<T>(
-  operation: string,
+  operation: string | undefined,
   send: () => Promise<T>,
   policy: RetryPolicy,
   meter: Meter,
@@ -198,7 +219,7 @@ export function withRetries<T>(
   return send().then(
     (answer) => {
       pressure?.granted()
-      setAside?.succeeded(operation)
+      if (operation !== undefined) setAside?.succeeded(operation)
       return answer
     },
     (error: unknown) => persist(error, operation, send, policy, meter, pressure, setAside),
@@ -207,7 +228,7 @@ export function withRetries<T>(
 
 async function persist<T>(
   error: unknown,
-  operation: string,
+  operation: string | undefined,
   send: () => Promise<T>,
   policy: RetryPolicy,
   meter: Meter,
@@ -221,7 +242,7 @@ async function persist<T>(
     error.attempts = attempt
     const throttled = error.severity === 'throttle'
     const mayPass = throttled || error.severity === 'retry'
-    if (attempt === 1 && mayPass) trouble = setAside?.failing(operation)
+    if (attempt === 1 && mayPass) trouble = setAside?.failing(operation ?? error.operation)
     if (throttled) {
       meter.throttled++
       if (trouble?.isAlone(attempt) !== true) pressure?.refused()
@@ -241,7 +262,7 @@ async function persist<T>(
     try {
       const answer = await send()
       pressure?.granted()
-      setAside?.succeeded(operation)
+      if (operation !== undefined) setAside?.succeeded(operation)
       return answer
     } catch (again) {
       error = again
@@ -249,7 +270,8 @@ async function persist<T>(
   }
 }
 
-function count(meter: Meter, operation: string): void {
+function count(meter: Meter, operation: string | undefined): void {
+  if (operation === undefined) return
   meter.requests[operation] = (meter.requests[operation] ?? 0) + 1
 }
 

@@ -9,46 +9,137 @@ export function canOverlap(one: Place, other: Place): boolean {
 }
 
 /**
- * Whether two places, of which `canOverlap` is true, are in one bucket that is only reached by two ways: by two URLs, as two accounts, by
- * an access point. An object of the source that is not at the destination says no; then an upload that is begun at the destination is looked for at the
- * source. Writes nothing, and begins no upload where it may not write. Undefined when nothing tells. Rejects when a store does not answer.
+ * A way in which names of two places may be names of the same objects: `source` and a name, in the source, is what `destination` and that name are in
+ * the destination. Both are relative to the place.
  */
-export async function isOneBucket(
-  source: Storage,
-  destination: Storage,
-  mayWrite: boolean,
-): Promise<boolean | undefined> {
-  const { prefix } = source.place.prefix.length < destination.place.prefix.length ? destination.place : source.place
-  if (await differ(source, destination, prefix)) return false
-  if (!mayWrite) return undefined
-  const key = `${prefix}s3move-probe-${randomUUID()}`
-  const writing = able(destination.uploading, 'be written to')
-  const upload = await writing.begin(nameIn(destination, key), [])
-  try {
-    const parts = await told(able(source.uploading, 'be copied from').parts(nameIn(source, key), upload))
-    return parts === 'unknown' ? undefined : parts instanceof Map
-  } finally {
-    await writing.abort(nameIn(destination, key), upload)
+export interface Likeness {
+  readonly source: string
+  readonly destination: string
+}
+
+/** The likeness of two places in one bucket of which one lies in the other; undefined where none does. */
+export function nestingOf(source: Place, destination: Place): Likeness | undefined {
+  if (!canOverlap(source, destination)) return undefined
+  return {
+    source: destination.prefix.slice(source.prefix.length),
+    destination: source.prefix.slice(destination.prefix.length),
   }
 }
 
-function nameIn({ place }: Storage, key: string): string {
-  return key.slice(place.prefix.length)
+/**
+ * All likenesses that are worth a question before anything is deleted: that of two places in one bucket; that of one place with two names, whatever they
+ * are; and that of a place within another, in a store that takes for one what differs in case, in the form of Unicode, in empty folders, or as a proxy may
+ * read it.
+ */
+export function likenessesOf(source: Place, destination: Place): readonly Likeness[] {
+  const nesting = nestingOf(source, destination)
+  const found: Likeness[] = nesting === undefined ? [] : [nesting]
+  if (source.prefix !== destination.prefix) found.push({ source: '', destination: '' })
+  if (nesting !== undefined) return found
+  const inSource = restBelow(source.prefix, destination.prefix)
+  const inDestination = restBelow(destination.prefix, source.prefix)
+  if (inSource !== undefined) found.push({ source: inSource, destination: '' })
+  if (inDestination !== undefined) found.push({ source: '', destination: inDestination })
+  return found
+}
+
+// What is left of a prefix behind a beginning that may be the other one; undefined when nothing is, or none may.
+function restBelow(above: string, prefix: string): string | undefined {
+  const wanted = folded(above)
+  for (let end = prefix.length - 1; end > 0; end--) {
+    if (folded(prefix.slice(0, end)) === wanted) return folded(prefix.slice(end)) === '' ? undefined : prefix.slice(end)
+  }
+  return undefined
+}
+
+// One text for all that any store or proxy is known to take for one.
+function folded(prefix: string): string {
+  const parts: string[] = []
+  const plain = decoded(prefix).normalize('NFKC').toUpperCase().toLowerCase().replaceAll('\\', '/')
+  for (const part of plain.split('/').map((name) => name.replace(/[. ]+$/, (end) => (end === '..' ? end : '')))) {
+    if (part === '..') parts.pop()
+    else if (part !== '') parts.push(part)
+  }
+  return parts.join('/')
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** What became known of a likeness. */
+export type Found =
+  /** An object of the one is the object of the other. */
+  | 'one'
+  /** They are two. */
+  | 'two'
+  /** They are two, and yet one object looks the same in both, its date too: one may follow what is done to the other. */
+  | 'replicas'
+  /** One object looks the same in both, and nothing more can be told. */
+  | 'perhaps'
+  | 'unknown'
+
+/**
+ * Whether objects of two places are the same ones, which is only reached in two ways: by two names of the bucket or the key, two URLs, as two accounts, by
+ * an access point. An object of the source that is not at the destination says no; then an upload that is begun at the destination is looked for at the
+ * source. Writes nothing, and begins no upload where it may not write. Rejects when a store does not answer.
+ */
+export async function areOne(
+  source: Storage,
+  destination: Storage,
+  likeness: Likeness,
+  mayWrite: boolean,
+): Promise<Found> {
+  const objects = await compare(source, destination, likeness)
+  if (objects === 'different') return 'two'
+  const shared = mayWrite ? await shareUploads(source, destination, likeness) : undefined
+  if (shared === true) return 'one'
+  if (objects === 'alike') return shared === false ? 'replicas' : 'perhaps'
+  return shared === false ? 'two' : 'unknown'
+}
+
+// Undefined when nothing tells.
+async function shareUploads(source: Storage, destination: Storage, likeness: Likeness): Promise<boolean | undefined> {
+  const name = `s3move-probe-${randomUUID()}`
+  const [here, there] = [likeness.source + name, likeness.destination + name]
+  const writing = able(destination.uploading, 'be written to')
+  const reading = able(source.uploading, 'be copied from')
+  const upload = await told(writing.begin(there, []))
+  if (upload === 'unknown' || upload === 'absent') return undefined
+  try {
+    const parts = await told(reading.parts(here, upload))
+    if (parts === undefined || parts === 'absent') return false
+    if (parts === 'unknown') return undefined
+    // A store that finds an upload by its id alone, whatever it is said to be of, tells nothing.
+    const control = await told(reading.parts(`${likeness.source}s3move-probe-${randomUUID()}`, upload))
+    return control === undefined || control === 'absent' ? true : undefined
+  } finally {
+    // What may not be aborted is empty.
+    await told(writing.abort(there, upload))
+  }
 }
 
 // Whether an object of the source is another one, or none, at the destination.
-async function differ(source: Storage, destination: Storage, prefix: string): Promise<boolean> {
-  const before = nameIn(source, prefix)
+async function compare(
+  source: Storage,
+  destination: Storage,
+  likeness: Likeness,
+): Promise<'different' | 'alike' | 'unknown'> {
+  const before = likeness.source
   const { objects } = await source.list({ limit: 1, ...(before === '' ? {} : { after: before }) })
   const [first] = objects
-  const key = source.place.prefix + (first?.key ?? '')
-  if (first === undefined || !key.startsWith(prefix)) return false
-  const head = (store: Storage): Promise<Told<ObjectHead>> => told(store.reading.head(nameIn(store, key)))
-  const here = await head(source)
-  const there = await head(destination)
-  if (typeof here === 'string' || there === 'unknown' || alike(here, there)) return false
+  if (first?.key.startsWith(before) !== true) return 'unknown'
+  const name = likeness.destination + first.key.slice(before.length)
+  const here = await told(source.reading.head(first.key))
+  const there = await told(destination.reading.head(name))
+  if (typeof here === 'string' || there === 'unknown') return 'unknown'
+  if (alike(here, there)) return 'alike'
   // Somebody may have written to it in between.
-  return alike(here, await head(source))
+  return alike(here, await told(source.reading.head(first.key))) ? 'different' : 'unknown'
 }
 
 function alike(one: ObjectHead, other: Told<ObjectHead>): boolean {

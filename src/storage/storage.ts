@@ -42,6 +42,8 @@ export interface ObjectHead {
   readonly etag: string
   /** ISO 8601, or '' when the store does not tell. */
   readonly lastModified: string
+  /** Its version, where the store keeps versions and tells. */
+  readonly versionId?: string | undefined
   readonly storageClass: string
   /** Content-Type, Cache-Control and their kin, and user metadata (`x-amz-meta-*`), by lower-case name. */
   readonly headers: ReadonlyMap<string, string>
@@ -188,6 +190,11 @@ export interface Removal {
   readonly version?: string | undefined
   /** Only while it has this ETag, where the store can tell. */
   readonly etag?: string | undefined
+  /**
+   * Asked right before each request that would name it, also before one that is sent again: false leaves it out, and then nothing is wrong with
+   * it. Its requests are sent once: a rejection is that of the object.
+   */
+  readonly look?: (() => Promise<boolean>) | undefined
 }
 
 /** How objects of a store are removed. */
@@ -235,6 +242,14 @@ export interface Restoring {
   ): Promise<void>
 }
 
+/** How the operations of a store are tried again. */
+export interface Tries {
+  /** The same store, with each request sent once. */
+  readonly once: Storage
+  /** Does `work` again, from its beginning, as long as its error may pass. */
+  again<T>(work: () => Promise<T>): Promise<T>
+}
+
 /**
  * A bucket and a prefix, or a folder of the local disk. Keys are relative to the prefix; that is all the renaming there is.
  * Each method fails with a `StorageError` whose severity says what that means for the run. What a store cannot do is absent.
@@ -263,6 +278,12 @@ export interface Storage {
   readonly removing?: Removing | undefined
   readonly versions?: Versions | undefined
   readonly restoring?: Restoring | undefined
+
+  /** Where operations are tried again: how several of them are, as one. */
+  readonly tries?: Tries | undefined
+
+  /** The time of the store's own clock, in milliseconds since 1970, as far as its answers tell; never ahead of it by more than this machine is. */
+  readonly clock?: (() => number) | undefined
 }
 
 /** The part of a store that does what an operation needs. A store that lacks it was to be refused before. */

@@ -1,4 +1,5 @@
 import type { Place } from '../../job.js'
+import { lookingFirst } from '../looking-first.js'
 import type { ListFrom, Page, Reading, Removing, Storage, Writing } from '../storage.js'
 import { diskFault, fault, type Asked, type Notice } from './faults.js'
 import { listPage } from './listing.js'
@@ -32,7 +33,7 @@ export class DiskStore implements Storage {
       first({ kind: 'passed-over', message: `passed over: ${what} (others like it are not told)` })
     })
     this.reading = createReading(this.tree, first)
-    this.removing = createRemoving(this.tree)
+    this.removing = lookingFirst(createRemoving(this.tree))
     if (folder.names !== 'literal') this.writing = createWriting(this.tree)
   }
 

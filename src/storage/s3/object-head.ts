@@ -41,6 +41,7 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
   let [tags, unshown] = [0, 0]
   let archived = false
   let [lockMode, retainUntil] = ['', '']
+  let versionId: string | undefined
   const { head } = response
   for (let at = head.indexOf('\r\n') + 2; at > 1 && at < head.length;) {
     const end = head.indexOf('\r\n', at)
@@ -64,6 +65,7 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
     } else if (name === `${ENCRYPTION}-customer-algorithm`) plainEtag = false
     else if (name === 'x-amz-checksum-type') composite = value !== 'FULL_OBJECT'
     else if (name === 'x-amz-storage-class') storageClass = value
+    else if (name === 'x-amz-version-id') versionId = value === '' || value === 'null' ? undefined : value
     else if (name === 'x-amz-tagging-count') tags = Number(value)
     else if (name === 'x-amz-missing-meta') unshown = Number(value)
     else if (name === 'x-amz-archive-status') archived = true
@@ -90,7 +92,7 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
     carried.push(['x-amz-object-lock-mode', lockMode], ['x-amz-object-lock-retain-until-date', retainUntil])
   }
   return {
-    ...{ etag, size, lastModified, storageClass, headers, carried, tags, unshown, plainEtag },
+    ...{ etag, size, lastModified, versionId, storageClass, headers, carried, tags, unshown, plainEtag },
     checksums: composite ? new Map<string, string>() : checksums,
     archived: archived || storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE',
     locked: retained && lockMode === 'COMPLIANCE',

@@ -4,6 +4,7 @@ import { compareKeys, printable } from '../../keys.js'
 import type { Place } from '../../job.js'
 import { timeOf } from '../../times.js'
 import type { Bandwidth } from '../bandwidth.js'
+import { lookingFirst } from '../looking-first.js'
 import type {
   BucketTraits,
   CopyWish,
@@ -107,6 +108,8 @@ export class S3Store implements Storage {
   private readonly patience = new Map<string, Patience>()
   /** By how much the server's clock is ahead of this machine's, in milliseconds, where that matters. */
   private skew = 0
+  /** The same, as the last listing told: to a second, and less rather than more. */
+  private ahead = 0
 
   constructor(
     place: Place,
@@ -145,7 +148,7 @@ export class S3Store implements Storage {
     this.uploading = createUploading(channel)
     this.rewriting = createRewriting(channel)
     this.writing = createWriting(channel)
-    this.removing = createRemoving(channel)
+    this.removing = lookingFirst(createRemoving(channel))
     this.versions = createVersions(channel)
     this.restoring = createRestoring(channel)
     this.listPrefix = place.prefix === '' ? '' : `&prefix=${encodeQuery(place.prefix)}`
@@ -169,6 +172,8 @@ export class S3Store implements Storage {
     if (from.token !== undefined) query = `continuation-token=${encodeQuery(from.token)}&${query}`
     else if (from.after !== undefined) query += `&start-after=${encodeQuery(prefix + from.after)}`
     const response = await this.send(asked, 'GET', `${this.target.path}/`, query, this.always)
+    const date = Date.parse(headerOf(response, 'date') ?? '')
+    if (!Number.isNaN(date)) this.ahead = date - Date.now()
 
     let answer
     try {
@@ -192,6 +197,8 @@ export class S3Store implements Storage {
       ...(answer.nextToken === undefined ? {} : { token: answer.nextToken }),
     }
   }
+
+  readonly clock = (): number => Date.now() + this.ahead
 
   // A property, so that it can be handed on by itself.
   readonly copyFrom = async (source: Storage, object: ObjectSummary, wish?: CopyWish): Promise<string> => {
