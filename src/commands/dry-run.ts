@@ -139,6 +139,8 @@ export async function dryRun({
   const complete = !drain.signal.aborted
   const gone = job.kind === 'move' ? totals.copied : versions > 0 ? versions : (totals.deleted ?? 0)
   const sent = requestsOf(job, gone, requests, ways.through)
+  const before = looksBefore(job, ways, gone)
+  const allHeads = heads + before + (sent['HeadObject'] ?? 0)
   if (telling.json) {
     const plan = {
       type: 'plan',
@@ -151,8 +153,8 @@ export async function dryRun({
       ...(versions === 0 ? {} : { versions }),
       requests: {
         ...(lists === 0 ? {} : { [listing]: lists }),
-        ...(heads === 0 ? {} : { HeadObject: heads }),
         ...sent,
+        ...(allHeads === 0 ? {} : { HeadObject: allHeads }),
       },
     }
     io.stdout.write(`${JSON.stringify(plan)}\n`)
@@ -173,7 +175,9 @@ export async function dryRun({
     // Folders are listed without.
     const listed = lists === 0 ? [] : [`about ${count(lists)} ${listing}`]
     const again = [...looks, ...listed].join(', ')
-    const all = [named.join(', '), again === '' ? '' : `again, ${again}`].filter((text) => text !== '').join(' and, ')
+    const looked = before === 0 ? '' : `before deletions, ${count(before)} HeadObject`
+    const parts = [named.join(', '), looked, again === '' ? '' : `again, ${again}`]
+    const all = parts.filter((text) => text !== '').join(' and, ')
     lines.push(
       `requests     ${all === '' ? 'none' : `${all} (copies and lists are in the price class of PUT; see README on cost)`}`,
     )
@@ -236,6 +240,13 @@ function requestsOf(
     ...writes,
     ...(gone === 0 || isFolder(placeOfDeletion(job)) ? {} : { DeleteObjects: Math.ceil(gone / 1000) }),
   }
+}
+
+// What is moved or extra is looked at on both sides before it is deleted, as `departing` does; a folder costs nothing.
+function looksBefore(job: WriteJob, { destination }: Ways, gone: number): number {
+  if (job.kind !== 'move' && job.kind !== 'sync') return 0
+  const looked = job.kind === 'sync' && destination.conditional === true ? [job.source] : [job.source, job.destination]
+  return looked.filter((place) => !isFolder(place)).length * gone
 }
 
 /** What a run would do with one object, and to which headers. */

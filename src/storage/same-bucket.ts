@@ -134,12 +134,13 @@ async function compare(
   const [first] = objects
   if (first?.key.startsWith(before) !== true) return 'unknown'
   const name = likeness.destination + first.key.slice(before.length)
-  const here = await told(source.reading.head(first.key))
   const there = await told(destination.reading.head(name))
-  if (typeof here === 'string' || there === 'unknown') return 'unknown'
+  if (there === 'absent') return 'different'
+  const here = await told(source.reading.head(first.key))
+  if (typeof here === 'string' || typeof there === 'string') return 'unknown'
   if (alike(here, there)) return 'alike'
   // Somebody may have written to it in between.
-  return alike(here, await told(source.reading.head(first.key))) ? 'different' : 'unknown'
+  return alike(there, await told(destination.reading.head(name))) ? 'different' : 'unknown'
 }
 
 function alike(one: ObjectHead, other: Told<ObjectHead>): boolean {
