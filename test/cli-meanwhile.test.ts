@@ -25,7 +25,7 @@ function meanwhile(
   return {
     before(request) {
       // HEAD and GET keep theirs: to read what was listed is honoured everywhere.
-      if (request.method !== 'GET') for (const name of CONDITIONS) delete request.headers[name]
+      if (request.method !== 'GET') for (const name of CONDITIONS) Reflect.deleteProperty(request.headers, name)
       return answer === 'lost after' ? undefined : interrupt(request, answer === 'slow down' ? SLOW_DOWN : 'lost')
     },
     after: (request) => (answer === 'lost after' ? interrupt(request, 'lost') : undefined),

@@ -243,7 +243,7 @@ export interface Restoring {
 }
 
 /** How the operations of a store are tried again. */
-export interface Tries {
+interface Tries {
   /** The same store, with each request sent once. */
   readonly once: Storage
   /** Does `work` again, from its beginning, as long as its error may pass. */
