@@ -134,13 +134,12 @@ async function compare(
   const [first] = objects
   if (first?.key.startsWith(before) !== true) return 'unknown'
   const name = likeness.destination + first.key.slice(before.length)
-  const there = await told(destination.reading.head(name))
-  if (there === 'absent') return 'different'
   const here = await told(source.reading.head(first.key))
-  if (typeof here === 'string' || typeof there === 'string') return 'unknown'
+  const there = await told(destination.reading.head(name))
+  if (typeof here === 'string' || there === 'unknown') return 'unknown'
   if (alike(here, there)) return 'alike'
   // Somebody may have written to it in between.
-  return alike(there, await told(destination.reading.head(name))) ? 'different' : 'unknown'
+  return alike(here, await told(source.reading.head(first.key))) ? 'different' : 'unknown'
 }
 
 function alike(one: ObjectHead, other: Told<ObjectHead>): boolean {
