@@ -1,3 +1,4 @@
+import { timeOf } from '../times.js'
 import type { HeaderFields, ObjectHead, ObjectSummary } from '../storage/storage.js'
 
 /** What can be said of the content of two objects; `unclear` when a closer look may tell. */
@@ -56,6 +57,6 @@ export function sameTags(a: string, b: string): boolean {
  * milliseconds.
  */
 export function areApart(one: string, other: string): boolean | undefined {
-  const between = Math.abs(Date.parse(one) - Date.parse(other))
+  const between = Math.abs(timeOf(one) - timeOf(other))
   return Number.isNaN(between) ? undefined : between >= 1_000
 }

@@ -1,3 +1,4 @@
+import { timeOf } from '../times.js'
 import { isFolder, type Outcome, type RelocateJob } from '../job.js'
 import { renamer } from '../rules/rename.js'
 import { sleep } from '../storage/retry.js'
@@ -94,7 +95,7 @@ const LONGEST_WAIT = 3_000
 // Waits until a copy of it has a later Last-Modified, which is told in seconds: that is how the two are told apart before one is deleted. False
 // when the run ends before.
 async function untilOlder({ lastModified }: ObjectSummary, { source, stop = NEVER }: Ways): Promise<boolean> {
-  const next = Math.ceil(Date.parse(lastModified) / 1_000) * 1_000 + 1_000
+  const next = Math.ceil(timeOf(lastModified) / 1_000) * 1_000 + 1_000
   const wait = next - (source.clock?.() ?? Date.now())
   if (!(wait > 0 && wait <= LONGEST_WAIT)) return true
   await sleep(wait, stop)

@@ -172,7 +172,7 @@ export class S3Store implements Storage {
     if (from.token !== undefined) query = `continuation-token=${encodeQuery(from.token)}&${query}`
     else if (from.after !== undefined) query += `&start-after=${encodeQuery(prefix + from.after)}`
     const response = await this.send(asked, 'GET', `${this.target.path}/`, query, this.always)
-    const date = Date.parse(headerOf(response, 'date') ?? '')
+    const date = timeOf(headerOf(response, 'date') ?? '')
     if (!Number.isNaN(date)) this.ahead = date - Date.now()
 
     let answer
