@@ -62,6 +62,8 @@ export interface Connection extends EndConnection {
   /** How long a connection may take to be established, and how long a server may stay silent, in milliseconds. */
   readonly connectTimeout?: number
   readonly readTimeout?: number
+  /** Bytes a second at which content must come, on average over `readTimeout`; 0 for as few as may be. */
+  readonly minRate?: number
 }
 
 /** The two sides of a job. */

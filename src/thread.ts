@@ -2,6 +2,7 @@ import { parentPort } from 'node:worker_threads'
 import { openWorkshop } from './engine/workshop.js'
 import { createMeter, retrying, type StoreFor } from './storage/retry.js'
 import type { Side } from './job.js'
+import type { Notice } from './storage/disk/faults.js'
 import { openRoute } from './storage/route.js'
 import type { CredentialSource, Renewal } from './storage/s3/account.js'
 import type { Credentials } from './storage/s3/sign.js'
@@ -59,7 +60,8 @@ function work(start: Start): void {
   const meter = createMeter()
   const policy = { retryFor, giveUp: drain.signal }
   const open = (side: Side, reach: Reach): StoreFor => {
-    const store = openRoute(reach, credentials[side], bandwidth, (notice) => send({ type: 'notice', notice }))
+    const notice = (notice: Notice): void => send({ type: 'notice', notice })
+    const store = openRoute(reach, credentials[side], bandwidth, notice, drain.signal)
     // What a disk is asked counts as no request.
     const counts = 'folder' in reach ? createMeter() : meter
     return (pressure, setAside) => retrying(store, policy, counts, pressure, setAside)

@@ -29,7 +29,9 @@ async function done(code: string, restore?: Restore, storageClass = 'GLACIER', r
   }
   const outcome: Outcome = failed('p/', object, { code, message: 'refused', attempts: 1 })
   const job = restore === undefined ? JOB : { ...JOB, restore }
-  const act = unlessArchived(job, { source: { restoring } as Storage }, () => Promise.resolve(outcome))
+  const act = unlessArchived(job, { source: { restoring } as Storage, destination: {} as Storage }, () =>
+    Promise.resolve(outcome),
+  )
   return { outcome: await act(object), asked }
 }
 

@@ -26,7 +26,7 @@ describe('an object with all of its versions', () => {
       asked.push(objects.map(({ version = '' }) => version))
       return Promise.resolve(objects.map(() => undefined))
     }
-    const act = deletingHistories(job, { removing: { remove } } as unknown as Storage)
+    const act = deletingHistories(job, { place: job.source, removing: { remove } } as unknown as Storage)
     expect(await act(history(3))).toEqual({ kind: 'deleted' })
     expect(asked).toEqual([['v2', 'v1'], ['v3']])
   })
@@ -40,7 +40,7 @@ describe('an object with all of its versions', () => {
         objects.map(({ version }) => (version === 'v2' ? new StorageError('locked', locked) : undefined)),
       )
     }
-    const act = deletingHistories(job, { removing: { remove } } as unknown as Storage)
+    const act = deletingHistories(job, { place: job.source, removing: { remove } } as unknown as Storage)
     expect(await act(history(3))).toMatchObject({
       kind: 'failed',
       failure: { key: 'p/k', code: 'AccessDenied', message: 'version v2: locked' },

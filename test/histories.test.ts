@@ -111,7 +111,11 @@ describe('copying a history', () => {
     } satisfies History,
   ]
 
-  async function copied(outcomeFor: (version: string) => Outcome | undefined, object = history as object) {
+  async function copied(
+    outcomeFor: (version: string) => Outcome | undefined,
+    object = history as object,
+    isListed: (version: string) => boolean = () => true,
+  ) {
     const steps: string[] = []
     const removing = {
       remove: (objects: readonly Removal[]) => {
@@ -119,7 +123,12 @@ describe('copying a history', () => {
         return Promise.resolve([undefined])
       },
     }
-    const store = { ...versionStore([made], 2), removing } as unknown as Storage
+    const { versions } = versionStore([made], 2)
+    const list: Versions['list'] = async (...given) => {
+      const page = await versions.list(...given)
+      return { ...page, versions: page.versions.filter(({ version }) => isListed(version)) }
+    }
+    const store = { place: job.source, versions: { list }, removing } as unknown as Storage
     const act = copyingHistories(job, { source: store, destination: store, through: false }, ({ version }) => {
       steps.push(`copy ${String(version)}`)
       return Promise.resolve(outcomeFor(version!))
@@ -136,14 +145,17 @@ describe('copying a history', () => {
   })
 
   test('passes over a version that is gone, and ends at one that fails, which is named', async () => {
-    const gone = await copied((version) =>
-      version === 'v1' ? { kind: 'skipped', reason: 'gone' } : { kind: 'copied' },
-    )
+    const unfound = (version: string): Outcome =>
+      version === 'v1' ? { kind: 'skipped', reason: 'gone' } : { kind: 'copied' }
+    const gone = await copied(unfound, history, (version) => version !== 'v1')
     expect(gone).toMatchObject({ outcome: { kind: 'copied' }, steps: ['copy v1', 'marker k', 'copy v3'] })
     const failure = {
       ...{ key: 'p/k', size: 1, etag: 'e', storageClass: 'STANDARD', lastModified: '', operation: 'CopyObject' },
       ...{ code: 'AccessDenied', message: 'no', attempts: 1, time: '' },
     }
+    const listed = await copied(unfound)
+    expect(listed.outcome).toMatchObject({ kind: 'failed', failure: { code: 'ListedButNotFound', key: 'p/k' } })
+    expect(listed.steps).toEqual(['copy v1', 'copy v1'])
     const failed = await copied(() => ({ kind: 'failed', failure }))
     expect(failed.steps).toEqual(['copy v1'])
     expect(failed.outcome).toMatchObject({

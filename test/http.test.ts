@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { openBandwidth, type Bandwidth } from '../src/storage/bandwidth.js'
 import { dialerFor, type Dialer, type OnBytes } from '../src/storage/s3/connect.js'
 import {
   createHttpPool,
@@ -11,9 +12,11 @@ import {
   type HttpRequest,
   type Pieces,
 } from '../src/storage/s3/http.js'
+import type { ReadLimits } from '../src/storage/s3/reads.js'
 
 const closing: (() => void)[] = []
 afterEach(() => {
+  vi.restoreAllMocks()
   vi.useRealTimers()
   for (const close of closing.splice(0)) close()
 })
@@ -43,7 +46,15 @@ class Wire extends Duplex {
   }
 }
 
-function wired() {
+/** Lets time pass in which no timer of this process runs. */
+function stoppable(): (ms: number) => void {
+  const now = performance.now.bind(performance)
+  let stood = 0
+  vi.spyOn(performance, 'now').mockImplementation(() => now() + stood)
+  return (ms) => (stood += ms)
+}
+
+function wired(limits?: ReadLimits, bandwidth?: Bandwidth) {
   const wires: Wire[] = []
   const dialer: Dialer = {
     host: 'h',
@@ -53,7 +64,7 @@ function wired() {
       return Promise.resolve(wire as unknown as Socket)
     },
   }
-  const pool = createHttpPool(dialer)
+  const pool = createHttpPool(dialer, bandwidth, limits)
   closing.push(() => pool.close())
   return { pool, wires }
 }
@@ -273,7 +284,7 @@ describe('an HTTP pool', () => {
   })
 
   test('gives up an answer after its silence, each byte that comes starting it anew', async () => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
     const { pool, wires } = wired()
     const sending = pool.send({ ...GET, silence: { ms: 5000, whole: 25000 } })
     const settled = sending.catch((error: unknown) => error)
@@ -289,7 +300,7 @@ describe('an HTTP pool', () => {
   })
 
   test('gives up a server that sends a byte now and then, after the time for a whole answer', async () => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
     const { pool, wires } = wired()
     const settled = pool.send({ ...GET, silence: { ms: 5000, whole: 25000 } }).catch((error: unknown) => error)
     await turn()
@@ -300,8 +311,9 @@ describe('an HTTP pool', () => {
     expect(await settled).toMatchObject({ name: 'HttpError', code: 'ETIMEDOUT' })
   })
 
-  test('takes an answer that came while this process was stopped, and gives up one that still does not come', async () => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+  test('takes an answer that came while this process was stopped, and holds that time against no server', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+    const stopFor = stoppable()
     const { pool, wires } = wired()
     const requests = [
       pool.send({ ...GET, silence: { ms: 5000, whole: 25000 } }),
@@ -309,17 +321,31 @@ describe('an HTTP pool', () => {
     ]
     const silent = requests[1]!.catch((error: unknown) => error)
     await turn()
-    vi.setSystemTime(Date.now() + 30_000)
+    stopFor(30_000)
     vi.advanceTimersByTime(250)
     expect(wires.map((wire) => wire.destroyed)).toEqual([false, false])
     wires[0]!.feed('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
     expect(await requests[0]).toMatchObject({ status: 200 })
-    vi.advanceTimersByTime(250)
+    vi.advanceTimersByTime(4000)
+    expect(wires.map((wire) => wire.destroyed)).toEqual([false, false])
+    vi.advanceTimersByTime(2000)
     expect(await silent).toMatchObject({ name: 'HttpError', code: 'ETIMEDOUT' })
   })
 
+  test.each([3_600_000, -3_600_000])('measures silence by no clock that is set: by %i ms', async (by) => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance', 'Date'] })
+    const { pool, wires } = wired()
+    const settled = pool.send({ ...GET, silence: { ms: 5000, whole: 25000 } }).catch((error: unknown) => error)
+    await turn()
+    vi.setSystemTime(Date.now() + by)
+    vi.advanceTimersByTime(4500)
+    expect(wires[0]!.destroyed).toBe(false)
+    vi.advanceTimersByTime(1000)
+    expect(await settled).toMatchObject({ code: 'ETIMEDOUT' })
+  })
+
   test('goes by a patience that has become less while the request is under way', async () => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
     const { pool, wires } = wired()
     const silence = { ms: 60_000, whole: 300_000 }
     const settled = pool.send({ ...GET, silence }).catch((error: unknown) => error)
@@ -332,7 +358,7 @@ describe('an HTTP pool', () => {
   })
 
   test('does not use a connection again that was idle for long', async () => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
     const { pool, wires } = wired()
     const sending = pool.send(GET)
     await turn()
@@ -365,7 +391,7 @@ describe('an HTTP pool', () => {
   })
 
   test('sends a body in pieces as they come, however long that takes, and uses the connection again', async () => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
     const { pool, wires } = wired()
     const waiting: (() => void)[] = []
     const body: Pieces = {
@@ -396,7 +422,7 @@ describe('an HTTP pool', () => {
   })
 
   test('gives up a server that does not answer once the last piece of a body is sent', async () => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
     const { pool } = wired()
     const body: Pieces = {
       length: 2,
@@ -599,5 +625,112 @@ describe('an HTTP pool over a real socket', () => {
     await Promise.allSettled([waiting, silent])
     const other = connect(Number(url.port), '127.0.0.1')
     other.destroy()
+  })
+})
+
+describe('content that is read', () => {
+  const LIMITS: ReadLimits = { minRate: 1000, window: 10_000 }
+  const HEADED = 'HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n'
+
+  async function reading(limits: ReadLimits = LIMITS, most?: number, bandwidth?: Bandwidth) {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+    const stopFor = stoppable()
+    const { pool, wires } = wired(limits, bandwidth)
+    let came = 0
+    const sink = (bytes: Uint8Array): void => void (came += bytes.length)
+    const request = { ...GET, sink, most, silence: { ms: 10_000, whole: 50_000 } }
+    const settled = pool.send(request).catch((error: unknown) => error)
+    await turn()
+    return { wire: wires[0]!, settled, came: () => came, stopFor }
+  }
+  const trickle = (wire: Wire, seconds: number, bytes: number): void => {
+    for (let second = 0; second < seconds && !wire.destroyed; second++) {
+      vi.advanceTimersByTime(1000)
+      wire.feed('x'.repeat(bytes))
+    }
+  }
+
+  test.each([1, 300, 900])('is given up when it comes with %i bytes a second and 1000 are wanted', async (rate) => {
+    const { wire, settled } = await reading()
+    wire.feed(HEADED)
+    trickle(wire, 12, rate)
+    expect(await settled).toMatchObject({ code: 'ETIMEDOUT', answer: { status: 200 } })
+  })
+
+  test('is waited for as long as enough comes, in whatever bursts', async () => {
+    const { wire } = await reading()
+    wire.feed(HEADED)
+    for (let burst = 0; burst < 10; burst++) {
+      vi.advanceTimersByTime(5000)
+      wire.feed('x'.repeat(11_000))
+    }
+    expect(wire.destroyed).toBe(false)
+  })
+
+  test('counts as coming while a large chunk is not whole yet', async () => {
+    const { wire } = await reading()
+    wire.feed('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n')
+    trickle(wire, 30, 2000)
+    expect(wire.destroyed).toBe(false)
+  })
+
+  test('may come as slowly as it likes where no rate is wanted, but not stop', async () => {
+    const { wire, settled } = await reading({ ...LIMITS, minRate: 0 })
+    wire.feed(HEADED)
+    trickle(wire, 100, 1)
+    expect(wire.destroyed).toBe(false)
+    vi.advanceTimersByTime(11_000)
+    expect(await settled).toMatchObject({ code: 'ETIMEDOUT' })
+  })
+
+  test('is not called slow for the time in which this process was stopped', async () => {
+    const { wire, stopFor } = await reading()
+    wire.feed(HEADED)
+    trickle(wire, 9, 1500)
+    stopFor(3_600_000)
+    vi.advanceTimersByTime(250)
+    trickle(wire, 9, 1500)
+    expect(wire.destroyed).toBe(false)
+  })
+
+  test('is not called slow for our own pauses', async () => {
+    // Each kilobyte takes a second.
+    const { wire } = await reading({ minRate: 5000, window: 2000 }, undefined, openBandwidth(1024))
+    wire.feed(HEADED)
+    for (let burst = 0; burst < 5; burst++) wire.feed('x'.repeat(1024))
+    vi.advanceTimersByTime(4500)
+    expect(wire.destroyed).toBe(false)
+  })
+
+  test('that takes all its time over a refusal is given up', async () => {
+    const { wire, settled } = await reading()
+    wire.feed('HTTP/1.1 403 Forbidden\r\nContent-Length: 1000000\r\n\r\n')
+    trickle(wire, 60, 2000)
+    expect(await settled).toMatchObject({ code: 'ETIMEDOUT' })
+  })
+
+  test.each([
+    ['that says so', HEADED],
+    ['in chunks', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n7\r\nabcdefg\r\n'],
+    ['in one chunk that has only begun', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffff\r\n'],
+    ['without end', `HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(11)}`],
+  ])('that is longer than wanted, %s, is given up at once, and the sink is not given more', async (_how, bytes) => {
+    const { wire, settled, came } = await reading(LIMITS, 10)
+    wire.feed(bytes)
+    expect(wire.destroyed).toBe(true)
+    expect(await settled).toMatchObject({ code: 'EMSGSIZE', answer: { status: 200 } })
+    expect(came()).toBeLessThanOrEqual(10)
+  })
+
+  test('is waited for some seconds when the run ends, however well it comes', async () => {
+    const stop = new AbortController()
+    const { wire, settled } = await reading({ ...LIMITS, stop: stop.signal })
+    wire.feed(HEADED)
+    trickle(wire, 20, 5000)
+    stop.abort()
+    trickle(wire, 4, 5000)
+    expect(wire.destroyed).toBe(false)
+    trickle(wire, 3, 5000)
+    expect(await settled).toMatchObject({ code: 'ECANCELED' })
   })
 })

@@ -32,7 +32,7 @@ describe('removals of single objects', () => {
   test('go a thousand to a request, and what is fewer goes together, once nothing more comes', async () => {
     const { asked, remove, arrival } = patient()
     const one = removingTogether({ remove })
-    const all = Promise.all(named(2_500).map(one))
+    const all = Promise.all(named(2_500).map((object) => one(object)))
     expect(asked.map(({ objects }) => objects.length)).toEqual([1_000, 1_000])
     for (const { answer } of asked) answer()
     await arrival(3)
@@ -46,7 +46,7 @@ describe('removals of single objects', () => {
     const one = removingTogether({ remove })
     const first = one({ key: 'first' })
     await arrival(1)
-    const rest = named(10).map(one)
+    const rest = named(10).map((object) => one(object))
     await new Promise((resolve) => setTimeout(resolve, 30))
     expect(asked.length).toBe(1)
     asked[0]!.answer()
@@ -60,7 +60,7 @@ describe('removals of single objects', () => {
   test('each has its own outcome; a request that fails as a whole is that of all', async () => {
     const { asked, remove, arrival } = patient()
     const one = removingTogether({ remove })
-    const outcomes = Promise.allSettled(named(3).map(one))
+    const outcomes = Promise.allSettled(named(3).map((object) => one(object)))
     await arrival(1)
     const denied = problem('fail-object', 'AccessDenied', 'k1')
     asked[0]!.answer([undefined, denied, undefined])
@@ -71,7 +71,7 @@ describe('removals of single objects', () => {
     ])
     const gone = problem('stop-run', 'NoSuchBucket')
     const failing = removingTogether({ remove: () => Promise.reject(gone) })
-    expect(await Promise.allSettled(named(2).map(failing))).toEqual([
+    expect(await Promise.allSettled(named(2).map((object) => failing(object)))).toEqual([
       { status: 'rejected', reason: gone },
       { status: 'rejected', reason: gone },
     ])

@@ -43,15 +43,21 @@ interface Made {
   readonly copy?: string | StorageError
   readonly removal?: StorageError
   readonly conditional?: boolean
+  /** What it goes on listing. */
+  readonly listed?: readonly ObjectSummary[]
 }
 
 /** A store that does not exist, and what it was asked. */
-function store(name: string, { heads = [gone], copy = MD5.one, removal, conditional }: Made, asked: string[]): Storage {
+function store(
+  name: string,
+  { heads = [gone], copy = MD5.one, removal, conditional, listed = [] }: Made,
+  asked: string[],
+): Storage {
   const answers = [...heads]
   return {
     place: { bucket: name, prefix: '' },
     conditional,
-    list: () => Promise.reject(new Error('it is not listed')),
+    list: () => Promise.resolve({ objects: listed, truncated: false }),
     reading: {
       head: () => {
         asked.push(`HEAD ${name}`)
@@ -177,6 +183,7 @@ describe('the proof of a copy that is to replace its source', () => {
     const failed: WorkItem = { ...object(), failedIn: 'DeleteObjects' }
     expect(await moving(MOVE, changed.ways)(failed)).toMatchObject({ departure: { size: 9, etag: MD5.two } })
     expect(await moving(MOVE, world({}, {}).ways)(failed)).toEqual({ kind: 'copied' })
+    expect(codeOf(await moving(MOVE, world({ listed: [object()] }, {}).ways)(failed))).toBe('ListedButNotFound')
     const uncopied: WorkItem = { ...object(), failedIn: 'CopyObject' }
     expect(await moving(MOVE, world({}, {}).ways)(uncopied)).toEqual({ kind: 'skipped', reason: 'gone' })
   })
@@ -211,6 +218,7 @@ describe('the deletion of what is on the ledger', () => {
       [...looks, condition, 'HEAD a'],
     ],
     ['one that is denied', { heads: [same], removal: problem('AccessDenied') }, 'AccessDenied', [...looks, condition]],
+    ['not when it is listed and not found', { listed: [object()] }, 'ListedButNotFound', looks],
     ['one of which a look is denied', { heads: [problem('AccessDenied')] }, 'AccessDenied', looks],
   ])('%s', async (_title, source, expected, requests) => {
     const { asked, ways } = world(source, copy())

@@ -22,6 +22,8 @@ interface Made {
   readonly tags?: string
   readonly content?: string
   readonly fails?: Readonly<Record<string, readonly [code: string, severity?: Severity]>>
+  /** The listing goes on showing it. */
+  readonly onlyListed?: boolean
 }
 
 interface World {
@@ -66,7 +68,11 @@ async function compared(options: Partial<VerifyJob>, world: World, key = 'k') {
     })
     return {
       place: job[side],
-      list: () => Promise.reject(new Error('not asked for')),
+      list: () => {
+        const made = there[side]
+        const shown = made?.onlyListed === true ? [{ ...summary(made), key }] : []
+        return Promise.resolve({ objects: shown, truncated: false })
+      },
       copyFrom: () =>
         ask('copy', () => undefined)
           .catch((error: unknown) => {
@@ -147,6 +153,18 @@ describe('comparing an object with the one of its name', () => {
       'unequal ETags, gone from the source meanwhile',
       'extra',
       { source: { fails: { head: ['NoSuchKey', 'skip'] } }, destination: { etag: MD5.two } },
+      ['head'],
+    ],
+    [
+      'unequal ETags, listed at the source and not found there',
+      'unknown',
+      { source: { fails: { head: ['NoSuchKey', 'skip'] }, onlyListed: true }, destination: { etag: MD5.two } },
+      ['head'],
+    ],
+    [
+      'unequal ETags, listed at the destination and not found there',
+      'unknown',
+      { source: {}, destination: { etag: MD5.two, fails: { head: ['NoSuchKey', 'skip'] }, onlyListed: true } },
       ['head'],
     ],
   ])('%s: %s', async (_title, verdict, world, requests) => {
@@ -268,7 +286,7 @@ describe('comparing with --fix', () => {
 describe('HEAD', () => {
   const read = (...fields: string[]): ObjectHead => {
     const head = ['HTTP/1.1 200 OK', 'ETag: "e"', 'Content-Length: 7', ...fields].join('\r\n')
-    return readHead({ status: 200, head, body: '' }, { operation: 'HeadObject', bucket: 'b', key: 'k' })
+    return readHead({ status: 200, head }, { operation: 'HeadObject', bucket: 'b', key: 'k' }) as ObjectHead
   }
 
   test('tells the size, and checksums of all of the content, not those made of the checksums of parts', () => {

@@ -351,6 +351,7 @@ const connection = shape<Connection>(
     noVerifySsl: flag,
     connectTimeout: positive,
     readTimeout: positive,
+    minRate: count,
   },
 )
 const pace = shape<Pace>(

@@ -145,6 +145,10 @@ export function connectionFlags<T>(argv: Argv<T>): Argv<T> {
       'read-timeout',
       text('how long a server may stay silent, at most: it is less where answers usually come soon', '60s'),
     )
+    .option(
+      'min-rate',
+      text('least bytes a second at which content must come, on average over --read-timeout; 0 for none', '1K'),
+    )
     .group(
       [
         'endpoint-url',
@@ -158,6 +162,7 @@ export function connectionFlags<T>(argv: Argv<T>): Argv<T> {
         'expected-bucket-owner',
         'connect-timeout',
         'read-timeout',
+        'min-rate',
       ],
       'Connection (AWS’s environment variables and config files work as in the AWS CLI):',
     )
@@ -287,6 +292,7 @@ export function readConnection(flags: Flags, base: Connection): Connection {
     noVerifySsl: readNegated(flags, 'verify-ssl'),
     connectTimeout: readDuration(flags, 'connect-timeout', 1),
     readTimeout: readDuration(flags, 'read-timeout', 1),
+    minRate: readRate(flags, 'min-rate', 0),
   }
   return { ...base, ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) }
 }
@@ -373,15 +379,15 @@ function readDuration(flags: Flags, name: string, least: number): number | undef
 }
 
 /** The bytes a second of a flag such as `50M` (units of 1024), or undefined. At least 10K. */
-function readRate(flags: Flags, name: string): number | undefined {
+function readRate(flags: Flags, name: string, least = LEAST_RATE): number | undefined {
   const given = readText(flags, name)
   if (given === undefined) return undefined
   const [, number = '', unit = ''] = /^([0-9]{1,12}(?:\.[0-9]{1,3})?)([KMGT]?)(?:i?B)?$/i.exec(given) ?? []
   const rate = Math.floor(Number(number) * 1024 ** ' KMGT'.indexOf(unit.toUpperCase() || ' '))
-  if (number !== '' && rate >= LEAST_RATE && rate <= MOST_RATE) return rate
+  if (number !== '' && rate >= least && rate <= MOST_RATE) return rate
   throw new UserError(
-    `--${name} wants bytes a second, 10K or more, and was given ${printable(given)}`,
-    `write something like --${name} 50M or 1G`,
+    `--${name} wants bytes a second${least > 0 ? ', 10K or more' : ', or 0 for none'}, and was given ${printable(given)}`,
+    `write something like --${name} ${least > 0 ? '50M or 1G' : '1K, or 0 for none'}`,
   )
 }
 

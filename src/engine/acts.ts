@@ -61,7 +61,9 @@ export function actOf(job: WriteJob, ways: Ways): Act {
     case 'set-headers':
       return settingHeaders(job, ways.destination)
     case 'delete':
-      return job.versions === true ? deletingHistories(job, ways.source) : deleting(job, ways.source)
+      return job.versions === true
+        ? deletingHistories(job, ways.source, ways.stop)
+        : deleting(job, ways.source, ways.stop)
     case 'sync':
       return unlessArchived(job, ways, syncing(job, ways))
     case 'move':

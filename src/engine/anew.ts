@@ -24,7 +24,7 @@ export function anewInParts(
   const nameOf = renamer(job.map)
   return async (object, race) => {
     const { key, version } = object
-    const head = await source.reading.head(key, version)
+    const head = await source.reading.head(key, version, object)
     const { size, lastModified } = head
     const now = { ...object, size, etag: head.etag, lastModified }
     const fields = await fieldsOfNew(attributes, source, now, head)

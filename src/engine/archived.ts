@@ -1,8 +1,11 @@
 import { RESTORE_REQUESTED, type CopyJob, type Outcome, type RelocateJob, type SyncJob } from '../job.js'
 import { able, type ObjectSummary } from '../storage/storage.js'
 import { failed, outcomeOf } from './act.js'
+import type { WorkItem } from '../work/work.js'
 import type { Ways } from './acts.js'
+import { isGone, unlessListed } from './gone.js'
 import type { Act } from './lane.js'
+import { deletionFailed } from './sync.js'
 
 const ARCHIVED: Outcome = { kind: 'skipped', reason: 'archived' }
 
@@ -10,10 +13,14 @@ const ARCHIVED: Outcome = { kind: 'skipped', reason: 'archived' }
 const CODES: ReadonlySet<string> = new Set(['InvalidObjectState', 'ObjectNotInActiveTierError'])
 
 /**
- * The same action for objects whose content may be archived, which is known when it is refused: such an object is passed over or, where the
+ * The same action for objects that may be gone, which the listing must confirm, and whose content may be archived, which is known when it is refused: such an object is passed over or, where the
  * job says so, S3 is asked to restore it, and it is a failure to be tried again once that is done.
  */
-export function unlessArchived(job: CopyJob | SyncJob | RelocateJob, { source }: Pick<Ways, 'source'>, act: Act): Act {
+export function unlessArchived(
+  job: CopyJob | SyncJob | RelocateJob,
+  { source, destination }: Pick<Ways, 'source' | 'destination'>,
+  act: Act,
+): Act {
   const { restore } = job
   const { prefix } = job.source
   const request = async (object: ObjectSummary): Promise<Outcome | undefined> => {
@@ -31,9 +38,16 @@ export function unlessArchived(job: CopyJob | SyncJob | RelocateJob, { source }:
       message: 'it is archived, and is being restored: to be tried again when that is done',
     })
   }
+  const settled = async (object: WorkItem, outcome: Outcome | undefined): Promise<Outcome | undefined> => {
+    const now = outcome?.kind === 'failed' ? await request(object) : outcome
+    const store = object.extra === true || (job.kind === 'sync' && deletionFailed(object)) ? destination : source
+    return await unlessListed(store, prefix, object, now, act)
+  }
   // Not async: that would cost each object a frame, for what nearly none needs.
   return (object) =>
     act(object).then((outcome) =>
-      outcome?.kind === 'failed' && CODES.has(outcome.failure.code) ? request(object) : outcome,
+      (outcome?.kind === 'failed' && CODES.has(outcome.failure.code)) || isGone(outcome)
+        ? settled(object, outcome)
+        : outcome,
     )
 }

@@ -141,7 +141,7 @@ function carefully(job: CopyJob, { source, destination }: Ways) {
   }
   return (_: unknown, object: ObjectSummary): Promise<string> =>
     unlessChanged(async (race) => {
-      const head = race > 0 || looks ? await source.reading.head(object.key, object.version) : undefined
+      const head = race > 0 || looks ? await source.reading.head(object.key, object.version, object) : undefined
       return await attempt(head === undefined ? object : { ...object, etag: head.etag, size: head.size }, head)
     })
 }

@@ -8,8 +8,10 @@ import { exists, failed, outcomeOf, unlessGone } from './act.js'
 import type { Ways } from './acts.js'
 import { onceOf } from './as-one.js'
 import { areApart } from './compare.js'
+import { unlessTrulyGone } from './gone.js'
 import type { Act } from './lane.js'
 import { removingTogether } from './remove.js'
+import { checkingRemovals } from './still-listed.js'
 
 /** Objects on the ledger that are in flight at once, so that full requests to delete them are sent. Few of them are looked at at once. */
 export const DEPARTURE_FLIGHTS = 4_000
@@ -26,7 +28,7 @@ export function departing(job: SyncJob | RelocateJob, ways: Ways, looksAtOnce = 
   const [store, done]: [Storage, Outcome] =
     job.kind === 'move' ? [ways.source, { kind: 'copied' }] : [ways.destination, { kind: 'deleted' }]
   const { prefix } = job.source
-  const remove = removingTogether(able(store.removing, 'remove objects'))
+  const remove = removingTogether(able(store.removing, 'remove objects'), checkingRemovals(store, ways.stop))
   const judge = job.kind === 'move' ? judgingMoved(job, ways) : judgingExtra(job, ways)
   const looks = new PQueue({ concurrency: looksAtOnce })
   return async (object: WorkItem) => {
@@ -36,7 +38,7 @@ export function departing(job: SyncJob | RelocateJob, ways: Ways, looksAtOnce = 
       return verdict === undefined
     }
     try {
-      await remove({ key: object.key, etag: object.etag, look })
+      await remove({ key: object.key, etag: object.etag === '' ? undefined : object.etag, look }, object)
       return verdict ?? done
     } catch (error) {
       try {
@@ -56,7 +58,7 @@ export function departing(job: SyncJob | RelocateJob, ways: Ways, looksAtOnce = 
     if (!(error instanceof StorageError)) throw error
     if (error.code === 'NoSuchKey') return done
     if (error.code !== 'PreconditionFailed') throw error
-    const now = await unlessGone(store.reading.head(object.key))
+    const now = await unlessTrulyGone(store, object.key, store.reading.head(object.key))
     if (now === undefined) return done
     if (now.etag === object.etag) throw error
     return changed(job, object)
@@ -71,7 +73,7 @@ function judgingMoved(job: RelocateJob, { source, destination }: Ways): (object:
   return async (object) => {
     // In this order: were the two one object, and written in between, then it is the source that shows it.
     const copy = await unlessGone(to.reading.head(nameOf(object.key)))
-    const now = await unlessGone(from.reading.head(object.key))
+    const now = await unlessTrulyGone(from, object.key, from.reading.head(object.key))
     if (now === undefined) return { kind: 'copied' }
     if (copy === undefined || copy.etag !== object.copy) {
       return kept(job, object, 'CopyNotProven', 'its copy is no longer there as it was proven')
@@ -93,8 +95,8 @@ function judgingExtra(job: SyncJob, { source, destination }: Ways): (object: Wor
     // What the source has is never deleted at the destination, whatever the listings said.
     if (await exists(from, object.key)) return { kind: 'skipped', reason: 'appeared' }
     // Other stores than AWS may not know the condition.
-    if (destination.conditional === true) return undefined
-    const now = await unlessGone(to.reading.head(object.key))
+    if (destination.conditional === true && object.etag !== '') return undefined
+    const now = await unlessTrulyGone(to, object.key, to.reading.head(object.key))
     if (now === undefined) return { kind: 'deleted' }
     return isUnchanged(now, object) ? undefined : changed(job, object)
   }
@@ -112,8 +114,10 @@ function kept(job: RelocateJob, object: WorkItem, code: string, why: string): Ou
 }
 
 // One that was written again with the same content shows it in its date alone.
-function isUnchanged(now: ObjectHead, { etag, lastModified }: WorkItem): boolean {
-  return now.etag === etag && areApart(now.lastModified, lastModified) !== true
+function isUnchanged(now: ObjectHead, { etag, size, lastModified }: WorkItem): boolean {
+  const apart = areApart(now.lastModified, lastModified)
+  // Listed without an ETag it must show the date and the size that it had.
+  return etag === '' ? now.size === size && apart === false : now.etag === etag && apart !== true
 }
 
 // Two names of one object show one date, and one version. Of an object that was copied onto itself the date is new under both.

@@ -5,8 +5,10 @@ import { able, type ObjectVersion, type Storage } from '../storage/storage.js'
 import { hasHistory, historyOf } from '../work/histories.js'
 import { failed, outcomeOf } from './act.js'
 import type { Ways } from './acts.js'
+import { unlessListed } from './gone.js'
 import type { Act } from './lane.js'
 import { removingTogether } from './remove.js'
+import { checkingRemovals } from './still-listed.js'
 
 const COPIED: Outcome = { kind: 'copied' }
 const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
@@ -20,7 +22,7 @@ export function copyingHistories(job: CopyJob, { source, destination }: Ways, co
   const nameOf = renamer(job.map)
   const removing = able(destination.removing, 'make delete markers')
   const copyVersion = async (version: ObjectVersion): Promise<Outcome | undefined> => {
-    if (!version.deleteMarker) return await copyOne(version)
+    if (!version.deleteMarker) return await unlessListed(source, prefix, version, await copyOne(version), copyOne)
     const [error] = await removing.remove([{ key: nameOf(version.key) }])
     return error === undefined ? COPIED : outcomeOf(error, prefix, version)
   }
@@ -49,11 +51,12 @@ const DELETED: Outcome = { kind: 'deleted' }
  * The action of `delete` on an object with all of its versions and delete markers. The newest goes when all others are gone: else a kill, or a
  * version that cannot be deleted, could bring back what was deleted or replaced long ago.
  */
-export function deletingHistories({ source: { prefix } }: DeleteJob, store: Storage): Act {
-  const remove = removingTogether(able(store.removing, 'remove objects'))
-  const removeVersion = async ({ key, version }: ObjectVersion): Promise<void> => {
+export function deletingHistories({ source: { prefix } }: DeleteJob, store: Storage, stop?: AbortSignal): Act {
+  const remove = removingTogether(able(store.removing, 'remove objects'), checkingRemovals(store, stop))
+  const removeVersion = async (one: ObjectVersion): Promise<void> => {
+    const { key, version } = one
     try {
-      await remove({ key, version })
+      await remove({ key, version }, one)
     } catch (error) {
       if (!(error instanceof StorageError) || (error.severity !== 'fail-object' && error.severity !== 'later'))
         throw error

@@ -4,6 +4,7 @@ import type { UploadState } from '../checkpoint/checkpoint.js'
 import {
   able,
   type HeaderFields,
+  type ObjectHead,
   type ObjectSummary,
   type Part,
   type PartRange,
@@ -96,7 +97,8 @@ async function begin(
   uploading: Uploading,
 ): Promise<{ upload: UploadState; present: ReadonlyMap<number, Part> }> {
   const { etag, lastModified } = object
-  if (before?.etag === etag && before.lastModified === lastModified) {
+  // Where no date is told, nobody knows whether its headers are those of then.
+  if (before?.etag === etag && before.lastModified === lastModified && lastModified !== '') {
     const present = await uploading.parts(key, before.id)
     if (present !== undefined) return { upload: before, present }
   } else if (before !== undefined) await uploading.abort(key, before.id)
@@ -157,7 +159,7 @@ function ending({ place }: Storage, { key }: ObjectSummary): StorageError {
  */
 export async function checkUnchanged(source: Storage, object: ObjectSummary): Promise<void> {
   const { place, reading } = source
-  const { etag, lastModified } = await reading.head(object.key, object.version)
+  const { etag, lastModified } = await reading.head(object.key, object.version, object)
   // Headers that somebody changed meanwhile show in the date alone.
   if (etag === object.etag && lastModified === object.lastModified) return
   throw new StorageError('the object was written by somebody else while it was copied', {
@@ -176,15 +178,14 @@ async function complete(work: InParts, { id }: UploadState, parts: readonly Part
   }
   try {
     const etag = await (source === destination ? asOne(source, (once) => put(once, once)) : put(source, destination))
+    if (etag === '') return await etagAsSeen(work, parts)
     work.parts?.made(etag)
     return etag
   } catch (error) {
     if (!(error instanceof StorageError) || error.attempts < 2) throw error
     if (!PERHAPS_DONE.has(error.code)) throw error
     const now = await destination.reading.head(key)
-    if (now.size !== object.size || !now.etag.endsWith(`-${parts.length}`)) throw error
-    if (now.etag === object.etag && now.lastModified === object.lastModified) throw error
-    if (work.parts !== undefined && !proves(work.parts, now.etag)) throw error
+    if (!isMadeOf(work, parts, now)) throw error
     // As long as the upload is there, it is not what became the object.
     if ((await able(destination.uploading, 'make objects of parts').parts(key, id)) !== undefined) throw error
     return now.etag
@@ -193,6 +194,22 @@ async function complete(work: InParts, { id }: UploadState, parts: readonly Part
 
 /** How a completion is refused that has taken place before. */
 const PERHAPS_DONE: ReadonlySet<string> = new Set(['NoSuchUpload', 'PreconditionFailed', TAKEN])
+// Where the answer does not say what was made, only what is there can.
+async function etagAsSeen(work: InParts, parts: readonly Part[]): Promise<string> {
+  const { destination, key } = work
+  const now = await destination.reading.head(key)
+  if (isMadeOf(work, parts, now)) return now.etag
+  throw new StorageError('the completion was answered without an ETag, and what is there is not of these parts', {
+    ...{ severity: 'fail-object', code: 'CopyNotProven', operation: 'CompleteMultipartUpload' },
+    ...{ bucket: destination.place.bucket, key: destination.place.prefix + key },
+  })
+}
+
+function isMadeOf({ object, parts: makes }: InParts, parts: readonly Part[], now: ObjectHead): boolean {
+  if (now.size !== object.size || !now.etag.endsWith(`-${parts.length}`)) return false
+  if (now.etag === object.etag && now.lastModified === object.lastModified) return false
+  return makes === undefined || proves(makes, now.etag)
+}
 
 function proves(parts: MakeParts, etag: string): boolean {
   try {

@@ -7,6 +7,7 @@ import { bare, type Complete, type Named } from '../work/named.js'
 import type { WorkItem } from '../work/work.js'
 import { failed, outcomeOf } from './act.js'
 import { FILTERED } from './acts.js'
+import { unlessListed } from './gone.js'
 import { isAborted, type Act, type Decide } from './lane.js'
 import { pacersFor } from './pacer.js'
 import type { Pacer } from './pacer.js'
@@ -17,7 +18,7 @@ import type { Slots } from './slots.js'
 export interface LookUpOptions {
   readonly job: WriteJob
   /** The source, whose requests the pacer feels. */
-  readonly storeFor: (pacer: Pacer) => Pick<Storage, 'reading'>
+  readonly storeFor: (pacer: Pacer) => Pick<Storage, 'place' | 'reading' | 'list' | 'versions'>
   readonly slots: Slots
   /** Aborted when no further object is to be looked up. */
   readonly stop: AbortSignal
@@ -32,7 +33,8 @@ export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Comple
   // Looks have a limit of their own: S3 allows more of them than of copies.
   const [pacer] = pacersFor(1)
   if (pacer === undefined) throw new Error('there is no pacer')
-  const { reading } = storeFor(pacer)
+  const store = storeFor(pacer)
+  const { reading } = store
   const select = job.kind === 'set-headers' ? undefined : job.select
   const isNamed = select === undefined ? undefined : selector(byName(select), prefix)
   const looks = job.kind !== 'delete' || (select !== undefined && !isByName(select))
@@ -51,7 +53,8 @@ export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Comple
       const { size, etag, lastModified, storageClass } = await reading.head(object.key, object.version)
       return { ...unknown, size, etag, lastModified, storageClass }
     } catch (error) {
-      const outcome = (job.kind === 'set-headers' ? outcomeOfHead : outcomeOf)(error, prefix, unknown)
+      const judged = (job.kind === 'set-headers' ? outcomeOfHead : outcomeOf)(error, prefix, unknown)
+      const outcome = await unlessListed(store, prefix, unknown, judged, 'named')
       return outcome === undefined ? undefined : { ...unknown, known: namedOutcome(outcome, prefix, unknown, error) }
     }
   }

@@ -9,6 +9,7 @@ import type { Ways } from './acts.js'
 import { headersOf } from './attributes.js'
 import { areApart, isMd5 } from './compare.js'
 import { copying } from './copy.js'
+import { unlessTrulyGone } from './gone.js'
 import { isAborted, type Act } from './lane.js'
 import { guarded, turnsNeeded, unlessExisting, type Guard } from './no-clobber.js'
 import { copyOf, deletionFailed, departureOf } from './sync.js'
@@ -22,7 +23,8 @@ export function moving(job: RelocateJob, ways: Ways): Act {
   const keepsTimes = isFolder(job.destination)
   return async (listed: WorkItem) => {
     try {
-      const object = listed.failedIn === undefined ? listed : await asItIs(source, listed)
+      // Of what has no ETag nobody could tell later whether it is still the same.
+      const object = listed.failedIn === undefined && listed.etag !== '' ? listed : await asItIs(source, listed)
       if (object === undefined) return deletionFailed(listed) ? { kind: 'copied' } : { kind: 'skipped', reason: 'gone' }
       if (!keepsTimes && !(await untilOlder(object, ways))) return undefined
       const outcome = await copy(object)
@@ -105,8 +107,8 @@ async function untilOlder({ lastModified }: ObjectSummary, { source, stop = NEVE
 const NEVER = new AbortController().signal
 
 // What failed before may have been written since.
-async function asItIs({ reading }: Storage, object: WorkItem): Promise<WorkItem | undefined> {
-  const head = await unlessGone(reading.head(object.key))
+async function asItIs(store: Storage, object: WorkItem): Promise<WorkItem | undefined> {
+  const head = await unlessTrulyGone(store, object.key, store.reading.head(object.key))
   if (head === undefined) return undefined
   const { size, etag, lastModified, storageClass } = head
   return { key: object.key, size, etag, lastModified, storageClass }

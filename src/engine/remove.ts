@@ -1,22 +1,23 @@
 import type { DeleteJob, Outcome } from '../job.js'
-import { able, type Removal, type Removing, type Storage } from '../storage/storage.js'
+import { able, type ObjectSummary, type Removal, type Removing, type Storage } from '../storage/storage.js'
 import { outcomeOf } from './act.js'
 import type { Act } from './lane.js'
+import { checkingRemovals, type Check, type Removed } from './still-listed.js'
 
 /** What one DeleteObjects request may name. */
 const MOST = 1_000
 /** How long nothing more must have come before a batch that is not full is sent, in milliseconds. */
 const QUIET = 5
 
-/** Removes one object. Rejects with what the store says against it. */
-export type Remove = (object: Removal) => Promise<void>
+/** Removes one object, which was `listed` so. Rejects with what the store says against it. */
+export type Remove = (object: Removal, listed?: ObjectSummary) => Promise<void>
 
 /**
  * Removals of single objects, sent together: when there are as many as one request takes, or when nothing more has come for some
  * milliseconds. As long as a request is under way what is not full waits for its answer, so that batches are as full as there are objects in
- * flight.
+ * flight. What the store answers that it removed is then looked for by `check`.
  */
-export function removingTogether({ remove }: Pick<Removing, 'remove'>): Remove {
+export function removingTogether({ remove }: Pick<Removing, 'remove'>, check?: Check): Remove {
   let waiting: Waiting[] = []
   let underWay = 0
   let quiet: NodeJS.Timeout | undefined
@@ -25,8 +26,11 @@ export function removingTogether({ remove }: Pick<Removing, 'remove'>): Remove {
     underWay++
     try {
       const errors = await remove(batch.map(({ object }) => object))
-      for (const [index, { resolve, reject }] of batch.entries()) {
-        const error = errors[index]
+      const removed = batch.filter(({ named }, index) => named && errors[index] === undefined)
+      const kept = removed.length === 0 ? undefined : await check?.(removed.map(removedOf))
+      let next = 0
+      for (const [index, { named, resolve, reject }] of batch.entries()) {
+        const error = errors[index] ?? (named ? kept?.get(next++) : undefined)
         if (error === undefined) resolve()
         else reject(error)
       }
@@ -48,28 +52,39 @@ export function removingTogether({ remove }: Pick<Removing, 'remove'>): Remove {
     clearTimeout(quiet)
     quiet = setTimeout(flush, QUIET)
   }
-  return (object) =>
+  return (object, listed) =>
     new Promise<void>((resolve, reject) => {
-      waiting.push({ object, resolve, reject })
+      const { look } = object
+      const entry: Waiting = { object, listed, named: true, resolve, reject }
+      if (look !== undefined) entry.object = { ...object, look: async () => (entry.named = await look()) }
+      waiting.push(entry)
       if (waiting.length >= MOST) flush()
       else expectMore()
     })
 }
 
 interface Waiting {
-  readonly object: Removal
+  object: Removal
+  readonly listed: ObjectSummary | undefined
+  /** A request to remove it is sent: it was not left out by its look. */
+  named: boolean
   readonly resolve: () => void
   readonly reject: (error: Error) => void
+}
+
+function removedOf({ object: { key, version }, listed }: Waiting): Removed {
+  // Of what a list named nothing else may be known.
+  return { key, version, listed: listed?.etag === '' && listed.lastModified === '' ? undefined : listed }
 }
 
 const DELETED: Outcome = { kind: 'deleted' }
 
 /** The action of `delete` on one object. */
-export function deleting(job: DeleteJob, store: Storage): Act {
-  const remove = removingTogether(able(store.removing, 'remove objects'))
+export function deleting(job: DeleteJob, store: Storage, stop?: AbortSignal): Act {
+  const remove = removingTogether(able(store.removing, 'remove objects'), checkingRemovals(store, stop))
   return async (object) => {
     try {
-      await remove({ key: object.key, version: object.version })
+      await remove({ key: object.key, version: object.version }, object)
       return DELETED
     } catch (error) {
       return outcomeOf(error, job.source.prefix, object)

@@ -4,6 +4,7 @@ import { decide, decideByListing, type Change, type Untouched } from '../rules/d
 import { able, type HeaderFields, type ObjectHead, type ObjectSummary, type Storage } from '../storage/storage.js'
 import { failed, outcomeOf, type Cause } from './act.js'
 import { lookingAgain } from './as-one.js'
+import { unlessListed } from './gone.js'
 import { copyInParts, LIMITS, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
 import { keepTags } from './tags.js'
@@ -35,11 +36,19 @@ export function settingHeaders(job: SetHeadersJob, store: Storage, limits: Limit
       }
     }
   }
+  const { prefix } = job.source
+  const once = async (object: ObjectSummary): Promise<Outcome | undefined> => {
+    try {
+      return await attempt(object)
+    } catch (error) {
+      return outcomeOfHead(error, prefix, object)
+    }
+  }
   return async (object) => {
     try {
       return await attempt(object)
     } catch (error) {
-      return outcomeOfHead(error, job.source.prefix, object)
+      return await unlessListed(store, prefix, object, outcomeOfHead(error, prefix, object), once)
     }
   }
 }
@@ -58,7 +67,7 @@ export async function planned(job: SetHeadersJob, store: Storage, object: Object
   const full = prefix === '' ? object : { ...object, key: prefix + object.key }
   const early = decideByListing(job, full)
   if (early !== undefined) return { outcome: outcomeFor(early, prefix, object) }
-  const head = await store.reading.head(object.key)
+  const head = await store.reading.head(object.key, undefined, object)
   const decision = decide(job, full, head.headers)
   if (decision.kind !== 'rewrite') return { outcome: outcomeFor(decision, prefix, object) }
   if (head.archived) return { outcome: { kind: 'skipped', reason: 'archived' } }

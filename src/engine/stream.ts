@@ -82,7 +82,7 @@ export function streaming(job: CopyJob, ways: Ways, limits: StreamLimits = STREA
     if (destination.uploading === undefined) return await piped(object, known)
     if (passage === 'parts') return await parts(object, race)
     // That its ETag is an MD5 indeed, the listing does not tell.
-    const head = known ?? (await source.reading.head(object.key, object.version))
+    const head = known ?? (await source.reading.head(object.key, object.version, object))
     const inParts = md5Of(head) === undefined || passageOf(head, limits) === 'parts'
     return await (inParts ? parts(object, race) : piped(object, head))
   }
@@ -140,7 +140,7 @@ async function readWhole(
 ): Promise<{ readonly head: ObjectHead; readonly bytes: Buffer }> {
   const { key, version, size } = object
   if (size > 0) return await reading.open(object)
-  const head = known ?? (await reading.head(key, version))
+  const head = known ?? (await reading.head(key, version, object))
   if (head.size > 0) throw grown(place.bucket, place.prefix + key)
   return { head, bytes: Buffer.alloc(0) }
 }
@@ -211,7 +211,7 @@ function inPieces(job: CopyJob, { source, destination }: Ways, memory: Budget, p
   const nameOf = renamer(job.map)
   const writing = able(destination.writing, 'be written to')
   return async (object: ObjectSummary, known: ObjectHead | undefined): Promise<string> => {
-    const head = known ?? (await source.reading.head(object.key, object.version))
+    const head = known ?? (await source.reading.head(object.key, object.version, object))
     const { size, lastModified } = head
     const now = at(object, head)
     const fields = vouched(await fieldsOfNew(job.attributes, source, now, head), head)

@@ -7,6 +7,7 @@ import { outcomeOf, unlessGone } from './act.js'
 import type { Ways } from './acts.js'
 import { contentByHead, contentByListing } from './compare.js'
 import { copying, refusal } from './copy.js'
+import { unlessTrulyGone } from './gone.js'
 import type { Act, Decide } from './lane.js'
 
 const UNCHANGED: Outcome = { kind: 'skipped', reason: 'unchanged' }
@@ -77,7 +78,10 @@ function isNewer(source: Dated, destination: Dated): boolean {
 
 // Two MD5s that differ: what one of them is of may be encrypted, and then it is no MD5.
 async function differs({ source, destination }: Ways, { key, there, ...listed }: WorkItem): Promise<boolean> {
-  const [from, to] = await Promise.allSettled([source.reading.head(key), unlessGone(destination.reading.head(key))])
+  const [from, to] = await Promise.allSettled([
+    source.reading.head(key, undefined, listed),
+    unlessGone(destination.reading.head(key, undefined, there)),
+  ])
   for (const look of [from, to]) {
     if (look.status === 'fulfilled') continue
     const encrypted = look.reason instanceof StorageError && look.reason.code === 'SSE-C'
@@ -112,7 +116,8 @@ export function deletionFailed({ failedIn }: WorkItem): boolean {
 }
 
 async function stillExtra(job: SyncJob, { source, destination }: Ways, object: WorkItem): Promise<Outcome> {
-  if ((await unlessGone(source.reading.head(object.key))) !== undefined) return { kind: 'skipped', reason: 'appeared' }
+  if ((await unlessTrulyGone(source, object.key, source.reading.head(object.key))) !== undefined)
+    return { kind: 'skipped', reason: 'appeared' }
   const { size, etag, lastModified, storageClass } = await destination.reading.head(object.key)
   return outcomeOfExtra(job, { key: object.key, size, etag, lastModified, storageClass })
 }

@@ -4,7 +4,7 @@ import { NO_LIKENESSES, type CopyJob, type Likeness, type Likenesses, type Outco
 import type { ObjectHead, ObjectSummary } from '../storage/storage.js'
 import type { Pair } from '../work/pairs.js'
 import { copying, refusal } from './copy.js'
-import { unlessGone } from './act.js'
+import { unlessTrulyGone } from './gone.js'
 import type { Ways } from './acts.js'
 import { contentByHead, contentByListing, headersThatDiffer, sameTags, type Content, type Listed } from './compare.js'
 import type { PagesOptions } from './pages.js'
@@ -161,6 +161,9 @@ function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding 
   const [from, to] = [ways.source.reading, ways.destination.reading]
   const copyJob: CopyJob = { kind: 'copy', source: job.source, destination: job.destination }
   const copy = copying(copyJob, ways)
+  // A side on which an object is listed and not found is not known to lack it.
+  const here = <T>(key: string, answer: Promise<T>) => unlessTrulyGone(ways.source, key, answer)
+  const there = <T>(key: string, answer: Promise<T>) => unlessTrulyGone(ways.destination, key, answer)
 
   const look = async (pair: Pair): Promise<Finding> => {
     if (pair.source === undefined || pair.destination === undefined) return oneSided(job, pair)
@@ -170,7 +173,7 @@ function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding 
     let content = contentByListing(a, b)
     let differs: string[] = []
     if (job.deep || (content === 'unclear' && !job.bytes)) {
-      const [head, other] = await both(unlessGone(from.head(key)), unlessGone(to.head(key)))
+      const [head, other] = await both(here(key, from.head(key, undefined, a)), there(key, to.head(key, undefined, b)))
       if (head === undefined || other === undefined) return gone(head, other)
       if (head.size !== other.size) return OTHER_SIZE
       // They may have been written to since they were listed.
@@ -180,14 +183,14 @@ function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding 
         differs = headersThatDiffer(head, other)
         if (differs.length === 0 && head.unshown + other.unshown > 0) return NOT_SHOWN
         if (head.tags > 0 && head.tags === other.tags) {
-          const [tags, others] = await both(unlessGone(from.tagging(key)), unlessGone(to.tagging(key)))
+          const [tags, others] = await both(here(key, from.tagging(key)), there(key, to.tagging(key)))
           if (tags === undefined || others === undefined) return gone(tags, others)
           if (!sameTags(tags.header, others.header)) differs.push('tags')
         }
       }
     }
     if (job.bytes && a.size > 0) {
-      const [digest, other] = await both(unlessGone(from.digest(key, a)), unlessGone(to.digest(key, b)))
+      const [digest, other] = await both(here(key, from.digest(key, a)), there(key, to.digest(key, b)))
       if (digest === undefined || other === undefined) return gone(digest, other)
       content = digest === other ? 'same' : 'different'
     }
@@ -208,12 +211,12 @@ function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding 
 
   // What is there now, so that nothing is called mended that is not.
   const again = async (key: string): Promise<Finding | undefined> => {
-    const now = async (head: Promise<ObjectHead>): Promise<ObjectSummary | undefined> => {
-      const found = await unlessGone(head)
+    const now = async (head: Promise<ObjectHead | undefined>): Promise<ObjectSummary | undefined> => {
+      const found = await head
       return found === undefined ? undefined : { ...found, key, lastModified: '' }
     }
     try {
-      const [a, b] = await both(now(from.head(key)), now(to.head(key)))
+      const [a, b] = await both(now(here(key, from.head(key))), now(there(key, to.head(key))))
       const pair = { key, source: a, destination: b }
       return findingByListing({ ...job, fix: false }, pair) ?? (await compare(pair))
     } catch (error) {

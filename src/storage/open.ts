@@ -248,6 +248,7 @@ async function reach(
     new S3Store(place, {
       ...{ trust: options.connection, expectedOwner, requestPayer, credentials: account.credentials },
       bandwidth: options.bandwidth,
+      stop: options.policy.giveUp,
       ...keysFor(side, options),
       ...(side === 'source' ? {} : { expectedSourceOwner: connectionOf(options.connection, 'source').expectedOwner }),
       target: await account.target(place.bucket, region),

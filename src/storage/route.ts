@@ -25,14 +25,15 @@ export interface BucketRoute {
   readonly customerKeyOfSource?: Uint8Array | undefined
 }
 
-/** Opens a store, without asking it anything. `notice` is told of what a person should know of a folder. */
+/** Opens a store, without asking it anything. `notice` is told of what a person should know of a folder; after `stop` what is read is not waited for. */
 export function openRoute(
   route: Route,
   credentials: Pick<CredentialSource, 'current' | 'refresh'>,
   bandwidth: Bandwidth | undefined,
   notice: (notice: Notice) => void,
+  stop: AbortSignal,
 ): Storage {
   if ('folder' in route) return new DiskStore(route.place, route.folder, notice)
   const { place, address, customerKey, customerKeyOfSource } = route
-  return new S3Store(place, { ...address, credentials, customerKey, customerKeyOfSource, bandwidth })
+  return new S3Store(place, { ...address, credentials, customerKey, customerKeyOfSource, bandwidth, stop })
 }

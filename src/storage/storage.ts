@@ -6,9 +6,9 @@ export interface ObjectSummary {
   /** Relative to the store's prefix. */
   readonly key: string
   readonly size: number
-  /** Without the quotes. */
+  /** Without the quotes; '' when the store does not tell, which is equal to no other. */
   readonly etag: string
-  /** ISO 8601, as the store wrote it. */
+  /** ISO 8601, as the store wrote it; '' when it does not tell. */
   readonly lastModified: string
   readonly storageClass: string
   /** Where it is not the current version that is meant. */
@@ -30,6 +30,8 @@ export interface ListFrom {
   readonly token?: string | undefined
   /** Most objects wanted, 1 to 1,000 (the default). */
   readonly limit?: number
+  /** Only keys that begin with this; not known to folders. */
+  readonly within?: string | undefined
 }
 
 /** Header fields: [lower-case name, value], one byte a character. */
@@ -37,6 +39,7 @@ export type HeaderFields = readonly (readonly [name: string, value: string])[]
 
 /** What HEAD tells of an object. */
 export interface ObjectHead {
+  /** What the store says that it is: where HEAD is silent, found out in another way. */
   readonly size: number
   /** Without the quotes. */
   readonly etag: string
@@ -78,8 +81,11 @@ interface Opened {
 
 /** How objects of a store are looked at. `version` names one that is not the current one. */
 export interface Reading {
-  /** HeadObject. An object that is gone is an error of severity `skip`; one encrypted with a customer's key has the code `SSE-C`. */
-  head(key: string, version?: string): Promise<ObjectHead>
+  /**
+   * HeadObject. An object that is gone is an error of severity `skip`; one encrypted with a customer's key has the code `SSE-C`. What a listing
+   * said counts for what HEAD is silent about, as long as the ETag is the same; what they contradict each other in is asked with a GET.
+   */
+  head(key: string, version?: string, listed?: Pick<ObjectSummary, 'size' | 'etag'>): Promise<ObjectHead>
 
   /** The tags of an object. */
   tagging(key: string, version?: string): Promise<Tagging>
@@ -124,7 +130,7 @@ export interface Uploading {
   /** The parts that an upload has, by number; undefined when there is no such upload. */
   parts(key: string, upload: string): Promise<ReadonlyMap<number, Part> | undefined>
 
-  /** Puts all parts, in order, in the place of the object; `fields` may hold conditions. Answers the ETag that it has now. */
+  /** Puts all parts, in order, in the place of the object; `fields` may hold conditions. Answers the ETag that it has now, '' where the store does not tell. */
   complete(key: string, upload: string, parts: readonly Part[], fields: HeaderFields): Promise<string>
 
   /** Gives up an upload; one that is gone is no error. */
@@ -225,8 +231,8 @@ export interface VersionCursor {
 
 /** How the versions of objects are seen. */
 export interface Versions {
-  /** With `within`, only of keys that begin with it. */
-  list(from: VersionCursor | undefined, within?: string): Promise<VersionPage>
+  /** With `within`, only of keys that begin with it; at most `limit` of them, or 1,000. */
+  list(from: VersionCursor | undefined, within?: string, limit?: number): Promise<VersionPage>
 }
 
 /** How archived objects are brought back. */

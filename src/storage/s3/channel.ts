@@ -17,8 +17,11 @@ export interface StoreRequest {
   readonly fields: Fields
   /** In pieces only where the fields say its MD5. */
   readonly body?: Buffer | Pieces
-  /** As that of `HttpRequest`. */
+  /** As those of `HttpRequest`. */
   readonly sink?: (bytes: Uint8Array) => void
+  readonly most?: number
+  /** `Accept-Encoding`, which is not signed: proxies change it. */
+  readonly accept?: string | undefined
   /** Milliseconds that the answer may take beyond what is usual. */
   readonly extra?: number
 }
@@ -62,9 +65,14 @@ export function quoted(etag: string): string {
   return `"${etag}"`
 }
 
-/** The ETag that the body of an answer names; Ceph leaves the quotes out. */
-export function etagIn({ body }: HttpResponse): string {
-  return PLAIN_ETAG.exec(body)?.[1] ?? (elementText(body, 'ETag') ?? '').replaceAll('"', '')
+/** The ETag that the body of an answer names; Ceph leaves the quotes out. Empty where it names none, which is equal to no other. */
+export function etagIn({ body }: Pick<HttpResponse, 'body'>): string {
+  return PLAIN_ETAG.exec(body)?.[1] ?? bareEtag(elementText(body, 'ETag'))
+}
+
+/** An ETag without its quotes; empty when there is none. */
+export function bareEtag(etag: string | undefined): string {
+  return etag?.replaceAll('"', '').trim() ?? ''
 }
 
 // Nearly every ETag is like this, and each copy has one: to decode and unescape it takes longer than the rest of the answer.
@@ -101,7 +109,7 @@ export function copyTime(size: number): number {
 
 /** The ETag in the answer to bytes that were sent, of which `md5` is the MD5; an error of code `BrokenContent` if it is the MD5 of others. */
 export function etagOfBytes(channel: Channel, response: HttpResponse, asked: Asked, md5: Buffer): string {
-  const etag = (headerOf(response, 'etag') ?? '').replaceAll('"', '')
+  const etag = bareEtag(headerOf(response, 'etag'))
   if (etag === '') throw brokenAnswer(response, asked, 'the answer has no ETag')
   const encryption = headerOf(response, 'x-amz-server-side-encryption')
   // What is encrypted with KMS, or with a customer's key, has an ETag that is no MD5.
@@ -111,15 +119,13 @@ export function etagOfBytes(channel: Channel, response: HttpResponse, asked: Ask
   throw brokenContent(asked, `the store has bytes with the MD5 ${etag} where ${sent} was sent`)
 }
 
-/** Throws what a 200 to a copy stands for when it is no success: an error in the body, or a body that is empty or cut. */
-export function checkCopied(response: HttpResponse, asked: Asked): void {
+/** The ETag that a 200 to a copy names. Throws what it stands for when it is no success: an error in the body, or a body that is empty, cut or without an ETag. */
+export function etagOfCopy(response: HttpResponse, asked: Asked): string {
   const { body } = response
-  if (body.includes('</CopyObjectResult>') && body.includes('<ETag>')) return
-  throw body.includes('<Error>') && body.includes('</Error>')
-    ? faultOf(response, asked)
-    : brokenAnswer(
-        response,
-        asked,
-        body.trim() === '' ? 'the answer to the copy is empty' : 'the answer to the copy is cut',
-      )
+  const whole = body.includes('</CopyObjectResult>')
+  const etag = whole ? etagIn(response) : ''
+  if (etag !== '') return etag
+  if (body.includes('<Error>') && body.includes('</Error>')) throw faultOf(response, asked)
+  const what = body.trim() === '' ? 'is empty' : whole ? 'names no ETag' : 'is cut'
+  throw brokenAnswer(response, asked, `the answer to the copy ${what}`)
 }

@@ -16,6 +16,8 @@ export interface Trust {
   readonly connectTimeout?: number | undefined
   /** How long a server may stay silent, in milliseconds; default 60,000. */
   readonly readTimeout?: number | undefined
+  /** Bytes a second at which content must come, on average over that time; 0 for as few as may be; default 1,024. */
+  readonly minRate?: number | undefined
 }
 
 /** Receives the bytes a socket reads. The buffer is shared between sockets and holds them only during the call. */

@@ -61,6 +61,8 @@ export function connectionFault(error: unknown, asked: Asked, host: string): unk
     {
       severity: certificate || code === 'EPROXYREFUSED' ? 'stop-run' : 'retry',
       code,
+      // One that has begun to answer says something of this object.
+      status: error instanceof HttpError ? error.answer?.status : undefined,
       operation: asked.operation,
       bucket: asked.bucket,
       key: asked.key,

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { spend, type Bandwidth } from '../bandwidth.js'
 import type { Dialer } from './connect.js'
 import type { Silence } from './patience.js'
+import { judge, MIN_RATE, PoolClock, ReadRate, SWEEP, type ReadLimits } from './reads.js'
 
 /** A body that is sent as it comes; while nothing comes, the server may be silent. When it fails, so does the request, with its error. */
 export interface Pieces extends AsyncIterable<Buffer> {
@@ -20,7 +21,12 @@ export interface HttpRequest {
   readonly silence: Silence
   /** Takes the body of a 2xx as it comes, which is then empty in the answer. The bytes are its own only until it returns. */
   readonly sink?: ((bytes: Uint8Array) => void) | undefined
+  /** Most bytes that the sink takes; an answer that is longer is given up with the code `TOO_LONG`. */
+  readonly most?: number | undefined
 }
+
+/** The code of an answer that brings more content than was asked for. */
+export const TOO_LONG = 'EMSGSIZE'
 
 /** A whole answer. */
 export interface HttpResponse {
@@ -31,7 +37,7 @@ export interface HttpResponse {
   readonly body: string
 }
 
-/** No whole answer came: `code` is the socket's error code, or `EPROTO` (not HTTP), `ETIMEDOUT` (silence), `ECONNRESET`. */
+/** No whole answer came: `code` is the socket's error code, or `EPROTO` (not HTTP), `ETIMEDOUT` (silence), `ECONNRESET`, `TOO_LONG`. */
 export class HttpError extends Error {
   override readonly name = 'HttpError'
 
@@ -39,6 +45,8 @@ export class HttpError extends Error {
     message: string,
     readonly code: string,
     options?: ErrorOptions,
+    /** What came before the body, where it is the body that was given up. */
+    readonly answer?: Pick<HttpResponse, 'status' | 'head'>,
   ) {
     super(message, options)
   }
@@ -57,7 +65,7 @@ export interface HttpPool {
 }
 
 /** The value of the header field `name` (lower case), or undefined. */
-export function headerOf(response: HttpResponse, name: string): string | undefined {
+export function headerOf(response: Pick<HttpResponse, 'head'>, name: string): string | undefined {
   const at = response.head.toLowerCase().indexOf(`\r\n${name}:`)
   if (at < 0) return undefined
   const from = at + name.length + 3
@@ -65,21 +73,26 @@ export function headerOf(response: HttpResponse, name: string): string | undefin
   return response.head.slice(from, end < 0 ? undefined : end).trim()
 }
 
-/** A pool for the server of `dialer`. Bodies that are sent, and those that go to a sink, keep to `bandwidth`. */
-export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth): HttpPool {
+/** Whether an answer says itself where its body ends, without saying how long it is. */
+export function isChunked({ head }: Pick<HttpResponse, 'head'>): boolean {
+  return CHUNKED.test(head)
+}
+
+/** A pool for the server of `dialer`. Bodies that are sent, and those that go to a sink, keep to `bandwidth`; the latter also to `limits`. */
+export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth, limits: ReadLimits = USUAL): HttpPool {
   const idle: Connection[] = []
   const all = new Set<Connection>()
+  const clock = new PoolClock()
   let closed = false
+  let stopped: number | undefined
 
   // One timer for all connections: a timer each would cost as much as the request.
-  let swept = performance.now()
   const sweeper = setInterval(() => {
-    const now = performance.now()
-    const late = now - swept >= STOOD_STILL
-    swept = now
     // Answers that came meanwhile have not been read yet: it was not the server who was silent.
-    if (late) return
-    for (const connection of all) connection.sweep(now)
+    if (!clock.sweep()) return
+    const now = clock.now()
+    if (limits.stop?.aborted === true) stopped ??= now
+    for (const connection of all) connection.sweep(now, limits, stopped)
   }, SWEEP)
   sweeper.unref()
 
@@ -92,6 +105,7 @@ export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth): HttpPool 
         if (at >= 0) idle.splice(at, 1)
       },
       bandwidth,
+      clock,
     )
     const socket = await dialer.open((buffer, length) => connection.read(buffer, length))
     if (closed) {
@@ -118,9 +132,8 @@ export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth): HttpPool 
 
 /** Connections unused for this long are not used again: servers close them about then, and a request would be lost with them. */
 const IDLE_LIMIT = 10_000
-const SWEEP = 250
-/** When a sweep is so late, this process was stopped. */
-const STOOD_STILL = 1_000
+/** How content is read where nobody says otherwise. */
+const USUAL: ReadLimits = { minRate: MIN_RATE, window: 60_000 }
 /** Bytes of a body that are sent at once: a server that takes them, however slowly, is not silent. */
 const SLICE = 256 * 1024
 const HEAD_LIMIT = 64 * 1024
@@ -136,7 +149,7 @@ const enum Phase {
 }
 
 /** What is needed of a request until its answer is there. Its head is not: kept, it would be moved by the collector instead of dropped. */
-type Pending = Pick<HttpRequest, 'silence' | 'sink' | 'bodiless'>
+type Pending = Pick<HttpRequest, 'silence' | 'sink' | 'most' | 'bodiless'>
 
 /**
  * One connection. Idle, it accepts a request; it then reads the head of the answer, the body in the way the head says,
@@ -157,6 +170,9 @@ class Connection {
   private body = ''
   /** Bytes of the body still to come, in phase Length. */
   private missing = 0
+  /** Bytes that went to the sink, and how fast bytes come. */
+  private taken = 0
+  private readonly rate = new ReadRate()
   /** Whether some of the request's body is still to be sent. */
   private sending = false
   /** Bytes of a chunked body not yet decoded. */
@@ -167,6 +183,7 @@ class Connection {
     private readonly onIdle: () => void,
     private readonly onClosed: () => void,
     private readonly bandwidth: Bandwidth | undefined,
+    private readonly clock: PoolClock,
   ) {}
 
   attach(socket: Socket): void {
@@ -190,12 +207,14 @@ class Connection {
       }
       this.resolve = resolve
       this.reject = reject
-      const pending = { silence: request.silence, sink: request.sink, bodiless: request.bodiless }
+      const { silence, sink, most, bodiless } = request
+      const pending = { silence, sink, most, bodiless }
       this.pending = pending
       this.phase = Phase.Head
       this.head = ''
       this.body = ''
-      this.sent = this.heard = performance.now()
+      this.taken = 0
+      this.sent = this.heard = this.clock.now()
       this.sending = body !== undefined
       if (body === undefined) this.socket.write(request.head, 'latin1')
       else {
@@ -230,23 +249,24 @@ class Connection {
       if (this.pending !== pending) return
       this.sent = this.heard = Infinity
     }
-    this.sent = this.heard = performance.now()
+    this.sent = this.heard = this.clock.now()
   }
 
   private async sendBytes(pending: Pending, body: Buffer): Promise<void> {
     for (let at = 0; at < body.length || at === 0; at += SLICE) {
       const slice = body.length <= SLICE ? body : body.subarray(at, at + SLICE)
-      this.sent = this.heard = performance.now()
+      this.sent = this.heard = this.clock.now()
       await new Promise<void>((resolve) => this.socket?.write(slice, () => resolve()))
       if (this.pending !== pending) return
       const wait = this.bandwidth === undefined ? 0 : spend(this.bandwidth, 'up', slice.length)
-      this.sent = this.heard = performance.now() + wait
+      this.sent = this.heard = this.clock.now() + wait
       if (wait >= 1) await new Promise((resolve) => setTimeout(resolve, wait))
       if (this.pending !== pending) return
     }
   }
 
   read(buffer: Buffer, length: number): void {
+    this.rate.add(length)
     switch (this.phase) {
       case Phase.Head:
         this.head += buffer.toString('latin1', 0, length)
@@ -254,7 +274,8 @@ class Connection {
         break
       case Phase.Length:
         this.missing -= length
-        this.take(buffer, length)
+        // What comes behind the end is told of below.
+        if (this.missing >= 0) this.take(buffer, length)
         break
       case Phase.Chunked:
         this.raw += buffer.toString('latin1', 0, length)
@@ -276,7 +297,7 @@ class Connection {
       else this.finish()
     } else if (phase !== Phase.Idle && phase !== Phase.Closed) {
       if (this.body.length > BODY_LIMIT) this.destroy('the answer is too long', 'EPROTO')
-      this.heard = performance.now()
+      this.heard = this.clock.now()
       if (this.bandwidth !== undefined && this.pending?.sink !== undefined) this.pauseFor(this.bandwidth, length)
     }
   }
@@ -286,23 +307,42 @@ class Connection {
     const wait = spend(bandwidth, 'down', length)
     if (wait < 1 || socket === undefined) return
     this.heard += wait
+    this.rate.pause(wait)
     socket.pause()
     setTimeout(() => socket.resume(), wait)
   }
 
-  sweep(now: number): void {
-    const { pending } = this
+  sweep(now: number, limits: ReadLimits, stopped: number | undefined): void {
+    const { pending, sent, heard } = this
     if (pending === undefined) {
-      if (now - this.heard >= IDLE_LIMIT) this.destroy('the connection was idle', 'ECONNRESET')
+      if (now - heard >= IDLE_LIMIT) this.destroy('the connection was idle', 'ECONNRESET')
       return
     }
-    const { ms, whole } = pending.silence
-    if (now - this.sent >= whole || now - this.heard >= ms)
-      this.destroy('the server did not answer in time', 'ETIMEDOUT')
+    const { silence, sink } = pending
+    const rate = this.phase === Phase.Head || this.sink() === undefined ? undefined : this.rate
+    const ending = sink === undefined ? undefined : stopped
+    switch (judge(now, { silence, sent, heard, rate, stopped: ending }, limits)) {
+      case 'waiting':
+        return
+      case 'silent':
+        this.destroy('the server did not answer in time', 'ETIMEDOUT')
+        return
+      case 'slow':
+        this.giveUp(`less than ${limits.minRate} bytes a second came for ${limits.window / 1000} s`, 'ETIMEDOUT')
+        return
+      case 'ending':
+        this.destroy('the run is ending', 'ECANCELED')
+    }
   }
 
   destroy(reason: string, code: string): void {
     this.abandon(new HttpError(reason, code))
+  }
+
+  // An answer that has begun.
+  private giveUp(reason: string, code: string): void {
+    const { status, head } = this
+    this.abandon(new HttpError(reason, code, undefined, { status, head }))
   }
 
   private abandon(error: unknown): void {
@@ -326,6 +366,7 @@ class Connection {
       }
       this.status = Number(status)
       if (this.status >= 200) {
+        this.rate.begin(this.clock.now())
         this.startBody(rest)
         return
       }
@@ -350,7 +391,10 @@ class Connection {
       return
     }
     const length = CONTENT_LENGTH.exec(head)?.[1]
+    if (length !== undefined && this.exceeds(Number(length))) return
     this.add(rest)
+    // What came with the head may be too long.
+    if (this.phase === Phase.Closed) return
     if (length === undefined) {
       this.phase = Phase.UntilClose
       this.reusable = false
@@ -364,13 +408,27 @@ class Connection {
   private take(buffer: Buffer, length: number): void {
     const sink = this.sink()
     if (sink === undefined) this.body += buffer.toString('latin1', 0, length)
-    else sink(buffer.subarray(0, length))
+    else this.pour(buffer.subarray(0, length), sink)
   }
 
   private add(piece: string): void {
     const sink = this.sink()
     if (sink === undefined) this.body += piece
-    else sink(Buffer.from(piece, 'latin1'))
+    else this.pour(Buffer.from(piece, 'latin1'), sink)
+  }
+
+  private pour(bytes: Uint8Array, sink: (bytes: Uint8Array) => void): void {
+    if (this.exceeds(bytes.length)) return
+    this.taken += bytes.length
+    sink(bytes)
+  }
+
+  // Whether so many further bytes are more than the sink takes; then the answer is given up.
+  private exceeds(bytes: number): boolean {
+    const most = this.pending?.most
+    if (most === undefined || this.sink() === undefined || this.taken + bytes <= most) return false
+    this.giveUp(`the answer is longer than ${most} bytes`, TOO_LONG)
+    return true
   }
 
   private sink(): Pending['sink'] {
@@ -403,6 +461,7 @@ class Connection {
         return
       }
       const start = lineEnd + 2
+      if (this.exceeds(length)) return
       if (length > BODY_LIMIT) {
         this.destroy('the answer is too long', 'EPROTO')
         return
@@ -413,6 +472,7 @@ class Connection {
         return
       }
       this.add(this.raw.slice(start, start + length))
+      if (this.phase !== Phase.Chunked) return
       at = start + length + 2
     }
     this.raw = this.raw.slice(at)
@@ -423,7 +483,7 @@ class Connection {
     this.release()
     if (this.reusable && !sending && status !== TEMPORARY_REDIRECT) {
       this.phase = Phase.Idle
-      this.heard = performance.now()
+      this.heard = this.clock.now()
       this.onIdle()
     } else {
       this.phase = Phase.Closed

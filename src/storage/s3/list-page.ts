@@ -133,14 +133,14 @@ function readObject(cursor: Cursor): ListedObject {
 
 const STANDARD = 'STANDARD'
 
-// One string for all objects instead of one each.
+// One string for all objects instead of one each. None is that of an object of which nobody said another.
 function shared(storageClass: string): string {
-  return storageClass === STANDARD ? STANDARD : storageClass
+  return storageClass === STANDARD || storageClass === '' ? STANDARD : storageClass
 }
 
 function unquote(etag: string): string {
   if (etag.startsWith('&quot;') && etag.indexOf('&quot;', 6) === etag.length - 6) return etag.slice(6, -6)
-  const plain = unescapeXml(etag)
+  const plain = unescapeXml(etag).trim()
   return plain.startsWith('"') && plain.endsWith('"') && plain.length > 1 ? plain.slice(1, -1) : plain
 }
 

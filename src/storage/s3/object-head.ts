@@ -2,7 +2,8 @@ import { StorageError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import { isoTime, timeOf } from '../../times.js'
 import type { ObjectHead } from '../storage.js'
-import { brokenAnswer, type Asked } from './faults.js'
+import { bareEtag } from './channel.js'
+import type { Asked } from './faults.js'
 import type { HttpResponse } from './http.js'
 
 /** Headers that S3 keeps with an object beside user metadata, and that a copy with REPLACE sets anew. */
@@ -27,14 +28,19 @@ const SENT_AGAIN = new Set([
 const CHECKSUM = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/
 const ENCRYPTION = 'x-amz-server-side-encryption'
 
-/** Reads the answer to a HEAD. One without an ETag is broken. */
-export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
+/** What the head of an answer tells: a size that it does not say is unknown, and no ETag is that of no object. */
+export type ToldHead = Omit<ObjectHead, 'size'> & { readonly size: number | undefined }
+
+/** Reads the head of the answer to a HEAD or GET. */
+export function readHead(response: Pick<HttpResponse, 'status' | 'head'>, asked: Asked): ToldHead {
   const headers = new Map<string, string>()
   const carried: [string, string][] = []
-  let etag: string | undefined
+  let etag = ''
+  let stored = ''
   let storageClass = 'STANDARD'
   let lastModified = ''
-  let size = 0
+  let size: number | undefined
+  let lengths = 0
   let plainEtag = true
   let composite = false
   const checksums = new Map<string, string>()
@@ -55,8 +61,12 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
       // A field that comes twice is one value (RFC 9110 §5.3).
       const before = headers.get(name)
       headers.set(name, before === undefined ? value : `${before},${value}`)
-    } else if (name === 'etag') etag = /^(?:W\/)?"(.*)"$/.exec(value)?.[1] ?? value
-    else if (name === 'content-length') size = Number(value)
+    } else if (name === 'etag') etag = bareEtag(/^W\/(".*)$/.exec(value)?.[1] ?? value)
+    else if (name === 'content-length') {
+      const length = /^\d{1,15}$/.test(value) ? Number(value) : undefined
+      // Lengths that contradict each other are none.
+      size = lengths++ === 0 || size === length ? length : undefined
+    } else if (name === 'x-goog-stored-content-encoding') stored = value
     else if (name === 'last-modified') lastModified = isoDate(value, asked)
     else if (!name.startsWith('x-amz-')) continue
     else if (SENT_AGAIN.has(name)) {
@@ -64,7 +74,7 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
       if (name === ENCRYPTION && value !== 'AES256') plainEtag = false
     } else if (name === `${ENCRYPTION}-customer-algorithm`) plainEtag = false
     else if (name === 'x-amz-checksum-type') composite = value !== 'FULL_OBJECT'
-    else if (name === 'x-amz-storage-class') storageClass = value
+    else if (name === 'x-amz-storage-class') storageClass = value || storageClass
     else if (name === 'x-amz-version-id') versionId = value === '' || value === 'null' ? undefined : value
     else if (name === 'x-amz-tagging-count') tags = Number(value)
     else if (name === 'x-amz-missing-meta') unshown = Number(value)
@@ -73,18 +83,20 @@ export function readHead(response: HttpResponse, asked: Asked): ObjectHead {
     else if (name === 'x-amz-object-lock-retain-until-date') retainUntil = value
     else {
       const algorithm = CHECKSUM.exec(name)?.[1]
-      if (algorithm === undefined) continue
+      if (algorithm === undefined || value === '') continue
       carried.push(['x-amz-checksum-algorithm', algorithm.toUpperCase()])
       // Older stores do not tell the type; of parts, it ends in their number.
       if (!value.includes('-')) checksums.set(algorithm, value)
     }
   }
-  if (etag === undefined || etag === '') throw brokenAnswer(response, asked, 'the answer to HEAD has no ETag')
-  if (![size, tags, unshown].every(Number.isInteger)) {
-    throw new StorageError('the answer to HEAD does not say how large it is, or how many tags or metadata there are', {
+  if (![tags, unshown].every(Number.isInteger)) {
+    throw new StorageError('the answer to HEAD does not say how many tags or metadata there are', {
       ...{ severity: 'fail-object', code: 'UnreadableHead', ...asked, status: response.status },
     })
   }
+  // Google says so of what it sends as it is stored, whoever takes the header away on the way.
+  if (stored !== '' && stored !== 'identity' && !headers.has('content-encoding'))
+    headers.set('content-encoding', stored)
   if (storageClass !== 'STANDARD') carried.push(['x-amz-storage-class', storageClass])
   // Retention that is over cannot be set again, and need not be.
   const retained = lockMode !== '' && !(timeOf(retainUntil) <= Date.now())

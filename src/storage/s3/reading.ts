@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
-import type { HeaderFields, ObjectSummary, Reading } from '../storage.js'
-import { askedOf, pathOf, quoted, sorted, type Channel } from './channel.js'
+import type { Reading } from '../storage.js'
+import { askedOf, pathOf, type Channel } from './channel.js'
+import { KnownCodings } from './codings.js'
+import { readContent, versionQuery, type Take, type WantedContent } from './content.js'
 import { encodeQuery } from './encode.js'
-import { brokenAnswer, faultOf, type Asked } from './faults.js'
+import { faultOf, type Asked } from './faults.js'
 import { grantFields } from './grants.js'
+import { checkEtag, createHeading } from './heading.js'
 import type { HttpResponse } from './http.js'
 import { readHead } from './object-head.js'
 import { elementsOf, elementText } from './xml.js'
 
-/** The code of an object that is encrypted with a key which the store does not have. */
-const SSE_C = 'SSE-C'
-
 /** How the objects of an S3 bucket are looked at. */
 export function createReading(channel: Channel): Reading {
-  const { always, customerKey, request } = channel
+  const { always, request } = channel
   const read = async (operation: string, key: string, subresource: string, version?: string): Promise<HttpResponse> => {
     const asked = askedOf(channel, operation, key)
     const query = versionQuery(version, `${subresource}=`)
@@ -22,65 +22,20 @@ export function createReading(channel: Channel): Reading {
     if (response.status === 200) return response
     throw faultOf(response, asked)
   }
-  // HEAD is answered without a body, so why it was refused is asked with a GET of one byte. Undefined when that is not refused: clock or
-  // credentials may have been put right meanwhile.
-  const reasonFor = async (
-    response: HttpResponse,
-    asked: Asked,
-    path: string,
-    query: string,
-  ): Promise<StorageError | undefined> => {
-    const bare = faultOf(response, asked)
-    if (response.status < 400 || response.status >= 500 || response.status === 429) return bare
-    const fields = sorted([['range', 'bytes=0-0'], ...always, ...customerKey])
-    const explained = await request(asked, { method: 'GET', path, query, fields })
-    // Content of no byte cannot be asked for in part.
-    if (explained.status < 400 || explained.status === 416) return undefined
-    const fault = faultOf(explained, asked)
-    if (fault.code !== 'InvalidRequest' || !/server[- ]side encryption/i.test(fault.message)) return fault
-    const { message, operation, bucket, key, status, requestId } = fault
-    const details = { severity: 'fail-object', code: SSE_C, operation, bucket, key, status, requestId } as const
-    return new StorageError(message, details)
-  }
-  const readBytes = async (
-    { key, etag, version }: Pick<ObjectSummary, 'key' | 'etag' | 'version'>,
-    size: number,
-    which: HeaderFields,
-  ): Promise<{ asked: Asked; response: HttpResponse; bytes: Buffer }> => {
-    const asked = askedOf(channel, 'GetObject', key)
-    const bytes = Buffer.allocUnsafe(size)
-    let length = 0
-    const sink = (more: Uint8Array): void => {
-      // What is too much is counted all the same, and refused below.
-      if (length + more.length <= bytes.length) bytes.set(more, length)
-      length += more.length
+  const codings = new KnownCodings()
+  const readBytes = async (wanted: WantedContent): Promise<{ asked: Asked; response: HttpResponse; bytes: Buffer }> => {
+    const bytes = Buffer.allocUnsafe(wanted.size)
+    const begin = (): Take => {
+      let length = 0
+      return (more) => {
+        bytes.set(more, length)
+        length += more.length
+      }
     }
-    const fields = sorted([
-      ...(etag === '' ? [] : ([['if-match', quoted(etag)]] as const)),
-      ...which,
-      ...always,
-      ...customerKey,
-    ])
-    const [path, query] = [pathOf(channel, key), versionQuery(version)]
-    const response = await request(asked, { method: 'GET', path, query, fields, sink })
-    if (response.status !== 206 && response.status !== 200) throw faultOf(response, asked)
-    if (length === bytes.length) return { asked, response, bytes }
-    throw brokenAnswer(response, asked, `${length} bytes came where ${bytes.length} were asked for`)
+    return { ...(await readContent(channel, codings, wanted, begin)), bytes }
   }
   return {
-    async head(key, version) {
-      const asked = askedOf(channel, 'HeadObject', key)
-      const [path, query] = [pathOf(channel, key), versionQuery(version)]
-      const fields = sorted([['x-amz-checksum-mode', 'ENABLED'], ...always, ...customerKey])
-      const send = (): Promise<HttpResponse> => request(asked, { method: 'HEAD', path, query, fields })
-      const response = await send()
-      if (response.status === 200) return readHead(response, asked)
-      const reason = await reasonFor(response, asked, path, query)
-      if (reason !== undefined) throw reason
-      const again = await send()
-      if (again.status === 200) return readHead(again, asked)
-      throw faultOf(again, asked)
-    },
+    head: createHeading(channel, codings),
 
     async tagging(key, version) {
       const { body } = await read('GetObjectTagging', key, 'tagging', version)
@@ -101,33 +56,24 @@ export function createReading(channel: Channel): Reading {
     },
 
     async digest(key, { size, etag }) {
-      const asked = askedOf(channel, 'GetObject', key)
-      const digest = createHash('sha256')
-      let length = 0
-      const sink = (bytes: Uint8Array): void => {
-        length += bytes.length
-        digest.update(bytes)
-      }
-      const fields = sorted([['if-match', quoted(etag)], ...always, ...customerKey])
-      const response = await request(asked, { method: 'GET', path: pathOf(channel, key), fields, sink })
-      if (response.status !== 200) throw faultOf(response, asked)
-      if (length !== size) throw brokenAnswer(response, asked, `${length} bytes came where there are ${size}`)
+      let digest = createHash('sha256')
+      await readContent(channel, codings, { object: { key, etag }, size }, () => {
+        digest = createHash('sha256')
+        return (bytes) => void digest.update(bytes)
+      })
       return digest.digest('hex')
     },
 
     async open(object) {
-      const whole = [['x-amz-checksum-mode', 'ENABLED']] as const
-      const { asked, response, bytes } = await readBytes(object, object.size, whole)
-      return { head: { ...readHead(response, asked), size: object.size }, bytes }
+      const { size } = object
+      const { asked, response, bytes } = await readBytes({ object, size, fields: [['x-amz-checksum-mode', 'ENABLED']] })
+      const head = readHead(response, asked)
+      checkEtag(head, response, asked)
+      return { head: { ...head, size }, bytes }
     },
 
     async read(object, first, last) {
-      return (await readBytes(object, last - first + 1, [['range', `bytes=${first}-${last}`]])).bytes
+      return (await readBytes({ object, size: last - first + 1, range: [first, last] })).bytes
     },
   }
-}
-
-function versionQuery(version: string | undefined, before = ''): string {
-  if (version === undefined) return before
-  return `${before}${before === '' ? '' : '&'}versionId=${encodeQuery(version)}`
 }

@@ -1,16 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Rewriting } from '../storage.js'
-import {
-  askedOf,
-  checkCopied,
-  copyTime,
-  etagIn,
-  pathOf,
-  quoted,
-  sorted,
-  sourceFields,
-  type Channel,
-} from './channel.js'
+import { askedOf, copyTime, etagOfCopy, pathOf, quoted, sorted, sourceFields, type Channel } from './channel.js'
 import { faultOf } from './faults.js'
 
 /** How the objects of an S3 bucket are changed in place. */
@@ -42,8 +32,7 @@ export function createRewriting(channel: Channel): Rewriting {
       const path = pathOf(channel, object.key)
       const response = await request(asked, { method: 'PUT', path, fields: headers, extra: copyTime(object.size) })
       if (response.status !== 200) throw faultOf(response, asked)
-      checkCopied(response, asked)
-      return etagIn(response)
+      return etagOfCopy(response, asked)
     },
   }
 }

@@ -21,16 +21,7 @@ import type {
   Writing,
 } from '../storage.js'
 import type { CredentialSource, Target } from './account.js'
-import {
-  checkCopied,
-  copySource,
-  copyTime,
-  etagIn,
-  sorted,
-  sourceFields,
-  type Channel,
-  type StoreRequest,
-} from './channel.js'
+import { copySource, copyTime, etagOfCopy, sorted, sourceFields, type Channel, type StoreRequest } from './channel.js'
 import { dialerFor, type Trust } from './connect.js'
 import { encodePath, encodeQuery } from './encode.js'
 import { brokenAnswer, connectionFault, EXPIRED, faultOf, type Asked } from './faults.js'
@@ -39,6 +30,7 @@ import { MalformedList, parseListPage, UndecodableKey } from './list-page.js'
 import { UnreadableTime, unreadableTime } from './list-time.js'
 import { Patience } from './patience.js'
 import { createReading } from './reading.js'
+import { MIN_RATE } from './reads.js'
 import { createRemoving } from './removing.js'
 import { createRestoring } from './restoring.js'
 import { createRewriting } from './rewriting.js'
@@ -80,6 +72,8 @@ export interface S3StoreOptions extends Address {
   readonly customerKeyOfSource?: Uint8Array | undefined
   /** What content that is read and written here keeps to. */
   readonly bandwidth?: Bandwidth | undefined
+  /** When aborted, content that is being read is waited for no more than some seconds. */
+  readonly stop?: AbortSignal | undefined
 }
 
 /** A bucket and prefix in S3, over the fast lane: one request each, sent once, no retries. */
@@ -122,7 +116,8 @@ export class S3Store implements Storage {
     this.target = target
     this.credentials = options.credentials
     this.host = dialer.host
-    this.pool = createHttpPool(dialer, options.bandwidth)
+    const { readTimeout = READ_TIMEOUT, minRate = MIN_RATE } = options.trust
+    this.pool = createHttpPool(dialer, options.bandwidth, { minRate, window: readTimeout, stop: options.stop })
     this.signer = createSigner(target.region, target.service)
     this.base = `${target.path}/${encodePath(place.prefix)}`
     this.always = sorted([
@@ -168,7 +163,8 @@ export class S3Store implements Storage {
   async list(from: ListFrom): Promise<Page> {
     const asked = { operation: 'ListObjectsV2', bucket: this.place.bucket }
     const { prefix } = this.place
-    let query = `encoding-type=url&list-type=2&max-keys=${from.limit ?? 1000}${this.listPrefix}`
+    const within = from.within === undefined ? this.listPrefix : `&prefix=${encodeQuery(prefix + from.within)}`
+    let query = `encoding-type=url&list-type=2&max-keys=${from.limit ?? 1000}${within}`
     if (from.token !== undefined) query = `continuation-token=${encodeQuery(from.token)}&${query}`
     else if (from.after !== undefined) query += `&start-after=${encodeQuery(prefix + from.after)}`
     const response = await this.send(asked, 'GET', `${this.target.path}/`, query, this.always)
@@ -216,8 +212,7 @@ export class S3Store implements Storage {
     // Without a wish they are in order: `copies` comes between the source and the storage class.
     const fields = wish === undefined ? headers : sorted(headers)
     const response = await this.send(asked, 'PUT', this.base + encodePath(key), '', fields, copyTime(object.size))
-    checkCopied(response, asked)
-    return etagIn(response)
+    return etagOfCopy(response, asked)
   }
 
   /** HeadBucket: resolves when the bucket exists and these credentials may see it. */
@@ -271,7 +266,7 @@ export class S3Store implements Storage {
   // The answer, whatever it says, but for credentials that have expired.
   private async request(
     asked: Asked,
-    { method, path, query = '', fields, body, sink, extra = 0 }: StoreRequest,
+    { method, path, query = '', fields, body, sink, most, accept, extra = 0 }: StoreRequest,
   ): Promise<HttpResponse> {
     const { operation } = asked
     const readTimeout = this.options.trust.readTimeout ?? READ_TIMEOUT
@@ -286,20 +281,22 @@ export class S3Store implements Storage {
     const { skew } = this
     const { current } = this.credentials
     const signedAt = Date.now() + skew
-    let head: string
+    let signed: string
     try {
-      head = this.signer.head(request, body?.length ?? 0, current, signedAt)
+      signed = this.signer.head(request, body?.length ?? 0, current, signedAt)
     } catch (error) {
       if (!(error instanceof UnsafeValue)) throw error
       throw new StorageError(error.message, { severity: 'fail-object', code: 'UnsafeHeader', ...asked })
     }
+    const head = accept === undefined ? signed : `${signed.slice(0, -2)}accept-encoding: ${accept}\r\n\r\n`
     let response: HttpResponse
     const name = asked.key ?? query
     const sent = performance.now()
     try {
       // How long content of any size takes says nothing, and to read it again costs more than to wait.
-      const silence = sink === undefined ? patience.for(name, extra) : { ms: readTimeout, whole: Infinity }
-      response = await this.pool.send({ head, body, sink, silence, bodiless: method === 'HEAD' })
+      const silence =
+        sink === undefined ? patience.for(name, extra) : { ms: readTimeout, whole: HEAD_TIMEOUTS * readTimeout }
+      response = await this.pool.send({ head, body, sink, most, silence, bodiless: method === 'HEAD' })
     } catch (error) {
       const isLate = error instanceof HttpError && error.code === 'ETIMEDOUT'
       if (isLate && sink === undefined) patience.gaveUp(name)
@@ -353,6 +350,8 @@ function problemOf(response: HttpResponse, asked: Asked): StorageError | undefin
 
 /** How long a server may stay silent, in milliseconds, when nobody says otherwise. */
 const READ_TIMEOUT = 60_000
+/** How many times longer than a server may be silent the head of an answer may take, or an explanation why there is no content. */
+const HEAD_TIMEOUTS = 5
 /** S3 bears fifteen minutes, so what is less than this, in milliseconds, cannot be why a request was refused. */
 const LEAST_SKEW = 60_000
 

@@ -1,8 +1,8 @@
-import { hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import type { Part, Uploading } from '../storage.js'
 import {
   askedOf,
+  bareEtag,
   copyTime,
   etagIn,
   etagOfBytes,
@@ -80,8 +80,10 @@ export function createUploading(channel: Channel): Uploading {
         if (status !== 200) throw faultOf(response, asked)
         if (!body.includes('</ListPartsResult>')) throw brokenAnswer(response, asked, 'the list of parts is cut')
         for (const part of elementsOf(body, 'Part')) {
-          const [number, size] = [Number(elementText(part, 'PartNumber')), Number(elementText(part, 'Size'))]
-          const etag = (elementText(part, 'ETag') ?? '').replaceAll('"', '')
+          const [number, size] = [numberIn(part, 'PartNumber'), numberIn(part, 'Size')]
+          const etag = bareEtag(elementText(part, 'ETag'))
+          // One of which not all is told is made anew.
+          if (number === undefined || size === undefined || etag === '') continue
           found.set(number, { etag, size, checksum: checksumIn(part) })
         }
         const next = Number(elementText(body, 'NextPartNumberMarker') ?? 0)
@@ -115,7 +117,7 @@ export function createUploading(channel: Channel): Uploading {
       if (!response.body.includes('</CompleteMultipartUploadResult>')) {
         throw brokenAnswer(response, asked, 'the answer to the completion is empty or cut')
       }
-      return etagIn(response) || etagOfParts(parts)
+      return etagIn(response)
     },
 
     async abort(key, upload) {
@@ -136,12 +138,11 @@ function isGone({ status, body }: HttpResponse): boolean {
 /** S3 may take minutes to put parts together, and sends blanks meanwhile. */
 const COMPLETE_TIME = 600_000
 
-function checksumIn(body: string): string {
-  return /<(Checksum(?!Algorithm|Type)[A-Z0-9]+)>[^<]*<\/\1>/.exec(body)?.[0] ?? ''
+function numberIn(xml: string, name: string): number | undefined {
+  const digits = elementText(xml, name)?.trim() ?? ''
+  return /^\d{1,15}$/.test(digits) ? Number(digits) : undefined
 }
 
-/** The ETag of an object of parts: the MD5 of those of the parts, as far as these are MD5s. */
-function etagOfParts(parts: readonly Pick<Part, 'etag'>[]): string {
-  const digests = Buffer.from(parts.map(({ etag }) => etag).join(''), 'hex')
-  return `${hash('md5', digests)}-${parts.length}`
+function checksumIn(body: string): string {
+  return /<(Checksum(?!Algorithm|Type)[A-Z0-9]+)>[^<]*<\/\1>/.exec(body)?.[0] ?? ''
 }

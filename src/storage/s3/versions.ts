@@ -1,7 +1,7 @@
 import { StorageError } from '../../errors.js'
 import { compareKeys, printable } from '../../keys.js'
 import type { ObjectVersion, VersionPage, Versions } from '../storage.js'
-import type { Channel } from './channel.js'
+import { bareEtag, type Channel } from './channel.js'
 import { decodeListed, encodeQuery } from './encode.js'
 import { brokenAnswer, faultOf, type Asked } from './faults.js'
 import { inUtc, UnreadableTime, unreadableTime } from './list-time.js'
@@ -11,12 +11,12 @@ import { decodeUtf8, elementText, unescapeXml } from './xml.js'
 export function createVersions({ place, always, bucketPath, request }: Channel): Versions {
   const { prefix } = place
   return {
-    async list(from, within = ''): Promise<VersionPage> {
+    async list(from, within = '', limit = 1000): Promise<VersionPage> {
       const asked = { operation: 'ListObjectVersions', bucket: place.bucket }
       const query = [
         'encoding-type=url',
         ...(from === undefined ? [] : [`key-marker=${encodeQuery(prefix + from.key)}`]),
-        'max-keys=1000',
+        `max-keys=${limit}`,
         ...(prefix + within === '' ? [] : [`prefix=${encodeQuery(prefix + within)}`]),
         ...(from?.version === undefined ? [] : [`version-id-marker=${encodeQuery(from.version)}`]),
         'versions=',
@@ -37,6 +37,8 @@ export function createVersions({ place, always, bucketPath, request }: Channel):
         const version = textOf(xml, 'VersionId')
         if (key === undefined || version === undefined)
           throw brokenAnswer(response, asked, 'a version has no key or id')
+        const [deleteMarker, size] = [kind === 'DeleteMarker', Number(textOf(xml, 'Size') ?? NaN)]
+        if (!deleteMarker && !Number.isSafeInteger(size)) throw brokenAnswer(response, asked, 'a version has no size')
         if (!key.startsWith(prefix) || (before !== undefined && compareKeys(before, key) > 0)) {
           throw new StorageError(`the versions are not in UTF-8 byte order: ${printable(key)} is out of place`, {
             ...{ severity: 'stop-run', code: 'UnorderedListing', ...asked },
@@ -50,9 +52,9 @@ export function createVersions({ place, always, bucketPath, request }: Channel):
           key: key.slice(prefix.length),
           version,
           latest: textOf(xml, 'IsLatest') === 'true',
-          deleteMarker: kind === 'DeleteMarker',
-          size: Number(textOf(xml, 'Size') ?? 0),
-          etag: (textOf(xml, 'ETag') ?? '').replaceAll('"', ''),
+          deleteMarker,
+          size: deleteMarker ? 0 : size,
+          etag: bareEtag(textOf(xml, 'ETag')),
           lastModified: timeOf(xml, asked),
           storageClass: textOf(xml, 'StorageClass') ?? 'STANDARD',
         })
