@@ -69,11 +69,11 @@ export class StorageError extends Error {
     this.region = details.region
   }
 
-  /** The same error, judged anew. */
-  withSeverity(severity: Severity): StorageError {
+  /** The same error, judged anew, and perhaps told in other words. */
+  withSeverity(severity: Severity, message = this.message): StorageError {
     const { code, operation, bucket, key, status, requestId, hint, region } = this
     const details = { severity, code, operation, bucket, key, status, requestId, hint, region }
-    const error = new StorageError(this.message, details, { cause: this })
+    const error = new StorageError(message, details, { cause: this })
     error.attempts = this.attempts
     return error
   }

@@ -1,5 +1,5 @@
-import type { ObjectSummary, ObjectVersion, Storage, VersionCursor, Versions } from '../storage/storage.js'
-import type { Listing } from './listing.js'
+import type { ObjectSummary, ObjectVersion, Storage, VersionCursor, VersionPage, Versions } from '../storage/storage.js'
+import { Circle, contradiction, FULL_PAGE, type Listing } from './listing.js'
 
 /** An object with all that it ever was. Its size is that of all versions together; else it shows its newest version. */
 export interface History extends ObjectSummary {
@@ -16,14 +16,27 @@ export function hasHistory(object: ObjectSummary): object is History {
  * Pages through the histories of a store's objects from behind `after`. A key of which a page holds only a part waits for the rest, so a history
  * is always whole.
  */
-export function historiesAfter({ versions }: Pick<Storage, 'versions'>, after: string | undefined): Listing<History> {
-  const known = withVersions(versions)
+export function historiesAfter(store: Pick<Storage, 'versions'>, after: string | undefined): Listing<History> {
+  const known = withVersions(store.versions)
   let from: VersionCursor | undefined = after === undefined ? undefined : { key: after }
   let begun: ObjectVersion[] = []
+  let ahead: VersionPage | undefined
+  const circle = new Circle()
   return {
     async next() {
-      const page = await known.list(from)
+      let page = ahead ?? (await known.list(from))
+      ahead = undefined
+      const end = page.versions.at(-1)
+      if (page.next === undefined && end !== undefined && page.versions.length >= FULL_PAGE) {
+        // As full as it can be, and yet the last: it is asked whether that is so.
+        const behind = { key: end.key, version: end.version }
+        const more = await known.list(behind)
+        if (more.versions.length > 0 || more.next !== undefined) [ahead, page] = [more, { ...page, next: behind }]
+      }
       from = page.next
+      if (from !== undefined && circle.closes(`${from.key}\n${from.version ?? ''}`)) {
+        throw contradiction({}, 'its pages lead back to where they began', 'ListObjectVersions')
+      }
       const all = begun.length === 0 ? page.versions : [...begun, ...page.versions]
       const last = all.at(-1)?.key
       const whole = page.next === undefined ? all.length : all.findIndex(({ key }) => key === last)
@@ -38,9 +51,14 @@ export async function historyOf({ versions }: Pick<Storage, 'versions'>, key: st
   const known = withVersions(versions)
   const found: ObjectVersion[] = []
   // The key itself comes right behind whatever is before it, of which nothing is known; but a page that begins at the key has it first.
+  const circle = new Circle()
   for (let page = await known.list(undefined, key); ; page = await known.list(page.next, key)) {
     found.push(...page.versions.filter((version) => version.key === key))
-    if (page.next === undefined || page.next.key !== key) break
+    const { next } = page
+    if (next === undefined || next.key !== key) break
+    if (circle.closes(next.version ?? '')) {
+      throw contradiction({}, 'its pages lead back to where they began', 'ListObjectVersions')
+    }
   }
   return grouped(found)[0]
 }

@@ -73,7 +73,7 @@ class Side {
     const waits = this.waiting.length - this.at
     if (!this.truncated || (waits > 0 && waits >= this.page)) return
     if (waits > 0 && last !== undefined && until !== undefined && compareKeys(last.key, until) >= 0) return
-    const { objects, truncated } = await this.listing.next()
+    const { objects, truncated } = await this.listing.next(until)
     this.waiting = waits === 0 ? objects : [...this.waiting.slice(this.at), ...objects]
     this.at = 0
     this.page = objects.length

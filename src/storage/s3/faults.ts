@@ -1,4 +1,6 @@
 import { StorageError, UserError, type Severity } from '../../errors.js'
+import { BARE_STATUS, ERROR_CODES, meaningOf, statusMeaning, type CodeMeaning } from './error-codes.js'
+import { explanationIn } from './explanation.js'
 import { HttpError, headerOf, type HttpResponse } from './http.js'
 import { elementText } from './xml.js'
 
@@ -15,7 +17,7 @@ export function faultOf(response: HttpResponse, asked: Asked): StorageError {
   const { status, body } = response
   const named = elementText(body, 'Code')
   const code = named !== undefined && CODE.test(named) ? named : (BARE_STATUS[status] ?? `HTTP${status}`)
-  const message = elementText(body, 'Message') ?? `the answer was status ${status} without an explanation`
+  const message = explanationOf(body) || `the answer was status ${status} without an explanation`
   return new StorageError(message, {
     severity: severityOf(code, status, asked),
     code,
@@ -25,8 +27,14 @@ export function faultOf(response: HttpResponse, asked: Asked): StorageError {
     key: asked.key,
     requestId: headerOf(response, 'x-amz-request-id') ?? elementText(body, 'RequestId'),
     region: headerOf(response, 'x-amz-bucket-region') ?? elementText(body, 'Region'),
-    hint: HINTS[code],
+    hint: meaningOf(code)?.hint,
   })
+}
+
+// An error inside a 200 is looked for where it is said.
+function explanationOf(body: string): string {
+  const from = body.indexOf('<Error')
+  return explanationIn(from < 0 ? body : body.slice(from))
 }
 
 // Failures are counted by code, so a code must be a name, and none that objects have by themselves.
@@ -45,6 +53,21 @@ export function brokenAnswer(response: HttpResponse, asked: Asked, reason: strin
   })
 }
 
+/** What is wrong with an answer that is to have status 200. */
+export function problemOf(response: HttpResponse, asked: Asked): StorageError | undefined {
+  if (response.status === 200) return undefined
+  if (response.status > 200 && response.status < 300) {
+    return brokenAnswer(response, asked, `the answer has status ${response.status} where 200 was expected`)
+  }
+  return faultOf(response, asked)
+}
+
+/** Throws what is wrong with an answer that is to have status 200. */
+export function checkOk(response: HttpResponse, asked: Asked): void {
+  const problem = problemOf(response, asked)
+  if (problem !== undefined) throw problem
+}
+
 /** The error of content that is not what it was read as, or of which not all came: it must be read again from its first byte on. */
 export function brokenContent(asked: Asked, reason: string): StorageError {
   return new StorageError(reason, { severity: 'fail-object', code: 'BrokenContent', ...asked })
@@ -59,7 +82,8 @@ export function connectionFault(error: unknown, asked: Asked, host: string): unk
   return new StorageError(
     `${certificate ? 'the TLS certificate of' : 'no answer from'} ${host}: ${error.message}`,
     {
-      severity: certificate || code === 'EPROXYREFUSED' ? 'stop-run' : 'retry',
+      // A list that is too long will not be shorter the next time.
+      severity: certificate || code === 'EPROXYREFUSED' || code === 'EMSGSIZE' ? 'stop-run' : 'retry',
       code,
       // One that has begun to answer says something of this object.
       status: error instanceof HttpError ? error.answer?.status : undefined,
@@ -81,41 +105,11 @@ export function connectionFault(error: unknown, asked: Asked, host: string): unk
 const CERTIFICATE = /CERT|^UNABLE_TO_|^HOSTNAME_MISMATCH|^ERR_TLS_CERT/
 const WRONG_SCHEME = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO'])
 
-// HEAD answers carry no body, hence no code.
-const BARE_STATUS: Readonly<Record<number, string>> = {
-  301: 'PermanentRedirect',
-  307: 'TemporaryRedirect',
-  400: 'BadRequest',
-  403: 'AccessDenied',
-  404: 'NotFound',
-  412: 'PreconditionFailed',
-  429: 'TooManyRequests',
-  500: 'InternalError',
-  501: 'NotImplemented',
-  503: 'ServiceUnavailable',
-}
-
-const THROTTLING = new Set([
-  'SlowDown',
-  'ServiceUnavailable',
-  'Throttling',
-  'ThrottlingException',
-  'ThrottledException',
-  'RequestThrottled',
-  'RequestThrottledException',
-  'RequestLimitExceeded',
-  'BandwidthLimitExceeded',
-  'TooManyRequests',
-  'TooManyRequestsException',
-  'PriorRequestNotComplete',
-  'KMS.ThrottlingException',
-])
-
 /** What a store says of credentials that were right and are no more. */
-export const EXPIRED: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired'])
+export const EXPIRED: ReadonlySet<string> = codesThat(({ blameless }) => blameless === 'credentials')
 
 /** What a store says that passes, and of which no object can be blamed that it did not. */
-export const OF_NO_OBJECT: ReadonlySet<string> = new Set([...EXPIRED, 'TemporaryRedirect'])
+export const OF_NO_OBJECT: ReadonlySet<string> = codesThat(({ blameless }) => blameless !== undefined)
 
 /** What a store says of a bucket that is in another region. */
 export const ELSEWHERE: ReadonlySet<string> = new Set([
@@ -124,66 +118,33 @@ export const ELSEWHERE: ReadonlySet<string> = new Set([
   'IllegalLocationConstraintException',
 ])
 
-const TRANSIENT = new Set([
-  'InternalError',
-  'InternalFailure',
-  'RequestTimeout',
-  'RequestTimeoutException',
-  'OperationAborted',
-  'ConditionalRequestConflict',
-  'IncompleteBody',
-  'BadDigest',
-  'XAmzContentSHA256Mismatch',
-  ...OF_NO_OBJECT,
-])
-
-const FATAL = new Set([
-  'NoSuchBucket',
-  'InvalidAccessKeyId',
-  'SignatureDoesNotMatch',
-  'InvalidToken',
-  'InvalidSecurity',
-  'AccountProblem',
-  'AllAccessDisabled',
-  'NotSignedUp',
-  'UserSuspended',
-  ...ELSEWHERE,
-  'RequestTimeTooSkewed',
-  'InvalidBucketName',
-  'RequestExpired',
-  'AccessPointNotFound',
-  'NoSuchAccessPoint',
-])
-
-const HINTS: Readonly<Record<string, string>> = {
-  NoSuchBucket: 'check the bucket’s name, and --endpoint-url and --profile if it lives elsewhere',
-  NotFound: 'check the bucket’s name, and --endpoint-url and --profile if it lives elsewhere',
-  InvalidAccessKeyId: 'check the access key: AWS_ACCESS_KEY_ID, --profile, or ‘aws configure’',
-  SignatureDoesNotMatch: 'check the secret key: AWS_SECRET_ACCESS_KEY, --profile, or ‘aws configure’',
-  ExpiredToken: 'get new credentials (for SSO: ‘aws sso login’), then run ‘s3move resume’',
-  TokenRefreshRequired: 'get new credentials (for SSO: ‘aws sso login’), then run ‘s3move resume’',
-  InvalidToken: 'the session token does not belong to these keys: check AWS_SESSION_TOKEN',
-  RequestTimeTooSkewed: 'set this machine’s clock',
-  AccessDenied:
-    'check the permissions of these credentials: s3:ListBucket and s3:GetObject on the source, s3:PutObject on the destination',
-  AuthorizationHeaderMalformed: 'give the bucket’s region with --region',
-  IllegalLocationConstraintException: 'give the bucket’s region with --region',
-  TemporaryRedirect:
-    'S3 does so for a while after a bucket was made: resume later, or check --region and --endpoint-url',
-  PermanentRedirect: 'give the bucket’s region with --region, or its endpoint with --endpoint-url',
+function codesThat(holds: (meaning: CodeMeaning) => boolean): ReadonlySet<string> {
+  return new Set([...ERROR_CODES].flatMap(([code, meaning]) => (holds(meaning) ? [code] : [])))
 }
 
-/** What an error of one object in an answer to DeleteObjects means. */
-export function deletionSeverity(code: string): Severity {
-  if (THROTTLING.has(code)) return 'throttle'
-  return TRANSIENT.has(code) ? 'retry' : 'fail-object'
+/** The error of one object in an answer to DeleteObjects, given the contents of its element. */
+export function deletionFault(entry: string, asked: Asked, status: number): StorageError {
+  const named = elementText(entry, 'Code')
+  const code = named !== undefined && CODE.test(named) ? named : 'Unknown'
+  const meaning = meaningOf(code)
+  const severity = meaning?.severity
+  return new StorageError(explanationIn(entry) || code, {
+    severity: severity === 'retry' || severity === 'throttle' ? severity : 'fail-object',
+    ...{ code, status, ...asked, hint: meaning?.hint },
+  })
 }
 
 function severityOf(code: string, status: number, asked: Asked): Severity {
-  if (THROTTLING.has(code) || status === 429 || status === 503) return 'throttle'
-  if (TRANSIENT.has(code) || (status >= 500 && status !== 501)) return 'retry'
-  if (FATAL.has(code)) return 'stop-run'
+  const { severity: known, all } = meaningOf(code) ?? {}
+  // Whatever the status: where there is no room, a later try finds none either.
+  if (all === 'full' && asked.key !== undefined) return 'fail-object'
+  if (known === 'retry' || known === 'throttle' || known === 'stop-run') {
+    // A server that is too busy to say so in its own words asks for fewer all the same.
+    return known === 'retry' && (status === 429 || status === 503) ? 'throttle' : known
+  }
+  const byStatus = statusMeaning(status)
+  if (byStatus !== undefined) return byStatus
   // Whatever else is wrong with an operation on the bucket is wrong for all of its objects.
   if (asked.key === undefined) return 'stop-run'
-  return code === 'NoSuchKey' ? 'skip' : 'fail-object'
+  return known ?? 'fail-object'
 }

@@ -12,6 +12,9 @@ const SSE_C = 'SSE-C'
 /** What is longer, in bytes, is not read to its end for the sake of its length. */
 const MOST_COUNTED = 128 * 1024 ** 2
 
+const HEAD_ALONE =
+  'HEAD is refused and GET of the same object is not, so a proxy on the way may turn the one into the other (nginx: proxy_cache_convert_head off)'
+
 /** HeadObject, and what else must be asked so that what a HEAD tells is known: see `Reading.head`. */
 export function createHeading(channel: Channel, codings: KnownCodings) {
   const { always, customerKey, request } = channel
@@ -40,7 +43,9 @@ export function createHeading(channel: Channel, codings: KnownCodings) {
     if (reason !== undefined) throw reason
     const again = await send(at)
     if (again.status === 200) return again
-    throw faultOf(again, at.asked)
+    const fault = faultOf(again, at.asked)
+    if (fault.severity !== 'fail-object') throw fault
+    throw fault.withSeverity('fail-object', `${fault.message}; ${HEAD_ALONE}`)
   }
   // A store that would unpack the content may not know how long it is then, and says nothing of its coding.
   const asStored = async (response: HttpResponse, told: ToldHead, at: Target): Promise<ToldHead> => {

@@ -21,7 +21,7 @@ export interface HttpRequest {
   readonly silence: Silence
   /** Takes the body of a 2xx as it comes, which is then empty in the answer. The bytes are its own only until it returns. */
   readonly sink?: ((bytes: Uint8Array) => void) | undefined
-  /** Most bytes that the sink takes; an answer that is longer is given up with the code `TOO_LONG`. */
+  /** Most bytes that the sink takes or, without one, the body may have; an answer that is longer is given up with the code `TOO_LONG`. */
   readonly most?: number | undefined
 }
 
@@ -296,7 +296,7 @@ class Connection {
       if (this.missing < 0) this.destroy('the answer is longer than its Content-Length', 'EPROTO')
       else this.finish()
     } else if (phase !== Phase.Idle && phase !== Phase.Closed) {
-      if (this.body.length > BODY_LIMIT) this.destroy('the answer is too long', 'EPROTO')
+      if (this.body.length > this.bodyLimit()) this.tooLong()
       this.heard = this.clock.now()
       if (this.bandwidth !== undefined && this.pending?.sink !== undefined) this.pauseFor(this.bandwidth, length)
     }
@@ -405,6 +405,16 @@ class Connection {
     }
   }
 
+  // What a sink takes has a bound of its own; an explanation why there is nothing for it has the usual one.
+  private bodyLimit(): number {
+    const { most, sink } = this.pending ?? {}
+    return most === undefined || sink !== undefined ? BODY_LIMIT : most
+  }
+
+  private tooLong(): void {
+    this.destroy('the answer is too long', this.bodyLimit() === BODY_LIMIT ? 'EPROTO' : TOO_LONG)
+  }
+
   private take(buffer: Buffer, length: number): void {
     const sink = this.sink()
     if (sink === undefined) this.body += buffer.toString('latin1', 0, length)
@@ -462,8 +472,8 @@ class Connection {
       }
       const start = lineEnd + 2
       if (this.exceeds(length)) return
-      if (length > BODY_LIMIT) {
-        this.destroy('the answer is too long', 'EPROTO')
+      if (length > this.bodyLimit()) {
+        this.tooLong()
         return
       }
       if (this.raw.length < start + length + 2) break

@@ -23,6 +23,14 @@ export class MalformedList extends Error {
   override readonly name = 'MalformedList'
 }
 
+/** The page holds more keys than were asked for. */
+export class OverfullList extends Error {
+  override readonly name = 'OverfullList'
+}
+
+/** Most bytes that a page of a thousand keys can have: each of 1,024 bytes, url-encoded, with all that is told of it, several times over. */
+export const MOST_OF_LIST = 16 * 1024 ** 2
+
 /** A listed key is not valid UTF-8, so it has no name that could be sent back. `message` holds it as it was listed. */
 export class UndecodableKey extends Error {
   override readonly name = 'UndecodableKey'
@@ -31,9 +39,9 @@ export class UndecodableKey extends Error {
 /**
  * Reads the body of a ListObjectsV2 answer, given one byte a character. Elements may come in any order and unknown ones are
  * passed over. Nothing is guessed: a missing IsTruncated, a count that differs from KeyCount or a missing end is a `MalformedList`, a time that is not
- * understood an `UnreadableTime`.
+ * understood an `UnreadableTime`. More than `most` keys are an `OverfullList`.
  */
-export function parseListPage(body: string): ListAnswer {
+export function parseListPage(body: string, most = Infinity): ListAnswer {
   const cursor: Cursor = { xml: body, at: 0 }
   skipProlog(cursor)
   if (nextTag(cursor) !== 'ListBucketResult') throw new MalformedList('the answer is not a ListBucketResult')
@@ -48,6 +56,7 @@ export function parseListPage(body: string): ListAnswer {
     switch (tag) {
       case 'Contents':
         raw.push(readUsual(cursor) ?? readObject(cursor))
+        if (raw.length > most) throw new OverfullList(`the list holds more than the ${most} keys that were asked for`)
         break
       case 'IsTruncated':
         truncated = text(cursor, tag)

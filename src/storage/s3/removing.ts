@@ -3,17 +3,36 @@ import { StorageError } from '../../errors.js'
 import type { Removal, Removing } from '../storage.js'
 import { askedOf, pathOf, quoted, sorted, type Channel } from './channel.js'
 import { encodeQuery } from './encode.js'
-import { brokenAnswer, deletionSeverity, faultOf } from './faults.js'
+import { brokenAnswer, deletionFault, faultOf } from './faults.js'
+import { Fit, sendFitting } from './fitting.js'
 import { elementsOf, elementText, escapeXml } from './xml.js'
 
-/** How objects of an S3 bucket are removed: DeleteObjects, a thousand at once. */
+/** How objects of an S3 bucket are removed: DeleteObjects, a thousand at once, or as many as the store takes. */
 export function createRemoving(channel: Channel): Removing {
+  const fit = new Fit()
   return {
     async remove(objects) {
       const errors = new Map<Removal, StorageError>()
       const named = objects.filter((object) => !UNNAMEABLE.test(object.key))
-      if (named.length > 0) await removeTogether(channel, named, errors)
-      for (const object of objects) if (UNNAMEABLE.test(object.key)) await removeAlone(channel, object, errors)
+      // What was removed before it must not be asked for again, so what is wrong with one is no error of all.
+      const alone = async (object: Removal): Promise<void> => {
+        const error = await refusalOf(removeAlone(channel, object))
+        if (error !== undefined) errors.set(object, error)
+      }
+      const elements = named.map((object) => elementOf(channel, object))
+      const sizes = elements.map((element) => Buffer.byteLength(element))
+      await sendFitting(fit, sizes, {
+        send: (from, count) =>
+          removeTogether(channel, named.slice(from, from + count), elements.slice(from, from + count).join(''), errors),
+        alone: async (at) => {
+          const object = named[at]
+          if (object !== undefined) await alone(object)
+        },
+        failed: (from, error) => {
+          for (const object of named.slice(from)) errors.set(object, error)
+        },
+      })
+      for (const object of objects) if (UNNAMEABLE.test(object.key)) await alone(object)
       return objects.map((object) => errors.get(object))
     },
   }
@@ -23,19 +42,21 @@ export function createRemoving(channel: Channel): Removing {
 
 const UNNAMEABLE = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/
 
+function elementOf({ place }: Channel, { key, version, etag }: Removal): string {
+  const condition = etag === undefined ? undefined : quoted(etag)
+  return `<Object>${element('Key', place.prefix + key)}${element('VersionId', version)}${element('ETag', condition)}</Object>`
+}
+
 async function removeTogether(
   { place, always, bucketPath, request }: Channel,
   objects: readonly Removal[],
+  elements: string,
   errors: Map<Removal, StorageError>,
 ): Promise<void> {
   const asked = { operation: 'DeleteObjects', bucket: place.bucket }
-  const named = objects.map(
-    ({ key, version, etag }) =>
-      `<Object>${element('Key', place.prefix + key)}${element('VersionId', version)}${element('ETag', etag === undefined ? undefined : quoted(etag))}</Object>`,
-  )
   // Quiet: only what was not removed is told.
   const body = Buffer.from(
-    `<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${named.join('')}</Delete>`,
+    `<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${elements}</Delete>`,
   )
   const fields = sorted([['content-md5', hash('md5', body, 'base64')], ['content-type', 'application/xml'], ...always])
   const response = await request(asked, { method: 'POST', path: `${bucketPath}/`, query: 'delete=', fields, body })
@@ -47,13 +68,8 @@ async function removeTogether(
   }
   const told = new Map<string, StorageError>()
   for (const entry of elementsOf(response.body, 'Error')) {
-    const code = elementText(entry, 'Code') ?? 'Unknown'
     const key = elementText(entry, 'Key') ?? ''
-    const details = { severity: deletionSeverity(code), code, status: 200, ...asked, key }
-    told.set(
-      nameOf(key, elementText(entry, 'VersionId')),
-      new StorageError(elementText(entry, 'Message') ?? code, details),
-    )
+    told.set(nameOf(key, elementText(entry, 'VersionId')), deletionFault(entry, { ...asked, key }, response.status))
   }
   for (const object of objects) {
     const name = nameOf(place.prefix + object.key, object.version)
@@ -73,16 +89,24 @@ function nameOf(key: string, version: string | undefined): string {
   return version === undefined || version === '' || version === 'null' ? key : `${key}\n${version}`
 }
 
-async function removeAlone(channel: Channel, object: Removal, errors: Map<Removal, StorageError>): Promise<void> {
+async function refusalOf(request: Promise<void>): Promise<StorageError | undefined> {
+  try {
+    await request
+    return undefined
+  } catch (error) {
+    if (error instanceof StorageError) return error
+    throw error
+  }
+}
+
+async function removeAlone(channel: Channel, object: Removal): Promise<void> {
   const { key, version, etag } = object
   const asked = askedOf(channel, 'DeleteObject', key)
   const fields = sorted([...(etag === undefined ? [] : ([['if-match', quoted(etag)]] as const)), ...channel.always])
   const query = version === undefined ? '' : `versionId=${encodeQuery(version)}`
   const response = await channel.request(asked, { method: 'DELETE', path: pathOf(channel, key), query, fields })
   if (response.status === 204 || response.status === 200 || response.status === 404) return
-  const fault = faultOf(response, asked)
-  if (fault.severity !== 'fail-object') throw fault
-  errors.set(object, fault)
+  throw faultOf(response, asked)
 }
 
 function element(name: string, value: string | undefined): string {

@@ -1,6 +1,5 @@
-import { hash } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { StorageError } from '../../errors.js'
-import { compareKeys, printable } from '../../keys.js'
 import type { Place } from '../../job.js'
 import { timeOf } from '../../times.js'
 import type { Bandwidth } from '../bandwidth.js'
@@ -23,11 +22,10 @@ import type {
 import type { CredentialSource, Target } from './account.js'
 import { copySource, copyTime, etagOfCopy, sorted, sourceFields, type Channel, type StoreRequest } from './channel.js'
 import { dialerFor, type Trust } from './connect.js'
-import { encodePath, encodeQuery } from './encode.js'
-import { brokenAnswer, connectionFault, EXPIRED, faultOf, type Asked } from './faults.js'
+import { encodePath } from './encode.js'
+import { checkOk, connectionFault, EXPIRED, faultOf, problemOf, type Asked } from './faults.js'
 import { createHttpPool, headerOf, HttpError, type HttpPool, type HttpResponse } from './http.js'
-import { MalformedList, parseListPage, UndecodableKey } from './list-page.js'
-import { UnreadableTime, unreadableTime } from './list-time.js'
+import { ObjectListing } from './object-listing.js'
 import { Patience } from './patience.js'
 import { createReading } from './reading.js'
 import { MIN_RATE } from './reads.js'
@@ -44,6 +42,7 @@ import {
   type Fields,
   type Signer,
 } from './sign.js'
+import { Suspicion } from './suspicion.js'
 import { createUploading } from './uploading.js'
 import { createVersions } from './versions.js'
 import { createWriting } from './writing.js'
@@ -60,6 +59,8 @@ export interface Address {
   readonly expectedSourceOwner?: string | undefined
   /** Whether this is AWS, where nobody named an endpoint, or a store that may differ from it. */
   readonly aws?: boolean | undefined
+  /** The whole key with which the listing of the place began, if anybody has seen it. */
+  readonly begins?: string | undefined
   /** How long nearly all answers to an operation took so far, in milliseconds. */
   readonly usual?: Readonly<Record<string, number>> | undefined
 }
@@ -96,10 +97,13 @@ export class S3Store implements Storage {
   private readonly always: Fields
   /** Sent with every copy. */
   private readonly copies: Fields
-  private readonly listPrefix: string
   private readonly channel: Channel
   /** By operation. */
   private readonly patience = new Map<string, Patience>()
+  private readonly listing: ObjectListing
+  private readonly suspicion: Suspicion
+  /** Of requests that name another bucket as well. */
+  private readonly suspicionOfCopies: Suspicion
   /** By how much the server's clock is ahead of this machine's, in milliseconds, where that matters. */
   private skew = 0
   /** The same, as the last listing told: to a second, and less rather than more. */
@@ -115,6 +119,8 @@ export class S3Store implements Storage {
     this.conditional = options.aws === true
     this.target = target
     this.credentials = options.credentials
+    this.suspicion = new Suspicion(target.region)
+    this.suspicionOfCopies = new Suspicion(target.region)
     this.host = dialer.host
     const { readTimeout = READ_TIMEOUT, minRate = MIN_RATE } = options.trust
     this.pool = createHttpPool(dialer, options.bandwidth, { minRate, window: readTimeout, stop: options.stop })
@@ -146,7 +152,7 @@ export class S3Store implements Storage {
     this.removing = lookingFirst(createRemoving(channel))
     this.versions = createVersions(channel)
     this.restoring = createRestoring(channel)
-    this.listPrefix = place.prefix === '' ? '' : `&prefix=${encodeQuery(place.prefix)}`
+    this.listing = new ObjectListing(channel, this.reading, options.begins)
   }
 
   get region(): string {
@@ -157,44 +163,20 @@ export class S3Store implements Storage {
     const { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws } = this.options
     const usual: Record<string, number> = {}
     for (const [operation, { learned }] of this.patience) if (learned !== undefined) usual[operation] = learned
-    return { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, usual }
+    const { begins } = this.listing
+    return { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, begins, usual }
   }
 
   async list(from: ListFrom): Promise<Page> {
-    const asked = { operation: 'ListObjectsV2', bucket: this.place.bucket }
-    const { prefix } = this.place
-    const within = from.within === undefined ? this.listPrefix : `&prefix=${encodeQuery(prefix + from.within)}`
-    let query = `encoding-type=url&list-type=2&max-keys=${from.limit ?? 1000}${within}`
-    if (from.token !== undefined) query = `continuation-token=${encodeQuery(from.token)}&${query}`
-    else if (from.after !== undefined) query += `&start-after=${encodeQuery(prefix + from.after)}`
-    const response = await this.send(asked, 'GET', `${this.target.path}/`, query, this.always)
-    const date = timeOf(headerOf(response, 'date') ?? '')
-    if (!Number.isNaN(date)) this.ahead = date - Date.now()
-
-    let answer
-    try {
-      answer = parseListPage(response.body)
-    } catch (error) {
-      if (error instanceof UndecodableKey) throw undecodable(asked, error.message)
-      if (error instanceof UnreadableTime) throw unreadableTime(asked, error)
-      if (!(error instanceof MalformedList)) throw error
-      throw elementText(response.body, 'Error') === undefined
-        ? brokenAnswer(response, asked, error.message)
-        : faultOf(response, asked)
-    }
-    if (answer.truncated && answer.objects.length === 0 && answer.nextToken === undefined) {
-      throw brokenAnswer(response, asked, 'the list is empty, says that there is more, and not where')
-    }
-    checkOrder(asked, answer.objects, prefix, from.token === undefined ? from.after : undefined)
-    if (prefix !== '') for (const object of answer.objects) object.key = object.key.slice(prefix.length)
-    return {
-      objects: answer.objects,
-      truncated: answer.truncated,
-      ...(answer.nextToken === undefined ? {} : { token: answer.nextToken }),
-    }
+    return await this.listing.list(from)
   }
 
   readonly clock = (): number => Date.now() + this.ahead
+
+  private noteClock(response: HttpResponse): void {
+    const date = timeOf(headerOf(response, 'date') ?? '')
+    if (!Number.isNaN(date)) this.ahead = date - Date.now()
+  }
 
   // A property, so that it can be handed on by itself.
   readonly copyFrom = async (source: Storage, object: ObjectSummary, wish?: CopyWish): Promise<string> => {
@@ -258,15 +240,15 @@ export class S3Store implements Storage {
     extra = 0,
   ): Promise<HttpResponse> {
     const response = await this.request(asked, { method, path, query, fields, extra })
-    const error = problemOf(response, asked)
-    if (error !== undefined) throw error
+    checkOk(response, asked)
     return response
   }
 
-  // The answer, whatever it says, but for credentials that have expired.
+  // The answer, whatever it says, but for credentials that have expired, and for what is wrong with the request for one object alone.
   private async request(
     asked: Asked,
     { method, path, query = '', fields, body, sink, most, accept, extra = 0 }: StoreRequest,
+    judged = true,
   ): Promise<HttpResponse> {
     const { operation } = asked
     const readTimeout = this.options.trust.readTimeout ?? READ_TIMEOUT
@@ -303,13 +285,41 @@ export class S3Store implements Storage {
       throw connectionFault(error, asked, this.host)
     }
     if (sink === undefined) patience.answered(name, performance.now() - sent, extra)
-    if (response.status < 400) return response
+    const suspicion = COPIES.has(operation) ? this.suspicionOfCopies : this.suspicion
+    if (response.status < 300) {
+      if (operation === 'ListObjectsV2') this.noteClock(response)
+      suspicion.cleared(sent)
+      return response
+    }
     const fault = faultOf(response, asked)
     if (EXPIRED.has(fault.code)) await this.renew(fault, current)
     // What is refused to HEAD is refused without a word.
     const mayBeSkewed = fault.code === 'RequestTimeTooSkewed' || (method === 'HEAD' && response.status === 403)
     if (mayBeSkewed && this.setClock(response, signedAt + performance.now() - sent)) throw fault.withSeverity('retry')
+    if (fault.severity === 'stop-run' && asked.key !== undefined && judged) {
+      throw await suspicion.judge(fault, sent, () => this.askPlainly(sourceIn(fields)))
+    }
     return response
+  }
+
+  // Why the plainest request is not answered as it should be: for an object that does not exist, or for a copy of that.
+  private async askPlainly(source: string | undefined): Promise<StorageError | undefined> {
+    const key = `s3move-probe-${randomUUID()}`
+    const asked = { operation: source === undefined ? 'GetObject' : 'CopyObject', bucket: this.place.bucket, key }
+    const fields =
+      source === undefined ? this.always : sorted([...this.always, ['x-amz-copy-source', `${source}/${key}`]])
+    try {
+      const method = source === undefined ? 'GET' : 'PUT'
+      const response = await this.request(asked, { method, path: `${this.target.path}/${key}`, fields }, false)
+      if (response.status < 300) return undefined
+      const fault = faultOf(response, asked)
+      // What a proxy says by itself proves nothing of the store.
+      const isOfObject = fault.severity === 'skip' || fault.severity === 'fail-object'
+      return isOfObject && response.body.includes('<Code>') ? undefined : fault
+    } catch (error) {
+      if (error instanceof StorageError) return error
+      throw error
+    }
   }
 
   private async renew(fault: StorageError, used: Credentials | undefined): Promise<never> {
@@ -329,6 +339,15 @@ export class S3Store implements Storage {
   }
 }
 
+// The bucket that is copied from, as `x-amz-copy-source` begins; undefined when this is no copy.
+function sourceIn(fields: Fields): string | undefined {
+  const source = fields.find(([name]) => name === 'x-amz-copy-source')?.[1]
+  return source === undefined ? undefined : SOURCE_BUCKET.exec(source)?.[0]
+}
+
+const COPIES: ReadonlySet<string> = new Set(['CopyObject', 'UploadPartCopy'])
+const SOURCE_BUCKET = /^arn:.*?\/object(?=\/)|^\/[^/]+/
+
 // The three fields in which a key of the customer's is given (SSE-C).
 function customerFields(prefix: string, key: Uint8Array | undefined): Fields {
   if (key === undefined) return []
@@ -340,52 +359,12 @@ function customerFields(prefix: string, key: Uint8Array | undefined): Fields {
   ]
 }
 
-function problemOf(response: HttpResponse, asked: Asked): StorageError | undefined {
-  if (response.status === 200) return undefined
-  if (response.status > 200 && response.status < 300) {
-    return brokenAnswer(response, asked, `the answer has status ${response.status} where 200 was expected`)
-  }
-  return faultOf(response, asked)
-}
-
 /** How long a server may stay silent, in milliseconds, when nobody says otherwise. */
 const READ_TIMEOUT = 60_000
 /** How many times longer than a server may be silent the head of an answer may take, or an explanation why there is no content. */
 const HEAD_TIMEOUTS = 5
 /** S3 bears fifteen minutes, so what is less than this, in milliseconds, cannot be why a request was refused. */
 const LEAST_SKEW = 60_000
-
-// Ranges, resuming and splitting all rest on the order of keys: a store that does not keep it would silently lose some.
-function checkOrder(asked: Asked, objects: readonly ObjectSummary[], prefix: string, after: string | undefined): void {
-  let before = after === undefined ? undefined : prefix + after
-  for (const { key } of objects) {
-    if (!key.startsWith(prefix)) {
-      throw unusable(asked, 'ForeignKey', `the listing of prefix ${printable(prefix)} holds ${printable(key)}`)
-    }
-    if (before !== undefined && compareKeys(before, key) >= 0) {
-      throw unusable(
-        asked,
-        'UnorderedListing',
-        `the listing is not in UTF-8 byte order: ${printable(key)} comes after ${printable(before)}`,
-      )
-    }
-    before = key
-  }
-}
-
-function undecodable(asked: Asked, listed: string): StorageError {
-  return unusable(asked, 'UndecodableKey', `the key listed as ${printable(listed)} is not valid UTF-8`)
-}
-
-function unusable(asked: Asked, code: string, message: string): StorageError {
-  return new StorageError(message, {
-    severity: 'stop-run',
-    code,
-    operation: asked.operation,
-    bucket: asked.bucket,
-    hint: 'this store does not list as S3 does, so s3move cannot promise that no key is lost; nothing further was done',
-  })
-}
 
 // What is signed names the body by its MD5, which the store compares; a second hash of all bytes would say the same.
 function isNamed(fields: Fields): boolean {

@@ -84,6 +84,9 @@ export function createUploading(channel: Channel): Uploading {
           const etag = bareEtag(elementText(part, 'ETag'))
           // One of which not all is told is made anew.
           if (number === undefined || size === undefined || etag === '') continue
+          if (!(number >= 1 && number <= MOST_PARTS)) {
+            throw brokenAnswer(response, asked, `the list of parts has one with the number ${number}`)
+          }
           found.set(number, { etag, size, checksum: checksumIn(part) })
         }
         const next = Number(elementText(body, 'NextPartNumberMarker') ?? 0)
@@ -128,6 +131,9 @@ export function createUploading(channel: Channel): Uploading {
     },
   }
 }
+
+/** S3 numbers the parts of an upload from 1 to this. */
+const MOST_PARTS = 10_000
 
 // Ceph says NoSuchKey of an upload that is gone.
 function isGone({ status, body }: HttpResponse): boolean {

@@ -5,6 +5,7 @@ import { bareEtag, type Channel } from './channel.js'
 import { decodeListed, encodeQuery } from './encode.js'
 import { brokenAnswer, faultOf, type Asked } from './faults.js'
 import { inUtc, UnreadableTime, unreadableTime } from './list-time.js'
+import { MOST_OF_LIST } from './list-page.js'
 import { decodeUtf8, elementText, unescapeXml } from './xml.js'
 
 /** How the versions of an S3 bucket's objects are listed: ListObjectVersions. */
@@ -21,7 +22,13 @@ export function createVersions({ place, always, bucketPath, request }: Channel):
         ...(from?.version === undefined ? [] : [`version-id-marker=${encodeQuery(from.version)}`]),
         'versions=',
       ].join('&')
-      const response = await request(asked, { method: 'GET', path: `${bucketPath}/`, query, fields: always })
+      const response = await request(asked, {
+        method: 'GET',
+        path: `${bucketPath}/`,
+        query,
+        fields: always,
+        most: MOST_OF_LIST,
+      })
       if (response.status !== 200) throw faultOf(response, asked)
       const { body } = response
       const truncated = elementText(body, 'IsTruncated')
@@ -31,6 +38,7 @@ export function createVersions({ place, always, bucketPath, request }: Channel):
           : brokenAnswer(response, asked, 'the list of versions is cut')
       }
       const versions: ObjectVersion[] = []
+      let entries = 0
       let before = from === undefined ? undefined : prefix + from.key
       for (const [, kind = '', xml = ''] of body.matchAll(ENTRY)) {
         const key = keyOf(xml, 'Key')
@@ -46,6 +54,11 @@ export function createVersions({ place, always, bucketPath, request }: Channel):
           })
         }
         before = key
+        if (++entries > MOST) {
+          throw new StorageError(`the list holds more than the ${MOST} versions that were asked for`, {
+            ...{ severity: 'stop-run', code: 'OverfullListing', ...asked },
+          })
+        }
         // Ceph begins with the key itself.
         if (from !== undefined && from.version === undefined && key === prefix + from.key) continue
         versions.push({
@@ -70,6 +83,8 @@ export function createVersions({ place, always, bucketPath, request }: Channel):
   }
 }
 
+/** Versions and delete markers of one page. */
+const MOST = 1_000
 const ENTRY = /<(Version|DeleteMarker)>([^]*?)<\/\1>/g
 
 function textOf(xml: string, name: string): string | undefined {
