@@ -41,7 +41,7 @@ function wayTo(
     Promise.reject(new StorageError(code, { severity, code, operation: 'X', bucket: 'b' }))
   let begun = 0
   const uploading: Uploading = {
-    ...{ copyPart: never, sendPart: never, complete: never },
+    ...{ copyPart: never, sendPart: never, streamPart: never, complete: never },
     begin(key) {
       const id = `upload ${begun++}`
       uploads.add(byId ? id : `${fold(prefix + key)} ${id}`)

@@ -3,7 +3,7 @@ export class Budget {
   private left: number
   private readonly waiting: { readonly bytes: number; readonly grant: () => void }[] = []
 
-  constructor(private readonly capacity: number) {
+  constructor(readonly capacity: number) {
     this.left = capacity
   }
 

@@ -93,7 +93,7 @@ export async function copyInParts(work: InParts): Promise<string> {
 }
 
 async function begin(
-  { object, key, fields, partSize, before, begun }: InParts,
+  { destination, object, key, fields, partSize, before, begun }: InParts,
   uploading: Uploading,
 ): Promise<{ upload: UploadState; present: ReadonlyMap<number, Part> }> {
   const { etag, lastModified } = object
@@ -102,10 +102,21 @@ async function begin(
     const present = await uploading.parts(key, before.id)
     if (present !== undefined) return { upload: before, present }
   } else if (before !== undefined) await uploading.abort(key, before.id)
+  const size = partSizeFor(object.size, partSize)
+  if (size > LARGEST_PART) throw tooLarge(destination, key, object.size)
   const id = await uploading.begin(key, fields)
-  const upload = { id, partSize: partSizeFor(object.size, partSize), etag, lastModified }
+  const upload = { id, partSize: size, etag, lastModified }
   await begun?.(upload)
   return { upload, present: new Map() }
+}
+
+function tooLarge({ place }: Storage, key: string, size: number): StorageError {
+  const error = new StorageError(`${size} bytes are more than ${MOST_PARTS} parts of 5 GiB can hold`, {
+    ...{ severity: 'fail-object', code: 'EntityTooLarge', operation: 'CreateMultipartUpload', bucket: place.bucket },
+    key: place.prefix + key,
+  })
+  error.attempts = 0
+  return error
 }
 
 type PartsWork = Pick<InParts, 'source' | 'object' | 'key' | 'stop'> & {

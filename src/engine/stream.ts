@@ -1,4 +1,3 @@
-import { hash } from 'node:crypto'
 import { StorageError } from '../errors.js'
 import type { CopyJob, Outcome } from '../job.js'
 import { renamer } from '../rules/rename.js'
@@ -17,8 +16,9 @@ import { anewInParts, unlessChanged } from './anew.js'
 import { fieldsOfNew } from './attributes.js'
 import { Budget } from './budget.js'
 import { fingerprintOf, md5Of, type Fingerprint } from './fingerprint.js'
-import type { MakeParts } from './in-parts.js'
 import type { Act } from './lane.js'
+import { broken, inMemory, readAhead } from './read-ahead.js'
+import { sentParts } from './sent-parts.js'
 
 /** Sizes in bytes, of content that passes through this machine. */
 export interface StreamLimits {
@@ -74,7 +74,9 @@ export function streaming(job: CopyJob, ways: Ways, limits: StreamLimits = STREA
   const { source, destination } = ways
   const small = inOne(job, ways, memory)
   const piped = inPieces(job, ways, memory, limits.part)
-  const parts = anewInParts(job, ways, limits.part, (object, head) => sentParts(source, object, head, memory))
+  const parts = anewInParts(job, ways, limits.part, (object, head) =>
+    sentParts(source, object, head, { memory, piece: limits.part }),
+  )
   const attempt = async (object: ObjectSummary, race: number): Promise<string> => {
     const known = race === 0 ? undefined : await source.reading.head(object.key, object.version)
     const passage = passageOf(known ?? object, limits)
@@ -164,48 +166,6 @@ function vouched(fields: HeaderFields, { checksums }: ObjectHead): HeaderFields 
   })
 }
 
-/** Parts that are read from the source, several at once, and sent. One that is there from before is compared rather than sent again. */
-function sentParts(source: Storage, object: ObjectSummary, head: ObjectHead, memory: Budget): MakeParts {
-  const fingerprint = fingerprintOf(head)
-  const digests: Buffer[] = []
-  /** The store's ETags of parts are MD5s. */
-  let plain = true
-  // Parts come in any order, and a fingerprint is taken from the first byte to the last.
-  let taken = Promise.resolve()
-  return {
-    make(uploading, part, there) {
-      const { number, first, last } = part
-      return memory.holding(last - first + 1, async () => {
-        const reading = source.reading.read(object, first, last)
-        const mine = Promise.all([reading, taken]).then(([bytes]) => fingerprint?.add(bytes))
-        taken = mine
-        // One that fails is told of by the part that it is of.
-        mine.catch(() => undefined)
-        const bytes = await reading
-        const md5 = hash('md5', bytes, 'buffer')
-        digests[number - 1] = md5
-        const etag = md5.toString('hex')
-        const sent = there?.etag === etag ? there : await uploading.sendPart(part, bytes, md5)
-        if (sent.etag !== etag) plain = false
-        await mine
-        return sent
-      })
-    },
-    check() {
-      if (fingerprint?.matches() === false) throw broken(source, object, fingerprint)
-    },
-    made(etag) {
-      const expected = `${hash('md5', Buffer.concat(digests))}-${digests.length}`
-      if (!plain || etag === expected || !/^[0-9a-f]{32}-\d+$/.test(etag)) return
-      throw brokenContent(
-        source,
-        object,
-        `the copy has the ETag ${etag} where the parts that were sent come to ${expected}`,
-      )
-    },
-  }
-}
-
 /** Writes objects piece by piece, while they are read. `known` is what HEAD tells, if it was asked. */
 function inPieces(job: CopyJob, { source, destination }: Ways, memory: Budget, piece: number) {
   const nameOf = renamer(job.map)
@@ -217,14 +177,11 @@ function inPieces(job: CopyJob, { source, destination }: Ways, memory: Budget, p
     const fields = vouched(await fieldsOfNew(job.attributes, source, now, head), head)
     const content: Content = { size, md5: md5Of(head), pieces: () => piecesOf(source, now, head, piece) }
     // Those that are read ahead, and the one that is being written.
-    return await memory.holding(Math.min(size, (AHEAD + 1) * piece), () =>
+    return await memory.holding(inMemory(size, piece), () =>
       writing.write(nameOf(object.key), content, fields, lastModified),
     )
   }
 }
-
-/** Pieces of one object that are read ahead. */
-const AHEAD = 2
 
 async function* piecesOf(
   source: Storage,
@@ -232,29 +189,10 @@ async function* piecesOf(
   head: ObjectHead,
   piece: number,
 ): AsyncGenerator<Buffer> {
-  const { size } = object
   const fingerprint = leftToCompare(head)
-  const ahead: Promise<Buffer>[] = []
-  let next = 0
-  const readOn = (): void => {
-    if (next >= size) return
-    const read = source.reading.read(object, next, Math.min(next + piece, size) - 1)
-    // It is awaited in its turn, or not at all when one before it fails.
-    read.catch(() => undefined)
-    ahead.push(read)
-    next += piece
-  }
-  while (ahead.length < AHEAD && next < size) readOn()
-  try {
-    for (let upcoming = ahead.shift(); upcoming !== undefined; upcoming = ahead.shift()) {
-      const bytes = await upcoming
-      readOn()
-      fingerprint?.add(bytes)
-      yield bytes
-    }
-  } finally {
-    // What is held of the memory is that of these too.
-    await Promise.allSettled(ahead)
+  for await (const bytes of readAhead(source, object, { first: 0, last: object.size - 1 }, piece)) {
+    fingerprint?.add(bytes)
+    yield bytes
   }
   if (fingerprint?.matches() === false) throw broken(source, object, fingerprint)
 }
@@ -267,15 +205,4 @@ function leftToCompare(head: ObjectHead): Fingerprint | undefined {
 // The object as HEAD has it.
 function at(object: ObjectSummary, head: ObjectHead | undefined): ObjectSummary {
   return head === undefined ? object : { ...object, size: head.size, etag: head.etag }
-}
-
-function broken(source: Storage, object: ObjectSummary, { name }: Fingerprint): StorageError {
-  return brokenContent(source, object, `the bytes that were read do not have the ${name} that the source says`)
-}
-
-function brokenContent({ place }: Storage, { key }: ObjectSummary, message: string): StorageError {
-  return new StorageError(message, {
-    ...{ severity: 'fail-object', code: 'BrokenContent', operation: 'GetObject', bucket: place.bucket },
-    key: place.prefix + key,
-  })
 }

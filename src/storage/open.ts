@@ -11,6 +11,7 @@ import {
   type Side,
 } from '../job.js'
 import type { Bandwidth } from './bandwidth.js'
+import { hedged } from './hedged.js'
 import type { BucketTraits, Storage } from './storage.js'
 import { openAccount, type Account, type CredentialSource } from './s3/account.js'
 import { checkOutside, openFolder, openFolderToWrite, type OpenedFolder } from './disk/marker.js'
@@ -137,25 +138,27 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
   }
   try {
     const from = await openPlace('source', source, (store) =>
-      withRetries('ListObjectsV2', () => store.list({ limit: 1 }), patience, meter),
+      withRetries('ListObjectsV2', () => hedged(() => store.list({ limit: 1 })), patience, meter),
     )
     const [one, account] = [from.bucket, accounts.destination]
     const probe = (store: S3Store): Promise<unknown> =>
       options.readOnly
-        ? withRetries('HeadBucket', () => store.headBucket(), patience, meter)
+        ? withRetries('HeadBucket', () => hedged(() => store.headBucket()), patience, meter)
         : one === undefined || one.account !== account
-          ? withRetries('CreateMultipartUpload', () => probeUpload(store), patience, meter)
-          : withRetries('CopyObject', () => probeWrite(store, one.store), patience, meter)
+          ? withRetries('CreateMultipartUpload', () => hedged(() => probeUpload(store)), patience, meter)
+          : withRetries('CopyObject', () => hedged(() => probeWrite(store, one.store)), patience, meter)
     const to = destination === undefined ? undefined : await openPlace('destination', destination, probe)
     const other = to?.bucket
     const near = one !== undefined && other !== undefined && one.account.endpointUrl === other.account.endpointUrl
     const once = (store: S3Store): Storage => retrying(store, patience, meter)
     const copies = near && (one.account === other.account || (await reads(other.store, one.store)))
+    const apart = one === undefined || other === undefined || !(await inOneBucket(one, other, options, once))
+    for (const store of stores) store.opening = false
     return {
       source: from,
       ...(to === undefined ? {} : { destination: to }),
       through: to !== undefined && !copies,
-      apart: one === undefined || other === undefined || !(await inOneBucket(one, other, options, once)),
+      apart,
       bandwidth: options.bandwidth,
       meter,
       retryFor: policy.retryFor,
@@ -244,8 +247,8 @@ async function reach(
   ask: (store: S3Store) => Promise<unknown>,
 ): Promise<S3Store> {
   const { expectedOwner, requestPayer } = connectionOf(options.connection, side)
-  const open = async (region?: string): Promise<S3Store> =>
-    new S3Store(place, {
+  const open = async (region?: string): Promise<S3Store> => {
+    const opened = new S3Store(place, {
       ...{ trust: options.connection, expectedOwner, requestPayer, credentials: account.credentials },
       bandwidth: options.bandwidth,
       stop: options.policy.giveUp,
@@ -254,6 +257,9 @@ async function reach(
       target: await account.target(place.bucket, region),
       aws: account.endpointUrl === undefined,
     })
+    opened.opening = true
+    return opened
+  }
   let store = await open()
   try {
     try {

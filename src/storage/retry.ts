@@ -189,6 +189,7 @@ const UPLOADING: Operations<Uploading> = {
   begin: 'CreateMultipartUpload',
   copyPart: 'UploadPartCopy',
   sendPart: 'UploadPart',
+  streamPart: 'UploadPart',
   parts: 'ListParts',
   complete: 'CompleteMultipartUpload',
   abort: 'AbortMultipartUpload',

@@ -127,6 +127,12 @@ export interface Uploading {
    */
   sendPart(part: Pick<PartRange, 'key' | 'upload' | 'number'>, bytes: Buffer, md5: Buffer): Promise<Part>
 
+  /**
+   * The same of content that does not fit into memory, sent while it comes. Where its MD5 is not known beforehand the ETag in the answer is compared
+   * with it, as far as that is one.
+   */
+  streamPart(part: Pick<PartRange, 'key' | 'upload' | 'number'>, content: Content): Promise<Part>
+
   /** The parts that an upload has, by number; undefined when there is no such upload. */
   parts(key: string, upload: string): Promise<ReadonlyMap<number, Part> | undefined>
 

@@ -15,7 +15,7 @@ export interface StoreRequest {
   readonly query?: string
   /** Sorted by name. */
   readonly fields: Fields
-  /** In pieces only where the fields say its MD5. */
+  /** In pieces only where the fields say its MD5, or the answer does. */
   readonly body?: Buffer | Pieces
   /** As those of `HttpRequest`. */
   readonly sink?: (bytes: Uint8Array) => void

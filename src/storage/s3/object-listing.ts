@@ -15,7 +15,7 @@ import {
 import { UnreadableTime, unreadableTime } from './list-time.js'
 import { elementText } from './xml.js'
 
-/** Objects that are asked for at once. */
+/** Objects that are asked for at once, and the most that may come: some stores do not know that fewer were asked for. */
 const PAGE = 1_000
 
 /** How the objects of an S3 bucket are listed: ListObjectsV2. What cannot be true of a listing stops the run. */
@@ -39,7 +39,7 @@ export class ObjectListing {
     let query = `encoding-type=url&list-type=2&max-keys=${from.limit ?? PAGE}${within}`
     if (from.token !== undefined) query = `continuation-token=${encodeQuery(from.token)}&${query}`
     else if (from.after !== undefined) query += `&start-after=${encodeQuery(prefix + from.after)}`
-    const answer = await this.page(asked, query, from.limit ?? PAGE)
+    const answer = await this.page(asked, query)
     checkOrder(asked, answer.objects, prefix, from.token === undefined ? from.after : undefined)
     if (from.token === undefined && from.within === undefined) await this.checkBeginning(asked, answer, from.after)
     if (prefix !== '') for (const object of answer.objects) object.key = object.key.slice(prefix.length)
@@ -50,7 +50,7 @@ export class ObjectListing {
     }
   }
 
-  private async page(asked: Asked, query: string, most: number): Promise<ListAnswer> {
+  private async page(asked: Asked, query: string): Promise<ListAnswer> {
     const path = `${this.channel.bucketPath}/`
     const response = await this.channel.request(asked, {
       method: 'GET',
@@ -61,7 +61,7 @@ export class ObjectListing {
     })
     checkOk(response, asked)
     try {
-      const answer = parseListPage(response.body, most)
+      const answer = parseListPage(response.body, PAGE)
       if (answer.truncated && answer.objects.length === 0 && answer.nextToken === undefined) {
         throw new MalformedList('the list is empty, says that there is more, and not where')
       }
@@ -89,7 +89,7 @@ export class ObjectListing {
     if (after !== undefined && compareKeys(prefix + after, begins) >= 0) return
     if (now === undefined ? answer.truncated : compareKeys(now, begins) <= 0) return
     const only = `encoding-type=url&list-type=2&max-keys=1&prefix=${encodeQuery(begins)}`
-    const { objects } = await this.page(asked, only, 1)
+    const { objects } = await this.page(asked, only)
     if (objects[0]?.key !== begins && !(await this.isThere(begins))) {
       this.begins = undefined
       return

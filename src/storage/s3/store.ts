@@ -100,6 +100,8 @@ export class S3Store implements Storage {
   private readonly channel: Channel
   /** By operation. */
   private readonly patience = new Map<string, Patience>()
+  /** While it is being opened, what it is asked first is waited for as long as the read timeout says: whoever opens it asks twice. */
+  opening = false
   private readonly listing: ObjectListing
   private readonly suspicion: Suspicion
   /** Of requests that name another bucket as well. */
@@ -276,8 +278,11 @@ export class S3Store implements Storage {
     const sent = performance.now()
     try {
       // How long content of any size takes says nothing, and to read it again costs more than to wait.
+      const first = this.opening && patience.learned === undefined
       const silence =
-        sink === undefined ? patience.for(name, extra) : { ms: readTimeout, whole: HEAD_TIMEOUTS * readTimeout }
+        sink === undefined && !first
+          ? patience.for(name, extra)
+          : { ms: readTimeout, whole: HEAD_TIMEOUTS * readTimeout }
       response = await this.pool.send({ head, body, sink, most, silence, bodiless: method === 'HEAD' })
     } catch (error) {
       const isLate = error instanceof HttpError && error.code === 'ETIMEDOUT'

@@ -1,3 +1,4 @@
+import { createHash, hash, type Hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import type { Part, Uploading } from '../storage.js'
 import {
@@ -14,7 +15,8 @@ import {
 } from './channel.js'
 import { encodeQuery } from './encode.js'
 import { brokenAnswer, faultOf } from './faults.js'
-import type { HttpResponse } from './http.js'
+import type { HttpResponse, Pieces } from './http.js'
+import { checked } from './writing.js'
 import { elementsOf, elementText } from './xml.js'
 
 /** How objects of an S3 bucket are made of parts. */
@@ -66,6 +68,26 @@ export function createUploading(channel: Channel): Uploading {
       })
       if (response.status !== 200) throw faultOf(response, asked)
       return { etag: etagOfBytes(channel, response, asked, md5), size: bytes.length, checksum: '' }
+    },
+
+    async streamPart({ key, upload, number }, content) {
+      const asked = askedOf(channel, 'UploadPart', key)
+      const { size, md5 } = content
+      const digest = createHash('md5')
+      const response = await request(asked, {
+        method: 'PUT',
+        path: pathOf(channel, key),
+        query: `partNumber=${number}&uploadId=${encodeQuery(upload)}`,
+        fields: sorted([
+          ...(md5 === undefined ? [] : ([['content-md5', md5.toString('base64')]] as const)),
+          ...always,
+          ...customerKey,
+        ]),
+        body: digested(checked(content, asked), digest),
+        extra: copyTime(size),
+      })
+      if (response.status !== 200) throw faultOf(response, asked)
+      return { etag: etagOfBytes(channel, response, asked, md5 ?? digest.digest()), size, checksum: '' }
     },
 
     async parts(key, upload) {
@@ -128,6 +150,18 @@ export function createUploading(channel: Channel): Uploading {
       const query = `uploadId=${encodeQuery(upload)}`
       const response = await request(asked, { method: 'DELETE', path: pathOf(channel, key), query, fields: always })
       if (response.status >= 300 && response.status !== 404) throw faultOf(response, asked)
+    },
+  }
+}
+
+function digested(pieces: Pieces, digest: Hash): Pieces {
+  return {
+    length: pieces.length,
+    async *[Symbol.asyncIterator]() {
+      for await (const piece of pieces) {
+        digest.update(piece)
+        yield piece
+      }
     },
   }
 }

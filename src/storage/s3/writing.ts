@@ -39,7 +39,7 @@ export function createWriting(channel: Channel): Writing {
 }
 
 /** The content, which fails when it is not as long as it is to be. */
-function checked(content: Content, asked: Asked): Pieces {
+export function checked(content: Content, asked: Asked): Pieces {
   const { size } = content
   return {
     length: size,
