@@ -535,6 +535,8 @@ export interface Snapshot {
   readonly throttled: number
   /** What is held back for it now; absent when nothing is. */
   readonly held?: Throttle | undefined
+  /** The code that nearly every object failed of, while nothing more is begun for that. */
+  readonly paused?: string
   /** Requests sent again in this session, throttled ones included. */
   readonly retried: number
   /** Requests sent in this session, by S3 operation. */

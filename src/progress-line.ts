@@ -131,6 +131,7 @@ function segments({ snapshot, perSecond }: LineView, detail: Detail): string[] {
     parts.push(`${number(snapshot.throttled)} throttled`)
   }
   if (detail.throttled && snapshot.held !== undefined) parts.push(heldText(snapshot.held, detail.exact))
+  if (snapshot.paused !== undefined) parts.push(`paused (${printable(snapshot.paused)})`)
   if (!snapshot.listingEnded && detail.total) {
     parts.push(detail.exact ? `listing (${number(snapshot.listed)} so far)` : `${number(snapshot.listed)} listed`)
   }

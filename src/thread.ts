@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads'
+import { Gate } from './engine/gate.js'
 import { openWorkshop } from './engine/workshop.js'
 import { createMeter, retrying, type StoreFor } from './storage/retry.js'
 import type { Side } from './job.js'
@@ -67,6 +68,7 @@ function work(start: Start): void {
     return (pressure, setAside) => retrying(store, policy, counts, pressure, setAside)
   }
 
+  const gate = new Gate()
   let unsettled = 0
   let waiting: (() => void)[] = []
   const flush = (): void => {
@@ -83,7 +85,21 @@ function work(start: Start): void {
   }
   const ranges = new PortRanges(send, flush)
   const workshop = openWorkshop({
-    ...{ task, ranges, through, apart, bandwidth, turns, threads, concurrency, lanes, stop: drain.signal, fail, flush },
+    ...{
+      task,
+      ranges,
+      through,
+      apart,
+      bandwidth,
+      turns,
+      threads,
+      concurrency,
+      lanes,
+      gate,
+      stop: drain.signal,
+      fail,
+      flush,
+    },
     source: open('source', start.source),
     destination: start.destination === undefined ? undefined : open('destination', start.destination),
     // Pages in order wait for those before them, however many there are; the keyspace bounds them then.
@@ -99,9 +115,17 @@ function work(start: Start): void {
         throw new Error('a thread was started twice')
       case 'drain':
         drain.abort()
+        // What waits to be begun is passed over then.
+        gate.resume()
         // Nothing waits for room any more: there will be no further page.
         unsettled = -Infinity
         break
+      case 'gate':
+        if (!drain.signal.aborted) gate[message.action]()
+        return
+      case 'probe':
+        gate.probe(message.count)
+        return
       case 'credentials':
         credentials[message.side].current = message.current
         return

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Crew, CrewWork, Task } from './engine/crew.js'
+import type { Valve } from './engine/gate.js'
 import { StorageError, UserError, type StorageErrorDetails } from './errors.js'
 import { together } from './engine/pacer.js'
 import type { Side, Throttle } from './job.js'
@@ -43,6 +44,9 @@ export type ToThread =
   /** A delivery was taken in. */
   | { readonly type: 'settled' }
   | { readonly type: 'drain' }
+  /** For a `Gate`. */
+  | { readonly type: 'gate'; readonly action: 'pause' | 'resume' }
+  | { readonly type: 'probe'; readonly count: number }
   | { readonly type: 'credentials'; readonly side: Side; readonly current: Credentials }
   | { readonly type: 'refreshed'; readonly side: Side; readonly renewal: Renewal }
 
@@ -140,7 +144,7 @@ export function startThreads(count: number): Hands {
   return { close, crew: (ends) => new ThreadCrew(workers, ends, close) }
 }
 
-class ThreadCrew implements Crew {
+class ThreadCrew implements Crew, Valve {
   private readonly pulses = new Map<Worker, Extract<FromThread, { readonly type: 'pulse' }>>()
 
   constructor(
@@ -170,15 +174,34 @@ class ThreadCrew implements Crew {
       work.keyspace.close()
       for (const worker of this.workers) tell(worker, { type: 'drain' })
     }
+    let detach: (() => void) | undefined
     await Promise.all([
       ...this.workers.map((worker, index) => this.drive(worker, index, work)),
       // After the starts, which must come first.
       Promise.resolve().then(() => {
+        detach = work.gate?.attach(this)
         if (work.stop.aborted) drain()
         else work.stop.addEventListener('abort', drain, { once: true })
       }),
     ])
     work.stop.removeEventListener('abort', drain)
+    detach?.()
+  }
+
+  pause(): void {
+    this.tellAll({ type: 'gate', action: 'pause' })
+  }
+
+  probe(count: number): void {
+    this.tellAll({ type: 'probe', count })
+  }
+
+  resume(): void {
+    this.tellAll({ type: 'gate', action: 'resume' })
+  }
+
+  private tellAll(message: ToThread): void {
+    for (const worker of this.workers) tell(worker, message)
   }
 
   private async refresh(worker: Worker, side: Side, credentials: CredentialSource | undefined): Promise<void> {

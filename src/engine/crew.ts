@@ -3,6 +3,7 @@ import type { Meter } from '../storage/retry.js'
 import type { Keyspace } from '../work/keyspace.js'
 import type { Grant } from '../work/work.js'
 import type { Packing } from './pack.js'
+import type { Gate } from './gate.js'
 
 /** What threads are to do with the objects of a keyspace. Plain data. */
 export type Task =
@@ -43,6 +44,8 @@ export interface CrewWork {
    * of the first of these objects.
    */
   readonly deliver: (product: unknown, settle: () => void, grant: Grant | undefined) => void
+  /** Holds back what threads begin; for jobs that write. */
+  readonly gate?: Gate | undefined
   /** Aborted when nothing further is to be begun. */
   readonly stop: AbortSignal
   /** Called, perhaps several times, with what makes it impossible to go on. The caller aborts `stop`. */

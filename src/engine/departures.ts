@@ -6,6 +6,7 @@ import { RemovalWork } from '../work/removals.js'
 import { addTo, type Tally } from '../work/tally.js'
 import type { Ways } from './acts.js'
 import { departing, DEPARTURE_FLIGHTS } from './depart.js'
+import type { Gate } from './gate.js'
 import { heldBack, pacersFor, type Pacer } from './pacer.js'
 import { runLanes, type LanesOptions } from './run.js'
 import { Slots } from './slots.js'
@@ -39,13 +40,14 @@ export interface DepartureOptions {
   /** As last saved. */
   readonly checkpoint: WriteCheckpoint
   readonly tally: Tally
+  readonly gate: Gate
   readonly stop: AbortSignal
   readonly fail: (error: unknown) => void
 }
 
 /** Opens the ledger of a job that deletes behind its checkpoint, as it was when that was saved; undefined for other jobs. */
 export async function openDepartures(options: DepartureOptions): Promise<Departures | undefined> {
-  const { folder, checkpoint, tally, stop, fail } = options
+  const { folder, checkpoint, tally, gate, stop, fail } = options
   const { job, pace, removals = NONE } = checkpoint
   const path = removalLedger(folder, job)
   if (path === undefined || (job.kind !== 'sync' && job.kind !== 'move')) return undefined
@@ -89,6 +91,7 @@ export async function openDepartures(options: DepartureOptions): Promise<Departu
       if (pacer === undefined) return
       const ways = waysFor(pacer)
       slots = new Slots(DEPARTURE_FLIGHTS)
+      gate.attach(slots)
       await runLanes({ work, actFor: () => departing(job, ways, pace.concurrency), pacers, slots, stop, fail, watch })
     },
     get inFlight() {

@@ -26,6 +26,7 @@ import { createTally } from '../work/tally.js'
 import { actOf, decisionOf, doneTo, type Ways } from './acts.js'
 import type { Crew, Task } from './crew.js'
 import { openDepartures, owedBefore } from './departures.js'
+import { Gate, Turnstile } from './gate.js'
 import { createKeeper, type RunState } from './keeper.js'
 import { unlessLater } from './act.js'
 import { answers, attempting } from './again.js'
@@ -35,10 +36,11 @@ import { actingOnNamed, lookingUp, unlessKnown } from './look-up.js'
 import { heldBack, pacersFor, together, type Pacer } from './pacer.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
-import { AllAlike, stopReason, TooManyFailures, type Stop } from './stop.js'
+import { stopReason, TooManyFailures, type Stop } from './stop.js'
 import { streamMemory } from './stream.js'
 import { WaitingObjects } from './waiting.js'
 import { sharedTurns, Turns } from './turns.js'
+import { watchFailures } from './watch-failures.js'
 import type { WriteProduct } from './workshop.js'
 
 /** One session of a run: from a checkpoint, new or old, to its end or an interruption. The run's lock must be held. */
@@ -71,9 +73,6 @@ export interface SessionEnd {
 }
 
 const PROGRESS_INTERVAL = 250
-
-/** When so many objects are all that was done, and all failed in one way, the others would as well. */
-const ALIKE = 1_000
 
 /**
  * Runs a session and saves it, however it ends; its last event is the summary. Rejects only for a defect of s3move itself, or when
@@ -111,22 +110,29 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     drain.abort()
   }
 
+  const warn = (message: string): void => emit({ type: 'note', level: 'warning', message })
+  const gate = new Gate()
+  // What waits to be begun is passed over then.
+  drain.signal.addEventListener('abort', () => gate.resume(), { once: true })
+  const { retryFor, stillAllowed } = ends
+  // Whoever says how many may fail wants no other end.
+  const watched = pace.maxErrors === undefined ? watchFailures({ gate, retryFor, stillAllowed, warn, fail }) : undefined
   let failedHere = 0
-  const codesHere = new Set<string>()
-  const tally = createTally(checkpoint.totals, ({ code, attempts }) => {
+  const tally = createTally(checkpoint.totals, (failure) => {
+    watched?.failed(failure)
     // Nothing is wrong, and nothing is to be mended.
-    if (code === RESTORE_REQUESTED) return
+    if (failure.code === RESTORE_REQUESTED) return
     failedHere++
-    // What is refused without a request costs nothing, and says nothing of the others.
-    codesHere.add(attempts > 0 ? code : '')
     if (pace.maxErrors !== undefined && failedHere > pace.maxErrors) fail(new TooManyFailures(pace.maxErrors))
   })
-  const watchForFutility = (): void => {
-    const [code = '', ...others] = codesHere
-    if (pace.maxErrors !== undefined || failedHere < ALIKE || failedHere < tally.added) return
-    if (others.length === 0 && code !== '') fail(new AllAlike(failedHere, code))
+  const lookAtFailures = (): void => {
+    if (!drain.signal.aborted) watched?.look(tally)
   }
+  lookAtFailures()
   const slots = new Slots(pace.concurrency)
+  gate.attach(slots)
+  const turnstile = new Turnstile()
+  gate.attach(turnstile)
   const unlikeOthers = new UnlikeOthers(TRIED_LATER)
   const completing = (setAside: SetAside): Complete =>
     lookingUp({ job, storeFor: (pacer) => ends.source.storeFor(pacer, setAside), slots, stop: drain.signal })
@@ -157,7 +163,13 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     : undefined
   const large = new LargeObjects({
     ...{ folder, start: checkpoint.large, prefix: job.source.prefix, stop: drain.signal, fail },
-    actFor: (uploads) => actOf(job, { ...waysTo(exceptParts(unlikeOthers)), uploads }),
+    actFor(uploads) {
+      const act = actOf(job, { ...waysTo(exceptParts(unlikeOthers)), uploads })
+      return async (object) => {
+        await turnstile.pass()
+        return drain.signal.aborted ? undefined : await act(object)
+      }
+    },
     settle(object, outcome) {
       watch?.(object, outcome)
       tally.add(object, unlessLater(object, outcome))
@@ -180,7 +192,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   // What failed is tried again in the order of the ledger, by one lane; a list is worked on in its order, by one too.
   const pacers = pacersFor(1)
   const ledger = await openFailures(folder, checkpoint.ledger)
-  const departures = await openDepartures({ folder, checkpoint, tally, stop: drain.signal, fail })
+  const departures = await openDepartures({ folder, checkpoint, tally, gate, stop: drain.signal, fail })
   let kept: string | undefined
   let history = checkpoint.history
 
@@ -194,6 +206,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     waiting: waiting.counts,
     throttled: ends.meter.throttled,
     held: together(heldBack(pacers), together(departures?.held, crew.held)),
+    ...(watched?.cause === undefined ? {} : { paused: watched.cause }),
     retried: ends.meter.retried,
     requests: ends.meter.requests,
     settledHere: tally.added,
@@ -201,7 +214,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   })
 
   const state = (): RunState => {
-    watchForFutility()
+    lookAtFailures()
     const failures = tally.takeFailures()
     for (const failure of failures) if (!tally.isKept(failure)) emit({ type: 'failed', failure })
     // A copy: objects go on being settled while this state is being written.
@@ -248,11 +261,13 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     }
   }
 
-  const warn = (message: string): void => emit({ type: 'note', level: 'warning', message })
   const keeper = createKeeper(run, ledger, state, {
     ...{ fail, warn, retryFor: ends.retryFor, large, waiting, departures },
   })
-  const progress = setInterval(() => emit({ type: 'progress', snapshot: snapshot() }), PROGRESS_INTERVAL)
+  const progress = setInterval(() => {
+    lookAtFailures()
+    emit({ type: 'progress', snapshot: snapshot() })
+  }, PROGRESS_INTERVAL)
   const waysFor = (pacer: Pacer): Ways => waysTo(unlikeOthers, pacer)
   const workOn = async (work: LedgerWork | ListWork, largeOnes: 'act' | 'defer'): Promise<void> => {
     const actFor = (pacer: Pacer): Act => {
@@ -266,7 +281,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     const { gain, seen } = product as WriteProduct
     tally.merge(gain)
     settle()
-    watchForFutility()
+    lookAtFailures()
     for (const event of seen) emit(event)
   }
   const work = async (): Promise<void> => {
@@ -309,7 +324,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     const { meter } = ends
     const apart = large.run()
     if (list !== undefined) await workOn(list, 'defer')
-    await crew.run({ task, keyspace: ranges, concurrency, lanes, meter, turns: shared, deliver, stop, fail })
+    await crew.run({ task, keyspace: ranges, concurrency, lanes, meter, turns: shared, gate, deliver, stop, fail })
     // What was put off last may be held still, until it is saved. A save that fails is the keeper's affair.
     listingDone = true
     await keeper.save().catch(() => undefined)

@@ -1,4 +1,5 @@
 import PQueue from 'p-queue'
+import type { Valve } from './gate.js'
 
 /** How many objects a lane may add each time there is room. */
 const GRANT = 16
@@ -7,13 +8,22 @@ const GRANT = 16
  * The object operations in flight, over all lanes: at most `concurrency` at once. Lanes wait for room before they add
  * more, so that what waits in the queue is bounded too, and room goes to the lanes in turn.
  */
-export class Slots {
+export class Slots implements Valve {
   private readonly queue: PQueue<Fifo>
   private readonly backlog: number
   private readonly waiting: (() => void)[] = []
 
-  constructor(concurrency: number) {
-    this.queue = new PQueue<Fifo>({ concurrency, queueClass: Fifo })
+  private readonly waitsInQueue: Fifo[] = []
+
+  constructor(private readonly concurrency: number) {
+    const queues = this.waitsInQueue
+    class Mine extends Fifo {
+      constructor() {
+        super()
+        queues.push(this)
+      }
+    }
+    this.queue = new PQueue<Fifo>({ concurrency, queueClass: Mine })
     this.backlog = Math.max(concurrency, GRANT)
   }
 
@@ -41,6 +51,24 @@ export class Slots {
   /** Lets a waiting lane go on, if there is room. */
   ended(): void {
     if (this.waiting.length > 0) this.wake()
+  }
+
+  /** Carries out nothing more but what is under way; what is added waits. */
+  pause(): void {
+    this.queue.pause()
+  }
+
+  /** Carries out a few of those that wait, of as many lanes as there are. */
+  probe(count: number): void {
+    for (const queue of this.waitsInQueue) queue.bringForward(count, GRANT)
+    // The queue begins what it may in the very call.
+    this.queue.concurrency = this.queue.pending + count
+    this.queue.start().pause()
+    this.queue.concurrency = this.concurrency
+  }
+
+  resume(): void {
+    this.queue.start()
   }
 
   private wake(): void {
@@ -82,6 +110,14 @@ class Fifo {
       this.first = 0
     }
     return run
+  }
+
+  /** The first of each so many come first, `count` of them at most: a lane adds so many at a time, and its first one is to be done first. */
+  bringForward(count: number, each: number): void {
+    const waiting = this.items.slice(this.first)
+    const chosen = new Set(waiting.filter((_, index) => index % each === 0).slice(0, count))
+    this.items = [...chosen, ...waiting.filter((run) => !chosen.has(run))]
+    this.first = 0
   }
 
   // Part of p-queue's interface; without priorities there is nothing to set.

@@ -2,7 +2,9 @@ import { CheckpointError } from '../checkpoint/checkpoint-error.js'
 import { StorageError, UserError } from '../errors.js'
 import { placeUrl } from '../job.js'
 import { printable } from '../keys.js'
+import { meaningOf } from '../storage/s3/error-codes.js'
 import { ELSEWHERE } from '../storage/s3/faults.js'
+import type { Alike } from './mass-failure.js'
 
 /** Why a run cannot go on, for a person. */
 export interface Stop {
@@ -28,6 +30,23 @@ export class AllAlike extends Error {
   }
 }
 
+/** From some moment on nearly every object failed in one way, and it did not pass. */
+export class NearlyAllAlike extends Error {
+  override readonly name = 'NearlyAllAlike'
+
+  /** `after` so many milliseconds in which nothing succeeded. */
+  constructor(
+    readonly alike: Alike,
+    after: number,
+  ) {
+    const { failed, of, code } = alike
+    const waited = `${Math.round(after / 1000)} s`
+    super(
+      `${failed} of ${of} objects in a row failed alike (${printable(code)}), and so did those tried in the ${waited} since`,
+    )
+  }
+}
+
 /** Says what ended a run. What s3move does not know is thrown on: that is a defect of its own. */
 export function stopReason(error: unknown): Stop {
   if (error instanceof StorageError) {
@@ -46,6 +65,12 @@ export function stopReason(error: unknown): Stop {
     const hint =
       'look at the failure ledger; once the cause is mended, resume (with --max-errors N it goes on whatever fails)'
     return { reason: error.message, hint }
+  }
+  if (error instanceof NearlyAllAlike) {
+    const cause = meaningOf(error.alike.code)?.hint
+    const then =
+      'those in the failure ledger are done by ‘s3move resume --only-failed’ (with --max-errors N a run goes on whatever fails)'
+    return { reason: error.message, hint: `${cause ?? 'once the cause is mended, resume'}; ${then}` }
   }
   if (error instanceof CheckpointError || error instanceof UserError) {
     return { reason: error.message, ...(error.hint === undefined ? {} : { hint: error.hint }) }

@@ -11,6 +11,7 @@ import type { Ranges } from '../work/work.js'
 import { actOf, decisionOf, doneTo, listingOf } from './acts.js'
 import { Census } from './census.js'
 import type { Task } from './crew.js'
+import type { Gate } from './gate.js'
 import { lineWriter } from './lines.js'
 import { heldBack, pacersFor } from './pacer.js'
 import { packer } from './pack.js'
@@ -54,6 +55,8 @@ export interface WorkshopOptions {
   readonly threads: number
   readonly concurrency: number
   readonly lanes: number
+  /** Holds back the objects of a job that writes. */
+  readonly gate?: Gate | undefined
   readonly stop: AbortSignal
   readonly fail: (error: unknown) => void
   /** Waits until what was yielded has been taken in well enough to go on. */
@@ -99,6 +102,7 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
   let tally = createTally(noTotals(), () => undefined)
   let seen: MoveEvent[] = []
   const slots = new Slots(concurrency)
+  options.gate?.attach(slots)
   const pacers = pacersFor(lanes)
   const listing = listingOf(job, { source: source(), destination: destination() })
   const add = (object: ObjectSummary, outcome: Outcome | Deferral): void => {

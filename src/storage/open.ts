@@ -19,6 +19,7 @@ import type { Notice } from './disk/faults.js'
 import { DiskStore, firstOfEach } from './disk/store.js'
 import type { BucketRoute, Route } from './route.js'
 import { overlap } from './overlap.js'
+import { meaningOf } from './s3/error-codes.js'
 import { S3Store } from './s3/store.js'
 import { createMeter, retrying, withRetries, type Meter, type RetryPolicy, type StoreFor } from './retry.js'
 
@@ -47,6 +48,8 @@ export interface Ends {
   readonly meter: Meter
   /** How long an operation is tried again before it counts as failed, in milliseconds. */
   readonly retryFor: number
+  /** Whether the destination allows still what it allowed when it was opened, as far as that can be told. Never rejects. */
+  readonly stillAllowed: () => Promise<boolean>
   /** The connection asked for, completed by what was found out (endpoint, region, style), so that a resume reaches the same place. */
   readonly connection: Connection
   /** Which folder the source is, so that a resume takes no other for it; absent where it is a bucket. */
@@ -162,6 +165,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       bandwidth: options.bandwidth,
       meter,
       retryFor: policy.retryFor,
+      stillAllowed: async () => other === undefined || options.readOnly || (await allows(() => probe(other.store))),
       connection: completed(connection, one, other),
       ...(sourceFolder === undefined ? {} : { sourceFolder: identityOfFolder(sourceFolder) }),
       notice,
@@ -314,6 +318,16 @@ async function reads(destination: S3Store, source: S3Store): Promise<boolean> {
   } catch (error) {
     if (error instanceof StorageError && error.severity !== 'retry' && error.severity !== 'throttle') return false
     throw error
+  }
+}
+
+// What is refused for another reason, or not answered, says nothing of permissions.
+async function allows(ask: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await ask()
+    return true
+  } catch (error) {
+    return !(error instanceof StorageError && meaningOf(error.code)?.all === 'access')
   }
 }
 

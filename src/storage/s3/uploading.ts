@@ -1,4 +1,4 @@
-import { createHash, hash, type Hash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import type { Part, Uploading } from '../storage.js'
 import {
