@@ -31,7 +31,13 @@ export function paceFlags<T>(argv: Argv<T>): Argv<T> {
     .option('concurrency', text('objects in flight at once', `${DEFAULT_PACE.concurrency}`))
     .option('lanes', text('key ranges listed at once', `${DEFAULT_PACE.lanes}`))
     .option('threads', text('worker threads', 'what the machine and --concurrency can use'))
-    .option('max-errors', text('stop when more objects than this have failed', 'when the first 1,000 all fail alike'))
+    .option(
+      'max-errors',
+      text(
+        'stop when more objects than this have failed',
+        'when the first 1,000, or from some moment on nearly all, fail alike',
+      ),
+    )
     .option('retry-for', text('how long what may pass is tried again: 30s, 10m, 2h', '2h'))
     .option('bandwidth', text('most bytes a second that pass through this machine each way: 500K, 50M, 1G', 'no limit'))
     .group(['concurrency', 'lanes', 'threads', 'max-errors', 'retry-for', 'bandwidth'], 'Speed and failures:')

@@ -65,7 +65,7 @@ export const ERROR_CODES: ReadonlyMap<string, CodeMeaning> = new Map<string, Cod
   ['NoSuchKey', { severity: 'skip' }],
 
   ...entries(
-    ['QuotaExceeded', 'StorageQuotaExceeded', 'StorageCapExceeded', 'CapExceeded', 'InsufficientCapacity'].concat(
+    ['QuotaExceeded', 'StorageCapExceeded', 'CapExceeded', 'InsufficientCapacity'].concat(
       ...['XMinioStorageFull', 'XMinioAdminBucketQuotaExceeded', 'InsufficientStorage'],
     ),
     { severity: 'fail-object', all: 'full', hint: ROOM },
@@ -102,7 +102,7 @@ export const ERROR_CODES: ReadonlyMap<string, CodeMeaning> = new Map<string, Cod
   ...fail('ExistingObjectIsDirectory', 'ExistingObjectIsFile', 'InvalidEncryptionAlgorithmError'),
 
   ...entries(['NoSuchBucket', 'InvalidBucketName'], { severity: 'stop-run', hint: BUCKET }),
-  ...entries(['InvalidAccessKeyId', 'InvalidSecurity', 'Unauthorized', 'UnauthorizedAccess', 'AccessKeyDisabled'], {
+  ...entries(['InvalidAccessKeyId', 'InvalidSecurity', 'Unauthorized', 'UnauthorizedAccess'], {
     ...{ severity: 'stop-run', hint: KEYS },
   }),
   [
