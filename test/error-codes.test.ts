@@ -17,6 +17,8 @@ const WORDS: Readonly<Record<Severity, RegExp>> = {
   throttle: /^asked again, fewer at once$/,
   retry: /^asked again(?!, fewer)/,
   skip: /^passed over$/,
+  // No code of a store is that by itself.
+  later: /^$/,
   'fail-object': /this object fails/,
   'stop-run': /the run stops/,
 }
