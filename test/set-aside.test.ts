@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { exceptParts, ONE_ATTEMPT, TRIED_LATER, UnlikeOthers } from '../src/storage/set-aside.js'
+import { exceptParts, FEW_ATTEMPTS, TRIED_LATER, UnlikeOthers } from '../src/storage/set-aside.js'
 
 const COPY = 'CopyObject'
 
@@ -71,11 +71,13 @@ describe('an operation that goes on failing', () => {
 })
 
 describe('what was set aside', () => {
-  test('is tried once at a time, but for the parts of objects', () => {
-    expect(ONE_ATTEMPT.failing(COPY)?.isSetAside(1, 0)).toBe(true)
-    expect(ONE_ATTEMPT.failing('HeadObject')?.isSetAside(1, 0)).toBe(true)
+  test('is tried three times in a turn, but for the parts of objects', () => {
+    for (const operation of [COPY, 'HeadObject']) {
+      const trouble = FEW_ATTEMPTS.failing(operation)
+      expect([1, 2, 3].map((attempts) => trouble?.isSetAside(attempts, 0))).toEqual([false, false, true])
+    }
     for (const operation of ['UploadPart', 'UploadPartCopy', 'CompleteMultipartUpload']) {
-      expect(ONE_ATTEMPT.failing(operation)).toBeUndefined()
+      expect(FEW_ATTEMPTS.failing(operation)).toBeUndefined()
       expect(exceptParts(new UnlikeOthers(TRIED_LATER)).failing(operation)).toBeUndefined()
     }
     const others = new UnlikeOthers(TRIED_LATER)

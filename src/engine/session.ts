@@ -16,7 +16,7 @@ import {
   type WriteJob,
 } from '../job.js'
 import type { Ends } from '../storage/open.js'
-import { exceptParts, ONE_ATTEMPT, TRIED_LATER, UnlikeOthers, type SetAside } from '../storage/set-aside.js'
+import { exceptParts, FEW_ATTEMPTS, TRIED_LATER, UnlikeOthers, type SetAside } from '../storage/set-aside.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
 import { ListWork, wantedOf } from '../work/list-work.js'
@@ -178,7 +178,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   })
   const waiting = new WaitingObjects({
     ...{ folder, bucket: job.source.bucket, start: checkpoint.waiting, retryFor: ends.retryFor },
-    attempt: attempting({ job, ways: waysTo(ONE_ATTEMPT), ends, complete: completing(ONE_ATTEMPT) }),
+    attempt: attempting({ job, ways: waysTo(FEW_ATTEMPTS), ends, complete: completing(FEW_ATTEMPTS) }),
     settle(object, outcome) {
       watch?.(object, outcome)
       tally.add(object, outcome)

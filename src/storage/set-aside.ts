@@ -69,12 +69,15 @@ export class UnlikeOthers implements SetAside {
   }
 }
 
-const AT_ONCE: Trouble = { isSetAside: () => true, isAlone: () => true }
+/** What is done to an object may take several requests, each of which may fail by chance too. */
+const ATTEMPTS_A_TURN = 3
 
-/** For objects that were set aside: each attempt but those on parts is the only one until their next turn. */
-export const ONE_ATTEMPT: SetAside = {
+const SOON: Trouble = { isSetAside: (attempts) => attempts >= ATTEMPTS_A_TURN, isAlone: () => true }
+
+/** For objects that were set aside: each request, but those on parts, has a few attempts until their next turn. */
+export const FEW_ATTEMPTS: SetAside = {
   succeeded: () => undefined,
-  failing: (operation) => (OF_PARTS.has(operation) ? undefined : AT_ONCE),
+  failing: (operation) => (OF_PARTS.has(operation) ? undefined : SOON),
 }
 
 /** The same, where the parts of objects are tried again on the spot. */
