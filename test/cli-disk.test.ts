@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { compareKeys } from '../src/keys.js'
 import { oddLayout } from '../src/sandbox/odd.js'
+import { parseCheckpoint, serializeCheckpoint } from '../src/checkpoint/checkpoint.js'
 import { contentOf, put, RICH, sandbox, traitsOf, type Server, type TestSandbox } from './cli-buckets.js'
 import { refusal, run, start, until, workFolder, type Finished, type StartOptions } from './cli-program.js'
 
@@ -442,8 +443,8 @@ describe('mistakes with folders are one line and a hint', () => {
     await writeFile(join(cwd, 'site/x'), 'x')
     expect((await s3move('ls', folder('site'), '--checkpoint', 'run')).code).toBe(0)
     const path = join(cwd, 'run/checkpoint.json')
-    const text = await readFile(path, 'utf8')
-    await writeFile(path, text.replace('"state": "finished"', '"state": "unfinished"'))
+    const saved = parseCheckpoint(await readFile(path, 'utf8'), path)
+    await writeFile(path, serializeCheckpoint({ ...saved, state: 'unfinished', ranges: [{ after: 'x' }] }))
     await rename(join(cwd, 'site'), join(cwd, 'away'))
     await mkdir(join(cwd, 'site'))
     expect(refusal(await s3move('resume', 'run'))).toContain('is gone or another one')

@@ -323,6 +323,7 @@ describe('s3move set-headers and delete --files-from', () => {
     const { code, stderr } = await run(command({ cwd, server }, 'delete', 's3://src', '--yes'), { cwd })
     expect([code, stderr]).toEqual([0, containing('2 objects deleted, none skipped, none failed')])
     expect(await keysIn(server, 'src')).toEqual(['d'])
-    expect(asked(server, 'HeadObject')).toBe(heads)
+    // One for the object with which the listing began: that it begins later now must not be the store's mistake.
+    expect(asked(server, 'HeadObject')).toBe(heads + 1)
   })
 })

@@ -11,7 +11,7 @@ const keysOf = async (server: TestSandbox, bucket: string) => [...(await content
 async function buckets(one: readonly string[], other: readonly string[] = []): Promise<TestSandbox> {
   const server = await sandbox({ buckets: ['one', 'other'] })
   for (const key of one) await put(server, 'one', key, { Body: key })
-  for (const key of other) await put(server, 'other', key, { Body: key })
+  for (const key of other) await put(server, 'other', key, { Body: `${key} there` })
   return server
 }
 

@@ -255,7 +255,7 @@ describe('the lock of a run between processes', () => {
     await writeFile(join(compiled, 'package.json'), '{"type":"module"}')
     await mkdir(join(compiled, 'checkpoint'))
     const names = (await readdir('src/checkpoint')).map((name) => `checkpoint/${name}`)
-    for (const name of ['keys.ts', 'errors.ts', 'job.ts', 'file-system.ts', 'processes.ts', ...names]) {
+    for (const name of ['keys.ts', 'errors.ts', 'job.ts', 'file-system.ts', 'processes.ts', 'times.ts', ...names]) {
       const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, verbatimModuleSyntax: true }
       const { outputText } = ts.transpileModule(await readFile(join('src', name), 'utf8'), { compilerOptions: options })
       await writeFile(join(compiled, name.replace(/\.ts$/, '.js')), outputText)

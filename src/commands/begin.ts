@@ -67,11 +67,14 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
       if (opened.ends.through) checkStreamable(job)
       const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
       await checkSiblings(job, { source: opened.ends.source.store, destination: opened.ends.destination?.store }, io)
-      await prepare?.(opened, warn)
+      const ranges = wantedRanges(job)
+      // Each looks at the first objects: both in one round trip.
+      const [example] = await Promise.all([
+        telling.quiet ? undefined : exampleOf(job, opened.ends.source.store, ranges),
+        prepare?.(opened, warn),
+      ])
       if (opened.ends.through && !isFolder(job.source) && !isFolder(endsOf(job).destination))
         warn('no one credential can copy between these two: every byte passes through this machine')
-      const ranges = wantedRanges(job)
-      const example = telling.quiet ? undefined : await exampleOf(job, opened.ends.source.store, ranges)
       if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, example, opened, telling, io })
       const folder = given ?? join(RUNS, defaultFolderName(job, connection))
       await createFolder(folder)
