@@ -86,9 +86,18 @@ describe('the fields of a copy in one request', () => {
     const change: Attributes = { set: [['cache-control', 'no-store']] }
     const bad = (more: Partial<ObjectHead>) => wish(change, { ...head, ...more })
     await expect(bad({ unshown: 1 })).rejects.toMatchObject({ severity: 'fail-object', code: 'MetadataNotShown' })
-    const lost = bad({ headers: new Map([['expires', '-1']]) })
-    await expect(lost).rejects.toMatchObject({ code: 'MalformedExpires', bucket: 'src', key: 'p/k' })
   })
+
+  test.each(['-1', '1 January 2026', '99999999999'])(
+    'keep an Expires that is no date as it is: %s',
+    async (expires) => {
+      const { fields } = await wish(
+        { set: [['cache-control', 'no-store']] },
+        { ...head, headers: new Map([['expires', expires]]) },
+      )
+      expect(fields).toContain(`expires: ${expires}`)
+    },
+  )
 
   test.each([
     ['lock', ['x-amz-object-lock-mode', 'x-amz-object-lock-retain-until-date']],

@@ -297,6 +297,20 @@ describe('HEAD', () => {
     expect(read('x-amz-checksum-sha256: AAAA-2').checksums.size).toBe(0)
   })
 
+  test.each([
+    [['Content-Encoding: aws-chunked'], undefined],
+    [['content-encoding: AWS-Chunked '], undefined],
+    [['Content-Encoding: gzip,aws-chunked'], 'gzip'],
+    [['Content-Encoding: aws-chunked, br'], 'br'],
+    [['Content-Encoding: gzip, aws-chunked ,br'], 'gzip,br'],
+    [['Content-Encoding: aws-chunked', 'Content-Encoding: gzip'], 'gzip'],
+    [['Content-Encoding: zstd', 'Content-Encoding:', 'Content-Encoding: aws-chunked,aws-chunked'], 'zstd'],
+    [['Content-Encoding: gzip , br'], 'gzip , br'],
+    [['Content-Encoding: x-aws-chunked'], 'x-aws-chunked'],
+  ])('takes aws-chunked, which is how a body was sent, for no coding of the content: %j', (fields, expected) => {
+    expect(read(...fields).headers.get('content-encoding')).toBe(expected)
+  })
+
   test('tells whether an ETag may be the MD5 of the content', () => {
     expect(read().plainEtag).toBe(true)
     expect(read('x-amz-server-side-encryption: AES256').plainEtag).toBe(true)

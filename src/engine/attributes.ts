@@ -1,6 +1,6 @@
 import { StorageError } from '../errors.js'
 import type { Attributes, Trait } from '../job.js'
-import { applied, expiresProblem, type Headers } from '../rules/decide.js'
+import { applied, type Headers } from '../rules/decide.js'
 import type { CopyWish, HeaderFields, ObjectHead, ObjectSummary, Storage } from '../storage/storage.js'
 
 /** The fields of a request in which each trait is kept, as `ObjectHead.carried` names them. */
@@ -111,17 +111,12 @@ export function headersOf(
   { headers, unshown }: ObjectHead,
 ): Headers {
   if (drop.includes('metadata')) return new Map(set)
-  const refused = (code: string, message: string): StorageError =>
-    new StorageError(message, {
-      ...{ severity: 'fail-object', code, operation: 'HeadObject', bucket: source.place.bucket },
-      key: source.place.prefix + object.key,
-    })
   if (unshown > 0) {
     const message = `it has metadata that HTTP cannot show (${unshown} of them), so a copy with headers of its own would lose it`
-    throw refused('MetadataNotShown', message)
+    throw new StorageError(message, {
+      ...{ severity: 'fail-object', code: 'MetadataNotShown', operation: 'HeadObject', bucket: source.place.bucket },
+      key: source.place.prefix + object.key,
+    })
   }
-  const wanted = applied({ set, remove }, headers)
-  const problem = expiresProblem(wanted)
-  if (problem !== undefined) throw refused('MalformedExpires', problem)
-  return wanted
+  return applied({ set, remove }, headers)
 }

@@ -2,7 +2,7 @@ import { StorageError } from '../errors.js'
 import type { Outcome, SetHeadersJob } from '../job.js'
 import { decide, decideByListing, type Change, type Untouched } from '../rules/decide.js'
 import { able, type HeaderFields, type ObjectHead, type ObjectSummary, type Storage } from '../storage/storage.js'
-import { failed, outcomeOf, type Cause } from './act.js'
+import { failed, outcomeOf } from './act.js'
 import { lookingAgain } from './as-one.js'
 import { unlessListed } from './gone.js'
 import { copyInParts, LIMITS, type Limits } from './in-parts.js'
@@ -66,27 +66,22 @@ export async function planned(job: SetHeadersJob, store: Storage, object: Object
   const { prefix } = job.source
   const full = prefix === '' ? object : { ...object, key: prefix + object.key }
   const early = decideByListing(job, full)
-  if (early !== undefined) return { outcome: outcomeFor(early, prefix, object) }
+  if (early !== undefined) return { outcome: outcomeFor(early) }
   const head = await store.reading.head(object.key, undefined, object)
   const decision = decide(job, full, head.headers)
-  if (decision.kind !== 'rewrite') return { outcome: outcomeFor(decision, prefix, object) }
+  if (decision.kind !== 'rewrite') return { outcome: outcomeFor(decision) }
   if (head.archived) return { outcome: { kind: 'skipped', reason: 'archived' } }
   if (head.locked) return { outcome: { kind: 'skipped', reason: 'locked' } }
   if (head.unshown > 0) {
     const message = `it has metadata that HTTP cannot show (${head.unshown} of them), so a rewrite would lose it`
-    return { outcome: failed(prefix, object, refused('MetadataNotShown', message)) }
+    const cause = { code: 'MetadataNotShown', message, operation: 'HeadObject' } as const
+    return { outcome: failed(prefix, object, cause) }
   }
   return { outcome: undefined, head, headers: decision.headers, changes: decision.changes }
 }
 
-function outcomeFor(decision: Untouched, prefix: string, object: ObjectSummary): Outcome {
-  return decision.kind === 'skip'
-    ? { kind: 'skipped', reason: decision.reason }
-    : failed(prefix, object, refused(decision.code, decision.message))
-}
-
-function refused(code: string, message: string): Cause {
-  return { code, message, operation: 'HeadObject' }
+function outcomeFor({ reason }: Untouched): Outcome {
+  return { kind: 'skipped', reason }
 }
 
 // Sends everything that the object is to have afterwards: REPLACE drops what is not sent.

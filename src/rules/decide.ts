@@ -2,7 +2,6 @@ import type { HeaderRule, ObjectMatch, SetHeadersJob, SkipReason } from '../job.
 import { timeOf } from '../times.js'
 import { saysNothing, typeOf } from './content-types.js'
 import { matchesGlob } from './glob.js'
-import { isHttpDate } from './header-names.js'
 
 /** An object as a listing shows it, with its full key. */
 export interface Listed {
@@ -24,9 +23,10 @@ export interface Change {
 }
 
 /** Why an object is left as it is. */
-export type Untouched =
-  | { readonly kind: 'skip'; readonly reason: SkipReason }
-  | { readonly kind: 'fail'; readonly code: string; readonly message: string }
+export interface Untouched {
+  readonly kind: 'skip'
+  readonly reason: SkipReason
+}
 
 /** What is to be done with an object. */
 export type Decision =
@@ -56,20 +56,10 @@ export function decide(job: SetHeadersJob, object: Listed, headers: Headers): De
   }
   const changes = differences(headers, wanted)
   if (changes.length === 0) return { kind: 'skip', reason: 'unchanged' }
-  const problem = expiresProblem(wanted)
-  if (problem !== undefined) return { kind: 'fail', code: 'MalformedExpires', message: problem }
   return { kind: 'rewrite', headers: wanted, changes }
 }
 
 const TYPE = 'content-type'
-
-/** Why headers cannot all be sent again, or undefined: a value of Expires that is no date may be dropped in silence. */
-export function expiresProblem(headers: Headers): string | undefined {
-  const expires = headers.get('expires')
-  return expires === undefined || isHttpDate(expires)
-    ? undefined
-    : `its Expires is no date (${text(expires)}), so it is not certain that a rewrite would keep it; set it with --expires, or remove it`
-}
 
 /** The headers of an object once a rule was applied to them. */
 export function applied({ set, remove, ifUnset }: HeaderRule, headers: Headers): Map<string, string> {

@@ -34,11 +34,3 @@ export function httpDate(text: string): string | undefined {
   const time = timeOf(text)
   return Number.isNaN(time) ? undefined : new Date(time).toUTCString()
 }
-
-/** Whether a value is a date in one of HTTP's three forms (RFC 9110 §5.6.7). */
-export function isHttpDate(value: string): boolean {
-  return DATE.test(value) && !Number.isNaN(timeOf(value))
-}
-
-const DATE =
-  /^(?:[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT|[A-Z][a-z]+day, \d\d-[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4})$/

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import type { Stats } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { typeOf } from '../../rules/content-types.js'
-import type { ObjectHead, ObjectSummary, Reading } from '../storage.js'
+import { contentEncoding } from '../content-encoding.js'
+import type { HeaderFields, ObjectHead, ObjectSummary, Reading } from '../storage.js'
 import { placeUrl } from '../../job.js'
 import { decodeListed } from '../s3/encode.js'
 import { STORAGE_CLASS, type Attributes } from './attributes.js'
@@ -146,13 +147,19 @@ function headOf(key: string, stats: Stats, attributes: Attributes | undefined): 
   const guessed = guess === undefined ? [] : ([['content-type', guess]] as const)
   return {
     ...{ size, etag, lastModified, storageClass },
-    headers: new Map(attributes?.headers ?? guessed),
+    headers: new Map(attributes?.headers.flatMap(ofContent) ?? guessed),
     carried: storageClass === 'STANDARD' ? carried : [...carried, [STORAGE_CLASS, storageClass]],
     tags: tagsOf(attributes).length,
     checksums,
     plainEtag: attributes !== undefined,
     ...{ unshown: 0, archived: false, locked: false },
   }
+}
+
+// What was kept before it was known better.
+function ofContent([name, value]: HeaderFields[number]): HeaderFields {
+  const kept = name === 'content-encoding' ? contentEncoding(value) : value
+  return kept === undefined ? [] : [[name, kept]]
 }
 
 async function bytesOf(file: FileHandle, first: number, size: number, asked: Asked): Promise<Buffer> {

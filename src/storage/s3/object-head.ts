@@ -1,10 +1,13 @@
 import { StorageError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import { isoTime, timeOf } from '../../times.js'
+import { contentEncoding } from '../content-encoding.js'
 import type { ObjectHead } from '../storage.js'
 import { bareEtag } from './channel.js'
 import type { Asked } from './faults.js'
 import type { HttpResponse } from './http.js'
+
+const ENCODING = 'content-encoding'
 
 /** Headers that S3 keeps with an object beside user metadata, and that a copy with REPLACE sets anew. */
 const SYSTEM = new Set([
@@ -88,6 +91,12 @@ export function readHead(response: Pick<HttpResponse, 'status' | 'head'>, asked:
       // Older stores do not tell the type; of parts, it ends in their number.
       if (!value.includes('-')) checksums.set(algorithm, value)
     }
+  }
+  const encoding = headers.get(ENCODING)
+  if (encoding !== undefined) {
+    const ofContent = contentEncoding(encoding)
+    if (ofContent === undefined) headers.delete(ENCODING)
+    else headers.set(ENCODING, ofContent)
   }
   if (![tags, unshown].every(Number.isInteger)) {
     throw new StorageError('the answer to HEAD does not say how many tags or metadata there are', {
