@@ -387,6 +387,8 @@ export type SkipReason =
   | 'locked'
   /** It only marks a folder. */
   | 'folder-marker'
+  /** It is in the folder that is read, and is no object and can be none: a link, a FIFO, a name that is not UTF-8. */
+  | 'NotAKey'
   /** Only the destination has it. */
   | 'extra'
   /** Only the destination had it when it was listed, and now the source has it too. */

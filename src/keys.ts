@@ -55,24 +55,39 @@ export function keyBytes(key: string): number {
 /**
  * A key (or any text from outside) made fit for a terminal, a log line or a page of text: control characters, line
  * separators, bidirectional controls and lone surrogates become `\n`, `\t`, `\xNN` or `\u{NNNN}`, a backslash becomes
- * `\\`. Reversible, and never longer than one line.
+ * `\\`. What stands for a byte (`standInFor`) becomes `\xNN`. Reversible but for that, and never longer than one line.
  */
 export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, (character) => {
-    switch (character) {
-      case '\\':
-        return '\\\\'
-      case '\n':
-        return '\\n'
-      case '\r':
-        return '\\r'
-      case '\t':
-        return '\\t'
-    }
-    const code = character.codePointAt(0) ?? 0
-    return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
-  })
+  return withBytesShown(text.replace(UNPRINTABLE, escaped))
 }
+
+function escaped(character: string): string {
+  switch (character) {
+    case '\\':
+      return '\\\\'
+    case '\n':
+      return '\\n'
+    case '\r':
+      return '\\r'
+    case '\t':
+      return '\\t'
+  }
+  const code = character.codePointAt(0) ?? 0
+  return code < 0x100 ? `\\x${code.toString(16).padStart(2, '0')}` : `\\u{${code.toString(16)}}`
+}
+
+/** The character that stands for a byte of a file name which is no UTF-8, or no part of a key: a private one, which hardly any name has. */
+export function standInFor(byte: number): string {
+  return String.fromCodePoint(STAND_INS + byte)
+}
+
+/** Text in which the bytes that characters stand for are shown as `\xNN`. */
+export function withBytesShown(text: string): string {
+  return text.replace(STAND_IN, (character) => `\\x${((character.codePointAt(0) ?? 0) - STAND_INS).toString(16)}`)
+}
+
+const STAND_INS = 0x10fe00
+const STAND_IN = /[\u{10fe00}-\u{10feff}]/gu
 
 /** Text, for messages alone, in which no URL shows a user name or a password: `http://user:password@host` becomes `http://…@host`. */
 export function withoutCredentials(text: string): string {

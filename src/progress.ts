@@ -2,7 +2,7 @@ import { jsonText } from './checkpoint/json.js'
 import { bytes, count, duration, jobTitle, shellWord, waitingText } from './format.js'
 import { sum } from './job.js'
 import type { Failure, MoveEvent, MoveJob, Snapshot } from './job.js'
-import { printable } from './keys.js'
+import { printable, withBytesShown } from './keys.js'
 import { timeOf } from './times.js'
 import { RecentRate } from './progress-line.js'
 import { exampleLine, headline, nextCommand, skipReason, summaryLines } from './summary.js'
@@ -79,7 +79,8 @@ function jsonProgress(write: (text: string) => void, quiet: boolean): Progress {
         if (last !== undefined && elapsed - last < JSON_INTERVAL) return
         last = elapsed
       }
-      lines.add(jsonText({ time: new Date().toISOString(), ...event }))
+      const told = event.type === 'note' ? { ...event, message: withBytesShown(event.message) } : event
+      lines.add(jsonText({ time: new Date().toISOString(), ...told }))
       if (!isAboutOneObject(event)) lines.flush()
     },
     close: () => {

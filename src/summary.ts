@@ -110,6 +110,7 @@ const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
   'sse-c': 'encrypted with a customer’s key',
   locked: 'locked in compliance mode',
   'folder-marker': 'folder marker',
+  NotAKey: 'no objects, as they can be no keys (NotAKey)',
   filtered: 'not selected',
   'outside-folder': 'beside the folder of the prefix',
   extra: 'only at the destination',

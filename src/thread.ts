@@ -60,8 +60,8 @@ function work(start: Start): void {
   }
   const meter = createMeter()
   const policy = { retryFor, giveUp: drain.signal }
+  const notice = (notice: Notice): void => send({ type: 'notice', notice })
   const open = (side: Side, reach: Reach): StoreFor => {
-    const notice = (notice: Notice): void => send({ type: 'notice', notice })
     const store = openRoute(reach, credentials[side], bandwidth, notice, drain.signal)
     // What a disk is asked counts as no request.
     const counts = 'folder' in reach ? createMeter() : meter
@@ -99,6 +99,7 @@ function work(start: Start): void {
       stop: drain.signal,
       fail,
       flush,
+      notice,
     },
     source: open('source', start.source),
     destination: start.destination === undefined ? undefined : open('destination', start.destination),

@@ -2,6 +2,7 @@ import { GetObjectCommand } from '@aws-sdk/client-s3'
 import { spawnSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { chmod, cp, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { compareKeys } from '../src/keys.js'
@@ -285,7 +286,10 @@ describe('a folder that somebody else made', () => {
     await symlink(join(cwd, 'outside/secret'), join(cwd, 'site/img/file'))
     const { code, stderr } = await s3move('copy', folder('site'), 's3://dst/www/')
     expect([code, stderr]).toEqual([0, expect.stringContaining('2 objects copied') as string])
-    expect(stderr).toMatch(/warning: passed over: .* is a symbolic link, which s3move does not follow/)
+    expect(
+      stderr.match(/warning: skipped: .*site\/(?:link|img\/file) is a symbolic link, .*\(NotAKey\)\n/g),
+    ).toHaveLength(2)
+    expect(stderr).toContain('2 objects copied, 2 skipped, none failed')
     expect([...(await contentOf(server, 'dst')).keys()]).toEqual(['www/img/100%25 #1.png', 'www/index.html'])
     expect(await traitsOf(server, 'dst', 'www/index.html')).toMatchObject({ ContentType: 'text/html' })
     expect(await readFile(join(cwd, 'site/index.html'), 'utf8')).toBe('<p>')
@@ -298,12 +302,91 @@ describe('a folder that somebody else made', () => {
     for (const name of ['site/a', 'outside/b']) await writeFile(join(cwd, name), 'x')
     for (const key of ['a', 'link/b', 'extra']) await put(server, 'dst', key, { Body: 'x' })
     await symlink(join(cwd, 'outside'), join(cwd, 'site/link'))
-    const stopped = await s3move('sync', folder('site'), 's3://dst', '--delete')
-    expect([stopped.code, stopped.stderr]).toEqual([4, expect.stringContaining('with --delete all that it stands for')])
+    const kept = await s3move('sync', folder('site'), 's3://dst', '--delete')
+    expect([kept.code, kept.stderr]).toEqual([0, expect.stringContaining('2 only at the destination') as string])
     expect([...(await contentOf(server, 'dst')).keys()]).toEqual(['a', 'extra', 'link/b'])
+    // Not even when the link itself is left out, for it is what lies behind it.
+    const left = await s3move('sync', folder('site'), 's3://dst', '--delete', '--exclude', 'link')
+    expect([left.code, [...(await contentOf(server, 'dst')).keys()]]).toEqual([0, ['a', 'link/b']])
     await rm(join(cwd, 'site/link'))
-    const { code, stderr } = await s3move('resume')
-    expect([code, stderr]).toEqual([0, expect.stringContaining(' 2 deleted') as string])
+    const { code, stderr } = await s3move('sync', folder('site'), 's3://dst', '--delete')
+    expect([code, stderr]).toEqual([0, expect.stringContaining(' 1 deleted') as string])
+  })
+
+  describe.runIf(process.platform === 'linux')('with what can be no object in it', () => {
+    /** Files, a FIFO and a socket in `logs`, names in Latin-1 in `old`, and nothing of the kind in `www`. */
+    async function odd() {
+      const world = await setting()
+      const { cwd, server } = world
+      const raw = (text: string): Buffer => Buffer.from(join(cwd, 'site', text), 'latin1')
+      for (const name of ['logs', 'old', 'old/d\xe9j\xe0', 'www']) await mkdir(raw(name), { recursive: true })
+      for (const name of ['top', 'logs/a', 'old/\xfcber.txt', 'old/plain', 'old/d\xe9j\xe0/vu', 'www/index'])
+        await writeFile(raw(name), 'x')
+      spawnSync('mkfifo', [join(cwd, 'site/logs/pipe')])
+      const listener = createServer().listen(join(cwd, 'site/logs/sock'))
+      onTestFinished(() => void listener.close())
+      for (const key of ['gone', 'logs/gone', 'logs/sub/gone', 'old/gone', 'www/gone', 'new/gone'])
+        await put(server, 'dst', key, { Body: 'y' })
+      return world
+    }
+    const GOOD = ['logs/a', 'old/plain', 'top', 'www/index']
+
+    test('each is told of once and skipped, and deletion stops below its folder alone', async () => {
+      const { server, folder, s3move } = await odd()
+      const asked = ['sync', folder('site'), 's3://dst', '--delete']
+      const dry = await s3move(...asked, '--dry-run')
+      const { code, stderr } = await s3move(...asked)
+      expect(code).toBe(0)
+      expect([...(await contentOf(server, 'dst')).keys()]).toEqual(
+        [...GOOD, 'logs/gone', 'logs/sub/gone', 'old/gone'].sort(),
+      )
+      expect(stderr).toContain('finished: 4 objects copied, 3 deleted, 7 skipped, none failed')
+      expect(stderr).toContain('4 no objects, as they can be no keys (NotAKey), 3 only at the destination')
+      for (const name of [
+        'logs/pipe is neither',
+        'logs/sock is neither',
+        'old/\\xfcber.txt has a name',
+        'old/d\\xe9j\\xe0 has a name',
+      ]) {
+        expect(stderr.split(`/site/${name}`)).toHaveLength(2)
+      }
+      expect(dry.stdout).toContain('would delete 3 objects')
+      const same = await s3move('verify', folder('site'), 's3://dst')
+      expect([same.code, same.stderr]).toEqual([
+        3,
+        expect.stringMatching(/extra +3 objects at the destination/) as string,
+      ])
+      expect(same.stderr.match(/warning: passed over/g)).toHaveLength(4)
+    })
+
+    test.each([
+      [['logs/pipe', 'logs/sock', 'old/d*', 'old/*.txt']],
+      [['logs/*', 'old/*']],
+      [['*p*', '*[ck]', 'old/[!gp]*']],
+    ])('what filters leave out is no part of the job: %j', async (patterns) => {
+      const { server, folder, s3move } = await odd()
+      const filters = patterns.flatMap((pattern) => ['--exclude', pattern])
+      const { code, stderr } = await s3move('sync', folder('site'), 's3://dst', '--delete', ...filters)
+      expect([code, stderr]).toEqual([0, expect.not.stringMatching(/warning|NotAKey/) as string])
+      const keys = [...(await contentOf(server, 'dst')).keys()]
+      expect(keys).toContain('www/index')
+      expect(keys).not.toContain('gone')
+      expect(keys).not.toContain('new/gone')
+      expect(keys.includes('logs/gone')).toBe(patterns.includes('logs/*'))
+    })
+
+    test('a move leaves them where they are', async () => {
+      const { server, cwd, folder, s3move } = await odd()
+      const { code, stderr } = await s3move('move', folder('site'), 's3://dst/moved/')
+      expect([code, stderr]).toEqual([0, expect.stringContaining('4 objects moved, 4 skipped, none failed') as string])
+      expect([...(await contentOf(server, 'dst', 'moved/')).keys()]).toEqual(GOOD.map((key) => `moved/${key}`))
+      expect(await readdir(join(cwd, 'site'))).toEqual(['logs', 'old'])
+      expect((await readdir(join(cwd, 'site/logs'))).sort()).toEqual(['pipe', 'sock'])
+      expect((await readdir(join(cwd, 'site/old'), 'buffer')).map((name) => name.toString('latin1')).sort()).toEqual([
+        'd\xe9j\xe0',
+        '\xfcber.txt',
+      ])
+    })
   })
 
   test('is not written to through a symbolic link either', async () => {

@@ -1,10 +1,11 @@
+import { execFileSync } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { isAbsolute, join, normalize } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { compareKeys } from '../src/keys.js'
+import { compareKeys, standInFor } from '../src/keys.js'
 import { isStorable, pathOf, segmentOf, type Names } from '../src/storage/disk/names.js'
 import { openFolder, openFolderToWrite } from '../src/storage/disk/marker.js'
 import { DiskStore } from '../src/storage/disk/store.js'
@@ -334,13 +335,74 @@ test('neither follows a symbolic link nor lists it, and says so', async () => {
   await symlink(join(outside, 'secret'), join(folder, 'file'))
   warnings.length = 0
   expect(await keysOf(store)).toEqual(['a'])
-  expect(warnings).toEqual([expect.stringContaining('is a symbolic link, which s3move does not follow')])
+  expect(await keysOf(store)).toEqual(['a'])
+  // Each once, however often it is listed.
+  expect(warnings.map((warning) => warning.replace(folder, '')).sort()).toEqual([
+    'passed over: /file is a symbolic link, which s3move does not follow (NotAKey)',
+    'passed over: /link is a symbolic link, which s3move does not follow (NotAKey)',
+  ])
   await expect(store.reading.head('link/secret')).rejects.toMatchObject({ code: 'NotAFile' })
   await expect(store.reading.head('file')).rejects.toMatchObject({ code: 'NotAFile' })
   await expect(put(store, 'link/new', 'x')).rejects.toMatchObject({ code: 'NotAFile' })
   expect(await readdir(outside)).toEqual(['secret'])
   expect(await readFile(join(outside, 'secret'), 'utf8')).toBe('secret')
 })
+
+test.runIf(process.platform === 'linux')(
+  'lists what is no object apart from objects, in order, however a page ends',
+  async () => {
+    const folder = await newFolder()
+    const raw = (...parts: (string | number)[]): Buffer =>
+      Buffer.concat([
+        Buffer.from(`${folder}/`),
+        ...parts.map((part) => (typeof part === 'number' ? Buffer.from([part]) : Buffer.from(part))),
+      ])
+    await mkdir(raw('d'))
+    await mkdir(raw('d/', 0xff, 'x'))
+    await writeFile(raw('d/', 0xff, 'x/', 'lost'), 'x')
+    await writeFile(raw('d/caf', 0xe9), 'abc')
+    await writeFile(raw('d/caf', 0xe8), 'ab')
+    // What really has the replacement character in its name is an object like any other.
+    await writeFile(raw('d/caf\ufffd'), 'a')
+    await writeFile(raw('d/cafe'), 'a')
+    await symlink('cafe', raw('d/to'))
+    execFileSync('mkfifo', [join(folder, 'pipe')])
+    const opened = { ...(await openFolder(folder)), strays: true }
+    const store = new DiskStore({ bucket: folder, prefix: '' }, opened, ({ message }) => void warnings.push(message))
+    const expected = [
+      ...[
+        `d/cafe`,
+        `d/caf\ufffd`,
+        `d/caf${standInFor(0xe8)}`,
+        `d/caf${standInFor(0xe9)}`,
+        'd/to',
+        `d/${standInFor(0xff)}x`,
+      ],
+      'pipe',
+    ]
+    warnings.length = 0
+    for (const limit of [1, 2, 3, 1000]) expect(await keysOf(store, limit)).toEqual(expected)
+    expect(warnings).toEqual([])
+    const { objects } = await store.list({})
+    expect(objects.map(({ notAKey, size }) => [notAKey?.standsFor, size])).toEqual([
+      ...[
+        [undefined, 1],
+        [undefined, 1],
+        ['object', 2],
+        ['object', 3],
+        ['either', 0],
+        ['folder', 0],
+        ['object', 0],
+      ],
+    ])
+    const above = async (key: string): Promise<string[]> => (await store.notKeysAbove(key)).map((stray) => stray.key)
+    expect(await above('d2/x')).toEqual(['pipe'])
+    expect((await above('d/sub/x')).sort()).toEqual([...expected.slice(2)].sort())
+    expect((await above('d/to/x')).sort()).toEqual([...expected.slice(2)].sort())
+    // A FIFO would be waited for.
+    await expect(store.reading.head('pipe')).rejects.toMatchObject({ code: 'NotAFile' })
+  },
+)
 
 test('reads a folder that somebody else made as it is, and refuses to write into it', async () => {
   const folder = await newFolder()

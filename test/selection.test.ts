@@ -4,7 +4,7 @@ import { UserError } from '../src/errors.js'
 import { contains, type KeyRange } from '../src/keys.js'
 import { matchesGlob } from '../src/rules/glob.js'
 import type { Selection } from '../src/job.js'
-import { rangesOf, selector } from '../src/rules/selection.js'
+import { leavesOut, rangesOf, selector } from '../src/rules/selection.js'
 
 const object = (key: string, more: { size?: number; lastModified?: string; storageClass?: string } = {}) => ({
   ...{ key, size: 10, lastModified: '2024-05-01T00:00:00.000Z', storageClass: 'STANDARD' },
@@ -201,6 +201,72 @@ describe('a selection', () => {
 
   test('takes no longer for a key that a regular expression was made to stumble over', () => {
     expect(taken({ regex: ['(a+)+$', '^(a|aa)+$'] }, [`${'a'.repeat(1000)}b`])).toEqual([])
+  })
+})
+
+describe('what is no object', () => {
+  const isLeftOut = (selection: Selection, key: string, standsFor: 'object' | 'folder' | 'either', prefix = '') =>
+    leavesOut(selection, prefix)(object(key), standsFor)
+  const not = (...patterns: string[]): Selection => ({ globs: patterns.map((one) => ['exclude', one] as const) })
+
+  test.each([
+    ['a name', not('bad.*'), 'bad.pipe', [true, true, true]],
+    ['a whole folder', not('cache/*'), 'cache/x', [true, true, true]],
+    ['its content alone', not('link/*'), 'link', [false, true, true]],
+    ['its content by a pattern', not('l?nk/*'), 'link', [false, true, true]],
+    ['some of its content', not('link/*.log'), 'link', [false, false, false]],
+    ['a name anywhere', not('*/tmp'), 'a/tmp', [true, false, true]],
+    ['a folder anywhere', not('*/tmp/*'), 'a/tmp', [false, true, true]],
+    [
+      'all but one name',
+      {
+        globs: [
+          ['exclude', '*'],
+          ['include', 'keep'],
+        ],
+      },
+      'link',
+      [true, true, true],
+    ],
+    [
+      'all but what is in it',
+      {
+        globs: [
+          ['exclude', '*'],
+          ['include', 'link/a'],
+        ],
+      },
+      'link',
+      [true, false, true],
+    ],
+    [
+      'all but what may be in it',
+      {
+        globs: [
+          ['exclude', '*'],
+          ['include', '*.jpg'],
+        ],
+      },
+      'link',
+      [true, false, true],
+    ],
+    ['what comes later', { until: 'k' }, 'link', [true, true, true]],
+    ['what is small', { minSize: 11 }, 'link', [true, false, false]],
+    ['nothing', {}, 'link', [false, false, false]],
+  ] as const)('is left out with %s', (_what, selection, key, expected) => {
+    const kinds = ['object', 'folder', 'either'] as const
+    expect(kinds.map((one) => isLeftOut(selection as Selection, key, one))).toEqual(expected)
+  })
+
+  test('is never left out while something that it may stand for is selected', () => {
+    fc.assert(
+      fc.property(globs, text, text, (patterns, name, rest) => {
+        const selection: Selection = { globs: patterns }
+        if (isLeftOut(selection, name, 'folder')) expect(taken(selection, [`${name}/${rest}`])).toEqual([])
+        expect(isLeftOut(selection, name, 'object')).toBe(taken(selection, [name]).length === 0)
+      }),
+      { numRuns: 3000 },
+    )
   })
 })
 

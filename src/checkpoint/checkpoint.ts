@@ -369,6 +369,7 @@ const totals = shape<Totals>(
         ...{ 'sse-c': count, locked: count, 'folder-marker': count, extra: count, appeared: count },
         filtered: count,
         'outside-folder': count,
+        NotAKey: count,
         exists: count,
       },
     ),

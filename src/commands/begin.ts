@@ -52,7 +52,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
       customerKeys,
       // Whether objects can be deleted cannot be tried without deleting one.
       readOnly: dry || job.kind === 'delete',
-      mirror: mirrors(job),
+      strays: true,
       deletes: deletes(job),
       threads: dry ? 0 : threadsFor(job, pace),
       io,

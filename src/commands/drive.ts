@@ -24,7 +24,7 @@ export interface Opened {
 /** Settings of `open`. */
 export interface OpenSettings {
   readonly readOnly: boolean
-  readonly mirror?: boolean
+  readonly strays?: boolean
   readonly deletes?: boolean
   readonly again?: boolean
   readonly sourceFolder?: FolderIdentity | undefined

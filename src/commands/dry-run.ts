@@ -1,11 +1,12 @@
 import type { ListState } from '../checkpoint/checkpoint.js'
 import { jsonText } from '../checkpoint/json.js'
-import { decisionOf, listingOf, type Ways } from '../engine/acts.js'
+import { decisionOf, listingOf, type WayOfCopies, type Ways } from '../engine/acts.js'
 import { requestsFor } from '../engine/copy.js'
 import { ofTheSource, reasonToKeep } from '../engine/departures.js'
 import type { Act, Decide } from '../engine/lane.js'
 import { lookingUp, unlessKnown } from '../engine/look-up.js'
 import { looking } from '../engine/no-clobber.js'
+import { stayingFor } from '../engine/not-a-key.js'
 import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
 import { outcomeOfHead, planned as planOf } from '../engine/set-headers.js'
@@ -35,6 +36,7 @@ import { Keyspace } from '../work/keyspace.js'
 import { leasesOver } from '../work/leases.js'
 import { ListWork, wantedOf } from '../work/list-work.js'
 import { addTo, createTally } from '../work/tally.js'
+import type { WorkItem } from '../work/work.js'
 import type { Change } from '../rules/decide.js'
 import { renamer } from '../rules/rename.js'
 import { notOurs } from '../storage/disk/marker.js'
@@ -109,9 +111,11 @@ export async function dryRun({
     return seen === undefined ? undefined : tell(object, seen)
   }
   const decideOn = unlessKnown(decisionOf(job, ways, 'act'))
+  const stays = job.kind === 'sync' ? stayingFor(job, ways.source) : undefined
   const decide: Decide = (object, page) => {
     const decided = decideOn(object, page)
     if (decided === undefined || decided.kind === 'deferred' || decided.kind === 'waiting') return undefined
+    if (decided.kind === 'leaving' && stays !== undefined) return undefined
     return tell(object, { outcome: decided.kind === 'leaving' ? DELETED : decided, changes: [] })
   }
   const running = runLanes({
@@ -258,8 +262,8 @@ interface Seen {
 const WRITTEN: Outcome = { kind: 'copied' }
 const DELETED: Outcome = { kind: 'deleted' }
 
-function waysOf({ source, destination = source, through, apart }: Ends): Ways {
-  return { source: source.store, destination: destination.store, through, apart }
+function waysOf({ source, destination = source, through, apart, notice }: Ends): Ways & WayOfCopies {
+  return { source: source.store, destination: destination.store, through, apart, notice }
 }
 
 // At what is not decided without a request.
@@ -275,7 +279,12 @@ function lookAt(job: WriteJob, ways: Ways): (object: ObjectSummary) => Promise<S
   if (job.kind === 'delete') return () => Promise.resolve({ outcome: DELETED, changes: [] })
   if (job.kind === 'sync') {
     const look = syncing(job, ways, () => Promise.resolve(WRITTEN))
-    return async (object) => {
+    const stays = stayingFor(job, ways.source)
+    return async (object: WorkItem) => {
+      if (object.extra === true) {
+        const outcome: Outcome = (await stays?.(object.key)) === true ? { kind: 'skipped', reason: 'extra' } : DELETED
+        return { outcome, changes: [] }
+      }
       const outcome = await look(object)
       return outcome === undefined
         ? undefined

@@ -60,7 +60,7 @@ async function listed(
     limit: select === undefined ? 2 : SOME,
     ...(after === undefined ? {} : { after }),
   })
-  return objects.find((object) => isOne(object.key) && isSelected(object))?.key
+  return objects.find((object) => object.notAKey === undefined && isOne(object.key) && isSelected(object))?.key
 }
 
 async function named(job: Job, isOne: Test): Promise<string | undefined> {

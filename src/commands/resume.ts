@@ -76,7 +76,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
       const opened = await open(endsOf(job), asked, {
         customerKeys,
         readOnly: dry || job.kind === 'delete',
-        mirror: mirrors(job),
+        strays: true,
         deletes: deletes(job),
         again: true,
         sourceFolder: checkpoint.sourceFolder,

@@ -1,7 +1,8 @@
 import type { UploadState } from '../checkpoint/checkpoint.js'
-import type { Deferral, DoneWord, Outcome, WriteJob } from '../job.js'
+import { isFolder, type Deferral, type DoneWord, type Outcome, type WriteJob } from '../job.js'
 import { isBeside } from '../keys.js'
 import { selector } from '../rules/selection.js'
+import type { Notice } from '../storage/disk/faults.js'
 import type { ObjectSummary, Storage } from '../storage/storage.js'
 import { historiesAfter } from '../work/histories.js'
 import { listingAfter, type Listing } from '../work/listing.js'
@@ -14,6 +15,7 @@ import { copyingHistories, deletingHistories } from './histories.js'
 import type { Act, Decide } from './lane.js'
 import { moving } from './move.js'
 import { unlessExisting } from './no-clobber.js'
+import { leavingOut, NOT_A_KEY, noticeOf } from './not-a-key.js'
 import { deleting } from './remove.js'
 import { refusing } from './rename.js'
 import { settingHeaders } from './set-headers.js'
@@ -39,7 +41,10 @@ export interface Ways {
 }
 
 /** What of the ways decides about objects. */
-export type WayOfCopies = Pick<Ways, 'through' | 'apart'>
+export interface WayOfCopies extends Pick<Ways, 'through' | 'apart'> {
+  /** Told of what is no object, when that is decided. */
+  readonly notice?: ((notice: Notice) => void) | undefined
+}
 
 /** The account of the upload of one object. */
 export interface UploadLog {
@@ -88,7 +93,23 @@ export const FILTERED: Outcome = { kind: 'skipped', reason: 'filtered' }
 
 /** What a job decides without a request, if anything. Unless told otherwise it puts off objects that are too large for one. */
 export function decisionOf(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'act'): Decide | undefined {
-  const decide = withinFolder(job, decisionOn(job, ways, large))
+  const decide = selected(job, withinFolder(job, decisionOn(job, ways, large)))
+  if (!isFolder(job.source)) return decide
+  const isLeftOut = leavingOut(job)
+  let latest: { readonly page: readonly ObjectSummary[]; readonly keys: readonly ObjectSummary[] }
+  latest = { page: [], keys: [] }
+  return (object: WorkItem, page) => {
+    if (object.notAKey === undefined) {
+      if (latest.page !== page) latest = { page, keys: page.filter(({ notAKey }) => notAKey === undefined) }
+      return decide?.(object, latest.keys)
+    }
+    if (isLeftOut(object)) return FILTERED
+    ways.notice?.({ kind: 'not-a-key', message: noticeOf(job, object) })
+    return NOT_A_KEY
+  }
+}
+
+function selected(job: WriteJob, decide: Decide | undefined): Decide | undefined {
   const select = job.kind === 'set-headers' ? undefined : job.select
   if (select === undefined) return decide
   const isSelected = selector(select, job.source.prefix)

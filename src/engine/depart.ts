@@ -10,6 +10,7 @@ import { onceOf } from './as-one.js'
 import { areApart } from './compare.js'
 import { unlessTrulyGone } from './gone.js'
 import type { Act } from './lane.js'
+import { stayingFor } from './not-a-key.js'
 import { removingTogether } from './remove.js'
 import { checkingRemovals } from './still-listed.js'
 
@@ -91,7 +92,9 @@ function judgingMoved(job: RelocateJob, { source, destination }: Ways): (object:
 
 function judgingExtra(job: SyncJob, { source, destination }: Ways): (object: WorkItem) => Promise<Verdict> {
   const [from, to] = [onceOf(source), onceOf(destination)]
+  const stays = stayingFor(job, source)
   return async (object) => {
+    if ((await stays?.(object.key)) === true) return { kind: 'skipped', reason: 'extra' }
     // What the source has is never deleted at the destination, whatever the listings said.
     if (await exists(from, object.key)) return { kind: 'skipped', reason: 'appeared' }
     // Other stores than AWS may not know the condition.

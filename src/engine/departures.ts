@@ -113,9 +113,9 @@ export function reasonToKeep(extras: number, ofSource: number, most: number): st
 export function ofTheSource({ prefix }: Place, totals: Readonly<Totals>): number {
   // Where the source is a whole bucket, the marker of the folder that the destination is can only be there.
   const markers = prefix === '' ? (totals.skipped['prefix-marker'] ?? 0) : 0
-  // What was not selected may be on either side.
-  const { extra = 0, filtered = 0, 'outside-folder': outside = 0 } = totals.skipped
-  return settled(totals) - (totals.deleted ?? 0) - extra - filtered - outside - markers
+  // What was not selected may be on either side, and what is no key is no object.
+  const { extra = 0, filtered = 0, 'outside-folder': outside = 0, NotAKey: none = 0 } = totals.skipped
+  return settled(totals) - (totals.deleted ?? 0) - extra - filtered - outside - none - markers
 }
 
 const ZERO: LedgerPosition = { bytes: 0, entries: 0 }

@@ -27,7 +27,8 @@ export async function foresee(
   traits: () => Promise<BucketTraits>,
 ): Promise<Foresight | undefined> {
   const { objects } = await source.list({ limit: FIRST })
-  const object = objects.find(({ size }) => size > 0) ?? objects[0]
+  const real = objects.filter(({ notAKey }) => notAKey === undefined)
+  const object = real.find(({ size }) => size > 0) ?? real[0]
   if (object === undefined) return undefined
   const { reading } = source
   const attributes = job.attributes ?? {}

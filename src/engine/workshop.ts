@@ -1,5 +1,6 @@
 import { noTotals, type Deferral, type Likenesses, type MoveEvent, type Outcome, type Throttle } from '../job.js'
 import type { Bandwidth } from '../storage/bandwidth.js'
+import type { Notice } from '../storage/disk/faults.js'
 import type { StoreFor } from '../storage/retry.js'
 import { GIVEN_UP, TRIED_LATER, UnlikeOthers } from '../storage/set-aside.js'
 import type { ObjectSummary } from '../storage/storage.js'
@@ -61,6 +62,8 @@ export interface WorkshopOptions {
   readonly fail: (error: unknown) => void
   /** Waits until what was yielded has been taken in well enough to go on. */
   readonly room: () => Promise<void> | undefined
+  /** Told of what a person should know of a folder. */
+  readonly notice?: ((notice: Notice) => void) | undefined
   /** Sends what there is. */
   readonly flush: () => void
 }
@@ -96,7 +99,7 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
   if (destination === undefined) throw new Error('there is no destination to write to')
   const { apart } = options
   const turns = options.turns && new Turns(options.turns, stop)
-  const decide = decisionOf(job, { through, apart }, 'defer')
+  const decide = decisionOf(job, { through, apart, notice: options.notice }, 'defer')
   const setAside = new UnlikeOthers(TRIED_LATER)
   const memory = streamMemory(bandwidth, threads + 1)
   let tally = createTally(noTotals(), () => undefined)
@@ -111,7 +114,9 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
     const key = job.source.prefix + object.key
     const done = doneTo(job, outcome)
     if (done !== undefined) seen.push({ type: done, key, bytes: object.size })
-    else if (outcome.kind === 'skipped') seen.push({ type: 'skipped', key, reason: outcome.reason })
+    // What is no object was told of.
+    else if (outcome.kind === 'skipped' && outcome.reason !== 'NotAKey')
+      seen.push({ type: 'skipped', key, reason: outcome.reason })
   }
   return {
     run: () =>

@@ -1,7 +1,7 @@
 import type { Selection } from '../job.js'
 import { compareKeys, contains } from '../keys.js'
 import { timeOf } from '../times.js'
-import { globTest } from './glob.js'
+import { globTest, matchesGlob } from './glob.js'
 import { EVERYTHING, intersection, justKey, notStartingWith, startingWith, union, type Ranges } from './ranges.js'
 import { anchoredLiteral, compileRegex } from './regex.js'
 
@@ -39,6 +39,42 @@ export function selector(selection: Selection, prefix: string): (object: Candida
 export function rangesOf(selection: Selection, prefix: string): Ranges {
   const reaches = (selection.regex ?? []).map((pattern) => startingWith(anchoredLiteral(pattern)))
   return [limits(selection, prefix), globReach(selection), ...reaches].reduce(intersection)
+}
+
+/**
+ * Tells of what cannot be an object whether the selection leaves out all that it may stand for below `prefix`: an object, a folder of objects of any names and
+ * sizes, or either.
+ */
+export function leavesOut(
+  selection: Selection,
+  prefix: string,
+): (stray: Candidate, standsFor: 'object' | 'folder' | 'either') => boolean {
+  const { globs, regex, after, until } = selection
+  const byAll = selector(selection, prefix)
+  const byName = selector(defined({ globs, regex, after, until }), prefix)
+  const reach = rangesOf(selection, prefix)
+  return (stray, standsFor) => {
+    if (standsFor === 'object') return !byAll(stray)
+    if (standsFor === 'either' && !byName(stray)) return true
+    const folder = `${stray.key}/`
+    return intersection(reach, startingWith(folder)).length === 0 || isCutOff(globs ?? [], folder)
+  }
+}
+
+function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never
+}
+
+// Whether globs leave out every key that begins with `folder`: the last that may match one of them decides.
+function isCutOff(globs: NonNullable<Selection['globs']>, folder: string): boolean {
+  for (const [verdict, glob] of [...globs].reverse()) {
+    const [literal = ''] = LITERAL.exec(glob) ?? []
+    if (verdict === 'include') {
+      if (literal === glob ? glob.startsWith(folder) : literal.startsWith(folder) || folder.startsWith(literal))
+        return false
+    } else if (glob.endsWith('*') && matchesGlob(glob, folder)) return true
+  }
+  return false
 }
 
 function sizeTests({ minSize = 0, maxSize = Infinity }: Selection): Test[] {

@@ -15,8 +15,8 @@ import { hedged } from './hedged.js'
 import type { BucketTraits, Storage } from './storage.js'
 import { openAccount, type Account, type CredentialSource } from './s3/account.js'
 import { checkOutside, openFolder, openFolderToWrite, type OpenedFolder } from './disk/marker.js'
-import type { Notice } from './disk/faults.js'
-import { DiskStore, firstOfEach } from './disk/store.js'
+import { toldOnce, type Notice } from './disk/faults.js'
+import { DiskStore } from './disk/store.js'
 import type { BucketRoute, Route } from './route.js'
 import { overlap } from './overlap.js'
 import { meaningOf } from './s3/error-codes.js'
@@ -54,7 +54,7 @@ export interface Ends {
   readonly connection: Connection
   /** Which folder the source is, so that a resume takes no other for it; absent where it is a bucket. */
   readonly sourceFolder?: FolderIdentity
-  /** Told of what a person should know of a folder; warns of the first of each kind. */
+  /** Told of what a person should know of a folder; warns of it once. */
   readonly notice: (notice: Notice) => void
   close(): void
 }
@@ -70,8 +70,8 @@ export interface OpenOptions {
   readonly customerKeys?: Readonly<Partial<Record<Side, Uint8Array>>> | undefined
   /** Send no write request, not even one that cannot write. */
   readonly readOnly: boolean
-  /** What the source does not have is to be deleted at the destination. */
-  readonly mirror?: boolean
+  /** Of a folder, what is no object is to be listed as well. */
+  readonly strays?: boolean
   /** Objects of either side are to be deleted. */
   readonly deletes?: boolean
   /** The destination was written to before, by the same run. */
@@ -98,7 +98,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
   const accounts = await openAccounts(options)
   const meter = createMeter()
   const patience = { ...policy, retryFor: PREFLIGHT_PATIENCE }
-  const notice = firstOfEach(({ message }) => options.warn(message))
+  const notice = toldOnce(({ message }) => options.warn(message))
   const stores: S3Store[] = []
   const close = (): void => {
     for (const store of stores) store.close()
@@ -114,7 +114,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
         side === 'source'
           ? {
               ...(await openFolder(bucket, { before: options.sourceFolder, emptied: options.emptied ?? false })),
-              complete: options.mirror,
+              strays: options.strays,
             }
           : await (options.readOnly
               ? openFolder(bucket, { mayBeWritten: true })

@@ -89,6 +89,7 @@ function everyOperation(store: Storage, trying: Trying, setAside?: SetAside): St
     conditional: store.conditional,
     clock: store.clock,
     list: (from) => trying('ListObjectsV2', () => store.list(from)),
+    notKeysAbove: store.notKeysAbove?.bind(store),
     ...(copyFrom === undefined
       ? {}
       : { copyFrom: (source, object, wish) => trying('CopyObject', () => copyFrom(source, object, wish)) }),

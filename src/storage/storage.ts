@@ -13,6 +13,18 @@ export interface ObjectSummary {
   readonly storageClass: string
   /** Where it is not the current version that is meant. */
   readonly version?: string
+  /** It is no object, and can be none. Only folders list such, where they are asked to. */
+  readonly notAKey?: NotAKey
+}
+
+/** What is in a folder and is no object: a link, a FIFO, a name that is not UTF-8. */
+export interface NotAKey {
+  /** Which, and why, for a person: a whole sentence without its end. */
+  readonly why: string
+  /** The folder in which it is. */
+  readonly within: string
+  /** What it would be if it could: an object of its name, a folder of objects, or nobody knows which. */
+  readonly standsFor: 'object' | 'folder' | 'either'
 }
 
 /** One LIST answer: at most 1,000 objects in UTF-8 byte order of their keys. May be empty and truncated at once. */
@@ -276,6 +288,9 @@ export interface Storage {
   list(from: ListFrom): Promise<Page>
 
   readonly reading: Reading
+
+  /** What is no object in the folder of a key and in those above it: objects that it stands for may be missing there. Only folders have such. */
+  readonly notKeysAbove?: ((key: string) => Promise<readonly ObjectSummary[]>) | undefined
 
   /**
    * Makes the object `key` of this store equal to the object of the same name in `source`, without its bytes passing

@@ -2,6 +2,7 @@ import { compareKeys } from '../../keys.js'
 import type { ListFrom, ObjectSummary, Page } from '../storage.js'
 import type { Asked } from './faults.js'
 import { inParallel } from './in-parallel.js'
+import type { Stray } from './folder.js'
 import { summary } from './reading.js'
 import type { Snapshot, Snapshots } from './snapshots.js'
 import type { Tree } from './tree.js'
@@ -10,15 +11,25 @@ import type { Tree } from './tree.js'
 const MOST = 1_000
 
 /**
- * A page of the objects of a tree behind a key. What is held are the names in the folders on the way there. Objects that vanish meanwhile are left out.
+ * A page of the objects of a tree behind a key, with what is no object where `keeps` says so. What is held are the names in the folders on the way there. Objects that vanish meanwhile are left out.
  * Where a page ends within a folder, the next shows that folder as it was then.
  */
-export async function listPage(tree: Tree, snapshots: Snapshots, from: ListFrom, asked: Asked): Promise<Page> {
+export async function listPage(
+  tree: Tree,
+  snapshots: Snapshots,
+  from: ListFrom,
+  asked: Asked,
+  keeps: (stray: ObjectSummary) => boolean,
+): Promise<Page> {
   const after = from.token ?? from.after
   const limit = from.limit ?? MOST
   const walk = keysAfter(snapshots, '', after, after, asked)
   const objects: ObjectSummary[] = []
-  const look = async (key: string): Promise<ObjectSummary | undefined> => {
+  const look = async ({ key, stray }: Step): Promise<ObjectSummary | undefined> => {
+    if (stray !== undefined) {
+      const object = strayObject(key, stray)
+      return keeps(object) ? object : undefined
+    }
     const found = await tree.find(key, asked)
     return found && summary(key, found.stats, await tree.attributes(key, found.stats, asked))
   }
@@ -32,7 +43,7 @@ export async function listPage(tree: Tree, snapshots: Snapshots, from: ListFrom,
       steps.push(step.value)
     }
     last = steps.at(-1) ?? last
-    for (const object of await inParallel(steps, ({ key }) => look(key))) if (object !== undefined) objects.push(object)
+    for (const object of await inParallel(steps, look)) if (object !== undefined) objects.push(object)
   }
   const end = objects.at(-1)?.key
   // One more name, which tells whether there is more.
@@ -43,8 +54,34 @@ export async function listPage(tree: Tree, snapshots: Snapshots, from: ListFrom,
 
 interface Step {
   readonly key: string
+  /** Present when it is no object. */
+  readonly stray: Stray | undefined
   /** Of the folder in which it is. */
   readonly snapshot: Snapshot
+}
+
+function strayObject(key: string, { size, modified, notAKey }: Stray): ObjectSummary {
+  const lastModified = new Date(Math.floor(modified)).toISOString()
+  return { key, size, etag: '', lastModified, storageClass: 'STANDARD', notAKey }
+}
+
+/** What is no object in the folder of `key` and in those above it. */
+export async function straysAbove(snapshots: Snapshots, key: string, asked: Asked): Promise<readonly ObjectSummary[]> {
+  const strays: ObjectSummary[] = []
+  for (let end = 0; ;) {
+    const prefix = key.slice(0, end)
+    const snapshot = await snapshots.of(prefix, undefined, asked)
+    if (snapshot === undefined) return strays
+    for (const [name, stray] of snapshot.strays) strays.push(strayObject(prefix + name, stray))
+    const next = key.indexOf('/', end) + 1
+    // A link is not followed on the way.
+    if (next === 0 || !has(snapshot.names, key.slice(end, next))) return strays
+    end = next
+  }
+}
+
+function has(names: readonly string[], name: string): boolean {
+  return names[firstBehind(names, name) - 1] === name
 }
 
 // The keys that begin with `prefix` and go on with more than `rest`, in order. A name with a `/` stands where its first key would.
@@ -69,7 +106,7 @@ async function* keysAfter(
   }
   for (let name = names[index]; name !== undefined; name = names[++index]) {
     if (name.endsWith('/')) yield* keysAfter(snapshots, prefix + name, undefined, after, asked)
-    else yield { key: prefix + name, snapshot }
+    else yield { key: prefix + name, stray: snapshot.strays.get(name), snapshot }
   }
 }
 

@@ -20,8 +20,8 @@ export interface OpenedFolder extends FolderIdentity {
   readonly root: string
   /** It is not there, or not made ready, and is taken for an empty one. */
   readonly absent?: boolean
-  /** What can be no object stops the run, and is not passed over. */
-  readonly complete?: boolean | undefined
+  /** What is no object is listed with the others, and is not passed over. */
+  readonly strays?: boolean | undefined
 }
 
 /** What is known of a folder that is to be read. */

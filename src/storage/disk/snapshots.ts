@@ -28,11 +28,7 @@ export class Snapshots {
   private readonly reading = new Map<string, Promise<Snapshot | undefined>>()
   private total = 0
 
-  constructor(
-    private readonly tree: Tree,
-    /** Told of what can be no key. */
-    private readonly passOver: (what: string) => void,
-  ) {}
+  constructor(private readonly tree: Tree) {}
 
   /** The folder of the keys that begin with `prefix`; undefined if there is none. `after` is the key behind which a listing goes on. */
   async of(prefix: string, after: string | undefined, asked: Asked): Promise<Snapshot | undefined> {
@@ -50,7 +46,7 @@ export class Snapshots {
 
   private async read(prefix: string, asked: Asked): Promise<Snapshot | undefined> {
     const began = Date.now()
-    const content = await readFolder(this.tree, prefix, this.passOver, asked)
+    const content = await readFolder(this.tree, prefix, asked)
     this.drop(prefix)
     if (content === undefined) return undefined
     const latest = Math.max(...content.folders.map(([, changed]) => changed))

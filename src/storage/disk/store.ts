@@ -1,8 +1,8 @@
 import type { Place } from '../../job.js'
 import { lookingFirst } from '../looking-first.js'
-import type { ListFrom, Page, Reading, Removing, Storage, Writing } from '../storage.js'
-import { diskFault, fault, type Asked, type Notice } from './faults.js'
-import { listPage } from './listing.js'
+import type { ListFrom, ObjectSummary, Page, Reading, Removing, Storage, Writing } from '../storage.js'
+import { diskFault, toldOnce, type Asked, type Notice } from './faults.js'
+import { listPage, straysAbove } from './listing.js'
 import type { OpenedFolder } from './marker.js'
 import { createReading } from './reading.js'
 import { createRemoving } from './removing.js'
@@ -20,6 +20,7 @@ export class DiskStore implements Storage {
   readonly removing: Removing
   private readonly tree: Tree
   private readonly snapshots: Snapshots
+  private readonly keeps: (stray: ObjectSummary) => boolean
 
   constructor(
     readonly place: Place,
@@ -27,11 +28,13 @@ export class DiskStore implements Storage {
     notice: (notice: Notice) => void,
   ) {
     this.tree = new Tree(folder)
-    const first = firstOfEach(notice)
-    this.snapshots = new Snapshots(this.tree, (what) => {
-      if (folder.complete === true) throw incomplete(this.tree.root, what)
-      first({ kind: 'passed-over', message: `passed over: ${what} (others like it are not told)` })
-    })
+    const first = toldOnce(notice)
+    this.snapshots = new Snapshots(this.tree)
+    this.keeps = ({ notAKey }) => {
+      if (folder.strays === true) return true
+      if (notAKey !== undefined) first({ kind: 'not-a-key', message: `passed over: ${notAKey.why} (NotAKey)` })
+      return false
+    }
     this.reading = createReading(this.tree, first)
     this.removing = lookingFirst(createRemoving(this.tree))
     if (folder.names !== 'literal') this.writing = createWriting(this.tree)
@@ -40,7 +43,7 @@ export class DiskStore implements Storage {
   async list(from: ListFrom): Promise<Page> {
     const asked: Asked = { operation: 'ListObjectsV2', bucket: this.tree.root }
     try {
-      const page = await listPage(this.tree, this.snapshots, from, asked)
+      const page = await listPage(this.tree, this.snapshots, from, asked, this.keeps)
       // What vanished with its disk meanwhile was left out.
       await this.tree.nothing(asked)
       return page
@@ -48,25 +51,13 @@ export class DiskStore implements Storage {
       throw diskFault(error, asked)
     }
   }
-}
 
-/** Passes on the first notice of each kind. */
-export function firstOfEach(tell: (notice: Notice) => void): (notice: Notice) => void {
-  const told = new Set<Notice['kind']>()
-  return (notice) => {
-    if (!told.has(notice.kind)) tell(notice)
-    told.add(notice.kind)
+  async notKeysAbove(key: string): Promise<readonly ObjectSummary[]> {
+    const asked: Asked = { operation: 'ListObjectsV2', bucket: this.tree.root }
+    try {
+      return await straysAbove(this.snapshots, key, asked)
+    } catch (error) {
+      throw diskFault(error, asked)
+    }
   }
-}
-
-function incomplete(bucket: string, what: string): Error {
-  const asked: Asked = { operation: 'ListObjectsV2', bucket }
-  const message = `${what}, and with --delete all that it stands for would be deleted at the destination`
-  return fault(
-    asked,
-    'stop-run',
-    'NoObject',
-    message,
-    'put what it stands for in its place, move it away, or leave --delete away',
-  )
 }

@@ -14,6 +14,9 @@ const ATTRIBUTES = `${OURS}/attributes`
 /** How the file of the attributes of an object ends, which no folder does. */
 const ATTRIBUTES_SUFFIX = '%.json'
 
+// A FIFO that has come to be in the place of a file must not be waited for.
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
 /** Most folders that are remembered as folders. */
 const MOST_KNOWN = 20_000
 
@@ -81,7 +84,10 @@ export class Tree {
       const found = await this.find(key, asked)
       if (found === undefined) return undefined
       try {
-        return await open(found.path, constants.O_RDONLY | constants.O_NOFOLLOW)
+        const file = await open(found.path, READ)
+        if ((await file.stat()).isFile()) return file
+        await file.close()
+        throw notFollowed(asked)
       } catch (error) {
         if (systemCode(error) === 'ELOOP') throw notFollowed(asked)
         if (systemCode(error) !== 'ENOENT') throw error
@@ -100,8 +106,7 @@ export class Tree {
     if (this.names === 'literal') return undefined
     const relative = this.attributesPath(pathOf(key, this.names))
     if (!(await this.check(parentOf(relative), asked))) return undefined
-    const flag = constants.O_RDONLY | constants.O_NOFOLLOW
-    const text = await unlessGone(readFile(this.absolute(relative), { encoding: 'latin1', flag }))
+    const text = await unlessGone(readFile(this.absolute(relative), { encoding: 'latin1', flag: READ }))
     if (text === undefined) return undefined
     const attributes = attributesIn(text)
     if (attributes !== undefined && isSame(attributes, { size, modified: mtimeMs })) return attributes
