@@ -36,7 +36,10 @@ export function connectTimeout(trust: Trust): number {
   return trust.connectTimeout ?? 10_000
 }
 
-const READ_BUFFER = Buffer.allocUnsafe(256 * 1024)
+/** Bytes that are read at once, at most. */
+export const MOST_READ = 256 * 1024
+
+const READ_BUFFER = Buffer.allocUnsafe(MOST_READ)
 
 /** A dialer for the server of `url` (scheme, host and port count). A CA bundle that cannot be read is a `UserError`. */
 export function dialerFor(url: URL, trust: Trust): Dialer {

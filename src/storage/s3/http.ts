@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { spend, type Bandwidth } from '../bandwidth.js'
-import type { Dialer } from './connect.js'
+import { MOST_READ, type Dialer } from './connect.js'
 import type { Silence } from './patience.js'
 import { judge, MIN_RATE, PoolClock, ReadRate, SWEEP, type ReadLimits } from './reads.js'
 
@@ -294,7 +294,11 @@ class Connection {
     const phase = this.phase as Phase
     if (phase === Phase.Length && this.missing <= 0) {
       if (this.missing < 0) this.destroy('the answer is longer than its Content-Length', 'EPROTO')
-      else this.finish()
+      else {
+        // What filled the buffer may be followed by more that has come already.
+        if (length === MOST_READ) this.reusable = false
+        this.finish()
+      }
     } else if (phase !== Phase.Idle && phase !== Phase.Closed) {
       if (this.body.length > this.bodyLimit()) this.tooLong()
       this.heard = this.clock.now()
@@ -385,12 +389,19 @@ class Connection {
       return
     }
     if (CHUNKED.test(head)) {
+      // With a length as well somebody on the way may have ended the body elsewhere (RFC 9112 §6.1).
+      if (CONTENT_LENGTH.test(head)) this.reusable = false
       this.phase = Phase.Chunked
       this.raw = rest
       this.readChunks()
       return
     }
-    const length = CONTENT_LENGTH.exec(head)?.[1]
+    const found = CONTENT_LENGTH.exec(head)
+    const length = found?.[1]
+    if (found !== null && hasOtherLength(head, found.index + 2, length)) {
+      this.destroy('the answer has two lengths', 'EPROTO')
+      return
+    }
     if (length !== undefined && this.exceeds(Number(length))) return
     this.add(rest)
     // What came with the head may be too long.
@@ -533,10 +544,18 @@ class Connection {
 const TEMPORARY_REDIRECT = 307
 const STATUS_LINE = /^HTTP\/1\.[01] ([1-5]\d\d)(?: |\r\n|$)/
 const CONTENT_LENGTH = /\r\ncontent-length:[ \t]*([^\r\n]*)/i
+const FURTHER_LENGTH = /\r\ncontent-length:[ \t]*([^\r\n]*)/gi
 const LENGTH = /^\d{1,15}[ \t]*$/
 const CHUNKED = /\r\ntransfer-encoding:[^\r\n]*\bchunked\b/i
 const CLOSE = /\r\nconnection:[^\r\n]*\bclose\b/i
 const CHUNK_SIZE = /^([0-9a-f]{1,8})[ \t]*(?:;|$)/i
+
+// Whether a further Content-Length tells another length: where the body ends is then a guess (RFC 9112 §6.3).
+function hasOtherLength(head: string, from: number, length: string | undefined): boolean {
+  FURTHER_LENGTH.lastIndex = from
+  const further = FURTHER_LENGTH.exec(head)
+  return further !== null && further[1] !== length
+}
 
 function ignore(): void {
   // Nobody waits.
