@@ -404,7 +404,7 @@ export type SkipReason =
 export interface Failure {
   /** Full key in the source bucket. */
   readonly key: string
-  /** Where a list named it. */
+  /** Where a list named it; where all versions of an object are copied, the one that failed: older ones are there. */
   readonly version?: string
   /** These four are absent where nobody has told them: a list named the object, and it could not be looked at. */
   readonly size?: number

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PutObjectCommand } from '@aws-sdk/client-s3'
+import { DeleteObjectCommand, ListObjectVersionsCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { describe, expect, test } from 'vitest'
-import { contentOf, sandbox, type TestSandbox } from './cli-buckets.js'
+import { contentOf, put, sandbox, type TestSandbox } from './cli-buckets.js'
 import { run, start, until, workFolder, type Finished } from './cli-program.js'
 import { front, type FrontAnswer, type FrontRequest } from './front.js'
 
@@ -210,4 +210,130 @@ describe('a run of which only objects are left that wait', () => {
     expect((await failures(cwd)).map(({ key }) => key).sort()).toEqual(BAD_KEYS)
     expect(server.stats().copies.dst).toMatchObject({ unique: 19_997 })
   })
+})
+
+test('resume --only-failed that was killed while it waited goes on where it was, and does not say that nothing failed', async () => {
+  const server = await sandbox({ buckets: ['src:seq:2000', 'dst'] })
+  const [{ code }, cwd] = await tried(server, ['copy', 's3://src', 's3://dst'], { status: 500 })
+  expect(code).toBe(3)
+  const { url } = await front(server.port, always({ status: 500 }))
+  const running = start(['resume', '--only-failed', 'run', ...flags(url, '1h').slice(0, 2), '--retry-for', '1h'], {
+    cwd,
+  })
+  // All of the ledger was tried again, and waits.
+  await until(() => running.stderr().includes('all else is done; 3 waiting'), running)
+  running.kill('SIGKILL')
+  await running.finished
+  const again = await run(['resume', '--only-failed', 'run', '--endpoint-url', server.url], { cwd })
+  expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('2,000 objects copied') as string])
+  expect(server.stats().copies.dst).toMatchObject({ unique: 2000 })
+})
+
+test('resume --only-failed of a run that is not finished, where nothing failed yet, is not taken for done', async () => {
+  const server = await sandbox({ buckets: ['src:seq:20000', 'dst'], latency: 'copy=5-10' })
+  const cwd = await workFolder()
+  const running = start(['copy', 's3://src', 's3://dst', ...flags(server.url)], { cwd })
+  await until(() => (server.stats().copies.dst?.unique ?? 0) > 100, running)
+  running.kill('SIGKILL')
+  await running.finished
+  const { code, stderr } = await run(['resume', '--only-failed', 'run'], { cwd })
+  expect([code, stderr]).toEqual([
+    4,
+    expect.stringContaining('not finished, to go on with it: s3move resume run') as string,
+  ])
+})
+
+describe('objects that are set aside, with all of their versions', () => {
+  // Of each key: two versions and a delete marker, and for one of them a third version behind it.
+  async function versioned(): Promise<TestSandbox> {
+    const server = await sandbox({ buckets: ['src:versioned', 'dst:versioned'] })
+    const { s3 } = server
+    for (let n = 0; n < 120; n++) {
+      const Key = `k${String(n).padStart(3, '0')}`
+      for (const Body of ['one', 'second']) await s3.send(new PutObjectCommand({ Bucket: 'src', Key, Body }))
+      if (n % 2 === 1) await s3.send(new DeleteObjectCommand({ Bucket: 'src', Key }))
+    }
+    return server
+  }
+  const historiesOf = async ({ s3 }: TestSandbox, Bucket: string): Promise<string[]> => {
+    const { Versions = [], DeleteMarkers = [] } = await s3.send(
+      new ListObjectVersionsCommand({ Bucket, MaxKeys: 1000 }),
+    )
+    const versions = Versions.map(({ Key, Size }) => `${Key!} ${Size!}`)
+    return [...versions, ...DeleteMarkers.map(({ Key }) => `${Key!} deleted`)]
+  }
+  const REFUSED = /k0(10|51)/
+
+  test('copy: those that are deleted too are copied as soon as the store does them, and no version twice', async () => {
+    const server = await versioned()
+    const cwd = await workFolder()
+    const copies = new Map<string, number>()
+    // The first version of each is copied; the second is refused for a while.
+    const { url } = await front(server.port, ({ method, headers }) => {
+      const source = String(headers['x-amz-copy-source'] ?? '')
+      if (method !== 'PUT' || !REFUSED.test(source)) return undefined
+      copies.set(source, (copies.get(source) ?? 0) + 1)
+      return new Set([...copies.keys()].filter((one) => one.slice(0, 9) === source.slice(0, 9))).size > 1 &&
+        copies.get(source)! <= 7
+        ? { status: 500 }
+        : undefined
+    })
+    const { code, stderr } = await run(['copy', 's3://src', 's3://dst', '--all-versions', ...flags(url, '1h')], { cwd })
+    expect([code, stderr]).toEqual([0, expect.stringContaining('finished: 120 objects copied') as string])
+    expect(await historiesOf(server, 'dst')).toEqual(await historiesOf(server, 'src'))
+  })
+
+  test('copy: those that failed for good are copied by resume --only-failed, from the version on that failed', async () => {
+    const server = await versioned()
+    const args = ['copy', 's3://src', 's3://dst', '--all-versions']
+    const seen = new Set<string>()
+    const when = ({ method, headers }: FrontRequest): boolean => {
+      const source = String(headers['x-amz-copy-source'] ?? '')
+      if (method !== 'PUT' || !REFUSED.test(source)) return false
+      seen.add(source)
+      return [...seen].find((one) => one.slice(0, 9) === source.slice(0, 9)) !== source
+    }
+    const [{ code }, cwd] = await tried(server, args, { status: 500 }, when)
+    expect([code, (await failures(cwd)).map((failure) => [failure.key, failure.code])]).toEqual([
+      3,
+      [
+        ['k010', 'InternalError'],
+        ['k051', 'InternalError'],
+      ],
+    ])
+    const again = await run(['resume', '--only-failed', 'run', '--endpoint-url', server.url], { cwd })
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('120 objects copied') as string])
+    expect(await historiesOf(server, 'dst')).toEqual(await historiesOf(server, 'src'))
+  })
+
+  test('delete: nothing is left of those that are deleted already either', async () => {
+    const server = await versioned()
+    const cwd = await workFolder()
+    let refused = 0
+    const { url } = await front(server.port, ({ method, url: path, body }) =>
+      method === 'POST' && path.includes('delete') && REFUSED.test(body) && refused++ < 5 ? { status: 500 } : undefined,
+    )
+    const { code, stderr } = await run(['delete', 's3://src', '--all-versions', '--yes', ...flags(url, '1h')], { cwd })
+    expect([code, stderr]).toEqual([0, expect.stringContaining('120 objects deleted') as string])
+    expect(await historiesOf(server, 'src')).toEqual([])
+  })
+})
+
+test('move: an object of which no answer ever comes does not keep the others from being tried again, though it is the first', async () => {
+  const server = await sandbox({ buckets: ['src', 'dst'] })
+  for (let n = 0; n < 400; n++) await put(server, 'src', `k${String(n).padStart(3, '0')}`, { Body: String(n) })
+  const cwd = await workFolder()
+  const first = await front(server.port, ({ url, headers }) =>
+    /^.(src|dst).k00[05]/.test(String(headers['x-amz-copy-source'] ?? url)) ? 'reset' : undefined,
+  )
+  const moved = await run(['move', 's3://src', 's3://dst', ...flags(first.url)], { cwd })
+  expect([moved.code, (await failures(cwd)).map(({ key }) => key)]).toEqual([3, ['k000', 'k005']])
+  const second = await front(server.port, ({ url, headers }) =>
+    /^.(src|dst).k000/.test(String(headers['x-amz-copy-source'] ?? url)) ? 'reset' : undefined,
+  )
+  const again = await run(['resume', '--only-failed', ...flags(second.url).slice(0, 2), 'run', '--retry-for', '3s'], {
+    cwd,
+  })
+  expect([again.code, again.stderr]).toEqual([3, expect.stringContaining('399 objects moved') as string])
+  expect([...(await contentOf(server, 'src')).keys()]).toEqual(['k000'])
 })

@@ -5,7 +5,7 @@ import { StorageError } from '../src/errors.js'
 import type { CopyJob, Outcome } from '../src/job.js'
 import { compareKeys } from '../src/keys.js'
 import type { ObjectVersion, Removal, Storage, Versions } from '../src/storage/storage.js'
-import { historiesAfter, historyOf, type History } from '../src/work/histories.js'
+import { fromVersion, historiesAfter, historyOf, type History } from '../src/work/histories.js'
 
 interface Made {
   readonly key: string
@@ -160,8 +160,15 @@ describe('copying a history', () => {
     expect(failed.steps).toEqual(['copy v1'])
     expect(failed.outcome).toMatchObject({
       kind: 'failed',
-      failure: { key: 'p/k', size: 4, code: 'AccessDenied', message: 'version v1: no' },
+      failure: { key: 'p/k', version: 'v1', size: 4, code: 'AccessDenied', message: 'version v1: no' },
     })
+  })
+
+  test('begins with the version that failed when it is tried again, and with the oldest when that is there no more', () => {
+    const from = (version: string) => fromVersion(history, version).history.map((one) => one.version)
+    expect([from('v1'), from('v2'), from('v3')]).toEqual([['v3', 'v2', 'v1'], ['v3', 'v2'], ['v3']])
+    expect(from('v9')).toEqual(['v3', 'v2', 'v1'])
+    expect(fromVersion(history, 'v3').size).toBe(4)
   })
 
   test('says nothing of it when the run is ending, and that it is gone when it has no version', async () => {

@@ -57,7 +57,8 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
   const asked = readConnection(flags, found.connection)
   if (nothingToDo(found, onlyFailed)) {
     if (!telling.quiet) io.stderr.write(`${whyNothing(found, folder, onlyFailed)}\n`)
-    return ledgerEntries(found) > 0 ? EXIT.failures : EXIT.done
+    if (ledgerEntries(found) > 0) return EXIT.failures
+    return found.state === 'finished' ? EXIT.done : EXIT.stopped
   }
 
   const customerKeys = await readKeysOf(found.job)
@@ -197,7 +198,12 @@ async function choose(dir: string | undefined, onlyFailed: boolean, cwd: string)
 }
 
 function nothingToDo(checkpoint: SavedRun['checkpoint'], onlyFailed: boolean): boolean {
-  return onlyFailed ? ledgerEntries(checkpoint) === 0 : checkpoint.state === 'finished'
+  return onlyFailed ? ledgerEntries(checkpoint) === 0 && !isUnderWay(checkpoint) : checkpoint.state === 'finished'
+}
+
+// What failed and was tried again by a session that was killed is in the failure ledger no more: it waits to be tried once more, or to be deleted.
+function isUnderWay({ waiting, removals }: SavedRun['checkpoint']): boolean {
+  return waiting !== undefined || (removals !== undefined && removals.done.entries < removals.entries)
 }
 
 function ledgerEntries({ ledger, retry }: SavedRun['checkpoint']): number {
@@ -205,7 +211,12 @@ function ledgerEntries({ ledger, retry }: SavedRun['checkpoint']): number {
 }
 
 function whyNothing(checkpoint: SavedRun['checkpoint'], folder: string, onlyFailed: boolean): string {
-  if (onlyFailed) return `nothing to try again: no object is in the failure ledger of ${shellWord(folder)}`
+  if (onlyFailed) {
+    const none = `nothing to try again: no object is in the failure ledger of ${shellWord(folder)}`
+    return checkpoint.state === 'finished'
+      ? none
+      : `${none}; the run is not finished, to go on with it: s3move resume ${shellWord(folder)}`
+  }
   const failed = sum(checkpoint.totals.failed)
   const done = `nothing to resume: the run in ${shellWord(folder)} is finished`
   return failed === 0

@@ -15,7 +15,8 @@ const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
 
 /**
  * The action of `copy` on an object with all of its versions: `copyOne` is called for each, the oldest first, and a delete marker is made where the
- * source has one. What fails ends it, since what comes behind would be out of order; a repetition begins with the oldest again.
+ * source has one. What fails ends it, since what comes behind would be out of order. The failure names the version: whoever tries it again begins with that,
+ * so that the destination does not get the older ones once more; after a kill it begins with the oldest.
  */
 export function copyingHistories(job: CopyJob, { source, destination }: Ways, copyOne: Act): Act {
   const { prefix } = job.source
@@ -23,8 +24,12 @@ export function copyingHistories(job: CopyJob, { source, destination }: Ways, co
   const removing = able(destination.removing, 'make delete markers')
   const copyVersion = async (version: ObjectVersion): Promise<Outcome | undefined> => {
     if (!version.deleteMarker) return await unlessListed(source, prefix, version, await copyOne(version), copyOne)
-    const [error] = await removing.remove([{ key: nameOf(version.key) }])
-    return error === undefined ? COPIED : outcomeOf(error, prefix, version)
+    try {
+      const [error] = await removing.remove([{ key: nameOf(version.key) }])
+      return error === undefined ? COPIED : outcomeOf(error, prefix, version)
+    } catch (error) {
+      return outcomeOf(error, prefix, version)
+    }
   }
   return async (object) => {
     try {
@@ -36,7 +41,8 @@ export function copyingHistories(job: CopyJob, { source, destination }: Ways, co
         if (outcome?.kind !== 'failed') return outcome
         const { failure, later } = outcome
         const message = `version ${version.version}: ${failure.message}`
-        return failed(prefix, object, { ...failure, message, severity: later === true ? 'later' : 'fail-object' })
+        const severity = later === true ? 'later' : 'fail-object'
+        return failed(prefix, { ...object, version: version.version }, { ...failure, message, severity })
       }
       return COPIED
     } catch (error) {

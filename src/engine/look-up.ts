@@ -3,6 +3,7 @@ import type { Outcome, Selection, WriteJob } from '../job.js'
 import { selector } from '../rules/selection.js'
 import { sleep } from '../storage/retry.js'
 import type { Storage } from '../storage/storage.js'
+import { fromVersion, historyOf } from '../work/histories.js'
 import { bare, type Complete, type Named } from '../work/named.js'
 import type { WorkItem } from '../work/work.js'
 import { failed, outcomeOf } from './act.js'
@@ -13,6 +14,8 @@ import { pacersFor } from './pacer.js'
 import type { Pacer } from './pacer.js'
 import { outcomeOfHead } from './set-headers.js'
 import type { Slots } from './slots.js'
+
+const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
 
 /** What is needed to look objects up. */
 export interface LookUpOptions {
@@ -26,7 +29,7 @@ export interface LookUpOptions {
 
 /**
  * Looks up, with one HEAD each, the objects of which something is not known that matters to the job; many at a time. One that cannot be looked at, or is
- * not selected by its name, has its outcome then. Rejects with what ends the run.
+ * not selected by its name, has its outcome then. Where all versions matter they are listed. Rejects with what ends the run.
  */
 export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Complete {
   const { prefix } = job.source
@@ -37,18 +40,27 @@ export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Comple
   const { reading } = store
   const select = job.kind === 'set-headers' ? undefined : job.select
   const isNamed = select === undefined ? undefined : selector(byName(select), prefix)
+  const versions = (job.kind === 'copy' || job.kind === 'delete') && job.versions === true
   const looks = job.kind !== 'delete' || (select !== undefined && !isByName(select))
   const told = (object: Named): WorkItem | undefined => {
     const { size, etag = '', lastModified, storageClass } = object
     const unknown = bare(object)
     if (isNamed?.(unknown) === false) return { ...unknown, known: FILTERED }
+    if (versions) return undefined
     if (!looks) return { ...unknown, size: size ?? 0 }
     if (size === undefined || etag === '' || lastModified === undefined || storageClass === undefined) return undefined
     return { ...object, size, etag, lastModified, storageClass }
   }
+  // Its newest version may be a delete marker, which no HEAD finds.
+  const lookAtHistory = async ({ key, version }: Named, unknown: WorkItem): Promise<WorkItem> => {
+    const all = await historyOf(store, key)
+    if (all === undefined) return { ...unknown, known: GONE }
+    return job.kind === 'copy' && version !== undefined ? fromVersion(all, version) : all
+  }
   const look = async (object: Named): Promise<WorkItem | undefined> => {
     const unknown = bare(object)
     try {
+      if (versions) return await lookAtHistory(object, unknown)
       // All of it, for what a list tells may be of what was there before.
       const { size, etag, lastModified, storageClass } = await reading.head(object.key, object.version)
       return { ...unknown, size, etag, lastModified, storageClass }

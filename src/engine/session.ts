@@ -16,7 +16,14 @@ import {
   type WriteJob,
 } from '../job.js'
 import type { Ends } from '../storage/open.js'
-import { exceptParts, FEW_ATTEMPTS, TRIED_LATER, UnlikeOthers, type SetAside } from '../storage/set-aside.js'
+import {
+  exceptParts,
+  FAILED_BEFORE,
+  FEW_ATTEMPTS,
+  TRIED_LATER,
+  UnlikeOthers,
+  type SetAside,
+} from '../storage/set-aside.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { LedgerWork } from '../work/ledger.js'
 import { ListWork, wantedOf } from '../work/list-work.js'
@@ -133,7 +140,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   gate.attach(slots)
   const turnstile = new Turnstile()
   gate.attach(turnstile)
-  const unlikeOthers = new UnlikeOthers(TRIED_LATER)
+  const unlikeOthers = new UnlikeOthers(options.onlyFailed ? FAILED_BEFORE : TRIED_LATER)
   const completing = (setAside: SetAside): Complete =>
     lookingUp({ job, storeFor: (pacer) => ends.source.storeFor(pacer, setAside), slots, stop: drain.signal })
   const complete = completing(unlikeOthers)

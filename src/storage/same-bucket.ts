@@ -134,12 +134,12 @@ async function compare(
   const [first] = objects
   if (first?.key.startsWith(before) !== true) return 'unknown'
   const name = likeness.destination + first.key.slice(before.length)
-  const here = await told(source.reading.head(first.key))
-  const there = await told(destination.reading.head(name))
+  const here = await looked(source.reading.head(first.key))
+  const there = await looked(destination.reading.head(name))
   if (typeof here === 'string' || there === 'unknown') return 'unknown'
   if (alike(here, there)) return 'alike'
   // Somebody may have written to it in between.
-  return alike(here, await told(source.reading.head(first.key))) ? 'different' : 'unknown'
+  return alike(here, await looked(source.reading.head(first.key))) ? 'different' : 'unknown'
 }
 
 function alike(one: ObjectHead, other: Told<ObjectHead>): boolean {
@@ -148,6 +148,14 @@ function alike(one: ObjectHead, other: Told<ObjectHead>): boolean {
 }
 
 type Told<T> = T | 'absent' | 'unknown'
+
+// That no answer comes may be the trouble of this object alone: the store answered when its objects were listed.
+async function looked(asked: Promise<ObjectHead>): Promise<Told<ObjectHead>> {
+  return await told(asked).catch((error: unknown) => {
+    if (error instanceof StorageError && error.key !== undefined && error.status === undefined) return 'unknown'
+    throw error
+  })
+}
 
 // What a store does not let these credentials know is no reason to end here.
 async function told<T>(asked: Promise<T>): Promise<Told<T>> {

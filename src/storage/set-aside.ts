@@ -27,6 +27,8 @@ export interface Proof {
 
 /** To be wrong costs little where what is set aside is tried again a little later. */
 export const TRIED_LATER: Proof = { attempts: 4, chance: 0.01 }
+/** Objects that failed before are alone with it: no others succeed meanwhile. That nothing answers any more is found out when they are given up. */
+export const FAILED_BEFORE: Proof = { attempts: 4, chance: Infinity }
 /** Where it is not. */
 export const GIVEN_UP: Proof = { attempts: 6, chance: 1e-6 }
 

@@ -63,6 +63,12 @@ export async function historyOf({ versions }: Pick<Storage, 'versions'>, key: st
   return grouped(found)[0]
 }
 
+/** A history without what is older than a version of it; whole, when it has no such version any more. Its size stays that of all. */
+export function fromVersion(all: History, version: string): History {
+  const at = all.history.findIndex((one) => one.version === version)
+  return at < 0 ? all : { ...all, history: all.history.slice(0, at + 1) }
+}
+
 function withVersions(versions: Versions | undefined): Versions {
   if (versions === undefined) throw new Error('the store has no versions')
   return versions
