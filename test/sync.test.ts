@@ -157,6 +157,20 @@ describe('what sync makes of two listings', () => {
   })
 })
 
+test('a deletion that cannot be tried again because a look fails is still a deletion, and no copy, to the next try', async () => {
+  const failed: WorkItem = { ...object(), failedIn: 'DeleteObjects' }
+  const denied = problem('AccessDenied')
+  for (const [source, destination] of [
+    [{ heads: [denied] }, {}],
+    [{ heads: [gone] }, { heads: [denied] }],
+  ] as const) {
+    const { asked, ways } = world(source, destination)
+    const outcome = await syncing({ ...sync(), delete: {} }, ways)(failed)
+    expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'AccessDenied', operation: 'DeleteObjects' } })
+    expect(asked).not.toContain('COPY b')
+  }
+})
+
 describe('the proof of a copy that is to replace its source', () => {
   test.each<[string, string, string, ObjectHead | StorageError | undefined, string]>([
     ['an answer with the MD5 of the source', MD5.one, MD5.one, undefined, 'leaving'],

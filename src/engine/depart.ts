@@ -13,6 +13,7 @@ import type { Act } from './lane.js'
 import { stayingFor } from './not-a-key.js'
 import { removingTogether } from './remove.js'
 import { checkingRemovals } from './still-listed.js'
+import { DELETION } from './sync.js'
 
 /** Objects on the ledger that are in flight at once, so that full requests to delete them are sent. Few of them are looked at at once. */
 export const DEPARTURE_FLIGHTS = 4_000
@@ -48,7 +49,7 @@ export function departing(job: SyncJob | RelocateJob, ways: Ways, looksAtOnce = 
         const outcome = outcomeOf(cause, prefix, object)
         // Whichever request it was, it is the deletion that is still to be done.
         return outcome?.kind === 'failed'
-          ? { ...outcome, failure: { ...outcome.failure, operation: 'DeleteObjects' } }
+          ? { ...outcome, failure: { ...outcome.failure, operation: DELETION } }
           : outcome
       }
     }

@@ -34,7 +34,11 @@ export function syncing(job: SyncJob, ways: Ways, copy = copying(copyOf(job), wa
       if (deletionFailed(object)) return await stillExtra(job, ways, object)
       if (need(job, object) === 'look' && !(await differs(ways, object))) return UNCHANGED
     } catch (error) {
-      return outcomeOf(error, job.source.prefix, object)
+      const outcome = outcomeOf(error, job.source.prefix, object)
+      // Whichever request it was, it is the deletion that is still to be done: the next try must not take it for a copy.
+      return outcome?.kind === 'failed' && deletionFailed(object)
+        ? { ...outcome, failure: { ...outcome.failure, operation: DELETION } }
+        : outcome
     }
     return await copy(object)
   }
@@ -109,6 +113,9 @@ export function departureOf(prefix: string, object: ObjectSummary, copy?: string
     ...(copy === undefined ? {} : { copy }),
   }
 }
+
+/** The operation of a failure to delete an object. */
+export const DELETION = 'DeleteObjects'
 
 /** Whether an object is tried again because it could not be deleted. */
 export function deletionFailed({ failedIn }: WorkItem): boolean {
