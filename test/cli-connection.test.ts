@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer, request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -127,12 +127,29 @@ describe('TLS', () => {
   })
 })
 
-describe('HTTPS_PROXY and NO_PROXY', () => {
-  /** A proxy that connects wherever it is asked to, and remembers. */
+describe('HTTPS_PROXY, HTTP_PROXY and NO_PROXY', () => {
+  /** A proxy that connects wherever it is asked to, passes on whole URLs, and remembers what it was asked. */
   async function proxy(refuse = false): Promise<{ url: string; asked: string[]; authorization: Set<string> }> {
     const asked: string[] = []
     const authorization = new Set<string>()
-    const server = createServer((_, answer) => answer.writeHead(405).end())
+    const server = createServer((incoming, answer) => {
+      const { method, url: target = '', headers } = incoming
+      asked.push(`${method!} ${target}`)
+      authorization.add(String(headers['proxy-authorization']))
+      if (refuse) {
+        const text = '<html>Access denied: me:p@ss</html>'
+        answer.writeHead(403, { 'x-squid-error': 'ERR_ACCESS_DENIED 0' }).end(method === 'HEAD' ? undefined : text)
+        return
+      }
+      // Any name leads to this machine: the proxy looks names up, not the client.
+      const { port, pathname, search } = new URL(target)
+      const onward = request({ host: '127.0.0.1', port, method, path: pathname + search, headers }, (back) => {
+        answer.writeHead(back.statusCode!, back.headers)
+        back.pipe(answer)
+      })
+      onward.on('error', () => answer.destroy())
+      incoming.pipe(onward)
+    })
     server.on('connect', (incoming: IncomingMessage, socket, head: Buffer) => {
       asked.push(incoming.url!)
       authorization.add(String(incoming.headers['proxy-authorization']))
@@ -162,6 +179,44 @@ describe('HTTPS_PROXY and NO_PROXY', () => {
     expect(new Set(asked)).toEqual(new Set([`127.0.0.1:${server.port}`]))
     expect(authorization).toEqual(new Set([`Basic ${Buffer.from('me:p@ss').toString('base64')}`]))
     expect(server.stats().connections.peak).toBeLessThanOrEqual(asked.length)
+  })
+
+  test.each([1, 3])('an http endpoint is asked of the proxy itself, by %i threads', async (threads) => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: BUCKETS, ...CREDENTIALS })
+    const { url, asked, authorization } = await proxy()
+    const env = { HTTP_PROXY: url.replace('http://', 'me:p%40ss@'), NO_PROXY: '127.0.0.1' }
+    const endpoint = `http://s3.corp.invalid:${server.port}`
+    const finished = await run([...COPY, '-v', '--threads', String(threads), '--endpoint-url', endpoint], { cwd, env })
+    expectCopied(server, finished)
+    expect(asked.filter((one) => !/^(?:GET|HEAD|PUT) http:\/\/s3\.corp\.invalid:\d+\/(?:src|dst)/.test(one))).toEqual(
+      [],
+    )
+    expect(asked.filter((one) => one.startsWith('PUT ')).length).toBeGreaterThanOrEqual(40)
+    expect(authorization).toEqual(new Set([`Basic ${Buffer.from('me:p@ss').toString('base64')}`]))
+    // Nothing went past the proxy.
+    expect(server.stats().requests).toBe(asked.length)
+    const [folder = ''] = await readdir(join(cwd, '.s3move'))
+    const kept = await readFile(join(cwd, '.s3move', folder, 'checkpoint.json'), 'utf8')
+    expect(kept + finished.stderr + finished.stdout).not.toMatch(/p%40ss|p@ss/)
+  })
+
+  test('NO_PROXY exempts what is below the domain that it names', async () => {
+    const cwd = await workFolder()
+    const { url, asked } = await proxy()
+    const env = { HTTP_PROXY: url, no_proxy: 'example.org,corp.invalid' }
+    const finished = await run(['ls', 's3://src', '--endpoint-url', 'http://s3.corp.invalid:9000'], { cwd, env })
+    expect(refusal(finished)).toContain('s3.corp.invalid')
+    expect(asked).toEqual([])
+  })
+
+  test('a proxy that refuses what it is asked itself is told in one line, as the proxy', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: BUCKETS })
+    const { url } = await proxy(true)
+    const finished = await run([...COPY, '--endpoint-url', server.url], { cwd, env: { HTTP_PROXY: url } })
+    expect(refusal(finished)).toMatch(/the proxy refused the request with status 403[^\n]*\n.*HTTP_PROXY/)
+    expect(server.stats().requests).toBe(0)
   })
 
   test('NO_PROXY exempts the endpoint', async () => {

@@ -61,7 +61,7 @@ async function listening(server: Server | HttpServer): Promise<number> {
 /** A server that answers with the path it was asked for. */
 async function origin(identity?: Identity): Promise<number> {
   const answer: Parameters<typeof createHttpServer>[1] = (request, response) =>
-    response.end(`asked ${request.url ?? ''}`)
+    response.end(`asked ${new URL(request.url ?? '', 'http://127.0.0.1').pathname}`)
   return listening(
     identity === undefined
       ? createHttpServer({}, answer)
@@ -69,7 +69,7 @@ async function origin(identity?: Identity): Promise<number> {
   )
 }
 
-/** A CONNECT proxy; `heads` are the requests that it got. */
+/** A proxy for CONNECT and for whole URLs; `heads` are the requests that it got, one for each connection that it passes on. */
 async function proxy(options: { status?: string; answer?: string; identity?: Identity } = {}) {
   const heads: string[] = []
   const serve = (socket: Socket): void => {
@@ -81,20 +81,24 @@ async function proxy(options: { status?: string; answer?: string; identity?: Ide
         socket.end(options.answer ?? `HTTP/1.1 ${options.status ?? ''}\r\nContent-Length: 0\r\n\r\n`)
         return
       }
-      const [, host = '', port = ''] = /^CONNECT (.*):(\d+) HTTP/.exec(head) ?? []
+      const [, host = '', port = ''] = /^(?:CONNECT |\w+ http:\/\/)([^/]*):(\d+)[ /]/.exec(head) ?? []
       // Any name leads to this machine: the proxy looks names up, not the client.
       const upstream = connect(Number(port), host === 'localhost' || host.endsWith('.test') ? '127.0.0.1' : host)
       upstream.on('error', () => socket.destroy())
       upstream.on('close', () => socket.destroy())
       socket.on('close', () => upstream.destroy())
       upstream.on('connect', () => {
-        socket.write('HTTP/1.1 200 Connection established\r\nProxy-Agent: test\r\n\r\n')
+        if (head.startsWith('CONNECT')) socket.write('HTTP/1.1 200 Connection established\r\nProxy-Agent: test\r\n\r\n')
+        else upstream.write(bytes)
         socket.pipe(upstream).pipe(socket)
       })
     })
   }
   if (options.identity === undefined) return { heads, port: await listening(createServer(serve)) }
-  const server = createHttpsServer({ key: options.identity.key, cert: options.identity.cert })
+  const server = createHttpsServer({ key: options.identity.key, cert: options.identity.cert }, (request, response) => {
+    heads.push(`${request.method ?? ''} ${request.url ?? ''}`)
+    getHttp(request.url ?? '', (answer) => answer.pipe(response))
+  })
   server.on('connect', (request, socket: Socket) => {
     const [host = '', port = ''] = (request.url ?? '').split(':')
     heads.push(`CONNECT ${request.url ?? ''}`)
@@ -216,11 +220,31 @@ describe.each(lanes)('a proxy on %s', (_name, ask) => {
     const [port, via] = [await origin(), await proxy()]
     vi.stubEnv('HTTP_PROXY', `http://127.0.0.1:${via.port}`)
     expect(await ask(`http://127.0.0.1:${port}/a`)).toBe('asked /a')
+    // Many proxies let nobody CONNECT to a port that is not that of https.
     expect(via.heads).toHaveLength(1)
+    expect(via.heads[0]).toMatch(new RegExp(`^GET http://127\\.0\\.0\\.1:${port}/a HTTP/1\\.1\\r\\n`))
+    expect(via.heads[0]).toMatch(new RegExp(`\\r\\nhost: 127\\.0\\.0\\.1:${port}\\r\\n`, 'i'))
+    expect(via.heads[0]).not.toMatch(/proxy-authorization/i)
+  })
+
+  test('carries https in a tunnel', async () => {
+    const [port, via] = [await origin(good), await proxy()]
+    vi.stubEnv('HTTPS_PROXY', `http://127.0.0.1:${via.port}`)
+    expect(await ask(`https://127.0.0.1:${port}/a`, { caBundle: bundle })).toBe('asked /a')
     expect(via.heads[0]).toMatch(
       new RegExp(`^CONNECT 127\\.0\\.0\\.1:${port} HTTP/1\\.1\\r\\nHost: 127\\.0\\.0\\.1:${port}\\r\\n`),
     )
     expect(via.heads[0]).not.toContain('Proxy-Authorization')
+  })
+
+  test('is an http proxy where its scheme is left away, whatever it carries', async () => {
+    const [port, other, via] = [await origin(good), await origin(), await proxy()]
+    vi.stubEnv('HTTPS_PROXY', `us%40er:pw@127.0.0.1:${via.port}`)
+    expect(await ask(`https://127.0.0.1:${port}/a`, { caBundle: bundle })).toBe('asked /a')
+    vi.stubEnv('HTTP_PROXY', `localhost:${via.port}`)
+    expect(await ask(`http://127.0.0.1:${other}/b`)).toBe('asked /b')
+    expect(via.heads.map((head) => head.split(' ')[0])).toEqual(['CONNECT', 'GET'])
+    expect(via.heads[0]).toContain(`Basic ${Buffer.from('us@er:pw').toString('base64')}\r\n`)
   })
 
   test('carries https when HTTPS_PROXY names it, and the server behind it is verified', async () => {
@@ -237,7 +261,7 @@ describe.each(lanes)('a proxy on %s', (_name, ask) => {
     const [port, via] = [await origin(), await proxy()]
     vi.stubEnv('HTTP_PROXY', `http://127.0.0.1:${via.port}`)
     expect(await ask(`http://bucket.s3.test:${port}/c`)).toBe('asked /c')
-    expect(via.heads[0]).toContain(`CONNECT bucket.s3.test:${port} `)
+    expect(via.heads[0]).toContain(`GET http://bucket.s3.test:${port}/c `)
   })
 
   test('gets the credentials of its URL, decoded', async () => {
@@ -245,7 +269,7 @@ describe.each(lanes)('a proxy on %s', (_name, ask) => {
     vi.stubEnv('HTTP_PROXY', `http://us%40er:p%3Aw%25@127.0.0.1:${via.port}`)
     expect(await ask(`http://127.0.0.1:${port}/d`)).toBe('asked /d')
     const expected = Buffer.from('us@er:p:w%').toString('base64')
-    expect(via.heads[0]).toContain(`\r\nProxy-Authorization: Basic ${expected}\r\n`)
+    expect(via.heads[0]).toMatch(new RegExp(`\\r\\nproxy-authorization: Basic ${expected}\\r\\n`, 'i'))
   })
 
   test('gets credentials that hold a bare percent sign as they are', async () => {
@@ -267,7 +291,10 @@ describe.each(lanes)('a proxy on %s', (_name, ask) => {
     const [port, via] = [await origin(), await proxy({ identity: good })]
     vi.stubEnv('HTTP_PROXY', `https://127.0.0.1:${via.port}`)
     expect(await ask(`http://127.0.0.1:${port}/g`, { caBundle: bundle })).toBe('asked /g')
-    expect(via.heads).toEqual([`CONNECT 127.0.0.1:${port}`])
+    const secure = await origin(good)
+    vi.stubEnv('HTTPS_PROXY', `https://127.0.0.1:${via.port}`)
+    expect(await ask(`https://127.0.0.1:${secure}/h`, { caBundle: bundle })).toBe('asked /h')
+    expect(via.heads).toEqual([`GET http://127.0.0.1:${port}/g`, `CONNECT 127.0.0.1:${secure}`])
   })
 
   test.each([
@@ -277,8 +304,8 @@ describe.each(lanes)('a proxy on %s', (_name, ask) => {
     ['503 Service Unavailable', 'EPROXY'],
   ])('that answers %s ends the attempt with %s, named in the error', async (status, code) => {
     const via = await proxy({ status })
-    vi.stubEnv('HTTP_PROXY', `http://user:secret@127.0.0.1:${via.port}`)
-    const error = await ask('http://127.0.0.1:1/').catch((reason: unknown) => reason)
+    vi.stubEnv('HTTPS_PROXY', `http://user:secret@127.0.0.1:${via.port}`)
+    const error = await ask('https://127.0.0.1:1/').catch((reason: unknown) => reason)
     expect(error).toMatchObject({ code })
     const { message } = error as Error
     expect(message).toContain(`127.0.0.1:${via.port}`)
@@ -292,8 +319,8 @@ describe.each(lanes)('a proxy on %s', (_name, ask) => {
     ['cuts its answer', 'HTTP/1.1 200 Conn'],
   ])('that %s ends the attempt', async (_what, answer) => {
     const via = await proxy({ answer })
-    vi.stubEnv('HTTP_PROXY', `http://127.0.0.1:${via.port}`)
-    expect(await codeOf(ask('http://127.0.0.1:1/'))).toBe('EPROXY')
+    vi.stubEnv('HTTPS_PROXY', `http://127.0.0.1:${via.port}`)
+    expect(await codeOf(ask('https://127.0.0.1:1/'))).toBe('EPROXY')
   })
 
   test('that is not there ends the attempt', async () => {
@@ -320,6 +347,20 @@ describe('the fast lane', () => {
     vi.stubEnv('HTTPS_PROXY', `http://127.0.0.1:${via.port}`)
     expect(await fastLane(`https://127.0.0.1:${port}/b`, { caBundle: bundle }, 3)).toBe('asked /b')
     expect(via.heads).toHaveLength(1)
+  })
+
+  test('keeps its connections to a proxy that reads the requests itself', async () => {
+    const [port, via] = [await origin(), await proxy()]
+    vi.stubEnv('HTTP_PROXY', `http://127.0.0.1:${via.port}`)
+    expect(await fastLane(`http://127.0.0.1:${port}/a`, {}, 3)).toBe('asked /a')
+    expect(via.heads).toHaveLength(1)
+  })
+
+  test('closes a connection that the proxy wants closed', async () => {
+    const via = await proxy({ answer: 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nProxy-Connection: close\r\n\r\nhi' })
+    vi.stubEnv('HTTP_PROXY', `http://127.0.0.1:${via.port}`)
+    expect(await fastLane('http://store.test/a', {}, 2)).toBe('hi')
+    expect(via.heads).toHaveLength(2)
   })
 })
 

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
-import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpAgent, type ClientRequest } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions } from 'node:tls'
-import { getProxyForUrl } from 'proxy-from-env'
 import { UserError } from '../../errors.js'
+import { proxyAuthorization, proxyFor } from './proxy.js'
 
 /** How TLS trusts a server, and how long it is waited for. */
 export interface Trust {
-  /** Path of a file of PEM certificates trusted in place of the built-in ones; default: `AWS_CA_BUNDLE`, `NODE_EXTRA_CA_CERTS` is Node's own affair. */
+  /** Path of a file of PEM certificates trusted in place of the built-in ones; default: `AWS_CA_BUNDLE`. `NODE_EXTRA_CA_CERTS` is Node's own affair. */
   readonly caBundle?: string | undefined
   /** Accept any certificate. */
   readonly noVerifySsl?: boolean | undefined
@@ -29,6 +29,16 @@ export interface Dialer {
   open(onBytes: OnBytes): Promise<Socket>
   /** The name that requests carry in `Host`. */
   readonly host: string
+  /** How requests are written for a proxy that reads them itself; absent where there is none, or it carries a tunnel. */
+  readonly forward?: Forward | undefined
+}
+
+/** What a request to a proxy has more than one to the server (RFC 9112 §3.2.2). */
+export interface Forward {
+  /** Scheme, host and port of the server, before the path of the request. */
+  readonly origin: string
+  /** Further header fields, each with its line end. */
+  readonly fields: string
 }
 
 /** How long a connection may take to be established, in milliseconds. */
@@ -43,14 +53,16 @@ const READ_BUFFER = Buffer.allocUnsafe(MOST_READ)
 
 /** A dialer for the server of `url` (scheme, host and port count). A CA bundle that cannot be read is a `UserError`. */
 export function dialerFor(url: URL, trust: Trust): Dialer {
-  const secure = url.protocol === 'https:'
-  const hostname = bare(url.hostname)
-  const port = Number(url.port) || (secure ? 443 : 80)
-  const tls = secure ? tlsOptions(hostname, trust) : undefined
   const proxy = proxyFor(url)
+  // What is not encrypted is asked of the proxy itself: many of them let nobody CONNECT to a port other than 443.
+  const forward = proxy === undefined || url.protocol === 'https:' ? undefined : forwardBy(proxy, url)
+  const below = forward === undefined ? proxy : undefined
+  const { hostname, port, secure } = serverOf(forward === undefined ? url : (proxy ?? url))
+  const tls = secure ? tlsOptions(hostname, trust) : undefined
   let session: Buffer | undefined
   return {
     host: url.host,
+    forward,
     async open(onBytes) {
       const onread = {
         buffer: READ_BUFFER,
@@ -59,22 +71,32 @@ export function dialerFor(url: URL, trust: Trust): Dialer {
           return true
         },
       }
-      if (proxy === undefined && tls === undefined) {
+      if (tls === undefined) {
         return settled(connectTcp({ host: hostname, port, noDelay: true, keepAlive: true, onread }), 'connect', trust)
       }
-      const below = proxy === undefined ? undefined : await tunnel(proxy, hostname, port, trust)
-      if (tls === undefined) {
-        below?.on('data', (bytes: Buffer) => onBytes(bytes, bytes.length))
-        return below?.resume() as Socket
-      }
-      const transport = below === undefined ? { host: hostname, port, onread } : { socket: below }
+      const carrier = below === undefined ? undefined : await tunnel(below, hostname, port, trust)
+      const transport = carrier === undefined ? { host: hostname, port, onread } : { socket: carrier }
       const socket = connectTls({ ...tls, ...transport, ...(session === undefined ? {} : { session }) })
       socket.setNoDelay(true)
       socket.on('session', (latest) => (session = latest))
-      if (below !== undefined) socket.on('data', (bytes: Buffer) => onBytes(bytes, bytes.length))
+      if (carrier !== undefined) socket.on('data', (bytes: Buffer) => onBytes(bytes, bytes.length))
       return settled(socket, 'secureConnect', trust)
     },
   }
+}
+
+function forwardBy(proxy: URL, url: URL): Forward {
+  const authorization = proxyAuthorization(proxy)
+  return {
+    origin: url.origin,
+    fields: authorization === undefined ? '' : `proxy-authorization: ${authorization}\r\n`,
+  }
+}
+
+// As sockets want it: URL keeps the brackets of an IPv6 address.
+function serverOf({ protocol, hostname, port }: URL): { hostname: string; port: number; secure: boolean } {
+  const secure = protocol === 'https:'
+  return { hostname: hostname.replace(/^\[|\]$/g, ''), port: Number(port) || (secure ? 443 : 80), secure }
 }
 
 /** Agents with which the SDK reaches servers by the same proxies and the same trust as the fast lane. */
@@ -82,24 +104,57 @@ export function agentsFor(trust: Trust): { httpAgent: HttpAgent; httpsAgent: Htt
   const settings = { keepAlive: true, maxSockets: 50 }
   const httpAgent = new HttpAgent(settings)
   const httpsAgent = new HttpsAgent({ ...settings, ...trustOptions(trust) })
-  throughProxy(httpAgent, 'http:', trust)
-  throughProxy(httpsAgent, 'https:', trust)
+  forwarded(httpAgent, trust)
+  tunnelled(httpsAgent, trust)
   return { httpAgent, httpsAgent }
 }
 
-function throughProxy(agent: HttpAgent, protocol: 'http:' | 'https:', trust: Trust): void {
+interface Asked {
+  readonly host?: string | null | undefined
+  readonly port?: number | string | null | undefined
+}
+
+function urlOf(protocol: 'http:' | 'https:', { host, port }: Asked): URL {
+  const hostname = host ?? 'localhost'
+  return new URL(`${protocol}//${isIP(hostname) === 6 ? `[${hostname}]` : hostname}:${Number(port) || ''}`)
+}
+
+// Node's agents write requests for the server, and have no other place where that could be changed (https://nodejs.org/api/http.html tells of
+// `createConnection` alone, and its own proxy support does the same).
+function forwarded(agent: HttpAgent & { addRequest?: AddRequest }, trust: Trust): void {
+  const add = agent.addRequest?.bind(agent)
+  agent.addRequest = (request, options) => {
+    const url = urlOf('http:', options)
+    const proxy = proxyFor(url)
+    if (proxy !== undefined) {
+      request.path = url.origin + request.path
+      const authorization = proxyAuthorization(proxy)
+      if (authorization !== undefined) request.setHeader('proxy-authorization', authorization)
+    }
+    add?.(request, options)
+  }
   const direct = agent.createConnection.bind(agent)
   agent.createConnection = (options, opened) => {
-    const hostname = options.host ?? 'localhost'
-    const port = Number(options.port) || (protocol === 'https:' ? 443 : 80)
-    const proxy = proxyFor(new URL(`${protocol}//${isIP(hostname) === 6 ? `[${hostname}]` : hostname}:${port}`))
+    const proxy = proxyFor(urlOf('http:', options))
     if (proxy === undefined) return direct(options, opened)
+    const { hostname, port, secure } = serverOf(proxy)
+    return secure
+      ? connectTls({ ...tlsOptions(hostname, trust), host: hostname, port })
+      : direct({ ...options, host: hostname, port }, opened)
+  }
+}
+
+type AddRequest = (request: ClientRequest, options: Asked) => void
+
+function tunnelled(agent: HttpsAgent, trust: Trust): void {
+  const direct = agent.createConnection.bind(agent)
+  agent.createConnection = (options, opened) => {
+    const url = urlOf('https:', options)
+    const proxy = proxyFor(url)
+    if (proxy === undefined) return direct(options, opened)
+    const { hostname, port } = serverOf(url)
     tunnel(proxy, hostname, port, trust).then(
-      (below) => {
-        const socket =
-          protocol === 'http:' ? below.resume() : connectTls({ ...tlsOptions(hostname, trust), socket: below })
-        opened?.(null, socket)
-      },
+      (carrier) => opened?.(null, connectTls({ ...tlsOptions(hostname, trust), socket: carrier })),
       // Node's own agent hands over no stream with an error; the type does not know that.
       (error: unknown) => opened?.(error instanceof Error ? error : new Error(String(error)), undefined as never),
     )
@@ -107,25 +162,9 @@ function throughProxy(agent: HttpAgent, protocol: 'http:' | 'https:', trust: Tru
   }
 }
 
-function proxyFor(url: URL): URL | undefined {
-  const proxy = getProxyForUrl(url.href)
-  if (proxy === '') return undefined
-  const parsed = URL.canParse(proxy) ? new URL(proxy) : undefined
-  if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) {
-    throw new UserError(
-      `the proxy that the environment names for ${url.host} is not an http:// or https:// URL`,
-      'correct HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY), or exempt the host with NO_PROXY',
-    )
-  }
-  return parsed
-}
-
-// CONNECT of RFC 9110 §9.3.6, for both schemes: what goes through the proxy is then the same as without one. The socket
-// is handed over paused, so that nothing is read before somebody listens.
+// CONNECT of RFC 9110 §9.3.6. The socket is handed over paused, so that nothing is read before somebody listens.
 async function tunnel(proxy: URL, hostname: string, port: number, trust: Trust): Promise<Socket> {
-  const proxyHost = bare(proxy.hostname)
-  const secure = proxy.protocol === 'https:'
-  const proxyPort = Number(proxy.port) || (secure ? 443 : 80)
+  const { hostname: proxyHost, port: proxyPort, secure } = serverOf(proxy)
   const socket = secure
     ? await settled(
         connectTls({ ...tlsOptions(proxyHost, trust), host: proxyHost, port: proxyPort }),
@@ -134,10 +173,9 @@ async function tunnel(proxy: URL, hostname: string, port: number, trust: Trust):
       )
     : await settled(connectTcp({ host: proxyHost, port: proxyPort, noDelay: true, keepAlive: true }), 'connect', trust)
   const target = `${isIP(hostname) === 6 ? `[${hostname}]` : hostname}:${port}`
-  const credentials = `${percentDecoded(proxy.username)}:${percentDecoded(proxy.password)}`
-  const authorization =
-    proxy.username === '' ? '' : `Proxy-Authorization: Basic ${Buffer.from(credentials).toString('base64')}\r\n`
-  socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${authorization}\r\n`)
+  const authorization = proxyAuthorization(proxy)
+  const field = authorization === undefined ? '' : `Proxy-Authorization: ${authorization}\r\n`
+  socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n${field}\r\n`)
   return new Promise((resolve, reject) => {
     let head = ''
     const fail = (reason: string, code = 'EPROXY'): void => {
@@ -175,15 +213,6 @@ async function tunnel(proxy: URL, hostname: string, port: number, trust: Trust):
   })
 }
 
-// People write passwords with a bare percent sign, and URL leaves it as it is.
-function percentDecoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
-}
-
 function tlsOptions(hostname: string, trust: Trust): ConnectionOptions {
   // A literal address must not be sent as a server name (RFC 6066 §3).
   const servername = isIP(hostname) === 0 ? { servername: hostname } : { host: hostname }
@@ -207,13 +236,13 @@ function bundle(path: string): string {
   } catch (error) {
     throw new UserError(
       `the CA bundle ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      'give --ca-bundle (or AWS_CA_BUNDLE) the path of a file of PEM certificates',
+      'give --ca-bundle (or AWS_CA_BUNDLE, or ca_bundle of the profile) the path of a file of PEM certificates',
     )
   }
   if (!text.includes('-----BEGIN CERTIFICATE-----')) {
     throw new UserError(
       `the CA bundle ${path} holds no PEM certificate`,
-      'give --ca-bundle (or AWS_CA_BUNDLE) the path of a file of PEM certificates',
+      'give --ca-bundle (or AWS_CA_BUNDLE, or ca_bundle of the profile) the path of a file of PEM certificates',
     )
   }
   bundles.set(path, text)
@@ -242,9 +271,4 @@ function settled<S extends Socket>(socket: S, event: 'connect' | 'secureConnect'
       resolve(socket)
     })
   })
-}
-
-// URL keeps the brackets of an IPv6 address, sockets want it without.
-function bare(hostname: string): string {
-  return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
 }

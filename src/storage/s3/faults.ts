@@ -15,6 +15,13 @@ export interface Asked {
 /** The error that an answer of status 300 or more, or a 200 with an `<Error>` in it, stands for. */
 export function faultOf(response: HttpResponse, asked: Asked): StorageError {
   const { status, body } = response
+  // A proxy that passes requests on answers in the place of the store.
+  if (status === 407 || (status === 403 && headerOf(response, 'x-squid-error') !== undefined)) {
+    const hint =
+      'check HTTP_PROXY, the user name and password in it, and what the proxy allows; or exempt the host with NO_PROXY'
+    const told = { severity: 'stop-run', code: PROXY_REFUSED, status, ...asked, hint } as const
+    return new StorageError(`the proxy refused the request with status ${status}`, told)
+  }
   const named = elementText(body, 'Code')
   const code = named !== undefined && CODE.test(named) ? named : (BARE_STATUS[status] ?? `HTTP${status}`)
   const message = explanationOf(body) || `the answer was status ${status} without an explanation`
@@ -36,6 +43,9 @@ function explanationOf(body: string): string {
   const from = body.indexOf('<Error')
   return explanationIn(from < 0 ? body : body.slice(from))
 }
+
+/** A proxy does not let requests through, or not without credentials. */
+const PROXY_REFUSED = 'EPROXYREFUSED'
 
 // Failures are counted by code, so a code must be a name, and none that objects have by themselves.
 const CODE = /^[A-Z][A-Za-z0-9_.-]{0,63}$/
@@ -83,7 +93,7 @@ export function connectionFault(error: unknown, asked: Asked, host: string): unk
     `${certificate ? 'the TLS certificate of' : 'no answer from'} ${host}: ${error.message}`,
     {
       // A list that is too long will not be shorter the next time.
-      severity: certificate || code === 'EPROXYREFUSED' || code === 'EMSGSIZE' ? 'stop-run' : 'retry',
+      severity: certificate || code === PROXY_REFUSED || code === 'EMSGSIZE' ? 'stop-run' : 'retry',
       code,
       // One that has begun to answer says something of this object.
       status: error instanceof HttpError ? error.answer?.status : undefined,
@@ -91,12 +101,12 @@ export function connectionFault(error: unknown, asked: Asked, host: string): unk
       bucket: asked.bucket,
       key: asked.key,
       hint: certificate
-        ? 'trust the server’s certificate with --ca-bundle FILE (or AWS_CA_BUNDLE), or, for a test, use --no-verify-ssl'
+        ? 'trust the server’s certificate with --ca-bundle FILE (or AWS_CA_BUNDLE, or ca_bundle of the profile), or, for a test, use --no-verify-ssl'
         : code === 'ENOTFOUND' || code === 'EAI_AGAIN'
           ? 'check --endpoint-url and --region, and that this machine can look up names'
           : WRONG_SCHEME.has(code)
             ? 'check whether the endpoint wants http:// or https://'
-            : 'check --endpoint-url, the network, and HTTPS_PROXY',
+            : 'check --endpoint-url, the network, and HTTPS_PROXY, HTTP_PROXY and NO_PROXY',
     },
     { cause: error },
   )

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { spend, type Bandwidth } from '../bandwidth.js'
-import { MOST_READ, type Dialer } from './connect.js'
+import { MOST_READ, type Dialer, type Forward } from './connect.js'
 import type { Silence } from './patience.js'
 import { judge, MIN_RATE, PoolClock, ReadRate, SWEEP, type ReadLimits } from './reads.js'
 
@@ -117,8 +117,10 @@ export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth, limits: Re
     return connection.send(request)
   }
 
+  const { forward } = dialer
   return {
-    send(request) {
+    send(asked) {
+      const request = forward === undefined ? asked : forwarded(asked, forward)
       const connection = idle.pop()
       return connection === undefined ? connect(request) : connection.send(request)
     },
@@ -128,6 +130,13 @@ export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth, limits: Re
       for (const connection of all) connection.destroy('the run is ending', 'ECANCELED')
     },
   }
+}
+
+// The whole URL in the request line, and the fields at the end of the head.
+function forwarded(request: HttpRequest, { origin, fields }: Forward): HttpRequest {
+  const { head } = request
+  const path = head.indexOf(' ') + 1
+  return { ...request, head: `${head.slice(0, path)}${origin}${head.slice(path, -2)}${fields}\r\n` }
 }
 
 /** Connections unused for this long are not used again: servers close them about then, and a request would be lost with them. */
@@ -547,7 +556,7 @@ const CONTENT_LENGTH = /\r\ncontent-length:[ \t]*([^\r\n]*)/i
 const FURTHER_LENGTH = /\r\ncontent-length:[ \t]*([^\r\n]*)/gi
 const LENGTH = /^\d{1,15}[ \t]*$/
 const CHUNKED = /\r\ntransfer-encoding:[^\r\n]*\bchunked\b/i
-const CLOSE = /\r\nconnection:[^\r\n]*\bclose\b/i
+const CLOSE = /\r\n(?:proxy-)?connection:[^\r\n]*\bclose\b/i
 const CHUNK_SIZE = /^([0-9a-f]{1,8})[ \t]*(?:;|$)/i
 
 // Whether a further Content-Length tells another length: where the body ends is then a guess (RFC 9112 §6.3).
