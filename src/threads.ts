@@ -9,7 +9,7 @@ import type { Ends, Reached } from './storage/open.js'
 import type { Notice } from './storage/disk/faults.js'
 import type { Route } from './storage/route.js'
 import type { Meter } from './storage/retry.js'
-import type { CredentialSource, Renewal } from './storage/s3/account.js'
+import type { CredentialSource, Renewal } from './storage/s3/credentials.js'
 import type { Credentials } from './storage/s3/sign.js'
 import { RangeServer, type Cursor, type RangeAnswer, type RangeRequest } from './work/port.js'
 

@@ -10,6 +10,7 @@ import { isFolder, listOf, noTotals, type Connection, type WriteJob } from '../j
 import { printable, type KeyRange } from '../keys.js'
 import { createProgress } from '../progress.js'
 import { rangesOf } from '../rules/selection.js'
+import { environmentProfile } from '../storage/s3/aws-config.js'
 import { version } from '../version.js'
 import { deletes, drive, endsOf, mirrors, noting, open, paceFor, threadsFor, type Opened } from './drive.js'
 import { dryRun } from './dry-run.js'
@@ -143,8 +144,9 @@ export function wantedRanges(job: WriteJob): readonly KeyRange[] {
 // The profile of the environment is part of how the store is reached, so a resume must know it. Keys in the environment
 // come before it, as in the AWS CLI.
 function ambient(): Connection {
-  const { AWS_PROFILE: profile = '', AWS_ACCESS_KEY_ID: key = '' } = process.env
-  return profile === '' || key !== '' ? {} : { profile }
+  const { AWS_ACCESS_KEY_ID: key = '' } = process.env
+  const profile = environmentProfile()
+  return profile === undefined || key !== '' ? {} : { profile }
 }
 
 async function checkFolder(folder: string, job: WriteJob, connection: Connection, fresh: boolean): Promise<void> {

@@ -13,7 +13,8 @@ import {
 import type { Bandwidth } from './bandwidth.js'
 import { hedged } from './hedged.js'
 import type { BucketTraits, Storage } from './storage.js'
-import { openAccount, type Account, type CredentialSource } from './s3/account.js'
+import { openAccount, type Account } from './s3/account.js'
+import type { CredentialSource } from './s3/credentials.js'
 import { checkOutside, openFolder, openFolderToWrite, type OpenedFolder } from './disk/marker.js'
 import { toldOnce, type Notice } from './disk/faults.js'
 import { DiskStore } from './disk/store.js'
@@ -198,7 +199,20 @@ interface Bucket {
 type Accounts = Readonly<Partial<Record<Side, Account>>>
 
 // One account for both sides, unless they are reached in different ways.
-async function openAccounts({ connection, source, destination, warn }: OpenOptions): Promise<Accounts> {
+async function openAccounts(options: OpenOptions): Promise<Accounts> {
+  const accounts = await accountsOf(options)
+  const { source, destination } = options
+  const inside =
+    destination !== undefined && ![source, destination].some(isFolder) && source.bucket !== destination.bucket
+  if (!inside || !Object.values(accounts).some(({ accelerated }) => accelerated)) return accounts
+  for (const account of new Set(Object.values(accounts))) account.close()
+  throw new UserError(
+    'the profile has use_accelerate_endpoint = true, and copies between buckets do not go through S3 Transfer Acceleration',
+    'use a --profile without use_accelerate_endpoint: no byte of such a copy passes through this machine',
+  )
+}
+
+async function accountsOf({ connection, source, destination, warn }: OpenOptions): Promise<Accounts> {
   const [one, other] = [connectionOf(connection, 'source'), connectionOf(connection, 'destination')]
   const wanted = destination !== undefined && !isFolder(destination)
   if (isFolder(source)) return wanted ? { destination: await openAccount(other, warn) } : {}
@@ -253,7 +267,8 @@ async function reach(
   const { expectedOwner, requestPayer } = connectionOf(options.connection, side)
   const open = async (region?: string): Promise<S3Store> => {
     const opened = new S3Store(place, {
-      ...{ trust: options.connection, expectedOwner, requestPayer, credentials: account.credentials },
+      ...{ expectedOwner, requestPayer, trust: account.trust, signPayload: account.signPayload },
+      credentials: account.credentials,
       bandwidth: options.bandwidth,
       stop: options.policy.giveUp,
       ...keysFor(side, options),

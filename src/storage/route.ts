@@ -1,6 +1,6 @@
 import type { Place } from '../job.js'
 import type { Bandwidth } from './bandwidth.js'
-import type { CredentialSource } from './s3/account.js'
+import type { CredentialSource } from './s3/credentials.js'
 import type { OpenedFolder } from './disk/marker.js'
 import type { Notice } from './disk/faults.js'
 import { DiskStore } from './disk/store.js'

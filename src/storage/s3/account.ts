@@ -1,10 +1,11 @@
-import { HeadBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { HeadBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { StorageError, UserError } from '../../errors.js'
 import type { Connection } from '../../job.js'
 import { printable } from '../../keys.js'
-import { agentsFor, connectTimeout } from './connect.js'
+import { environmentProfile, environmentRegion, profileSettings, type ProfileSettings } from './aws-config.js'
+import { agentsFor, connectTimeout, type Trust } from './connect.js'
+import { environmentKeys, openCredentials, type CredentialSource } from './credentials.js'
 import { checkEndpoint, endpointHint } from './endpoint.js'
-import { sameCredentials, type Credentials } from './sign.js'
 
 /** Where requests for one bucket go, as the SDK's endpoint resolution says. Plain data, to be sent between threads. */
 export interface Target {
@@ -17,20 +18,6 @@ export interface Target {
   readonly service: string
 }
 
-/** The credentials to sign with, always at hand; they refresh themselves in the background. */
-export interface CredentialSource {
-  /** Undefined when requests are not to be signed. */
-  readonly current: Credentials | undefined
-  /** Fetches credentials anew, after the store called these expired. May be called often: it is not done more than once in some seconds. */
-  refresh(): Promise<Renewal>
-  /** Calls `told` whenever the credentials have changed. */
-  onChange(told: (current: Credentials) => void): void
-  close(): void
-}
-
-/** What came of fetching credentials anew: new ones, none yet, or that there can be none, since they are fixed. */
-export type Renewal = 'renewed' | 'not-yet' | 'impossible'
-
 /** One identity at one endpoint: what the AWS environment, its config files and the flags amount to. */
 export interface Account {
   readonly credentials: CredentialSource
@@ -38,6 +25,12 @@ export interface Account {
   readonly endpointUrl: string | undefined
   /** Whether requests name the bucket in the path because of a flag or a custom endpoint. */
   readonly pathStyle: boolean
+  /** How its servers are trusted, and how long they are waited for. */
+  readonly trust: Trust
+  /** Whether each body is to be hashed and the hash signed, though TLS or an MD5 vouches for it. */
+  readonly signPayload: boolean
+  /** Whether requests go through S3 Transfer Acceleration. */
+  readonly accelerated: boolean
   /** Where requests for `bucket` (a name or an access point's ARN) go; `region` overrides the configured one. A bucket that S3 could not have is a `UserError`. */
   target(bucket: string, region?: string): Promise<Target>
   close(): void
@@ -45,25 +38,37 @@ export interface Account {
 
 /** Resolves region, endpoint and credentials with the SDK. What cannot be resolved is a `UserError` with a hint. */
 export function openAccount(connection: Connection, warn: (message: string) => void): Promise<Account> {
-  return asProfile(connection.profile, () => open(connection, warn))
+  const profile = connection.profile ?? environmentProfile()
+  return asProfile(profile, () => open(connection, profile, warn))
 }
 
-async function open(connection: Connection, warn: (message: string) => void): Promise<Account> {
-  const { endpointUrl, profile } = connection
+async function open(
+  connection: Connection,
+  profile: string | undefined,
+  warn: (message: string) => void,
+): Promise<Account> {
+  const { endpointUrl } = connection
   if (endpointUrl !== undefined) checkEndpoint(endpointUrl, endpointHint('--endpoint-url'))
-  const requestHandler = { ...agentsFor(connection), connectionTimeout: connectTimeout(connection) }
-  const fixed = connection.noSignRequest === true ? { accessKeyId: '', secretAccessKey: '' } : environmentKeys(profile)
+  const settings = await profileSettings(profile)
+  const trust = trustOf(connection, settings)
+  const requestHandler = { ...agentsFor(trust), connectionTimeout: connectTimeout(trust) }
+  const keys = connection.profile === undefined || settings.keyless ? environmentKeys() : undefined
+  const fixed = connection.noSignRequest === true ? { accessKeyId: '', secretAccessKey: '' } : keys
+  if (connection.profile !== undefined && fixed === keys && keys !== undefined) {
+    warn(`the profile ${printable(connection.profile)} names no credentials: the keys of the environment are used`)
+  }
   const clients = new Map<string, S3Client>()
-  const client = (region: string | undefined, pathStyle: boolean): S3Client => {
-    const id = `${region ?? ''} ${pathStyle}`
+  const client = (region: string, pathStyle: boolean, variant: Variant = {}): S3Client => {
+    const id = JSON.stringify([region, pathStyle, variant])
     let known = clients.get(id)
     if (known === undefined) {
       known = new S3Client({
-        ...(region === undefined ? {} : { region }),
+        region,
         ...(profile === undefined ? {} : { profile }),
         ...(endpointUrl === undefined ? {} : { endpoint: endpointUrl }),
         ...(fixed === undefined ? {} : { credentials: fixed }),
         forcePathStyle: pathStyle,
+        ...variant,
         requestHandler,
         // Retrying is the caller's: the SDK's budget of retries empties at our concurrency.
         maxAttempts: 1,
@@ -75,24 +80,64 @@ async function open(connection: Connection, warn: (message: string) => void): Pr
     return known
   }
 
-  const region = connection.region ?? (await configuredRegion(client(undefined, false)))
-  const first = client(region, connection.pathStyle ?? false)
+  const region = connection.region ?? environmentRegion() ?? settings.region ?? 'us-east-1'
+  const first = client(region, false)
   // Before credentials are asked for, which may go there.
   const endpoint = endpointUrl ?? (await configuredEndpoint(first))
-  const credentials = await openCredentials(first, connection, fixed !== undefined, warn)
+  const variant = variantOf(settings, endpoint)
+  const accelerated = variant.useAccelerateEndpoint === true
+  const credentials = await openCredentials(first, connection, profile, fixed !== undefined, warn)
   // Stores other than AWS seldom have a DNS name for each bucket, and the AWS CLI does the same.
-  const pathStyle = connection.pathStyle ?? endpoint !== undefined
+  const pathStyle = connection.pathStyle ?? (!accelerated && styleOf(settings, endpoint) === 'path')
 
   return {
     credentials,
     endpointUrl: endpoint === undefined ? undefined : bareUrl(endpoint),
     pathStyle,
-    target: (bucket, override) => asProfile(profile, () => resolve(client(override ?? region, pathStyle), bucket)),
+    trust,
+    signPayload: settings.payloadSigningEnabled === true,
+    accelerated,
+    target: (bucket, override) =>
+      asProfile(profile, () => resolve(client(override ?? region, pathStyle, variant), bucket)),
     close() {
       credentials.close()
       for (const one of clients.values()) one.destroy()
     },
   }
+}
+
+function trustOf(connection: Connection, { caBundle }: ProfileSettings): Trust {
+  const { noVerifySsl, connectTimeout: toConnect, readTimeout } = connection
+  const fromEnvironment = process.env.AWS_CA_BUNDLE || undefined
+  return {
+    caBundle: connection.caBundle ?? fromEnvironment ?? caBundle,
+    ...{ noVerifySsl, connectTimeout: toConnect, readTimeout },
+  }
+}
+
+function styleOf({ addressingStyle }: ProfileSettings, endpoint: string | undefined): 'path' | 'virtual' {
+  return addressingStyle ?? (endpoint === undefined ? 'virtual' : 'path')
+}
+
+/** Which of AWS's endpoints it is. */
+type Variant = Pick<S3ClientConfig, 'useDualstackEndpoint' | 'useAccelerateEndpoint'>
+
+// A custom endpoint has no dual-stack name to go to, and the AWS CLI goes there nevertheless. Acceleration is another service, which bills.
+function variantOf(
+  { profile, useDualstackEndpoint, useAccelerateEndpoint }: ProfileSettings,
+  endpoint?: string,
+): Variant {
+  if (endpoint === undefined) {
+    return {
+      ...(useDualstackEndpoint === undefined ? {} : { useDualstackEndpoint }),
+      ...(useAccelerateEndpoint === true ? { useAccelerateEndpoint } : {}),
+    }
+  }
+  if (useAccelerateEndpoint !== true) return { useDualstackEndpoint: false }
+  throw new UserError(
+    `the profile ${printable(profile)} has use_accelerate_endpoint = true, and the endpoint ${printable(bareUrl(endpoint))} is not that of S3 Transfer Acceleration`,
+    'use a --profile without use_accelerate_endpoint, or leave the endpoint to AWS',
+  )
 }
 
 // The SDK looks for `endpoint_url` in the profile of the environment only, whatever profile it is given. Not to be called while another
@@ -110,29 +155,10 @@ async function asProfile<T>(profile: string | undefined, work: () => Promise<T>)
   }
 }
 
-// Keys in the environment come before AWS_PROFILE and after --profile, as in the AWS CLI; the SDK would take the profile.
-function environmentKeys(
-  profile: string | undefined,
-): { accessKeyId: string; secretAccessKey: string; sessionToken?: string } | undefined {
-  const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = process.env
-  if (profile !== undefined || accessKeyId === '' || secretAccessKey === '') return undefined
-  const sessionToken = process.env.AWS_SESSION_TOKEN ?? ''
-  return { accessKeyId, secretAccessKey, ...(sessionToken === '' ? {} : { sessionToken }) }
-}
-
 const SILENT = { debug: ignore, info: ignore, warn: ignore, error: ignore }
 
 function ignore(): void {
   // The SDK's own messages are not for our users.
-}
-
-async function configuredRegion(client: S3Client): Promise<string> {
-  try {
-    return await client.config.region()
-  } catch (error) {
-    if (error instanceof Error && error.message.includes('Region is missing')) return 'us-east-1'
-    throw configurationProblem(error)
-  }
 }
 
 // An access point's ARN without a region.
@@ -219,85 +245,4 @@ function configurationProblem(error: unknown, bucket?: string): unknown {
     `the AWS configuration does not hold together${about}: ${printable(error.message)}`,
     'check the bucket’s name, --profile, --region, --endpoint-url, and the AWS config files and environment variables',
   )
-}
-
-/** Credentials that could not be renewed are not asked for again for so many milliseconds. */
-const RENEWAL_PAUSE = 5_000
-/** The same of those that were renewed: refused again, they have expired as well, and every moment is lost. */
-const RENEWED_PAUSE = 500
-
-/** Providers keep what they have until shortly before it expires, so asking often costs nothing. */
-const REFRESH_INTERVAL = 30_000
-
-async function openCredentials(
-  client: S3Client,
-  connection: Connection,
-  fixed: boolean,
-  warn: (message: string) => void,
-): Promise<CredentialSource> {
-  if (connection.noSignRequest === true) {
-    return { current: undefined, refresh: () => Promise.resolve('impossible'), onChange: ignore, close: ignore }
-  }
-  const provide = client.config.credentials
-  let current: Credentials
-  try {
-    current = await provide()
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new UserError(
-      `no AWS credentials${connection.profile === undefined ? '' : ` for profile ${printable(connection.profile)}`}: ${printable(reason)}`,
-      'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or --profile NAME (for SSO: ‘aws sso login’ first), or use --no-sign-request for a public bucket',
-    )
-  }
-  const listeners: ((current: Credentials) => void)[] = []
-  const fetch = async (force: boolean): Promise<boolean> => {
-    const before = current
-    const { accessKeyId, secretAccessKey, sessionToken } = await provide(force ? { forceRefresh: true } : undefined)
-    current = { accessKeyId, secretAccessKey, sessionToken }
-    const changed = !sameCredentials(current, before)
-    if (changed) for (const told of listeners) told(current)
-    return changed
-  }
-  // A failure here is no news while the present credentials still work, and ExpiredToken tells when they do not.
-  const timer = setInterval(() => void fetch(false).catch(ignore), REFRESH_INTERVAL)
-  timer.unref()
-  let refreshing: Promise<Renewal> | undefined
-  let warned = false
-  const renew = async (): Promise<Renewal> => {
-    let reason = 'they are the same as before'
-    try {
-      if (await fetch(true)) {
-        if (warned) warn('there are new credentials: going on')
-        warned = false
-        return 'renewed'
-      }
-    } catch (error) {
-      reason = error instanceof Error ? error.message : String(error)
-    }
-    if (!warned) {
-      warn(
-        `the credentials have expired and could not be renewed (${reason}); trying again. For SSO: ‘aws sso login’. Or stop with Ctrl-C, get new ones, and resume`,
-      )
-    }
-    warned = true
-    return 'not-yet'
-  }
-  return {
-    get current() {
-      return current
-    },
-    refresh() {
-      if (fixed) return Promise.resolve('impossible')
-      if (refreshing === undefined) {
-        refreshing = renew()
-        // Hundreds of requests find out together, and whoever gives credentials must not be asked by each of them.
-        void refreshing.then((renewal) => {
-          setTimeout(() => (refreshing = undefined), renewal === 'renewed' ? RENEWED_PAUSE : RENEWAL_PAUSE).unref()
-        })
-      }
-      return refreshing
-    },
-    onChange: (told) => void listeners.push(told),
-    close: () => clearInterval(timer),
-  }
 }

@@ -35,6 +35,8 @@ export interface Channel {
   readonly bucketPath: string
   /** Whether this is AWS, or a store that may differ from it. */
   readonly aws: boolean
+  /** Whether each body must be all here, to be hashed, before it is sent. */
+  readonly signPayload: boolean
   /** Sent with every request: who pays, whose the bucket must be. */
   readonly always: Fields
   /** Sent with requests for the content of an object, or for what is known of it: the key of the customer's that it is encrypted with. */

@@ -19,7 +19,8 @@ import type {
   Versions,
   Writing,
 } from '../storage.js'
-import type { CredentialSource, Target } from './account.js'
+import type { Target } from './account.js'
+import type { CredentialSource } from './credentials.js'
 import { copySource, copyTime, etagOfCopy, sorted, sourceFields, type Channel, type StoreRequest } from './channel.js'
 import { dialerFor, type Trust } from './connect.js'
 import { encodePath } from './encode.js'
@@ -61,6 +62,8 @@ export interface Address {
   readonly aws?: boolean | undefined
   /** The whole key with which the listing of the place began, if anybody has seen it. */
   readonly begins?: string | undefined
+  /** Whether each body is hashed and its hash signed, even where its MD5 is sent. */
+  readonly signPayload?: boolean | undefined
   /** How long nearly all answers to an operation took so far, in milliseconds. */
   readonly usual?: Readonly<Record<string, number>> | undefined
 }
@@ -136,6 +139,7 @@ export class S3Store implements Storage {
     ])
     this.channel = {
       ...{ place, path: this.base, bucketPath: target.path, aws: options.aws === true, always: this.always },
+      signPayload: options.signPayload === true,
       customerKey: customerFields('x-amz-server-side', options.customerKey),
       copySource: [
         ...customerFields('x-amz-copy-source-server-side', options.customerKeyOfSource),
@@ -162,11 +166,11 @@ export class S3Store implements Storage {
   }
 
   get address(): Address {
-    const { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws } = this.options
+    const { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, signPayload } = this.options
     const usual: Record<string, number> = {}
     for (const [operation, { learned }] of this.patience) if (learned !== undefined) usual[operation] = learned
     const { begins } = this.listing
-    return { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, begins, usual }
+    return { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, begins, signPayload, usual }
   }
 
   async list(from: ListFrom): Promise<Page> {
@@ -259,7 +263,7 @@ export class S3Store implements Storage {
       patience = new Patience(readTimeout, this.options.usual?.[operation], method === 'GET' || method === 'HEAD')
       this.patience.set(operation, patience)
     }
-    const hashed = Buffer.isBuffer(body) && !isNamed(fields)
+    const hashed = Buffer.isBuffer(body) && (this.options.signPayload === true || !isNamed(fields))
     const bodyHash = body === undefined ? EMPTY_HASH : hashed ? hash('sha256', body) : UNSIGNED_BODY
     const request = { method, host: this.host, path, query, headers: fields, bodyHash }
     const { skew } = this

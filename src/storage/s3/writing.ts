@@ -12,28 +12,37 @@ const AT_ONCE = 8 * 1024 ** 2
  * so where that is known beforehand nothing is hashed here, and what is large is sent while it comes.
  */
 export function createWriting(channel: Channel): Writing {
-  const { always, customerKey, request } = channel
+  const { always, customerKey, request, signPayload } = channel
+  const write: Writing['write'] = async (key, content, fields) => {
+    const asked = askedOf(channel, 'PutObject', key)
+    let { md5 } = content
+    let body: Buffer | Pieces = checked(content, asked)
+    if (md5 === undefined || content.size <= AT_ONCE || signPayload) {
+      body = await gathered(body)
+      md5 ??= hash('md5', body, 'buffer')
+    }
+    const response = await request(asked, {
+      method: 'PUT',
+      path: pathOf(channel, key),
+      fields: sorted([['content-md5', md5.toString('base64')], ...fields, ...always, ...customerKey]),
+      body,
+      extra: copyTime(content.size),
+    })
+    if (response.status === 200) return etagOfBytes(channel, response, asked, md5)
+    const fault = faultOf(response, asked)
+    // Perhaps they were other bytes before they were sent, and to send the same again would not help.
+    if (fault.code === 'BadDigest' && content.md5 !== undefined) throw brokenContent(asked, fault.message)
+    throw fault
+  }
+  if (!signPayload) return { write }
+  // What is large would be sent while it comes: it is all in memory now, so one after the other.
+  let before: Promise<unknown> = Promise.resolve()
   return {
-    async write(key, content, fields) {
-      const asked = askedOf(channel, 'PutObject', key)
-      let { md5 } = content
-      let body: Buffer | Pieces = checked(content, asked)
-      if (md5 === undefined || content.size <= AT_ONCE) {
-        body = await gathered(body)
-        md5 ??= hash('md5', body, 'buffer')
-      }
-      const response = await request(asked, {
-        method: 'PUT',
-        path: pathOf(channel, key),
-        fields: sorted([['content-md5', md5.toString('base64')], ...fields, ...always, ...customerKey]),
-        body,
-        extra: copyTime(content.size),
-      })
-      if (response.status === 200) return etagOfBytes(channel, response, asked, md5)
-      const fault = faultOf(response, asked)
-      // Perhaps they were other bytes before they were sent, and to send the same again would not help.
-      if (fault.code === 'BadDigest' && content.md5 !== undefined) throw brokenContent(asked, fault.message)
-      throw fault
+    write(key, content, fields, lastModified) {
+      if (content.size <= AT_ONCE) return write(key, content, fields, lastModified)
+      const written = before.then(() => write(key, content, fields, lastModified))
+      before = written.catch(() => undefined)
+      return written
     },
   }
 }

@@ -1,0 +1,114 @@
+import type { S3Client } from '@aws-sdk/client-s3'
+import { UserError } from '../../errors.js'
+import type { Connection } from '../../job.js'
+import { printable } from '../../keys.js'
+import { sameCredentials, type Credentials } from './sign.js'
+
+/** The credentials to sign with, always at hand; they refresh themselves in the background. */
+export interface CredentialSource {
+  /** Undefined when requests are not to be signed. */
+  readonly current: Credentials | undefined
+  /** Fetches credentials anew, after the store called these expired. May be called often: it is not done more than once in some seconds. */
+  refresh(): Promise<Renewal>
+  /** Calls `told` whenever the credentials have changed. */
+  onChange(told: (current: Credentials) => void): void
+  close(): void
+}
+
+/** What came of fetching credentials anew: new ones, none yet, or that there can be none, since they are fixed. */
+export type Renewal = 'renewed' | 'not-yet' | 'impossible'
+
+/** The keys in the environment, if there are any. They come before AWS_PROFILE, as in the AWS CLI; the SDK would take the profile. */
+export function environmentKeys(): { accessKeyId: string; secretAccessKey: string; sessionToken?: string } | undefined {
+  const { AWS_ACCESS_KEY_ID: accessKeyId = '', AWS_SECRET_ACCESS_KEY: secretAccessKey = '' } = process.env
+  if (accessKeyId === '' || secretAccessKey === '') return undefined
+  const sessionToken = process.env.AWS_SESSION_TOKEN ?? ''
+  return { accessKeyId, secretAccessKey, ...(sessionToken === '' ? {} : { sessionToken }) }
+}
+
+/** Credentials that could not be renewed are not asked for again for so many milliseconds. */
+const RENEWAL_PAUSE = 5_000
+/** The same of those that were renewed: refused again, they have expired as well, and every moment is lost. */
+const RENEWED_PAUSE = 500
+
+/** Providers keep what they have until shortly before it expires, so asking often costs nothing. */
+const REFRESH_INTERVAL = 30_000
+
+/** Fetches the credentials of `client`, which are `fixed` where they cannot change; without any it is a `UserError`. `warn` is told of their end. */
+export async function openCredentials(
+  client: S3Client,
+  connection: Connection,
+  profile: string | undefined,
+  fixed: boolean,
+  warn: (message: string) => void,
+): Promise<CredentialSource> {
+  if (connection.noSignRequest === true) {
+    return { current: undefined, refresh: () => Promise.resolve('impossible'), onChange: ignore, close: ignore }
+  }
+  const provide = client.config.credentials
+  let current: Credentials
+  try {
+    current = await provide()
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new UserError(
+      `no AWS credentials${profile === undefined ? '' : ` for profile ${printable(profile)}`}: ${printable(reason)}`,
+      'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or --profile NAME (for SSO: ‘aws sso login’ first), or use --no-sign-request for a public bucket',
+    )
+  }
+  const listeners: ((current: Credentials) => void)[] = []
+  const fetch = async (force: boolean): Promise<boolean> => {
+    const before = current
+    const { accessKeyId, secretAccessKey, sessionToken } = await provide(force ? { forceRefresh: true } : undefined)
+    current = { accessKeyId, secretAccessKey, sessionToken }
+    const changed = !sameCredentials(current, before)
+    if (changed) for (const told of listeners) told(current)
+    return changed
+  }
+  // A failure here is no news while the present credentials still work, and ExpiredToken tells when they do not.
+  const timer = setInterval(() => void fetch(false).catch(ignore), REFRESH_INTERVAL)
+  timer.unref()
+  let refreshing: Promise<Renewal> | undefined
+  let warned = false
+  const renew = async (): Promise<Renewal> => {
+    let reason = 'they are the same as before'
+    try {
+      if (await fetch(true)) {
+        if (warned) warn('there are new credentials: going on')
+        warned = false
+        return 'renewed'
+      }
+    } catch (error) {
+      reason = error instanceof Error ? error.message : String(error)
+    }
+    if (!warned) {
+      warn(
+        `the credentials have expired and could not be renewed (${reason}); trying again. For SSO: ‘aws sso login’. Or stop with Ctrl-C, get new ones, and resume`,
+      )
+    }
+    warned = true
+    return 'not-yet'
+  }
+  return {
+    get current() {
+      return current
+    },
+    refresh() {
+      if (fixed) return Promise.resolve('impossible')
+      if (refreshing === undefined) {
+        refreshing = renew()
+        // Hundreds of requests find out together, and whoever gives credentials must not be asked by each of them.
+        void refreshing.then((renewal) => {
+          setTimeout(() => (refreshing = undefined), renewal === 'renewed' ? RENEWED_PAUSE : RENEWAL_PAUSE).unref()
+        })
+      }
+      return refreshing
+    },
+    onChange: (told) => void listeners.push(told),
+    close: () => clearInterval(timer),
+  }
+}
+
+function ignore(): void {
+  // Nobody needs to be told.
+}
