@@ -47,6 +47,9 @@ export function isBeside(key: string): boolean {
   return key !== '' && !key.startsWith('/')
 }
 
+/** The most bytes that a key can have (https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html). */
+export const LONGEST_KEY = 1024
+
 /** The length of a key in UTF-8, which is what S3's limit of 1,024 bytes counts. */
 export function keyBytes(key: string): number {
   return Buffer.byteLength(key, 'utf8')

@@ -54,6 +54,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
       // Whether objects can be deleted cannot be tried without deleting one.
       readOnly: dry || job.kind === 'delete',
       strays: true,
+      named: listOf(job) !== undefined,
       deletes: deletes(job),
       threads: dry ? 0 : threadsFor(job, pace),
       io,

@@ -25,6 +25,7 @@ export interface Opened {
 export interface OpenSettings {
   readonly readOnly: boolean
   readonly strays?: boolean
+  readonly named?: boolean
   readonly deletes?: boolean
   readonly again?: boolean
   readonly sourceFolder?: FolderIdentity | undefined

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { UserError } from '../errors.js'
 import { connectionOf, isFolder, placeUrl, type Connection, type Place } from '../job.js'
-import { keyBytes, printable } from '../keys.js'
+import { keyBytes, LONGEST_KEY, printable } from '../keys.js'
 import { checkReach } from './folders.js'
 
 const ARN = /^(arn:[^/]+:accesspoint[/:][^/]+)(?:\/(.*))?$/s
@@ -52,7 +52,7 @@ export function parseBucket(text: string, role: string, example = EXAMPLE): Plac
       EXAMPLE,
     )
   }
-  if (keyBytes(prefix) > 1024) {
+  if (keyBytes(prefix) > LONGEST_KEY) {
     throw new UserError(
       `the prefix of the ${role} has ${keyBytes(prefix)} bytes, and no key is longer than 1,024`,
       EXAMPLE,

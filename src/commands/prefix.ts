@@ -3,7 +3,7 @@ import { stopReason } from '../engine/stop.js'
 import { StorageError, UserError } from '../errors.js'
 import { shellArgument } from '../format.js'
 import { listOf, placeUrl, type Place, type WriteJob } from '../job.js'
-import { endsInSlash, isBeside, keyBytes } from '../keys.js'
+import { endsInSlash, isBeside, keyBytes, LONGEST_KEY } from '../keys.js'
 import type { ListFrom, Storage, VersionCursor } from '../storage/storage.js'
 import type { CommandIo } from './io.js'
 import { flag, readFlag, type Flags } from './options.js'
@@ -65,7 +65,8 @@ export async function checkSiblings(
     const pages = versions ? versionPages(store) : objectPages(store)
     const found = await explained(() => firstBeside(pages, store.place))
     if (found === undefined) continue
-    const inFolder = await explained(() => firstBehind(pages, LAST_BEFORE_FOLDER, () => true))
+    // The folder comes behind all that begins with a full stop.
+    const inFolder = await explained(() => firstBehind(pages, behindAll(store.place, '.'), () => true))
     const { bucket, prefix } = store.place
     const url = placeUrl(store.place)
     const text = 'add --prefix-as-text if every key that begins so is meant'
@@ -81,8 +82,11 @@ export async function checkSiblings(
 }
 
 const GREATEST = '\u{10ffff}'
-/** Behind it comes the folder: `.` is followed by `/`. */
-const LAST_BEFORE_FOLDER = `.${GREATEST}`
+
+// Behind nearly all that begins with `start`, as far as a key can be so long.
+function behindAll({ prefix }: Place, start: '.' | '/'): string {
+  return keyBytes(prefix) + 5 <= LONGEST_KEY ? start + GREATEST : start
+}
 
 /** Keys, relative to the prefix, behind one or where a page before ended. */
 type Pages = (from: string | ListFrom | VersionCursor) => Promise<{
@@ -102,15 +106,11 @@ async function firstBehind(pages: Pages, after: string, wanted: (key: string) =>
 }
 
 // What comes behind the prefix itself is before its folder, or in it; then what comes behind the folder tells.
-async function firstBeside(pages: Pages, { prefix }: Place): Promise<string | undefined> {
+async function firstBeside(pages: Pages, place: Place): Promise<string | undefined> {
   const first = await firstBehind(pages, '', (key) => key !== '')
   if (first === undefined || isBeside(first)) return first
-  // Nearly all that is in the folder is passed over, as far as a key can be so long.
-  const behind = keyBytes(prefix) + 5 <= LONGEST_KEY ? `/${GREATEST}` : '/'
-  return await firstBehind(pages, behind, isBeside)
+  return await firstBehind(pages, behindAll(place, '/'), isBeside)
 }
-
-const LONGEST_KEY = 1024
 
 function objectPages(store: Storage): Pages {
   return async (from) => {

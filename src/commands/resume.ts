@@ -78,6 +78,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
         customerKeys,
         readOnly: dry || job.kind === 'delete',
         strays: true,
+        named: list !== undefined || onlyFailed,
         deletes: deletes(job),
         again: true,
         sourceFolder: checkpoint.sourceFolder,

@@ -1,6 +1,6 @@
 import type { RE2JS } from 're2js'
 import { UserError } from '../errors.js'
-import { keyBytes, printable } from '../keys.js'
+import { keyBytes, LONGEST_KEY, printable } from '../keys.js'
 import { compileRegex } from './regex.js'
 
 /** What to find in a key, and what to put in its place: text, and numbers of groups (0 is all that was found). */
@@ -95,7 +95,7 @@ export function renameProblem(name: string, prefix: string): { code: string; mes
   if (name === '') return { code: 'NoNameLeft', message: '--map leaves nothing of the name' }
   const target = prefix + name
   const bytes = keyBytes(target)
-  if (bytes > 1024) {
+  if (bytes > LONGEST_KEY) {
     return { code: 'KeyTooLongError', message: `the new key would have ${bytes} bytes, and none is longer than 1,024` }
   }
   // Sent as UTF-8 it would be another key.

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { StorageError, UserError } from '../errors.js'
 import { printable } from '../keys.js'
 import {
@@ -18,6 +17,7 @@ import type { CredentialSource } from './s3/credentials.js'
 import { checkOutside, openFolder, openFolderToWrite, type OpenedFolder } from './disk/marker.js'
 import { toldOnce, type Notice } from './disk/faults.js'
 import { DiskStore } from './disk/store.js'
+import { probeCopy, probeRead, probeUpload, unlessDenied, type Ask } from './probe.js'
 import type { BucketRoute, Route } from './route.js'
 import { overlap } from './overlap.js'
 import { meaningOf } from './s3/error-codes.js'
@@ -73,6 +73,8 @@ export interface OpenOptions {
   readonly readOnly: boolean
   /** Of a folder, what is no object is to be listed as well. */
   readonly strays?: boolean
+  /** The objects are named beforehand: nothing needs to be listed. */
+  readonly named?: boolean
   /** Objects of either side are to be deleted. */
   readonly deletes?: boolean
   /** The destination was written to before, by the same run. */
@@ -106,7 +108,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
     for (const account of new Set(Object.values(accounts))) account.close()
   }
   let sourceFolder: OpenedFolder | undefined
-  const openPlace = async (side: Side, place: Place, ask: (store: S3Store) => Promise<unknown>): Promise<End> => {
+  const openPlace = async (side: Side, place: Place, ask: Ask): Promise<End> => {
     const account = accounts[side]
     if (account === undefined) {
       const { bucket } = place
@@ -141,21 +143,34 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
     }
   }
   try {
-    const from = await openPlace('source', source, (store) =>
-      withRetries('ListObjectsV2', () => hedged(() => store.list({ limit: 1 })), patience, meter),
+    const from = await openPlace(
+      'source',
+      source,
+      unlessDenied(
+        (store) => withRetries('ListObjectsV2', () => hedged(() => store.list({ limit: 1 })), patience, meter),
+        options,
+      ),
     )
     const [one, account] = [from.bucket, accounts.destination]
-    const probe = (store: S3Store): Promise<unknown> =>
-      options.readOnly
-        ? withRetries('HeadBucket', () => hedged(() => store.headBucket()), patience, meter)
-        : one === undefined || one.account !== account
-          ? withRetries('CreateMultipartUpload', () => hedged(() => probeUpload(store)), patience, meter)
-          : withRetries('CopyObject', () => hedged(() => probeWrite(store, one.store)), patience, meter)
-    const to = destination === undefined ? undefined : await openPlace('destination', destination, probe)
+    const probe = async (store: S3Store): Promise<void> => {
+      const first = <T>(operation: string, ask: () => Promise<T>): Promise<T> =>
+        withRetries(operation, () => hedged(ask), patience, meter)
+      if (options.readOnly) return await first('HeadBucket', () => store.headBucket())
+      const copies = one !== undefined && one.account === account
+      if (copies && (await first('CopyObject', () => probeCopy(store, one.store)))) return
+      await first('CreateMultipartUpload', () => probeUpload(store))
+    }
+    let proven = true
+    const note = (message: string): void => {
+      proven = false
+      options.note(message)
+    }
+    const tried = unlessDenied(probe, { ...options, note })
+    const to = destination === undefined ? undefined : await openPlace('destination', destination, tried)
     const other = to?.bucket
     const near = one !== undefined && other !== undefined && one.account.endpointUrl === other.account.endpointUrl
     const once = (store: S3Store): Storage => retrying(store, patience, meter)
-    const copies = near && (one.account === other.account || (await reads(other.store, one.store)))
+    const copies = near && (one.account === other.account || (await probeRead(other.store, one.store)))
     const apart = one === undefined || other === undefined || !(await inOneBucket(one, other, options, once))
     for (const store of stores) store.opening = false
     return {
@@ -166,7 +181,8 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       bandwidth: options.bandwidth,
       meter,
       retryFor: policy.retryFor,
-      stillAllowed: async () => other === undefined || options.readOnly || (await allows(() => probe(other.store))),
+      stillAllowed: async () =>
+        other === undefined || options.readOnly || !proven || (await allows(() => probe(other.store))),
       connection: completed(connection, one, other),
       ...(sourceFolder === undefined ? {} : { sourceFolder: identityOfFolder(sourceFolder) }),
       notice,
@@ -257,13 +273,7 @@ function refuseDirectoryBucket({ bucket }: Place): void {
   )
 }
 
-async function reach(
-  side: Side,
-  place: Place,
-  account: Account,
-  options: OpenOptions,
-  ask: (store: S3Store) => Promise<unknown>,
-): Promise<S3Store> {
+async function reach(side: Side, place: Place, account: Account, options: OpenOptions, ask: Ask): Promise<S3Store> {
   const { expectedOwner, requestPayer } = connectionOf(options.connection, side)
   const open = async (region?: string): Promise<S3Store> => {
     const opened = new S3Store(place, {
@@ -305,35 +315,6 @@ function keysFor(
   { customerKeys = {} }: OpenOptions,
 ): Pick<BucketRoute, 'customerKey' | 'customerKeyOfSource'> {
   return { customerKey: customerKeys[side], customerKeyOfSource: side === 'source' ? undefined : customerKeys.source }
-}
-
-// A copy of an object that does not exist cannot write anything, and whether it is refused for its source or for want of
-// permission tells whether the destination could be written to.
-async function probeWrite(destination: S3Store, source: S3Store): Promise<void> {
-  const key = `s3move-probe-${randomUUID()}`
-  try {
-    await destination.copyFrom(source, { key, size: 0, etag: '', lastModified: '', storageClass: 'STANDARD' })
-  } catch (error) {
-    if (!(error instanceof StorageError) || error.severity !== 'skip') throw error
-  }
-}
-
-// An upload that is begun and aborted writes nothing either.
-async function probeUpload({ uploading }: S3Store): Promise<void> {
-  const key = `s3move-probe-${randomUUID()}`
-  await uploading.abort(key, await uploading.begin(key, []))
-}
-
-// Whether the credentials of the destination may copy from the source: where they are told that there is no such object rather than that they may
-// not ask.
-async function reads(destination: S3Store, source: S3Store): Promise<boolean> {
-  try {
-    await probeWrite(destination, source)
-    return true
-  } catch (error) {
-    if (error instanceof StorageError && error.severity !== 'retry' && error.severity !== 'throttle') return false
-    throw error
-  }
 }
 
 // What is refused for another reason, or not answered, says nothing of permissions.

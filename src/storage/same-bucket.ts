@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto'
 import { StorageError } from '../errors.js'
 import type { Place } from '../job.js'
+import { probeName } from './probe.js'
 import { able, type ObjectHead, type Storage } from './storage.js'
 
 /** Whether objects of the one place can be objects of the other, if both are in one bucket. */
@@ -104,7 +104,8 @@ export async function areOne(
 
 // Undefined when nothing tells.
 async function shareUploads(source: Storage, destination: Storage, likeness: Likeness): Promise<boolean | undefined> {
-  const name = `s3move-probe-${randomUUID()}`
+  const prefixes = [source.place.prefix + likeness.source, destination.place.prefix + likeness.destination]
+  const name = probeName(...prefixes)
   const [here, there] = [likeness.source + name, likeness.destination + name]
   const writing = able(destination.uploading, 'be written to')
   const reading = able(source.uploading, 'be copied from')
@@ -115,7 +116,7 @@ async function shareUploads(source: Storage, destination: Storage, likeness: Lik
     if (parts === undefined || parts === 'absent') return false
     if (parts === 'unknown') return undefined
     // A store that finds an upload by its id alone, whatever it is said to be of, tells nothing.
-    const control = await told(reading.parts(`${likeness.source}s3move-probe-${randomUUID()}`, upload))
+    const control = await told(reading.parts(likeness.source + probeName(...prefixes), upload))
     return control === undefined || control === 'absent' ? true : undefined
   } finally {
     // What may not be aborted is empty.

@@ -144,6 +144,12 @@ export function deletionFault(entry: string, asked: Asked, status: number): Stor
   })
 }
 
+/** Whether these credentials are known, and may not do what they asked for. */
+export function isDenied({ status, code }: StorageError): boolean {
+  const known = meaningOf(code)?.severity
+  return status === 403 && code !== PROXY_REFUSED && known !== 'stop-run' && !EXPIRED.has(code)
+}
+
 function severityOf(code: string, status: number, asked: Asked): Severity {
   const { severity: known, all } = meaningOf(code) ?? {}
   // Whatever the status: where there is no room, a later try finds none either.
