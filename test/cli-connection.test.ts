@@ -129,16 +129,16 @@ describe('TLS', () => {
 
 describe('HTTPS_PROXY, HTTP_PROXY and NO_PROXY', () => {
   /** A proxy that connects wherever it is asked to, passes on whole URLs, and remembers what it was asked. */
-  async function proxy(refuse = false): Promise<{ url: string; asked: string[]; authorization: Set<string> }> {
+  async function proxy(refuse?: 403 | 407): Promise<{ url: string; asked: string[]; authorization: Set<string> }> {
     const asked: string[] = []
     const authorization = new Set<string>()
     const server = createServer((incoming, answer) => {
       const { method, url: target = '', headers } = incoming
       asked.push(`${method!} ${target}`)
       authorization.add(String(headers['proxy-authorization']))
-      if (refuse) {
-        const text = '<html>Access denied: me:p@ss</html>'
-        answer.writeHead(403, { 'x-squid-error': 'ERR_ACCESS_DENIED 0' }).end(method === 'HEAD' ? undefined : text)
+      if (refuse !== undefined) {
+        const squid = refuse === 403 ? { 'x-squid-error': 'ERR_ACCESS_DENIED 0' } : {}
+        answer.writeHead(refuse, squid).end(method === 'HEAD' ? undefined : '<html>Access denied: me:p@ss</html>')
         return
       }
       // Any name leads to this machine: the proxy looks names up, not the client.
@@ -154,7 +154,7 @@ describe('HTTPS_PROXY, HTTP_PROXY and NO_PROXY', () => {
       asked.push(incoming.url!)
       authorization.add(String(incoming.headers['proxy-authorization']))
       socket.on('error', () => undefined)
-      if (refuse) {
+      if (refuse !== undefined) {
         socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n')
         return
       }
@@ -210,14 +210,19 @@ describe('HTTPS_PROXY, HTTP_PROXY and NO_PROXY', () => {
     expect(asked).toEqual([])
   })
 
-  test('a proxy that refuses what it is asked itself is told in one line, as the proxy', async () => {
-    const cwd = await workFolder()
-    const server = await sandbox({ buckets: BUCKETS })
-    const { url } = await proxy(true)
-    const finished = await run([...COPY, '--endpoint-url', server.url], { cwd, env: { HTTP_PROXY: url } })
-    expect(refusal(finished)).toMatch(/the proxy refused the request with status 403[^\n]*\n.*HTTP_PROXY/)
-    expect(server.stats().requests).toBe(0)
-  })
+  test.each([403, 407] as const)(
+    'a proxy that refuses (%i) what it is asked itself is told in one line',
+    async (status) => {
+      const cwd = await workFolder()
+      const server = await sandbox({ buckets: BUCKETS })
+      const { url } = await proxy(status)
+      const finished = await run([...COPY, '--endpoint-url', server.url], { cwd, env: { HTTP_PROXY: url } })
+      expect(refusal(finished)).toMatch(
+        new RegExp(`the proxy refused the request with status ${status}[^\\n]*\\n.*HTTP_PROXY`),
+      )
+      expect(server.stats().requests).toBe(0)
+    },
+  )
 
   test('NO_PROXY exempts the endpoint', async () => {
     const cwd = await workFolder()
@@ -233,7 +238,7 @@ describe('HTTPS_PROXY, HTTP_PROXY and NO_PROXY', () => {
     const cwd = await workFolder()
     const tls = certificate(cwd)
     const server = await sandbox({ buckets: BUCKETS, tls })
-    const { url } = await proxy(true)
+    const { url } = await proxy(407)
     const env = { HTTPS_PROXY: url, AWS_CA_BUNDLE: tls.file }
     expect(refusal(await run([...COPY, '--endpoint-url', server.url], { cwd, env }))).toMatch(/proxy .*407/)
     expect(server.stats().requests).toBe(0)
