@@ -155,10 +155,10 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
     const probe = async (store: S3Store): Promise<void> => {
       const first = <T>(operation: string, ask: () => Promise<T>): Promise<T> =>
         withRetries(operation, () => hedged(ask), patience, meter)
-      if (options.readOnly) return await first('HeadBucket', () => store.headBucket())
       const copies = one !== undefined && one.account === account
-      if (copies && (await first('CopyObject', () => probeCopy(store, one.store)))) return
-      await first('CreateMultipartUpload', () => probeUpload(store))
+      if (options.readOnly) await first('HeadBucket', () => store.headBucket())
+      else if (!copies || !(await first('CopyObject', () => probeCopy(store, one.store))))
+        await first('CreateMultipartUpload', () => probeUpload(store))
     }
     let proven = true
     const note = (message: string): void => {
