@@ -1,6 +1,6 @@
 import { noTotals, type Deferral, type Likenesses, type MoveEvent, type Outcome, type Throttle } from '../job.js'
 import type { Bandwidth } from '../storage/bandwidth.js'
-import type { Notice } from '../storage/disk/faults.js'
+import type { Notice } from '../storage/notice.js'
 import type { StoreFor } from '../storage/retry.js'
 import { GIVEN_UP, TRIED_LATER, UnlikeOthers } from '../storage/set-aside.js'
 import type { ObjectSummary } from '../storage/storage.js'

@@ -15,8 +15,8 @@ import type { BucketTraits, Storage } from './storage.js'
 import { openAccount, type Account } from './s3/account.js'
 import type { CredentialSource } from './s3/credentials.js'
 import { checkOutside, openFolder, openFolderToWrite, type OpenedFolder } from './disk/marker.js'
-import { toldOnce, type Notice } from './disk/faults.js'
 import { DiskStore } from './disk/store.js'
+import { toldOnce, type Notice } from './notice.js'
 import { probeCopy, probeRead, probeUpload, unlessDenied, type Ask } from './probe.js'
 import type { BucketRoute, Route } from './route.js'
 import { overlap } from './overlap.js'
@@ -55,7 +55,7 @@ export interface Ends {
   readonly connection: Connection
   /** Which folder the source is, so that a resume takes no other for it; absent where it is a bucket. */
   readonly sourceFolder?: FolderIdentity
-  /** Told of what a person should know of a folder; warns of it once. */
+  /** Told of what a person should know of a folder or a bucket; warns of it once. */
   readonly notice: (notice: Notice) => void
   close(): void
 }
@@ -129,7 +129,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       const storeFor: StoreFor = (_, setAside) => retrying(disk, policy, meterOfDisk, undefined, setAside)
       return { store: storeFor(), storeFor, route: { place, folder }, credentials: undefined, traits: () => NO_TRAITS }
     }
-    const store = await reach(side, place, account, options, ask)
+    const store = await reach(side, place, account, { ...options, notice }, ask)
     stores.push(store)
     return {
       bucket: { store, account },
@@ -273,7 +273,13 @@ function refuseDirectoryBucket({ bucket }: Place): void {
   )
 }
 
-async function reach(side: Side, place: Place, account: Account, options: OpenOptions, ask: Ask): Promise<S3Store> {
+async function reach(
+  side: Side,
+  place: Place,
+  account: Account,
+  options: OpenOptions & Pick<Ends, 'notice'>,
+  ask: Ask,
+): Promise<S3Store> {
   const { expectedOwner, requestPayer } = connectionOf(options.connection, side)
   const open = async (region?: string): Promise<S3Store> => {
     const opened = new S3Store(place, {
@@ -281,6 +287,7 @@ async function reach(side: Side, place: Place, account: Account, options: OpenOp
       credentials: account.credentials,
       bandwidth: options.bandwidth,
       stop: options.policy.giveUp,
+      notice: options.notice,
       ...keysFor(side, options),
       ...(side === 'source' ? {} : { expectedSourceOwner: connectionOf(options.connection, 'source').expectedOwner }),
       target: await account.target(place.bucket, region),

@@ -2,7 +2,7 @@ import type { Place } from '../job.js'
 import type { Bandwidth } from './bandwidth.js'
 import type { CredentialSource } from './s3/credentials.js'
 import type { OpenedFolder } from './disk/marker.js'
-import type { Notice } from './disk/faults.js'
+import type { Notice } from './notice.js'
 import { DiskStore } from './disk/store.js'
 import { S3Store, type Address } from './s3/store.js'
 import type { Storage } from './storage.js'
@@ -25,7 +25,7 @@ export interface BucketRoute {
   readonly customerKeyOfSource?: Uint8Array | undefined
 }
 
-/** Opens a store, without asking it anything. `notice` is told of what a person should know of a folder; after `stop` what is read is not waited for. */
+/** Opens a store, without asking it anything. `notice` is told of what a person should know of a folder or a bucket; after `stop` what is read is not waited for. */
 export function openRoute(
   route: Route,
   credentials: Pick<CredentialSource, 'current' | 'refresh'>,
@@ -35,5 +35,5 @@ export function openRoute(
 ): Storage {
   if ('folder' in route) return new DiskStore(route.place, route.folder, notice)
   const { place, address, customerKey, customerKeyOfSource } = route
-  return new S3Store(place, { ...address, credentials, customerKey, customerKeyOfSource, bandwidth, stop })
+  return new S3Store(place, { ...address, credentials, customerKey, customerKeyOfSource, bandwidth, stop, notice })
 }

@@ -10,30 +10,6 @@ export interface Asked {
   readonly key?: string | undefined
 }
 
-/** What a person should know of a folder: of each thing that is no object, and of other kinds the first. */
-export interface Notice {
-  readonly kind: 'not-a-key' | 'other-attributes'
-  readonly message: string
-}
-
-/** How much is told one by one of what is no object. */
-const MOST_TOLD = 1_000
-
-/** Passes on each notice of what is no object once, and of every other kind the first. */
-export function toldOnce(tell: (notice: Notice) => void): (notice: Notice) => void {
-  const told = new Set<string>()
-  return (notice) => {
-    const name = notice.kind === 'not-a-key' ? notice.message : notice.kind
-    if (told.has(name) || told.size > MOST_TOLD) return
-    told.add(name)
-    tell(
-      told.size > MOST_TOLD
-        ? { kind: notice.kind, message: 'what else is no object is not told of one by one' }
-        : notice,
-    )
-  }
-}
-
 /** A fault of this store. */
 export function fault(
   asked: Asked,

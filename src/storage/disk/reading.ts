@@ -7,7 +7,8 @@ import type { HeaderFields, ObjectHead, ObjectSummary, Reading } from '../storag
 import { placeUrl } from '../../job.js'
 import { decodeListed } from '../s3/encode.js'
 import { STORAGE_CLASS, type Attributes } from './attributes.js'
-import { changed, diskFault, fault, gone, type Asked, type Notice } from './faults.js'
+import type { Notice } from '../notice.js'
+import { changed, diskFault, fault, gone, type Asked } from './faults.js'
 import type { Tree } from './tree.js'
 
 /** Bytes that are read at once for a digest. */

@@ -4,6 +4,7 @@ import { encodePath, encodeQuery } from './encode.js'
 import { brokenAnswer, brokenContent, faultOf, type Asked } from './faults.js'
 import { headerOf, type HttpResponse, type Pieces } from './http.js'
 import type { Fields } from './sign.js'
+import type { Unsupported } from './unsupported.js'
 import { elementText } from './xml.js'
 
 /** A request to a store, but for its signature. */
@@ -43,7 +44,9 @@ export interface Channel {
   readonly customerKey: Fields
   /** Sent with every copy: whose the bucket of the source must be, and the key of the customer's that its objects are encrypted with. */
   readonly copySource: Fields
-  /** Sends once and answers whatever comes, but for expired credentials and broken connections, which reject. */
+  /** What the store has refused, and is sent no more. */
+  readonly unsupported: Unsupported
+  /** Sends once and answers whatever comes, but for expired credentials and broken connections, which reject. What is refused for something that can be left out is sent once more without. */
   readonly request: (asked: Asked, request: StoreRequest) => Promise<HttpResponse>
 }
 

@@ -5,9 +5,19 @@ import { askedOf, pathOf, quoted, sorted, type Channel } from './channel.js'
 import { encodeQuery } from './encode.js'
 import { brokenAnswer, deletionFault, faultOf } from './faults.js'
 import { Fit, sendFitting } from './fitting.js'
+import { isOtherAnswer, mayBeUnsupported } from './unsupported.js'
 import { elementsOf, elementText, escapeXml } from './xml.js'
 
-/** How objects of an S3 bucket are removed: DeleteObjects, a thousand at once, or as many as the store takes. */
+/** DeleteObject requests at once, where the store has no DeleteObjects. */
+const AT_ONCE = 64
+/** As they are told where a store does not support them. */
+const DELETE_OBJECTS = 'DeleteObjects'
+const CONDITIONS = '<ETag> in DeleteObjects'
+
+/**
+ * How objects of an S3 bucket are removed: DeleteObjects, a thousand at once, or as many as the store takes; one by one where it does not know
+ * that. A store that refuses ETags in it is sent none: whatever rests on them looks right before the request, where the store is not AWS.
+ */
 export function createRemoving(channel: Channel): Removing {
   const fit = new Fit()
   return {
@@ -19,11 +29,15 @@ export function createRemoving(channel: Channel): Removing {
         const error = await refusalOf(removeAlone(channel, object))
         if (error !== undefined) errors.set(object, error)
       }
-      const elements = named.map((object) => elementOf(channel, object))
+      const elements = named.map((object) => elementOf(channel, object, !channel.unsupported.has(CONDITIONS)))
       const sizes = elements.map((element) => Buffer.byteLength(element))
       await sendFitting(fit, sizes, {
         send: (from, count) =>
-          removeTogether(channel, named.slice(from, from + count), elements.slice(from, from + count).join(''), errors),
+          removeSome(channel, named.slice(from, from + count), {
+            elements: elements.slice(from, from + count).join(''),
+            errors,
+            alone,
+          }),
         alone: async (at) => {
           const object = named[at]
           if (object !== undefined) await alone(object)
@@ -32,7 +46,10 @@ export function createRemoving(channel: Channel): Removing {
           for (const object of named.slice(from)) errors.set(object, error)
         },
       })
-      for (const object of objects) if (UNNAMEABLE.test(object.key)) await alone(object)
+      await oneByOne(
+        objects.filter(({ key }) => UNNAMEABLE.test(key)),
+        alone,
+      )
       return objects.map((object) => errors.get(object))
     },
   }
@@ -42,8 +59,61 @@ export function createRemoving(channel: Channel): Removing {
 
 const UNNAMEABLE = /[\0-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/
 
-function elementOf({ place }: Channel, { key, version, etag }: Removal): string {
-  const condition = etag === undefined ? undefined : quoted(etag)
+/** Removes an object by a request of its own, and keeps what is said against it. */
+type RemoveAlone = (object: Removal) => Promise<void>
+
+/** How some objects are removed. */
+interface Ways {
+  /** The XML elements that name them all. */
+  readonly elements: string
+  readonly errors: Map<Removal, StorageError>
+  readonly alone: RemoveAlone
+}
+
+// In one request, or however the store lets them be removed.
+async function removeSome(
+  channel: Channel,
+  objects: readonly Removal[],
+  { elements, errors, alone }: Ways,
+): Promise<void> {
+  const { aws, unsupported } = channel
+  if (unsupported.has(DELETE_OBJECTS)) {
+    await oneByOne(objects, alone)
+    return
+  }
+  try {
+    await removeTogether(channel, objects, elements, errors)
+  } catch (error) {
+    if (aws || !(error instanceof StorageError)) throw error
+    if (error.code === 'MalformedXML' && elements.includes('<ETag>')) {
+      const bare = objects.map((object) => elementOf(channel, object, false)).join('')
+      await removeTogether(channel, objects, bare, errors)
+      unsupported.add(CONDITIONS, error, 'objects are looked at right before each of them instead')
+    } else if (mayBeUnsupported(error)) {
+      // When the first of them is refused as well, it was not the operation.
+      const [first, ...others] = objects
+      if (first === undefined) throw error
+      const refusal = await refusalOf(removeAlone(channel, first))
+      if (refusal !== undefined) {
+        if (!isOtherAnswer(error, refusal.status ?? 500, refusal.code)) throw refusal
+        errors.set(first, refusal)
+      }
+      unsupported.add(DELETE_OBJECTS, error, 'objects are deleted one by one with DeleteObject')
+      await oneByOne(others, alone)
+    } else throw error
+  }
+}
+
+async function oneByOne(objects: readonly Removal[], alone: RemoveAlone): Promise<void> {
+  const left = objects.values()
+  const worker = async (): Promise<void> => {
+    for (const object of left) await alone(object)
+  }
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, objects.length) }, worker))
+}
+
+function elementOf({ place }: Channel, { key, version, etag }: Removal, conditional: boolean): string {
+  const condition = etag === undefined || !conditional ? undefined : quoted(etag)
   return `<Object>${element('Key', place.prefix + key)}${element('VersionId', version)}${element('ETag', condition)}</Object>`
 }
 

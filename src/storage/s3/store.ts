@@ -4,6 +4,7 @@ import type { Place } from '../../job.js'
 import { timeOf } from '../../times.js'
 import type { Bandwidth } from '../bandwidth.js'
 import { lookingFirst } from '../looking-first.js'
+import type { Notice } from '../notice.js'
 import type {
   BucketTraits,
   CopyWish,
@@ -44,6 +45,7 @@ import {
   type Signer,
 } from './sign.js'
 import { Suspicion } from './suspicion.js'
+import { isOtherAnswer, mayBeUnsupported, Unsupported } from './unsupported.js'
 import { createUploading } from './uploading.js'
 import { createVersions } from './versions.js'
 import { createWriting } from './writing.js'
@@ -66,6 +68,8 @@ export interface Address {
   readonly signPayload?: boolean | undefined
   /** How long nearly all answers to an operation took so far, in milliseconds. */
   readonly usual?: Readonly<Record<string, number>> | undefined
+  /** What the store has refused so far, and is sent no more. */
+  readonly unsupported?: readonly string[] | undefined
 }
 
 /** What a store needs beside its place. */
@@ -78,6 +82,8 @@ export interface S3StoreOptions extends Address {
   readonly bandwidth?: Bandwidth | undefined
   /** When aborted, content that is being read is waited for no more than some seconds. */
   readonly stop?: AbortSignal | undefined
+  /** Told of what a person should know of the store. */
+  readonly notice?: ((notice: Notice) => void) | undefined
 }
 
 /** A bucket and prefix in S3, over the fast lane: one request each, sent once, no retries. */
@@ -106,6 +112,7 @@ export class S3Store implements Storage {
   /** While it is being opened, what it is asked first is waited for as long as the read timeout says: whoever opens it asks twice. */
   opening = false
   private readonly listing: ObjectListing
+  private readonly unsupported: Unsupported
   private readonly suspicion: Suspicion
   /** Of requests that name another bucket as well. */
   private readonly suspicionOfCopies: Suspicion
@@ -137,6 +144,7 @@ export class S3Store implements Storage {
         : ([['x-amz-expected-bucket-owner', options.expectedOwner]] as const)),
       ...(options.requestPayer === true ? ([['x-amz-request-payer', 'requester']] as const) : []),
     ])
+    this.unsupported = new Unsupported(dialer.host, options.notice ?? (() => undefined), { known: options.unsupported })
     this.channel = {
       ...{ place, path: this.base, bucketPath: target.path, aws: options.aws === true, always: this.always },
       signPayload: options.signPayload === true,
@@ -147,6 +155,7 @@ export class S3Store implements Storage {
           ? []
           : ([['x-amz-source-expected-bucket-owner', options.expectedSourceOwner]] as const)),
       ],
+      unsupported: this.unsupported,
       request: (asked, request) => this.request(asked, request),
     }
     const { channel } = this
@@ -170,7 +179,10 @@ export class S3Store implements Storage {
     const usual: Record<string, number> = {}
     for (const [operation, { learned }] of this.patience) if (learned !== undefined) usual[operation] = learned
     const { begins } = this.listing
-    return { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, begins, signPayload, usual }
+    return {
+      ...{ target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, begins, signPayload, usual },
+      unsupported: this.unsupported.all,
+    }
   }
 
   async list(from: ListFrom): Promise<Page> {
@@ -253,10 +265,13 @@ export class S3Store implements Storage {
   // The answer, whatever it says, but for credentials that have expired, and for what is wrong with the request for one object alone.
   private async request(
     asked: Asked,
-    { method, path, query = '', fields, body, sink, most, accept, extra = 0 }: StoreRequest,
+    given: StoreRequest,
     judged = true,
+    suspects = this.options.aws !== true,
   ): Promise<HttpResponse> {
     const { operation } = asked
+    const { method, path, query = '', body, sink, most, accept, extra = 0 } = given
+    const fields = this.unsupported.without(operation, given.fields)
     const readTimeout = this.options.trust.readTimeout ?? READ_TIMEOUT
     let patience = this.patience.get(operation)
     if (patience === undefined) {
@@ -308,7 +323,29 @@ export class S3Store implements Storage {
     if (fault.severity === 'stop-run' && asked.key !== undefined && judged) {
       throw await suspicion.judge(fault, sent, () => this.askPlainly(sourceIn(fields)))
     }
-    return response
+    if (!suspects || !mayBeUnsupported(fault)) return response
+    return (await this.askWithLess(asked, { ...given, fields }, fault)) ?? response
+  }
+
+  // The answer to a request that was refused, once it is sent without what the store does not support; undefined when it is refused all the same.
+  private async askWithLess(
+    asked: Asked,
+    given: StoreRequest,
+    before: StorageError,
+  ): Promise<HttpResponse | undefined> {
+    let { fields } = given
+    for (const suspect of this.unsupported.suspects(asked, fields, before)) {
+      fields = fields.filter(([name]) => name !== suspect)
+      const response = await this.request(asked, { ...given, fields }, true, false)
+      const code = response.status < 300 ? undefined : faultOf(response, asked).code
+      if (isOtherAnswer(before, response.status, code)) {
+        this.unsupported.convict(suspect, asked.operation, before)
+        return response
+      }
+      // What passes says nothing of the request.
+      if (response.status !== before.status || code !== before.code) return response
+    }
+    return undefined
   }
 
   // Why the plainest request is not answered as it should be: for an object that does not exist, or for a copy of that.

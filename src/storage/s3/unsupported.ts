@@ -1,0 +1,131 @@
+import type { StorageError } from '../../errors.js'
+import { printable } from '../../keys.js'
+import type { Notice } from '../notice.js'
+import type { Asked } from './faults.js'
+import type { Fields } from './sign.js'
+
+/** A part of requests without which a run keeps its promises on a store that does not know it. */
+interface Extra {
+  /** As S3 writes it. */
+  readonly name: string
+  /** Where it can be left out. */
+  readonly operations: ReadonlySet<string>
+  /** What becomes of its purpose. */
+  readonly instead: string
+}
+
+const READS: ReadonlySet<string> = new Set(['HeadObject', 'GetObject'])
+const WRITES: ReadonlySet<string> = new Set(['PutObject', 'CopyObject', 'CompleteMultipartUpload'])
+const COPIES: ReadonlySet<string> = new Set(['CopyObject', 'UploadPartCopy'])
+const REMOVALS: ReadonlySet<string> = new Set(['DeleteObject'])
+const BEGINNINGS: ReadonlySet<string> = new Set(['PutObject', 'CopyObject', 'CreateMultipartUpload'])
+
+// On stores other than AWS whatever rests on a condition looks right before each request as well, since such a store may ignore it.
+const LOOKED_AT = 'what is there is looked at right before each of them instead'
+
+/** By the name of the header; in the order in which they are suspected. */
+const EXTRAS: ReadonlyMap<string, Extra> = new Map([
+  [
+    'x-amz-checksum-mode',
+    {
+      ...{ name: 'x-amz-checksum-mode', operations: READS },
+      instead: 'checksums that it may keep are not compared, MD5s in ETags are',
+    },
+  ],
+  [
+    'x-amz-copy-if-match',
+    { name: 'x-amz-copy-if-match', operations: COPIES, instead: 'x-amz-copy-source-if-match says the same' },
+  ],
+  ['if-none-match', { name: 'If-None-Match', operations: WRITES, instead: LOOKED_AT }],
+  ['if-match', { name: 'If-Match', operations: new Set([...WRITES, ...REMOVALS]), instead: LOOKED_AT }],
+  ...['algorithm', 'crc32', 'crc32c', 'crc64nvme', 'sha1', 'sha256'].map((what): [string, Extra] => {
+    const name = `x-amz-checksum-${what}`
+    return [name, { name, operations: BEGINNINGS, instead: 'copies have no such checksum' }]
+  }),
+])
+
+/** What is known of a store, and of a run, beforehand. */
+interface Known {
+  /** What `all` told of another instance for the same store. */
+  readonly known?: readonly string[] | undefined
+  /** Headers that were asked for, and are never left out. */
+  readonly insists?: readonly string[] | undefined
+}
+
+/**
+ * What a store has refused so far, by name: requests go without it from then on, and each is told once. AWS knows all of it, and what it refuses
+ * has another reason.
+ */
+export class Unsupported {
+  private readonly names: Set<string>
+
+  private readonly insists: ReadonlySet<string>
+
+  /** `host` is that of the store. */
+  constructor(
+    private readonly host: string,
+    private readonly tell: (notice: Notice) => void,
+    { known = [], insists = [] }: Known = {},
+  ) {
+    this.names = new Set(known)
+    this.insists = new Set(insists)
+  }
+
+  get all(): readonly string[] {
+    return [...this.names]
+  }
+
+  has(name: string): boolean {
+    return this.names.has(name)
+  }
+
+  /** It was refused so, and what was sent without it was not. */
+  add(name: string, { code, status }: Pick<StorageError, 'code' | 'status'>, instead: string): void {
+    if (this.names.has(name)) return
+    this.names.add(name)
+    const message = `${this.host} does not support ${name} (${status ?? ''} ${printable(code)}): requests go without it; ${instead}`
+    this.tell({ kind: `not-supported ${name} ${this.host}`, message })
+  }
+
+  /** The fields of a request without those that the store has refused for such an operation. */
+  without(operation: string, fields: Fields): Fields {
+    if (this.names.size === 0) return fields
+    return fields.filter(([header]) => {
+      const extra = EXTRAS.get(header)
+      return extra === undefined || !this.names.has(nameOf(extra, operation))
+    })
+  }
+
+  /** The headers of a request that was refused which may be why, the first suspect first. */
+  suspects({ operation }: Asked, fields: Fields, { message }: StorageError): readonly string[] {
+    const sent = new Set(fields.map(([header]) => header))
+    const suspects = [...EXTRAS].flatMap(([header, { operations }]) =>
+      operations.has(operation) && sent.has(header) && !this.insists.has(header) ? [header] : [],
+    )
+    const text = message.toLowerCase()
+    return suspects.sort((one, other) => Number(text.includes(other)) - Number(text.includes(one)))
+  }
+
+  /** What was sent without this header was not refused. */
+  convict(header: string, operation: string, fault: StorageError): void {
+    const extra = EXTRAS.get(header)
+    if (extra !== undefined) this.add(nameOf(extra, operation), fault, extra.instead)
+  }
+}
+
+function nameOf({ name }: Extra, operation: string): string {
+  return READS.has(operation) ? name : `${name} with ${operation}`
+}
+
+/** Whether a store may refuse so what it does not know. HEAD is refused without a word. */
+export function mayBeUnsupported({ status, code }: StorageError): boolean {
+  return status === 501 || status === 405 || (status === 400 && UNKNOWN.has(code))
+}
+
+const UNKNOWN: ReadonlySet<string> = new Set(['InvalidArgument', 'InvalidRequest', 'NotImplemented', 'BadRequest'])
+
+/** Whether an answer tells that a request was understood which was refused before: it is another, and none that passes. */
+export function isOtherAnswer(before: StorageError, status: number, code: string | undefined): boolean {
+  if (status < 300) return true
+  return status < 500 && status !== 408 && status !== 429 && !(status === before.status && code === before.code)
+}

@@ -1,0 +1,195 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { PutObjectCommand } from '@aws-sdk/client-s3'
+import { describe, expect, test } from 'vitest'
+import { contentOf, put, sandbox, type TestSandbox } from './cli-buckets.js'
+import { front, type Hooks } from './cli-front.js'
+import { run, workFolder } from './cli-program.js'
+
+/** Answers with an S3 error; HEAD without a word. */
+function refuse({ method }: IncomingMessage, response: ServerResponse, status: number, code: string, what = ''): true {
+  response.writeHead(status, { 'content-type': 'application/xml' })
+  response.end(method === 'HEAD' ? undefined : `<Error><Code>${code}</Code><Message>${what}</Message></Error>`)
+  return true
+}
+
+const isMultiDelete = ({ method, url = '' }: IncomingMessage): boolean =>
+  method === 'POST' && /[?&]delete(?:=|&|$)/.test(url)
+
+/** How often `text` names a warning, and all warnings. */
+const warnings = (stderr: string): string[] => stderr.split('\n').filter((line) => line.startsWith('warning: '))
+
+async function filled(keys: readonly string[], bucket = 'src'): Promise<TestSandbox> {
+  const server = await sandbox({ buckets: ['src', 'dst'] })
+  for (const key of keys) await put(server, bucket, key)
+  return server
+}
+
+async function through(server: TestSandbox, before: Required<Hooks>['before'], args: readonly string[]) {
+  const url = await front(server.url, { before })
+  return await run([...args, '--endpoint-url', url, '--retry-for', '2s'], { cwd: await workFolder() })
+}
+
+describe('a store without DeleteObjects', () => {
+  const keys = ['a', 'b/ü', 'b/x&y', 'c\u0001', ...Array.from({ length: 200 }, (_, index) => `d/${index}`)]
+  const variants = [
+    [501, 'NotImplemented'],
+    [405, 'MethodNotAllowed'],
+    [400, 'InvalidArgument'],
+  ] as const
+
+  test.each(variants)('is asked to delete one by one, which is told once (%i %s)', async (status, code) => {
+    const server = await filled(keys)
+    const { code: exit, stderr } = await through(
+      server,
+      (request, response) => isMultiDelete(request) && refuse(request, response, status, code),
+      ['delete', 's3://src', '--yes'],
+    )
+    expect([exit, (await contentOf(server, 'src')).size]).toEqual([0, 0])
+    const [warning, ...others] = warnings(stderr)
+    expect([warning, others]).toEqual([
+      expect.stringContaining(`does not support DeleteObjects (${status} ${code})`) as string,
+      [],
+    ])
+  })
+
+  test('does not hide what is wrong with single objects', async () => {
+    const server = await filled(['a', 'kept', 'z'])
+    const { code, stderr } = await through(
+      server,
+      (request, response) =>
+        (isMultiDelete(request) && refuse(request, response, 501, 'NotImplemented')) ||
+        (request.method === 'DELETE' &&
+          request.url?.includes('/kept') === true &&
+          refuse(request, response, 403, 'AccessDenied')),
+      ['delete', 's3://src', '--yes'],
+    )
+    expect([code, [...(await contentOf(server, 'src')).keys()]]).toEqual([3, ['kept']])
+    expect(stderr).toContain('1 AccessDenied')
+  })
+
+  test('is not taken for one when DeleteObject is refused in the same way', async () => {
+    const server = await filled(['a', 'b'])
+    const { code, stderr } = await through(
+      server,
+      (request, response) =>
+        (isMultiDelete(request) || request.method === 'DELETE') && refuse(request, response, 405, 'MethodNotAllowed'),
+      ['delete', 's3://src', '--yes'],
+    )
+    expect(code).not.toBe(0)
+    expect([warnings(stderr), (await contentOf(server, 'src')).size]).toEqual([[], 2])
+  })
+})
+
+test('a store that refuses ETags in DeleteObjects is sent none after the first, and still deletes many at once', async () => {
+  const server = await filled(['a', 'b', 'c', 'd'])
+  let refused = 0
+  let granted = 0
+  const { code, stderr } = await through(
+    server,
+    (request, response, body) => {
+      if (!isMultiDelete(request)) return false
+      if (!body.includes('<ETag>')) {
+        granted++
+        return false
+      }
+      refused++
+      return refuse(request, response, 400, 'MalformedXML')
+    },
+    ['move', 's3://src', 's3://dst', '--threads', '1'],
+  )
+  expect([code, (await contentOf(server, 'src')).size, (await contentOf(server, 'dst')).size]).toEqual([0, 0, 4])
+  expect([refused, granted > 0]).toEqual([1, true])
+  expect(warnings(stderr)).toEqual([expect.stringContaining('<ETag> in DeleteObjects (400 MalformedXML)')])
+})
+
+describe('a store that does not know conditions on writes', () => {
+  const before: Required<Hooks>['before'] = (request, response) =>
+    request.method !== 'GET' &&
+    request.method !== 'HEAD' &&
+    request.method !== 'DELETE' &&
+    ['if-match', 'if-none-match'].some((name) => request.headers[name] !== undefined) &&
+    refuse(request, response, 501, 'NotImplemented', 'Conditional object PUTs are not supported.')
+
+  test('has headers set', async () => {
+    const server = await filled(['a', 'b'])
+    const args = ['set-headers', 's3://src', '--cache-control', 'no-store', '--reset-acl']
+    const { code, stderr } = await through(server, before, args)
+    expect([code, warnings(stderr)]).toEqual([0, [expect.stringContaining('If-Match with CopyObject (501')]])
+    const answer = await fetch(`${server.url}/src/a`, { method: 'HEAD' })
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+  })
+
+  test('is copied into with --no-clobber, and what is there stays', async () => {
+    const server = await filled(['a', 'b', 'c'])
+    await server.s3.send(new PutObjectCommand({ Bucket: 'dst', Key: 'b', Body: 'other content' }))
+    const { code, stderr } = await through(server, before, ['copy', 's3://src', 's3://dst', '--no-clobber'])
+    expect([code, warnings(stderr)]).toEqual([0, [expect.stringContaining('If-None-Match with CopyObject (501')]])
+    const there = await contentOf(server, 'dst')
+    expect([[...there.keys()], there.get('b')?.size]).toEqual([['a', 'b', 'c'], 13])
+  })
+
+  test('is moved into under new names', async () => {
+    const server = await filled(['a', 'b'])
+    const { code } = await through(server, before, ['move', 's3://src', 's3://dst', '--map', 's/^/n-/'])
+    expect([code, [...(await contentOf(server, 'dst')).keys()], (await contentOf(server, 'src')).size]).toEqual([
+      ...[0, ['n-a', 'n-b']],
+      0,
+    ])
+  })
+})
+
+describe('a request that is refused with something that can be left out', () => {
+  test('is sent without it, which is told by name once for both sides and all threads', async () => {
+    const server = await filled(['a', 'b', 'c'])
+    let asked = 0
+    const { code, stderr } = await through(
+      server,
+      (request, response) => {
+        if (request.headers['x-amz-checksum-mode'] === undefined) return false
+        asked++
+        return refuse(request, response, 400, 'InvalidArgument', "Unsupported header 'x-amz-checksum-mode'")
+      },
+      ['set-headers', 's3://src', '--cache-control', 'no-store', '--reset-acl', '--threads', '2'],
+    )
+    expect([code, warnings(stderr)]).toEqual([
+      0,
+      [expect.stringContaining('does not support x-amz-checksum-mode (400')],
+    ])
+    // Those that were under way at once, each once.
+    expect(asked).toBeLessThanOrEqual(6)
+  })
+
+  test('is left as it is when it is refused without it too', async () => {
+    const server = await filled(['a', 'b'])
+    const { code, stderr } = await through(
+      server,
+      (request, response) =>
+        request.method === 'HEAD' &&
+        request.url?.includes('/src/b') === true &&
+        refuse(request, response, 400, 'InvalidArgument'),
+      ['set-headers', 's3://src', '--cache-control', 'no-store', '--reset-acl'],
+    )
+    expect([code, warnings(stderr)]).toEqual([3, []])
+    const answer = await fetch(`${server.url}/src/a`, { method: 'HEAD' })
+    expect(answer.headers.get('cache-control')).toBe('no-store')
+  })
+
+  test('is not blamed on it when the store was only busy', async () => {
+    const server = await filled(['a'])
+    let first = true
+    const { code, stderr } = await through(
+      server,
+      (request, response) => {
+        if (request.method !== 'HEAD' || request.url?.includes('/src/a') !== true) return false
+        const before = first
+        if (request.headers['x-amz-checksum-mode'] === undefined) first = false
+        if (!before) return false
+        return request.headers['x-amz-checksum-mode'] === undefined
+          ? refuse(request, response, 503, 'SlowDown')
+          : refuse(request, response, 400, 'InvalidArgument')
+      },
+      ['set-headers', 's3://src', '--cache-control', 'no-store', '--reset-acl'],
+    )
+    expect([code, warnings(stderr)]).toEqual([0, []])
+  })
+})
