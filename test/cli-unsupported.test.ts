@@ -193,3 +193,50 @@ describe('a request that is refused with something that can be left out', () => 
     expect([code, warnings(stderr)]).toEqual([0, []])
   })
 })
+
+describe('a store that writes ETags in capitals', () => {
+  const big = (text: string): string =>
+    text.replaceAll(/(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])/g, (md5) => md5.toUpperCase())
+  const hooks: Hooks = {
+    // Conditions are compared letter by letter.
+    before(request, response) {
+      for (const [name, value] of Object.entries(request.headers)) {
+        if (!name.endsWith('if-match') || typeof value !== 'string') continue
+        if (/[a-f]/.test(value)) return refuse(request, response, 412, 'PreconditionFailed')
+        request.headers[name] = value.toLowerCase()
+      }
+      return false
+    },
+    after(_, answered) {
+      const { headers, body } = answered
+      if (headers.etag !== undefined) headers.etag = big(headers.etag)
+      if (headers['content-type']?.includes('xml') !== true) return
+      answered.body = Buffer.from(body.toString('latin1').replaceAll(/<ETag>[^<]*<\/ETag>/g, big), 'latin1')
+      delete headers['content-length']
+    },
+  }
+
+  test('has the same objects as one that does not, and gets its conditions as it writes them', async () => {
+    const cwd = await workFolder()
+    const [source, destination] = [await filled([]), await filled([])]
+    for (const key of ['a', 'b', 'c']) await put(source, 'src', key, { Body: `content of ${key}` })
+    const ends = ['s3://src', 's3://dst', '--source-endpoint-url', await front(source.url, hooks)]
+    const args = [...ends, '--destination-endpoint-url', destination.url, '--retry-for', '2s']
+    expect((await run(['copy', ...args], { cwd })).code).toBe(0)
+    const verified = await run(['verify', ...args], { cwd })
+    expect([verified.code, verified.stdout + verified.stderr]).toEqual([0, expect.stringMatching(/same +3 objects/)])
+    const synced = await run(['sync', ...args], { cwd })
+    expect([synced.code, synced.stderr]).toEqual([0, expect.stringContaining('3 already as asked for') as string])
+  })
+
+  test('has headers set inside it', async () => {
+    const server = await filled([])
+    await put(server, 'src', 'a', { Body: 'content of a' })
+    const args = ['set-headers', 's3://src', '--cache-control', 'no-store', '--reset-acl', '--endpoint-url']
+    const { code } = await run([...args, await front(server.url, hooks), '--retry-for', '2s'], {
+      cwd: await workFolder(),
+    })
+    const answer = await fetch(`${server.url}/src/a`, { method: 'HEAD' })
+    expect([code, answer.headers.get('cache-control')]).toEqual([0, 'no-store'])
+  })
+})

@@ -169,6 +169,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
     const to = destination === undefined ? undefined : await openPlace('destination', destination, tried)
     const other = to?.bucket
     const near = one !== undefined && other !== undefined && one.account.endpointUrl === other.account.endpointUrl
+    if (near) other.store.learnFrom(one.store)
     const once = (store: S3Store): Storage => retrying(store, patience, meter)
     const copies = near && (one.account === other.account || (await probeRead(other.store, one.store)))
     const apart = one === undefined || other === undefined || !(await inOneBucket(one, other, options, once))

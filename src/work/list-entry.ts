@@ -3,6 +3,7 @@ import { isBeside, printable } from '../keys.js'
 import { isoTime } from '../times.js'
 import { hasControl, isOf, PLAIN_FIELDS } from './list-alphabet.js'
 import { badLine } from './list-lines.js'
+import { inLowerCase } from '../storage/s3/etags.js'
 
 /** An object that a list names, with what the list tells of it. */
 export interface Listed {
@@ -103,7 +104,7 @@ export function listed(told: (trait: Trait) => unknown, { name, line, wanted }: 
     key,
     ...(asks ? { version } : {}),
     ...(typeof size === 'number' && Number.isSafeInteger(size) && size >= 0 ? { size } : {}),
-    ...(isText(etag) && isOf('etag', unquoted(etag)) ? { etag: unquoted(etag) } : {}),
+    ...(isText(etag) && isOf('etag', unquoted(etag)) ? { etag: inLowerCase(unquoted(etag)) } : {}),
     ...(isText(lastModified) ? { lastModified: timeIn(lastModified, name, line) } : {}),
     ...(isOf('storageClass', storageClass) ? { storageClass } : {}),
   }

@@ -1,6 +1,7 @@
 import type { Place } from '../../job.js'
 import type { HeaderFields } from '../storage.js'
 import { encodePath, encodeQuery } from './encode.js'
+import { inLowerCase, type EtagCase } from './etags.js'
 import { brokenAnswer, brokenContent, faultOf, type Asked } from './faults.js'
 import { headerOf, type HttpResponse, type Pieces } from './http.js'
 import type { Fields } from './sign.js'
@@ -46,6 +47,8 @@ export interface Channel {
   readonly copySource: Fields
   /** What the store has refused, and is sent no more. */
   readonly unsupported: Unsupported
+  /** Conditions among the fields are put into its case; ETags in a body are not. */
+  readonly etagCase: EtagCase
   /** Sends once and answers whatever comes, but for expired credentials and broken connections, which reject. What is refused for something that can be left out is sent once more without. */
   readonly request: (asked: Asked, request: StoreRequest) => Promise<HttpResponse>
 }
@@ -72,12 +75,12 @@ export function quoted(etag: string): string {
 
 /** The ETag that the body of an answer names; Ceph leaves the quotes out. Empty where it names none, which is equal to no other. */
 export function etagIn({ body }: Pick<HttpResponse, 'body'>): string {
-  return PLAIN_ETAG.exec(body)?.[1] ?? bareEtag(elementText(body, 'ETag'))
+  return inLowerCase(PLAIN_ETAG.exec(body)?.[1] ?? '') || bareEtag(elementText(body, 'ETag'))
 }
 
-/** An ETag without its quotes; empty when there is none. */
+/** An ETag without its quotes, MD5s in lower case; empty when there is none. */
 export function bareEtag(etag: string | undefined): string {
-  return etag?.replaceAll('"', '').trim() ?? ''
+  return etag === undefined ? '' : inLowerCase(etag.replaceAll('"', '').trim())
 }
 
 // Nearly every ETag is like this, and each copy has one: to decode and unescape it takes longer than the rest of the answer.

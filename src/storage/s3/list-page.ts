@@ -1,4 +1,5 @@
 import { decodeListed } from './encode.js'
+import { inLowerCase } from './etags.js'
 import { inUtc } from './list-time.js'
 import { decodeUtf8, unescapeXml } from './xml.js'
 
@@ -102,7 +103,13 @@ function readUsual(cursor: Cursor): ListedObject | undefined {
   if (match === null) return undefined
   cursor.at = USUAL_OBJECT.lastIndex
   const [, key = '', lastModified = '', etag = '', , size, storageClass = ''] = match
-  return { key, size: Number(size), etag, lastModified: inUtc(lastModified), storageClass: shared(storageClass) }
+  return {
+    key,
+    size: Number(size),
+    etag: inLowerCase(etag),
+    lastModified: inUtc(lastModified),
+    storageClass: shared(storageClass),
+  }
 }
 
 const USUAL_OBJECT =
@@ -123,7 +130,7 @@ function readObject(cursor: Cursor): ListedObject {
         size = wholeNumber(text(cursor, tag))
         break
       case 'ETag':
-        etag = unquote(text(cursor, tag))
+        etag = inLowerCase(unquote(text(cursor, tag)))
         break
       case 'LastModified':
         lastModified = inUtc(text(cursor, tag))

@@ -112,8 +112,8 @@ async function oneByOne(objects: readonly Removal[], alone: RemoveAlone): Promis
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, objects.length) }, worker))
 }
 
-function elementOf({ place }: Channel, { key, version, etag }: Removal, conditional: boolean): string {
-  const condition = etag === undefined || !conditional ? undefined : quoted(etag)
+function elementOf({ place, etagCase }: Channel, { key, version, etag }: Removal, conditional: boolean): string {
+  const condition = etag === undefined || !conditional ? undefined : quoted(etagCase.own(etag))
   return `<Object>${element('Key', place.prefix + key)}${element('VersionId', version)}${element('ETag', condition)}</Object>`
 }
 

@@ -26,6 +26,7 @@ import { copySource, copyTime, etagOfCopy, sorted, sourceFields, type Channel, t
 import { dialerFor, type Trust } from './connect.js'
 import { encodePath } from './encode.js'
 import { checkOk, connectionFault, EXPIRED, faultOf, problemOf, type Asked } from './faults.js'
+import { EtagCase } from './etags.js'
 import { createHttpPool, headerOf, HttpError, type HttpPool, type HttpResponse } from './http.js'
 import { ObjectListing } from './object-listing.js'
 import { Patience } from './patience.js'
@@ -70,6 +71,8 @@ export interface Address {
   readonly usual?: Readonly<Record<string, number>> | undefined
   /** What the store has refused so far, and is sent no more. */
   readonly unsupported?: readonly string[] | undefined
+  /** Whether it writes MD5s in capitals, if anybody has seen one. */
+  readonly capitals?: boolean | undefined
 }
 
 /** What a store needs beside its place. */
@@ -113,6 +116,7 @@ export class S3Store implements Storage {
   opening = false
   private readonly listing: ObjectListing
   private readonly unsupported: Unsupported
+  private readonly etagCase: EtagCase
   private readonly suspicion: Suspicion
   /** Of requests that name another bucket as well. */
   private readonly suspicionOfCopies: Suspicion
@@ -145,6 +149,7 @@ export class S3Store implements Storage {
       ...(options.requestPayer === true ? ([['x-amz-request-payer', 'requester']] as const) : []),
     ])
     this.unsupported = new Unsupported(dialer.host, options.notice ?? (() => undefined), { known: options.unsupported })
+    this.etagCase = new EtagCase(options.aws === true ? false : options.capitals)
     this.channel = {
       ...{ place, path: this.base, bucketPath: target.path, aws: options.aws === true, always: this.always },
       signPayload: options.signPayload === true,
@@ -156,6 +161,7 @@ export class S3Store implements Storage {
           : ([['x-amz-source-expected-bucket-owner', options.expectedSourceOwner]] as const)),
       ],
       unsupported: this.unsupported,
+      etagCase: this.etagCase,
       request: (asked, request) => this.request(asked, request),
     }
     const { channel } = this
@@ -182,7 +188,13 @@ export class S3Store implements Storage {
     return {
       ...{ target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, begins, signPayload, usual },
       unsupported: this.unsupported.all,
+      capitals: this.etagCase.capitals,
     }
+  }
+
+  /** As another store of the same server writes ETags, so does this one. */
+  learnFrom(other: S3Store): void {
+    this.etagCase.capitals ??= other.etagCase.capitals
   }
 
   async list(from: ListFrom): Promise<Page> {
@@ -271,7 +283,7 @@ export class S3Store implements Storage {
   ): Promise<HttpResponse> {
     const { operation } = asked
     const { method, path, query = '', body, sink, most, accept, extra = 0 } = given
-    const fields = this.unsupported.without(operation, given.fields)
+    const fields = this.etagCase.ownFields(this.unsupported.without(operation, given.fields))
     const readTimeout = this.options.trust.readTimeout ?? READ_TIMEOUT
     let patience = this.patience.get(operation)
     if (patience === undefined) {
@@ -313,6 +325,7 @@ export class S3Store implements Storage {
     if (response.status < 300) {
       if (operation === 'ListObjectsV2') this.noteClock(response)
       suspicion.cleared(sent)
+      if (this.etagCase.capitals === undefined) this.etagCase.learn(response)
       return response
     }
     const fault = faultOf(response, asked)

@@ -122,7 +122,7 @@ export function createUploading(channel: Channel): Uploading {
       const asked = askedOf(channel, 'CompleteMultipartUpload', key)
       const named = parts.map(
         (part, index) =>
-          `<Part>${part.checksum}<ETag>${quoted(part.etag)}</ETag><PartNumber>${index + 1}</PartNumber></Part>`,
+          `<Part>${part.checksum}<ETag>${quoted(channel.etagCase.own(part.etag))}</ETag><PartNumber>${index + 1}</PartNumber></Part>`,
       )
       const body = Buffer.from(
         `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${named.join('')}</CompleteMultipartUpload>`,
