@@ -1,5 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { PutObjectCommand } from '@aws-sdk/client-s3'
+import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3'
 import { describe, expect, test } from 'vitest'
 import { contentOf, put, sandbox, type TestSandbox } from './cli-buckets.js'
 import { front, type Hooks } from './cli-front.js'
@@ -15,13 +20,21 @@ function refuse({ method }: IncomingMessage, response: ServerResponse, status: n
 const isMultiDelete = ({ method, url = '' }: IncomingMessage): boolean =>
   method === 'POST' && /[?&]delete(?:=|&|$)/.test(url)
 
-/** How often `text` names a warning, and all warnings. */
-const warnings = (stderr: string): string[] => stderr.split('\n').filter((line) => line.startsWith('warning: '))
+/** All that it was told a store does not support. */
+const warnings = (stderr: string): string[] =>
+  stderr.split('\n').filter((line) => line.startsWith('warning: ') && line.includes(' does not support '))
 
 async function filled(keys: readonly string[], bucket = 'src'): Promise<TestSandbox> {
   const server = await sandbox({ buckets: ['src', 'dst'] })
   for (const key of keys) await put(server, bucket, key)
   return server
+}
+
+async function putInParts({ s3 }: TestSandbox, Bucket: string, Key: string, Body: string): Promise<void> {
+  const { UploadId } = await s3.send(new CreateMultipartUploadCommand({ Bucket, Key }))
+  const { ETag } = await s3.send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: 1, Body }))
+  const MultipartUpload = { Parts: [{ ETag, PartNumber: 1 }] }
+  await s3.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload }))
 }
 
 async function through(server: TestSandbox, before: Required<Hooks>['before'], args: readonly string[]) {
@@ -238,5 +251,60 @@ describe('a store that writes ETags in capitals', () => {
     })
     const answer = await fetch(`${server.url}/src/a`, { method: 'HEAD' })
     expect([code, answer.headers.get('cache-control')]).toEqual([0, 'no-store'])
+  })
+})
+
+describe('a store that refuses the right ETag of an object of parts as a condition on a copy', () => {
+  const isOfParts = ({ headers }: IncomingMessage): boolean =>
+    /-\d+"$/.test(String(headers['x-amz-copy-source-if-match']))
+  const source = async (): Promise<TestSandbox> => {
+    const server = await filled(['whole'])
+    await putInParts(server, 'src', 'parts', 'content of parts')
+    return server
+  }
+  const before: Required<Hooks>['before'] = (request, response) =>
+    isOfParts(request) && refuse(request, response, 412, 'PreconditionFailed')
+
+  test('has headers set, and copies with other headers', async () => {
+    const server = await source()
+    for (const args of [
+      ['copy', 's3://src', 's3://dst', '--cache-control', 'no-store'],
+      ['set-headers', 's3://src', '--cache-control', 'no-store', '--reset-acl'],
+    ]) {
+      const { code, stderr } = await through(server, before, args)
+      expect([code, warnings(stderr)]).toEqual([
+        0,
+        [expect.stringContaining('with the ETag of an object of parts (412 PreconditionFailed)')],
+      ])
+    }
+    for (const path of ['src/parts', 'dst/parts', 'src/whole', 'dst/whole']) {
+      const answer = await fetch(`${server.url}/${path}`)
+      expect([path, answer.headers.get('cache-control')]).toEqual([path, 'no-store'])
+      expect(await answer.text()).toBe(path.endsWith('parts') ? 'content of parts' : '')
+    }
+  })
+
+  test('is believed when the object was written to meanwhile', async () => {
+    const server = await source()
+    let written = 0
+    const { code } = await through(
+      server,
+      (request, response) => {
+        if (!isOfParts(request)) return false
+        if (written++ > 0) return refuse(request, response, 412, 'PreconditionFailed')
+        void put(server, 'src', 'parts', { Body: 'newer' }).then(() =>
+          refuse(request, response, 412, 'PreconditionFailed'),
+        )
+        return true
+      },
+      ['copy', 's3://src', 's3://dst', '--cache-control', 'no-store'],
+    )
+    const answer = await fetch(`${server.url}/dst/parts`)
+    expect([code, written, await answer.text(), answer.headers.get('cache-control')]).toEqual([
+      0,
+      1,
+      'newer',
+      'no-store',
+    ])
   })
 })

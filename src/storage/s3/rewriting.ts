@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto'
-import type { Rewriting } from '../storage.js'
+import type { Reading, Rewriting } from '../storage.js'
 import { askedOf, copyTime, etagOfCopy, pathOf, quoted, sorted, sourceFields, type Channel } from './channel.js'
 import { faultOf } from './faults.js'
+import type { Fields } from './sign.js'
+import { despiteWrongRefusal } from './wrong-refusal.js'
 
 /** How the objects of an S3 bucket are changed in place. */
-export function createRewriting(channel: Channel): Rewriting {
+export function createRewriting(channel: Channel, { head }: Pick<Reading, 'head'>): Rewriting {
   const { place, always, customerKey, request, aws } = channel
   return {
     // Ceph drops the tags of a copy onto itself, also those that are sent with it.
@@ -30,7 +32,12 @@ export function createRewriting(channel: Channel): Rewriting {
         ['x-amz-metadata-directive', 'REPLACE'],
       ])
       const path = pathOf(channel, object.key)
-      const response = await request(asked, { method: 'PUT', path, fields: headers, extra: copyTime(object.size) })
+      const send = (fields: Fields) => request(asked, { method: 'PUT', path, fields, extra: copyTime(object.size) })
+      const response = await despiteWrongRefusal(channel, {
+        ...{ asked, fields: headers, etag, send, apart: false },
+        response: await send(headers),
+        look: async () => (await head(object.key)).etag,
+      })
       if (response.status !== 200) throw faultOf(response, asked)
       return etagOfCopy(response, asked)
     },

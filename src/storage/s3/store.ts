@@ -50,6 +50,7 @@ import { isOtherAnswer, mayBeUnsupported, Unsupported } from './unsupported.js'
 import { createUploading } from './uploading.js'
 import { createVersions } from './versions.js'
 import { createWriting } from './writing.js'
+import { despiteWrongRefusal } from './wrong-refusal.js'
 import { elementText } from './xml.js'
 
 /** How a store is reached. Plain data without secrets, to be sent between threads. */
@@ -168,7 +169,7 @@ export class S3Store implements Storage {
     this.copies = sorted([...this.always, ...channel.customerKey, ...channel.copySource])
     this.reading = createReading(channel)
     this.uploading = createUploading(channel)
-    this.rewriting = createRewriting(channel)
+    this.rewriting = createRewriting(channel, this.reading)
     this.writing = createWriting(channel)
     this.removing = lookingFirst(createRemoving(channel))
     this.versions = createVersions(channel)
@@ -223,7 +224,26 @@ export class S3Store implements Storage {
     else if (object.storageClass !== 'STANDARD') headers.push(['x-amz-storage-class', object.storageClass])
     // Without a wish they are in order: `copies` comes between the source and the storage class.
     const fields = wish === undefined ? headers : sorted(headers)
-    const response = await this.send(asked, 'PUT', this.base + encodePath(key), '', fields, copyTime(object.size))
+    const path = this.base + encodePath(key)
+    if (wish?.etag !== undefined) return await this.copyWhile(wish.etag, source, object, { asked, path, fields })
+    const response = await this.send(asked, 'PUT', path, '', fields, copyTime(object.size))
+    return etagOfCopy(response, asked)
+  }
+
+  private async copyWhile(
+    etag: string,
+    source: Storage,
+    { key, version, size }: ObjectSummary,
+    { asked, path, fields }: Pick<StoreRequest, 'path' | 'fields'> & { readonly asked: Asked },
+  ): Promise<string> {
+    const send = (fields: Fields): Promise<HttpResponse> =>
+      this.request(asked, { method: 'PUT', path, fields, extra: copyTime(size) })
+    const response = await despiteWrongRefusal(this.channel, {
+      ...{ asked, fields, etag, send, apart: true },
+      response: await send(fields),
+      look: async () => (await source.reading.head(key, version)).etag,
+    })
+    checkOk(response, asked)
     return etagOfCopy(response, asked)
   }
 
