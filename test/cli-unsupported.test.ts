@@ -65,8 +65,11 @@ describe('a store without DeleteObjects', () => {
     ])
   })
 
-  test('does not hide what is wrong with single objects', async () => {
-    const server = await filled(['a', 'kept', 'z'])
+  test.each([
+    ['first', ['kept', 'y', 'z']],
+    ['last', ['a', 'b', 'kept']],
+  ])('does not hide what is wrong with the %s object', async (_, keys) => {
+    const server = await filled(keys)
     const { code, stderr } = await through(
       server,
       (request, response) =>
@@ -306,5 +309,29 @@ describe('a store that refuses the right ETag of an object of parts as a conditi
       'newer',
       'no-store',
     ])
+  })
+
+  test('is looked at after the copy too, which is made anew when the object was written to in between', async () => {
+    const server = await source()
+    let copies = 0
+    const rewritten = async ({ url, headers }: IncomingMessage, response: ServerResponse): Promise<void> => {
+      await put(server, 'src', 'parts', { Body: 'newer', Metadata: { version: '2' } })
+      const sent = Object.entries(headers).filter(([name]) => name.startsWith('x-amz-') || name === 'cache-control')
+      const answer = await fetch(`${server.url}${url ?? ''}`, { method: 'PUT', headers: sent as [string, string][] })
+      response.writeHead(answer.status, { 'content-type': 'application/xml' })
+      response.end(await answer.text())
+    }
+    const { code } = await through(
+      server,
+      (request, response) => {
+        if (isOfParts(request)) return refuse(request, response, 412, 'PreconditionFailed')
+        if (request.method !== 'PUT' || request.url?.endsWith('/dst/parts') !== true || copies++ > 0) return false
+        void rewritten(request, response)
+        return true
+      },
+      ['copy', 's3://src', 's3://dst', '--cache-control', 'no-store'],
+    )
+    const answer = await fetch(`${server.url}/dst/parts`)
+    expect([code, copies, await answer.text(), answer.headers.get('x-amz-meta-version')]).toEqual([0, 2, 'newer', '2'])
   })
 })
