@@ -38,7 +38,7 @@ const EXTRAS: ReadonlyMap<string, Extra> = new Map([
   ],
   ['if-none-match', { name: 'If-None-Match', operations: WRITES, instead: LOOKED_AT }],
   ['if-match', { name: 'If-Match', operations: new Set([...WRITES, ...REMOVALS]), instead: LOOKED_AT }],
-  ...['algorithm', 'crc32', 'crc32c', 'crc64nvme', 'sha1', 'sha256'].map((what): [string, Extra] => {
+  ...['crc32', 'crc32c', 'crc64nvme', 'sha1', 'sha256'].map((what): [string, Extra] => {
     const name = `x-amz-checksum-${what}`
     return [name, { name, operations: BEGINNINGS, instead: 'copies have no such checksum' }]
   }),
