@@ -8,6 +8,7 @@ import { UserError } from './errors.js'
 import { printable, withoutCredentials } from './keys.js'
 import { ignoresHangup } from './processes.js'
 import { readSwitches, truthOf, type Declared } from './commands/switches.js'
+import { usageError } from './commands/usage-error.js'
 import { version } from './version.js'
 
 /** What stands for a source or a destination, for `--help`. */
@@ -182,7 +183,7 @@ async function main(args: readonly string[]): Promise<number> {
           .option('fresh', { type: 'boolean', describe: 'begin again, though an unfinished run of this job exists' })
           .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
           .example('$0 sync s3://photos s3://photos-eu', 'what is missing or different')
-          .example('$0 sync s3://photos s3://photos-eu --delete --max-delete 1000', 'and delete what is extra')
+          .example('$0 sync s3://a s3://b --delete --max-delete 1000', 'and delete what is extra, 1,000 at most')
           .epilogue(EXIT_TABLE),
       async (argv) => {
         const { sync } = await import('./commands/sync.js')
@@ -404,8 +405,7 @@ async function main(args: readonly string[]): Promise<number> {
       // Some mistakes in the command line come as an error of yargs's own.
       if (error !== undefined && error.name !== 'YError') throw error
       const said = message ?? error?.message ?? 'the command line is not understood'
-      // What is not known is quoted, and may be a misplaced secret.
-      throw new UserError(printable(said.replace(/[^\s,]*:[^\s,]*@/g, '…@')), 'see s3move --help')
+      throw usageError(said, args)
     })
   await parser.parseAsync(withValues(args))
   return code
