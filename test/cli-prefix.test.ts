@@ -40,6 +40,26 @@ describe('prefixes of which one ends in a slash', () => {
     expect(line).toContain(`write: s3move ${command} ${right} --endpoint-url http://127.0.0.1:1 --checkpoint 'r n' (`)
   })
 
+  test.each([
+    ['copy', 's3://one/img/a b.jpg', 's3://other', "'s3://other/a b.jpg'"],
+    ['move', 's3://one/a.jpg', 's3://other/web/', 's3://other/web/a.jpg'],
+  ])('%s %s %s is also shown as it is for a single object', async (command, source, destination, whole) => {
+    const cwd = await workFolder()
+    const server = await buckets(['img/a b.jpg', 'a.jpg', 'a.jpg.old'])
+    const line = refusal(await run([command, source, destination, '--endpoint-url', server.url], { cwd }))
+    const shown = source.includes(' ') ? `'${source}'` : source
+    expect(line).toContain(`(for a single object: s3move ${command} ${shown} ${whole} --endpoint-url ${server.url}; `)
+  })
+
+  test.each([
+    ['s3://one/img/', 's3://other/web'],
+    ['s3://one/img', 'file:///nowhere/x'],
+  ])('%s and %s are not shown as those of a single object, which they cannot be', async (source, destination) => {
+    const cwd = await workFolder()
+    const line = refusal(await run(['copy', source, destination, '--endpoint-url', 'http://127.0.0.1:1'], { cwd }))
+    expect(line).not.toContain('single object')
+  })
+
   test('are joined letter by letter where --prefix-as-text says so', async () => {
     const cwd = await workFolder()
     const server = await buckets(['2019-01.gz', '2019-02.gz', '2020-01.gz'])

@@ -2,7 +2,7 @@ import type { Argv } from 'yargs'
 import { stopReason } from '../engine/stop.js'
 import { StorageError, UserError } from '../errors.js'
 import { shellArgument } from '../format.js'
-import { listOf, placeUrl, type Place, type WriteJob } from '../job.js'
+import { isFolder, listOf, placeUrl, type Place, type WriteJob } from '../job.js'
 import { endsInSlash, isBeside, keyBytes, LONGEST_KEY } from '../keys.js'
 import type { ListFrom, Storage, VersionCursor } from '../storage/storage.js'
 import type { CommandIo } from './io.js'
@@ -31,11 +31,24 @@ export function checkSlashes(
   const isRight = [source, destination].map(({ prefix }) => endsInSlash(prefix))
   if (isRight[0] === isRight[1] || asText(flags)) return
   const [from, to] = [source, destination].map(placeUrl)
+  const single = forOne(args, [source, destination], written[1])
   const wrong = written.filter((_text, index) => isRight[index] === false)
   throw new UserError(
     `one prefix ends in / and the other does not, so names would be joined wrongly: ${from} and ${to} (an empty prefix and a folder count as ending in /)`,
-    `write: ${corrected(args, wrong)} (a single object: its whole name on both sides; to join them letter by letter: --prefix-as-text)`,
+    `write: ${corrected(args, wrong)} (${single === undefined ? '' : `for a single object: ${single}; `}to join them letter by letter: --prefix-as-text)`,
   )
+}
+
+// The command line that copies one object, named like the prefix of the source, to below that of the destination; a folder has no place for it.
+function forOne(
+  args: readonly string[],
+  [source, destination]: readonly [Place, Place],
+  written: string,
+): string | undefined {
+  if (endsInSlash(source.prefix) || isFolder(destination)) return undefined
+  const name = source.prefix.slice(source.prefix.lastIndexOf('/') + 1)
+  const whole = `${written}${written.endsWith('/') ? '' : '/'}${name}`
+  return `s3move ${args.map((arg) => shellArgument(arg === written ? whole : arg)).join(' ')}`
 }
 
 /** As what a job takes its prefix that deletes what is below it. */
