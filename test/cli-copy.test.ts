@@ -203,7 +203,7 @@ describe('s3move copy --dry-run', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(/^dry run: nothing was changed\nwould copy {3}2,500 objects, /)
     expect(stdout).toMatch(
-      /^requests {5}2,495 CopyObject, .*5 CreateMultipartUpload, .*UploadPartCopy.* and, again, about \d+ ListObjectsV2 /m,
+      /^requests {5}2,495 CopyObject, .*5 CreateMultipartUpload, .*UploadPartCopy.*; as in this dry run, about \d+ ListObjectsV2 /m,
     )
     const { byOperation } = server.stats()
     // One object is looked at for what its copy would lose.

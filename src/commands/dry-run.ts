@@ -179,9 +179,9 @@ export async function dryRun({
     // Folders are listed without.
     const listed = lists === 0 ? [] : [`about ${count(lists)} ${listing}`]
     const again = [...looks, ...listed].join(', ')
-    const looked = before === 0 ? '' : `before deletions, ${count(before)} HeadObject`
-    const parts = [named.join(', '), looked, again === '' ? '' : `again, ${again}`]
-    const all = parts.filter((text) => text !== '').join(' and, ')
+    const looked = before === 0 ? [] : [`${count(before)} HeadObject before deletions`]
+    const parts = [[...named, ...looked].join(', '), again === '' ? '' : `as in this dry run, ${again}`]
+    const all = parts.filter((text) => text !== '').join('; ')
     lines.push(
       `requests     ${all === '' ? 'none' : `${all} (copies and lists are in the price class of PUT; see README on cost)`}`,
     )
