@@ -111,12 +111,21 @@ function octal(character: string): string {
 }
 
 /** Objects that were set aside: `20 waiting to be tried again (500 InternalError)`, the most frequent error first, three at most. */
-export function waitingText({ objects: waiting, errors }: Waiting): string {
+export function waitingText(waiting: Waiting): string {
+  return `${count(waiting.objects)} waiting to be tried again${errorsText(waiting)}`
+}
+
+/** The same where a row is called so already: `20 objects, to be tried again (500 InternalError)`. */
+export function waitingRow(waiting: Waiting): string {
+  return row('waiting', `${objects(waiting.objects)}, to be tried again${errorsText(waiting)}`)
+}
+
+function errorsText({ errors }: Waiting): string {
   const names = Object.entries(errors)
     .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
     .map(([name]) => printable(name))
   const shown = names.length > MOST_ERRORS ? [...names.slice(0, MOST_ERRORS), '…'] : names
-  return `${count(waiting)} waiting to be tried again${shown.length === 0 ? '' : ` (${shown.join(', ')})`}`
+  return shown.length === 0 ? '' : ` (${shown.join(', ')})`
 }
 
 const MOST_ERRORS = 3

@@ -1,5 +1,5 @@
 import { jsonText } from './checkpoint/json.js'
-import { bytes, count, duration, jobTitle, shellWord, waitingText } from './format.js'
+import { bytes, count, duration, jobTitle, objects, shellWord, waitingText } from './format.js'
 import { sum } from './job.js'
 import type { Failure, MoveEvent, MoveJob, Snapshot } from './job.js'
 import { printable, withBytesShown } from './keys.js'
@@ -226,7 +226,7 @@ function startLines(event: Extract<MoveEvent, { readonly type: 'start' }>): stri
   const { job, pace } = event
   return [
     `${event.resumed ? 'resuming: ' : ''}${VERBS[job.kind]}${job.kind === 'set-headers' ? ' of' : ''} ${jobTitle(job).slice(job.kind.length + 1)}`,
-    `at most ${count(pace.concurrency)} objects in flight, ${count(pace.lanes)} ranges listed at once; ` +
+    `at most ${objects(pace.concurrency)} in flight, ${count(pace.lanes)} ${pace.lanes === 1 ? 'range' : 'ranges'} listed at once; ` +
       `checkpoint ${shellWord(event.checkpoint)}`,
   ]
 }

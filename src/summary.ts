@@ -1,4 +1,4 @@
-import { bytes, count, duration, objects, rate, row, shellWord, waitingText } from './format.js'
+import { bytes, count, duration, objects, rate, row, shellWord, waitingRow } from './format.js'
 import { NAMES_COLLIDE, placeUrl, RESTORE_REQUESTED, settled, sum } from './job.js'
 import type { DoneWord, MoveEvent, MoveJob, SkipReason, Snapshot, Totals } from './job.js'
 import { printable } from './keys.js'
@@ -25,7 +25,7 @@ export function summaryLines(event: SummaryEvent, context: SummaryContext): stri
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(totals.skipped)}`))
   if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(totals.failed)}`))
   const { waiting } = event.snapshot
-  if (waiting !== undefined) lines.push(row('waiting', waitingText(waiting)))
+  if (waiting !== undefined) lines.push(waitingRow(waiting))
   lines.push(row('time', timeSpent(event.snapshot, context)))
   if (throttled > 0)
     lines.push(row('throttled', `asked to slow down ${throttled === 1 ? 'once' : `${count(throttled)} times`}`))

@@ -32,7 +32,7 @@ test.each<[string, number]>([
     await until(() => running.stderr().includes('paused: '), running)
     full = false
     const { code: exit, stderr } = await running.finished
-    expect([exit, stderr]).toEqual([3, expect.stringContaining('goes on: an object succeeded again') as string])
+    expect([exit, stderr]).toEqual([3, expect.stringContaining('the run goes on: an object succeeded again') as string])
     const failed = await failedIn(cwd)
     expect(failed).toBeGreaterThan(900)
     expect(failed).toBeLessThan(6000)

@@ -168,11 +168,11 @@ describe('a run of which only objects are left that wait', () => {
       running,
     )
     const told = await run(['status', 'run'], { cwd })
-    expect(told.stdout).toMatch(/^ {2}waiting +3 waiting to be tried again \(500 InternalError\)$/m)
+    expect(told.stdout).toMatch(/^ {2}waiting +3 objects, to be tried again \(500 InternalError\)$/m)
     running.kill('SIGINT')
     const { code, stderr } = await running.finished
     expect([code, stderr]).toEqual([130, expect.stringContaining('1,997 objects copied') as string])
-    expect(stderr).toMatch(/^ {2}waiting +3 waiting to be tried again/m)
+    expect(stderr).toMatch(/^ {2}waiting +3 objects, to be tried again/m)
     const status = await run(['status', 'run', '--json'], { cwd })
     expect(JSON.parse(status.stdout)).toMatchObject({
       ...{ state: 'unfinished', failed: {}, waiting: { objects: 3, errors: { '500 InternalError': 3 } } },

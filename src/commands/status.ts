@@ -6,7 +6,7 @@ import type { SavedRun } from '../checkpoint/file.js'
 import { jsonText } from '../checkpoint/json.js'
 import { lockHolder } from '../checkpoint/lock.js'
 import { UserError } from '../errors.js'
-import { count, duration, jobTitle, objects, rate, row, shellWord, waitingText } from '../format.js'
+import { count, duration, jobTitle, objects, rate, row, shellWord, waitingRow } from '../format.js'
 import { settled, sum } from '../job.js'
 import type { Likenesses, MoveJob, SkipReason, Waiting } from '../job.js'
 import { printable } from '../keys.js'
@@ -188,7 +188,7 @@ function page(run: RunStatus, now: number): string[] {
   if (run.retry !== null)
     lines.push(row('retrying', `${count(run.retry.done)} of ${objects(run.retry.of)} tried again`))
   if (run.large > 0) lines.push(row('large', `${objects(run.large)} over 5 GiB to be copied in parts`))
-  if (run.waiting.objects > 0) lines.push(row('waiting', waitingText(run.waiting)))
+  if (run.waiting.objects > 0) lines.push(waitingRow(run.waiting))
   if (run.total === null) lines.push(row('remains', rangesThatRemain(run.rangesRemaining)))
   const rates = rateWords(run)
   if (rates !== '') lines.push(row('rate', rates))

@@ -51,7 +51,8 @@ export function watchFailures(options: FailureWatchOptions): FailureWatch {
         return
       case 'resume':
         gate.resume()
-        if (!advice.quietly) warn(`goes on: an object succeeded again after ${Math.round(advice.after / 1000)} s`)
+        if (!advice.quietly)
+          warn(`the run goes on: an object succeeded again after ${Math.round(advice.after / 1000)} s`)
         return
       case 'stop': {
         const { alike, first, after } = advice
