@@ -96,6 +96,21 @@ describe('s3move resume [DIR]', () => {
 })
 
 describe('s3move resume --only-failed [DIR]', () => {
+  test('with an --only-code that no failed object has it says so, and which codes they have', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:200:denied=10', 'dst'] })
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--checkpoint', 'run']
+    expect((await run(args, { cwd })).code).toBe(3)
+    const again = async (...codes: string[]) =>
+      await run(['resume', 'run', '--only-failed', ...codes.flatMap((code) => ['--only-code', code])], { cwd })
+    const misspelt = await again('AccesDenied', 'InternalError')
+    expect(misspelt.code).toBe(3)
+    expect(misspelt.stderr).toMatch(
+      /^warning: no object in the failure ledger failed with AccesDenied or InternalError; it has \d+ AccessDenied$/m,
+    )
+    expect((await again('AccesDenied', 'AccessDenied')).stderr).not.toContain('no object in the failure ledger')
+  })
+
   test('with --only-code it tries only those, and the others stay in the ledger as they were', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:seq:900:denied=10,glacier=15', 'dst'] })

@@ -10,6 +10,7 @@ import { differing, listOf, sum } from '../job.js'
 import { createProgress } from '../progress.js'
 import { printable } from '../keys.js'
 import { intersection } from '../rules/ranges.js'
+import { failedByCode } from '../summary.js'
 import { version } from '../version.js'
 import { checkList } from '../work/list-work.js'
 import { wantedRanges } from './begin.js'
@@ -95,6 +96,8 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
           const message = `${difference}; what was done so far is taken to be there too`
           progress.event({ type: 'note', level: 'warning', message })
         }
+        const unfound = noneOf(checkpoint, codes)
+        if (unfound !== undefined) progress.event({ type: 'note', level: 'warning', message: unfound })
         const { sourceFolder } = opened.ends
         if (dry) {
           const { ranges, list } = checkpoint
@@ -127,6 +130,12 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
   } finally {
     progress.close()
   }
+}
+
+// That no object failed with one of these codes, where that is so: the name may be misspelt. What a retry that ended early has left is not counted.
+function noneOf({ totals, retry }: WriteCheckpoint, codes: readonly string[] | undefined): string | undefined {
+  if (codes === undefined || retry != null || codes.some((code) => (totals.failed[code] ?? 0) > 0)) return undefined
+  return `no object in the failure ledger failed with ${printable(codes.join(' or '))}; it has ${failedByCode(totals.failed)}`
 }
 
 // What remains must be of what the job selects: else it was damaged before checkpoints had a checksum.
