@@ -2,7 +2,7 @@ import { UserError } from '../errors.js'
 import { printable } from '../keys.js'
 
 /**
- * What a stranger can act on, for what yargs says of a command line (its version 17 or 18, in English). `args` is that command line; what is
+ * What a stranger can act on, for what yargs says of a command line, in English. `args` is that command line; what is
  * not known is quoted from it, but for what may be a misplaced secret.
  */
 export function usageError(said: string, args: readonly string[]): UserError {
