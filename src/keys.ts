@@ -58,10 +58,15 @@ export function keyBytes(key: string): number {
 /**
  * A key (or any text from outside) made fit for a terminal, a log line or a page of text: control characters, line
  * separators, bidirectional controls and lone surrogates become `\n`, `\t`, `\xNN` or `\u{NNNN}`, a backslash becomes
- * `\\`. What stands for a byte (`standInFor`) becomes `\xNN`. Reversible but for that, and never longer than one line.
+ * `\\`. Reversible, and never longer than one line.
  */
 export function printable(text: string): string {
-  return withBytesShown(text.replace(UNPRINTABLE, escaped))
+  return text.replace(UNPRINTABLE, escaped)
+}
+
+/** The same for a message or a name that may hold what stands for a byte (`standInFor`), which becomes `\xNN`. */
+export function printableName(text: string): string {
+  return withBytesShown(printable(text))
 }
 
 function escaped(character: string): string {
@@ -86,7 +91,10 @@ export function standInFor(byte: number): string {
 
 /** Text in which the bytes that characters stand for are shown as `\xNN`. */
 export function withBytesShown(text: string): string {
-  return text.replace(STAND_IN, (character) => `\\x${((character.codePointAt(0) ?? 0) - STAND_INS).toString(16)}`)
+  return text.replace(
+    STAND_IN,
+    (character) => `\\x${((character.codePointAt(0) ?? 0) - STAND_INS).toString(16).padStart(2, '0')}`,
+  )
 }
 
 const STAND_INS = 0x10fe00

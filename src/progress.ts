@@ -2,7 +2,7 @@ import { jsonText } from './checkpoint/json.js'
 import { bytes, count, duration, jobTitle, objects, shellWord, waitingText } from './format.js'
 import { sum } from './job.js'
 import type { Failure, MoveEvent, MoveJob, Snapshot } from './job.js'
-import { printable, withBytesShown } from './keys.js'
+import { printable, printableName, withBytesShown } from './keys.js'
 import { timeOf } from './times.js'
 import { RecentRate } from './progress-line.js'
 import { exampleLine, headline, nextCommand, skipReason, summaryLines } from './summary.js'
@@ -161,8 +161,8 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
         say(exampleLine(event))
         break
       case 'note':
-        if (event.level === 'warning') say(`warning: ${printable(event.message)}`)
-        else if (verbose) say(printable(event.message))
+        if (event.level === 'warning') say(`warning: ${printableName(event.message)}`)
+        else if (verbose) say(printableName(event.message))
         break
       case 'progress':
         inFlight = event.snapshot.inFlight
@@ -178,7 +178,7 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
         say(...onlyWaiting(event))
         break
       case 'skipped':
-        if (verbose) lines.add(`skipped ${printable(event.key)}: ${skipReason(event.reason)}`)
+        if (verbose) lines.add(`skipped ${printableName(event.key)}: ${skipReason(event.reason)}`)
         break
       case 'copied':
       case 'rewritten':

@@ -10,7 +10,7 @@ import { printable } from '../src/keys.js'
 const text = fc.oneof(
   fc.string({ unit: 'grapheme-ascii', maxLength: 12 }),
   fc.string({ unit: 'binary', maxLength: 8 }).map((key) => Buffer.from(key).toString()),
-  fc.constantFrom('a,b', '"', ' x', 'x ', 'a\r\nb', '\u001b[2J', '\u202e', '\\', '', 'A b', 'x 1 A e'),
+  fc.constantFrom('a,b', '"', ' x', 'x ', 'a\r\nb', '\u001b[2J', '\u202e', '\\', '', 'A b', 'x 1 A e', 'q\u{10fe85}'),
 )
 const objects = fc.array(fc.record({ key: text, size: fc.nat(), etag: text, lastModified: text, storageClass: text }), {
   maxLength: 8,

@@ -11,7 +11,7 @@ import { runScan, type ScanEnd, type ScanOptions, type Sink } from '../engine/sc
 import { UserError } from '../errors.js'
 import { shellWord } from '../format.js'
 import { noTotals, type Connection, type FolderIdentity, type Pace, type ScanJob } from '../job.js'
-import { printable } from '../keys.js'
+import { printable, printableName } from '../keys.js'
 import { createScanProgress, type ScanProgress } from '../scan-progress.js'
 import type { Ends } from '../storage/open.js'
 import type { Keyspace } from '../work/keyspace.js'
@@ -125,7 +125,7 @@ async function withScan(setup: ScanSetup, perform: Perform): Promise<number> {
       threads,
       io,
       note,
-      warn: (message) => progress.say(`warning: ${printable(message)}`),
+      warn: (message) => progress.say(`warning: ${printableName(message)}`),
       pace,
     })
     try {
@@ -146,7 +146,7 @@ export function read(scan: Scan, openSink: ScanOptions['openSink']): Promise<Sca
   return runScan({
     ...{ checkpoint, folder, openSink, ends: opened.ends, crew: opened.hands.crew(opened.ends), drain: opened.drain },
     abandon: io.abandon,
-    warn: (message) => progress.say(`warning: ${printable(message)}`),
+    warn: (message) => progress.say(`warning: ${printableName(message)}`),
     progress: (listed, elapsed) => progress.update(listed, elapsed),
   })
 }
