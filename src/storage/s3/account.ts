@@ -106,12 +106,13 @@ async function open(
   }
 }
 
-function trustOf(connection: Connection, { caBundle }: ProfileSettings): Trust {
-  const { noVerifySsl, connectTimeout: toConnect, readTimeout } = connection
+// Each field of it, so that none is forgotten.
+function trustOf(connection: Connection, { caBundle }: ProfileSettings): Record<keyof Trust, unknown> & Trust {
+  const { noVerifySsl, connectTimeout: toConnect, readTimeout, minRate } = connection
   const fromEnvironment = process.env.AWS_CA_BUNDLE || undefined
   return {
     caBundle: connection.caBundle ?? fromEnvironment ?? caBundle,
-    ...{ noVerifySsl, connectTimeout: toConnect, readTimeout },
+    ...{ noVerifySsl, connectTimeout: toConnect, readTimeout, minRate },
   }
 }
 
