@@ -56,3 +56,46 @@ export function objectLedger<T>(name: string, check: Check<T>, lineOf: (object: 
     },
   }
 }
+
+/** Such a ledger as a run writes it: opened when it is first needed, since most runs put nothing into it. */
+export class LateLedger<T> {
+  private opened: Promise<Ledger<T>> | undefined
+
+  /** `position` is that of the checkpoint. */
+  constructor(
+    private readonly ledger: ObjectLedger<T>,
+    private readonly folder: string,
+    public position: LedgerPosition,
+  ) {}
+
+  /** Opens it, if it is not. What fails may be tried again. */
+  async open(): Promise<Ledger<T>> {
+    this.opened ??= this.ledger.open(this.folder, this.position)
+    try {
+      return await this.opened
+    } catch (error) {
+      this.opened = undefined
+      throw error
+    }
+  }
+
+  /** Appends, as `Ledger.append` does; an open one is looked at also where there is nothing to append, so that one that was removed or replaced is noticed. */
+  async append(objects: readonly T[]): Promise<void> {
+    if (objects.length === 0 && this.opened === undefined) return
+    const ledger = await this.open()
+    await ledger.append(objects)
+    this.position = ledger.position
+  }
+
+  /** At most `most` of its entries from byte `from` on. */
+  read(from: number, most: number): Promise<ObjectEntry<T>[]> {
+    return this.ledger.read(this.folder, from, this.position.bytes, most)
+  }
+
+  /** Closes it and, when all of its objects are `done`, removes it. */
+  async end(done: boolean): Promise<void> {
+    const ledger = await this.opened?.catch(() => undefined)
+    await ledger?.close()
+    if (done && this.position.bytes > 0) await this.ledger.remove(this.folder)
+  }
+}

@@ -1,6 +1,5 @@
 import { LARGE } from '../checkpoint/large.js'
-import type { Ledger } from '../checkpoint/ledger.js'
-import type { ObjectEntry } from '../checkpoint/object-ledger.js'
+import { LateLedger, type ObjectEntry } from '../checkpoint/object-ledger.js'
 import { largeRemaining, type LargeState, type LedgerPosition, type UploadState } from '../checkpoint/checkpoint.js'
 import type { LargeObject, Outcome } from '../job.js'
 import type { ObjectSummary } from '../storage/storage.js'
@@ -47,8 +46,7 @@ interface Open {
 export class LargeObjects {
   private readonly open: Open[]
   private begun: LedgerPosition
-  private position: LedgerPosition
-  private ledger: Promise<Ledger<LargeObject>> | undefined
+  private readonly ledger: LateLedger<LargeObject>
   /** Settled in the ranges, and not on the disk yet. */
   private held: readonly LargeObject[] = []
   /** Nothing more will be held. */
@@ -65,7 +63,7 @@ export class LargeObjects {
     const { start } = options
     this.open = start?.open.map(({ at, upload }) => ({ at, upload })) ?? []
     this.begun = start?.begun ?? NOWHERE
-    this.position = start?.ledger ?? NOWHERE
+    this.ledger = new LateLedger(LARGE, options.folder, start?.ledger ?? NOWHERE)
   }
 
   /** Objects that are not settled. */
@@ -81,7 +79,11 @@ export class LargeObjects {
 
   /** What remains, of the ledger as it is on the disk. */
   state(): LargeState {
-    return { ledger: this.position, begun: this.begun, open: this.open.map(({ at, upload }) => stateOf(at, upload)) }
+    return {
+      ledger: this.ledger.position,
+      begun: this.begun,
+      open: this.open.map(({ at, upload }) => stateOf(at, upload)),
+    }
   }
 
   /** Takes over objects that a checkpoint passes, to be written down before it; `last`: there will be no more. */
@@ -93,15 +95,11 @@ export class LargeObjects {
   /** Writes down what is held; from then on it may be begun. Rejects with a CheckpointError, and holds it still. Answers where the ledger ends. */
   async flush(): Promise<LedgerPosition> {
     const { held, last } = this
-    if (held.length > 0 || this.ledger !== undefined) {
-      const ledger = await this.opened()
-      await ledger.append(held)
-      this.held = this.held.slice(held.length)
-      this.position = ledger.position
-    }
+    await this.ledger.append(held)
+    this.held = this.held.slice(held.length)
     this.closed = last
     this.wake()
-    return this.position
+    return this.ledger.position
   }
 
   /** Copies until there are and will be no more, or nothing is under way after `stop`. Never rejects. */
@@ -110,7 +108,7 @@ export class LargeObjects {
     const wake = (): void => this.wake()
     stop.addEventListener('abort', wake, { once: true })
     try {
-      if (this.position.bytes > 0) await this.opened()
+      if (this.ledger.position.bytes > 0) await this.ledger.open()
       const before = [...this.open]
       const worker = async (): Promise<void> => {
         for (let open = before.shift(); open !== undefined && !stop.aborted; open = before.shift())
@@ -126,24 +124,11 @@ export class LargeObjects {
 
   /** Closes the ledger and, when the run is `saved` without any that remain, removes it. */
   async end(saved: boolean): Promise<void> {
-    const ledger = await this.ledger?.catch(() => undefined)
-    await ledger?.close()
-    if (saved && this.position.bytes > 0 && this.remaining === 0) await LARGE.remove(this.options.folder)
-  }
-
-  // Made when it is needed: most runs have no large objects.
-  private async opened(): Promise<Ledger<LargeObject>> {
-    this.ledger ??= LARGE.open(this.options.folder, this.position)
-    try {
-      return await this.ledger
-    } catch (error) {
-      this.ledger = undefined
-      throw error
-    }
+    await this.ledger.end(saved && this.remaining === 0)
   }
 
   private async again(open: Open): Promise<void> {
-    const [entry] = await LARGE.read(this.options.folder, open.at, this.position.bytes, 1)
+    const [entry] = await this.ledger.read(open.at, 1)
     if (entry !== undefined) await this.copy(open, entry)
   }
 
@@ -157,7 +142,7 @@ export class LargeObjects {
         this.begun = { bytes: entry.end, entries: this.begun.entries + 1 }
         return [open, entry]
       }
-      if (this.begun.bytes < this.position.bytes) {
+      if (this.begun.bytes < this.ledger.position.bytes) {
         this.reading ??= this.refill()
         await this.reading
       } else {
@@ -168,7 +153,7 @@ export class LargeObjects {
   }
 
   private async refill(): Promise<void> {
-    this.read = await LARGE.read(this.options.folder, this.begun.bytes, this.position.bytes, READ)
+    this.read = await this.ledger.read(this.begun.bytes, READ)
     this.reading = undefined
   }
 

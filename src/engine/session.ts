@@ -168,6 +168,11 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   const watch = options.verbose
     ? (object: ObjectSummary, outcome: Outcome | Deferral) => tell(emit, job, object, outcome)
     : undefined
+  // Of an object that is done apart from the lanes.
+  const settleApart = (object: ObjectSummary, outcome: Outcome): void => {
+    watch?.(object, outcome)
+    tally.add(object, unlessLater(object, outcome))
+  }
   const large = new LargeObjects({
     ...{ folder, start: checkpoint.large, prefix: job.source.prefix, stop: drain.signal, fail },
     actFor(uploads) {
@@ -177,19 +182,13 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
         return drain.signal.aborted ? undefined : await act(object)
       }
     },
-    settle(object, outcome) {
-      watch?.(object, outcome)
-      tally.add(object, unlessLater(object, outcome))
-    },
+    settle: settleApart,
     save: () => keeper.save(),
   })
   const waiting = new WaitingObjects({
     ...{ folder, bucket: job.source.bucket, start: checkpoint.waiting, retryFor: ends.retryFor },
     attempt: attempting({ job, ways: waysTo(FEW_ATTEMPTS), ends, complete: completing(FEW_ATTEMPTS) }),
-    settle(object, outcome) {
-      watch?.(object, outcome)
-      tally.add(object, outcome)
-    },
+    settle: settleApart,
     alive: () => answers([ends.source.store, destination.store], drain.signal),
     ...{ stop: drain.signal, fail },
   })

@@ -1,6 +1,5 @@
 import type { LedgerPosition, WaitingState } from '../checkpoint/checkpoint.js'
-import type { Ledger } from '../checkpoint/ledger.js'
-import type { ObjectEntry } from '../checkpoint/object-ledger.js'
+import { LateLedger, type ObjectEntry } from '../checkpoint/object-ledger.js'
 import { WAITING } from '../checkpoint/waiting.js'
 import { StorageError } from '../errors.js'
 import type { Failure, Outcome, Waiting, WaitingObject } from '../job.js'
@@ -61,9 +60,8 @@ interface Open extends ObjectEntry<WaitingObject> {
  * ledger, so that what is left of them is a position in it; what has an outcome and waits for one before it is tried once more after a kill.
  */
 export class WaitingObjects {
-  private position: LedgerPosition
   private settled: LedgerPosition
-  private ledger: Promise<Ledger<WaitingObject>> | undefined
+  private readonly ledger: LateLedger<WaitingObject>
   /** Settled in the ranges, and not on the disk yet. */
   private held: readonly WaitingObject[] = []
   /** In the order of the ledger. */
@@ -80,7 +78,11 @@ export class WaitingObjects {
   constructor(private readonly options: WaitingOptions) {
     const { start = { ...NOWHERE, done: NOWHERE, errors: {} } } = options
     const { bytes, entries, sha256 } = start
-    this.position = { bytes, entries, ...(sha256 === undefined ? {} : { sha256 }) }
+    this.ledger = new LateLedger(WAITING, options.folder, {
+      bytes,
+      entries,
+      ...(sha256 === undefined ? {} : { sha256 }),
+    })
     this.settled = start.done
     this.read = start.done.bytes
     this.errors = { ...start.errors }
@@ -89,7 +91,7 @@ export class WaitingObjects {
 
   /** Objects that are not settled. */
   get remaining(): number {
-    return this.position.entries - this.settled.entries + this.held.length
+    return this.ledger.position.entries - this.settled.entries + this.held.length
   }
 
   /** Those that are not settled; undefined when there are none. */
@@ -111,7 +113,9 @@ export class WaitingObjects {
 
   /** What remains, of the ledger as it is on the disk; undefined when nothing does. */
   state(): WaitingState | undefined {
-    return this.remaining === 0 ? undefined : { ...this.position, done: this.settled, errors: { ...this.errors } }
+    return this.remaining === 0
+      ? undefined
+      : { ...this.ledger.position, done: this.settled, errors: { ...this.errors } }
   }
 
   /** Takes over objects that a checkpoint passes, to be written down before it. */
@@ -124,34 +128,29 @@ export class WaitingObjects {
   /** Writes down what is held; from then on it is tried again. Rejects with a CheckpointError, and holds it still. Answers where the ledger ends. */
   async flush(): Promise<LedgerPosition> {
     const { held } = this
-    // Also when nothing is held: a ledger that was removed or replaced is noticed.
-    if (held.length > 0 || this.ledger !== undefined) {
-      const ledger = await this.opened()
-      await ledger.append(held)
-      this.position = ledger.position
-    }
+    await this.ledger.append(held)
     if (held.length > 0) {
       this.held = this.held.slice(held.length)
-      this.deadlines.push({ end: this.position.bytes, deadline: performance.now() + this.options.retryFor })
+      this.deadlines.push({ end: this.ledger.position.bytes, deadline: performance.now() + this.options.retryFor })
       this.wake()
     }
-    return this.position
+    return this.ledger.position
   }
 
   /** Tries again what comes, until it was closed and nothing is left, or nothing is in flight after `stop`. Never rejects. */
   async run(): Promise<void> {
-    const { folder, stop, fail } = this.options
+    const { stop, fail } = this.options
     const wake = (): void => this.wake()
     stop.addEventListener('abort', wake, { once: true })
     try {
-      if (this.position.bytes > 0) await this.opened()
+      if (this.ledger.position.bytes > 0) await this.ledger.open()
       while (!stop.aborted && !(this.closed && this.remaining === 0)) {
         const room = WINDOW - this.open.length
-        if (room === 0 || this.read >= this.position.bytes) {
+        if (room === 0 || this.read >= this.ledger.position.bytes) {
           await this.change()
           continue
         }
-        const entries = await WAITING.read(folder, this.read, this.position.bytes, Math.min(READ, room))
+        const entries = await this.ledger.read(this.read, Math.min(READ, room))
         for (const entry of entries) {
           this.read = entry.end
           const open: Open = { ...entry, deadline: this.deadlineOf(entry) }
@@ -181,20 +180,7 @@ export class WaitingObjects {
 
   /** Closes the ledger and, when the run is `saved` without any that remain, removes it. */
   async end(saved: boolean): Promise<void> {
-    const ledger = await this.ledger?.catch(() => undefined)
-    await ledger?.close()
-    if (saved && this.position.bytes > 0 && this.remaining === 0) await WAITING.remove(this.options.folder)
-  }
-
-  // Made when it is needed: most runs set nothing aside.
-  private async opened(): Promise<Ledger<WaitingObject>> {
-    this.ledger ??= WAITING.open(this.options.folder, this.position)
-    try {
-      return await this.ledger
-    } catch (error) {
-      this.ledger = undefined
-      throw error
-    }
+    await this.ledger.end(saved && this.remaining === 0)
   }
 
   private deadlineOf({ at }: ObjectEntry<WaitingObject>): number {
