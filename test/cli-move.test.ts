@@ -53,7 +53,7 @@ describe('s3move move s3://src/old/ s3://dst/new/', () => {
     expect(told.code).toBe(0)
     expect(told.stdout).toContain('move s3://src/')
     expect(told.stdout).toContain(
-      'would move   2,500 objects, 24.4 KiB, from s3://src/ to s3://dst/\nrequests     2,500 CopyObject, 3 DeleteObjects and',
+      'would move   2,500 objects, 24.4 KiB, from s3://src/ to s3://dst/\nrequests     2,500 CopyObject, 3 DeleteObjects',
     )
     expect([(await contentOf(server, 'src')).size, (await contentOf(server, 'dst')).size]).toEqual([2500, 0])
     expect(refusal(await run(args(server, 's3://src', 's3://src/x/'), { cwd }))).toContain('lies inside the source')

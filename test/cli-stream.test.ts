@@ -270,7 +270,7 @@ describe('between two stores with credentials of their own', () => {
     // Each of the two runs looked at one object first: once for what would be lost, and twice to tell that these are two buckets.
     expect([read.GetObject, read.HeadObject]).toEqual([14, 4 + 2 * 3])
     expect(stdout).toContain(
-      ' 8 PutObject, 4 HeadObject, 14 GetObject, 1 CreateMultipartUpload, 3 UploadPart, 1 CompleteMultipartUpload ',
+      ' 8 PutObject, 4 HeadObject, 14 GetObject, 1 CreateMultipartUpload, 3 UploadPart, 1 CompleteMultipartUpload; as in this dry run, ',
     )
   })
 })
