@@ -42,6 +42,12 @@ function complain(message: string, hint?: string): void {
   process.stderr.write(withoutCredentials(text))
 }
 
+// Once a command has begun, yargs renders the whole help of it, for nobody: a tenth of a second in which nothing else happens.
+function withoutRenderingHelp(parser: unknown): void {
+  const internals = parser as { getInternalMethods(): { getUsageInstance(): { cacheHelpMessage: unknown } } }
+  internals.getInternalMethods().getUsageInstance().cacheHelpMessage = () => undefined
+}
+
 /** Resolves once all that was written to a stream is with its reader, or nobody reads it: `exit` drops what a full pipe has not taken. */
 async function handedOver(stream: NodeJS.WritableStream): Promise<void> {
   await new Promise<void>((resolve) => stream.write('', () => resolve()))
@@ -407,6 +413,7 @@ async function main(args: readonly string[]): Promise<number> {
       const said = message ?? error?.message ?? 'the command line is not understood'
       throw usageError(said, args)
     })
+  withoutRenderingHelp(parser)
   await parser.parseAsync(withValues(args))
   return code
 }
