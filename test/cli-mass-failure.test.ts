@@ -99,7 +99,7 @@ test('permissions that are taken away in the middle of a run pause it', async ()
   expect(await failedIn(cwd)).toBeLessThan(6000)
 })
 
-test('Ctrl-C ends a paused run at once, resumable', async () => {
+test('status tells a run that is paused and why, and Ctrl-C ends it at once, resumable', async () => {
   const cwd = await workFolder()
   const server = await sandbox({ buckets: ['src:seq:12000', 'dst'] })
   let copies = 0
@@ -108,8 +108,17 @@ test('Ctrl-C ends a paused run at once, resumable', async () => {
   })
   const running = start(['copy', 's3://src', 's3://dst', '--endpoint-url', url, ...OPTIONS], { cwd })
   await until(() => running.stderr().includes('paused: '), running)
+  const status = async (): Promise<string> => (await run(['status', 'run'], { cwd })).stdout
+  // Every second a checkpoint is written.
+  let told = await status()
+  while (!told.includes('  paused ')) told = await status()
+  expect(told).toMatch(
+    /^ {2}paused {4}nearly every object failed alike \(InsufficientStorage\); a few are tried now and then$/m,
+  )
+  expect((await run(['status'], { cwd })).stdout + told).not.toContain('undefined')
   running.kill('SIGINT')
   const { stderr } = await running.finished
+  expect(await status()).not.toContain('paused')
   expect(stderr).toContain('interrupted before it finished')
   copies = -Infinity
   expect((await run(['resume', 'run'], { cwd })).code).toBe(3)

@@ -208,6 +208,7 @@ describe('s3move status --json', () => {
       done: 60_000,
       verdicts: null,
       waiting: { objects: 0, errors: {} },
+      paused: null,
       copied: 59_995,
       bytes: 1.5 * 1024 ** 3,
       deleted: 0,

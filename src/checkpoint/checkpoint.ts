@@ -238,6 +238,8 @@ export interface Checkpoint {
   readonly removals?: RemovalState
   /** What a job that only reads has got so far. */
   readonly scan?: ScanState
+  /** The error code that nearly every object failed of, where nothing more was begun for that. */
+  readonly paused?: string
   /** Oldest first, bounded by `addSample`. */
   readonly history: readonly RateSample[]
 }
@@ -418,6 +420,7 @@ const document = shape<Checkpoint>(
     ),
     removals: shape<RemovalState>({ bytes: count, entries: count, done: ledgerPosition }, { sha256: text }),
     scan: shape<ScanState>({}, { bytes: count, sha256: text, census, likenesses }),
+    paused: text,
   },
 )
 

@@ -61,6 +61,8 @@ interface RunStatus {
   readonly large: number
   /** Objects that failed while others succeeded, and are to be tried again, and how they failed at first, by status and code. */
   readonly waiting: Waiting
+  /** The error code that nearly every object failed of, so that only a few are tried now and then; null when the run is not paused for such. */
+  readonly paused: string | null
   /** How many failed objects were tried again, and of how many; null when that is not under way. */
   readonly retry: { readonly done: number; readonly of: number } | null
   /** Objects settled a second of time at work. */
@@ -143,6 +145,8 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     rangesRemaining: ranges.length,
     large: checkpoint.large === undefined ? 0 : largeRemaining(checkpoint.large),
     waiting: waitingIn(checkpoint),
+    // Of a run that nobody drives it says only why nothing was done last.
+    paused: (holder === undefined ? undefined : checkpoint.paused) ?? null,
     retry: retry === undefined ? null : { done: retry.entries, of: retry.of },
     averagePerSecond: activeMs > 0 ? (done * 1000) / activeMs : null,
     recentPerSecond: recent?.perSecond ?? null,
@@ -189,6 +193,10 @@ function page(run: RunStatus, now: number): string[] {
     lines.push(row('retrying', `${count(run.retry.done)} of ${objects(run.retry.of)} tried again`))
   if (run.large > 0) lines.push(row('large', `${objects(run.large)} over 5 GiB to be copied in parts`))
   if (run.waiting.objects > 0) lines.push(waitingRow(run.waiting))
+  if (run.paused !== null)
+    lines.push(
+      row('paused', `nearly every object failed alike (${printable(run.paused)}); a few are tried now and then`),
+    )
   if (run.total === null) lines.push(row('remains', rangesThatRemain(run.rangesRemaining)))
   const rates = rateWords(run)
   if (rates !== '') lines.push(row('rate', rates))
@@ -200,7 +208,8 @@ function page(run: RunStatus, now: number): string[] {
 function oneLine(run: RunStatus, now: number): string {
   const failed = sum(run.failed)
   const failures = failed === 0 ? '' : `, ${count(failed)} failed`
-  return `${shellWord(run.folder)}: ${run.state}, ${doneOfTotal(run)}${failures}, saved ${ago(run.savedAt, now)}; ${title(run)}`
+  const paused = run.paused === null ? '' : `, paused (${printable(run.paused)})`
+  return `${shellWord(run.folder)}: ${run.state}, ${doneOfTotal(run)}${failures}${paused}, saved ${ago(run.savedAt, now)}; ${title(run)}`
 }
 
 function title({ job }: RunStatus): string {

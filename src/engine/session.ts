@@ -238,7 +238,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     const setAside = tally.takeWaiting()
     for (const failure of setAside) emit({ type: 'waiting', failure })
     waiting.hold(setAside)
-    const { retry: before, list: listBefore, large: begun, waiting: awaited, removals, ...rest } = checkpoint
+    const { retry: before, list: listBefore, large: begun, waiting: awaited, removals, paused, ...rest } = checkpoint
     const retry = again?.remaining()
     const unlisted = list?.remaining()
     const owed = departures?.owed ?? 0
@@ -262,6 +262,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
         ...(unlisted === undefined ? {} : { list: unlisted }),
         ...(large.remaining === 0 ? {} : { large: large.state() }),
         ...(unfinished === undefined ? {} : { waiting: unfinished }),
+        ...(watched?.cause === undefined || drain.signal.aborted ? {} : { paused: watched.cause }),
         history,
       },
     }
