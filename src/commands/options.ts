@@ -3,6 +3,7 @@ import { UserError } from '../errors.js'
 import type { Connection, EndConnection, Pace, Side } from '../job.js'
 import { printable } from '../keys.js'
 import { checkEndpoint, endpointHint } from '../storage/s3/endpoint.js'
+import { dialects } from '../sandbox/dialects.js'
 import type { SandboxOptions } from '../sandbox/server.js'
 
 /** Flags as yargs hands them over: strings and booleans, each absent unless given. */
@@ -225,9 +226,12 @@ export function sandboxFlags<T>(argv: Argv<T>) {
       describe:
         'KIND=RATE[@Operation], repeatable; kinds: 500, 503, reset, reset-after, truncate, hang, copy200err, copy200empty, space, expired, disorder, denied',
     })
+    .option('dialect', text(DIALECT, 'all that S3 knows'))
     .option('restore', text('seconds that restoring an archived object takes', '0: ready at once'))
     .option('seed', text('seed of latencies and faults', '1'))
 }
+
+const DIALECT = `another store that it plays: ${Object.keys(dialects).join(', ')}; or switches, as README lists them`
 
 /** The sandbox that the flags ask for. */
 export function readSandbox(flags: Flags): SandboxOptions {
@@ -246,6 +250,7 @@ export function readSandbox(flags: Flags): SandboxOptions {
     rate: readText(flags, 'rate'),
     faults,
     restoreSeconds: readWhole(flags, 'restore', 0, 1_000_000),
+    dialect: readText(flags, 'dialect'),
     seed: readWhole(flags, 'seed', 0, 0xffff_ffff),
   }
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))

@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js'
+import type { Dialect } from './dialects.js'
 import type { Faults } from './faults.js'
 import { readFault } from './faults.js'
 import type { Reply } from './reply.js'
@@ -6,6 +7,11 @@ import type { Stats } from './stats.js'
 
 function json(status: number, value: unknown): Reply {
   return { status, headers: ['Content-Type', 'application/json'], body: `${JSON.stringify(value)}\n` }
+}
+
+/** What OpenStack Swift answers to `GET /info`, as far as it is of use here. */
+export function info({ mostParts }: Dialect): Reply {
+  return json(200, { s3api: { max_upload_part_num: mostParts } })
 }
 
 /** Answers what stands under `/_sandbox/`: `GET stats`, `GET faults`, `POST faults?kind=K&rate=R[&op=OP]`. */

@@ -9,7 +9,7 @@ import { headerOf, percentDecode, type S3Request } from './request.js'
 import { checkReadable } from './restore.js'
 import { accessDenied, invalidArgument, invalidRequest } from './s3-error.js'
 import { referenceTo } from './synthetic-bucket.js'
-import { bucketOf, checkKey, isoTime, nowInSeconds, type World } from './world.js'
+import { bucketOf, checkKey, isoTime, keepsChunked, nowInSeconds, type World } from './world.js'
 import { xmlNamespace } from './xml.js'
 
 /** The most bytes that one CopyObject or UploadPartCopy copies. */
@@ -75,16 +75,20 @@ export function copyObject(world: World, request: S3Request): Reply {
   if (source.object.size > mostCopied) throw tooLargeToCopy()
   checkWrite(headers, bucket, key)
 
-  const tags = replaceTags ? undefined : source.object.extras.tags
+  const { has } = world.dialect
+  const ofSource = source.object.extras.tags
+  const tags = has.has('drops-tags') ? (replace ? [] : ofSource) : replaceTags ? undefined : ofSource
   const extras = extrasToStore(headers, grantsOf(headers, bucket), tags)
-  const own = replace ? headersToStore(headers) : undefined
+  const own = replace ? headersToStore(headers, keepsChunked(world)) : undefined
   const seconds = nowInSeconds()
   let copy: S3Object
   let versionId: string | undefined
   if (ontoItself && bucket.readOnly) {
     copy = bucket.rewrite(key, own ?? source.object.headers, extras, seconds)
   } else {
-    const content = referenceTo(source.object, seconds, own, extras) ?? duplicate(source.object, seconds, own, extras)
+    const content =
+      referenceTo(source.object, seconds, own, extras) ??
+      duplicate(source.object, seconds, own, extras, has.has('lists-other-etag'))
     versionId = bucket.put(key, content)
     copy = content
   }
@@ -108,9 +112,11 @@ function duplicate(
   seconds: number,
   headers: readonly string[] | undefined,
   extras: S3Object['extras'],
+  keepsEtag: boolean,
 ): S3Object {
   const content = source.content()
   // A copy is an object of a single part, whatever its source was.
   const etag = source.etag.includes('-') ? content.digest() : source.etag
+  if (keepsEtag) return new StoredObject(content, source.etag, seconds, headers ?? source.headers, extras, etag)
   return new StoredObject(content, etag, seconds, headers ?? source.headers, extras)
 }

@@ -1,4 +1,6 @@
+import { etagAsUnderstood } from './as-dialect.js'
 import { checkMatch } from './conditions.js'
+import type { Dialect } from './dialects.js'
 import { isVersionId, versionIdIn } from './lookup.js'
 import type { Bucket } from './object.js'
 import { emptyReply, xmlReply, type Reply } from './reply.js'
@@ -45,13 +47,14 @@ export function deleteObject(world: World, request: S3Request): Reply {
 }
 
 /** Deletes what one element of a DeleteObjects request names. Throws what stands in its place in the answer. */
-function deleteNamed(bucket: Bucket, key: string, object: XmlElement): Deletion {
+function deleteNamed(bucket: Bucket, key: string, object: XmlElement, dialect: Dialect): Deletion {
   const versionId = textOf(object, 'VersionId')
   checkKey(key)
   if (versionId !== undefined && !isVersionId(versionId)) throw noSuchVersion(key, versionId)
   // Only directory buckets know these two conditions.
   if (textOf(object, 'LastModifiedTime') !== undefined || textOf(object, 'Size') !== undefined) throw notImplemented()
-  checkMatch(textOf(object, 'ETag'), bucket, key)
+  const etag = etagAsUnderstood(dialect, textOf(object, 'ETag'))
+  if (!dialect.has.has('ignores-delete-conditions')) checkMatch(etag, bucket, key)
   return carryOut(bucket, key, versionId)
 }
 
@@ -69,7 +72,7 @@ export function deleteObjects(world: World, request: S3Request): Reply {
   let result = ''
   for (const [key, object] of objects) {
     try {
-      const deletion = deleteNamed(bucket, key, object)
+      const deletion = deleteNamed(bucket, key, object, world.dialect)
       if (!quiet) result += `<Deleted>${element('Key', key)}${describe(deletion)}</Deleted>`
     } catch (error) {
       if (!(error instanceof S3Error)) throw error

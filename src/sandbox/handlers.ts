@@ -3,7 +3,7 @@ import * as buckets from './bucket-operations.js'
 import { copyObject } from './copy.js'
 import { deleteObject, deleteObjects } from './delete.js'
 import { listObjectVersions } from './list-versions.js'
-import { listObjectsV2 } from './list.js'
+import { listObjects, listObjectsV2 } from './list.js'
 import * as multipart from './multipart.js'
 import * as objects from './objects.js'
 import type { Operation } from './operations.js'
@@ -26,6 +26,7 @@ export const handlers: Readonly<Record<Operation, Handler>> = {
   PutBucketVersioning: buckets.putBucketVersioning,
   GetBucketOwnershipControls: buckets.getBucketOwnershipControls,
   PutBucketOwnershipControls: buckets.putBucketOwnershipControls,
+  ListObjects: listObjects,
   ListObjectsV2: listObjectsV2,
   ListObjectVersions: listObjectVersions,
   HeadObject: objects.headObject,

@@ -31,12 +31,15 @@ function share(headers: readonly string[]): readonly string[] {
   return headers
 }
 
-/** The system headers and user metadata with which a request creates an object. Throws MetadataTooLarge. */
-export function headersToStore(request: IncomingHttpHeaders): readonly string[] {
+/**
+ * The system headers and user metadata with which a request creates an object; `aws-chunked`, which is how its body was sent, only where the server
+ * `keepsChunked`. Throws MetadataTooLarge.
+ */
+export function headersToStore(request: IncomingHttpHeaders, keepsChunked = false): readonly string[] {
   const headers: string[] = []
   for (const [name, lower] of systemHeaders) {
     let value = headerOf(request, lower)
-    if (lower === 'content-encoding')
+    if (lower === 'content-encoding' && !keepsChunked)
       value = value?.replace(/(^|,)\s*aws-chunked\s*(,\s*|$)/i, '$1').replace(/,\s*$/, '')
     if (lower === 'content-type' && value === undefined) value = 'binary/octet-stream'
     if (value !== undefined && value !== '') headers.push(name, value)

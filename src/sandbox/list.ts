@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto'
 import { ownerId } from './acl.js'
-import { page, readEncoding, readMaxKeys, startOf, wantsRestoreStatus, writeFacts, type Position } from './listing.js'
-import type { KeyIndex, S3Object } from './object.js'
+import {
+  page,
+  readEncoding,
+  readMaxKeys,
+  startOf,
+  wantsRestoreStatus,
+  writeFacts,
+  type KeyText,
+  type Position,
+} from './listing.js'
+import type { Bucket, KeyIndex, S3Object } from './object.js'
 import { firstWhere } from './order.js'
 import type { Reply } from './reply.js'
 import type { S3Request } from './request.js'
@@ -69,41 +78,50 @@ function collect(index: KeyIndex, start: number, prefix: string, delimiter: stri
   return { entries, next: undefined }
 }
 
-/** Answers ListObjectsV2; `disordered` swaps two entries of the page, which S3 never does. */
-export function listObjectsV2(world: World, request: S3Request, disordered: boolean): Reply {
-  const { query } = request
-  const bucket = bucketOf(world, request.bucket)
-  const prefix = query.get('prefix') ?? ''
-  const delimiter = query.get('delimiter') ?? ''
-  const startAfter = query.get('start-after')
-  const token = query.get('continuation-token')
-  const { url, write, ascii } = readEncoding(query.get('encoding-type'))
-  if (token === '') {
-    throw invalidArgument('The continuation token provided is incorrect', 'continuation-token', token)
+/** What both versions of the listing are asked. */
+interface Asked extends KeyText {
+  readonly prefix: string
+  readonly delimiter: string
+  readonly maxKeys: number
+  readonly withRestore: boolean
+}
+
+function readAsked({ query, headers }: S3Request): Asked {
+  return {
+    ...readEncoding(query.get('encoding-type')),
+    prefix: query.get('prefix') ?? '',
+    delimiter: query.get('delimiter') ?? '',
+    withRestore: wantsRestoreStatus(headers),
+    maxKeys: readMaxKeys(query.get('max-keys')),
   }
-  const withRestore = wantsRestoreStatus(request.headers)
-  const maxKeys = readMaxKeys(query.get('max-keys'))
-  const after = token === undefined ? { name: startAfter ?? '', afterPrefix: false } : readToken(token)
+}
+
+function find(bucket: Bucket, { prefix, delimiter, maxKeys }: Asked, after: Position, disordered: boolean): Page {
+  if (maxKeys === 0) return { entries: [], next: undefined }
   const index = bucket.index()
-  const { entries, next } =
-    maxKeys === 0
-      ? { entries: [], next: undefined }
-      : collect(index, startOf(index, prefix, delimiter, after), prefix, delimiter, maxKeys)
+  const found = collect(index, startOf(index, prefix, delimiter, after), prefix, delimiter, maxKeys)
+  const { entries } = found
   if (disordered && entries.length > 1)
     entries.splice(entries.length >> 1, 0, ...entries.splice((entries.length >> 1) - 1, 1))
+  return found
+}
 
+/** The whole answer; `facts` are the elements that only one of the versions has. */
+function answer(
+  world: World,
+  name: string,
+  { entries, next }: Page,
+  { prefix, delimiter, maxKeys, url, write, ascii, withRestore }: Asked,
+  { facts, owner }: { readonly facts: string; readonly owner: string },
+): Reply {
   page.reset()
   page.utf8(
-    `${xmlDeclaration}<ListBucketResult ${xmlNamespace}>${element('Name', request.bucket)}<Prefix>${write(prefix)}</Prefix>` +
-      (token === undefined ? '' : element('ContinuationToken', token)) +
-      (next === undefined ? '' : element('NextContinuationToken', writeToken(next))) +
-      (startAfter === undefined ? '' : `<StartAfter>${write(startAfter)}</StartAfter>`) +
-      `<KeyCount>${entries.length}</KeyCount><MaxKeys>${maxKeys}</MaxKeys>` +
+    `${xmlDeclaration}<ListBucketResult ${xmlNamespace}>${element('Name', name)}<Prefix>${write(prefix)}</Prefix>` +
+      `${facts}<MaxKeys>${maxKeys}</MaxKeys>` +
       (delimiter === '' ? '' : `<Delimiter>${write(delimiter)}</Delimiter>`) +
       (url ? '<EncodingType>url</EncodingType>' : '') +
       `<IsTruncated>${next === undefined ? 'false' : 'true'}</IsTruncated>`,
   )
-  const owner = query.get('fetch-owner') === 'true' ? `<Owner>${element('ID', ownerId)}</Owner>` : ''
   let prefixes = ''
   for (const entry of entries) {
     if ('commonPrefix' in entry) {
@@ -121,4 +139,40 @@ export function listObjectsV2(world: World, request: S3Request, disordered: bool
   page.utf8(`${prefixes}</ListBucketResult>`)
   const headers = ['Content-Type', 'application/xml', 'x-amz-bucket-region', world.region]
   return { status: 200, headers, body: page.finish() }
+}
+
+const ownerElement = `<Owner>${element('ID', ownerId)}</Owner>`
+
+/** Answers the first version of ListObjects, which goes on behind a key; it tells which only where there is a delimiter. */
+export function listObjects(world: World, request: S3Request, disordered: boolean): Reply {
+  const bucket = bucketOf(world, request.bucket)
+  const marker = request.query.get('marker') ?? ''
+  const asked = readAsked(request)
+  const found = find(bucket, asked, { name: marker, afterPrefix: false }, disordered)
+  const next = asked.delimiter === '' ? undefined : found.next
+  const facts =
+    `<Marker>${asked.write(marker)}</Marker>` +
+    (next === undefined ? '' : `<NextMarker>${asked.write(next.name)}</NextMarker>`)
+  return answer(world, request.bucket, found, asked, { facts, owner: ownerElement })
+}
+
+/** Answers ListObjectsV2; `disordered` swaps two entries of the page, which S3 never does. */
+export function listObjectsV2(world: World, request: S3Request, disordered: boolean): Reply {
+  const { query } = request
+  const bucket = bucketOf(world, request.bucket)
+  const startAfter = query.get('start-after')
+  const token = query.get('continuation-token')
+  const asked = readAsked(request)
+  if (token === '') {
+    throw invalidArgument('The continuation token provided is incorrect', 'continuation-token', token)
+  }
+  const after = token === undefined ? { name: startAfter ?? '', afterPrefix: false } : readToken(token)
+  const found = find(bucket, asked, after, disordered)
+  const facts =
+    (token === undefined ? '' : element('ContinuationToken', token)) +
+    (found.next === undefined ? '' : element('NextContinuationToken', writeToken(found.next))) +
+    (startAfter === undefined ? '' : `<StartAfter>${asked.write(startAfter)}</StartAfter>`) +
+    `<KeyCount>${found.entries.length}</KeyCount>`
+  const owner = query.get('fetch-owner') === 'true' ? ownerElement : ''
+  return answer(world, request.bucket, found, asked, { facts, owner })
 }

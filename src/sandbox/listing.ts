@@ -61,7 +61,7 @@ export function writeFacts(object: S3Object, withRestore: boolean): void {
   page.constant(beforeTime)
   page.time(object.seconds)
   page.constant(beforeEtag)
-  page.ascii(object.etag)
+  page.ascii(object.listedEtag ?? object.etag)
   page.constant(beforeSize)
   page.ascii(String(object.size))
   page.constant(afterSize)

@@ -1,7 +1,9 @@
 import { grantsOf } from './acl.js'
+import { etagAsUnderstood } from './as-dialect.js'
 import { checkWrite } from './conditions.js'
 import { ContentRange, JoinedContent, type Content } from './content.js'
 import { copySource, mostCopied, tooLargeToCopy } from './copy.js'
+import type { Dialect } from './dialects.js'
 import { hex32, mix } from './hash.js'
 import { extrasToStore, headersToStore } from './headers.js'
 import { urlEncodeKey } from './listing.js'
@@ -14,7 +16,7 @@ import { emptyReply, xmlReply, type Reply } from './reply.js'
 import { headerOf, type S3Request } from './request.js'
 import { accessDenied, invalidArgument, invalidRequest, malformedXml, noSuchUpload, S3Error } from './s3-error.js'
 import { uploadedBytes, uploadedContent } from './upload-body.js'
-import { bucketOf, checkKey, isoTime, nowInSeconds, type World } from './world.js'
+import { bucketOf, checkKey, isoTime, keepsChunked, nowInSeconds, type World } from './world.js'
 import { childrenOf, element, parseXml, textOf, xmlNamespace } from './xml.js'
 
 const smallestPart = 5 * 2 ** 20
@@ -55,9 +57,17 @@ export function createMultipartUpload(world: World, request: S3Request): Reply {
   checkKey(key)
   if (bucket.readOnly) throw accessDenied()
   const id = `sandbox-${hex32(mix(1, ++made, 91))}${hex32(mix(2, made, 91))}${made}`
-  const extras = extrasToStore(headers, grantsOf(headers, bucket))
+  const tags = world.dialect.has.has('drops-tags') ? [] : undefined
+  const extras = extrasToStore(headers, grantsOf(headers, bucket), tags)
   world.uploads.set(id, {
-    ...{ id, bucket: bucketName, key, started: nowInSeconds(), headers: headersToStore(headers), extras },
+    ...{
+      id,
+      bucket: bucketName,
+      key,
+      started: nowInSeconds(),
+      headers: headersToStore(headers, keepsChunked(world)),
+      extras,
+    },
     parts: new Map(),
   })
   return xmlReply(
@@ -118,10 +128,10 @@ export function uploadPartCopy(world: World, request: S3Request): Reply {
 }
 
 /** The parts that a CompleteMultipartUpload names, judged: InvalidPartOrder, InvalidPart, EntityTooSmall. */
-function chosenParts(upload: Upload, body: Buffer): Part[] {
+function chosenParts(upload: Upload, body: Buffer, dialect: Dialect): Part[] {
   const named = childrenOf(parseXml(body), 'Part').map((part) => ({
     number: Number(textOf(part, 'PartNumber')),
-    etag: textOf(part, 'ETag')?.trim().replaceAll('"', ''),
+    etag: etagAsUnderstood(dialect, textOf(part, 'ETag')?.trim().replaceAll('"', '')),
   }))
   if (named.length === 0) throw malformedXml()
   const UploadId = upload.id
@@ -151,7 +161,7 @@ function chosenParts(upload: Upload, body: Buffer): Part[] {
 export function completeMultipartUpload(world: World, request: S3Request): Reply {
   const upload = uploadOf(world, request)
   const bucket = bucketOf(world, upload.bucket)
-  const parts = chosenParts(upload, uploadedBytes(request))
+  const parts = chosenParts(upload, uploadedBytes(request), world.dialect)
   const content = new JoinedContent(parts.map((part) => part.content))
   const expected = headerOf(request.headers, 'x-amz-mp-object-size')
   if (expected !== undefined && Number(expected) !== content.size) {

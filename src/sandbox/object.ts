@@ -39,6 +39,8 @@ export interface S3Object {
   readonly size: number
   /** Without quotes. */
   readonly etag: string
+  /** As it is listed, where that is another. */
+  readonly listedEtag?: string
   /** Last-Modified in whole seconds since 1970. */
   readonly seconds: number
   /** Names and values, alternating: the system headers that were set, and the user metadata (`x-amz-meta-*`). */

@@ -9,7 +9,7 @@ import { headerOf, type S3Request } from './request.js'
 import { checkReadable, restoreHeader } from './restore.js'
 import { accessDenied, S3Error } from './s3-error.js'
 import { uploadedContent } from './upload-body.js'
-import { bucketOf, checkKey, nowInSeconds, type World } from './world.js'
+import { bucketOf, checkKey, keepsChunked, nowInSeconds, type World } from './world.js'
 
 function describe({ object, versionId }: Found): string[] {
   const { extras } = object
@@ -75,7 +75,13 @@ export function putObject(world: World, request: S3Request): Reply {
   const content = uploadedContent(request)
   const extras = extrasToStore(request.headers, grantsOf(request.headers, bucket))
   checkWrite(request.headers, bucket, key)
-  const object = new StoredObject(content, content.digest(), nowInSeconds(), headersToStore(request.headers), extras)
+  const object = new StoredObject(
+    content,
+    content.digest(),
+    nowInSeconds(),
+    headersToStore(request.headers, keepsChunked(world)),
+    extras,
+  )
   const versionId = bucket.put(key, object)
   const headers = ['ETag', `"${object.etag}"`, 'x-amz-server-side-encryption', 'AES256', ...versionHeader(versionId)]
   return emptyReply(200, headers)

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Target } from './request.js'
-import { methodNotAllowed, notImplemented } from './s3-error.js'
+import { invalidArgument, methodNotAllowed, notImplemented } from './s3-error.js'
 
 /** The operations served, with the latency class of each. */
 export const operations = {
@@ -14,6 +14,7 @@ export const operations = {
   GetBucketOwnershipControls: 'other',
   PutBucketOwnershipControls: 'other',
   ListMultipartUploads: 'other',
+  ListObjects: 'list',
   ListObjectsV2: 'list',
   ListObjectVersions: 'list',
   DeleteObjects: 'delete',
@@ -95,6 +96,7 @@ const ofBucket: Readonly<Record<string, Operation>> = {
   'PUT ': 'CreateBucket',
   'DELETE ': 'DeleteBucket',
   'HEAD ': 'HeadBucket',
+  'GET ': 'ListObjects',
   'GET location': 'GetBucketLocation',
   'GET versioning': 'GetBucketVersioning',
   'PUT versioning': 'PutBucketVersioning',
@@ -134,6 +136,10 @@ export function operationOf(method: string, target: Target, headers: IncomingHtt
   if (key === undefined) {
     if (method === 'GET' && subresource === '' && query.get('list-type') === '2') return 'ListObjectsV2'
     const operation = ofBucket[`${method} ${subresource}`]
+    const listType = query.get('list-type')
+    if (operation === 'ListObjects' && listType !== undefined) {
+      throw invalidArgument('Invalid List Type specified in Request', 'list-type', listType)
+    }
     if (operation === undefined) throw notImplemented()
     return operation
   }

@@ -13,6 +13,7 @@ export class StoredObject implements S3Object {
     readonly seconds: number,
     readonly headers: readonly string[],
     readonly extras: Extras,
+    readonly listedEtag = etag,
   ) {}
 
   get size(): number {

@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http'
+import { asAnswered, asUnderstood } from './as-dialect.js'
 import type { Gate } from './auth.js'
 import type { Exchange } from './exchange.js'
 import type { FaultKind, Faults } from './faults.js'
 import { handlers } from './handlers.js'
 import { operationOf, operations, type Operation } from './operations.js'
 import type { Reply } from './reply.js'
+import { checkOwner } from './owner.js'
 import { parseTarget, type S3Request } from './request.js'
 import {
   accessDenied,
@@ -79,9 +81,16 @@ function answer(simulation: Simulation, exchange: Exchange, operation: Operation
     world.stats.fault(fault)
     if (answerInstead(exchange, fault)) return
   }
-  const perform = () => handlers[operation](world, request, fault === 'disorder')
+  const { dialect } = world
+  const disordered = fault === 'disorder'
+  const perform = () => {
+    if (dialect.has.size === 0) return handlers[operation](world, request, disordered)
+    return asAnswered(dialect, operation, handlers[operation](world, request, disordered))
+  }
   try {
     gate.check(request)
+    request = asUnderstood(dialect, operation, request)
+    checkOwner(request)
     const key = request.key ?? request.query.get('prefix') ?? request.query.get('start-after') ?? ''
     if (!rate.admits(operation, request.bucket, key, performance.now())) throw slowDown()
     const delay = latency.next(operation)

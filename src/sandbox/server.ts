@@ -4,7 +4,8 @@ import type { AddressInfo, Socket } from 'node:net'
 import { UserError } from '../errors.js'
 import { Gate, type Credentials } from './auth.js'
 import { makeBucket } from './buckets.js'
-import { control } from './control.js'
+import { control, info } from './control.js'
+import { readDialect } from './dialects.js'
 import { Exchange } from './exchange.js'
 import { Faults, readFault } from './faults.js'
 import { serve, type Simulation } from './serve.js'
@@ -32,6 +33,8 @@ export interface SandboxOptions {
   faults?: readonly string[]
   /** Seconds that the restoration of an archived object takes; 0, the default, has it ready at once. */
   restoreSeconds?: number
+  /** What it knows less of than S3: names of dialects and switches, as `swift,no-part-copy`. */
+  dialect?: string
   /** Of keys, attributes, latencies and faults; 1 when absent. */
   seed?: number
   /** Serves HTTPS with this key and certificate (PEM). */
@@ -60,7 +63,8 @@ function credentialsOf(options: SandboxOptions): Credentials | undefined {
 
 function simulate(options: SandboxOptions): Simulation {
   const { region = 'us-east-1', seed = 1, faults = [], restoreSeconds = 0 } = options
-  const world: World = { region, buckets: new Map(), uploads: new Map(), stats: new Stats(), restoreSeconds }
+  const dialect = readDialect(options.dialect)
+  const world: World = { region, buckets: new Map(), uploads: new Map(), stats: new Stats(), restoreSeconds, dialect }
   for (const spec of options.buckets ?? []) {
     const bucket = makeBucket(spec, seed, nowInSeconds())
     if (world.buckets.has(bucket.name)) {
@@ -101,12 +105,15 @@ function listen(server: Server, host: string, port: number): Promise<AddressInfo
  */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const simulation = simulate(options)
-  const { stats } = simulation.world
+  const { stats, dialect } = simulation.world
   const listener: RequestListener = (request, response) => {
     const url = request.url ?? ''
     if (url.startsWith('/_sandbox/')) {
       request.resume()
       const { status, headers, body } = control(request.method ?? '', url, stats, simulation.faults)
+      response.writeHead(status, [...headers]).end(body)
+    } else if (url === '/info' && dialect.has.has('info') && request.headers.authorization === undefined) {
+      const { status, headers, body } = info(dialect)
       response.writeHead(status, [...headers]).end(body)
     } else {
       serve(simulation, new Exchange(request, response, stats))

@@ -1,3 +1,4 @@
+import type { Dialect } from './dialects.js'
 import type { Uploads } from './multipart.js'
 import type { Bucket } from './object.js'
 import { noSuchBucket, S3Error } from './s3-error.js'
@@ -11,6 +12,7 @@ export interface World {
   readonly stats: Stats
   /** How long archived objects take to be restored. */
   readonly restoreSeconds: number
+  readonly dialect: Dialect
 }
 
 /** The time in whole seconds since 1970, which is all that Last-Modified can say. */
@@ -28,6 +30,11 @@ export function isoTime(seconds: number): string {
     lastTime = new Date(seconds * 1000).toISOString()
   }
   return lastTime
+}
+
+/** Whether Content-Encoding keeps `aws-chunked`. */
+export function keepsChunked({ dialect }: World): boolean {
+  return dialect.has.has('keeps-aws-chunked')
 }
 
 /** The bucket of that name; throws NoSuchBucket. */
