@@ -20,10 +20,12 @@ interface World {
   readonly fails?: Readonly<Record<string, string>>
   readonly status?: number
   readonly acls?: boolean
+  readonly tags?: string
+  readonly keepsTags?: boolean
 }
 
 async function seen(
-  { objects = [listed('k')], carried = [], grants = [], fails = {}, status = 403, acls }: World,
+  { objects = [listed('k')], carried = [], grants = [], fails = {}, status = 403, acls, tags = '', keepsTags }: World,
   attributes?: Attributes,
 ) {
   const place = { bucket: 'src', prefix: 'p/' }
@@ -43,14 +45,17 @@ async function seen(
     list: () => Promise.resolve({ objects, truncated: true }),
     reading: {
       head: answer('HeadObject', { ...plain, carried }),
-      tagging: answer('GetObjectTagging', { header: '', xml: '' }),
+      tagging: answer('GetObjectTagging', { header: tags, xml: '' }),
       grants: answer('GetObjectAcl', grants),
       ...{ digest: never, open: never, read: never },
     },
   }
   const job = { kind: 'copy', source: place, destination: { bucket: 'dst', prefix: '' } } as const
-  const found = await foresee({ ...job, ...(attributes === undefined ? {} : { attributes }) }, source, () =>
-    Promise.resolve({ acls, versioned: undefined }),
+  const found = await foresee(
+    { ...job, ...(attributes === undefined ? {} : { attributes }) },
+    source,
+    () => Promise.resolve({ acls, versioned: undefined }),
+    () => Promise.resolve(keepsTags),
   )
   return { ...found, asked }
 }
@@ -65,6 +70,14 @@ describe('what a look at one object foresees', () => {
     expect(await seen({})).toMatchObject({ key: 'p/k', losses: [], notes: [] })
     const sse = await seen({ carried: [['x-amz-server-side-encryption', 'AES256']] })
     expect(sse.losses).toEqual([])
+  })
+
+  test('is its tags where the destination is known to keep none, and nobody wants to lose them', async () => {
+    expect((await seen({ tags: 'a=b', keepsTags: false })).losses).toEqual([expect.stringContaining('it has tags')])
+    expect((await seen({ tags: 'a=b', keepsTags: true })).losses).toEqual([])
+    expect((await seen({ tags: 'a=b' })).losses).toEqual([])
+    expect((await seen({ tags: '', keepsTags: false })).losses).toEqual([])
+    expect((await seen({ tags: 'a=b', keepsTags: false }, { drop: ['tags'] })).losses).toEqual([])
   })
 
   test('is of the first object that has content', async () => {
@@ -127,7 +140,13 @@ describe('what a look at one object foresees', () => {
   })
 
   test('has no loss of tags in a store that has none', async () => {
-    expect((await seen({ fails: { GetObjectTagging: 'NotImplemented' }, status: 501 })).losses).toEqual([])
+    for (const [code, status] of [
+      ['NotImplemented', 501],
+      ['MethodNotAllowed', 405],
+      ['InvalidArgument', 400],
+    ] as const) {
+      expect((await seen({ fails: { GetObjectTagging: code }, status })).losses).toEqual([])
+    }
   })
 
   test('is not made up where nothing can be done at all', async () => {

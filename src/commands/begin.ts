@@ -12,7 +12,7 @@ import { createProgress } from '../progress.js'
 import { rangesOf } from '../rules/selection.js'
 import { environmentProfile } from '../storage/s3/aws-config.js'
 import { version } from '../version.js'
-import { deletes, drive, endsOf, mirrors, noting, open, paceFor, threadsFor, type Opened } from './drive.js'
+import { deletes, drive, endsOf, mirrors, noting, open, paceFor, threadsFor, wantedOf, type Opened } from './drive.js'
 import { dryRun } from './dry-run.js'
 import { exampleOf } from './example.js'
 import { checkFolders, checkOutsideSides } from './folders.js'
@@ -56,6 +56,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
       strays: true,
       named: listOf(job) !== undefined,
       deletes: deletes(job),
+      wanted: wantedOf(job),
       threads: dry ? 0 : threadsFor(job, pace),
       io,
       pace,

@@ -4,7 +4,7 @@ import { runSession } from '../engine/session.js'
 import { listOf, type Connection, type FolderIdentity, type Pace, type Place, type WriteJob } from '../job.js'
 import type { Progress } from '../progress.js'
 import { openBandwidth } from '../storage/bandwidth.js'
-import { openEnds, type Ends } from '../storage/open.js'
+import { openEnds, type Ends, type Wanted } from '../storage/open.js'
 import { startThreads, type Hands } from '../threads.js'
 import type { Example } from './example.js'
 import { EXIT } from './exit.js'
@@ -27,6 +27,7 @@ export interface OpenSettings {
   readonly strays?: boolean
   readonly named?: boolean
   readonly deletes?: boolean
+  readonly wanted?: readonly Wanted[]
   readonly again?: boolean
   readonly sourceFolder?: FolderIdentity | undefined
   readonly emptied?: boolean
@@ -83,6 +84,28 @@ export function mirrors(job: WriteJob): boolean {
 /** Whether a job between two places deletes objects of either. */
 export function deletes(job: WriteJob): boolean {
   return job.kind === 'move' || mirrors(job)
+}
+
+/** What a job asks for of its copies that not every store knows. */
+export function wantedOf(job: WriteJob): readonly Wanted[] {
+  if (!('attributes' in job)) return []
+  const { checksumAlgorithm, tagging } = job.attributes
+  return [
+    ...(checksumAlgorithm === undefined
+      ? []
+      : [{ flag: '--checksum-algorithm', fields: [['x-amz-checksum-algorithm', checksumAlgorithm] as const] }]),
+    ...(tagging === undefined
+      ? []
+      : [
+          {
+            flag: '--tagging',
+            fields: [
+              ['x-amz-tagging', tagging],
+              ['x-amz-tagging-directive', 'REPLACE'],
+            ] as const,
+          },
+        ]),
+  ]
 }
 
 /** Tells notes as information, and warnings as such. */

@@ -10,11 +10,13 @@ import type { Flags } from './options.js'
 /** Says before the first copy what copies would lose, so that whoever wants to keep it knows; with `--on-loss fail` that is a `UserError`. */
 export function warningOfLosses(job: CopyJob, flags: Flags): Prepare {
   const onLoss = readOnLoss(flags)
-  return async ({ ends: { source, destination } }, warn) => {
+  return async ({ ends: { source, destination, through } }, warn) => {
     const traits = (): Promise<BucketTraits> => destination?.traits() ?? Promise.resolve(NO_TRAITS)
     let seen: Foresight | undefined
     try {
-      seen = await foresee(job, source.store, traits)
+      // Within one store the tags that there are can be kept.
+      const keepsTags = async (): Promise<boolean | undefined> => (through ? await destination?.keepsTags() : undefined)
+      seen = await foresee(job, source.store, traits, keepsTags)
     } catch (error) {
       // What is wrong with the bucket is for the run to tell, as far as it comes.
       if (!(error instanceof StorageError)) throw error

@@ -14,7 +14,7 @@ import { failedByCode } from '../summary.js'
 import { version } from '../version.js'
 import { checkList } from '../work/list-work.js'
 import { wantedRanges } from './begin.js'
-import { deletes, drive, endsOf, mirrors, noting, open, threadsFor } from './drive.js'
+import { deletes, drive, endsOf, mirrors, noting, open, threadsFor, wantedOf } from './drive.js'
 import { performDu } from './du.js'
 import { dryRun } from './dry-run.js'
 import { EXIT } from './exit.js'
@@ -81,6 +81,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
         strays: true,
         named: list !== undefined || onlyFailed,
         deletes: deletes(job),
+        wanted: wantedOf(job),
         again: true,
         sourceFolder: checkpoint.sourceFolder,
         emptied: job.kind === 'move',

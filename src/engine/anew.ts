@@ -1,7 +1,13 @@
 import { StorageError } from '../errors.js'
 import type { CopyJob } from '../job.js'
 import { renamer } from '../rules/rename.js'
-import type { HeaderFields, ObjectHead, ObjectSummary, Storage } from '../storage/storage.js'
+import {
+  NO_PART_COPY,
+  type HeaderFields,
+  type ObjectHead,
+  type ObjectSummary,
+  type Storage,
+} from '../storage/storage.js'
 import type { Ways } from './acts.js'
 import { fieldsOfNew } from './attributes.js'
 import { copyInParts, type MakeParts } from './in-parts.js'
@@ -10,40 +16,54 @@ import { keepTags, taggingOf } from './tags.js'
 /** How often an object is looked at anew because somebody wrote to it between HEAD and copy. */
 const RACES = 5
 
+/** In which parts an object is made anew. */
+export interface PartsAnew {
+  /** The least size of a part, in bytes, where nobody asks for another. */
+  readonly part: number
+  /** How they are made; absent: they are copied inside the store. */
+  readonly make?: ((object: ObjectSummary, head: ObjectHead) => MakeParts) | undefined
+}
+
 /**
- * Makes objects anew in parts of at least `part` bytes, which are copied inside the store unless `parts` makes them in another way. `race` tells how
- * often the source has changed meanwhile. Answers the ETag of the copy.
+ * Makes objects anew in parts; where they cannot be copied inside the store, as `instead` says. `race` tells how often the source has changed
+ * meanwhile. Answers the ETag of the copy.
  */
 export function anewInParts(
   job: CopyJob,
   { source, destination, stop, uploads }: Ways,
-  part: number,
-  parts?: (object: ObjectSummary, head: ObjectHead) => MakeParts,
+  parts: PartsAnew,
+  instead?: PartsAnew,
 ): (object: ObjectSummary, race: number) => Promise<string> {
   const { attributes, partSize } = job
   const nameOf = renamer(job.map)
-  return async (object, race) => {
+  const make = async (object: ObjectSummary, race: number, { part, make }: PartsAnew): Promise<string> => {
     const { key, version } = object
     const head = await source.reading.head(key, version, object)
     const { size, lastModified } = head
     const now = { ...object, size, etag: head.etag, lastModified }
     const fields = await fieldsOfNew(attributes, source, now, head)
     const etag = await copyInParts({
-      ...{
-        source,
-        destination,
-        object: now,
-        key: nameOf(key),
-        fields: parts === undefined ? fields : sendable(fields),
-      },
-      ...{ conditions: [], partSize: partSize ?? part },
+      ...{ source, destination, object: now, key: nameOf(key) },
+      ...{ fields: make === undefined ? fields : sendable(fields), conditions: [], partSize: partSize ?? part },
       before: race === 0 ? uploads?.before : undefined,
       begun: uploads?.begun,
-      parts: parts?.(now, head),
+      makeParts: make === undefined ? undefined : () => make(now, head),
       stop,
     })
     await keepTagsOfNew(destination, nameOf(key), etag, fields)
     return etag
+  }
+  // Bytes that pass through this machine have no checksum but what the store makes of itself.
+  const other = attributes?.checksumAlgorithm === undefined ? instead : undefined
+  return async (object, race) => {
+    if (other === undefined) return await make(object, race, parts)
+    if (destination.uploading?.limits?.copies() === false) return await make(object, race, other)
+    try {
+      return await make(object, race, parts)
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.code !== NO_PART_COPY) throw error
+      return await make(object, race, other)
+    }
   }
 }
 

@@ -4,10 +4,11 @@ import { able, type ObjectHead, type ObjectSummary } from '../storage/storage.js
 import { failed, outcomeOf } from './act.js'
 import type { Ways } from './acts.js'
 import { needsHead, wishFor } from './attributes.js'
-import { anewInParts, unlessChanged } from './anew.js'
+import { anewInParts, unlessChanged, type PartsAnew } from './anew.js'
 import { lookingAgain, onceOf } from './as-one.js'
 import { checkUnchanged, LIMITS, partSizeFor, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
+import { sentParts } from './sent-parts.js'
 import { passageOf, streaming, STREAM_LIMITS } from './stream.js'
 import { keepTags, taggingOf } from './tags.js'
 
@@ -92,7 +93,7 @@ export function copying(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act 
   if (ways.through) return streaming(job, ways)
   const copyFrom = able(destination.copyFrom, 'copy')
   const small = attributes === undefined && map === undefined ? copyFrom : carefully(job, ways)
-  const large = anewInParts(job, ways, limits.part)
+  const large = anewInParts(job, ways, { part: limits.part }, sentInstead(ways))
   return async (object) => {
     try {
       const etag = await (object.size > limits.copy
@@ -103,6 +104,13 @@ export function copying(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act 
       return outcomeOf(error, job.source.prefix, object)
     }
   }
+}
+
+// How parts are made where a store cannot copy them inside itself: there are stores without UploadPartCopy (Storj).
+function sentInstead({ source, memory }: Ways): PartsAnew | undefined {
+  const { part: piece } = STREAM_LIMITS
+  if (memory === undefined) return undefined
+  return { part: piece, make: (object, head) => sentParts(source, object, head, { memory, piece }) }
 }
 
 /** Copies an object that has attributes of its own. Answers the ETag of the copy. */

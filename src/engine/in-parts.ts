@@ -3,6 +3,7 @@ import { StorageError } from '../errors.js'
 import type { UploadState } from '../checkpoint/checkpoint.js'
 import {
   able,
+  NO_PART_COPY,
   type HeaderFields,
   type ObjectHead,
   type ObjectSummary,
@@ -65,19 +66,39 @@ export interface InParts {
   readonly before?: UploadState | undefined
   /** Told of the upload; nothing is in it before the answer. */
   readonly begun?: ((upload: UploadState) => Promise<void>) | undefined
-  /** Absent: they are copied inside the store. */
-  readonly parts?: MakeParts | undefined
+  /** Anew for each upload. Absent: they are copied inside the store. */
+  readonly makeParts?: (() => MakeParts) | undefined
   /** When aborted, no further part is begun and the upload is aborted: an error of severity `retry`. */
   readonly stop?: AbortSignal | undefined
 }
 
 /** The size of the parts of an object of `size` bytes. */
-export function partSizeFor(size: number, wanted: number): number {
-  return Math.max(wanted, Math.ceil(size / MOST_PARTS))
+export function partSizeFor(size: number, wanted: number, most = MOST_PARTS): number {
+  return Math.max(wanted, Math.ceil(size / most))
 }
 
-/** Makes an object of any size in parts. What was begun is aborted when it fails. Answers the ETag of the copy. */
+/** How often an upload is begun anew because there were too many parts in it. */
+const FEWER = 3
+
+/** One upload. */
+type Attempt = InParts & { readonly parts: MakeParts | undefined }
+
+/**
+ * Makes an object of any size in parts. What was begun is aborted when it fails; where a store takes fewer parts than S3 it is begun anew with larger
+ * ones. Answers the ETag of the copy.
+ */
 export async function copyInParts(work: InParts): Promise<string> {
+  for (let attempt = 1, { before } = work; ; attempt++, before = undefined) {
+    try {
+      return await inOneUpload({ ...work, before, parts: work.makeParts?.() })
+    } catch (error) {
+      if (!(error instanceof TooManyParts)) throw error
+      if (attempt > FEWER) throw error.refusal
+    }
+  }
+}
+
+async function inOneUpload(work: Attempt): Promise<string> {
   const { destination, key } = work
   const uploading = able(destination.uploading, 'make objects of parts')
   const { upload, present } = await begin(work, uploading)
@@ -86,14 +107,46 @@ export async function copyInParts(work: InParts): Promise<string> {
     work.parts?.check()
     return await complete(work, upload, parts)
   } catch (error) {
+    // What has come of it in another way before can be gone on with in that way.
+    const isOfBefore = error instanceof StorageError && error.code === NO_PART_COPY && upload === work.before
     // What is left of it is told by the error that matters.
-    await uploading.abort(key, upload.id).catch(() => undefined)
-    throw error
+    if (!isOfBefore) await uploading.abort(key, upload.id).catch(() => undefined)
+    throw explained(error, upload)
   }
 }
 
+/** A part was refused for its number. */
+class TooManyParts extends Error {
+  constructor(readonly refusal: StorageError) {
+    super(refusal.message, { cause: refusal })
+  }
+}
+
+/** So many parts every store is known to take. */
+const SURE_PARTS = 100
+
+// Stores say InvalidArgument of the number of a part, as of much else; what they say it of is in their words, if anywhere.
+function isForNumber(error: unknown, number: number): error is StorageError {
+  if (!(error instanceof StorageError) || error.status !== 400 || number < 2) return false
+  const { code, message } = error
+  return (
+    code === 'InvalidPartNumber' || /part.?number/i.test(message) || (code === 'InvalidArgument' && number > SURE_PARTS)
+  )
+}
+
+// Stores differ in how small and how large parts may be.
+function explained(error: unknown, { partSize }: UploadState): unknown {
+  if (!(error instanceof StorageError)) return error
+  const other = error.code === 'EntityTooSmall' ? 'larger' : error.code === 'EntityTooLarge' ? 'smaller' : undefined
+  if (other === undefined) return error
+  return error.withSeverity(
+    'fail-object',
+    `${error.message} (its parts have ${partSize} bytes: ${other} ones are made with --part-size)`,
+  )
+}
+
 async function begin(
-  { destination, object, key, fields, partSize, before, begun }: InParts,
+  { destination, object, key, fields, partSize, before, begun }: Attempt,
   uploading: Uploading,
 ): Promise<{ upload: UploadState; present: ReadonlyMap<number, Part> }> {
   const { etag, lastModified } = object
@@ -102,16 +155,17 @@ async function begin(
     const present = await uploading.parts(key, before.id)
     if (present !== undefined) return { upload: before, present }
   } else if (before !== undefined) await uploading.abort(key, before.id)
-  const size = partSizeFor(object.size, partSize)
-  if (size > LARGEST_PART) throw tooLarge(destination, key, object.size)
+  const most = (await uploading.limits?.most(Math.ceil(object.size / partSize))) ?? MOST_PARTS
+  const size = partSizeFor(object.size, partSize, most)
+  if (size > LARGEST_PART) throw tooLarge(destination, key, object.size, most)
   const id = await uploading.begin(key, fields)
   const upload = { id, partSize: size, etag, lastModified }
   await begun?.(upload)
   return { upload, present: new Map() }
 }
 
-function tooLarge({ place }: Storage, key: string, size: number): StorageError {
-  const error = new StorageError(`${size} bytes are more than ${MOST_PARTS} parts of 5 GiB can hold`, {
+function tooLarge({ place }: Storage, key: string, size: number, most: number): StorageError {
+  const error = new StorageError(`${size} bytes are more than ${most} parts of 5 GiB can hold`, {
     ...{ severity: 'fail-object', code: 'EntityTooLarge', operation: 'CreateMultipartUpload', bucket: place.bucket },
     key: place.prefix + key,
   })
@@ -131,6 +185,7 @@ async function makeParts(
 ): Promise<Part[]> {
   const queue = new PQueue({ concurrency: AT_ONCE })
   const tasks: (() => Promise<Part>)[] = []
+  let refused: { readonly number: number; readonly error: StorageError } | undefined
   for (let first = 0; first < object.size; first += partSize) {
     const last = Math.min(first + partSize, object.size) - 1
     const number = tasks.length + 1
@@ -138,7 +193,14 @@ async function makeParts(
     const there = found?.size === last - first + 1 ? found : undefined
     tasks.push(async () => {
       if (stop?.aborted === true) throw ending(source, object)
-      return await makes.make(uploading, { key, upload: id, number, first, last }, there)
+      try {
+        return await makes.make(uploading, { key, upload: id, number, first, last }, there)
+      } catch (error) {
+        if (isForNumber(error, number) && !(refused !== undefined && refused.number < number)) {
+          refused = { number, error }
+        }
+        throw error
+      }
     })
   }
   try {
@@ -147,7 +209,9 @@ async function makeParts(
     // An upload can only be aborted for good once no part of it is under way.
     queue.clear()
     await queue.onIdle()
-    throw error
+    if (refused === undefined || uploading.limits === undefined) throw error
+    uploading.limits.learn(refused.number - 1)
+    throw new TooManyParts(refused.error)
   }
 }
 
@@ -181,7 +245,7 @@ export async function checkUnchanged(source: Storage, object: ObjectSummary): Pr
 
 // A completion whose answer was lost has taken place, and the upload is gone when it is asked for again. What it replaces, where an object is made
 // anew in its own place, must not have been written by then, and a store may ignore the condition that says so.
-async function complete(work: InParts, { id }: UploadState, parts: readonly Part[]): Promise<string> {
+async function complete(work: Attempt, { id }: UploadState, parts: readonly Part[]): Promise<string> {
   const { source, destination, object, key, conditions } = work
   const put = async (from: Storage, to: Storage): Promise<string> => {
     await checkUnchanged(from, object)
@@ -206,7 +270,7 @@ async function complete(work: InParts, { id }: UploadState, parts: readonly Part
 /** How a completion is refused that has taken place before. */
 const PERHAPS_DONE: ReadonlySet<string> = new Set(['NoSuchUpload', 'PreconditionFailed', TAKEN])
 // Where the answer does not say what was made, only what is there can.
-async function etagAsSeen(work: InParts, parts: readonly Part[]): Promise<string> {
+async function etagAsSeen(work: Attempt, parts: readonly Part[]): Promise<string> {
   const { destination, key } = work
   const now = await destination.reading.head(key)
   if (isMadeOf(work, parts, now)) return now.etag
@@ -216,7 +280,7 @@ async function etagAsSeen(work: InParts, parts: readonly Part[]): Promise<string
   })
 }
 
-function isMadeOf({ object, parts: makes }: InParts, parts: readonly Part[], now: ObjectHead): boolean {
+function isMadeOf({ object, parts: makes }: Attempt, parts: readonly Part[], now: ObjectHead): boolean {
   if (now.size !== object.size || !now.etag.endsWith(`-${parts.length}`)) return false
   if (now.etag === object.etag && now.lastModified === object.lastModified) return false
   return makes === undefined || proves(makes, now.etag)

@@ -19,12 +19,13 @@ const FIRST = 10
 
 /**
  * Looks at the first object below the source and tells what its copy would lose. Nothing is written. Undefined when there is no object.
- * `traits` are those of the destination's bucket. Rejects with a StorageError when nothing at all can be done.
+ * `traits` are those of the destination's bucket, and `keepsTags` tells whether objects there can have tags. Rejects with a StorageError when nothing at all can be done.
  */
 export async function foresee(
   job: CopyJob,
   source: Storage,
   traits: () => Promise<BucketTraits>,
+  keepsTags: () => Promise<boolean | undefined>,
 ): Promise<Foresight | undefined> {
   const { objects } = await source.list({ limit: FIRST })
   const real = objects.filter(({ notAKey }) => notAKey === undefined)
@@ -53,11 +54,16 @@ export async function foresee(
 
   if (tags instanceof StorageError && tags.severity !== 'skip') {
     // A store without tags loses none.
-    if (tags.status !== 501 && tags.status !== 405) {
+    if (!isUnknownThere(tags)) {
       losses.push(
         `its tags cannot be read (${said(tags)}): objects that have some will fail; --no-preserve tags copies them without`,
       )
     }
+  }
+  if (tags !== undefined && !(tags instanceof StorageError) && tags.header !== '' && (await keepsTags()) === false) {
+    losses.push(
+      'it has tags, and the destination’s store keeps none, so objects with tags will fail; --no-preserve tags copies them without',
+    )
   }
   if (grants instanceof StorageError) {
     if (keeps('acl'))
@@ -113,6 +119,13 @@ async function answer<T>(asked: Promise<T>): Promise<T | StorageError> {
     throw error
   }
 }
+
+// Stores say so in one of these ways of what they do not know.
+function isUnknownThere({ status, code }: StorageError): boolean {
+  return status === 501 || status === 405 || (status === 400 && UNKNOWN.has(code))
+}
+
+const UNKNOWN: ReadonlySet<string> = new Set(['InvalidArgument', 'NotImplemented'])
 
 function said({ operation, code }: StorageError): string {
   return `${operation} ${printable(code)}`

@@ -74,9 +74,10 @@ export function streaming(job: CopyJob, ways: Ways, limits: StreamLimits = STREA
   const { source, destination } = ways
   const small = inOne(job, ways, memory)
   const piped = inPieces(job, ways, memory, limits.part)
-  const parts = anewInParts(job, ways, limits.part, (object, head) =>
-    sentParts(source, object, head, { memory, piece: limits.part }),
-  )
+  const parts = anewInParts(job, ways, {
+    part: limits.part,
+    make: (object, head) => sentParts(source, object, head, { memory, piece: limits.part }),
+  })
   const attempt = async (object: ObjectSummary, race: number): Promise<string> => {
     const known = race === 0 ? undefined : await source.reading.head(object.key, object.version)
     const passage = passageOf(known ?? object, limits)

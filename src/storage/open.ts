@@ -11,7 +11,7 @@ import {
 } from '../job.js'
 import type { Bandwidth } from './bandwidth.js'
 import { hedged } from './hedged.js'
-import type { BucketTraits, Storage } from './storage.js'
+import type { BucketTraits, HeaderFields, Storage } from './storage.js'
 import { openAccount, type Account } from './s3/account.js'
 import type { CredentialSource } from './s3/credentials.js'
 import { checkOutside, openFolder, openFolderToWrite, type OpenedFolder } from './disk/marker.js'
@@ -21,7 +21,7 @@ import { probeCopy, probeRead, probeUpload, unlessDenied, type Ask } from './pro
 import type { BucketRoute, Route } from './route.js'
 import { overlap } from './overlap.js'
 import { meaningOf } from './s3/error-codes.js'
-import { S3Store } from './s3/store.js'
+import { PROBE_TAGS, S3Store } from './s3/store.js'
 import { createMeter, retrying, withRetries, type Meter, type RetryPolicy, type StoreFor } from './retry.js'
 
 /** A place that answered, with retries built in. */
@@ -33,6 +33,8 @@ export interface Reached {
   readonly credentials: CredentialSource | undefined
   /** What its bucket's settings mean. */
   traits(): Promise<BucketTraits>
+  /** Whether objects that are written there can have tags; undefined where that is not known. */
+  keepsTags(): Promise<boolean | undefined>
 }
 
 /** What a job works on, reachable. */
@@ -75,6 +77,8 @@ export interface OpenOptions {
   readonly strays?: boolean
   /** The objects are named beforehand: nothing needs to be listed. */
   readonly named?: boolean
+  /** What was asked for of copies and not every store knows: it is asked before the start, and never left out. */
+  readonly wanted?: readonly Wanted[]
   /** Objects of either side are to be deleted. */
   readonly deletes?: boolean
   /** The destination was written to before, by the same run. */
@@ -86,6 +90,12 @@ export interface OpenOptions {
   readonly note: (message: string) => void
   /** Told of what a person should know while the run goes on. */
   readonly warn: (message: string) => void
+}
+
+/** Fields of requests that somebody asked for by a flag. */
+export interface Wanted {
+  readonly flag: string
+  readonly fields: HeaderFields
 }
 
 /** How long a first request is tried again, in milliseconds: a person waits for it. */
@@ -127,7 +137,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       const disk = new DiskStore(place, folder, notice)
       const meterOfDisk = createMeter()
       const storeFor: StoreFor = (_, setAside) => retrying(disk, policy, meterOfDisk, undefined, setAside)
-      return { store: storeFor(), storeFor, route: { place, folder }, credentials: undefined, traits: () => NO_TRAITS }
+      return { store: storeFor(), storeFor, route: { place, folder }, credentials: undefined, ...OF_FOLDERS }
     }
     const store = await reach(side, place, account, { ...options, notice }, ask)
     stores.push(store)
@@ -140,6 +150,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
         return { place: store.place, address: store.address, ...keysFor(side, options) }
       },
       traits: () => withRetries('GetBucketOwnershipControls', () => store.traits(), patience, meter),
+      keepsTags: async () => (options.readOnly ? undefined : (await store.probes.refusalOf(PROBE_TAGS)) === undefined),
     }
   }
   try {
@@ -168,6 +179,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
     const tried = unlessDenied(probe, { ...options, note })
     const to = destination === undefined ? undefined : await openPlace('destination', destination, tried)
     const other = to?.bucket
+    if (other !== undefined && !options.readOnly) await checkWanted(other.store, options.wanted ?? [])
     const near = one !== undefined && other !== undefined && one.account.endpointUrl === other.account.endpointUrl
     if (near) other.store.learnFrom(one.store)
     const once = (store: S3Store): Storage => retrying(store, patience, meter)
@@ -200,7 +212,10 @@ function identityOfFolder({ names, device, inode }: OpenedFolder): FolderIdentit
 }
 
 // A folder has no access control lists and no versions.
-const NO_TRAITS: Promise<BucketTraits> = Promise.resolve({ acls: undefined, versioned: false })
+const OF_FOLDERS = {
+  traits: (): Promise<BucketTraits> => Promise.resolve({ acls: undefined, versioned: false }),
+  keepsTags: (): Promise<boolean> => Promise.resolve(true),
+}
 
 interface End extends Reached {
   readonly bucket?: Bucket
@@ -293,6 +308,7 @@ async function reach(
       ...(side === 'source' ? {} : { expectedSourceOwner: connectionOf(options.connection, 'source').expectedOwner }),
       target: await account.target(place.bucket, region),
       aws: account.endpointUrl === undefined,
+      ...(side === 'source' ? {} : { insists: (options.wanted ?? []).flatMap(namesOf) }),
     })
     opened.opening = true
     return opened
@@ -311,11 +327,39 @@ async function reach(
       store = await open(region)
       await ask(store)
     }
+    if (expectedOwner !== undefined && account.endpointUrl !== undefined) await checkOwner(store, options)
     return store
   } catch (error) {
     store.close()
     throw preflightProblem(error, place)
   }
+}
+
+function namesOf({ fields }: Wanted): string[] {
+  return fields.map(([name]) => name)
+}
+
+// What a store refuses by itself would be refused for every object.
+async function checkWanted({ place, probes }: S3Store, wanted: readonly Wanted[]): Promise<void> {
+  for (const { flag, fields } of wanted) {
+    const refusal = await probes.refusalOf(fields)
+    if (refusal === undefined) continue
+    const { code, status, message } = refusal
+    throw new UserError(
+      `the store of s3://${printable(place.bucket)} does not know what ${flag} asks for: ${printable(message)} (${printable(code)}, HTTP ${status ?? ''})`,
+      `leave ${flag} away`,
+    )
+  }
+}
+
+// Whoever gives an owner relies on it.
+async function checkOwner({ place, probes }: S3Store, { notice }: Pick<Ends, 'notice'>): Promise<void> {
+  if (!(await probes.ignoresOwner())) return
+  const bucket = `s3://${printable(place.bucket)}`
+  notice({
+    kind: `not-supported --expected-bucket-owner ${bucket}`,
+    message: `the store of ${bucket} ignores --expected-bucket-owner: it guards nothing there, whoever owns the bucket`,
+  })
 }
 
 function keysFor(

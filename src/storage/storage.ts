@@ -125,8 +125,24 @@ export interface CopyWish {
   readonly etag?: string | undefined
 }
 
+/** The code of a part that a store cannot copy inside itself, as it does not know how. */
+export const NO_PART_COPY = 'PartCopyNotSupported'
+
+/** What a store allows of parts, as far as is known. It learns, for all who share it. */
+export interface PartLimits {
+  /** How many parts an object may have, where so many are wanted. Never rejects. */
+  most(wanted: number): Promise<number>
+  /** One part more than that was refused for its number. */
+  readonly learn: (most: number) => void
+  /** Parts can be copied inside it: false once one was refused as `NO_PART_COPY`. */
+  readonly copies: () => boolean
+}
+
 /** How objects of a store are made of parts, which are copied inside it or sent. */
 export interface Uploading {
+  /** Absent where they are those of S3. */
+  readonly limits?: PartLimits | undefined
+
   /** Begins an object with `fields`; answers the upload, which is billed until it is completed or aborted. */
   begin(key: string, fields: HeaderFields): Promise<string>
 

@@ -24,6 +24,8 @@ export interface StoreRequest {
   readonly most?: number
   /** `Accept-Encoding`, which is not signed: proxies change it. */
   readonly accept?: string | undefined
+  /** Sent without a signature. */
+  readonly unsigned?: boolean
   /** Milliseconds that the answer may take beyond what is usual. */
   readonly extra?: number
 }

@@ -30,6 +30,7 @@ import { EtagCase } from './etags.js'
 import { createHttpPool, headerOf, HttpError, type HttpPool, type HttpResponse } from './http.js'
 import { ObjectListing } from './object-listing.js'
 import { Patience } from './patience.js'
+import { createProbes, type Probes } from './probes.js'
 import { createReading } from './reading.js'
 import { MIN_RATE } from './reads.js'
 import { createRemoving } from './removing.js'
@@ -46,7 +47,7 @@ import {
   type Signer,
 } from './sign.js'
 import { Suspicion } from './suspicion.js'
-import { isOtherAnswer, mayBeUnsupported, Unsupported } from './unsupported.js'
+import { hasTags, isOtherAnswer, mayBeUnsupported, Unsupported } from './unsupported.js'
 import { createUploading } from './uploading.js'
 import { createVersions } from './versions.js'
 import { createWriting } from './writing.js'
@@ -72,6 +73,8 @@ export interface Address {
   readonly usual?: Readonly<Record<string, number>> | undefined
   /** What the store has refused so far, and is sent no more. */
   readonly unsupported?: readonly string[] | undefined
+  /** Headers that were asked for, and are never left out. */
+  readonly insists?: readonly string[] | undefined
   /** Whether it writes MD5s in capitals, if anybody has seen one. */
   readonly capitals?: boolean | undefined
 }
@@ -101,6 +104,7 @@ export class S3Store implements Storage {
   readonly removing: Removing
   readonly versions: Versions
   readonly restoring: Restoring
+  readonly probes: Probes
   private readonly target: Target
   private readonly credentials: S3StoreOptions['credentials']
   private readonly host: string
@@ -121,6 +125,7 @@ export class S3Store implements Storage {
   private readonly suspicion: Suspicion
   /** Of requests that name another bucket as well. */
   private readonly suspicionOfCopies: Suspicion
+  private askedForTags: Promise<boolean> | undefined
   /** By how much the server's clock is ahead of this machine's, in milliseconds, where that matters. */
   private skew = 0
   /** The same, as the last listing told: to a second, and less rather than more. */
@@ -149,7 +154,10 @@ export class S3Store implements Storage {
         : ([['x-amz-expected-bucket-owner', options.expectedOwner]] as const)),
       ...(options.requestPayer === true ? ([['x-amz-request-payer', 'requester']] as const) : []),
     ])
-    this.unsupported = new Unsupported(dialer.host, options.notice ?? (() => undefined), { known: options.unsupported })
+    this.unsupported = new Unsupported(dialer.host, options.notice ?? (() => undefined), {
+      known: options.unsupported,
+      insists: options.insists,
+    })
     this.etagCase = new EtagCase(options.aws === true ? false : options.capitals)
     this.channel = {
       ...{ place, path: this.base, bucketPath: target.path, aws: options.aws === true, always: this.always },
@@ -174,6 +182,7 @@ export class S3Store implements Storage {
     this.removing = lookingFirst(createRemoving(channel))
     this.versions = createVersions(channel)
     this.restoring = createRestoring(channel)
+    this.probes = createProbes({ ...channel, request: (asked, request) => this.request(asked, request, true, false) })
     this.listing = new ObjectListing(channel, this.reading, options.begins)
   }
 
@@ -189,6 +198,7 @@ export class S3Store implements Storage {
     return {
       ...{ target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, begins, signPayload, usual },
       unsupported: this.unsupported.all,
+      insists: this.options.insists,
       capitals: this.etagCase.capitals,
     }
   }
@@ -305,6 +315,7 @@ export class S3Store implements Storage {
     const { method, path, query = '', body, sink, most, accept, extra = 0 } = given
     const fields = this.etagCase.ownFields(this.unsupported.without(operation, given.fields))
     const readTimeout = this.options.trust.readTimeout ?? READ_TIMEOUT
+    if (suspects && this.unsupported.refusesTags(fields)) throw tagsNotSupported(asked)
     let patience = this.patience.get(operation)
     if (patience === undefined) {
       patience = new Patience(readTimeout, this.options.usual?.[operation], method === 'GET' || method === 'HEAD')
@@ -314,7 +325,7 @@ export class S3Store implements Storage {
     const bodyHash = body === undefined ? EMPTY_HASH : hashed ? hash('sha256', body) : UNSIGNED_BODY
     const request = { method, host: this.host, path, query, headers: fields, bodyHash }
     const { skew } = this
-    const { current } = this.credentials
+    const current = given.unsigned === true ? undefined : this.credentials.current
     const signedAt = Date.now() + skew
     let signed: string
     try {
@@ -357,6 +368,7 @@ export class S3Store implements Storage {
       throw await suspicion.judge(fault, sent, () => this.askPlainly(sourceIn(fields)))
     }
     if (!suspects || !mayBeUnsupported(fault)) return response
+    if (hasTags(fields) && (await this.lacksTags())) throw tagsNotSupported(asked)
     return (await this.askWithLess(asked, { ...given, fields }, fault)) ?? response
   }
 
@@ -379,6 +391,17 @@ export class S3Store implements Storage {
       if (response.status !== before.status || code !== before.code) return response
     }
     return undefined
+  }
+
+  // Asked once, however many are refused at the same time.
+  private lacksTags(): Promise<boolean> {
+    this.askedForTags ??= this.probes.refusalOf(PROBE_TAGS).then((refusal) => {
+      if (refusal !== undefined) this.unsupported.addTags(refusal)
+      // It may have been too busy to say.
+      else this.askedForTags = undefined
+      return refusal !== undefined
+    })
+    return this.askedForTags
   }
 
   // Why the plainest request is not answered as it should be: for an object that does not exist, or for a copy of that.
@@ -416,6 +439,17 @@ export class S3Store implements Storage {
     this.skew = theirs - Date.now()
     return true
   }
+}
+
+/** What tells whether a store takes tags. */
+export const PROBE_TAGS: Fields = [
+  ['x-amz-tagging', 's3move=probe'],
+  ['x-amz-tagging-directive', 'REPLACE'],
+]
+
+function tagsNotSupported(asked: Asked): StorageError {
+  const message = 'it has tags, and the store that it is written to keeps none: --no-preserve tags copies it without'
+  return new StorageError(message, { severity: 'fail-object', code: 'TagsNotSupported', ...asked })
 }
 
 // The bucket that is copied from, as `x-amz-copy-source` begins; undefined when this is no copy.

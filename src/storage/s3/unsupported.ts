@@ -18,6 +18,9 @@ const READS: ReadonlySet<string> = new Set(['HeadObject', 'GetObject'])
 const WRITES: ReadonlySet<string> = new Set(['PutObject', 'CopyObject', 'CompleteMultipartUpload'])
 const COPIES: ReadonlySet<string> = new Set(['CopyObject', 'UploadPartCopy'])
 const REMOVALS: ReadonlySet<string> = new Set(['DeleteObject'])
+const CHECKSUMS = ['algorithm', 'crc32', 'crc32c', 'crc64nvme', 'sha1', 'sha256'] as const
+const DIRECTIVE = 'x-amz-tagging-directive'
+const TAGGING = 'x-amz-tagging'
 const BEGINNINGS: ReadonlySet<string> = new Set(['PutObject', 'CopyObject', 'CreateMultipartUpload'])
 
 // On stores other than AWS whatever rests on a condition looks right before each request as well, since such a store may ignore it.
@@ -38,7 +41,8 @@ const EXTRAS: ReadonlyMap<string, Extra> = new Map([
   ],
   ['if-none-match', { name: 'If-None-Match', operations: WRITES, instead: LOOKED_AT }],
   ['if-match', { name: 'If-Match', operations: new Set([...WRITES, ...REMOVALS]), instead: LOOKED_AT }],
-  ...['crc32', 'crc32c', 'crc64nvme', 'sha1', 'sha256'].map((what): [string, Extra] => {
+  [DIRECTIVE, { name: DIRECTIVE, operations: COPIES, instead: 'tags that copies have got are removed after them' }],
+  ...CHECKSUMS.map((what): [string, Extra] => {
     const name = `x-amz-checksum-${what}`
     return [name, { name, operations: BEGINNINGS, instead: 'copies have no such checksum' }]
   }),
@@ -83,14 +87,31 @@ export class Unsupported {
   add(name: string, { code, status }: Pick<StorageError, 'code' | 'status'>, instead: string): void {
     if (this.names.has(name)) return
     this.names.add(name)
-    const message = `${this.host} does not support ${name} (${status ?? ''} ${printable(code)}): requests go without it; ${instead}`
-    this.tell({ kind: `not-supported ${name} ${this.host}`, message })
+    const goOn = name === TAGGING ? instead : `requests go without it; ${instead}`
+    this.told(name, `does not support ${name} (${status ?? ''} ${printable(code)}): ${goOn}`)
+  }
+
+  /** What a person should know of the store beside: told once, by name. */
+  told(name: string, what: string): void {
+    this.tell({ kind: `not-supported ${name} ${this.host}`, message: `${this.host} ${what}` })
+  }
+
+  /** The store was asked, and refuses tags: whatever has some must not be written without. */
+  addTags(fault: Pick<StorageError, 'code' | 'status'>): void {
+    this.add(TAGGING, fault, 'objects that have tags fail; --no-preserve tags copies them without')
+  }
+
+  /** Whether such a request would be refused for its tags. */
+  refusesTags(fields: Fields): boolean {
+    return this.names.size > 0 && this.names.has(TAGGING) && hasTags(fields)
   }
 
   /** The fields of a request without those that the store has refused for such an operation. */
   without(operation: string, fields: Fields): Fields {
     if (this.names.size === 0) return fields
+    const tagged = hasTags(fields)
     return fields.filter(([header]) => {
+      if (this.insists.has(header) || (tagged && header === DIRECTIVE)) return true
       const extra = EXTRAS.get(header)
       return extra === undefined || !this.names.has(nameOf(extra, operation))
     })
@@ -100,10 +121,15 @@ export class Unsupported {
   suspects({ operation }: Asked, fields: Fields, { message }: StorageError): readonly string[] {
     const sent = new Set(fields.map(([header]) => header))
     const suspects = [...EXTRAS].flatMap(([header, { operations }]) =>
-      operations.has(operation) && sent.has(header) && !this.insists.has(header) ? [header] : [],
+      operations.has(operation) && sent.has(header) && this.mayLeaveOut(header, sent) ? [header] : [],
     )
     const text = message.toLowerCase()
     return suspects.sort((one, other) => Number(text.includes(other)) - Number(text.includes(one)))
+  }
+
+  // Tags without their directive would be those of the source.
+  private mayLeaveOut(header: string, sent: ReadonlySet<string>): boolean {
+    return !this.insists.has(header) && !(header === DIRECTIVE && sent.has(TAGGING))
   }
 
   /** What was sent without this header was not refused. */
@@ -111,6 +137,11 @@ export class Unsupported {
     const extra = EXTRAS.get(header)
     if (extra !== undefined) this.add(nameOf(extra, operation), fault, extra.instead)
   }
+}
+
+/** Whether a request gives tags to what it writes. */
+export function hasTags(fields: Fields): boolean {
+  return fields.some(([name]) => name === TAGGING)
 }
 
 function nameOf({ name }: Extra, operation: string): string {

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
-import type { Part, Uploading } from '../storage.js'
+import { NO_PART_COPY, type Part, type Uploading } from '../storage.js'
 import {
   askedOf,
   bareEtag,
@@ -16,6 +16,7 @@ import {
 import { encodeQuery } from './encode.js'
 import { brokenAnswer, faultOf } from './faults.js'
 import type { HttpResponse, Pieces } from './http.js'
+import { createPartLimits, notePartCopy } from './part-limits.js'
 import { checked } from './writing.js'
 import { elementsOf, elementText } from './xml.js'
 
@@ -23,6 +24,8 @@ import { elementsOf, elementText } from './xml.js'
 export function createUploading(channel: Channel): Uploading {
   const { always, customerKey, request } = channel
   return {
+    limits: channel.aws ? undefined : createPartLimits(channel),
+
     async begin(key, fields) {
       const asked = askedOf(channel, 'CreateMultipartUpload', key)
       const headers = sorted([...fields, ...always, ...customerKey])
@@ -47,7 +50,7 @@ export function createUploading(channel: Channel): Uploading {
       const path = pathOf(channel, key)
       const size = last - first + 1
       const response = await request(asked, { method: 'PUT', path, query, fields: headers, extra: copyTime(size) })
-      if (response.status !== 200) throw faultOf(response, asked)
+      if (response.status !== 200) throw refusalOfPart(channel, faultOf(response, asked))
       const { body } = response
       if (body.includes('<Error>')) throw faultOf(response, asked)
       if (!body.includes('</CopyPartResult>') || etagIn(response) === '') {
@@ -152,6 +155,16 @@ export function createUploading(channel: Channel): Uploading {
       if (response.status >= 300 && response.status !== 404) throw faultOf(response, asked)
     },
   }
+}
+
+// Perhaps there is no such operation there. What becomes of the object then is for the engine to say.
+function refusalOfPart(channel: Channel, fault: StorageError): StorageError {
+  if (!notePartCopy(channel, fault)) return fault
+  const { operation, bucket, key, status, requestId } = fault
+  return new StorageError(
+    `the store does not know UploadPartCopy (${fault.code}), so what is over 5 GiB cannot be copied inside it: copy it to a folder or another store, and back`,
+    { severity: 'fail-object', code: NO_PART_COPY, operation, bucket, key, status, requestId },
+  )
 }
 
 function digested(pieces: Pieces, digest: Hash): Pieces {

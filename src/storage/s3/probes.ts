@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto'
+import { StorageError } from '../../errors.js'
+import { copySource, sorted, type Channel } from './channel.js'
+import { faultOf } from './faults.js'
+import type { Fields } from './sign.js'
+import { isOtherAnswer, mayBeUnsupported } from './unsupported.js'
+
+/** Questions to a store whose answers tell what it knows. None of them can write anything. */
+export interface Probes {
+  /**
+   * Why the store refuses requests with `fields` that it understands without: asked with copies of an object that does not exist. Undefined where it
+   * does not, or where that cannot be told. AWS is not asked.
+   */
+  refusalOf(fields: Fields): Promise<StorageError | undefined>
+  /** Whether it answers as always although its bucket is expected to be that of an account which nobody has. */
+  ignoresOwner(): Promise<boolean>
+}
+
+/** Accounts that AWS gives to nobody. */
+const NOBODY = ['000000000000', '999999999999'] as const
+
+/** The probes of a store whose requests go by `channel` as they are: nothing is left out of them. */
+export function createProbes(channel: Pick<Channel, 'place' | 'bucketPath' | 'aws' | 'always' | 'request'>): Probes {
+  const { place, bucketPath, aws, always, request } = channel
+  const { bucket } = place
+  const copyNothing = async (more: Fields): Promise<StorageError | undefined> => {
+    const key = `s3move-probe-${randomUUID()}`
+    const asked = { operation: 'CopyObject', bucket, key }
+    const source = copySource({ bucket, prefix: '' }, key)
+    const fields = sorted([...always, ['x-amz-copy-source', source], ...more])
+    const response = await request(asked, { method: 'PUT', path: `${bucketPath}/${key}`, fields })
+    return response.status < 300 ? undefined : faultOf(response, asked)
+  }
+  return {
+    async refusalOf(fields) {
+      if (aws) return undefined
+      try {
+        const refusal = await copyNothing(fields)
+        if (refusal === undefined || !mayBeUnsupported(refusal)) return undefined
+        const plain = await copyNothing([])
+        return isOtherAnswer(refusal, plain?.status ?? 200, plain?.code) ? refusal : undefined
+      } catch (error) {
+        if (error instanceof StorageError) return undefined
+        throw error
+      }
+    },
+
+    async ignoresOwner() {
+      const name = 'x-amz-expected-bucket-owner'
+      const expected = always.find(([one]) => one === name)?.[1]
+      const nobody = NOBODY.find((one) => one !== expected) ?? NOBODY[0]
+      const fields = sorted([...always.filter(([one]) => one !== name), [name, nobody]])
+      try {
+        const asked = { operation: 'HeadBucket', bucket }
+        const { status } = await request(asked, { method: 'HEAD', path: `${bucketPath}/`, fields })
+        return status < 300
+      } catch (error) {
+        if (error instanceof StorageError) return false
+        throw error
+      }
+    },
+  }
+}
