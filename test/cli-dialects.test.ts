@@ -9,6 +9,7 @@ import {
 import { describe, expect, test } from 'vitest'
 import { dialects } from '../src/sandbox/dialects.js'
 import { contentOf, put, RICH, sandbox, type TestSandbox } from './cli-buckets.js'
+import { front } from './cli-front.js'
 import { refusal, run, workFolder, type Finished } from './cli-program.js'
 
 const MIB = 1024 ** 2
@@ -167,6 +168,65 @@ test.each(WITHOUT_CHECKSUMS)('%s refuses --checksum-algorithm before the start',
     expect(refusal(await s3move(args))).toMatch(/does not know what --checksum-algorithm asks for.*\n.*leave/)
   }
   expect(await sizesIn(server, 'dst')).toEqual({})
+})
+
+describe.each(WITHOUT_CHECKSUMS)('a store that takes no checksums with content (%s)', (dialect) => {
+  test.each(['crc64nvme', 'crc32c', 'sha1'])(
+    'gets objects that have a %s without, which is told once',
+    async (algorithm) => {
+      const [source, destination] = [await sandbox({ buckets: ['src'] }), await sandbox({ buckets: ['dst'], dialect })]
+      for (const key of ['a', 'b', 'c']) await put(source, 'src', key, { ...UNTAGGED, Body: `content of ${key}` })
+      const url = await front(source.url, {
+        after({ method }, { headers }) {
+          if (method !== 'GET' && method !== 'HEAD') return
+          headers[`x-amz-checksum-${algorithm}`] = 'Zm9yIGEgdGVzdA=='
+          headers['x-amz-checksum-type'] = 'FULL_OBJECT'
+        },
+      })
+      const ends = ['--source-endpoint-url', url, '--destination-endpoint-url', destination.url]
+      // It is not that of the content, so a store that took it would refuse it.
+      const { code, stderr } = await s3move(['copy', 's3://src', 's3://dst', ...ends])
+      expect([code, Object.keys(await sizesIn(destination, 'dst'))], stderr).toEqual([0, ['a', 'b', 'c']])
+      const told = stderr.split('\n').filter((line) => line.includes(`does not support x-amz-checksum-${algorithm}`))
+      expect(told).toEqual([expect.stringContaining('with PutObject (501 NotImplemented): requests go without it')])
+    },
+  )
+})
+
+test('a store that refuses x-amz-tagging-directive copies without tags all the same', async () => {
+  for (const status of [400, 405, 501]) {
+    const server = await sandbox({ buckets: ['src', 'dst'] })
+    for (const key of ['a', 'b']) await put(server, 'src', key, { Body: key, Tagging: 'team=web' })
+    const url = await front(server.url, {
+      before({ headers }, response) {
+        if (headers['x-amz-tagging-directive'] === undefined) return false
+        response.writeHead(status, { 'content-type': 'application/xml' })
+        response.end('<Error><Code>NotImplemented</Code><Message>no</Message></Error>')
+        return true
+      },
+    })
+    const { code, stderr } = await s3move([
+      'copy',
+      's3://src',
+      's3://dst',
+      '--endpoint-url',
+      url,
+      '--no-preserve',
+      'tags',
+    ])
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/does not support x-amz-tagging-directive with CopyObject/),
+    ])
+    // Nor are the tags there that such a copy brings along.
+    for (const Key of ['a', 'b']) {
+      const { TagSet } = await server.s3.send(new GetObjectTaggingCommand({ Bucket: 'dst', Key }))
+      expect(TagSet).toEqual([])
+    }
+    // Tags that were asked for are never those of the source.
+    const asked = await s3move(['copy', 's3://src', 's3://dst', '--endpoint-url', url, '--tagging', 'team=db'])
+    expect(refusal(asked)).toContain('--tagging')
+  }
 })
 
 describe('--expected-bucket-owner', () => {
