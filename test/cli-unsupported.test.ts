@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { join } from 'node:path'
 import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
@@ -309,5 +312,80 @@ describe('a store that refuses the right ETag of an object of parts as a conditi
     )
     const answer = await fetch(`${server.url}/dst/parts`)
     expect([code, copies, await answer.text(), answer.headers.get('x-amz-meta-version')]).toEqual([0, 2, 'newer', '2'])
+  })
+})
+
+describe('a store that lists the MD5 of an object of parts, and tells its ETag of parts otherwise', () => {
+  // As Swift does of copies.
+  const store = async (meanwhile?: () => Promise<void> | undefined): Promise<[TestSandbox, string]> => {
+    const server = await filled(['whole'])
+    const listedAs = new Map<string, string>()
+    for (const [bucket, key] of [
+      ['src', 'parts'],
+      ['src', 'ü/ parts+'],
+      ['dst', 'extra in parts'],
+    ] as const) {
+      await putInParts(server, bucket, key, `content of ${key}`)
+      const etag = (await contentOf(server, bucket)).get(key)!.etag
+      listedAs.set(etag.replaceAll('"', ''), createHash('md5').update(`content of ${key}`).digest('hex'))
+    }
+    const url = await front(server.url, {
+      before(request, response, body) {
+        if (isMultiDelete(request)) {
+          const writing = meanwhile?.()
+          if (writing !== undefined) void writing.then(() => refuse(request, response, 503, 'SlowDown'))
+          return writing !== undefined || (body.includes('<ETag>') && refuse(request, response, 400, 'MalformedXML'))
+        }
+        // Compares a copy's condition with what it lists.
+        const condition = request.headers['x-amz-copy-source-if-match']
+        for (const [parts, md5] of listedAs) {
+          if (condition === `"${md5}"`) request.headers['x-amz-copy-source-if-match'] = `"${parts}"`
+        }
+        return false
+      },
+      after(request, answered) {
+        if (request.method !== 'GET' || request.url?.includes('list-type=2') !== true) return
+        let text = answered.body.toString('latin1')
+        for (const [parts, md5] of listedAs) text = text.replaceAll(parts, md5)
+        answered.body = Buffer.from(text, 'latin1')
+        delete answered.headers['content-length']
+      },
+    })
+    return [server, url]
+  }
+  const ends = (command: string, url: string): string[] => [
+    ...[command, 's3://src', 's3://dst', '--endpoint-url', url],
+    ...['--checkpoint', 'run', ...(command === 'sync' ? ['--delete'] : [])],
+  ]
+
+  test.each(['move', 'sync'])('has it deleted by %s', async (command) => {
+    const [server, url] = await store()
+    const { code, stderr } = await run(ends(command, url), { cwd: await workFolder() })
+    expect([code, stderr]).toEqual([0, expect.stringContaining('none failed') as string])
+    const [source, destination] = [await contentOf(server, 'src'), await contentOf(server, 'dst')]
+    const all = ['parts', 'whole', 'ü/ parts+']
+    expect([[...source.keys()], [...destination.keys()]]).toEqual(
+      command === 'move' ? [[], ['extra in parts', ...all]] : [all, all],
+    )
+    expect(await (await fetch(`${server.url}/dst/parts`)).text()).toBe('content of parts')
+  })
+
+  test.each([
+    ['move', 'src', 'parts', 'SourceChanged'],
+    ['sync', 'dst', 'extra in parts', 'DestinationChanged'],
+  ] as const)('keeps what was written since %s listed it', async (command, bucket, key, expected) => {
+    const cwd = await workFolder()
+    let written = false
+    const [server, url]: [TestSandbox, string] = await store(() => {
+      if (written) return undefined
+      written = true
+      // Of the same size, and in parts like it.
+      return putInParts(server, bucket, key, `CONTENT of ${key}`)
+    })
+    const { code } = await run(ends(command, url), { cwd })
+    const line = (await readFile(join(cwd, 'run/failures.ndjson'), 'utf8')).trimEnd()
+    expect([code, written, JSON.parse(line)]).toEqual([3, true, expect.objectContaining({ key, code: expected })])
+    const answer = await fetch(`${server.url}/${bucket}/${encodeURIComponent(key)}`)
+    expect(await answer.text()).toBe(`CONTENT of ${key}`)
   })
 })

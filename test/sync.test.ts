@@ -43,7 +43,7 @@ interface Made {
   readonly copy?: string | StorageError
   readonly removal?: StorageError
   readonly conditional?: boolean
-  /** What it goes on listing. */
+  /** What it goes on listing, until it is told to delete. */
   readonly listed?: readonly ObjectSummary[]
 }
 
@@ -54,10 +54,11 @@ function store(
   asked: string[],
 ): Storage {
   const answers = [...heads]
+  let shown = listed
   return {
     place: { bucket: name, prefix: '' },
     conditional,
-    list: () => Promise.resolve({ objects: listed, truncated: false }),
+    list: () => Promise.resolve({ objects: shown, truncated: false }),
     reading: {
       head: () => {
         asked.push(`HEAD ${name}`)
@@ -72,6 +73,7 @@ function store(
     removing: lookingFirst({
       remove: (objects: readonly Removal[]) => {
         for (const { key, etag } of objects) asked.push(`DELETE ${name} ${key} ${String(etag)}`)
+        if (removal === undefined) shown = []
         return Promise.resolve(objects.map(() => removal))
       },
     }),
@@ -271,6 +273,64 @@ describe('the deletion of what is on the ledger', () => {
     const { asked, ways } = world({ heads: [source] }, destination)
     expect(codeOf(await departing({ ...MOVE, map: ['s/k/n/'] }, ways)(item))).toBe(expected)
     expect(asked.includes(condition)).toBe(expected === 'copied')
+  })
+
+  const PARTS = `${MD5.two}-2`
+  const inParts = (more: Partial<ObjectHead> = {}): ObjectHead => headOf(object(PARTS), more)
+  const listed = [object()]
+  const twice = ['HEAD a', 'HEAD a']
+
+  test.each<[string, Made, string, string[]]>([
+    ['is deleted while the listing says what it said', { heads: [inParts()], listed }, 'copied', twice],
+    [
+      'also where dates are told in seconds',
+      { heads: [inParts({ lastModified: '2024-01-01T00:00:00Z' })], listed },
+      'copied',
+      twice,
+    ],
+    ['not when the listing tells another', { heads: [inParts()], listed: [object(MD5.two)] }, 'SourceChanged', []],
+    ['nor another date', { heads: [inParts()], listed: [object(MD5.one, 5, NEW)] }, 'SourceChanged', []],
+    ['nor another size', { heads: [inParts()], listed: [object(MD5.one, 6)] }, 'SourceChanged', []],
+    ['nor when it is listed no longer', { heads: [inParts()] }, 'SourceChanged', []],
+    ['nor when a look shows another date', { heads: [inParts({ lastModified: NEW })], listed }, 'SourceChanged', []],
+    ['nor when it shows no date', { heads: [inParts({ lastModified: '' })], listed }, 'SourceChanged', []],
+    ['nor another size', { heads: [inParts({ size: 6 })], listed }, 'SourceChanged', []],
+    ['nor no ETag', { heads: [inParts({ etag: '' })], listed }, 'SourceChanged', []],
+    [
+      'nor when it is written while the listing is asked',
+      { heads: [inParts(), headOf(object(`${MD5.one}-3`))], listed },
+      'SourceChanged',
+      twice,
+    ],
+    [
+      'nor when that makes the same anew',
+      { heads: [inParts(), inParts({ lastModified: NEW })], listed },
+      'SourceChanged',
+      twice,
+    ],
+    [
+      'or another version',
+      { heads: [inParts({ versionId: 'one' }), inParts({ versionId: 'two' })], listed },
+      'SourceChanged',
+      twice,
+    ],
+    ['or is deleted', { heads: [inParts(), gone], listed }, 'SourceChanged', twice],
+    [
+      'one of which the second look is denied',
+      { heads: [inParts(), problem('AccessDenied')], listed },
+      'AccessDenied',
+      twice,
+    ],
+  ])('what is listed with another ETag than a look tells: %s', async (_title, source, expected, more) => {
+    const { asked, ways } = world(source, copy({ lastModified: LATER }))
+    expect(codeOf(await departing(MOVE, ways)(item))).toBe(expected)
+    const requests = ['HEAD b', ...(more.length > 0 ? more : ['HEAD a'])]
+    expect(asked).toEqual(expected === 'copied' ? [...requests, condition] : requests)
+    // The same of what only the destination has.
+    const extra = world({}, source)
+    const outcome = await departing(sync('content', { delete: {} }), extra.ways)(object())
+    const told = { copied: 'deleted', SourceChanged: 'DestinationChanged' }[expected] ?? expected
+    expect([codeOf(outcome), extra.asked.includes(`DELETE b k ${MD5.one}`)]).toEqual([told, expected === 'copied'])
   })
 
   test.each<[string, Made, Made, string, boolean]>([

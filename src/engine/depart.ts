@@ -7,8 +7,8 @@ import type { WorkItem } from '../work/work.js'
 import { exists, failed, outcomeOf, unlessGone } from './act.js'
 import type { Ways } from './acts.js'
 import { onceOf } from './as-one.js'
-import { areApart } from './compare.js'
-import { unlessTrulyGone } from './gone.js'
+import { areApart, isMd5 } from './compare.js'
+import { listedAs, unlessTrulyGone } from './gone.js'
 import type { Act } from './lane.js'
 import { stayingFor } from './not-a-key.js'
 import { removingTogether } from './remove.js'
@@ -80,7 +80,7 @@ function judgingMoved(job: RelocateJob, { source, destination }: Ways): (object:
     if (copy === undefined || copy.etag !== object.copy) {
       return kept(job, object, 'CopyNotProven', 'its copy is no longer there as it was proven')
     }
-    if (!isUnchanged(now, object)) return changed(job, object)
+    if (!(await isAsListed(from, now, object))) return changed(job, object)
     if (keepsTimes || areTwo(now, copy)) return undefined
     return kept(
       job,
@@ -102,7 +102,7 @@ function judgingExtra(job: SyncJob, { source, destination }: Ways): (object: Wor
     if (destination.conditional === true && object.etag !== '') return undefined
     const now = await unlessTrulyGone(to, object.key, to.reading.head(object.key))
     if (now === undefined) return { kind: 'deleted' }
-    return isUnchanged(now, object) ? undefined : changed(job, object)
+    return (await isAsListed(to, now, object)) ? undefined : changed(job, object)
   }
 }
 
@@ -118,10 +118,31 @@ function kept(job: RelocateJob, object: WorkItem, code: string, why: string): Ou
 }
 
 // One that was written again with the same content shows it in its date alone.
-function isUnchanged(now: ObjectHead, { etag, size, lastModified }: WorkItem): boolean {
+async function isAsListed(store: Storage, now: ObjectHead, object: WorkItem): Promise<boolean> {
+  const { etag, size, lastModified } = object
   const apart = areApart(now.lastModified, lastModified)
-  // Listed without an ETag it must show the date and the size that it had.
-  return etag === '' ? now.size === size && apart === false : now.etag === etag && apart !== true
+  if (now.etag === etag && etag !== '') return apart !== true
+  // By anything but its ETag it must be what it was.
+  if (now.size !== size || apart !== false) return false
+  return etag === '' || (await isListedOtherwise(store, now, object))
+}
+
+/**
+ * Whether an object has two ETags: Swift lists the MD5 of a copy of an object of parts, and HEAD tells the ETag of parts. Then the listing still says
+ * what it said. It may be late to say what was written since, so that is asked between two looks.
+ */
+async function isListedOtherwise(store: Storage, now: ObjectHead, { key, etag, size, lastModified }: WorkItem) {
+  // Two MD5s are of two contents.
+  if (now.etag === '' || (isMd5(now.etag) && isMd5(etag))) return false
+  const listed = await listedAs(store, { key })
+  if (listed?.etag !== etag || listed.size !== size || listed.lastModified !== lastModified) return false
+  const again = await unlessGone(store.reading.head(key))
+  return (
+    again?.etag === now.etag &&
+    again.size === now.size &&
+    again.lastModified === now.lastModified &&
+    again.versionId === now.versionId
+  )
 }
 
 // Two names of one object show one date, and one version. Of an object that was copied onto itself the date is new under both.

@@ -69,7 +69,7 @@ function unasked(error: unknown, prefix: string, object: ObjectSummary): Outcome
  * The object, or the version of it, as a listing of its key shows it now; undefined when none does. A store that lists a key in another form than
  * it has finds nothing by the prefix that is the key; so the page is asked for on which it would stand.
  */
-async function listedAs(
+export async function listedAs(
   store: Lists,
   { key, version }: Pick<ObjectSummary, 'key' | 'version'>,
   named = false,
