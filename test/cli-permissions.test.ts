@@ -187,3 +187,19 @@ describe('prefixes that leave little room for a name', () => {
     expect(await keysOf(server, 'src')).toEqual([])
   })
 })
+
+test.each([
+  [500, 'set-headers', ['--cache-control', 'no-store', '--reset-acl'], 'finished: 3 objects rewritten'],
+  [503, 'copy', ['s3://dst'], 'finished: 3 objects copied'],
+  [500, 'delete', ['--yes'], 'finished: 3 objects deleted'],
+] as const)(
+  'settings of a bucket that are answered with %i each time do not stop %s',
+  async (status, command, more, told) => {
+    const { url, cwd } = await given(({ url: path }) =>
+      /[?&](?:ownershipControls|versioning)=/.test(path) ? { status, code: 'InternalError' } : undefined,
+    )
+    const args = [command, 's3://src', ...more, '--endpoint-url', url, '--checkpoint', 'run']
+    const { code, stderr } = await run(args, { cwd })
+    expect([code, stderr]).toEqual([0, expect.stringContaining(told) as string])
+  },
+)

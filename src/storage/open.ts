@@ -149,7 +149,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       get route() {
         return { place: store.place, address: store.address, ...keysFor(side, options) }
       },
-      traits: () => withRetries('GetBucketOwnershipControls', () => store.traits(), patience, meter),
+      traits: () => store.traits((operation, ask) => withRetries(operation, ask, patience, meter)),
       keepsTags: async () => (options.readOnly ? undefined : (await store.probes.refusalOf(PROBE_TAGS)) === undefined),
     }
   }

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import {
   DeleteBucketCommand,
   DeleteObjectCommand,
@@ -6,37 +5,25 @@ import {
   ListObjectVersionsCommand,
 } from '@aws-sdk/client-s3'
 import { onTestFinished } from 'vitest'
-import { contentOf, look, makeBucket, type Server } from '../cli-buckets.js'
-import { workFolder, type StartOptions } from '../cli-program.js'
+import { contentOf, type Server } from '../cli-buckets.js'
+import { gateway, newBuckets, type Buckets } from '../gateway.js'
 
-const ENDPOINT = process.env.S3MOVE_TEST_ENDPOINT
-if (ENDPOINT === undefined) throw new Error('S3MOVE_TEST_ENDPOINT must name a Ceph gateway: .ci/run starts one')
+const CEPH = gateway('a Ceph gateway', 'test', 'testtest')
 /** Of the gateway. */
-export const url: string = ENDPOINT
-const KEYS = { accessKeyId: 'test', secretAccessKey: 'testtest' }
+export const url: string = CEPH.url
 /** The gateway's keys, as a process has them. */
-export const KEYS_ENV = { AWS_ACCESS_KEY_ID: KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: KEYS.secretAccessKey }
+export const KEYS_ENV = CEPH.env
 
 /** Two buckets of the gateway, and a folder to work in. */
-export interface Pair {
+export interface Pair extends Omit<Buckets, 'server'> {
   readonly ceph: Server
-  readonly from: string
-  readonly to: string
-  readonly as: StartOptions
-  readonly cwd: string
 }
 
 /** Two new buckets, emptied and deleted when the test ends. */
 export async function pair(): Promise<Pair> {
-  const cwd = await workFolder()
-  const ceph = look(url, 'us-east-1', KEYS)
-  const id = randomBytes(4).toString('hex')
-  const [from, to] = [`from-${id}`, `to-${id}`]
-  for (const bucket of [from, to]) {
-    await makeBucket(ceph, bucket)
-    onTestFinished(() => deleteBucket(ceph, bucket))
-  }
-  return { ceph, from, to, cwd, as: { cwd, env: KEYS_ENV } }
+  const { server: ceph, ...buckets } = await newBuckets(CEPH)
+  for (const bucket of [buckets.from, buckets.to]) onTestFinished(() => deleteBucket(ceph, bucket))
+  return { ceph, ...buckets }
 }
 
 async function deleteBucket(ceph: Server, Bucket: string): Promise<void> {

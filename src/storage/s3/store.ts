@@ -263,15 +263,28 @@ export class S3Store implements Storage {
     await this.send(asked, 'HEAD', `${this.target.path}/`, '', this.always)
   }
 
-  /** GetBucketOwnershipControls and GetBucketVersioning. What the store does not tell, or not to these credentials, is undefined. */
-  async traits(): Promise<BucketTraits> {
+  /**
+   * GetBucketOwnershipControls and GetBucketVersioning, each of which `tried` may try again. What the store does not tell, or not to these
+   * credentials, is undefined.
+   */
+  async traits(tried: <T>(operation: string, ask: () => Promise<T>) => Promise<T>): Promise<BucketTraits> {
     const ask = async (operation: string, subresource: string): Promise<HttpResponse | StorageError> => {
       const asked = { operation, bucket: this.place.bucket }
       const request = { method: 'GET', path: `${this.target.path}/`, query: `${subresource}=`, fields: this.always }
-      const response = await this.request(asked, request)
-      const error = problemOf(response, asked)
-      if (error?.severity === 'retry' || error?.severity === 'throttle') throw error
-      return error ?? response
+      let passing: StorageError | undefined
+      try {
+        return await tried(operation, async () => {
+          const response = await this.request(asked, request)
+          const error = problemOf(response, asked)
+          passing = error?.severity === 'retry' || error?.severity === 'throttle' ? error : undefined
+          if (passing !== undefined) throw passing
+          return error ?? response
+        })
+      } catch (error) {
+        // Swift takes the question for one of a listing, and fails where a key would not go into it.
+        if (passing === undefined || !(error instanceof StorageError)) throw error
+        return error
+      }
     }
     const ownership = await ask('GetBucketOwnershipControls', 'ownershipControls')
     const versioning = await ask('GetBucketVersioning', 'versioning')
