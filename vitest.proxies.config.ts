@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+import { reporters } from './vitest.config.js'
+
+export default defineConfig({
+  test: {
+    include: ['test/proxies/*.test.ts'],
+    testTimeout: 240_000,
+    fileParallelism: false,
+    pool: 'forks',
+    ...reporters,
+  },
+})
