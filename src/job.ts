@@ -450,10 +450,13 @@ export interface Departure {
   readonly copy?: string
 }
 
+/** The content to which a large object of Swift's API points, as HEAD told it. */
+type ContentOfManifest = Required<Pick<Failure, 'size' | 'etag' | 'lastModified'>>
+
 /** What became of one object. */
 export type Outcome =
-  /** Copied to its destination or, where headers are set, onto itself; with the ETag that it has there, where one was told. */
-  | { readonly kind: 'copied'; readonly etag?: string }
+  /** Copied to its destination or, where headers are set, onto itself; with the ETag that it has there, where one was told; and what of it was copied, where the listing showed only a manifest. */
+  | { readonly kind: 'copied'; readonly etag?: string; readonly manifest?: ContentOfManifest }
   | { readonly kind: 'deleted' }
   /** It has an outcome only once it is deleted. */
   | { readonly kind: 'leaving'; readonly departure: Departure }

@@ -8,6 +8,7 @@ import { StorageError } from '../src/errors.js'
 import type { CopyJob, Outcome, Restore } from '../src/job.js'
 import type { ObjectSummary, Storage } from '../src/storage/storage.js'
 import { contentOf, expectSame, put, sandbox, type TestSandbox } from './cli-buckets.js'
+import { front } from './cli-front.js'
 import { refusal, run, start, until, workFolder } from './cli-program.js'
 
 const JOB: CopyJob = {
@@ -54,6 +55,16 @@ describe('an object whose copy is refused because it is archived', () => {
   test('of an archive tier of INTELLIGENT_TIERING it comes back for good, so no days are asked for', async () => {
     const { asked } = await done('InvalidObjectState', week, 'INTELLIGENT_TIERING')
     expect(asked).toEqual([['k', { days: undefined, tier: 'bulk' }, undefined]])
+  })
+
+  test.each([
+    [501, 'NotImplemented'],
+    [405, 'MethodNotAllowed'],
+  ])('fails by name in a store that restores nothing (%i %s)', async (status, code) => {
+    const details = { severity: 'fail-object', code, status, operation: 'RestoreObject', bucket: 'src' } as const
+    const { outcome } = await done('InvalidObjectState', week, 'GLACIER', new StorageError('no', details))
+    const message = expect.stringContaining(`cannot restore it (RestoreObject: ${status} ${code})`) as string
+    expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'RestoreNotSupported', status, message } })
   })
 
   test('fails with what S3 says when it may not be restored; what failed otherwise stays as it is', async () => {
@@ -189,5 +200,57 @@ describe('archived objects', () => {
     const cwd = await workFolder()
     const flags = ['--restore', '7', '--all-versions']
     expect(refusal(await run(['copy', 's3://src', 's3://dst', ...flags], { cwd }))).toContain('restore')
+  })
+})
+
+describe('a class of an archive that is only a name', () => {
+  /** A store that says GLACIER or DEEP_ARCHIVE of its objects, reads them like any other, and restores none. */
+  const named = (server: TestSandbox) =>
+    front(server.url, {
+      before(request, response) {
+        if (!/[?&]restore/.test(request.url ?? '')) return false
+        response.writeHead(501).end('<Error><Code>NotImplemented</Code><Message></Message></Error>')
+        return true
+      },
+      after(request, answered) {
+        const storageClass = /deep/.test(request.url ?? '') ? 'DEEP_ARCHIVE' : 'GLACIER'
+        if (request.method === 'HEAD') answered.headers['x-amz-storage-class'] = storageClass
+        if (!/list-type=2/.test(request.url ?? '')) return
+        const text = answered.body.toString().replace(/(<StorageClass>)[^<]*/g, '$1GLACIER')
+        answered.body = Buffer.from(text)
+        answered.headers['content-length'] = String(answered.body.length)
+      },
+    })
+
+  test.each([
+    ['set-headers', ['--cache-control', 'no-cache', '--reset-acl']],
+    ['copy', ['s3://dst', '--storage-class', 'STANDARD', '--restore', '3']],
+    ['sync', ['s3://dst', '--storage-class', 'STANDARD']],
+    ['move', ['s3://dst', '--storage-class', 'STANDARD']],
+  ])('leaves no object out of %s', async (command, flags) => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src', 'dst'] })
+    for (const key of ['cold', 'deep']) await put(server, 'src', key, { Body: key })
+    const where = ['--endpoint-url', await named(server), '--retry-for', '5s']
+    const { code, stderr } = await run([command, 's3://src', ...flags, ...where], { cwd })
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain('none skipped, none failed')
+    const there = command === 'set-headers' ? 'src' : 'dst'
+    expect([...(await contentOf(server, there)).keys()]).toEqual(['cold', 'deep'])
+    if (command !== 'set-headers') return
+    for (const key of ['cold', 'deep']) {
+      const told = await fetch(`${server.url}/src/${key}`, { method: 'HEAD' })
+      expect(told.headers.get('cache-control')).toBe('no-cache')
+    }
+  })
+
+  test('is skipped by set-headers where it is more than that: the store refuses to read it', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src'] })
+    await put(server, 'src', 'warm', { Body: 'warm' })
+    await put(server, 'src', 'frozen', { Body: 'cold', StorageClass: 'DEEP_ARCHIVE' })
+    const flags = ['--cache-control', 'no-cache', '--reset-acl', '--endpoint-url', server.url]
+    const { code, stderr } = await run(['set-headers', 's3://src', ...flags], { cwd })
+    expect([code, stderr]).toEqual([0, expect.stringContaining('1 archived, to be restored first')])
   })
 })

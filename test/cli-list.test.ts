@@ -113,9 +113,10 @@ describe('s3move copy --files-from', () => {
       expect(stderr).toContain(
         format === 'json' ? 'is read as one JSON object a line: 2,500 objects' : 'is read as CSV: 2,500 objects',
       )
-      // What is asked before the start is asked of any job.
+      // What is asked before the start is asked of any job, and whether what is empty is a manifest of any store but AWS.
       expect(asked(server, 'ListObjectsV2') - lists).toBeLessThanOrEqual(2)
-      expect(asked(server, 'HeadObject') - heads).toBeLessThanOrEqual(1)
+      const empty = [...(await contentOf(server, 'src')).values()].filter(({ size }) => size === 0)
+      expect(asked(server, 'HeadObject') - heads).toBeLessThanOrEqual(1 + empty.length)
       expectSame(await contentOf(server, bucket), await contentOf(server, 'src'))
     }
   })

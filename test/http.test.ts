@@ -833,3 +833,37 @@ describe('content that is read', () => {
     expect(await settled).toMatchObject({ code: 'ECANCELED' })
   })
 })
+
+describe('bytes behind the content of an answer that may have some', () => {
+  const answerOf = (content: string) => `HTTP/1.1 206 Partial Content\r\nContent-Length: 5\r\n\r\n${content}`
+
+  test.each([[['first-']], [['fir', 'st-and more']], [['first', '-']], [['', 'first-second']], [['first']]])(
+    'are no part of it, and nothing else is asked over its connection: %j',
+    async (pieces) => {
+      const { pool, wires } = wired()
+      let taken = ''
+      const sink = (bytes: Uint8Array): void => void (taken += Buffer.from(bytes).toString('latin1'))
+      const sending = pool.send({ ...GET, sink, most: 5, surplus: true })
+      await turn()
+      const [begun = '', ...more] = pieces
+      wires[0]!.feed(answerOf(begun))
+      for (const piece of more) wires[0]!.feed(piece)
+      expect((await sending).status).toBe(206)
+      expect([taken, wires[0]!.destroyed]).toEqual(['first', true])
+      const next = pool.send(GET)
+      await turn()
+      expect(wires).toHaveLength(2)
+      wires[1]!.feed('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+      expect((await next).body).toBe('ok')
+    },
+  )
+
+  test('are an error of any other', async () => {
+    const { pool, wires } = wired()
+    const sending = pool.send({ ...GET, sink: () => undefined, most: 50 })
+    const refused = expect(sending).rejects.toMatchObject({ code: 'EPROTO' })
+    await turn()
+    wires[0]!.feed(answerOf('first-'))
+    await refused
+  })
+})

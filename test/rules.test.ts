@@ -171,13 +171,14 @@ describe('what becomes of an object', () => {
     },
   )
 
-  test('is clear from the listing for archives, folder markers and objects without a rule', () => {
+  test('is clear from the listing for folder markers and objects without a rule, and not by the name of a class', () => {
     const asked = job([{ match: { key: ['*.html'] }, set: [['cache-control', 'a']] }])
     const reason = (more: Partial<Listed>, of = asked) => {
       const decision = decideByListing(of, object(more))
       return decision?.kind === 'skip' ? decision.reason : decision
     }
-    expect(reason({ storageClass: 'DEEP_ARCHIVE' })).toBe('archived')
+    for (const storageClass of ['DEEP_ARCHIVE', 'GLACIER'])
+      expect(reason({ key: 'a.html', storageClass })).toBeUndefined()
     expect(reason({ key: 'a/', size: 0 })).toBe('folder-marker')
     expect(reason({ key: 'a/', size: 1 })).toBe('no-rule')
     expect(reason({ key: 'a.html/', size: 0 }, { ...asked, folderMarkers: true })).toBe('no-rule')

@@ -5,6 +5,7 @@ import { requestsFor } from '../engine/copy.js'
 import { ofTheSource, reasonToKeep } from '../engine/departures.js'
 import type { Act, Decide } from '../engine/lane.js'
 import { lookingUp, unlessKnown } from '../engine/look-up.js'
+import { mayBeManifest, unclearBetween } from '../engine/manifests.js'
 import { looking } from '../engine/no-clobber.js'
 import { stayingFor } from '../engine/not-a-key.js'
 import { pacersFor } from '../engine/pacer.js'
@@ -98,6 +99,7 @@ export async function dryRun({
       if ('destination' in job && ARCHIVES.has(object.storageClass)) archived++
       const needed = 'destination' in job ? requestsFor(job, object, ways.through) : { CopyObject: 1 }
       for (const [operation, count] of Object.entries(needed)) addTo(requests, operation, count)
+      if ('destination' in job && !ways.through && mayBeManifest(ways.source, object)) addTo(requests, 'HeadObject', 1)
     }
     if (hasHistory(object) && seen.outcome.kind === 'deleted') versions += object.history.length
     const line = lineOf(job, nameOf, object, seen)
@@ -263,7 +265,8 @@ const WRITTEN: Outcome = { kind: 'copied' }
 const DELETED: Outcome = { kind: 'deleted' }
 
 function waysOf({ source, destination = source, through, apart, notice }: Ends): Ways & WayOfCopies {
-  return { source: source.store, destination: destination.store, through, apart, notice }
+  const isUnclear = unclearBetween(source.store, destination.store)
+  return { source: source.store, destination: destination.store, through, apart, notice, isUnclear }
 }
 
 // At what is not decided without a request.

@@ -1,4 +1,5 @@
-import { foresee, type Foresight } from '../engine/losses.js'
+import { keepsHeaders } from '../engine/attributes.js'
+import { foresee, lossesOfCopies, type Foresight } from '../engine/losses.js'
 import { stopReason } from '../engine/stop.js'
 import { StorageError, UserError } from '../errors.js'
 import { placeUrl, type CopyJob } from '../job.js'
@@ -11,6 +12,12 @@ import type { Flags } from './options.js'
 export function warningOfLosses(job: CopyJob, flags: Flags): Prepare {
   const onLoss = readOnLoss(flags)
   return async ({ ends: { source, destination, through } }, warn) => {
+    const { attributes = {} } = job
+    const sides = [
+      { bucket: job.source.bucket, software: source.software },
+      { bucket: job.destination.bucket, software: destination?.software },
+    ] as const
+    for (const loss of lossesOfCopies(...sides, !through && keepsHeaders(attributes))) warn(loss)
     const traits = (): Promise<BucketTraits> => destination?.traits() ?? Promise.resolve(NO_TRAITS)
     let seen: Foresight | undefined
     try {

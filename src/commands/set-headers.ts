@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { lossesOfRewriting } from '../engine/losses.js'
 import { UserError } from '../errors.js'
 import { shellWord } from '../format.js'
 import { placeUrl, type HeaderRule, type SetHeadersJob } from '../job.js'
@@ -43,6 +44,8 @@ function preparation(job: SetHeadersJob): Prepare {
     if (acls === false && job.acl !== undefined && !HARMLESS.has(job.acl)) {
       throw new UserError(`the bucket of ${url} has access control lists disabled`, 'leave --acl away')
     }
+    const lost = lossesOfRewriting({ bucket: job.source.bucket, software: ends.source.software })
+    if (lost !== undefined) warn(lost)
     if (versioned === true) {
       warn(
         `the bucket of ${url} keeps versions: each object that is rewritten gains one, and what it replaces stays and is billed`,

@@ -52,6 +52,14 @@ export async function exists({ reading }: Storage, key: string): Promise<boolean
 /** The code of a write that found its name taken, and was to replace nothing. */
 export const TAKEN = 'DestinationExists'
 
+/** How S3 refuses to read what is archived; the second is that of the archive tiers of INTELLIGENT_TIERING. */
+const OF_ARCHIVES: ReadonlySet<string> = new Set(['InvalidObjectState', 'ObjectNotInActiveTierError'])
+
+/** Whether an object was refused because its content is archived. Its class alone does not tell: it may be restored, or be only a name. */
+export function isArchived({ code }: Pick<Failure, 'code'>): boolean {
+  return OF_ARCHIVES.has(code)
+}
+
 /** What is known of a failure beside its object. */
 export type Cause = Pick<Failure, 'code' | 'message'> &
   Partial<Pick<StorageError, 'status' | 'requestId' | 'attempts' | 'operation' | 'severity'>>

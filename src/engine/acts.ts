@@ -13,6 +13,7 @@ import type { Budget } from './budget.js'
 import { copying, deferral } from './copy.js'
 import { copyingHistories, deletingHistories } from './histories.js'
 import type { Act, Decide } from './lane.js'
+import type { Unclear } from './manifests.js'
 import { moving } from './move.js'
 import { unlessExisting } from './no-clobber.js'
 import { leavingOut, NOT_A_KEY, noticeOf } from './not-a-key.js'
@@ -44,6 +45,8 @@ export interface Ways {
 export interface WayOfCopies extends Pick<Ways, 'through' | 'apart'> {
   /** Told of what is no object, when that is decided. */
   readonly notice?: ((notice: Notice) => void) | undefined
+  /** Where listings do not tell enough of objects. */
+  readonly isUnclear?: Unclear | undefined
 }
 
 /** The account of the upload of one object. */
@@ -142,13 +145,13 @@ function decisionOn(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'act'): D
       return (object, page) => refuse(object, page) ?? deferral(job, object, ways.through)
     }
     case 'sync': {
-      const decide = decidingSync(job, ways.apart)
+      const decide = decidingSync(job, ways.apart, ways.isUnclear)
       if (large === 'act') return decide
       return (object, page) => {
         const outcome = decide(object, page)
         if (outcome !== undefined) return outcome
         const deferred = deferral(job, object, ways.through)
-        return deferred !== undefined && isCopied(job, object) ? deferred : undefined
+        return deferred !== undefined && isCopied(job, object, ways.isUnclear) ? deferred : undefined
       }
     }
     case 'set-headers':

@@ -11,6 +11,7 @@ import {
 import type { Ways } from './acts.js'
 import { fieldsOfNew } from './attributes.js'
 import { copyInParts, type MakeParts } from './in-parts.js'
+import { asTold, headOf, largeObject, POINTS } from './manifests.js'
 import { keepTags, taggingOf } from './tags.js'
 
 /** How often an object is looked at anew because somebody wrote to it between HEAD and copy. */
@@ -37,10 +38,10 @@ export function anewInParts(
   const { attributes, partSize } = job
   const nameOf = renamer(job.map)
   const make = async (object: ObjectSummary, race: number, { part, make }: PartsAnew): Promise<string> => {
-    const { key, version } = object
-    const head = await source.reading.head(key, version, object)
-    const { size, lastModified } = head
-    const now = { ...object, size, etag: head.etag, lastModified }
+    const { key } = object
+    const head = await headOf(source, object)
+    if (head.manifest === true && make === undefined) throw largeObject(source, key, POINTS)
+    const now = asTold(object, head)
     const fields = await fieldsOfNew(attributes, source, now, head)
     const etag = await copyInParts({
       ...{ source, destination, object: now, key: nameOf(key) },

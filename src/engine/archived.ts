@@ -1,16 +1,16 @@
 import { RESTORE_REQUESTED, type CopyJob, type Outcome, type RelocateJob, type SyncJob } from '../job.js'
 import { able, type ObjectSummary } from '../storage/storage.js'
-import { failed, outcomeOf } from './act.js'
+import { failed, isArchived, outcomeOf } from './act.js'
 import type { WorkItem } from '../work/work.js'
 import type { Ways } from './acts.js'
 import { isGone, unlessListed } from './gone.js'
 import type { Act } from './lane.js'
 import { deletionFailed } from './sync.js'
 
-const ARCHIVED: Outcome = { kind: 'skipped', reason: 'archived' }
+/** How a store that has no RestoreObject refuses it. */
+const NOT_RESTORED: ReadonlySet<number> = new Set([405, 501])
 
-/** How S3 refuses to read what is archived; the second is that of the archive tiers of INTELLIGENT_TIERING. */
-const CODES: ReadonlySet<string> = new Set(['InvalidObjectState', 'ObjectNotInActiveTierError'])
+const ARCHIVED: Outcome = { kind: 'skipped', reason: 'archived' }
 
 /**
  * The same action for objects that may be gone, which the listing must confirm, and whose content may be archived, which is known when it is refused: such an object is passed over or, where the
@@ -31,7 +31,11 @@ export function unlessArchived(
       const days = storageClass === 'INTELLIGENT_TIERING' ? undefined : restore.days
       await able(source.restoring, 'restore objects').restore(key, { days, tier: restore.tier }, version)
     } catch (error) {
-      return outcomeOf(error, prefix, object)
+      const outcome = outcomeOf(error, prefix, object)
+      if (outcome?.kind !== 'failed' || !NOT_RESTORED.has(outcome.failure.status ?? 0)) return outcome
+      const { failure } = outcome
+      const message = `it is archived, and this store cannot restore it (RestoreObject: ${failure.status} ${failure.code})`
+      return { kind: 'failed', failure: { ...failure, code: 'RestoreNotSupported', message } }
     }
     return failed(prefix, object, {
       ...{ code: RESTORE_REQUESTED, operation: 'RestoreObject', attempts: 1 },
@@ -46,7 +50,7 @@ export function unlessArchived(
   // Not async: that would cost each object a frame, for what nearly none needs.
   return (object) =>
     act(object).then((outcome) =>
-      (outcome?.kind === 'failed' && CODES.has(outcome.failure.code)) || isGone(outcome)
+      (outcome?.kind === 'failed' && isArchived(outcome.failure)) || isGone(outcome)
         ? settled(object, outcome)
         : outcome,
     )

@@ -18,6 +18,11 @@ export function needsHead({ preserve = [], ...attributes }: Attributes): boolean
   return preserve.some((trait) => trait !== 'acl' && FIELDS_OF[trait] !== undefined) || changesHeaders(attributes)
 }
 
+/** Whether a copy inside a store inherits all headers of its source. */
+export function keepsHeaders(attributes: Attributes): boolean {
+  return attributes.drop?.includes('metadata') !== true && !changesHeaders(attributes)
+}
+
 // Headers that were changed replace all others, so the others must be known.
 function changesHeaders({ drop = [], set = [], remove = [] }: Attributes): boolean {
   return !drop.includes('metadata') && set.length + remove.length > 0

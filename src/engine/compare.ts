@@ -5,7 +5,7 @@ import type { HeaderFields, ObjectHead, ObjectSummary } from '../storage/storage
 export type Content = 'same' | 'same-size' | 'different' | 'unclear'
 
 /** What a listing tells of the content of an object. */
-export type Listed = Pick<ObjectSummary, 'size' | 'etag'>
+export type Listed = Pick<ObjectSummary, 'size' | 'etag' | 'manifest'>
 
 /** Compares the content of two objects by what listings show. */
 export function contentByListing(a: Listed, b: Listed): Content {

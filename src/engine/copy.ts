@@ -1,3 +1,4 @@
+import { StorageError } from '../errors.js'
 import { isFolder, type CopyJob, type Deferral, type Outcome } from '../job.js'
 import { renamer } from '../rules/rename.js'
 import { able, type ObjectHead, type ObjectSummary } from '../storage/storage.js'
@@ -8,6 +9,7 @@ import { anewInParts, unlessChanged, type PartsAnew } from './anew.js'
 import { lookingAgain, onceOf } from './as-one.js'
 import { checkUnchanged, LIMITS, partSizeFor, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
+import { headOf, LARGE_OBJECT, largeObject, mayBeManifest, POINTS } from './manifests.js'
 import { sentParts } from './sent-parts.js'
 import { passageOf, streaming, STREAM_LIMITS } from './stream.js'
 import { keepTags, taggingOf } from './tags.js'
@@ -94,16 +96,30 @@ export function copying(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act 
   const copyFrom = able(destination.copyFrom, 'copy')
   const small = attributes === undefined && map === undefined ? copyFrom : carefully(job, ways)
   const large = anewInParts(job, ways, { part: limits.part }, sentInstead(ways))
-  return async (object) => {
+  let through: Act | undefined
+  const stream = async (object: ObjectSummary): Promise<Outcome | undefined> => {
+    if (attributes?.checksumAlgorithm !== undefined) {
+      throw largeObject(source, object.key, 'its copy would not have the checksum of --checksum-algorithm')
+    }
+    through ??= streaming(job, ways)
+    return await through(object)
+  }
+  const act: Act = async (object) => {
     try {
+      if (mayBeManifest(source, object) && (await headOf(source, object)).manifest === true) return await stream(object)
       const etag = await (object.size > limits.copy
         ? unlessChanged((race) => large(object, race))
         : small(source, object))
       return { kind: 'copied', etag }
     } catch (error) {
+      if (error instanceof StorageError && error.code === LARGE_OBJECT && object.manifest !== true) {
+        // Neither its listing nor what named it had shown that.
+        return await act({ ...object, manifest: true })
+      }
       return outcomeOf(error, job.source.prefix, object)
     }
   }
+  return act
 }
 
 // How parts are made where a store cannot copy them inside itself: there are stores without UploadPartCopy (Storj).
@@ -124,6 +140,7 @@ function carefully(job: CopyJob, { source, destination }: Ways) {
   const keepsTags = tagging === undefined && !drop.includes('tags')
   const looks = needsHead(attributes) || (dropsTags && keepsTags && drop.includes('metadata'))
   const attempt = async (object: ObjectSummary, head: ObjectHead | undefined): Promise<string> => {
+    if (head?.manifest === true) throw largeObject(source, object.key, POINTS)
     const wish = await wishFor(attributes, source, object, head)
     const name = nameOf(object.key)
     const sent = { ...wish, key: name }

@@ -9,11 +9,13 @@ import type { WorkItem } from '../work/work.js'
 import { failed, outcomeOf } from './act.js'
 import { FILTERED } from './acts.js'
 import { unlessListed } from './gone.js'
+import { asTold } from './manifests.js'
 import { isAborted, type Act, type Decide } from './lane.js'
 import { pacersFor } from './pacer.js'
 import type { Pacer } from './pacer.js'
 import { outcomeOfHead } from './set-headers.js'
 import type { Slots } from './slots.js'
+import { deletionFailed } from './sync.js'
 
 const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
 
@@ -21,7 +23,7 @@ const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
 export interface LookUpOptions {
   readonly job: WriteJob
   /** The source, whose requests the pacer feels. */
-  readonly storeFor: (pacer: Pacer) => Pick<Storage, 'place' | 'reading' | 'list' | 'versions'>
+  readonly storeFor: (pacer: Pacer) => Pick<Storage, 'place' | 'reading' | 'list' | 'versions' | 'manifests'>
   readonly slots: Slots
   /** Aborted when no further object is to be looked up. */
   readonly stop: AbortSignal
@@ -48,6 +50,8 @@ export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Comple
     if (isNamed?.(unknown) === false) return { ...unknown, known: FILTERED }
     if (versions) return undefined
     if (!looks) return { ...unknown, size: size ?? 0 }
+    // Whether it is a manifest, which the listing may have shown, the ledger does not tell.
+    if (store.manifests === true && object.failedIn !== undefined && !deletionFailed(unknown)) return undefined
     if (size === undefined || etag === '' || lastModified === undefined || storageClass === undefined) return undefined
     return { ...object, size, etag, lastModified, storageClass }
   }
@@ -62,8 +66,8 @@ export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Comple
     try {
       if (versions) return await lookAtHistory(object, unknown)
       // All of it, for what a list tells may be of what was there before.
-      const { size, etag, lastModified, storageClass } = await reading.head(object.key, object.version)
-      return { ...unknown, size, etag, lastModified, storageClass }
+      const head = await reading.head(object.key, object.version)
+      return { ...asTold(unknown, head), storageClass: head.storageClass }
     } catch (error) {
       const judged = (job.kind === 'set-headers' ? outcomeOfHead : outcomeOf)(error, prefix, unknown)
       const outcome = await unlessListed(store, prefix, unknown, judged, 'named')

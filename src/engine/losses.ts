@@ -1,6 +1,7 @@
 import { StorageError } from '../errors.js'
 import type { CopyJob, Trait } from '../job.js'
 import { printable } from '../keys.js'
+import type { Software } from '../storage/s3/software.js'
 import type { BucketTraits, ObjectHead, ObjectSummary, Storage } from '../storage/storage.js'
 import { needsHead } from './attributes.js'
 
@@ -109,6 +110,41 @@ function lost(
   if (object.etag.includes('-')) {
     notes.push('it was uploaded in parts, and its copy will have another ETag')
   }
+}
+
+/** A side of a job, as far as it matters to what Swift does not carry. */
+export interface SwiftSide {
+  readonly bucket: string
+  readonly software?: Software | undefined
+}
+
+const UNSEEN = 'S3 shows neither'
+
+/** What a rewrite of objects in place loses on Swift, of which S3 shows nothing; one sentence, or undefined elsewhere. */
+export function lossesOfRewriting({ bucket, software }: SwiftSide): string | undefined {
+  if (software !== 'Swift') return undefined
+  return (
+    `s3://${printable(bucket)} is in OpenStack Swift, where an object that is rewritten loses its X-Delete-At (it no longer expires), and the ` +
+    `parts of one that was uploaded in parts stay behind, and are billed, in the container ${printable(bucket)}+segments; ${UNSEEN}: to keep ` +
+    `X-Delete-At, or to remove such parts, use Swift’s own API`
+  )
+}
+
+/** The same of copies; `inherits`: they keep what their source has, as they are made inside the store and not given headers. */
+export function lossesOfCopies(source: SwiftSide, destination: SwiftSide, inherits: boolean): string[] {
+  const told: string[] = []
+  if (source.software === 'Swift' && !inherits) {
+    told.push(
+      `s3://${printable(source.bucket)} is in OpenStack Swift, whose X-Delete-At (when an object expires) S3 does not show: copies do not have it`,
+    )
+  }
+  if (destination.software === 'Swift') {
+    told.push(
+      `s3://${printable(destination.bucket)} is in OpenStack Swift: the parts of an object that was uploaded in parts, and is replaced by a copy, ` +
+        `stay behind, and are billed, in the container ${printable(destination.bucket)}+segments, which S3 does not show`,
+    )
+  }
+  return told
 }
 
 async function answer<T>(asked: Promise<T>): Promise<T | StorageError> {

@@ -29,13 +29,17 @@ export function moving(job: RelocateJob, ways: Ways): Act {
       if (!keepsTimes && !(await untilOlder(object, ways))) return undefined
       const outcome = await copy(object)
       if (outcome?.kind !== 'copied') return outcome
-      const { etag = '' } = outcome
-      if (!(await isProven(destination, { ...object, key: nameOf(object.key) }, etag))) {
+      const { etag = '', manifest } = outcome
+      const copied =
+        manifest === undefined
+          ? object
+          : { ...object, size: manifest.size, etag: manifest.etag, lastModified: manifest.lastModified }
+      if (!(await isProven(destination, { ...copied, key: nameOf(object.key) }, etag))) {
         const message =
           'the copy is not there as it was answered: it has another size or ETag; the source was left as it is'
         return failed(prefix, listed, { code: 'CopyNotProven', message, operation: 'HeadObject', attempts: 1 })
       }
-      return { kind: 'leaving', departure: departureOf(prefix, object, etag) } satisfies Outcome
+      return { kind: 'leaving', departure: departureOf(prefix, copied, etag) } satisfies Outcome
     } catch (error) {
       return outcomeOf(error, prefix, listed)
     }

@@ -40,6 +40,7 @@ import { answers, attempting } from './again.js'
 import type { Act } from './lane.js'
 import { LargeObjects } from './large.js'
 import { actingOnNamed, lookingUp, unlessKnown } from './look-up.js'
+import { unclearBetween } from './manifests.js'
 import { heldBack, pacersFor, together, type Pacer } from './pacer.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
@@ -158,6 +159,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   const { destination } = ends
   if (destination === undefined) throw new Error('there is no destination to write to')
   const { through, apart } = ends
+  const isUnclear = unclearBetween(ends.source.store, destination.store)
   const memory = streamMemory(ends.bandwidth, crew.size + 1)
   const shared = sharedTurns()
   const turns = new Turns(shared, drain.signal)
@@ -281,7 +283,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
       const act = actOf(job, waysFor(pacer))
       return keyList === undefined ? act : actingOnNamed(act, job.source.prefix)
     }
-    const decide = unlessKnown(decisionOf(job, ends, largeOnes))
+    const decide = unlessKnown(decisionOf(job, { ...ends, isUnclear }, largeOnes))
     await runLanes({ work, actFor, decide, pacers, slots, stop: drain.signal, fail, watch })
   }
   const deliver = (product: unknown, settle: () => void): void => {
@@ -292,9 +294,11 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     for (const event of seen) emit(event)
   }
   const work = async (): Promise<void> => {
-    // What was moved is deleted as it comes; what is extra, when all is known.
+    // What was moved is deleted as it comes; what is extra, when all is known. Where an object may be what another has its content in, all must be
+    // copied before.
+    const late = job.kind === 'move' && ends.source.software !== undefined
     const tryingAgain = waiting.run()
-    const moved = job.kind === 'move' ? departures?.depart(waysFor, watch) : undefined
+    const moved = job.kind === 'move' && !late ? departures?.depart(waysFor, watch) : undefined
     if (again !== undefined) await workOn(again, 'act')
     if (!options.onlyFailed && !drain.signal.aborted) await runCrew()
     // What is moved after all is deleted after all.
@@ -309,7 +313,10 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
         kept = departures.whyKept(waiting.remaining)
         if (kept === undefined) await departures.depart(waysFor, watch)
         else warn(`${kept}: nothing was deleted`)
-      } else departures.work.end()
+      } else {
+        departures.work.end()
+        if (late) await departures.depart(waysFor, watch)
+      }
     }
     await moved
     await awaitWaiting()

@@ -2,11 +2,12 @@ import { StorageError } from '../errors.js'
 import type { Outcome, SetHeadersJob } from '../job.js'
 import { decide, decideByListing, type Change, type Untouched } from '../rules/decide.js'
 import { able, type HeaderFields, type ObjectHead, type ObjectSummary, type Storage } from '../storage/storage.js'
-import { failed, outcomeOf } from './act.js'
+import { failed, isArchived, outcomeOf } from './act.js'
 import { lookingAgain } from './as-one.js'
 import { unlessListed } from './gone.js'
 import { copyInParts, LIMITS, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
+import { headOf, largeObject } from './manifests.js'
 import { keepTags } from './tags.js'
 
 /** What would become of an object: an outcome, or the changes that it needs. */
@@ -56,6 +57,7 @@ export function settingHeaders(job: SetHeadersJob, store: Storage, limits: Limit
 /** As `outcomeOf`, for an object that may be encrypted with a customer's key. */
 export function outcomeOfHead(error: unknown, prefix: string, object: ObjectSummary): Outcome | undefined {
   if (error instanceof StorageError && error.code === 'SSE-C') return { kind: 'skipped', reason: 'sse-c' }
+  if (error instanceof StorageError && isArchived(error)) return { kind: 'skipped', reason: 'archived' }
   return outcomeOf(error, prefix, object)
 }
 
@@ -67,9 +69,10 @@ export async function planned(job: SetHeadersJob, store: Storage, object: Object
   const full = prefix === '' ? object : { ...object, key: prefix + object.key }
   const early = decideByListing(job, full)
   if (early !== undefined) return { outcome: outcomeFor(early) }
-  const head = await store.reading.head(object.key, undefined, object)
+  const head = await headOf(store, object)
   const decision = decide(job, full, head.headers)
   if (decision.kind !== 'rewrite') return { outcome: outcomeFor(decision) }
+  if (head.manifest === true) throw largeObject(store, object.key, REWRITTEN_ALONE)
   if (head.archived) return { outcome: { kind: 'skipped', reason: 'archived' } }
   if (head.locked) return { outcome: { kind: 'skipped', reason: 'locked' } }
   if (head.unshown > 0) {
@@ -79,6 +82,9 @@ export async function planned(job: SetHeadersJob, store: Storage, object: Object
   }
   return { outcome: undefined, head, headers: decision.headers, changes: decision.changes }
 }
+
+const REWRITTEN_ALONE =
+  'new headers could leave it empty; copy it to another name, which makes it an object of its own, or set them by Swift’s API (POST)'
 
 function outcomeFor({ reason }: Untouched): Outcome {
   return { kind: 'skipped', reason }

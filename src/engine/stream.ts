@@ -17,6 +17,8 @@ import { fieldsOfNew } from './attributes.js'
 import { Budget } from './budget.js'
 import { fingerprintOf, md5Of, type Fingerprint } from './fingerprint.js'
 import type { Act } from './lane.js'
+import { checkUnchanged } from './in-parts.js'
+import { asManifest, asTold, headOf, listedAsManifest, mayBeManifest } from './manifests.js'
 import { broken, inMemory, readAhead } from './read-ahead.js'
 import { sentParts } from './sent-parts.js'
 
@@ -78,18 +80,28 @@ export function streaming(job: CopyJob, ways: Ways, limits: StreamLimits = STREA
     part: limits.part,
     make: (object, head) => sentParts(source, object, head, { memory, piece: limits.part }),
   })
-  const attempt = async (object: ObjectSummary, race: number): Promise<string> => {
-    const known = race === 0 ? undefined : await source.reading.head(object.key, object.version)
+  const write = async (object: ObjectSummary, race: number, known: ObjectHead | undefined): Promise<string> => {
     const passage = passageOf(known ?? object, limits)
     if (passage === 'whole') return await small(at(object, known), known)
     if (destination.uploading === undefined) return await piped(object, known)
-    if (passage === 'parts') return await parts(object, race)
+    if (passage === 'parts' || known?.manifest === true) return await parts(at(object, known), race)
     // That its ETag is an MD5 indeed, the listing does not tell.
     const head = known ?? (await source.reading.head(object.key, object.version, object))
     const inParts = md5Of(head) === undefined || passageOf(head, limits) === 'parts'
     return await (inParts ? parts(object, race) : piped(object, head))
   }
-  const persist = async (object: ObjectSummary): Promise<string> => {
+  const attempt = async (object: ObjectSummary, race: number): Promise<Outcome> => {
+    const suspect = mayBeManifest(source, object)
+    const known = suspect
+      ? await headOf(source, object)
+      : race === 0
+        ? undefined
+        : await source.reading.head(object.key, object.version)
+    const etag = await write(object, race, known)
+    return { kind: 'copied', etag, ...(known?.manifest === true ? { manifest: asTold(object, known) } : {}) }
+  }
+  const persist = async (listed: ObjectSummary): Promise<Outcome> => {
+    let object = listed
     let before: StorageError | undefined
     for (let broken = 1; ; broken++) {
       try {
@@ -102,12 +114,14 @@ export function streaming(job: CopyJob, ways: Ways, limits: StreamLimits = STREA
         error.attempts = broken
         if (broken === BROKEN) throw error
         before = error
+        // Of what is named and not listed Swift does not tell that its ETag is no MD5.
+        if (object.manifest !== true && (await listedAsManifest(source, object))) object = { ...object, manifest: true }
       }
     }
   }
   return async (object) => {
     try {
-      return { kind: 'copied', etag: await persist(object) } satisfies Outcome
+      return await persist(object)
     } catch (error) {
       return outcomeOf(error, job.source.prefix, object)
     }
@@ -126,6 +140,7 @@ function inOne(job: CopyJob, { source, destination }: Ways, memory: Budget) {
       fingerprint?.add(bytes)
       if (fingerprint?.matches() === false) throw broken(source, object, fingerprint)
       const fields = vouched(await fieldsOfNew(job.attributes, source, object, head), head)
+      if (head.manifest === true) await checkUnchanged(source, asTold(object, head))
       const content: Content = { size: bytes.length, md5, pieces: () => only(bytes) }
       return await writing.write(nameOf(object.key), content, fields, head.lastModified)
     })
@@ -142,7 +157,10 @@ async function readWhole(
   known: ObjectHead | undefined,
 ): Promise<{ readonly head: ObjectHead; readonly bytes: Buffer }> {
   const { key, version, size } = object
-  if (size > 0) return await reading.open(object)
+  if (size > 0) {
+    const opened = await reading.open(object)
+    return object.manifest === true ? { ...opened, head: asManifest(opened.head) } : opened
+  }
   const head = known ?? (await reading.head(key, version, object))
   if (head.size > 0) throw grown(place.bucket, place.prefix + key)
   return { head, bytes: Buffer.alloc(0) }
@@ -172,7 +190,7 @@ function inPieces(job: CopyJob, { source, destination }: Ways, memory: Budget, p
   const nameOf = renamer(job.map)
   const writing = able(destination.writing, 'be written to')
   return async (object: ObjectSummary, known: ObjectHead | undefined): Promise<string> => {
-    const head = known ?? (await source.reading.head(object.key, object.version, object))
+    const head = known ?? (await headOf(source, object))
     const { size, lastModified } = head
     const now = at(object, head)
     const fields = vouched(await fieldsOfNew(job.attributes, source, now, head), head)
@@ -196,6 +214,7 @@ async function* piecesOf(
     yield bytes
   }
   if (fingerprint?.matches() === false) throw broken(source, object, fingerprint)
+  if (object.manifest === true) await checkUnchanged(source, object)
 }
 
 // A store that takes content in one request compares its MD5 itself.
@@ -205,5 +224,5 @@ function leftToCompare(head: ObjectHead): Fingerprint | undefined {
 
 // The object as HEAD has it.
 function at(object: ObjectSummary, head: ObjectHead | undefined): ObjectSummary {
-  return head === undefined ? object : { ...object, size: head.size, etag: head.etag }
+  return head === undefined ? object : asTold(object, head)
 }

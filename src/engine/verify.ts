@@ -7,13 +7,14 @@ import { copying, refusal } from './copy.js'
 import { unlessTrulyGone } from './gone.js'
 import type { Ways } from './acts.js'
 import { contentByHead, contentByListing, headersThatDiffer, sameTags, type Content, type Listed } from './compare.js'
+import { headOf, unclearBetween, type Unclear } from './manifests.js'
 import type { PagesOptions } from './pages.js'
 import type { Slots } from './slots.js'
 
 /** How the objects of a name compare. */
 interface Finding {
   readonly likeness: Likeness
-  /** In what they differ: `size`, `content`, `changed` (while they were compared), `tags`, or a header. */
+  /** In what they differ: `size`, `content`, `changed` (while they were compared), `manifest` (the destination has only one), `tags`, or a header. */
   readonly differs?: readonly string[]
   /** Why they could not be compared. */
   readonly problem?: Problem
@@ -87,9 +88,10 @@ export interface VerifyContext extends Ways {
  */
 export function verifying(job: VerifyJob, context: VerifyContext): PagesOptions<Pair>['take'] {
   const { slots, report, stop, fail } = context
+  const isUnclear = unclearBetween(context.source, context.destination)
   const compare = comparing(job, context)
   return (pairs, settle) => {
-    const findings = pairs.map((pair) => findingByListing(job, pair))
+    const findings = pairs.map((pair) => findingByListing(job, pair, isUnclear))
     let first = 0
     const advance = (): void => {
       const from = first
@@ -134,15 +136,18 @@ const SAME: Finding = { likeness: 'same' }
 const SAME_SIZE: Finding = { likeness: 'same-size' }
 const MISSING: Finding = { likeness: 'missing' }
 const EXTRA: Finding = { likeness: 'extra' }
+// What holds no content of its own is no copy.
+const POINTS_ELSEWHERE: Finding = { likeness: 'different', differs: ['manifest'] }
 const OTHER_SIZE: Finding = { likeness: 'different', differs: ['size'] }
 
 /** What the listings alone say, if that is all that is asked for. */
-function findingByListing(job: VerifyJob, pair: Pair): Finding | undefined {
+function findingByListing(job: VerifyJob, pair: Pair, isUnclear: Unclear | undefined): Finding | undefined {
   const { source, destination } = pair
   if (source === undefined || destination === undefined) {
     const finding = oneSided(job, pair)
     return job.fix && finding === MISSING ? undefined : finding
   }
+  if (isUnclear?.(source, destination) === true) return undefined
   const content = contentByListing(source, destination)
   if (content === 'different') return job.fix ? undefined : OTHER_SIZE
   if (job.deep || (job.bytes && source.size > 0)) return undefined
@@ -159,6 +164,7 @@ function oneSided(job: VerifyJob, { key, source, destination }: Pair): Finding {
 /** Compares one pair by requests, and mends it if the job says so. Undefined: the run is ending, and nothing can be said. Rejects with what ends the run. */
 function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding | undefined> {
   const [from, to] = [ways.source.reading, ways.destination.reading]
+  const isUnclear = unclearBetween(ways.source, ways.destination)
   const copyJob: CopyJob = { kind: 'copy', source: job.source, destination: job.destination }
   const copy = copying(copyJob, ways)
   // A side on which an object is listed and not found is not known to lack it.
@@ -169,12 +175,17 @@ function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding 
     if (pair.source === undefined || pair.destination === undefined) return oneSided(job, pair)
     const { key } = pair
     let [a, b]: [Listed, Listed] = [pair.source, pair.destination]
-    if (a.size !== b.size) return OTHER_SIZE
+    const unclear = isUnclear?.(a, b) === true
+    if (a.size !== b.size && !unclear) return OTHER_SIZE
     let content = contentByListing(a, b)
     let differs: string[] = []
-    if (job.deep || (content === 'unclear' && !job.bytes)) {
-      const [head, other] = await both(here(key, from.head(key, undefined, a)), there(key, to.head(key, undefined, b)))
+    if (job.deep || unclear || (content === 'unclear' && !job.bytes)) {
+      const [head, other] = await both(
+        here(key, headOf(ways.source, pair.source)),
+        there(key, headOf(ways.destination, pair.destination)),
+      )
       if (head === undefined || other === undefined) return gone(head, other)
+      if (other.manifest === true) return POINTS_ELSEWHERE
       if (head.size !== other.size) return OTHER_SIZE
       // They may have been written to since they were listed.
       ;[a, b] = [head, other]
@@ -210,15 +221,16 @@ function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding 
   }
 
   // What is there now, so that nothing is called mended that is not.
-  const again = async (key: string): Promise<Finding | undefined> => {
+  const again = async (object: ObjectSummary): Promise<Finding | undefined> => {
+    const { key } = object
     const now = async (head: Promise<ObjectHead | undefined>): Promise<ObjectSummary | undefined> => {
       const found = await head
       return found === undefined ? undefined : { ...found, key, lastModified: '' }
     }
     try {
-      const [a, b] = await both(now(here(key, from.head(key))), now(there(key, to.head(key))))
+      const [a, b] = await both(now(here(key, headOf(ways.source, object))), now(there(key, to.head(key))))
       const pair = { key, source: a, destination: b }
-      return findingByListing({ ...job, fix: false }, pair) ?? (await compare(pair))
+      return findingByListing({ ...job, fix: false }, pair, isUnclear) ?? (await compare(pair))
     } catch (error) {
       const problem = problemOf(error)
       return problem === undefined ? undefined : { likeness: 'unknown', problem }
@@ -229,7 +241,7 @@ function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding 
     const outcome = refusal(copyJob, object, { apart: ways.apart }) ?? (await copy(object))
     if (outcome === undefined) return undefined
     if (outcome.kind !== 'copied') return { ...finding, fixed: whyNot(outcome) }
-    const after = await again(object.key)
+    const after = await again(object)
     if (after === undefined) return undefined
     if (after.likeness === 'same' || after.likeness === 'same-size') return { ...finding, fixed: true }
     const message = `it was copied, and then compared as ${after.likeness}${after.differs === undefined ? '' : `: ${after.differs.join(', ')}`}`

@@ -14,6 +14,7 @@ import { Census } from './census.js'
 import type { Task } from './crew.js'
 import type { Gate } from './gate.js'
 import { lineWriter } from './lines.js'
+import { unclearBetween } from './manifests.js'
 import { heldBack, pacersFor } from './pacer.js'
 import { packer } from './pack.js'
 import { runPages, type PagesOptions } from './pages.js'
@@ -99,7 +100,8 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
   if (destination === undefined) throw new Error('there is no destination to write to')
   const { apart } = options
   const turns = options.turns && new Turns(options.turns, stop)
-  const decide = decisionOf(job, { through, apart, notice: options.notice }, 'defer')
+  const isUnclear = unclearBetween(source(), destination())
+  const decide = decisionOf(job, { through, apart, notice: options.notice, isUnclear }, 'defer')
   const setAside = new UnlikeOthers(TRIED_LATER)
   const memory = streamMemory(bandwidth, threads + 1)
   let tally = createTally(noTotals(), () => undefined)

@@ -34,7 +34,6 @@ export type Decision =
 
 /** Decides what a listing alone can tell; undefined when the object must be looked at. */
 export function decideByListing(job: SetHeadersJob, object: Listed): Untouched | undefined {
-  if (ARCHIVED.has(object.storageClass)) return { kind: 'skip', reason: 'archived' }
   if (!job.folderMarkers && object.size === 0 && object.key.endsWith('/')) {
     return { kind: 'skip', reason: 'folder-marker' }
   }
@@ -42,8 +41,6 @@ export function decideByListing(job: SetHeadersJob, object: Listed): Untouched |
     ? undefined
     : { kind: 'skip', reason: 'no-rule' }
 }
-
-const ARCHIVED = new Set(['GLACIER', 'DEEP_ARCHIVE'])
 
 /** Decides which headers an object is to have, given those that it has. */
 export function decide(job: SetHeadersJob, object: Listed, headers: Headers): Decision {

@@ -21,6 +21,7 @@ import { probeCopy, probeRead, probeUpload, unlessDenied, type Ask } from './pro
 import type { BucketRoute, Route } from './route.js'
 import { overlap } from './overlap.js'
 import { meaningOf } from './s3/error-codes.js'
+import type { Software } from './s3/software.js'
 import { PROBE_TAGS, S3Store } from './s3/store.js'
 import { createMeter, retrying, withRetries, type Meter, type RetryPolicy, type StoreFor } from './retry.js'
 
@@ -31,6 +32,8 @@ export interface Reached {
   readonly storeFor: StoreFor
   readonly route: Route
   readonly credentials: CredentialSource | undefined
+  /** Whose software it is, where that has Swift's API as well. */
+  readonly software?: Software | undefined
   /** What its bucket's settings mean. */
   traits(): Promise<BucketTraits>
   /** Whether objects that are written there can have tags; undefined where that is not known. */
@@ -146,6 +149,9 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       store: retrying(store, policy, meter),
       storeFor: (pressure, setAside) => retrying(store, policy, meter, pressure, setAside),
       credentials: account.credentials,
+      get software() {
+        return store.software
+      },
       get route() {
         return { place: store.place, address: store.address, ...keysFor(side, options) }
       },

@@ -87,6 +87,7 @@ function everyOperation(store: Storage, trying: Trying, setAside?: SetAside): St
   return {
     place: store.place,
     conditional: store.conditional,
+    manifests: store.manifests,
     clock: store.clock,
     list: (from) => trying('ListObjectsV2', () => store.list(from)),
     notKeysAbove: store.notKeysAbove?.bind(store),

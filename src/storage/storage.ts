@@ -13,6 +13,11 @@ export interface ObjectSummary {
   readonly storageClass: string
   /** Where it is not the current version that is meant. */
   readonly version?: string
+  /**
+   * It is a large object of Swift's API: a manifest, which names the objects that its content is in. `size` and `etag` are those of the content then;
+   * the ETag is no MD5, and stores know no condition on it.
+   */
+  readonly manifest?: true
   /** It is no object, and can be none. Only folders list such, where they are asked to. */
   readonly notAKey?: NotAKey
 }
@@ -71,7 +76,9 @@ export interface ObjectHead {
   readonly plainEtag: boolean
   /** Entries of user metadata that the store has and cannot show over HTTP. */
   readonly unshown: number
-  /** Its content must be restored before it can be read. */
+  /** It is a manifest of Swift's API, as that of `ObjectSummary`. */
+  readonly manifest?: true
+  /** Its content must be restored before it can be read; of stores other than AWS only a refusal tells that. */
   readonly archived: boolean
   /** Locked in compliance mode: what is locked cannot be removed by anybody. */
   readonly locked: boolean
@@ -106,13 +113,17 @@ export interface Reading {
   grants(key: string, version?: string): Promise<HeaderFields>
 
   /** The SHA-256 of the content, read to its end, in hexadecimal digits; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
-  digest(key: string, object: Pick<ObjectSummary, 'size' | 'etag'>): Promise<string>
+  digest(key: string, object: Pick<ObjectSummary, 'size' | 'etag' | 'manifest'>): Promise<string>
 
   /** What HEAD tells, and all of the content, which is not empty; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
-  open(object: Pick<ObjectSummary, 'key' | 'size' | 'etag' | 'version'>): Promise<Opened>
+  open(object: Pick<ObjectSummary, 'key' | 'size' | 'etag' | 'version' | 'manifest'>): Promise<Opened>
 
   /** Bytes `first` to `last` of the content, both included; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
-  read(object: Pick<ObjectSummary, 'key' | 'etag' | 'version'>, first: number, last: number): Promise<Buffer>
+  read(
+    object: Pick<ObjectSummary, 'key' | 'etag' | 'version' | 'manifest'>,
+    first: number,
+    last: number,
+  ): Promise<Buffer>
 }
 
 /** What a copy inside the store is to be, where it is not simply equal to its source. */
@@ -299,6 +310,9 @@ export interface Storage {
 
   /** It is known to honour conditions on writes and removals: `If-None-Match`, the ETag of a removal. Another may ignore them. */
   readonly conditional?: boolean | undefined
+
+  /** Objects may be manifests of Swift's API, which a copy inside the store would copy as such. AWS has none. */
+  readonly manifests?: boolean | undefined
 
   /** The first page of objects after `from`. A page that is not in byte order is an error that stops the run. */
   list(from: ListFrom): Promise<Page>

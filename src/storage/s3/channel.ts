@@ -22,6 +22,7 @@ export interface StoreRequest {
   /** As those of `HttpRequest`. */
   readonly sink?: (bytes: Uint8Array) => void
   readonly most?: number
+  readonly surplus?: boolean
   /** `Accept-Encoding`, which is not signed: proxies change it. */
   readonly accept?: string | undefined
   /** Sent without a signature. */

@@ -8,7 +8,7 @@ import { headerOf, HttpError, isChunked, TOO_LONG, type HttpResponse } from './h
 
 /** Content that is wanted: of this object, as long as it has this ETag, where one is known. */
 export interface WantedContent {
-  readonly object: Pick<ObjectSummary, 'key' | 'etag' | 'version'>
+  readonly object: Pick<ObjectSummary, 'key' | 'etag' | 'version' | 'manifest'>
   /** Bytes that must come. */
   readonly size: number
   /** The first of them and the last, where not all are wanted. */
@@ -30,17 +30,22 @@ export async function readContent(
   { object, size, range, fields = [] }: WantedContent,
   begin: () => Take,
 ): Promise<{ readonly asked: Asked; readonly response: HttpResponse }> {
-  const { key, etag, version } = object
+  const { key, etag, version, manifest } = object
   const asked = askedOf(channel, 'GetObject', key)
-  const sent = sorted([
-    ...(etag === '' ? [] : ([['if-match', quoted(etag)]] as const)),
+  const unconditional = sorted([
     ...(range === undefined ? [] : ([['range', `bytes=${range[0]}-${range[1]}`]] as const)),
     ...fields,
     ...channel.always,
     ...channel.customerKey,
   ])
+  // Ceph sends the rest of an object in which a range of a manifest ends.
+  const surplus = manifest === true
   const [path, query] = [pathOf(channel, key), versionQuery(version)]
+  const conditional = etag === '' ? unconditional : sorted([['if-match', quoted(etag)], ...unconditional])
+  // Ceph compares a condition with the ETag of the manifest, which it does not tell.
+  let blind = manifest === true
   const attempt = async (accept: string | undefined): Promise<HttpResponse | Misfit> => {
+    const sent = blind ? unconditional : conditional
     const take = begin()
     let length = 0
     const sink = (bytes: Uint8Array): void => {
@@ -49,14 +54,31 @@ export async function readContent(
     }
     let response
     try {
-      response = await channel.request(asked, { method: 'GET', path, query, fields: sent, sink, most: size, accept })
+      response = await channel.request(asked, {
+        method: 'GET',
+        path,
+        query,
+        fields: sent,
+        sink,
+        most: size,
+        surplus,
+        accept,
+      })
     } catch (error) {
       if (!(error instanceof StorageError) || error.code !== TOO_LONG) throw error
       checkSame(asked, etag, beginningOf(error))
       return { length: Infinity, certain: true }
     }
+    // Swift compares it, of a copy of an object of parts, with the ETag of the source.
+    if (response.status === 412 && !blind && !channel.aws) {
+      blind = true
+      return await attempt(accept)
+    }
     if (response.status !== 206 && response.status !== 200) throw faultOf(response, asked)
-    if (length === size && isRange(response, range)) return response
+    if (length === size && isRange(response, range, manifest)) {
+      if (blind) checkSame(asked, etag, response, 'told')
+      return response
+    }
     checkSame(asked, etag, response)
     return { length, certain: isDelimited(response), response }
   }
@@ -96,11 +118,13 @@ function verdictOn(misfits: readonly Misfit[], size: number, asked: Asked): Stor
 }
 
 // A store may take no notice of a range.
-function isRange(response: HttpResponse, range: WantedContent['range']): boolean {
+function isRange(response: HttpResponse, range: WantedContent['range'], manifest = false): boolean {
   if (range === undefined) return true
   if (response.status === 200) return range[0] === 0
   const told = /^bytes (\d+)-(\d+)\//.exec(headerOf(response, 'content-range') ?? '')
-  return told === null || (Number(told[1]) === range[0] && Number(told[2]) === range[1])
+  if (told === null) return true
+  // Of a manifest Ceph sends the range that was asked for, and says that it began with the first byte.
+  return Number(told[2]) === range[1] && (Number(told[1]) === range[0] || (manifest && Number(told[1]) === 0))
 }
 
 // What ends with the connection may have been cut.
@@ -109,9 +133,15 @@ function isDelimited(response: HttpResponse): boolean {
 }
 
 // A store may take no notice of a condition either.
-function checkSame(asked: Asked, etag: string, answer: Pick<HttpResponse, 'status' | 'head'> | undefined): void {
+function checkSame(
+  asked: Asked,
+  etag: string,
+  answer: Pick<HttpResponse, 'status' | 'head'> | undefined,
+  wanted: 'told' | 'if told' = 'if told',
+): void {
   const now = answer === undefined ? '' : bareEtag(headerOf(answer, 'etag'))
-  if (etag === '' || now === '' || now.startsWith('W/') || now === etag) return
+  if (etag === '' || now === etag) return
+  if (wanted === 'if told' && (now === '' || now.startsWith('W/'))) return
   throw new StorageError('it was written by somebody else', {
     ...{ severity: 'fail-object', code: 'PreconditionFailed', status: answer?.status, ...asked },
   })

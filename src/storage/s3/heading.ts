@@ -75,7 +75,12 @@ export function createHeading(channel: Channel, codings: KnownCodings) {
     const { size = known } = told
     // What the listing says and what HEAD says of one content cannot both be true.
     const certain = size !== undefined && (known === undefined || known === size)
-    return { ...told, size: certain ? size : await sizeByGet(channel, at, accept) }
+    return {
+      ...told,
+      size: certain ? size : await sizeByGet(channel, at, accept),
+      // A store other than AWS may call a class so that is read like any other.
+      archived: told.archived && channel.aws,
+    }
   }
 }
 

@@ -23,6 +23,8 @@ export interface HttpRequest {
   readonly sink?: ((bytes: Uint8Array) => void) | undefined
   /** Most bytes that the sink takes or, without one, the body may have; an answer that is longer is given up with the code `TOO_LONG`. */
   readonly most?: number | undefined
+  /** Bytes behind the content are no fault of this answer; nothing else is asked over its connection then. */
+  readonly surplus?: boolean | undefined
 }
 
 /** The code of an answer that brings more content than was asked for. */
@@ -158,7 +160,7 @@ const enum Phase {
 }
 
 /** What is needed of a request until its answer is there. Its head is not: kept, it would be moved by the collector instead of dropped. */
-type Pending = Pick<HttpRequest, 'silence' | 'sink' | 'most' | 'bodiless'>
+type Pending = Pick<HttpRequest, 'silence' | 'sink' | 'most' | 'bodiless' | 'surplus'>
 
 /**
  * One connection. Idle, it accepts a request; it then reads the head of the answer, the body in the way the head says,
@@ -216,8 +218,8 @@ class Connection {
       }
       this.resolve = resolve
       this.reject = reject
-      const { silence, sink, most, bodiless } = request
-      const pending = { silence, sink, most, bodiless }
+      const { silence, sink, most, bodiless, surplus } = request
+      const pending = { silence, sink, most, bodiless, surplus }
       this.pending = pending
       this.phase = Phase.Head
       this.head = ''
@@ -281,11 +283,17 @@ class Connection {
         this.head += buffer.toString('latin1', 0, length)
         this.readHead()
         break
-      case Phase.Length:
+      case Phase.Length: {
+        const { missing } = this
         this.missing -= length
         // What comes behind the end is told of below.
         if (this.missing >= 0) this.take(buffer, length)
+        else if (this.pending?.surplus === true) {
+          this.take(buffer, missing)
+          this.missing = 0
+        }
         break
+      }
       case Phase.Chunked:
         this.raw += buffer.toString('latin1', 0, length)
         this.readChunks()
@@ -391,7 +399,8 @@ class Connection {
   // The ways in which a body may end, in the order of RFC 9112 §6.3.
   private startBody(rest: string): void {
     const head = this.head
-    this.reusable = head.startsWith('HTTP/1.1') && !CLOSE.test(head)
+    const surplus = this.pending?.surplus === true
+    this.reusable = head.startsWith('HTTP/1.1') && !CLOSE.test(head) && !surplus
     if (this.pending?.bodiless === true || this.status === 204 || this.status === 304) {
       this.phase = Phase.Length
       this.missing = -rest.length
@@ -412,7 +421,8 @@ class Connection {
       return
     }
     if (length !== undefined && this.exceeds(Number(length))) return
-    this.add(rest)
+    const content = surplus && length !== undefined ? rest.slice(0, Number(length)) : rest
+    this.add(content)
     // What came with the head may be too long.
     if (this.phase === Phase.Closed) return
     if (length === undefined) {
@@ -420,7 +430,7 @@ class Connection {
       this.reusable = false
     } else {
       this.phase = Phase.Length
-      this.missing = Number(length) - rest.length
+      this.missing = Number(length) - content.length
       if (!LENGTH.test(length)) this.destroy('the answer has a malformed Content-Length', 'EPROTO')
     }
   }

@@ -31,6 +31,13 @@ const SENT_AGAIN = new Set([
 const CHECKSUM = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/
 const ENCRYPTION = 'x-amz-server-side-encryption'
 
+/** How Ceph shows the large objects that were made by its Swift API; Swift itself shows S3 nothing of them. */
+const DYNAMIC = 'x-object-manifest'
+const MANIFEST = new Set([DYNAMIC, 'x-object-meta-static-large-object', 'x-static-large-object'])
+
+/** On AWS. Elsewhere a class may be only a name. */
+const ARCHIVES = new Set(['GLACIER', 'DEEP_ARCHIVE'])
+
 /** What the head of an answer tells: a size that it does not say is unknown, and no ETag is that of no object. */
 export type ToldHead = Omit<ObjectHead, 'size'> & { readonly size: number | undefined }
 
@@ -49,6 +56,8 @@ export function readHead(response: Pick<HttpResponse, 'status' | 'head'>, asked:
   const checksums = new Map<string, string>()
   let [tags, unshown] = [0, 0]
   let archived = false
+  let restored = false
+  let manifest = false
   let [lockMode, retainUntil] = ['', '']
   let versionId: string | undefined
   const { head } = response
@@ -71,6 +80,7 @@ export function readHead(response: Pick<HttpResponse, 'status' | 'head'>, asked:
       size = lengths++ === 0 || size === length ? length : undefined
     } else if (name === 'x-goog-stored-content-encoding') stored = value
     else if (name === 'last-modified') lastModified = isoDate(value, asked)
+    else if (MANIFEST.has(name)) manifest ||= name === DYNAMIC || /^true$/i.test(value)
     else if (!name.startsWith('x-amz-')) continue
     else if (SENT_AGAIN.has(name)) {
       carried.push([name, value])
@@ -82,6 +92,7 @@ export function readHead(response: Pick<HttpResponse, 'status' | 'head'>, asked:
     else if (name === 'x-amz-tagging-count') tags = Number(value)
     else if (name === 'x-amz-missing-meta') unshown = Number(value)
     else if (name === 'x-amz-archive-status') archived = true
+    else if (name === 'x-amz-restore') restored = /ongoing-request="false"/.test(value)
     else if (name === 'x-amz-object-lock-mode') lockMode = value
     else if (name === 'x-amz-object-lock-retain-until-date') retainUntil = value
     else {
@@ -113,9 +124,11 @@ export function readHead(response: Pick<HttpResponse, 'status' | 'head'>, asked:
     carried.push(['x-amz-object-lock-mode', lockMode], ['x-amz-object-lock-retain-until-date', retainUntil])
   }
   return {
-    ...{ etag, size, lastModified, versionId, storageClass, headers, carried, tags, unshown, plainEtag },
+    ...{ etag, size, lastModified, versionId, storageClass, headers, carried, tags, unshown },
+    plainEtag: plainEtag && !manifest,
+    ...(manifest ? { manifest } : {}),
     checksums: composite ? new Map<string, string>() : checksums,
-    archived: archived || storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE',
+    archived: archived || (ARCHIVES.has(storageClass) && !restored),
     locked: retained && lockMode === 'COMPLIANCE',
   }
 }

@@ -55,9 +55,9 @@ export function createReading(channel: Channel): Reading {
       })
     },
 
-    async digest(key, { size, etag }) {
+    async digest(key, { size, etag, manifest }) {
       let digest = createHash('sha256')
-      await readContent(channel, codings, { object: { key, etag }, size }, () => {
+      await readContent(channel, codings, { object: { key, etag, ...(manifest && { manifest }) }, size }, () => {
         digest = createHash('sha256')
         return (bytes) => void digest.update(bytes)
       })

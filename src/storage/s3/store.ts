@@ -46,6 +46,7 @@ import {
   type Fields,
   type Signer,
 } from './sign.js'
+import { softwareOf, type Software } from './software.js'
 import { Suspicion } from './suspicion.js'
 import { hasTags, isOtherAnswer, mayBeUnsupported, Unsupported } from './unsupported.js'
 import { createUploading } from './uploading.js'
@@ -97,6 +98,7 @@ export interface S3StoreOptions extends Address {
 export class S3Store implements Storage {
   readonly place: Place
   readonly conditional: boolean
+  readonly manifests: boolean
   readonly reading: Reading
   readonly uploading: Uploading
   readonly rewriting: Rewriting
@@ -119,6 +121,8 @@ export class S3Store implements Storage {
   private readonly patience = new Map<string, Patience>()
   /** While it is being opened, what it is asked first is waited for as long as the read timeout says: whoever opens it asks twice. */
   opening = false
+  /** Whose software it is, where an answer has told that. */
+  software: Software | undefined
   private readonly listing: ObjectListing
   private readonly unsupported: Unsupported
   private readonly etagCase: EtagCase
@@ -139,6 +143,7 @@ export class S3Store implements Storage {
     const dialer = dialerFor(new URL(target.origin), options.trust)
     this.place = place
     this.conditional = options.aws === true
+    this.manifests = options.aws !== true
     this.target = target
     this.credentials = options.credentials
     this.suspicion = new Suspicion(target.region)
@@ -214,7 +219,8 @@ export class S3Store implements Storage {
 
   readonly clock = (): number => Date.now() + this.ahead
 
-  private noteClock(response: HttpResponse): void {
+  private noteStore(response: HttpResponse): void {
+    this.software ??= softwareOf(response)
     const date = timeOf(headerOf(response, 'date') ?? '')
     if (!Number.isNaN(date)) this.ahead = date - Date.now()
   }
@@ -325,7 +331,7 @@ export class S3Store implements Storage {
     suspects = this.options.aws !== true,
   ): Promise<HttpResponse> {
     const { operation } = asked
-    const { method, path, query = '', body, sink, most, accept, extra = 0 } = given
+    const { method, path, query = '', body, sink, most, surplus, accept, extra = 0 } = given
     const fields = this.etagCase.ownFields(this.unsupported.without(operation, given.fields))
     const readTimeout = this.options.trust.readTimeout ?? READ_TIMEOUT
     if (suspects && this.unsupported.refusesTags(fields)) throw tagsNotSupported(asked)
@@ -358,7 +364,7 @@ export class S3Store implements Storage {
         sink === undefined && !first
           ? patience.for(name, extra)
           : { ms: readTimeout, whole: HEAD_TIMEOUTS * readTimeout }
-      response = await this.pool.send({ head, body, sink, most, silence, bodiless: method === 'HEAD' })
+      response = await this.pool.send({ head, body, sink, most, surplus, silence, bodiless: method === 'HEAD' })
     } catch (error) {
       const isLate = error instanceof HttpError && error.code === 'ETIMEDOUT'
       if (isLate && sink === undefined) patience.gaveUp(name)
@@ -367,11 +373,12 @@ export class S3Store implements Storage {
     if (sink === undefined) patience.answered(name, performance.now() - sent, extra)
     const suspicion = COPIES.has(operation) ? this.suspicionOfCopies : this.suspicion
     if (response.status < 300) {
-      if (operation === 'ListObjectsV2') this.noteClock(response)
+      if (operation === 'ListObjectsV2' || operation === 'HeadBucket') this.noteStore(response)
       suspicion.cleared(sent)
       if (this.etagCase.capitals === undefined) this.etagCase.learn(response)
       return response
     }
+    this.software ??= softwareOf(response)
     const fault = faultOf(response, asked)
     if (EXPIRED.has(fault.code)) await this.renew(fault, current)
     // What is refused to HEAD is refused without a word.

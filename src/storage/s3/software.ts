@@ -1,0 +1,13 @@
+import { headerOf, type HttpResponse } from './http.js'
+
+/** Software of stores that have Swift's API beside that of S3. */
+export type Software = 'Swift' | 'Ceph'
+
+// Both number requests as Swift does; Ceph names its zone behind that, and Swift tells the number in headers of its own as well.
+const TRANSACTION = /^tx[0-9a-f]{21}-[0-9a-f]{10}/
+
+/** Which of them has given an answer; undefined for any other store, or behind a proxy that does not pass it on. */
+export function softwareOf(response: Pick<HttpResponse, 'head'>): Software | undefined {
+  if (!TRANSACTION.test(headerOf(response, 'x-amz-request-id') ?? '')) return undefined
+  return headerOf(response, 'x-openstack-request-id') === undefined ? 'Ceph' : 'Swift'
+}
