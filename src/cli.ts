@@ -99,6 +99,7 @@ async function main(args: readonly string[]): Promise<number> {
     syncFlags,
     tellingFlags,
     verifyFlags,
+    ON_LOSS,
   } = await import('./commands/options.js')
   const { attributeFlags } = await import('./commands/attribute-options.js')
   const { nameFlags, selectionFlags } = await import('./commands/selection-options.js')
@@ -347,7 +348,8 @@ async function main(args: readonly string[]): Promise<number> {
             requiresArg: true,
             describe: 'with --only-failed: only those that failed with this code, such as AccessDenied; repeatable',
           })
-          .group(['only-failed', 'only-code', 'checkpoint', 'dry-run'], 'Run:')
+          .option('on-loss', { type: 'string', requiresArg: true, describe: `${ON_LOSS} [default: as before]` })
+          .group(['only-failed', 'only-code', 'on-loss', 'checkpoint', 'dry-run'], 'Run:')
           .example('$0 resume', 'the only unfinished run here')
           .example('$0 resume --only-failed DIR', 'try again what failed')
           .epilogue(EXIT_TABLE),

@@ -311,6 +311,8 @@ export interface VerifyJob {
   readonly fix: boolean
   /** Tell also of objects of which only the size could be compared. */
   readonly verbose: boolean
+  /** Access control lists too. */
+  readonly acl?: boolean
   /** The file to write the differences to, an absolute path; standard output when absent. */
   readonly to?: string
 }
@@ -367,6 +369,8 @@ export interface Pace {
   readonly retryFor?: number
   /** Most bytes of content that may pass through this machine each way, a second. */
   readonly bandwidth?: number
+  /** An object that a look shows to lack what it was to have is a failure, and the end of the session; else it is only told. */
+  readonly onLoss?: 'fail'
 }
 
 /** Why an object was passed over on purpose. */

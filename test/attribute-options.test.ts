@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { readAttributes, readOnLoss } from '../src/commands/attribute-options.js'
+import { readAttributes } from '../src/commands/attribute-options.js'
+import { readOnLoss } from '../src/commands/options.js'
 import { UserError } from '../src/errors.js'
 
 const read = (flags: Record<string, unknown>) => readAttributes(flags, '/here')
@@ -8,7 +9,7 @@ describe('the attributes that a command line asks for', () => {
   test('are none when it is silent, so that the job is that of before', () => {
     expect(read({})).toEqual({})
     expect(read({ preserve: ['tags,metadata', 'storage-class'] })).toEqual({})
-    expect(readOnLoss({})).toBe('warn')
+    expect(readOnLoss({})).toBeUndefined()
   })
 
   test('are the same job in whatever order they are written', () => {

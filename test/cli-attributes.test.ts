@@ -20,12 +20,14 @@ const RICH: Partial<PutObjectCommandInput> = {
 }
 
 describe('s3move copy with attributes', () => {
-  test('without any, nothing is looked up but one object', async () => {
+  test('without any, nothing is looked up but one object before the start, and some copies', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:seq:500', 'dst'] })
-    expect((await copy(server, cwd)).code).toBe(0)
+    expect((await copy(server, cwd, '--lanes', '1', '--threads', '1')).code).toBe(0)
     const { byOperation } = server.stats()
-    expect(byOperation).toMatchObject({ CopyObject: 501, HeadObject: 1, GetObjectTagging: 1, GetObjectAcl: 1 })
+    // Three copies are looked at, and each with its source.
+    const looks = 1 + 3 * 2
+    expect(byOperation).toMatchObject({ CopyObject: 501, HeadObject: looks, GetObjectTagging: 1, GetObjectAcl: 1 })
   })
 
   test('headers and metadata are set and taken away, all else stays', async () => {

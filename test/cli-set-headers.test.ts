@@ -169,7 +169,7 @@ describe('s3move set-headers s3://web', () => {
       'set s3://web/a\\x1b[2J\n  cache-control: "no-store" -> "new"\n' +
         'set s3://web/c\n  cache-control: (none) -> "new"\n' +
         'dry run: nothing was changed\nwould set    headers of 2 objects, 0 B, in s3://web/\nwould skip   1 already as asked for\n' +
-        'requests     2 CopyObject; as in this dry run, 3 HeadObject, about 2 ListObjectsV2 (copies and lists are in the price class of PUT; see README on cost)\n',
+        'requests     2 CopyObject; to look at what was written, up to 2 HeadObject; as in this dry run, 3 HeadObject, about 2 ListObjectsV2 (copies and lists are in the price class of PUT; see README on cost)\n',
     )
     const json = await setHeaders(server, cwd, 's3://web', '--cache-control', 'new', '--dry-run', '--json')
     expect(
@@ -186,6 +186,7 @@ describe('s3move set-headers s3://web', () => {
         rewrite: 2,
         skip: { unchanged: 1 },
         requests: { ListObjectsV2: 2, HeadObject: 3, CopyObject: 2 },
+        checksUpTo: { HeadObject: 2 },
       }),
     ])
     expect(copies(server)).toBe(asked)

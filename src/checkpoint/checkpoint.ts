@@ -308,7 +308,7 @@ const duReport = shape<DuReport>({ format: oneOf('text', 'json', 'csv'), dates: 
 const duJob = shape<DuJob>({ kind: oneOf('du'), source: place, depth: count, report: duReport }, {})
 const verifyJob = shape<VerifyJob>(
   { kind: oneOf('verify'), source: place, destination: place, deep: flag, bytes: flag, fix: flag, verbose: flag },
-  { to: text },
+  { to: text, acl: flag },
 )
 const job: Check<MoveJob> = byKind({
   ...{
@@ -358,7 +358,7 @@ const connection = shape<Connection>(
 )
 const pace = shape<Pace>(
   { concurrency: positive, lanes: positive },
-  { threads: positive, maxErrors: count, retryFor: count, bandwidth: positive },
+  { threads: positive, maxErrors: count, retryFor: count, bandwidth: positive, onLoss: oneOf('fail') },
 )
 const totals = shape<Totals>(
   {

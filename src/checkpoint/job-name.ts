@@ -118,8 +118,8 @@ function details(job: MoveJob): (readonly [string, Part])[] {
       // How the result is told changes nothing of what is counted.
       return [['depth', same(String(job.depth))]]
     case 'verify': {
-      const { deep, bytes, fix, verbose } = job
-      const asked = Object.entries({ deep, bytes, fix, verbose }).filter(([, given]) => given)
+      const { deep, acl = false, bytes, fix, verbose } = job
+      const asked = Object.entries({ deep, acl, bytes, fix, verbose }).filter(([, given]) => given)
       return [
         ['destination', same(placeUrl(job.destination))],
         ['comparison', same(asked.map(([name]) => name).join(', ') || 'of the listings')],

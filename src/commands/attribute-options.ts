@@ -5,7 +5,7 @@ import { LARGEST_PART, SMALLEST_PART } from '../engine/in-parts.js'
 import type { Attributes, CopyJob, Trait } from '../job.js'
 import { printable } from '../keys.js'
 import { CANNED_ACLS, readMetadata, readRemovals, readSettings, refuseBoth } from './header-options.js'
-import { flag, many, readChoice, readFlag, readList, readText, text, type Flags } from './options.js'
+import { flag, many, ON_LOSS, readChoice, readFlag, readList, readText, text, type Flags } from './options.js'
 
 /** What a copy keeps when nobody says otherwise, and what else it can keep. */
 const BY_ITSELF = ['metadata', 'storage-class', 'tags'] as const
@@ -28,10 +28,7 @@ export function attributeFlags<T>(argv: Argv<T>): Argv<T> {
     .option('tagging', text("tags of the copies in place of those of the source: 'team=web&cost=7'"))
     .option('source-sse-c-key-file', text('file of the key with which the sources are encrypted (SSE-C)'))
     .option('sse-c-key-file', text('file of the key with which to encrypt the copies (SSE-C)'))
-    .option(
-      'on-loss',
-      text('when a look at the first object shows that a copy would lose something: warn, or fail', 'warn'),
-    )
+    .option('on-loss', text(ON_LOSS, 'warn'))
     .option('part-size', text('size of the parts in which objects over 5 GiB are copied, such as 1G', '512M'))
     .group(
       [
@@ -43,11 +40,6 @@ export function attributeFlags<T>(argv: Argv<T>): Argv<T> {
 }
 
 const CHECKSUMS = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const
-
-/** What to do when a copy would lose something. */
-export function readOnLoss(flags: Flags): 'warn' | 'fail' {
-  return readChoice(flags, 'on-loss', ['warn', 'fail']) ?? 'warn'
-}
 
 /** What the flags say of how copies are made, as parts of a job; empty when they say nothing. Paths are taken from `cwd`. */
 export function readAttributes(flags: Flags, cwd: string): Pick<CopyJob, 'attributes' | 'partSize'> {

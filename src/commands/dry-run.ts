@@ -12,6 +12,7 @@ import { pacersFor } from '../engine/pacer.js'
 import { runLanes } from '../engine/run.js'
 import { outcomeOfHead, planned as planOf } from '../engine/set-headers.js'
 import { Slots } from '../engine/slots.js'
+import { mostChecks, requestsOfCheck } from '../engine/spot-checks.js'
 import { stopReason } from '../engine/stop.js'
 import { syncing } from '../engine/sync.js'
 import { UserError } from '../errors.js'
@@ -43,7 +44,7 @@ import { renamer } from '../rules/rename.js'
 import { notOurs } from '../storage/disk/marker.js'
 import type { Ends } from '../storage/open.js'
 import type { ObjectSummary } from '../storage/storage.js'
-import { endsOf, type Opened } from './drive.js'
+import { endsOf, threadsFor, type Opened } from './drive.js'
 import type { Example } from './example.js'
 import { EXIT } from './exit.js'
 import { unless, type CommandIo } from './io.js'
@@ -146,6 +147,10 @@ export async function dryRun({
   const gone = job.kind === 'move' ? totals.copied : versions > 0 ? versions : (totals.deleted ?? 0)
   const sent = requestsOf(job, gone, requests, ways.through)
   const before = looksBefore(job, ways, gone)
+  const checks = mostChecks(totals.copied, { lanes: listLanes(job, pace), threads: Math.max(1, threadsFor(job, pace)) })
+  const checking = Object.entries(requestsOfCheck(job)).map(([operation, n]) => [operation, n * checks] as const)
+  const checked = checks === 0 ? [] : checking
+  const deeper = losslessMoves(job, pace, totals.copied)
   const allHeads = heads + before + (sent['HeadObject'] ?? 0)
   if (telling.json) {
     const plan = {
@@ -157,11 +162,12 @@ export async function dryRun({
       fail: totals.failed,
       ...(archived === 0 ? {} : { archived }),
       ...(versions === 0 ? {} : { versions }),
-      requests: {
-        ...(lists === 0 ? {} : { [listing]: lists }),
-        ...sent,
-        ...(allHeads === 0 ? {} : { HeadObject: allHeads }),
-      },
+      requests: summed([
+        ...(lists === 0 ? [] : ([[listing, lists]] as const)),
+        ...Object.entries({ ...sent, ...(allHeads === 0 ? {} : { HeadObject: allHeads }) }),
+        ...deeper,
+      ]),
+      ...(checked.length === 0 ? {} : { checksUpTo: Object.fromEntries(checked) }),
     }
     io.stdout.write(`${JSON.stringify(plan)}\n`)
   } else {
@@ -182,7 +188,13 @@ export async function dryRun({
     const listed = lists === 0 ? [] : [`about ${count(lists)} ${listing}`]
     const again = [...looks, ...listed].join(', ')
     const looked = before === 0 ? [] : [`${count(before)} HeadObject before deletions`]
-    const parts = [[...named, ...looked].join(', '), again === '' ? '' : `as in this dry run, ${again}`]
+    looked.push(...deeper.map(([operation, n]) => `${count(n)} ${operation} before deletions`))
+    const sample = checked.map(([operation, n]) => `${count(n)} ${operation}`).join(', ')
+    const parts = [
+      [...named, ...looked].join(', '),
+      sample === '' ? '' : `to look at what was written, up to ${sample}`,
+      again === '' ? '' : `as in this dry run, ${again}`,
+    ]
     const all = parts.filter((text) => text !== '').join('; ')
     lines.push(
       `requests     ${all === '' ? 'none' : `${all} (copies and lists are in the price class of PUT; see README on cost)`}`,
@@ -253,6 +265,25 @@ function looksBefore(job: WriteJob, { destination }: Ways, gone: number): number
   if (job.kind !== 'move' && job.kind !== 'sync') return 0
   const looked = job.kind === 'sync' && destination.conditional === true ? [job.source] : [job.source, job.destination]
   return looked.filter((place) => !isFolder(place)).length * gone
+}
+
+// A list is worked on by one lane.
+function listLanes(job: WriteJob, { lanes }: Pace): number {
+  return listOf(job) === undefined ? lanes : 1
+}
+
+// With --on-loss fail the list of each copy is looked at before its source is deleted.
+function losslessMoves(job: WriteJob, { onLoss }: Pace, gone: number): (readonly [operation: string, count: number])[] {
+  if (job.kind !== 'move' || onLoss !== 'fail' || gone === 0) return []
+  return Object.entries(requestsOfCheck(job)).flatMap(([operation, n]) =>
+    operation === 'HeadObject' ? [] : [[operation, n * gone] as const],
+  )
+}
+
+function summed(counts: readonly (readonly [operation: string, count: number])[]): Record<string, number> {
+  const all: Record<string, number> = {}
+  for (const [operation, n] of counts) addTo(all, operation, n)
+  return all
 }
 
 /** What a run would do with one object, and to which headers. */

@@ -4,9 +4,8 @@ import { stopReason } from '../engine/stop.js'
 import { StorageError, UserError } from '../errors.js'
 import { placeUrl, type CopyJob } from '../job.js'
 import type { BucketTraits } from '../storage/storage.js'
-import { readOnLoss } from './attribute-options.js'
 import type { Prepare } from './begin.js'
-import type { Flags } from './options.js'
+import { readOnLoss, type Flags } from './options.js'
 
 /** Says before the first copy what copies would lose, so that whoever wants to keep it knows; with `--on-loss fail` that is a `UserError`. */
 export function warningOfLosses(job: CopyJob, flags: Flags): Prepare {
@@ -18,7 +17,7 @@ export function warningOfLosses(job: CopyJob, flags: Flags): Prepare {
       { bucket: job.destination.bucket, software: destination?.software },
     ] as const
     for (const loss of lossesOfCopies(...sides, !through && keepsHeaders(attributes))) warn(loss)
-    const traits = (): Promise<BucketTraits> => destination?.traits() ?? Promise.resolve(NO_TRAITS)
+    const traits = (locks: boolean): Promise<BucketTraits> => destination?.traits(locks) ?? Promise.resolve(NO_TRAITS)
     let seen: Foresight | undefined
     try {
       // Within one store the tags that there are can be kept.

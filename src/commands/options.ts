@@ -59,10 +59,11 @@ export function scanFlags<T>(argv: Argv<T>): Argv<T> {
 /** Flags of `verify`. */
 export function verifyFlags<T>(argv: Argv<T>): Argv<T> {
   return scanFlags(argv)
-    .option('deep', flag('compare headers, user metadata, tags and checksums too, by HEAD on both sides'))
+    .option('deep', flag('compare headers, user metadata, tags, checksums, class, encryption and lock too, by HEAD'))
+    .option('acl', flag('compare access control lists too, at a request on each side for each object'))
     .option('bytes', flag('read the content of both sides'))
     .option('fix', flag('copy what is missing or different; nothing is ever deleted'))
-    .group(['deep', 'bytes', 'fix'], 'Comparison:')
+    .group(['deep', 'acl', 'bytes', 'fix'], 'Comparison:')
     .option(
       'to',
       text('file to write the differences to; .gz and .zst are compressed. It is FILE.part until it is whole'),
@@ -105,8 +106,9 @@ export function headerFlags<T>(argv: Argv<T>): Argv<T> {
     .option('preserve', text('acl: keep access control lists, for one more request an object'))
     .option('acl', text('canned access control list for every object rewritten, such as public-read'))
     .option('reset-acl', flag('let S3 reset access control lists: objects become private'))
+    .option('on-loss', text(ON_LOSS, 'warn'))
     .option('folder-markers', flag('also empty objects whose key ends in /'))
-    .group(['preserve', 'acl', 'reset-acl', 'folder-markers'], 'Objects:')
+    .group(['preserve', 'acl', 'reset-acl', 'on-loss', 'folder-markers'], 'Objects:')
 }
 
 /** Flags of headers and user metadata to be set or taken away. */
@@ -266,6 +268,7 @@ export function readPace(flags: Flags, base: Pace): Pace {
   const threads = readWhole(flags, 'threads', 1, MOST_THREADS) ?? base.threads
   const retryFor = readDuration(flags, 'retry-for', 0) ?? base.retryFor
   const bandwidth = readRate(flags, 'bandwidth') ?? base.bandwidth
+  const onLoss = readOnLoss(flags) ?? base.onLoss
   return {
     concurrency: readWhole(flags, 'concurrency', 1, MOST_CONCURRENCY) ?? base.concurrency,
     lanes: readWhole(flags, 'lanes', 1, MOST_LANES) ?? base.lanes,
@@ -273,7 +276,16 @@ export function readPace(flags: Flags, base: Pace): Pace {
     ...(maxErrors === undefined ? {} : { maxErrors }),
     ...(retryFor === undefined ? {} : { retryFor }),
     ...(bandwidth === undefined ? {} : { bandwidth }),
+    ...(onLoss === 'fail' ? { onLoss } : {}),
   }
+}
+
+/** What `--on-loss` is for. */
+export const ON_LOSS = 'when a look shows that an object loses what it was to have: warn, or fail'
+
+/** What to do when objects lose something that they were to have; undefined when the flags do not say. */
+export function readOnLoss(flags: Flags): 'warn' | 'fail' | undefined {
+  return readChoice(flags, 'on-loss', ['warn', 'fail'])
 }
 
 /** One of the values that a flag may have, or undefined. */

@@ -3,8 +3,9 @@ import { jsonText } from '../checkpoint/json.js'
 import { packer, packingOf } from '../engine/pack.js'
 import type { Sink } from '../engine/scan.js'
 import { verifySink } from '../engine/sinks.js'
+import { UserError } from '../errors.js'
 import { bytes, row, shellWord } from '../format.js'
-import { differing, NO_LIKENESSES, placeUrl, type VerifyJob } from '../job.js'
+import { differing, isFolder, NO_LIKENESSES, placeUrl, type VerifyJob } from '../job.js'
 import { printable } from '../keys.js'
 import { scanned } from '../scan-progress.js'
 import { likenessHeadline, likenessRows } from '../verify-summary.js'
@@ -18,6 +19,7 @@ import { conclude, readInto, startScan, type Scan } from './scan.js'
 /** `s3move verify SOURCE DESTINATION`. Resolves with the exit code. */
 export function verify(source: string, destination: string, flags: Flags, io: CommandIo): Promise<number> {
   const to = readText(flags, 'to')
+  const acl = readFlag(flags, 'acl') ?? false
   const job: VerifyJob = {
     kind: 'verify',
     source: parsePlace(source, 'source'),
@@ -26,7 +28,15 @@ export function verify(source: string, destination: string, flags: Flags, io: Co
     bytes: readFlag(flags, 'bytes') ?? false,
     fix: readFlag(flags, 'fix') ?? false,
     verbose: readFlag(flags, 'verbose') ?? false,
+    ...(acl ? { acl } : {}),
     ...(to === undefined ? {} : { to: resolve(io.cwd, to) }),
+  }
+  const folder = [job.source, job.destination].find(isFolder)
+  if (acl && folder !== undefined) {
+    throw new UserError(
+      `--acl compares access control lists, and ${placeUrl(folder)} is a folder, which has none`,
+      'leave --acl away',
+    )
   }
   checkSlashes([job.source, job.destination], [source, destination], flags, io)
   checkPair(job.source, job.destination, readConnection(flags, {}))

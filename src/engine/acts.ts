@@ -20,6 +20,7 @@ import { leavingOut, NOT_A_KEY, noticeOf } from './not-a-key.js'
 import { deleting } from './remove.js'
 import { refusing } from './rename.js'
 import { settingHeaders } from './set-headers.js'
+import type { LaneChecks } from './spot-checks.js'
 import { decidingSync, isCopied, syncing } from './sync.js'
 import type { Turns } from './turns.js'
 
@@ -37,6 +38,8 @@ export interface Ways {
   readonly stop?: AbortSignal | undefined
   /** Where objects get other names: whose turn it is at one of the destination, over all threads. */
   readonly turns?: Turns | undefined
+  /** Where some of what is written is to be looked at. */
+  readonly checks?: LaneChecks | undefined
   /** Where somebody keeps account of what is uploaded in parts. */
   readonly uploads?: UploadLog | undefined
 }
@@ -67,7 +70,7 @@ export function actOf(job: WriteJob, ways: Ways): Act {
       return job.versions === true ? copyingHistories(job, ways, copyOne) : unlessArchived(job, ways, copyOne)
     }
     case 'set-headers':
-      return settingHeaders(job, ways.destination)
+      return settingHeaders(job, ways.destination, undefined, ways.checks)
     case 'delete':
       return job.versions === true
         ? deletingHistories(job, ways.source, ways.stop)

@@ -11,6 +11,7 @@ import { checkUnchanged, LIMITS, partSizeFor, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
 import { headOf, LARGE_OBJECT, largeObject, mayBeManifest, POINTS } from './manifests.js'
 import { sentParts } from './sent-parts.js'
+import { checkingCopies } from './spot-checks.js'
 import { passageOf, streaming, STREAM_LIMITS } from './stream.js'
 import { keepTags, taggingOf } from './tags.js'
 
@@ -104,13 +105,14 @@ export function copying(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act 
     through ??= streaming(job, ways)
     return await through(object)
   }
+  const check = checkingCopies(job, ways)
   const act: Act = async (object) => {
     try {
       if (mayBeManifest(source, object) && (await headOf(source, object)).manifest === true) return await stream(object)
       const etag = await (object.size > limits.copy
         ? unlessChanged((race) => large(object, race))
         : small(source, object))
-      return { kind: 'copied', etag }
+      return check?.isDue(object) === true ? await check.outcome(object, etag) : { kind: 'copied', etag }
     } catch (error) {
       if (error instanceof StorageError && error.code === LARGE_OBJECT && object.manifest !== true) {
         // Neither its listing nor what named it had shown that.

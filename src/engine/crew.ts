@@ -1,4 +1,4 @@
-import type { LineFormat, Throttle, VerifyJob, WriteJob } from '../job.js'
+import type { LineFormat, Pace, Throttle, VerifyJob, WriteJob } from '../job.js'
 import type { Meter } from '../storage/retry.js'
 import type { Keyspace } from '../work/keyspace.js'
 import type { Grant } from '../work/work.js'
@@ -12,6 +12,8 @@ export type Task =
       readonly job: WriteJob
       /** Tell of each object, not only of failures. */
       readonly watched: boolean
+      /** As that of `Pace`. */
+      readonly onLoss?: Pace['onLoss']
     }
   | { readonly kind: 'du'; readonly depth: number }
   | { readonly kind: 'verify'; readonly job: VerifyJob; readonly packing: Packing }

@@ -12,6 +12,7 @@ import { listedAs, unlessTrulyGone } from './gone.js'
 import type { Act } from './lane.js'
 import { stayingFor } from './not-a-key.js'
 import { removingTogether } from './remove.js'
+import { NOT_KEPT, whyCopyLacks } from './spot-checks.js'
 import { checkingRemovals } from './still-listed.js'
 import { DELETION } from './sync.js'
 
@@ -72,27 +73,32 @@ export function departing(job: SyncJob | RelocateJob, ways: Ways, looksAtOnce = 
   }
 }
 
-function judgingMoved(job: RelocateJob, { source, destination }: Ways): (object: WorkItem) => Promise<Verdict> {
+function judgingMoved(job: RelocateJob, { source, destination, checks }: Ways): (object: WorkItem) => Promise<Verdict> {
   const [from, to] = [onceOf(source), onceOf(destination)]
   const nameOf = renamer(job.map)
   // A folder keeps the time that an object had. That it is no bucket was told before the start.
   const keepsTimes = isFolder(job.destination)
   return async (object) => {
     // In this order: were the two one object, and written in between, then it is the source that shows it.
-    const copy = await unlessGone(to.reading.head(nameOf(object.key)))
+    const name = nameOf(object.key)
+    const copy = await unlessGone(to.reading.head(name))
     const now = await unlessTrulyGone(from, object.key, from.reading.head(object.key))
     if (now === undefined) return { kind: 'copied' }
     if (copy === undefined || copy.etag !== object.copy) {
       return kept(job, object, 'CopyNotProven', 'its copy is no longer there as it was proven')
     }
     if (!(await isAsListed(from, now, object)) && !hasLostParts(source, now, object)) return changed(job, object)
-    if (keepsTimes || areTwo(now, copy)) return undefined
-    return kept(
-      job,
-      object,
-      'CopyNotToldApart',
-      'its copy has the Last-Modified of the object itself, so they may be one object with two names',
-    )
+    if (!keepsTimes && !areTwo(now, copy)) {
+      return kept(
+        job,
+        object,
+        'CopyNotToldApart',
+        'its copy has the Last-Modified of the object itself, so they may be one object with two names',
+      )
+    }
+    if (keepsTimes || checks?.strict !== true) return undefined
+    const why = await whyCopyLacks(job.attributes, from, object, now, { store: to, name, copy })
+    return why === undefined ? undefined : kept(job, object, NOT_KEPT, why)
   }
 }
 

@@ -20,12 +20,13 @@ const FIRST = 10
 
 /**
  * Looks at the first object below the source and tells what its copy would lose. Nothing is written. Undefined when there is no object.
- * `traits` are those of the destination's bucket, and `keepsTags` tells whether objects there can have tags. Rejects with a StorageError when nothing at all can be done.
+ * `traits` are those of the destination's bucket, whether it can lock objects included where that is asked for, and `keepsTags` tells whether
+ * objects there can have tags. Rejects with a StorageError when nothing at all can be done.
  */
 export async function foresee(
   job: CopyJob,
   source: Storage,
-  traits: () => Promise<BucketTraits>,
+  traits: (locks: boolean) => Promise<BucketTraits>,
   keepsTags: () => Promise<boolean | undefined>,
 ): Promise<Foresight | undefined> {
   const { objects } = await source.list({ limit: FIRST })
@@ -71,15 +72,34 @@ export async function foresee(
       losses.push(`its access control list cannot be kept (${said(grants)}), so objects like it will fail`)
     else if (grants.code === 'AclNotCarried') losses.push(PRIVATE)
   } else if (grants !== undefined && grants.length > 0 && !keeps('acl')) losses.push(PRIVATE)
-  if (keeps('acl') || (acl !== undefined && acl !== OWNER)) {
-    const { acls } = await traits()
-    if (acls === false) {
+  const givesAcl = keeps('acl') || (acl !== undefined && acl !== OWNER)
+  if (givesAcl || keeps('lock')) {
+    const { acls, locks, versioned } = await traits(keeps('lock'))
+    if (givesAcl && acls === false) {
       losses.push(
         `the destination’s bucket has access control lists disabled (BucketOwnerEnforced), and refuses copies that have one`,
       )
     }
+    if (keeps('lock')) {
+      if (locks === false) losses.push(`the destination’s bucket has no Object Lock, so copies would not be locked`)
+      else if (locks === undefined && versioned === false)
+        losses.push('the destination’s bucket keeps no versions, which locks need, so copies would not be locked')
+      else if (locks === undefined)
+        notes.push('the store does not tell whether the destination’s bucket has Object Lock (--preserve lock)')
+    }
+  }
+  if (keeps('lock') && !(head instanceof StorageError) && !isLocked(head)) {
+    const hidden = await answer(reading.hidesLock?.(object.key, object.version) ?? Promise.resolve(false))
+    if (hidden === true)
+      losses.push(
+        'these credentials may not see whether it is locked (GetObjectRetention), so copies may be left unlocked',
+      )
   }
   return { key: source.place.prefix + object.key, losses, notes }
+}
+
+function isLocked({ carried }: ObjectHead): boolean {
+  return carried.some(([name]) => name.startsWith('x-amz-object-lock-'))
 }
 
 // The only list that a bucket without lists takes.
@@ -98,7 +118,7 @@ function lost(
   if (!keeps('redirect') && has('x-amz-website-redirect-location') !== undefined) {
     losses.push('it has a website redirect: --preserve redirect keeps it')
   }
-  if (!keeps('lock') && head.carried.some(([name]) => name.startsWith('x-amz-object-lock-'))) {
+  if (!keeps('lock') && isLocked(head)) {
     losses.push('it is locked (Object Lock), and its copy would not be: --preserve lock keeps that')
   }
   const kms = has('x-amz-server-side-encryption')

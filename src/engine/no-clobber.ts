@@ -90,7 +90,7 @@ export function guarded(store: Storage, guard: Guard, turns: Turns | undefined):
     return turns === undefined ? look() : turns.at(store.place, name, look)
   }
   return {
-    ...{ place: store.place, conditional: store.conditional, manifests: store.manifests },
+    ...{ place: store.place, host: store.host, conditional: store.conditional, manifests: store.manifests },
     ...{ reading: store.reading, rewriting: store.rewriting },
     ...(tries === undefined ? {} : { tries: { ...tries, once: guarded(tries.once, guard, turns) } }),
     list: (from) => store.list(from),

@@ -44,6 +44,7 @@ import { unclearBetween } from './manifests.js'
 import { heldBack, pacersFor, together, type Pacer } from './pacer.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
+import { SpotChecks } from './spot-checks.js'
 import { stopReason, TooManyFailures, type Stop } from './stop.js'
 import { streamMemory } from './stream.js'
 import { WaitingObjects } from './waiting.js'
@@ -163,9 +164,10 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   const memory = streamMemory(ends.bandwidth, crew.size + 1)
   const shared = sharedTurns()
   const turns = new Turns(shared, drain.signal)
-  const waysTo = (setAside: SetAside, pacer?: Pacer): Ways => ({
+  const spotChecks = new SpotChecks({ strict: pace.onLoss === 'fail', notice: ends.notice, fail })
+  const waysTo = (setAside: SetAside, pacer?: Pacer, checks = spotChecks.lane()): Ways => ({
     ...{ source: ends.source.storeFor(pacer, setAside), destination: destination.storeFor(pacer, setAside) },
-    ...{ through, apart, memory, stop: drain.signal, turns },
+    ...{ through, apart, memory, stop: drain.signal, turns, checks },
   })
   const watch = options.verbose
     ? (object: ObjectSummary, outcome: Outcome | Deferral) => tell(emit, job, object, outcome)
@@ -175,10 +177,11 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     watch?.(object, outcome)
     tally.add(object, unlessLater(object, outcome))
   }
+  const checksOfLarge = spotChecks.lane()
   const large = new LargeObjects({
     ...{ folder, start: checkpoint.large, prefix: job.source.prefix, stop: drain.signal, fail },
     actFor(uploads) {
-      const act = actOf(job, { ...waysTo(exceptParts(unlikeOthers)), uploads })
+      const act = actOf(job, { ...waysTo(exceptParts(unlikeOthers), undefined, checksOfLarge), uploads })
       return async (object) => {
         await turnstile.pass()
         return drain.signal.aborted ? undefined : await act(object)
@@ -333,7 +336,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   }
   const runCrew = async (): Promise<void> => {
     const { concurrency, lanes } = pace
-    const task: Task = { kind: 'write', job, watched: options.verbose }
+    const task: Task = { kind: 'write', job, watched: options.verbose, onLoss: pace.onLoss }
     const stop = drain.signal
     const { meter } = ends
     const apart = large.run()

@@ -8,6 +8,7 @@ import { unlessListed } from './gone.js'
 import { copyInParts, LIMITS, type Limits } from './in-parts.js'
 import type { Act } from './lane.js'
 import { headOf, largeObject } from './manifests.js'
+import { checkingRewrites, type LaneChecks } from './spot-checks.js'
 import { keepTags } from './tags.js'
 
 /** What would become of an object: an outcome, or the changes that it needs. */
@@ -24,14 +25,17 @@ export type Plan =
 const RACES = 5
 
 /** The action of `set-headers` on one object: HEAD, and a copy onto itself only when something is to change. */
-export function settingHeaders(job: SetHeadersJob, store: Storage, limits: Limits = LIMITS): Act {
-  const attempt = async (object: ObjectSummary): Promise<Outcome> => {
+export function settingHeaders(job: SetHeadersJob, store: Storage, limits: Limits = LIMITS, checks?: LaneChecks): Act {
+  const check = checks === undefined ? undefined : checkingRewrites(job, store, checks)
+  const attempt = async (object: ObjectSummary): Promise<Outcome | undefined> => {
     for (let race = 0; ; race++) {
       const plan = await planned(job, store, object)
       if (plan.outcome !== undefined) return plan.outcome
       try {
-        await rewrite(job, store, object, plan.head, plan.headers, limits)
-        return REWRITTEN
+        const written = await rewrite(job, store, object, plan.head, plan.headers, limits)
+        return check?.isDue(object) === true
+          ? await check.outcome(object, { ...written, before: plan.head })
+          : REWRITTEN
       } catch (error) {
         if (!(error instanceof StorageError) || error.code !== 'PreconditionFailed' || race >= RACES) throw error
       }
@@ -98,7 +102,7 @@ async function rewrite(
   head: ObjectHead,
   headers: ReadonlyMap<string, string>,
   limits: Limits,
-): Promise<void> {
+): Promise<{ readonly etag: string; readonly fields: HeaderFields }> {
   const { reading } = store
   const rewriting = able(store.rewriting, 'change objects in place')
   const fields: (readonly [string, string])[] = [...headers, ...head.carried]
@@ -118,6 +122,7 @@ async function rewrite(
     : await rewriteWhole(store, object, head, headers, fields)
   if (tagging !== undefined && rewriting.dropsTags)
     await keepTags(store, object.key, { etag, tags: head.tags }, tagging)
+  return { etag, fields }
 }
 
 // In one request. A store that may ignore its condition is looked at again before it is sent again.

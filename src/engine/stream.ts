@@ -21,6 +21,7 @@ import { checkUnchanged } from './in-parts.js'
 import { asManifest, asTold, headOf, listedAsManifest, mayBeManifest } from './manifests.js'
 import { broken, inMemory, readAhead } from './read-ahead.js'
 import { sentParts } from './sent-parts.js'
+import { checkingCopies } from './spot-checks.js'
 
 /** Sizes in bytes, of content that passes through this machine. */
 export interface StreamLimits {
@@ -119,9 +120,13 @@ export function streaming(job: CopyJob, ways: Ways, limits: StreamLimits = STREA
       }
     }
   }
+  const check = checkingCopies(job, ways)
   return async (object) => {
     try {
-      return await persist(object)
+      const outcome = await persist(object)
+      if (outcome.kind !== 'copied' || check?.isDue(object) !== true) return outcome
+      const looked = await check.outcome(object, outcome.etag ?? '')
+      return looked?.kind === 'copied' ? outcome : looked
     } catch (error) {
       return outcomeOf(error, job.source.prefix, object)
     }

@@ -1,11 +1,12 @@
 import { jsonText } from '../checkpoint/json.js'
 import { StorageError } from '../errors.js'
 import { NO_LIKENESSES, type CopyJob, type Likeness, type Likenesses, type Outcome, type VerifyJob } from '../job.js'
-import type { ObjectHead, ObjectSummary } from '../storage/storage.js'
+import { able, type ObjectHead, type ObjectSummary } from '../storage/storage.js'
 import type { Pair } from '../work/pairs.js'
 import { copying, refusal } from './copy.js'
 import { unlessTrulyGone } from './gone.js'
 import type { Ways } from './acts.js'
+import { isSameAcl, traitsThatDiffer } from './asked.js'
 import { contentByHead, contentByListing, headersThatDiffer, sameTags, type Content, type Listed } from './compare.js'
 import { headOf, unclearBetween, type Unclear } from './manifests.js'
 import type { PagesOptions } from './pages.js'
@@ -14,7 +15,10 @@ import type { Slots } from './slots.js'
 /** How the objects of a name compare. */
 interface Finding {
   readonly likeness: Likeness
-  /** In what they differ: `size`, `content`, `changed` (while they were compared), `manifest` (the destination has only one), `tags`, or a header. */
+  /**
+   * In what they differ: `size`, `content`, `changed` (while they were compared), `manifest` (the destination has only one), `tags`, `storage-class`,
+   * `encryption`, `lock`, `acl`, or a header.
+   */
   readonly differs?: readonly string[]
   /** Why they could not be compared. */
   readonly problem?: Problem
@@ -150,7 +154,7 @@ function findingByListing(job: VerifyJob, pair: Pair, isUnclear: Unclear | undef
   if (isUnclear?.(source, destination) === true) return undefined
   const content = contentByListing(source, destination)
   if (content === 'different') return job.fix ? undefined : OTHER_SIZE
-  if (job.deep || (job.bytes && source.size > 0)) return undefined
+  if (job.deep || job.acl === true || (job.bytes && source.size > 0)) return undefined
   return content === 'unclear' ? undefined : content === 'same' ? SAME : SAME_SIZE
 }
 
@@ -191,14 +195,23 @@ function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding 
       ;[a, b] = [head, other]
       content = contentByHead(head, other)
       if (job.deep) {
+        const { storageClass } = pair.source
         differs = headersThatDiffer(head, other)
+        const traits = traitsThatDiffer(head, other, [storageClass, pair.destination.storageClass])
         if (differs.length === 0 && head.unshown + other.unshown > 0) return NOT_SHOWN
         if (head.tags > 0 && head.tags === other.tags) {
           const [tags, others] = await both(here(key, from.tagging(key)), there(key, to.tagging(key)))
           if (tags === undefined || others === undefined) return gone(tags, others)
           if (!sameTags(tags.header, others.header)) differs.push('tags')
         }
+        const hidden = traits.includes('lock') && (await there(key, to.hidesLock?.(key) ?? SHOWN))
+        differs.push(...traits.filter((trait) => trait !== 'lock' || hidden !== true))
       }
+    }
+    if (job.acl === true) {
+      const [acl, other] = await both(here(key, able(from.acl, ACLS)(key)), there(key, able(to.acl, ACLS)(key)))
+      if (acl === undefined || other === undefined) return gone(acl, other)
+      if (!isSameAcl(acl, other)) differs.push('acl')
     }
     if (job.bytes && a.size > 0) {
       const [digest, other] = await both(here(key, from.digest(key, a)), there(key, to.digest(key, b)))
@@ -251,8 +264,24 @@ function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding 
   return async (pair) => {
     const finding = await compare(pair)
     const mendable = finding?.likeness === 'missing' || finding?.likeness === 'different'
-    return job.fix && mendable && pair.source !== undefined ? await mend(pair.source, finding) : finding
+    if (!job.fix || !mendable || pair.source === undefined) return finding
+    return isBeyond(finding) ? { ...finding, fixed: NOT_MENDED } : await mend(pair.source, finding)
   }
+}
+
+const ACLS = 'show access control lists'
+const SHOWN = Promise.resolve(false)
+
+/** What no copy changes that is made as a plain one. */
+const BEYOND: ReadonlySet<string> = new Set(['acl', 'encryption', 'lock'])
+const NOT_MENDED: Problem = {
+  code: 'NotMended',
+  message:
+    'a plain copy changes neither access control list, nor lock, nor encryption: s3move copy with --preserve acl,lock,encryption does',
+}
+
+function isBeyond({ differs = [] }: Finding): boolean {
+  return differs.length > 0 && differs.every((name) => BEYOND.has(name))
 }
 
 const NOT_SHOWN: Finding = {

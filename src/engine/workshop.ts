@@ -20,6 +20,7 @@ import { packer } from './pack.js'
 import { runPages, type PagesOptions } from './pages.js'
 import { runLanes } from './run.js'
 import { Slots } from './slots.js'
+import { SpotChecks } from './spot-checks.js'
 import { streamMemory } from './stream.js'
 import { Turns } from './turns.js'
 import { createReport, verifying } from './verify.js'
@@ -95,7 +96,7 @@ export function openWorkshop(options: WorkshopOptions): Workshop {
   }
 }
 
-function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind: 'write' }): Workshop {
+function writeWorkshop(options: WorkshopOptions, { job, watched, onLoss }: Task & { kind: 'write' }): Workshop {
   const { ranges, source, destination, through, concurrency, lanes, stop, fail, bandwidth, threads } = options
   if (destination === undefined) throw new Error('there is no destination to write to')
   const { apart } = options
@@ -104,6 +105,8 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
   const decide = decisionOf(job, { through, apart, notice: options.notice, isUnclear }, 'defer')
   const setAside = new UnlikeOthers(TRIED_LATER)
   const memory = streamMemory(bandwidth, threads + 1)
+  const notice = options.notice ?? (() => undefined)
+  const checks = new SpotChecks({ strict: onLoss === 'fail', notice, fail })
   let tally = createTally(noTotals(), () => undefined)
   let seen: MoveEvent[] = []
   const slots = new Slots(concurrency)
@@ -128,7 +131,7 @@ function writeWorkshop(options: WorkshopOptions, { job, watched }: Task & { kind
         actFor: (pacer) =>
           actOf(job, {
             ...{ source: source(pacer, setAside), destination: destination(pacer, setAside) },
-            ...{ through, apart, memory, stop, turns },
+            ...{ through, apart, memory, stop, turns, checks: checks.lane() },
           }),
       }),
     collect() {

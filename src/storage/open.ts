@@ -34,8 +34,8 @@ export interface Reached {
   readonly credentials: CredentialSource | undefined
   /** Whose software it is, where that has Swift's API as well. */
   readonly software?: Software | undefined
-  /** What its bucket's settings mean. */
-  traits(): Promise<BucketTraits>
+  /** What its bucket's settings mean; whether objects can be locked only where `locks` are asked for. */
+  traits(locks?: boolean): Promise<BucketTraits>
   /** Whether objects that are written there can have tags; undefined where that is not known. */
   keepsTags(): Promise<boolean | undefined>
 }
@@ -155,7 +155,7 @@ export async function openEnds(options: OpenOptions): Promise<Ends> {
       get route() {
         return { place: store.place, address: store.address, ...keysFor(side, options) }
       },
-      traits: () => store.traits((operation, ask) => withRetries(operation, ask, patience, meter)),
+      traits: (locks) => store.traits((operation, ask) => withRetries(operation, ask, patience, meter), locks),
       keepsTags: async () => (options.readOnly ? undefined : (await store.probes.refusalOf(PROBE_TAGS)) === undefined),
     }
   }

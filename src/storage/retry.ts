@@ -86,6 +86,7 @@ function everyOperation(store: Storage, trying: Trying, setAside?: SetAside): St
   const { copyFrom } = store
   return {
     place: store.place,
+    host: store.host,
     conditional: store.conditional,
     manifests: store.manifests,
     clock: store.clock,
@@ -176,13 +177,17 @@ type Trying = <T>(operation: string, send: () => Promise<T>) => Promise<T>
 
 /** The S3 operation of each method. */
 type Operations<Part> = {
-  readonly [Name in keyof Part as Part[Name] extends (...given: never[]) => Promise<unknown> ? Name : never]: string
+  readonly [
+    Name in keyof Part as NonNullable<Part[Name]> extends (...given: never[]) => Promise<unknown> ? Name : never
+  ]-?: string
 }
 
 const READING: Operations<Reading> = {
   head: 'HeadObject',
   tagging: 'GetObjectTagging',
   grants: 'GetObjectAcl',
+  acl: 'GetObjectAcl',
+  hidesLock: 'GetObjectRetention',
   digest: 'GetObject',
   open: 'GetObject',
   read: 'GetObject',
@@ -202,7 +207,8 @@ const REWRITING: Operations<Rewriting> = { retag: 'PutObjectTagging', rewrite: '
 function each<Part extends object>(part: Part, operations: Operations<Part>, trying: Trying): Part {
   const result = { ...part } as Record<string, unknown>
   for (const [name, operation] of Object.entries<string>(operations)) {
-    const send = result[name] as (...given: readonly unknown[]) => Promise<unknown>
+    const send = result[name] as ((...given: readonly unknown[]) => Promise<unknown>) | undefined
+    if (send === undefined) continue
     result[name] = (...given: readonly unknown[]) => trying(operation, () => send(...given))
   }
   return result as Part

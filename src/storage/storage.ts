@@ -82,6 +82,16 @@ export interface ObjectHead {
   readonly archived: boolean
   /** Locked in compliance mode: what is locked cannot be removed by anybody. */
   readonly locked: boolean
+  /** The store says that it is encrypted with a customer's key (SSE-C). */
+  readonly customerKey?: boolean | undefined
+}
+
+/** The access control list of an object. */
+export interface Acl {
+  /** The id of who owns it; '' where the store does not tell. */
+  readonly owner: string
+  /** Who may do what, such as `http://acs.amazonaws.com/groups/global/AllUsers READ`: the URI or id of a grantee, and a permission. */
+  readonly grants: readonly string[]
 }
 
 /** The tags of an object, in the two forms in which S3 takes them. */
@@ -111,6 +121,12 @@ export interface Reading {
 
   /** The fields that give a copy the access control list of the object; none when it is that of any new object. */
   grants(key: string, version?: string): Promise<HeaderFields>
+
+  /** Its access control list, as the store shows it. Absent where there are none. */
+  readonly acl?: ((key: string, version?: string) => Promise<Acl>) | undefined
+
+  /** Whether these credentials may not see whether the object is locked: then a head without a lock says nothing. Absent where there are no locks. */
+  readonly hidesLock?: ((key: string, version?: string) => Promise<boolean>) | undefined
 
   /** The SHA-256 of the content, read to its end, in hexadecimal digits; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
   digest(key: string, object: Pick<ObjectSummary, 'size' | 'etag' | 'manifest'>): Promise<string>
@@ -308,6 +324,9 @@ interface Tries {
 export interface Storage {
   readonly place: Place
 
+  /** The server that it is on, as people know it: host and port. Absent for a folder. */
+  readonly host?: string | undefined
+
   /** It is known to honour conditions on writes and removals: `If-None-Match`, the ETag of a removal. Another may ignore them. */
   readonly conditional?: boolean | undefined
 
@@ -355,4 +374,6 @@ export interface BucketTraits {
   readonly acls: boolean | undefined
   /** Whether a write keeps what it replaces; undefined when the store does not tell. */
   readonly versioned: boolean | undefined
+  /** Whether objects can be locked (Object Lock); undefined when the store does not tell, or was not asked. */
+  readonly locks?: boolean | undefined
 }

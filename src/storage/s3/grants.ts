@@ -1,4 +1,4 @@
-import type { HeaderFields } from '../storage.js'
+import type { Acl, HeaderFields } from '../storage.js'
 import { elementsOf, elementText } from './xml.js'
 
 const GRANTS: Readonly<Record<string, string>> = {
@@ -14,12 +14,7 @@ const EVERYBODY = 'http://acs.amazonaws.com/groups/global/AllUsers'
  * behind it would be lost with a process that dies in between. Undefined when there is no field for one of them.
  */
 export function grantFields(policy: string): HeaderFields | undefined {
-  const owner = elementText(elementsOf(policy, 'Owner')[0] ?? '', 'ID')
-  const grants = elementsOf(policy, 'Grant').map((grant) => {
-    const id = elementText(grant, 'ID')
-    const uri = elementText(grant, 'URI')
-    return { id, uri, permission: elementText(grant, 'Permission') ?? '' }
-  })
+  const { owner, grants } = read(policy)
   const [only, ...others] = grants
   if (only === undefined) return undefined
   if (others.length === 0 && only.permission === 'FULL_CONTROL' && only.id === owner) return []
@@ -35,6 +30,22 @@ export function grantFields(policy: string): HeaderFields | undefined {
     fields.set(name, [...(fields.get(name) ?? []), grantee])
   }
   return [...fields].map(([name, grantees]) => [name, grantees.join(', ')] as const)
+}
+
+/** The list in an AccessControlPolicy. */
+export function aclIn(policy: string): Acl {
+  const { owner = '', grants } = read(policy)
+  return { owner, grants: grants.map(({ id, uri, email, permission }) => `${uri ?? id ?? email ?? ''} ${permission}`) }
+}
+
+function read(policy: string) {
+  const grants = elementsOf(policy, 'Grant').map((grant) => ({
+    id: elementText(grant, 'ID'),
+    uri: elementText(grant, 'URI'),
+    email: elementText(grant, 'EmailAddress'),
+    permission: elementText(grant, 'Permission') ?? '',
+  }))
+  return { owner: elementText(elementsOf(policy, 'Owner')[0] ?? '', 'ID'), grants }
 }
 
 const PLAIN = /^[a-z]+="[ !#-~]*"$/

@@ -52,6 +52,7 @@ export function readHead(response: Pick<HttpResponse, 'status' | 'head'>, asked:
   let size: number | undefined
   let lengths = 0
   let plainEtag = true
+  let customerKey = false
   let composite = false
   const checksums = new Map<string, string>()
   let [tags, unshown] = [0, 0]
@@ -85,8 +86,10 @@ export function readHead(response: Pick<HttpResponse, 'status' | 'head'>, asked:
     else if (SENT_AGAIN.has(name)) {
       carried.push([name, value])
       if (name === ENCRYPTION && value !== 'AES256') plainEtag = false
-    } else if (name === `${ENCRYPTION}-customer-algorithm`) plainEtag = false
-    else if (name === 'x-amz-checksum-type') composite = value !== 'FULL_OBJECT'
+    } else if (name === `${ENCRYPTION}-customer-algorithm`) {
+      plainEtag = false
+      customerKey = true
+    } else if (name === 'x-amz-checksum-type') composite = value !== 'FULL_OBJECT'
     else if (name === 'x-amz-storage-class') storageClass = value || storageClass
     else if (name === 'x-amz-version-id') versionId = value === '' || value === 'null' ? undefined : value
     else if (name === 'x-amz-tagging-count') tags = Number(value)
@@ -130,6 +133,7 @@ export function readHead(response: Pick<HttpResponse, 'status' | 'head'>, asked:
     checksums: composite ? new Map<string, string>() : checksums,
     archived: archived || (ARCHIVES.has(storageClass) && !restored),
     locked: retained && lockMode === 'COMPLIANCE',
+    ...(customerKey ? { customerKey } : {}),
   }
 }
 

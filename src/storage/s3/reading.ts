@@ -6,7 +6,7 @@ import { KnownCodings } from './codings.js'
 import { readContent, versionQuery, type Take, type WantedContent } from './content.js'
 import { encodeQuery } from './encode.js'
 import { faultOf, type Asked } from './faults.js'
-import { grantFields } from './grants.js'
+import { aclIn, grantFields } from './grants.js'
 import { checkEtag, createHeading } from './heading.js'
 import type { HttpResponse } from './http.js'
 import { readHead } from './object-head.js'
@@ -53,6 +53,18 @@ export function createReading(channel: Channel): Reading {
       throw new StorageError('its access control list cannot be given to a copy', {
         ...{ severity: 'fail-object', code: 'AclNotCarried', ...asked, status: response.status },
       })
+    },
+
+    acl: async (key, version) => aclIn((await read('GetObjectAcl', key, 'acl', version)).body),
+
+    async hidesLock(key, version) {
+      try {
+        await read('GetObjectRetention', key, 'retention', version)
+        return false
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.severity === 'retry' || error.severity === 'throttle') throw error
+        return error.status === 403
+      }
     },
 
     async digest(key, { size, etag, manifest }) {

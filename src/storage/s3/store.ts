@@ -97,6 +97,7 @@ export interface S3StoreOptions extends Address {
 /** A bucket and prefix in S3, over the fast lane: one request each, sent once, no retries. */
 export class S3Store implements Storage {
   readonly place: Place
+  readonly host: string
   readonly conditional: boolean
   readonly manifests: boolean
   readonly reading: Reading
@@ -109,7 +110,6 @@ export class S3Store implements Storage {
   readonly probes: Probes
   private readonly target: Target
   private readonly credentials: S3StoreOptions['credentials']
-  private readonly host: string
   private readonly pool: HttpPool
   private readonly signer: Signer
   private readonly base: string
@@ -270,10 +270,13 @@ export class S3Store implements Storage {
   }
 
   /**
-   * GetBucketOwnershipControls and GetBucketVersioning, each of which `tried` may try again. What the store does not tell, or not to these
-   * credentials, is undefined.
+   * GetBucketOwnershipControls, GetBucketVersioning and, where `locks` are asked for, GetObjectLockConfiguration, each of which `tried` may try again.
+   * What the store does not tell, or not to these credentials, is undefined.
    */
-  async traits(tried: <T>(operation: string, ask: () => Promise<T>) => Promise<T>): Promise<BucketTraits> {
+  async traits(
+    tried: <T>(operation: string, ask: () => Promise<T>) => Promise<T>,
+    locks = false,
+  ): Promise<BucketTraits> {
     const ask = async (operation: string, subresource: string): Promise<HttpResponse | StorageError> => {
       const asked = { operation, bucket: this.place.bucket }
       const request = { method: 'GET', path: `${this.target.path}/`, query: `${subresource}=`, fields: this.always }
@@ -294,6 +297,7 @@ export class S3Store implements Storage {
     }
     const ownership = await ask('GetBucketOwnershipControls', 'ownershipControls')
     const versioning = await ask('GetBucketVersioning', 'versioning')
+    const locking = locks ? locksOf(await ask('GetObjectLockConfiguration', 'object-lock')) : undefined
     const rule = ownership instanceof StorageError ? undefined : elementText(ownership.body, 'ObjectOwnership')
     return {
       acls:
@@ -303,6 +307,7 @@ export class S3Store implements Storage {
             ? undefined
             : rule !== 'BucketOwnerEnforced',
       versioned: versioning instanceof StorageError ? undefined : elementText(versioning.body, 'Status') === 'Enabled',
+      locks: locking,
     }
   }
 
@@ -470,6 +475,13 @@ export const PROBE_TAGS: Fields = [
 function tagsNotSupported(asked: Asked): StorageError {
   const message = 'it has tags, and the store that it is written to keeps none: --no-preserve tags copies it without'
   return new StorageError(message, { severity: 'fail-object', code: 'TagsNotSupported', ...asked })
+}
+
+// A store that does not know the question may answer another one.
+function locksOf(answer: HttpResponse | StorageError): boolean | undefined {
+  if (answer instanceof StorageError) return answer.code === 'ObjectLockConfigurationNotFoundError' ? false : undefined
+  if (!/<ObjectLockConfiguration[\s/>]/.test(answer.body)) return undefined
+  return elementText(answer.body, 'ObjectLockEnabled') === 'Enabled'
 }
 
 // The bucket that is copied from, as `x-amz-copy-source` begins; undefined when this is no copy.
