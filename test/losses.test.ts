@@ -22,10 +22,13 @@ interface World {
   readonly acls?: boolean
   readonly tags?: string
   readonly keepsTags?: boolean
+  readonly locks?: boolean
+  readonly versioned?: boolean
+  readonly hidesLock?: boolean
 }
 
 async function seen(
-  { objects = [listed('k')], carried = [], grants = [], fails = {}, status = 403, acls, tags = '', keepsTags }: World,
+  { objects = [listed('k')], carried = [], grants = [], fails = {}, status = 403, tags = '', ...world }: World,
   attributes?: Attributes,
 ) {
   const place = { bucket: 'src', prefix: 'p/' }
@@ -47,20 +50,23 @@ async function seen(
       head: answer('HeadObject', { ...plain, carried }),
       tagging: answer('GetObjectTagging', { header: tags, xml: '' }),
       grants: answer('GetObjectAcl', grants),
+      hidesLock: () => Promise.resolve(world.hidesLock === true),
       ...{ digest: never, open: never, read: never },
     },
   }
   const job = { kind: 'copy', source: place, destination: { bucket: 'dst', prefix: '' } } as const
+  const { acls, locks, versioned, keepsTags } = world
   const found = await foresee(
     { ...job, ...(attributes === undefined ? {} : { attributes }) },
     source,
-    () => Promise.resolve({ acls, versioned: undefined }),
+    (asked) => Promise.resolve({ acls, versioned, locks: asked ? locks : undefined }),
     () => Promise.resolve(keepsTags),
   )
   return { ...found, asked }
 }
 
 const LOCK: HeaderFields = [['x-amz-object-lock-legal-hold', 'ON']]
+const KEPT: Attributes = { sourceKeyFile: '/not tried' }
 const KMS: HeaderFields = [['x-amz-server-side-encryption', 'aws:kms']]
 const REDIRECT: HeaderFields = [['x-amz-website-redirect-location', '/x']]
 
@@ -124,6 +130,10 @@ describe('what a look at one object foresees', () => {
       '--source-sse-c-key-file',
       { sourceKeyFile: '/k' },
     ],
+    ['a bucket without Object Lock', { locks: false, carried: LOCK }, { preserve: ['lock'] }, 'no Object Lock', KEPT],
+    ['a bucket without Object Lock', { locks: false }, { preserve: ['lock'] }, 'no Object Lock', {}],
+    ['a bucket without versions', { versioned: false }, { preserve: ['lock'] }, 'keeps no versions', {}],
+    ['a lock that may not be seen', { locks: true, hidesLock: true }, { preserve: ['lock'] }, 'may not see', {}],
     ['HEAD that is forbidden', { fails: { HeadObject: 'AccessDenied' } }, { preserve: ['lock'] }, 'will fail', {}],
   ])('%s: %j with %j', async (_, world, attributes, says, remedy) => {
     const { losses } = await seen(world, attributes)
@@ -137,6 +147,14 @@ describe('what a look at one object foresees', () => {
     expect(parts).toMatchObject({ losses: [], notes: [expect.stringContaining('another ETag')] })
     const denied = await seen({ fails: { HeadObject: 'AccessDenied' } })
     expect(denied).toMatchObject({ losses: [], notes: [expect.stringContaining('HeadObject AccessDenied')] })
+  })
+
+  test('says of locks that nobody knows where the store does not, and nothing where they are kept', async () => {
+    const keeps: Attributes = { preserve: ['lock'] }
+    const unknown = await seen({ carried: LOCK }, keeps)
+    expect(unknown).toMatchObject({ losses: [], notes: [expect.stringContaining('does not tell whether')] })
+    expect(await seen({ carried: LOCK, locks: true, versioned: true }, keeps)).toMatchObject({ losses: [], notes: [] })
+    expect(await seen({ locks: false })).toMatchObject({ losses: [], notes: [] })
   })
 
   test('has no loss of tags in a store that has none', async () => {

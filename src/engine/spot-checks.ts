@@ -14,7 +14,7 @@ import { renamer } from '../rules/rename.js'
 import type { Notice } from '../storage/notice.js'
 import type { HeaderFields, ObjectHead, ObjectSummary, Storage } from '../storage/storage.js'
 import type { WorkItem } from '../work/work.js'
-import { failed } from './act.js'
+import { failed, unlessGone } from './act.js'
 import type { Ways } from './acts.js'
 import { onceOf } from './as-one.js'
 import { lacksOf, type Asked, type Lack } from './asked.js'
@@ -191,8 +191,9 @@ export function checkingCopies({ source: from, destination: to, attributes, map 
       const look = async (): Promise<readonly Lack[] | undefined> => {
         const [copy, head] = await Promise.all([
           store.reading.head(name),
-          origin.reading.head(object.key, object.version, object),
+          unlessGone(origin.reading.head(object.key, object.version, object)),
         ])
+        if (head === undefined) return undefined
         const isChanged = object.etag !== '' && head.etag !== object.etag
         if (isChanged || areApart(head.lastModified, object.lastModified) === true) return undefined
         if (etag !== '' && copy.etag !== etag) return undefined
