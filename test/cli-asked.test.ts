@@ -30,7 +30,7 @@ const hooks = (forgets: Forgets): Hooks => ({
 const without =
   (...names: string[]): Forgets =>
   (headers) => {
-    for (const name of names) delete headers[name]
+    for (const name of names) Reflect.deleteProperty(headers, name)
   }
 
 const kept = (stderr: string): string[] => stderr.split('\n').filter((line) => / has not kept /.test(line))

@@ -139,7 +139,7 @@ type Values = (name: string) => string | undefined
 const PRECISION = 1_000
 
 /** What of a lock an object lacks that has `there`; undefined where that locks it as long, as hard, and with the hold. */
-export function lockThatLacks(asked: Values, there: Values): Lack | undefined {
+function lockThatLacks(asked: Values, there: Values): Lack | undefined {
   const [mode, until, hold] = [
     asked(`${LOCK}mode`),
     asked(`${LOCK}retain-until-date`) ?? '',

@@ -25,8 +25,8 @@ import { areApart } from './compare.js'
 export const NOT_KEPT = 'AttributesNotKept'
 
 /** So many of the first objects that a thread writes are looked at, beside the first of each lane, and one of so many of the rest. */
-export const FIRST_CHECKED = 3
-export const CHECKED_OF = 10_000
+const FIRST_CHECKED = 3
+const CHECKED_OF = 10_000
 /** How often a lane looks at the next object because somebody wrote to the one that it looked at, or a look failed. */
 const TRIES = 3
 
@@ -209,7 +209,7 @@ export function checkingCopies({ source: from, destination: to, attributes, map 
 }
 
 /** What a copy lacks of all that was asked for; `head` is that of `object` in `source`. Rejects with what may pass. */
-export async function copyLacks(
+async function copyLacks(
   attributes: Attributes = {},
   source: Storage,
   object: ObjectSummary,
