@@ -273,7 +273,7 @@ describe('between two stores with credentials of their own', () => {
     // Of three copies the source was looked at as well.
     expect([read.GetObject, read.HeadObject]).toEqual([14, 4 + 2 * 3 + 3])
     expect(stdout).toContain(
-      ' 8 PutObject, 4 HeadObject, 14 GetObject, 1 CreateMultipartUpload, 3 UploadPart, 1 CompleteMultipartUpload; as in this dry run, ',
+      ' 8 PutObject, 4 HeadObject, 14 GetObject, 1 CreateMultipartUpload, 3 UploadPart, 1 CompleteMultipartUpload; to look at what was written, up to ',
     )
   })
 })
