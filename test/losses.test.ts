@@ -56,12 +56,10 @@ async function seen(
   }
   const job = { kind: 'copy', source: place, destination: { bucket: 'dst', prefix: '' } } as const
   const { acls, locks, versioned, keepsTags } = world
-  const found = await foresee(
-    { ...job, ...(attributes === undefined ? {} : { attributes }) },
-    source,
-    (asked) => Promise.resolve({ acls, versioned, locks: asked ? locks : undefined }),
-    () => Promise.resolve(keepsTags),
-  )
+  const found = await foresee({ ...job, ...(attributes === undefined ? {} : { attributes }) }, source, {
+    traits: (asked) => Promise.resolve({ acls, versioned, locks: asked ? locks : undefined }),
+    keepsTags: () => Promise.resolve(keepsTags),
+  })
   return { ...found, asked }
 }
 

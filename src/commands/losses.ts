@@ -22,7 +22,7 @@ export function warningOfLosses(job: CopyJob, flags: Flags): Prepare {
     try {
       // Within one store the tags that there are can be kept.
       const keepsTags = async (): Promise<boolean | undefined> => (through ? await destination?.keepsTags() : undefined)
-      seen = await foresee(job, source.store, traits, keepsTags)
+      seen = await foresee(job, source.store, { traits, keepsTags, software: destination?.software })
     } catch (error) {
       // What is wrong with the bucket is for the run to tell, as far as it comes.
       if (!(error instanceof StorageError)) throw error

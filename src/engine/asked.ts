@@ -118,9 +118,13 @@ function lacksOfHead({ fields, named = {}, before }: Asked, copy: ObjectHead): L
     ['metadata', differ.filter(isMetadata)],
   ] as const) {
     if (names.length === 0) continue
-    const said = (of: ReadonlyMap<string, string>): string =>
-      names.map((name) => `${name}: ${of.get(name) ?? NONE}`).join(', ')
-    add(property, said(wanted), said(copy.headers))
+    const said = (of: ReadonlyMap<string, string>, side: 0 | 1): string =>
+      names
+        // What has another name there is told by both.
+        .map((name) => name.split(' as ').at(side) ?? name)
+        .map((name) => `${name}: ${of.get(name) ?? NONE}`)
+        .join(', ')
+    add(property, said(wanted, 0), said(copy.headers, 1))
   }
   return lacks
 }

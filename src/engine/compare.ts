@@ -1,3 +1,4 @@
+import { isSameHeader } from '../rfc2047.js'
 import { timeOf } from '../times.js'
 import type { HeaderFields, ObjectHead, ObjectSummary } from '../storage/storage.js'
 
@@ -34,10 +35,23 @@ export function contentByHead(a: ObjectHead, b: ObjectHead): Exclude<Content, 'u
 
 const REDIRECT = 'x-amz-website-redirect-location'
 
-/** The names of the headers, user metadata included, in which two objects differ; `tags` when they have not as many. */
+/**
+ * The names of the headers, user metadata included, in which two objects differ; `tags` when they have not as many. Metadata that has `-` for `_` in its
+ * name in `b`, as Ceph writes it, is one difference: `x-amz-meta-my_key as x-amz-meta-my-key`.
+ */
 export function headersThatDiffer(a: ObjectHead, b: ObjectHead): string[] {
   const names = new Set([...a.headers.keys(), ...b.headers.keys()])
-  const differ = [...names].filter((name) => a.headers.get(name) !== b.headers.get(name)).sort()
+  const unlike = new Set([...names].filter((name) => !isSameHeader(name, a.headers.get(name), b.headers.get(name))))
+  const renamed: string[] = []
+  for (const name of [...unlike]) {
+    const other = name.replaceAll('_', '-')
+    if (other === name || !unlike.has(other) || b.headers.has(name) || a.headers.has(other)) continue
+    if (!isSameHeader(name, a.headers.get(name), b.headers.get(other))) continue
+    unlike.delete(name)
+    unlike.delete(other)
+    renamed.push(`${name} as ${other}`)
+  }
+  const differ = [...unlike, ...renamed].sort()
   if (valueOf(a.carried, REDIRECT) !== valueOf(b.carried, REDIRECT)) differ.push(REDIRECT)
   if (a.tags !== b.tags) differ.push('tags')
   return differ

@@ -1,9 +1,10 @@
 import { StorageError } from '../errors.js'
 import type { CopyJob, Trait } from '../job.js'
 import { printable } from '../keys.js'
+import type { Headers } from '../rules/decide.js'
 import type { Software } from '../storage/s3/software.js'
 import type { BucketTraits, ObjectHead, ObjectSummary, Storage } from '../storage/storage.js'
-import { needsHead } from './attributes.js'
+import { headersOf, needsHead } from './attributes.js'
 
 /** What a look at one object tells of a copy before it begins. */
 export interface Foresight {
@@ -15,19 +16,26 @@ export interface Foresight {
   readonly notes: readonly string[]
 }
 
+/** What the destination tells of itself. */
+export interface Receiving {
+  /** Those of its bucket, whether it can lock objects included where that is asked for. */
+  readonly traits: (locks: boolean) => Promise<BucketTraits>
+  /** Whether objects there can have tags; undefined where that does not matter, or is not known. */
+  readonly keepsTags: () => Promise<boolean | undefined>
+  readonly software?: Software | undefined
+}
+
 /** How many objects of the listing are looked at for one that is no marker of a folder. */
 const FIRST = 10
 
 /**
  * Looks at the first object below the source and tells what its copy would lose. Nothing is written. Undefined when there is no object.
- * `traits` are those of the destination's bucket, whether it can lock objects included where that is asked for, and `keepsTags` tells whether
- * objects there can have tags. Rejects with a StorageError when nothing at all can be done.
+ * Rejects with a StorageError when nothing at all can be done.
  */
 export async function foresee(
   job: CopyJob,
   source: Storage,
-  traits: (locks: boolean) => Promise<BucketTraits>,
-  keepsTags: () => Promise<boolean | undefined>,
+  { traits, keepsTags, software }: Receiving,
 ): Promise<Foresight | undefined> {
   const { objects } = await source.list({ limit: FIRST })
   const real = objects.filter(({ notAKey }) => notAKey === undefined)
@@ -52,7 +60,11 @@ export async function foresee(
       )
     } else if (needsHead(attributes)) losses.push(`${why}, as what was asked for needs, so objects like it will fail`)
     else notes.push(`${why}, so not all that its copy would lose is known`)
-  } else lost(object, head, { keeps, encrypted: encryption !== undefined || keyFile !== undefined }, losses, notes)
+  } else {
+    lost(object, head, { keeps, encrypted: encryption !== undefined || keyFile !== undefined }, losses, notes)
+    if (software === 'Ceph')
+      losses.push(...renamedByCeph(headersOf(attributes, source, object, { ...head, unshown: 0 })))
+  }
 
   if (tags instanceof StorageError && tags.severity !== 'skip') {
     // A store without tags loses none.
@@ -130,6 +142,14 @@ function lost(
   if (object.etag.includes('-')) {
     notes.push('it was uploaded in parts, and its copy will have another ETag')
   }
+}
+
+// Ceph writes `-` for each `_`, as CGI has it.
+function renamedByCeph(headers: Headers): string[] {
+  const names = [...headers.keys()].filter((name) => name.startsWith('x-amz-meta-') && name.includes('_'))
+  if (names.length === 0) return []
+  const renamed = names.map((name) => printable(`${name} would be ${name.replaceAll('_', '-')}`))
+  return [`the destination’s store (Ceph) keeps no _ in the names of metadata: ${renamed.join(', ')}`]
 }
 
 /** A side of a job, as far as it matters to what Swift does not carry. */

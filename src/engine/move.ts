@@ -1,6 +1,7 @@
 import { timeOf } from '../times.js'
 import { isFolder, type Outcome, type RelocateJob } from '../job.js'
 import { renamer } from '../rules/rename.js'
+import { isSameHeader } from '../rfc2047.js'
 import { sleep } from '../storage/retry.js'
 import type { ObjectHead, ObjectSummary, Storage } from '../storage/storage.js'
 import type { WorkItem } from '../work/work.js'
@@ -62,7 +63,7 @@ function unlessTaken(job: RelocateJob, ways: Ways): Act {
   const hasHeadersOf = async (object: WorkItem, { headers }: ObjectHead): Promise<boolean> => {
     if (attributes.drop?.includes('metadata') === true) return true
     const wanted = headersOf(attributes, ways.source, object, await from.head(object.key))
-    return [...wanted].every(([name, value]) => headers.get(name) === value)
+    return [...wanted].every(([name, value]) => isSameHeader(name, headers.get(name), value))
   }
   return async (object) => {
     const outcome = await copy(object)

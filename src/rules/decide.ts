@@ -1,4 +1,5 @@
 import type { HeaderRule, ObjectMatch, SetHeadersJob, SkipReason } from '../job.js'
+import { decodedWords, isSameHeader } from '../rfc2047.js'
 import { timeOf } from '../times.js'
 import { saysNothing, typeOf } from './content-types.js'
 import { matchesGlob } from './glob.js'
@@ -70,7 +71,7 @@ function differences(before: Headers, after: Headers): Change[] {
   const changes: Change[] = []
   for (const name of new Set([...before.keys(), ...after.keys()])) {
     const [from, to] = [before.get(name), after.get(name)]
-    if (from !== to) changes.push({ name, from: shown(from), to: shown(to) })
+    if (!isSameHeader(name, from, to)) changes.push({ name, from: shown(from), to: shown(to) })
   }
   return changes
 }
@@ -80,7 +81,7 @@ function matches(match: ObjectMatch, object: Listed, headers: Headers): boolean 
   return (
     listingMatches(match, object) &&
     anyOf(contentType, text(headers.get(TYPE) ?? '')) &&
-    has.every(([name, glob]) => headers.has(name) && matchesGlob(glob, text(headers.get(name) ?? ''))) &&
+    has.every(([name, glob]) => headers.has(name) && matchesGlob(glob, text(decodedWords(headers.get(name) ?? '')))) &&
     !lacks.some((name) => headers.has(name))
   )
 }

@@ -106,7 +106,9 @@ function isIgnored(has: ReadonlySet<Switch>, operation: Operation, name: string)
 function rename(headers: IncomingHttpHeaders, name: string, has: ReadonlySet<Switch>, value: string): void {
   const kept = has.has('metadata-dashes') ? name.replaceAll('_', '-') : name
   headers[name] = undefined
-  headers[kept] = has.has('rfc2047') && /[^\x20-\x7e]/.test(value) ? encodedWord(value) : value
+  if (/^[\x20-\x7e]*$/.test(value)) headers[kept] = value
+  else if (has.has('latin1-metadata')) headers[kept] = encodedWord(Buffer.from(value, 'utf8').toString('latin1'))
+  else headers[kept] = has.has('rfc2047') ? encodedWord(value) : value
 }
 
 /** Bytes of UTF-8, one a character, as an encoded word (RFC 2047). */

@@ -23,8 +23,10 @@ export const switches = {
   'unquoted-copy-etag': 'the ETag in the answer to a copy has no quotes',
   'lists-other-etag': 'a copy of an object of parts is listed with another ETag than HEAD tells',
   'keeps-aws-chunked': 'Content-Encoding keeps aws-chunked',
+  'ceph-ids': 'x-amz-request-id is as Ceph numbers requests',
   'metadata-dashes': 'metadata my_key comes back as my-key',
   rfc2047: 'metadata that is not ASCII comes back as RFC 2047 has it',
+  'latin1-metadata': 'so does metadata in UTF-8, each byte of it taken for a character of its own',
   'ignores-acl': 'access control lists that come with objects count for nothing',
   'ignores-owner': 'x-amz-expected-bucket-owner counts for nothing',
 } as const
@@ -40,7 +42,7 @@ export const dialects: Readonly<Record<string, readonly (Switch | `most-parts=${
   b2: ['no-checksum-mode', 'no-checksums', ...WITHOUT_TAGS],
   ceph: [
     ...(['ignores-delete-conditions', 'ignores-owner', 'copy-if-match', 'delete-body-1mb', 'drops-tags'] as const),
-    ...(['metadata-dashes', 'keeps-aws-chunked', 'unquoted-copy-etag'] as const),
+    ...(['ceph-ids', 'metadata-dashes', 'keeps-aws-chunked', 'unquoted-copy-etag'] as const),
   ],
   gcs: ['no-multi-delete', ...WITHOUT_TAGS],
   minio: ['ignores-acl', 'ignores-owner'],
@@ -50,7 +52,7 @@ export const dialects: Readonly<Record<string, readonly (Switch | `most-parts=${
   storj: ['no-part-copy'],
   swift: [
     ...(['no-put-conditions', 'no-copy-conditions-on-parts', 'no-etag-in-deletes', 'no-tagging'] as const),
-    ...(['most-parts=1000', 'info', 'lists-other-etag', 'rfc2047', 'ignores-acl', 'ignores-owner'] as const),
+    ...(['most-parts=1000', 'info', 'lists-other-etag', 'latin1-metadata', 'ignores-acl', 'ignores-owner'] as const),
   ],
 }
 

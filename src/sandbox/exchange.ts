@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import type { Dialect } from './dialects.js'
 import { hex32, mix } from './hash.js'
 import type { Reply } from './reply.js'
 import type { S3Error } from './s3-error.js'
@@ -18,9 +19,11 @@ export class Exchange {
     readonly request: IncomingMessage,
     private readonly response: ServerResponse,
     private readonly stats: Stats,
+    { has }: Dialect,
   ) {
     const n = ++served
-    this.requestId = (hex32(mix(1, n, 95)) + hex32(n)).toUpperCase()
+    const id = hex32(mix(1, n, 95)) + hex32(n)
+    this.requestId = has.has('ceph-ids') ? `tx${id.padStart(21, '0')}-00${hex32(n)}-1-default` : id.toUpperCase()
     this.hostId = `sandbox${hex32(mix(2, n, 95))}MtEr8zXvW0uQyT5kLhN3pJgF7dSaB1cR9eO2iU4mKxVbY6wZqHs=`
     stats.begun()
   }

@@ -116,7 +116,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
       const { status, headers, body } = info(dialect)
       response.writeHead(status, [...headers]).end(body)
     } else {
-      serve(simulation, new Exchange(request, response, stats))
+      serve(simulation, new Exchange(request, response, stats, dialect))
     }
   }
   const { host = '127.0.0.1', port = 0, tls } = options

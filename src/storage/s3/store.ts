@@ -28,6 +28,7 @@ import { encodePath } from './encode.js'
 import { checkOk, connectionFault, EXPIRED, faultOf, problemOf, type Asked } from './faults.js'
 import { EtagCase } from './etags.js'
 import { createHttpPool, headerOf, HttpError, type HttpPool, type HttpResponse } from './http.js'
+import { MetadataForm } from './metadata-form.js'
 import { ObjectListing } from './object-listing.js'
 import { Patience } from './patience.js'
 import { createProbes, type Probes } from './probes.js'
@@ -126,6 +127,7 @@ export class S3Store implements Storage {
   private readonly listing: ObjectListing
   private readonly unsupported: Unsupported
   private readonly etagCase: EtagCase
+  private readonly metadataForm: MetadataForm
   private readonly suspicion: Suspicion
   /** Of requests that name another bucket as well. */
   private readonly suspicionOfCopies: Suspicion
@@ -150,7 +152,9 @@ export class S3Store implements Storage {
     this.suspicionOfCopies = new Suspicion(target.region)
     this.host = dialer.host
     const { readTimeout = READ_TIMEOUT, minRate = MIN_RATE } = options.trust
-    this.pool = createHttpPool(dialer, options.bandwidth, { minRate, window: readTimeout, stop: options.stop })
+    this.pool = createHttpPool(dialer, options.bandwidth, { minRate, window: readTimeout, stop: options.stop }, () =>
+      options.notice?.(sendsMore(dialer.host)),
+    )
     this.signer = createSigner(target.region, target.service)
     this.base = `${target.path}/${encodePath(place.prefix)}`
     this.always = sorted([
@@ -180,10 +184,11 @@ export class S3Store implements Storage {
     }
     const { channel } = this
     this.copies = sorted([...this.always, ...channel.customerKey, ...channel.copySource])
+    this.metadataForm = new MetadataForm(channel)
     this.reading = createReading(channel)
-    this.uploading = createUploading(channel)
+    this.uploading = this.metadataForm.uploading(createUploading(channel), this.reading)
     this.rewriting = createRewriting(channel, this.reading)
-    this.writing = createWriting(channel)
+    this.writing = createWriting(channel, this.reading, this.metadataForm)
     this.removing = lookingFirst(createRemoving(channel))
     this.versions = createVersions(channel)
     this.restoring = createRestoring(channel)
@@ -337,7 +342,8 @@ export class S3Store implements Storage {
   ): Promise<HttpResponse> {
     const { operation } = asked
     const { method, path, query = '', body, sink, most, surplus, accept, extra = 0 } = given
-    const fields = this.etagCase.ownFields(this.unsupported.without(operation, given.fields))
+    const known = this.unsupported.without(operation, given.fields)
+    const fields = this.metadataForm.own(this.etagCase.ownFields(known))
     const readTimeout = this.options.trust.readTimeout ?? READ_TIMEOUT
     if (suspects && this.unsupported.refusesTags(fields)) throw tagsNotSupported(asked)
     let patience = this.patience.get(operation)

@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto'
-import type { Content, Writing } from '../storage.js'
+import type { Content, HeaderFields, Reading, Writing } from '../storage.js'
 import { askedOf, copyTime, etagOfBytes, pathOf, sorted, type Channel } from './channel.js'
 import { brokenContent, faultOf, type Asked } from './faults.js'
 import type { Pieces } from './http.js'
+import type { MetadataForm } from './metadata-form.js'
 
 /** What is no larger, in bytes, is all here before any of it is sent. */
 const AT_ONCE = 8 * 1024 ** 2
@@ -11,9 +12,9 @@ const AT_ONCE = 8 * 1024 ** 2
  * How objects get into an S3 bucket through this machine: each in one request. S3 refuses content that has not the MD5 which is sent with it,
  * so where that is known beforehand nothing is hashed here, and what is large is sent while it comes.
  */
-export function createWriting(channel: Channel): Writing {
+export function createWriting(channel: Channel, reading: Pick<Reading, 'head'>, metadataForm: MetadataForm): Writing {
   const { always, customerKey, request, signPayload } = channel
-  const write: Writing['write'] = async (key, content, fields) => {
+  const once = async (key: string, content: Content, fields: HeaderFields): Promise<string> => {
     const asked = askedOf(channel, 'PutObject', key)
     let { md5 } = content
     let body: Buffer | Pieces = checked(content, asked)
@@ -34,6 +35,8 @@ export function createWriting(channel: Channel): Writing {
     if (fault.code === 'BadDigest' && content.md5 !== undefined) throw brokenContent(asked, fault.message)
     throw fault
   }
+  const write: Writing['write'] = (key, content, fields) =>
+    metadataForm.kept(key, fields, reading, (fields) => once(key, content, fields))
   if (!signPayload) return { write }
   // What is large would be sent while it comes: it is all in memory now, so one after the other.
   let before: Promise<unknown> = Promise.resolve()
