@@ -20,10 +20,14 @@ export interface Hooks {
   /** Answers itself, and says so by true. */
   readonly before?: (request: IncomingMessage, response: ServerResponse, body: Buffer) => boolean
   readonly after?: (request: IncomingMessage, answered: Answered) => void
+  /** What is sent behind the answer, which says nothing of it: in one piece with it, or a moment later. `less`: the answer is cut instead. */
+  readonly behind?: (
+    request: IncomingMessage,
+  ) => { readonly bytes: string; readonly late: boolean } | 'less' | undefined
 }
 
 /** A server before the one at `url`, for the time of the test; what it says no length of is sent in chunks. */
-export async function front(url: string, { before, after }: Hooks): Promise<string> {
+export async function front(url: string, { before, after, behind }: Hooks): Promise<string> {
   const { hostname, port } = new URL(url)
   const server = createServer((request, response) => {
     void collected(request).then((sent) => {
@@ -33,9 +37,18 @@ export async function front(url: string, { before, after }: Hooks): Promise<stri
         void collected(answer).then((body) => {
           const answered: Answered = { status: answer.statusCode ?? 500, headers: { ...answer.headers }, body }
           after?.(request, answered)
+          const more = behind?.(request)
+          const { socket } = response
+          if (more === 'less') answered.headers['content-length'] = `${answered.body.length + 5}`
+          else if (more !== undefined) socket?.cork()
           response.writeHead(answered.status, answered.headers)
           if (method !== 'HEAD') response.write(answered.body)
           response.end()
+          if (more === 'less') socket?.destroySoon()
+          if (more === undefined || more === 'less') return
+          if (!more.late) socket?.write(more.bytes)
+          socket?.uncork()
+          if (more.late) setTimeout(() => socket?.write(more.bytes), 1)
         })
       })
       through.end(sent)

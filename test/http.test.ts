@@ -54,7 +54,7 @@ function stoppable(): (ms: number) => void {
   return (ms) => (stood += ms)
 }
 
-function wired(limits?: ReadLimits, bandwidth?: Bandwidth) {
+function wired(limits?: ReadLimits, bandwidth?: Bandwidth, onExcess?: () => void) {
   const wires: Wire[] = []
   const dialer: Dialer = {
     host: 'h',
@@ -64,12 +64,15 @@ function wired(limits?: ReadLimits, bandwidth?: Bandwidth) {
       return Promise.resolve(wire as unknown as Socket)
     },
   }
-  const pool = createHttpPool(dialer, bandwidth, limits)
+  const pool = createHttpPool(dialer, bandwidth, limits, onExcess)
   closing.push(() => pool.close())
   return { pool, wires }
 }
 
-const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+/** As long as a connection rests between two requests. */
+async function turn(): Promise<void> {
+  for (let n = 0; n < 3; n++) await new Promise<void>((resolve) => setImmediate(resolve))
+}
 
 interface Made {
   readonly bytes: string
@@ -330,7 +333,6 @@ describe('an HTTP pool', () => {
     ['a head without an end', `HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(20_000)}`],
     ['more than its Content-Length', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokay'],
     ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nA: b\r\ncontent-length: 3\r\n\r\nok'],
-    ['a body to HEAD', 'HTTP/1.1 200 OK\r\n\r\nbody'],
     ['a chunk without a size', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n'],
     ['a chunk of a negative size', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n'],
     ['a chunk longer than it says', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabcd\r\n0\r\n\r\n'],
@@ -346,9 +348,9 @@ describe('an HTTP pool', () => {
     ['a chunk without its end', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nabXX0\r\n\r\n'],
     ['a chunk of 4 GiB', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffff\r\nab'],
     ['a length that is no number', 'HTTP/1.1 200 OK\r\nContent-Length: 2x\r\n\r\nok'],
-  ])('rejects %s and closes the connection', async (what, bytes) => {
+  ])('rejects %s and closes the connection', async (_what, bytes) => {
     const { pool, wires } = wired()
-    const sending = pool.send(what === 'a body to HEAD' ? HEAD : GET)
+    const sending = pool.send(GET)
     const settled = sending.catch((error: unknown) => error)
     await turn()
     feedIn(wires[0]!, bytes, [65_536])
@@ -380,6 +382,85 @@ describe('an HTTP pool', () => {
     void pool.send(GET).catch(() => undefined)
     await turn()
     expect(wires).toHaveLength(2)
+  })
+
+  test.each([
+    ['HEAD', HEAD, 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody'],
+    ['304', GET, 'HTTP/1.1 304 Not Modified\r\n\r\n<p>Not Modified'],
+  ])(
+    'takes the answer to %s that has a body all the same, and closes the connection',
+    async (_what, request, bytes) => {
+      const { pool, wires } = wired()
+      const sending = pool.send(request)
+      await turn()
+      wires[0]!.feed(bytes)
+      expect((await sending).body).toBe('')
+      expect(wires[0]!.destroyed).toBe(true)
+    },
+  )
+
+  test('takes nothing that follows an answer for the beginning of the next, be it an answer by itself', async () => {
+    const { pool, wires } = wired()
+    const first = pool.send(GET)
+    await turn()
+    wires[0]!.feed('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none')
+    expect((await first).body).toBe('one')
+    const second = pool.send(GET)
+    // It was on its way already when the first was answered.
+    wires[0]!.feed('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nwrong')
+    await turn()
+    expect([wires[0]!.destroyed, wires.length]).toEqual([true, 2])
+    wires[1]!.feed('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\ntwo')
+    expect((await second).body).toBe('two')
+  })
+
+  test('waits for a connection that rests between two requests in place of opening another', async () => {
+    const { pool, wires } = wired()
+    for (let n = 0; n < 20; n++) {
+      const both = [pool.send(GET), pool.send(GET)]
+      await turn()
+      for (const wire of wires) wire.feed('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+      await Promise.all(both)
+    }
+    expect(wires).toHaveLength(2)
+  })
+
+  test.each([
+    ['behind an answer', 'x'],
+    ['while idle', ''],
+  ])(
+    'uses each connection once after a server has sent more than an answer, %s, and tells it once',
+    async (_when, more) => {
+      let told = 0
+      const { pool, wires } = wired(undefined, undefined, () => told++)
+      const empty = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
+      const both = [pool.send(GET), pool.send(GET), pool.send(GET)]
+      const ends = Promise.allSettled(both)
+      await turn()
+      wires[0]!.feed(empty)
+      await turn()
+      wires[1]!.feed(empty + more)
+      if (more === '') wires[1]!.feed('bytes of nobody')
+      expect([wires[0]!.destroyed, wires[1]!.destroyed, wires[2]!.destroyed]).toEqual([true, true, false])
+      wires[2]!.feed(empty)
+      await ends
+      expect(wires[2]!.destroyed).toBe(true)
+      const next = pool.send(GET)
+      await turn()
+      wires[3]!.feed(empty)
+      await next
+      expect([wires[3]!.destroyed, told]).toEqual([true, 1])
+    },
+  )
+
+  test('goes on using the other connections of a server that ends an idle one with 408', async () => {
+    const { pool, wires } = wired()
+    const both = [pool.send(GET), pool.send(GET)]
+    await turn()
+    for (const wire of wires) wire.feed('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    await Promise.all(both)
+    wires[0]!.feed('HTTP/1.1 408 Request Timeout\r\n\r\n')
+    expect(wires.map(({ destroyed }) => destroyed)).toEqual([true, false])
   })
 
   test('gives up an answer after its silence, each byte that comes starting it anew', async () => {
@@ -713,7 +794,7 @@ describe('an HTTP pool over a real socket', () => {
   })
 
   test('leaves no socket open after it was closed', async () => {
-    const { pool, sockets, url } = await served((socket, request) => (request < 3 ? socket.write(OK) : undefined))
+    const { pool, sockets, url } = await served((socket, request) => (request < 2 ? socket.write(OK) : undefined))
     await Promise.all([pool.send(GET), pool.send(GET)])
     const waiting = codeOf(pool.send(GET))
     const silent = codeOf(pool.send(GET))

@@ -1,8 +1,11 @@
 /** What a person should know of a folder or a store: of each thing that is no object, and of other kinds the first. */
 export interface Notice {
-  /** `not-supported` is followed by what, and by which store; `not-kept` and `not-told` by a property of objects. */
+  /** `not-supported` is followed by what, and by which store; `sends-more` by which server; `not-kept` and `not-told` by a property of objects. */
   readonly kind:
-    'not-a-key' | 'other-attributes' | 'not-looked-at' | `${'not-supported' | 'not-kept' | 'not-told'} ${string}`
+    | 'not-a-key'
+    | 'other-attributes'
+    | 'not-looked-at'
+    | `${'not-supported' | 'sends-more' | 'not-kept' | 'not-told'} ${string}`
   readonly message: string
 }
 

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { spend, type Bandwidth } from '../bandwidth.js'
 import { MOST_READ, type Dialer, type Forward } from './connect.js'
 import type { Silence } from './patience.js'
+import { RestingPlace } from './resting.js'
 import { judge, MIN_RATE, PoolClock, ReadRate, SWEEP, type ReadLimits } from './reads.js'
 
 /** A body that is sent as it comes; while nothing comes, the server may be silent. When it fails, so does the request, with its error. */
@@ -80,13 +81,22 @@ export function isChunked({ head }: Pick<HttpResponse, 'head'>): boolean {
   return CHUNKED.test(head)
 }
 
-/** A pool for the server of `dialer`. Bodies that are sent, and those that go to a sink, keep to `bandwidth`; the latter also to `limits`. */
-export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth, limits: ReadLimits = USUAL): HttpPool {
-  const idle: Connection[] = []
+/**
+ * A pool for the server of `dialer`. Bodies that are sent, and those that go to a sink, keep to `bandwidth`; the latter also to `limits`. A server
+ * that sends more than its answers say gets each further request on a connection of its own; `onExcess` is told of the first time.
+ */
+export function createHttpPool(
+  dialer: Dialer,
+  bandwidth?: Bandwidth,
+  limits: ReadLimits = USUAL,
+  onExcess: () => void = ignore,
+): HttpPool {
+  const idle = new RestingPlace<Connection>()
   const all = new Set<Connection>()
   const clock = new PoolClock()
   let closed = false
   let stopped: number | undefined
+  let exceeded = false
 
   // One timer for all connections: a timer each would cost as much as the request.
   const sweeper = setInterval(() => {
@@ -100,15 +110,23 @@ export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth, limits: Re
 
   async function connect(request: HttpRequest): Promise<HttpResponse> {
     const connection = new Connection(
-      () => idle.push(connection),
-      () => {
-        all.delete(connection)
-        const at = idle.indexOf(connection)
-        if (at >= 0) idle.splice(at, 1)
+      {
+        idle: () => idle.rest(connection),
+        closed: () => {
+          all.delete(connection)
+          idle.remove(connection)
+        },
+        excess: () => {
+          if (exceeded) return
+          exceeded = true
+          for (const other of all) other.useOnce()
+          onExcess()
+        },
       },
       bandwidth,
       clock,
     )
+    if (exceeded) connection.useOnce()
     const socket = await dialer.open((buffer, length) => connection.read(buffer, length))
     if (closed) {
       socket.destroy()
@@ -123,8 +141,12 @@ export function createHttpPool(dialer: Dialer, bandwidth?: Bandwidth, limits: Re
   return {
     send(asked) {
       const request = forward === undefined ? asked : forwarded(asked, forward)
-      const connection = idle.pop()
-      return connection === undefined ? connect(request) : connection.send(request)
+      const connection = idle.take()
+      if (connection !== undefined) return connection.send(request)
+      const rested = idle.next()
+      return rested === undefined
+        ? connect(request)
+        : rested.then((connection) => (connection === undefined ? connect(request) : connection.send(request)))
     },
     close() {
       closed = true
@@ -149,6 +171,13 @@ const USUAL: ReadLimits = { minRate: MIN_RATE, window: 60_000 }
 const SLICE = 256 * 1024
 const HEAD_LIMIT = 64 * 1024
 const BODY_LIMIT = 256 * 1024 * 1024
+
+/** What its pool is told of a connection: it may be used again, it is closed, its server sent what belongs to no answer. */
+interface ConnectionEvents {
+  readonly idle: () => void
+  readonly closed: () => void
+  readonly excess: () => void
+}
 
 const enum Phase {
   Idle,
@@ -189,10 +218,11 @@ class Connection {
   /** Bytes of a chunked body not yet decoded. */
   private raw = ''
   private reusable = true
+  private once = false
+  private used = false
 
   constructor(
-    private readonly onIdle: () => void,
-    private readonly onClosed: () => void,
+    private readonly on: ConnectionEvents,
     private readonly bandwidth: Bandwidth | undefined,
     private readonly clock: PoolClock,
   ) {}
@@ -208,8 +238,16 @@ class Connection {
     })
   }
 
+  /** No request after the one that it has now. */
+  useOnce(): void {
+    this.once = true
+    this.reusable = false
+    if (this.phase === Phase.Idle && this.used) this.destroy('the connection is used no more', 'ECONNRESET')
+  }
+
   send(request: HttpRequest): Promise<HttpResponse> {
     const { body } = request
+    this.used = true
     let sent = Promise.resolve()
     const answer = new Promise<HttpResponse>((resolve, reject) => {
       if (this.phase !== Phase.Idle || this.socket === undefined) {
@@ -302,6 +340,8 @@ class Connection {
         this.take(buffer, length)
         break
       case Phase.Idle:
+        // Some servers say why they close a connection that was not used.
+        if (!TIMED_OUT.test(buffer.toString('latin1', 0, Math.min(length, 16)))) this.on.excess()
         this.destroy('the server sent bytes that nobody asked for', 'EPROTO')
         return
       case Phase.Closed:
@@ -310,8 +350,10 @@ class Connection {
     // readHead and readChunks change the phase.
     const phase = this.phase as Phase
     if (phase === Phase.Length && this.missing <= 0) {
-      if (this.missing < 0) this.destroy('the answer is longer than its Content-Length', 'EPROTO')
-      else {
+      if (this.missing < 0) {
+        this.on.excess()
+        this.destroy('the answer is longer than its Content-Length', 'EPROTO')
+      } else {
         // What filled the buffer may be followed by more that has come already.
         if (length === MOST_READ) this.reusable = false
         this.finish()
@@ -400,10 +442,15 @@ class Connection {
   private startBody(rest: string): void {
     const head = this.head
     const surplus = this.pending?.surplus === true
-    this.reusable = head.startsWith('HTTP/1.1') && !CLOSE.test(head) && !surplus
+    this.reusable = !this.once && head.startsWith('HTTP/1.1') && !CLOSE.test(head) && !surplus
     if (this.pending?.bodiless === true || this.status === 204 || this.status === 304) {
       this.phase = Phase.Length
-      this.missing = -rest.length
+      this.missing = 0
+      // The answer is whole all the same.
+      if (rest !== '') {
+        this.reusable = false
+        this.on.excess()
+      }
       return
     }
     if (CHUNKED.test(head)) {
@@ -496,8 +543,10 @@ class Connection {
           if (this.raw.length - lineEnd > HEAD_LIMIT) this.destroy('the trailer of the answer is too long', 'EPROTO')
           break
         }
-        if (end < this.raw.length) this.destroy('the server sent bytes that nobody asked for', 'EPROTO')
-        else this.finish()
+        if (end < this.raw.length) {
+          this.on.excess()
+          this.destroy('the server sent bytes that nobody asked for', 'EPROTO')
+        } else this.finish()
         return
       }
       const start = lineEnd + 2
@@ -524,10 +573,10 @@ class Connection {
     if (this.reusable && !sending && status !== TEMPORARY_REDIRECT) {
       this.phase = Phase.Idle
       this.heard = this.clock.now()
-      this.onIdle()
+      this.on.idle()
     } else {
       this.phase = Phase.Closed
-      this.onClosed()
+      this.on.closed()
       this.socket?.destroy()
     }
     resolve({ status, head, body })
@@ -543,7 +592,7 @@ class Connection {
     const { reject } = this
     this.phase = Phase.Closed
     this.release()
-    this.onClosed()
+    this.on.closed()
     reject(error)
   }
 
@@ -561,6 +610,8 @@ class Connection {
 
 /** The name led to the wrong place, and the next request is to look it up anew. */
 const TEMPORARY_REDIRECT = 307
+/** What comes on an idle connection before it is closed. */
+const TIMED_OUT = /^HTTP\/1\.[01] 408/
 const STATUS_LINE = /^HTTP\/1\.[01] ([1-5]\d\d)(?: |\r\n|$)/
 const CONTENT_LENGTH = /\r\ncontent-length:[ \t]*([^\r\n]*)/i
 const FURTHER_LENGTH = /\r\ncontent-length:[ \t]*([^\r\n]*)/gi

@@ -490,6 +490,11 @@ function locksOf(answer: HttpResponse | StorageError): boolean | undefined {
   return elementText(answer.body, 'ObjectLockEnabled') === 'Enabled'
 }
 
+function sendsMore(host: string): Notice {
+  const message = `${host}, or a proxy before it, sends more than its answers say: each further request gets a connection of its own, which takes longer`
+  return { kind: `sends-more ${host}`, message }
+}
+
 // The bucket that is copied from, as `x-amz-copy-source` begins; undefined when this is no copy.
 function sourceIn(fields: Fields): string | undefined {
   const source = fields.find(([name]) => name === 'x-amz-copy-source')?.[1]
