@@ -164,8 +164,8 @@ describe('s3move set-headers s3://web', () => {
     await put(server, 'web', 'c', { ContentType: 'x/y' })
     const asked = copies(server)
     // One after the other, they are told in their order.
-    const args = ['s3://web', '--cache-control', 'new', '--dry-run', '--concurrency', '1']
-    const { code, stdout, stderr } = await setHeaders(server, cwd, ...args)
+    const args = ['--cache-control', 'new', '--dry-run', '--concurrency', '1']
+    const { code, stdout, stderr } = await setHeaders(server, cwd, 's3://web', ...args)
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toBe(
       'set s3://web/a\\x1b[2J\n  cache-control: "no-store" -> "new"\n' +
@@ -173,7 +173,7 @@ describe('s3move set-headers s3://web', () => {
         'dry run: nothing was changed\nwould set    headers of 2 objects, 0 B, in s3://web/\nwould skip   1 already as asked for\n' +
         'requests     2 CopyObject; to look at what was written, up to 2 HeadObject; as in this dry run, 3 HeadObject, about 2 ListObjectsV2 (copies and lists are in the price class of PUT; see README on cost)\n',
     )
-    const json = await setHeaders(server, cwd, ...args, '--json')
+    const json = await setHeaders(server, cwd, 's3://web', ...args, '--json')
     expect(
       json.stdout
         .trimEnd()

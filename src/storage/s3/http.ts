@@ -350,10 +350,8 @@ class Connection {
     // readHead and readChunks change the phase.
     const phase = this.phase as Phase
     if (phase === Phase.Length && this.missing <= 0) {
-      if (this.missing < 0) {
-        this.on.excess()
-        this.destroy('the answer is longer than its Content-Length', 'EPROTO')
-      } else {
+      if (this.missing < 0) this.longerThanTold()
+      else {
         // What filled the buffer may be followed by more that has come already.
         if (length === MOST_READ) this.reusable = false
         this.finish()
@@ -468,7 +466,12 @@ class Connection {
       return
     }
     if (length !== undefined && this.exceeds(Number(length))) return
-    const content = surplus && length !== undefined ? rest.slice(0, Number(length)) : rest
+    const isMore = length !== undefined && rest.length > Number(length)
+    if (isMore && !surplus) {
+      this.longerThanTold()
+      return
+    }
+    const content = isMore ? rest.slice(0, Number(length)) : rest
     this.add(content)
     // What came with the head may be too long.
     if (this.phase === Phase.Closed) return
@@ -480,6 +483,11 @@ class Connection {
       this.missing = Number(length) - content.length
       if (!LENGTH.test(length)) this.destroy('the answer has a malformed Content-Length', 'EPROTO')
     }
+  }
+
+  private longerThanTold(): void {
+    this.on.excess()
+    this.destroy('the answer is longer than its Content-Length', 'EPROTO')
   }
 
   // What a sink takes has a bound of its own; an explanation why there is nothing for it has the usual one.
