@@ -7,6 +7,7 @@ import { Interrupted, type CommandIo } from './commands/io.js'
 import { UserError } from './errors.js'
 import { printable, withoutCredentials } from './keys.js'
 import { ignoresHangup } from './processes.js'
+import { keepThreadPoolAwake } from './thread-pool.js'
 import { readSwitches, truthOf, type Declared } from './commands/switches.js'
 import { usageError } from './commands/usage-error.js'
 import { version } from './version.js'
@@ -436,6 +437,7 @@ for (const stream of [process.stdout, process.stderr]) {
   })
 }
 
+keepThreadPoolAwake()
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {

@@ -7,6 +7,7 @@ import type { Notice } from './storage/notice.js'
 import { openRoute } from './storage/route.js'
 import type { CredentialSource, Renewal } from './storage/s3/credentials.js'
 import type { Credentials } from './storage/s3/sign.js'
+import { keepThreadPoolAwake } from './thread-pool.js'
 import { toImage, type FromThread, type Reach, type Start, type ToThread } from './threads.js'
 import { PortRanges } from './work/port.js'
 
@@ -18,6 +19,7 @@ const FLUSH_INTERVAL = { write: 25, ls: 100, du: 200, verify: 100 }
 /** Deliveries that may be on their way when a thread that reads works ahead. */
 const MOST_UNSETTLED = 4
 
+keepThreadPoolAwake()
 if (parentPort === null) throw new Error('thread.js is not a program of its own')
 const port = parentPort
 const send = (message: FromThread, transfer: readonly ArrayBuffer[] = []): void => port.postMessage(message, transfer)
