@@ -388,7 +388,7 @@ async function main(args: readonly string[]): Promise<number> {
           .usage(
             '$0 sandbox [BUCKET..]\n\nServes S3 on loopback until interrupted, and prints the lines to paste. A bucket is NAME, which stores what is put,\n' +
               'or NAME:LAYOUT:COUNT[:OPTION=VALUE,..], which is synthetic and costs no memory. Layouts: seq, hex, dates, hot, deep, odd.\n' +
-              'Options: size=BYTES, big=N, glacier=N, denied=N (one object in N), prefix=TEXT. Without buckets: src:seq:100k dst',
+              'Options: size=BYTES, big=N, glacier=N, denied=N, tags=N (one object in N), prefix=TEXT. Without buckets: src:seq:100k dst',
           )
           .example('$0 sandbox src:hex:5M dst', 'five million synthetic objects, and a bucket to copy them to')
           .example(

@@ -21,7 +21,7 @@ export function warningOfLosses(job: CopyJob, flags: Flags): Prepare {
     let seen: Foresight | undefined
     try {
       // Within one store the tags that there are can be kept.
-      const keepsTags = async (): Promise<boolean | undefined> => (through ? await destination?.keepsTags() : undefined)
+      const keepsTags = async (): Promise<boolean | undefined> => (through ? await destination?.keepsTags() : true)
       seen = await foresee(job, source.store, { traits, keepsTags, software: destination?.software })
     } catch (error) {
       // What is wrong with the bucket is for the run to tell, as far as it comes.
@@ -38,7 +38,7 @@ export function warningOfLosses(job: CopyJob, flags: Flags): Prepare {
     if (first !== undefined && onLoss === 'fail') {
       throw new UserError(
         `the copy of ${url} would lose something: ${seen.losses.join('; ')}`,
-        'keep it, as said, or leave --on-loss fail away; only the first object was looked at',
+        'keep it as said, leave the option away that asks for it, or go on without: --on-loss warn; only the first object was looked at',
       )
     }
     const told = [...seen.losses, ...seen.notes]

@@ -201,8 +201,14 @@ function page(run: RunStatus, now: number): string[] {
   const rates = rateWords(run)
   if (rates !== '') lines.push(row('rate', rates))
   if (failed > 0) lines.push(row('failures', `see ${shellWord(run.failures)}`))
-  lines.push(row('next', run.next ?? (run.heldBy === null ? 'nothing is left to do' : 'wait until it ends')))
+  lines.push(row('next', run.next ?? waitingFor(run)))
   return lines
+}
+
+function waitingFor({ heldBy, paused }: RunStatus): string {
+  if (heldBy === null) return 'nothing is left to do'
+  if (paused === null) return 'wait until it ends'
+  return `mend what ${printable(paused)} means (docs/error-codes.md): it goes on by itself then, or stops after --retry-for`
 }
 
 function oneLine(run: RunStatus, now: number): string {

@@ -74,10 +74,14 @@ export async function foresee(
       )
     }
   }
-  if (tags !== undefined && !(tags instanceof StorageError) && tags.header !== '' && (await keepsTags()) === false) {
-    losses.push(
-      'it has tags, and the destination’s store keeps none, so objects with tags will fail; --no-preserve tags copies them without',
-    )
+  if (tags !== undefined && !(tags instanceof StorageError) && tags.header !== '') {
+    const kept = await keepsTags()
+    if (kept === false) {
+      losses.push(
+        'it has tags, and the destination’s store keeps none, so objects with tags will fail; --no-preserve tags copies them without',
+      )
+    } else if (kept === undefined)
+      notes.push('it has tags, and whether the destination’s store takes tags is not known')
   }
   if (grants instanceof StorageError) {
     if (keeps('acl'))

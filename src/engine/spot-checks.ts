@@ -139,7 +139,7 @@ export class LaneChecks {
     fail(
       new UserError(
         `${named.host} has not kept what was asked for: ${told}`,
-        'what was written before may lack it too (verify --deep tells); once the bucket can keep it, resume, and then resume --only-failed; to go on without, resume --on-loss warn',
+        'what was written before may lack it too: once the bucket can keep it, copy again from the start; to go on without, resume --on-loss warn, and then resume --only-failed',
       ),
     )
     return lossOf(named, told)

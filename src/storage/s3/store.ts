@@ -479,7 +479,7 @@ export const PROBE_TAGS: Fields = [
 ]
 
 function tagsNotSupported(asked: Asked): StorageError {
-  const message = 'it has tags, and the store that it is written to keeps none: --no-preserve tags copies it without'
+  const message = 'it has tags, and the store that it is written to keeps none: a new copy with --no-preserve tags copies it without'
   return new StorageError(message, { severity: 'fail-object', code: 'TagsNotSupported', ...asked })
 }
 

@@ -98,7 +98,7 @@ export class Unsupported {
 
   /** The store was asked, and refuses tags: whatever has some must not be written without. */
   addTags(fault: Pick<StorageError, 'code' | 'status'>): void {
-    this.add(TAGGING, fault, 'objects that have tags fail; --no-preserve tags copies them without')
+    this.add(TAGGING, fault, 'objects that have tags fail; a new copy with --no-preserve tags copies them without')
   }
 
   /** Whether such a request would be refused for its tags. */
