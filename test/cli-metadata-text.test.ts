@@ -83,6 +83,14 @@ describe.each(['latin1-metadata', 'rfc2047', 'aws', 'swift'])(
   },
 )
 
+test('a store that is known as Swift is never sent metadata beyond ASCII in another form than it keeps, in any thread', async () => {
+  const [source, destination] = await filled('latin1-metadata,swift-ids')
+  const ends = ['--source-endpoint-url', source.url, '--destination-endpoint-url', destination.url]
+  const { code, stderr } = await s3move('copy', 's3://src', 's3://dst', ...ends, '--threads', '2', '--no-clobber')
+  expect([code, await textsIn(destination, 'dst')], stderr).toEqual([0, TEXTS])
+  expect(destination.stats().byOperation.PutObject).toBe(Object.keys(TEXTS).length)
+})
+
 describe('metadata with _ in its name, to a store that writes - for it', () => {
   test('is told before the start, and by verify as one thing with two names', async () => {
     const source = await sandbox({ buckets: ['src'] })

@@ -24,6 +24,7 @@ export const switches = {
   'lists-other-etag': 'a copy of an object of parts is listed with another ETag than HEAD tells',
   'keeps-aws-chunked': 'Content-Encoding keeps aws-chunked',
   'ceph-ids': 'x-amz-request-id is as Ceph numbers requests',
+  'swift-ids': 'so it is, with x-openstack-request-id beside it, as Swift has it',
   'metadata-dashes': 'metadata my_key comes back as my-key',
   rfc2047: 'metadata that is not ASCII comes back as RFC 2047 has it',
   'latin1-metadata': 'so does metadata in UTF-8, each byte of it taken for a character of its own',

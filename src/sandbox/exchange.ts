@@ -13,6 +13,7 @@ let served = 0
 export class Exchange {
   private ended = false
   private readonly requestId: string
+  private readonly isSwift: boolean
   private readonly hostId: string
 
   constructor(
@@ -23,7 +24,9 @@ export class Exchange {
   ) {
     const n = ++served
     const id = hex32(mix(1, n, 95)) + hex32(n)
-    this.requestId = has.has('ceph-ids') ? `tx${id.padStart(21, '0')}-00${hex32(n)}-1-default` : id.toUpperCase()
+    const transaction = `tx${id.padStart(21, '0')}-00${hex32(n)}`
+    this.isSwift = has.has('swift-ids')
+    this.requestId = this.isSwift ? transaction : has.has('ceph-ids') ? `${transaction}-1-default` : id.toUpperCase()
     this.hostId = `sandbox${hex32(mix(2, n, 95))}MtEr8zXvW0uQyT5kLhN3pJgF7dSaB1cR9eO2iU4mKxVbY6wZqHs=`
     stats.begun()
   }
@@ -120,6 +123,7 @@ export class Exchange {
 
   private head(reply: Reply): string[] {
     const id = ['x-amz-id-2', this.hostId, 'x-amz-request-id', this.requestId, 'Server', 'AmazonS3']
+    if (this.isSwift) id.push('x-openstack-request-id', this.requestId)
     return id.concat(reply.headers)
   }
 

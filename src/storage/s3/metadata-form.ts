@@ -19,9 +19,22 @@ export class MetadataForm {
   private encodes: boolean | undefined
   private looks = 0
 
-  /** AWS takes both. */
-  constructor(private readonly channel: Channel) {
-    this.encodes = channel.aws ? false : undefined
+  /** AWS takes both. `known` is what another instance for the same store has found out, if anything. */
+  constructor(
+    private readonly channel: Channel,
+    known: boolean | undefined,
+  ) {
+    this.encodes = channel.aws ? false : known
+  }
+
+  /** Whether it is sent in encoded words, if that is known. */
+  get known(): boolean | undefined {
+    return this.encodes
+  }
+
+  /** The store is Swift: nothing needs to be looked at, and no object is there in the wrong form before it was. */
+  isSwift(): void {
+    this.encodes ??= true
   }
 
   /** Fields of a request as the store takes them. */

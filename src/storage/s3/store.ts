@@ -79,6 +79,8 @@ export interface Address {
   readonly insists?: readonly string[] | undefined
   /** Whether it writes MD5s in capitals, if anybody has seen one. */
   readonly capitals?: boolean | undefined
+  /** Whether it takes user metadata beyond ASCII in encoded words alone, if anybody has found out. */
+  readonly encodesMetadata?: boolean | undefined
 }
 
 /** What a store needs beside its place. */
@@ -184,7 +186,7 @@ export class S3Store implements Storage {
     }
     const { channel } = this
     this.copies = sorted([...this.always, ...channel.customerKey, ...channel.copySource])
-    this.metadataForm = new MetadataForm(channel)
+    this.metadataForm = new MetadataForm(channel, options.encodesMetadata)
     this.reading = createReading(channel)
     this.uploading = this.metadataForm.uploading(createUploading(channel), this.reading)
     this.rewriting = createRewriting(channel, this.reading)
@@ -210,6 +212,7 @@ export class S3Store implements Storage {
       unsupported: this.unsupported.all,
       insists: this.options.insists,
       capitals: this.etagCase.capitals,
+      encodesMetadata: this.metadataForm.known,
     }
   }
 
@@ -224,8 +227,13 @@ export class S3Store implements Storage {
 
   readonly clock = (): number => Date.now() + this.ahead
 
-  private noteStore(response: HttpResponse): void {
+  private noteSoftware(response: HttpResponse): void {
     this.software ??= softwareOf(response)
+    if (this.software === 'Swift') this.metadataForm.isSwift()
+  }
+
+  private noteStore(response: HttpResponse): void {
+    this.noteSoftware(response)
     const date = timeOf(headerOf(response, 'date') ?? '')
     if (!Number.isNaN(date)) this.ahead = date - Date.now()
   }
@@ -389,7 +397,7 @@ export class S3Store implements Storage {
       if (this.etagCase.capitals === undefined) this.etagCase.learn(response)
       return response
     }
-    this.software ??= softwareOf(response)
+    this.noteSoftware(response)
     const fault = faultOf(response, asked)
     if (EXPIRED.has(fault.code)) await this.renew(fault, current)
     // What is refused to HEAD is refused without a word.
@@ -479,7 +487,8 @@ export const PROBE_TAGS: Fields = [
 ]
 
 function tagsNotSupported(asked: Asked): StorageError {
-  const message = 'it has tags, and the store that it is written to keeps none: a new copy with --no-preserve tags copies it without'
+  const message =
+    'it has tags, and the store that it is written to keeps none: a new copy with --no-preserve tags copies it without'
   return new StorageError(message, { severity: 'fail-object', code: 'TagsNotSupported', ...asked })
 }
 
