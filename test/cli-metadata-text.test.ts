@@ -108,4 +108,14 @@ describe('metadata with _ in its name, to a store that writes - for it', () => {
       expect.stringContaining('"differs":["x-amz-meta-my_key as x-amz-meta-my-key"]'),
     ])
   })
+
+  test('is no other metadata to move --map, which finds a copy of an earlier try there', async () => {
+    const source = await sandbox({ buckets: ['src'] })
+    await put(source, 'src', 'in/a', { Body: 'a', Metadata: { my_key: '1', other: '2' } })
+    const destination = await sandbox({ buckets: ['dst'], dialect: 'ceph' })
+    await put(destination, 'dst', 'a', { Body: 'a', Metadata: { 'my-key': '1', other: '2' } })
+    const ends = ['--source-endpoint-url', source.url, '--destination-endpoint-url', destination.url]
+    const { code, stderr } = await s3move('move', 's3://src', 's3://dst', ...ends, '--map', 's|^in/||')
+    expect([code, stderr]).toEqual([0, expect.stringContaining('1 object moved')])
+  })
 })

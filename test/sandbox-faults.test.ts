@@ -49,13 +49,15 @@ function raw(
   path: string,
   method = 'GET',
   headers: Record<string, string> = {},
-): Promise<{ status: number | undefined; body: string; whole: boolean; error: string | undefined }> {
+): Promise<{ status: number | undefined; body: string; whole: boolean; error: string | undefined; metadata: unknown }> {
   return new Promise((resolve) => {
     let status: number | undefined
     let body = ''
-    const end = (whole: boolean, error?: string) => resolve({ status, body, whole, error })
+    let metadata: unknown
+    const end = (whole: boolean, error?: string) => resolve({ status, body, whole, error, metadata })
     httpRequest({ host: '127.0.0.1', port: server.port, path, method, headers, agent: false }, (response) => {
       status = response.statusCode
+      metadata = response.headers['x-amz-meta-u']
       response.setEncoding('utf8')
       response.on('data', (chunk: string) => (body += chunk))
       response.on('error', () => undefined)
@@ -123,6 +125,18 @@ describe('faults', () => {
     const object = await raw(server, `/src/${photo(1)}`)
     expect(object).toMatchObject({ status: 200, whole: false })
     expect(object.body.length).toBeGreaterThan(10)
+    // The head of an answer to HEAD is all of it.
+    expect((await raw(server, `/src/${photo(1)}`, 'HEAD')).status).toBeUndefined()
+  })
+
+  test('truncate leaves metadata beyond ASCII as it is', async () => {
+    const server = await start({ buckets: ['kept'], faults: ['truncate=1@GetObject'] })
+    // One character a byte, as header fields are.
+    const metadata = Buffer.from('grün').toString('latin1')
+    const Body = Buffer.from('some content')
+    await clientOf(server).send(new PutObjectCommand({ Bucket: 'kept', Key: 'b', Body, Metadata: { u: metadata } }))
+    const { whole, metadata: told } = await raw(server, '/kept/b')
+    expect([whole, told]).toEqual([false, metadata])
   })
 
   test('hang never answers, and the request is over when the client leaves', async () => {

@@ -63,7 +63,9 @@ function unlessTaken(job: RelocateJob, ways: Ways): Act {
   const hasHeadersOf = async (object: WorkItem, { headers }: ObjectHead): Promise<boolean> => {
     if (attributes.drop?.includes('metadata') === true) return true
     const wanted = headersOf(attributes, ways.source, object, await from.head(object.key))
-    return [...wanted].every(([name, value]) => isSameHeader(name, headers.get(name), value))
+    // Ceph writes `-` for `_` in the names of metadata.
+    const there = (name: string): string | undefined => headers.get(name) ?? headers.get(name.replaceAll('_', '-'))
+    return [...wanted].every(([name, value]) => isSameHeader(name, there(name), value))
   }
   return async (object) => {
     const outcome = await copy(object)

@@ -131,7 +131,8 @@ export class Exchange {
     const { socket } = this.request
     const half = length >> 1
     const { body, stream } = reply
-    this.response.flushHeaders()
+    // `flushHeaders` would send metadata beyond ASCII encoded once more. The head of an answer without content is all of it, and is not sent.
+    this.response.write(Buffer.alloc(0))
     if (stream !== undefined) {
       for (const chunk of stream.content.chunks(stream.start, stream.start + Math.min(half, 2 ** 20)))
         this.response.write(chunk)
