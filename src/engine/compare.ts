@@ -1,4 +1,5 @@
 import { isSameHeader } from '../rfc2047.js'
+import { nameInCeph } from '../rules/header-names.js'
 import { timeOf } from '../times.js'
 import type { HeaderFields, ObjectHead, ObjectSummary } from '../storage/storage.js'
 
@@ -44,7 +45,7 @@ export function headersThatDiffer(a: ObjectHead, b: ObjectHead): string[] {
   const unlike = new Set([...names].filter((name) => !isSameHeader(name, a.headers.get(name), b.headers.get(name))))
   const renamed: string[] = []
   for (const name of [...unlike]) {
-    const other = name.replaceAll('_', '-')
+    const other = nameInCeph(name)
     if (other === name || !unlike.has(other) || b.headers.has(name) || a.headers.has(other)) continue
     if (!isSameHeader(name, a.headers.get(name), b.headers.get(other))) continue
     unlike.delete(name)

@@ -2,6 +2,7 @@ import { StorageError } from '../errors.js'
 import type { CopyJob, Trait } from '../job.js'
 import { printable } from '../keys.js'
 import type { Headers } from '../rules/decide.js'
+import { nameInCeph } from '../rules/header-names.js'
 import type { Software } from '../storage/s3/software.js'
 import type { BucketTraits, ObjectHead, ObjectSummary, Storage } from '../storage/storage.js'
 import { headersOf, needsHead } from './attributes.js'
@@ -148,11 +149,10 @@ function lost(
   }
 }
 
-// Ceph writes `-` for each `_`, as CGI has it.
 function renamedByCeph(headers: Headers): string[] {
   const names = [...headers.keys()].filter((name) => name.startsWith('x-amz-meta-') && name.includes('_'))
   if (names.length === 0) return []
-  const renamed = names.map((name) => printable(`${name} would be ${name.replaceAll('_', '-')}`))
+  const renamed = names.map((name) => printable(`${name} would be ${nameInCeph(name)}`))
   return [`the destination’s store (Ceph) keeps no _ in the names of metadata: ${renamed.join(', ')}`]
 }
 

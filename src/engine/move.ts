@@ -1,5 +1,6 @@
 import { timeOf } from '../times.js'
 import { isFolder, type Outcome, type RelocateJob } from '../job.js'
+import { nameInCeph } from '../rules/header-names.js'
 import { renamer } from '../rules/rename.js'
 import { isSameHeader } from '../rfc2047.js'
 import { sleep } from '../storage/retry.js'
@@ -63,8 +64,7 @@ function unlessTaken(job: RelocateJob, ways: Ways): Act {
   const hasHeadersOf = async (object: WorkItem, { headers }: ObjectHead): Promise<boolean> => {
     if (attributes.drop?.includes('metadata') === true) return true
     const wanted = headersOf(attributes, ways.source, object, await from.head(object.key))
-    // Ceph writes `-` for `_` in the names of metadata.
-    const there = (name: string): string | undefined => headers.get(name) ?? headers.get(name.replaceAll('_', '-'))
+    const there = (name: string): string | undefined => headers.get(name) ?? headers.get(nameInCeph(name))
     return [...wanted].every(([name, value]) => isSameHeader(name, there(name), value))
   }
   return async (object) => {

@@ -12,6 +12,11 @@ export const SETTABLE = [
 
 const META = 'x-amz-meta-'
 
+/** The name of user metadata as Ceph keeps it, which writes `-` for `_`. */
+export function nameInCeph(name: string): string {
+  return name.replaceAll('_', '-')
+}
+
 /** What is wrong with `name` as that of a header to set or remove, or undefined. */
 export function nameProblem(name: string): string | undefined {
   if (SETTABLE.some((one) => one === name)) return undefined

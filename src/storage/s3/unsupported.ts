@@ -48,6 +48,8 @@ const EXTRAS: ReadonlyMap<string, Extra> = new Map([
   }),
 ])
 
+type Refusal = Pick<StorageError, 'code' | 'status'>
+
 /** What is known of a store, and of a run, beforehand. */
 interface Known {
   /** What `all` told of another instance for the same store. */
@@ -84,21 +86,24 @@ export class Unsupported {
   }
 
   /** It was refused so, and what was sent without it was not. */
-  add(name: string, { code, status }: Pick<StorageError, 'code' | 'status'>, instead: string): void {
+  add(name: string, fault: Refusal, instead: string): void {
+    this.learn(name, fault, `requests go without it; ${instead}`)
+  }
+
+  /** The store was asked, and refuses tags: whatever has some must not be written without. */
+  addTags(fault: Refusal): void {
+    this.learn(TAGGING, fault, 'objects that have tags fail; a new copy with --no-preserve tags copies them without')
+  }
+
+  private learn(name: string, { code, status }: Refusal, consequence: string): void {
     if (this.names.has(name)) return
     this.names.add(name)
-    const goOn = name === TAGGING ? instead : `requests go without it; ${instead}`
-    this.told(name, `does not support ${name} (${status ?? ''} ${printable(code)}): ${goOn}`)
+    this.told(name, `does not support ${name} (${status ?? ''} ${printable(code)}): ${consequence}`)
   }
 
   /** What a person should know of the store beside: told once, by name. */
   told(name: string, what: string): void {
     this.tell({ kind: `not-supported ${name} ${this.host}`, message: `${this.host} ${what}` })
-  }
-
-  /** The store was asked, and refuses tags: whatever has some must not be written without. */
-  addTags(fault: Pick<StorageError, 'code' | 'status'>): void {
-    this.add(TAGGING, fault, 'objects that have tags fail; a new copy with --no-preserve tags copies them without')
   }
 
   /** Whether such a request would be refused for its tags. */
@@ -111,9 +116,8 @@ export class Unsupported {
     if (this.names.size === 0) return fields
     const tagged = hasTags(fields)
     return fields.filter(([header]) => {
-      if (this.insists.has(header) || (tagged && header === DIRECTIVE)) return true
       const extra = EXTRAS.get(header)
-      return extra === undefined || !this.names.has(nameOf(extra, operation))
+      return extra === undefined || !this.mayLeaveOut(header, tagged) || !this.names.has(nameOf(extra, operation))
     })
   }
 
@@ -121,15 +125,15 @@ export class Unsupported {
   suspects({ operation }: Asked, fields: Fields, { message }: StorageError): readonly string[] {
     const sent = new Set(fields.map(([header]) => header))
     const suspects = [...EXTRAS].flatMap(([header, { operations }]) =>
-      operations.has(operation) && sent.has(header) && this.mayLeaveOut(header, sent) ? [header] : [],
+      operations.has(operation) && sent.has(header) && this.mayLeaveOut(header, sent.has(TAGGING)) ? [header] : [],
     )
     const text = message.toLowerCase()
     return suspects.sort((one, other) => Number(text.includes(other)) - Number(text.includes(one)))
   }
 
   // Tags without their directive would be those of the source.
-  private mayLeaveOut(header: string, sent: ReadonlySet<string>): boolean {
-    return !this.insists.has(header) && !(header === DIRECTIVE && sent.has(TAGGING))
+  private mayLeaveOut(header: string, tagged: boolean): boolean {
+    return !this.insists.has(header) && !(header === DIRECTIVE && tagged)
   }
 
   /** What was sent without this header was not refused. */
