@@ -1,12 +1,15 @@
-# Starts a Ceph RGW 16.2.15 (Debian 12) in the working directory, a temporary folder, on loopback, with one user (test, testtest) who may use Swift's
-# API as well (test:swift, testtest): sourced by the scripts on Ceph. It needs root: Debian's packages are installed. Sets URL; `end` ends it.
+# Starts a Ceph RGW 16.2.15 (Debian 12) in a temporary folder, which becomes the working directory, on loopback, with one user (test, testtest) who
+# may use Swift's API as well (test:swift, testtest): sourced by the scripts on Ceph. It needs root: Debian's packages are installed. Sets URL. All
+# of it ends with the script.
+T=$(mktemp -d)
+PIDS=()
+trap 'for p in "${PIDS[@]}"; do kill "$p" 2>/dev/null || true; done; sleep 1; rm -rf "$T"' EXIT
+cd "$T"
 V=16.2.15+ds-0+deb12u2
 export DEBIAN_FRONTEND=noninteractive
 dpkg-query -W "ceph-mon=$V" "ceph-osd=$V" "radosgw=$V" >/dev/null 2>&1 ||
   apt-get install -qq -y --no-install-recommends "ceph-mon=$V" "ceph-osd=$V" "radosgw=$V" "ceph-common=$V" uuid-runtime >/dev/null 2>&1
 free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })'; }
-PIDS=()
-end() { for p in "${PIDS[@]}"; do kill "$p" 2>/dev/null || true; done; sleep 1; }
 MON=$(free_port) RGW=$(free_port) FSID=$(uuidgen)
 mkdir mon osd rgw
 cat >ceph.conf <<CONF

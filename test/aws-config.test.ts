@@ -1,29 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { UserError } from '../src/errors.js'
 import type { Connection } from '../src/job.js'
 import { openAccount, type Account } from '../src/storage/s3/account.js'
 import { profileSettings } from '../src/storage/s3/aws-config.js'
+import { awsEnvironment } from './aws-environment.js'
 
-const folder = mkdtempSync(join(tmpdir(), 's3move-config-'))
-afterAll(() => rmSync(folder, { recursive: true }))
-
-let open: Account[] = []
-beforeEach(() => {
-  for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) vi.stubEnv(name, undefined)
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'AKIDENV')
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
-  vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'none'))
-  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(folder, 'none'))
-  vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
-})
-afterEach(() => {
-  for (const account of open) account.close()
-  open = []
-  vi.unstubAllEnvs()
-})
+const { folder, open } = awsEnvironment()
 
 let files = 0
 
