@@ -3,7 +3,7 @@ import { reporters } from './vitest.config.js'
 
 export default defineConfig({
   test: {
-    include: ['test/proxies/*.test.ts'],
+    include: ['test/servers/proxies/*.test.ts'],
     testTimeout: 240_000,
     fileParallelism: false,
     pool: 'forks',

@@ -3,7 +3,7 @@ import { reporters } from './vitest.config.js'
 
 export default defineConfig({
   test: {
-    include: ['test/s3sim/*.test.ts'],
+    include: ['test/servers/s3sim/*.test.ts'],
     testTimeout: 120_000,
     fileParallelism: false,
     pool: 'forks',

@@ -66,7 +66,7 @@ export async function startSandbox(options) {
     /** What the server has counted; the names are those of `GET /_sandbox/stats`. */
     async stats() {
       const answer = await fetch(`${url}/_sandbox/stats`)
-      return /** @type {import('../src/sandbox/stats.js').SandboxStats} */ (await answer.json())
+      return /** @type {import('../src/sandbox/wire/stats.js').SandboxStats} */ (await answer.json())
     },
     async stop() {
       child.kill('SIGTERM')

@@ -2,14 +2,14 @@
 import { setFlagsFromString } from 'node:v8'
 import type { Argv } from 'yargs'
 import { CheckpointError } from './checkpoint/checkpoint-error.js'
-import { EXIT, EXIT_TABLE } from './commands/exit.js'
-import { Interrupted, type CommandIo } from './commands/io.js'
+import { EXIT, EXIT_TABLE } from './commands/run/exit.js'
+import { Interrupted, type CommandIo } from './commands/run/io.js'
 import { UserError } from './errors.js'
 import { printable, withoutCredentials } from './keys.js'
 import { ignoresHangup } from './processes.js'
-import { keepThreadPoolAwake } from './thread-pool.js'
-import { readSwitches, truthOf, type Declared } from './commands/switches.js'
-import { usageError } from './commands/usage-error.js'
+import { keepThreadPoolAwake } from './libuv-wakeups.js'
+import { readSwitches, truthOf, type Declared } from './commands/options/switches.js'
+import { usageError } from './commands/options/usage-error.js'
 import { version } from './version.js'
 
 /** What stands for a source or a destination, for `--help`. */
@@ -101,12 +101,12 @@ async function main(args: readonly string[]): Promise<number> {
     tellingFlags,
     verifyFlags,
     ON_LOSS,
-  } = await import('./commands/options.js')
-  const { attributeFlags } = await import('./commands/attribute-options.js')
-  const { nameFlags, selectionFlags } = await import('./commands/selection-options.js')
-  const { listFlags } = await import('./commands/list-options.js')
-  const { prefixFlags } = await import('./commands/prefix.js')
-  const { restoreFlags } = await import('./commands/restore-option.js')
+  } = await import('./commands/options/common-options.js')
+  const { attributeFlags } = await import('./commands/options/attribute-options.js')
+  const { nameFlags, selectionFlags } = await import('./commands/options/selection-options.js')
+  const { listFlags } = await import('./commands/options/files-from-options.js')
+  const { prefixFlags } = await import('./commands/options/prefix.js')
+  const { restoreFlags } = await import('./commands/options/restore-options.js')
   const chosen = <T>(argv: Argv<T>): Argv<T> => prefixFlags(selectionFlags(argv, args))
   let code: number = EXIT.done
   const io: CommandIo = {

@@ -1,34 +1,25 @@
 import { createHash } from 'node:crypto'
 import { UserError } from '../errors.js'
-import type {
-  Attributes,
-  Connection,
-  CopyJob,
-  DeleteJob,
-  EndConnection,
-  FolderIdentity,
-  KeyList,
-  HeaderRule,
-  ObjectMatch,
-  RelocateJob,
-  Restore,
-  SetHeadersJob,
-  SyncJob,
-  WriteJob,
-  DuJob,
-  DuReport,
-  Likenesses,
-  LsJob,
-  MoveJob,
-  Pace,
-  Place,
-  ScanJob,
-  Selection,
-  SkipReason,
-  Totals,
-  VerifyJob,
-  Waiting,
-} from '../job.js'
+import type { Connection, EndConnection } from '../job/connection.js'
+import type { CopyJob } from '../job/copy.js'
+import type { DeleteJob } from '../job/delete.js'
+import type { DuJob, DuReport } from '../job/du.js'
+import type { Waiting } from '../job/events.js'
+import type { KeyList } from '../job/files-from.js'
+import type { WriteJob, MoveJob, ScanJob } from '../job/kinds.js'
+import type { LsJob } from '../job/ls.js'
+import type { RelocateJob } from '../job/move.js'
+import type { Attributes } from '../job/object-attributes.js'
+import type { SkipReason } from '../job/outcome.js'
+import type { Pace } from '../job/pace.js'
+import type { FolderIdentity, Place } from '../job/place.js'
+import type { Selection } from '../job/selection.js'
+import type { HeaderRule, ObjectMatch, SetHeadersJob } from '../job/set-headers.js'
+import type { SyncJob } from '../job/sync.js'
+import type { Totals } from '../job/totals.js'
+import type { Restore } from '../job/transfer.js'
+import type { Likenesses } from '../job/verdicts.js'
+import type { VerifyJob } from '../job/verify.js'
 import type { KeyRange } from '../keys.js'
 import { byStart, printable } from '../keys.js'
 import {
@@ -45,8 +36,8 @@ import {
   text,
   time,
   tuple,
-} from './check.js'
-import type { Check } from './check.js'
+} from '../job/schema.js'
+import type { Check } from '../job/schema.js'
 import { checkConsistency } from './consistency.js'
 import { jsonText, parseJson } from './json.js'
 

@@ -1,6 +1,7 @@
-import { listOf, settled, sum, type WriteJob } from '../job.js'
+import { listOf, type WriteJob } from '../job/kinds.js'
+import { settled, sum } from '../job/totals.js'
 import { compareKeys, type KeyRange } from '../keys.js'
-import { Mismatch } from './check.js'
+import { Mismatch } from '../job/schema.js'
 import type { Checkpoint, LedgerPosition } from './checkpoint.js'
 
 /**

@@ -1,14 +1,8 @@
 import { createHash } from 'node:crypto'
-import {
-  connectionOf,
-  placeUrl,
-  type Connection,
-  type MoveJob,
-  type Place,
-  type Side,
-  type SyncJob,
-  type WriteJob,
-} from '../job.js'
+import { connectionOf, type Connection } from '../job/connection.js'
+import type { MoveJob, WriteJob } from '../job/kinds.js'
+import { placeUrl, type Place, type Side } from '../job/place.js'
+import type { SyncJob } from '../job/sync.js'
 import { printable } from '../keys.js'
 import type { Checkpoint } from './checkpoint.js'
 

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Check } from './check.js'
+import type { Check } from '../job/schema.js'
 import type { LedgerPosition } from './checkpoint.js'
 import { checkpointError } from './checkpoint-error.js'
 import { Ledger } from './ledger.js'

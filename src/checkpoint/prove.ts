@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import { UserError } from '../errors.js'
-import type { Failure } from '../job.js'
+import type { Failure } from '../job/outcome.js'
 import { printable } from '../keys.js'
-import type { Check } from './check.js'
+import type { Check } from '../job/schema.js'
 import type { LedgerPosition, WriteCheckpoint } from './checkpoint.js'
-import { LARGE } from './large.js'
+import { LARGE } from './large-ledger.js'
 import { isRenamed, LEDGER, proveLedger, RESTORE, RETRYING, shorter, sizeOf } from './ledger-file.js'
 import { ledgerName, linesOf, parseEntry, parseLine } from './ledger-lines.js'
-import { checkDeparture, removalLedger } from './removals.js'
-import { WAITING } from './waiting.js'
+import { checkDeparture, removalLedger } from './deferred-delete-ledger.js'
+import { WAITING } from './waiting-ledger.js'
 
 /**
  * Proves, before a run is gone on with, that its ledgers hold what its checkpoint counts on: byte for byte where it tells a checksum, and entry for entry

@@ -6,7 +6,7 @@ import { parseCheckpoint, serializeCheckpoint, type Checkpoint } from './checkpo
 import { CheckpointError, checkpointError } from './checkpoint-error.js'
 import { writeNew } from './durable.js'
 import { identityOf, isGone, isSame, removed, wasWritten, type Identity } from './fence.js'
-import { CHECKPOINT, replaceCheckpoint } from './file.js'
+import { CHECKPOINT, replaceCheckpoint } from './checkpoint-file.js'
 
 /*
  * Fencing: what a session holds open is what has the name, and what it saved last is what is there

@@ -1,11 +1,12 @@
-import { censusReport } from '../census-report.js'
-import { Census } from '../engine/census.js'
-import { duSink } from '../engine/sinks.js'
-import { placeUrl, type DuJob } from '../job.js'
-import type { CommandIo } from './io.js'
-import { readChoice, readWhole, type Flags } from './options.js'
-import { parsePlace } from './place.js'
-import { conclude, read, startScan, type Scan } from './scan.js'
+import { censusReport } from '../report/usage-report.js'
+import { Census } from '../engine/output/usage-counts.js'
+import { duSink } from '../engine/session/scan-results.js'
+import type { DuJob } from '../job/du.js'
+import { placeUrl } from '../job/place.js'
+import type { CommandIo } from './run/io.js'
+import { readChoice, readWhole, type Flags } from './options/common-options.js'
+import { parsePlace } from './options/places.js'
+import { conclude, read, startScan, type Scan } from './run/start-scan.js'
 
 /** `s3move du SOURCE`. Resolves with the exit code. */
 export function du(source: string, flags: Flags, io: CommandIo): Promise<number> {

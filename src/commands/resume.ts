@@ -1,30 +1,40 @@
 import { relative } from 'node:path'
 import { isScan, isWrite, type ScanCheckpoint, type WriteCheckpoint } from '../checkpoint/checkpoint.js'
-import { findRuns, readCheckpoint, refuseLinks, type SavedRun } from '../checkpoint/file.js'
+import { findRuns, readCheckpoint, refuseLinks, type SavedRun } from '../checkpoint/checkpoint-file.js'
 import { differences } from '../checkpoint/job-name.js'
 import { lockRun } from '../checkpoint/lock.js'
 import { proveLedgers } from '../checkpoint/prove.js'
 import { UserError } from '../errors.js'
-import { jobTitle, objects, shellWord } from '../format.js'
-import { differing, listOf, sum } from '../job.js'
-import { createProgress } from '../progress.js'
+import { jobTitle, objects, shellWord } from '../report/format.js'
+import { listOf } from '../job/kinds.js'
+import { sum } from '../job/totals.js'
+import { differing } from '../job/verdicts.js'
+import { createProgress } from '../report/progress.js'
 import { printable } from '../keys.js'
 import { intersection } from '../rules/ranges.js'
-import { failedByCode } from '../summary.js'
+import { failedByCode } from '../report/summary.js'
 import { version } from '../version.js'
-import { checkList } from '../work/list-work.js'
-import { wantedRanges } from './begin.js'
-import { deletes, drive, endsOf, mirrors, noting, open, threadsFor, wantedOf } from './drive.js'
+import { checkList } from '../sources/files-from/files-from-source.js'
+import { wantedRanges } from './run/start-write.js'
+import { deletes, drive, endsOf, mirrors, noting, open, threadsFor, wantedOf } from './run/open-and-run.js'
 import { performDu } from './du.js'
-import { dryRun } from './dry-run.js'
-import { EXIT } from './exit.js'
-import { checkOutsideSides } from './folders.js'
-import type { CommandIo } from './io.js'
-import { readKeysOf } from './key-file.js'
+import { dryRun } from './run/dry-run.js'
+import { EXIT } from './run/exit.js'
+import { checkOutsideSides } from './options/folders.js'
+import type { CommandIo } from './run/io.js'
+import { readKeysOf } from './options/sse-c-key.js'
 import { performLs } from './ls.js'
-import { finishFile, resumeScan } from './scan.js'
-import { readConnection, readFlag, readList, readPace, readTelling, readText, type Flags } from './options.js'
-import { checkInOneBucket } from './place.js'
+import { finishFile, resumeScan } from './run/start-scan.js'
+import {
+  readConnection,
+  readFlag,
+  readList,
+  readPace,
+  readTelling,
+  readText,
+  type Flags,
+} from './options/common-options.js'
+import { checkInOneBucket } from './options/places.js'
 import { performVerify } from './verify.js'
 
 /** `s3move resume [DIR]`. Resolves with the exit code. */

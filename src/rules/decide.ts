@@ -1,4 +1,5 @@
-import type { HeaderRule, ObjectMatch, SetHeadersJob, SkipReason } from '../job.js'
+import type { SkipReason } from '../job/outcome.js'
+import type { HeaderRule, ObjectMatch, SetHeadersJob } from '../job/set-headers.js'
 import { decodedWords, isSameHeader } from '../rfc2047.js'
 import { timeOf } from '../times.js'
 import { saysNothing, typeOf } from './content-types.js'

@@ -1,6 +1,6 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node } from 'yaml'
 import { UserError } from '../errors.js'
-import type { HeaderRule, ObjectMatch } from '../job.js'
+import type { HeaderRule, ObjectMatch } from '../job/set-headers.js'
 import { printable } from '../keys.js'
 import { isoTime } from '../times.js'
 import { httpDate, nameProblem, valueProblem } from './header-names.js'

@@ -1,4 +1,4 @@
-import type { Selection } from '../job.js'
+import type { Selection } from '../job/selection.js'
 import { compareKeys, contains } from '../keys.js'
 import { timeOf } from '../times.js'
 import { globTest, matchesGlob } from './glob.js'

@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
-import { headerOf, percentDecode, type S3Request } from './request.js'
-import { accessDenied, S3Error } from './s3-error.js'
+import { headerOf, percentDecode, type S3Request } from './wire/request.js'
+import { accessDenied, S3Error } from './wire/s3-error.js'
 
 export interface Credentials {
   readonly accessKeyId: string

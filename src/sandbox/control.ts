@@ -1,9 +1,9 @@
 import { UserError } from '../errors.js'
-import type { Dialect } from './dialects.js'
+import type { Dialect } from './wire/dialects.js'
 import type { Faults } from './faults.js'
 import { readFault } from './faults.js'
-import type { Reply } from './reply.js'
-import type { Stats } from './stats.js'
+import type { Reply } from './wire/reply.js'
+import type { Stats } from './wire/stats.js'
 
 function json(status: number, value: unknown): Reply {
   return { status, headers: ['Content-Type', 'application/json'], body: `${JSON.stringify(value)}\n` }

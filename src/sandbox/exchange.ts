@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import type { Dialect } from './dialects.js'
-import { hex32, mix } from './hash.js'
-import type { Reply } from './reply.js'
-import type { S3Error } from './s3-error.js'
-import type { Stats } from './stats.js'
-import { element, xmlDeclaration } from './xml.js'
+import type { Dialect } from './wire/dialects.js'
+import { hex32, mix } from './wire/hash.js'
+import type { Reply } from './wire/reply.js'
+import type { S3Error } from './wire/s3-error.js'
+import type { Stats } from './wire/stats.js'
+import { element, xmlDeclaration } from './wire/xml.js'
 
 let served = 0
 

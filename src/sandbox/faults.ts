@@ -1,6 +1,6 @@
 import { UserError } from '../errors.js'
-import { fraction, hashText } from './hash.js'
-import { latencyClasses, operationNames, operations, type Operation } from './operations.js'
+import { fraction, hashText } from './wire/hash.js'
+import { latencyClasses, operationNames, operations, type Operation } from './wire/operation-names.js'
 
 const copying: readonly string[] = ['CopyObject', 'UploadPartCopy', 'CompleteMultipartUpload']
 

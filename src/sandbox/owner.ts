@@ -1,5 +1,5 @@
-import { headerOf, type S3Request } from './request.js'
-import { accessDenied } from './s3-error.js'
+import { headerOf, type S3Request } from './wire/request.js'
+import { accessDenied } from './wire/s3-error.js'
 
 /** The account that all buckets belong to. */
 const accountId = '123456789012'

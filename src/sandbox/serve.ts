@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http'
-import { asAnswered, asUnderstood } from './as-dialect.js'
+import { asAnswered, asUnderstood } from './wire/as-dialect.js'
 import type { Gate } from './auth.js'
 import type { Exchange } from './exchange.js'
 import type { FaultKind, Faults } from './faults.js'
-import { handlers } from './handlers.js'
-import { operationOf, operations, type Operation } from './operations.js'
-import type { Reply } from './reply.js'
+import { handlers } from './operations/handlers.js'
+import { operationOf, operations, type Operation } from './wire/operation-names.js'
+import type { Reply } from './wire/reply.js'
 import { checkOwner } from './owner.js'
-import { parseTarget, type S3Request } from './request.js'
+import { parseTarget, type S3Request } from './wire/request.js'
 import {
   accessDenied,
   elsewhere,
@@ -16,9 +16,9 @@ import {
   S3Error,
   slowDown,
   temporaryRedirect,
-} from './s3-error.js'
+} from './wire/s3-error.js'
 import type { Latency, Rate } from './shaping.js'
-import type { World } from './world.js'
+import type { World } from './operations/world.js'
 
 /** A server's state and what shapes its answers. */
 export interface Simulation {

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.js'
-import { fraction } from './hash.js'
-import { latencyClasses, operations, type LatencyClass, type Operation } from './operations.js'
+import { fraction } from './wire/hash.js'
+import { latencyClasses, operations, type LatencyClass, type Operation } from './wire/operation-names.js'
 
 const latencyExample = 'For example: list=50-150,copy=20-60 (milliseconds)'
 const rateExample = 'For example: write=3500,read=5500 (requests a second for each bucket and first folder)'

@@ -1,27 +1,20 @@
 import { StorageError, UserError } from '../errors.js'
 import { printable } from '../keys.js'
-import {
-  connectionOf,
-  isFolder,
-  type Connection,
-  type EndConnection,
-  type FolderIdentity,
-  type Place,
-  type Side,
-} from '../job.js'
+import { connectionOf, type Connection, type EndConnection } from '../job/connection.js'
+import { isFolder, type FolderIdentity, type Place, type Side } from '../job/place.js'
 import type { Bandwidth } from './bandwidth.js'
 import { hedged } from './hedged.js'
 import type { BucketTraits, HeaderFields, Storage } from './storage.js'
 import { openAccount, type Account } from './s3/account.js'
 import type { CredentialSource } from './s3/credentials.js'
-import { checkOutside, openFolder, openFolderToWrite, type OpenedFolder } from './disk/marker.js'
+import { checkOutside, openFolder, openFolderToWrite, type OpenedFolder } from './disk/open-folder.js'
 import { DiskStore } from './disk/store.js'
 import { toldOnce, type Notice } from './notice.js'
-import { probeCopy, probeRead, probeUpload, unlessDenied, type Ask } from './probe.js'
-import type { BucketRoute, Route } from './route.js'
+import { probeCopy, probeRead, probeUpload, unlessDenied, type Ask } from './unlikely-name.js'
+import type { BucketRoute, Route } from './descriptor.js'
 import { overlap } from './overlap.js'
 import { meaningOf } from './s3/error-codes.js'
-import type { Software } from './s3/software.js'
+import type { Software } from './s3/server-software.js'
 import { PROBE_TAGS, S3Store } from './s3/store.js'
 import { createMeter, retrying, withRetries, type Meter, type RetryPolicy, type StoreFor } from './retry.js'
 

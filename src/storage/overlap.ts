@@ -1,5 +1,5 @@
 import { UserError } from '../errors.js'
-import { placeUrl } from '../job.js'
+import { placeUrl } from '../job/place.js'
 import { areOne, likenessesOf, nestingOf, type Found } from './same-bucket.js'
 import type { Storage } from './storage.js'
 

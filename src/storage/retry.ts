@@ -1,5 +1,5 @@
 import { StorageError } from '../errors.js'
-import { OF_NO_OBJECT } from './s3/faults.js'
+import { OF_NO_OBJECT } from './s3/storage-errors.js'
 import type { SetAside, Trouble } from './set-aside.js'
 import type { Reading, Removal, Removing, Rewriting, Storage, Uploading } from './storage.js'
 

@@ -1,6 +1,6 @@
 import { StorageError } from '../errors.js'
-import type { Place } from '../job.js'
-import { probeName } from './probe.js'
+import type { Place } from '../job/place.js'
+import { probeName } from './unlikely-name.js'
 import { able, type ObjectHead, type Storage } from './storage.js'
 
 /** Whether objects of the one place can be objects of the other, if both are in one bucket. */

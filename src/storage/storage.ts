@@ -1,5 +1,6 @@
 import type { StorageError } from '../errors.js'
-import type { Place, Restore } from '../job.js'
+import type { Place } from '../job/place.js'
+import type { Restore } from '../job/transfer.js'
 
 /** An object as a listing shows it. */
 export interface ObjectSummary {

@@ -1,5 +1,5 @@
 import { lstat, readdir } from 'node:fs/promises'
-import type { FolderIdentity } from '../../job.js'
+import type { FolderIdentity } from '../../job/place.js'
 import { unlessGone } from './files.js'
 import { MARKER, OURS } from './names.js'
 

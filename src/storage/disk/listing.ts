@@ -1,6 +1,6 @@
 import { compareKeys } from '../../keys.js'
 import type { ListFrom, ObjectSummary, Page } from '../storage.js'
-import type { Asked } from './faults.js'
+import type { Asked } from './storage-errors.js'
 import { inParallel } from './in-parallel.js'
 import type { Stray } from './folder.js'
 import { summary } from './reading.js'

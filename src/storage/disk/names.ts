@@ -1,4 +1,4 @@
-import type { FolderIdentity } from '../../job.js'
+import type { FolderIdentity } from '../../job/place.js'
 
 /** How keys are names below the folder. */
 export type Names = FolderIdentity['names']

@@ -4,11 +4,11 @@ import type { FileHandle } from 'node:fs/promises'
 import { typeOf } from '../../rules/content-types.js'
 import { contentEncoding } from '../content-encoding.js'
 import type { HeaderFields, ObjectHead, ObjectSummary, Reading } from '../storage.js'
-import { placeUrl } from '../../job.js'
+import { placeUrl } from '../../job/place.js'
 import { decodeListed } from '../s3/encode.js'
 import { STORAGE_CLASS, type Attributes } from './attributes.js'
 import type { Notice } from '../notice.js'
-import { changed, diskFault, fault, gone, type Asked } from './faults.js'
+import { changed, diskFault, fault, gone, type Asked } from './storage-errors.js'
 import type { Tree } from './tree.js'
 
 /** Bytes that are read at once for a digest. */

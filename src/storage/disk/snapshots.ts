@@ -1,5 +1,5 @@
 import { lstat } from 'node:fs/promises'
-import type { Asked } from './faults.js'
+import type { Asked } from './storage-errors.js'
 import { readFolder, type FolderContent } from './folder.js'
 import { unlessGone } from './files.js'
 import type { Tree } from './tree.js'

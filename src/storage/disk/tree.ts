@@ -3,9 +3,9 @@ import { lstat, mkdir, open, readFile, rename, rmdir, type FileHandle } from 'no
 import { attributesIn, isSame, type Attributes } from './attributes.js'
 import { syncFolder, systemCode } from '../../file-system.js'
 import { unlessGone } from './files.js'
-import type { OpenedFolder } from './marker.js'
+import type { OpenedFolder } from './open-folder.js'
 import { isStill } from './identity.js'
-import { folderGone, notFollowed, type Asked } from './faults.js'
+import { folderGone, notFollowed, type Asked } from './storage-errors.js'
 import { ASIDE, isStorable, OURS, parentOf, pathOf, type Names } from './names.js'
 
 /** Where the attributes are, as a tree of the same folders. */

@@ -1,6 +1,6 @@
 import { HeadBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { StorageError, UserError } from '../../errors.js'
-import type { Connection } from '../../job.js'
+import type { Connection } from '../../job/connection.js'
 import { printable } from '../../keys.js'
 import { environmentProfile, environmentRegion, profileSettings, type ProfileSettings } from './aws-config.js'
 import { agentsFor, connectTimeout, type Trust } from './connect.js'

@@ -1,6 +1,6 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import { UserError } from '../../errors.js'
-import type { Connection } from '../../job.js'
+import type { Connection } from '../../job/connection.js'
 import { printable } from '../../keys.js'
 import { sameCredentials, type Credentials } from './sign.js'
 

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 import { spend, type Bandwidth } from '../bandwidth.js'
 import { MOST_READ, type Dialer, type Forward } from './connect.js'
-import type { Silence } from './patience.js'
-import { RestingPlace } from './resting.js'
-import { judge, MIN_RATE, PoolClock, ReadRate, SWEEP, type ReadLimits } from './reads.js'
+import type { Silence } from './adaptive-timeout.js'
+import { RestingPlace } from './idle-connections.js'
+import { judge, MIN_RATE, PoolClock, ReadRate, SWEEP, type ReadLimits } from './least-rate.js'
 
 /** A body that is sent as it comes; while nothing comes, the server may be silent. When it fails, so does the request, with its error. */
 export interface Pieces extends AsyncIterable<Buffer> {

@@ -1,7 +1,7 @@
 import { StorageError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import { isoTime } from '../../times.js'
-import type { Asked } from './faults.js'
+import type { Asked } from './storage-errors.js'
 
 /** A listing tells a time that is not understood; `message` is that time as it was listed. */
 export class UnreadableTime extends Error {

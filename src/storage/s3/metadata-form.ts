@@ -1,7 +1,7 @@
 import { StorageError } from '../../errors.js'
 import { decodedWords, encodedWords, inUtf8, isBeyondAscii } from '../../rfc2047.js'
 import type { HeaderFields, Reading, Uploading } from '../storage.js'
-import { askedOf, quoted, type Channel } from './channel.js'
+import { askedOf, quoted, type Channel } from './request.js'
 import type { Fields } from './sign.js'
 
 /** How many objects are looked at in vain before a store counts as one that keeps what it is sent. */

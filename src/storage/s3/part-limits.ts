@@ -1,6 +1,6 @@
 import { StorageError } from '../../errors.js'
 import type { PartLimits } from '../storage.js'
-import type { Channel } from './channel.js'
+import type { Channel } from './request.js'
 import { headerOf } from './http.js'
 
 /** What S3 allows. */

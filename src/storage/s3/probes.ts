@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { StorageError } from '../../errors.js'
-import { copySource, sorted, type Channel } from './channel.js'
-import { faultOf } from './faults.js'
+import { copySource, sorted, type Channel } from './request.js'
+import { faultOf } from './storage-errors.js'
 import type { Fields } from './sign.js'
 import { isOtherAnswer, mayBeUnsupported } from './unsupported.js'
 

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import type { Restoring } from '../storage.js'
-import { askedOf, pathOf, sorted, type Channel } from './channel.js'
+import { askedOf, pathOf, sorted, type Channel } from './request.js'
 import { encodeQuery } from './encode.js'
-import { faultOf } from './faults.js'
+import { faultOf } from './storage-errors.js'
 
 const TIERS = { standard: 'Standard', bulk: 'Bulk', expedited: 'Expedited' } as const
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Reading, Rewriting } from '../storage.js'
-import { askedOf, copyTime, etagOfCopy, pathOf, quoted, sorted, sourceFields, type Channel } from './channel.js'
-import { faultOf } from './faults.js'
+import { askedOf, copyTime, etagOfCopy, pathOf, quoted, sorted, sourceFields, type Channel } from './request.js'
+import { faultOf } from './storage-errors.js'
 import type { Fields } from './sign.js'
 import { despiteWrongRefusal } from './wrong-refusal.js'
 

@@ -1,7 +1,7 @@
 import type { StorageError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import type { Notice } from '../notice.js'
-import type { Asked } from './faults.js'
+import type { Asked } from './storage-errors.js'
 import type { Fields } from './sign.js'
 
 /** A part of requests without which a run keeps its promises on a store that does not know it. */

@@ -12,9 +12,9 @@ import {
   sorted,
   sourceFields,
   type Channel,
-} from './channel.js'
+} from './request.js'
 import { encodeQuery } from './encode.js'
-import { brokenAnswer, faultOf } from './faults.js'
+import { brokenAnswer, faultOf } from './storage-errors.js'
 import type { HttpResponse, Pieces } from './http.js'
 import { createPartLimits, notePartCopy } from './part-limits.js'
 import { checked } from './writing.js'

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Content, HeaderFields, Reading, Writing } from '../storage.js'
-import { askedOf, copyTime, etagOfBytes, pathOf, sorted, type Channel } from './channel.js'
-import { brokenContent, faultOf, type Asked } from './faults.js'
+import { askedOf, copyTime, etagOfBytes, pathOf, sorted, type Channel } from './request.js'
+import { brokenContent, faultOf, type Asked } from './storage-errors.js'
 import type { Pieces } from './http.js'
 import type { MetadataForm } from './metadata-form.js'
 

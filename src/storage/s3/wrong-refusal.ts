@@ -1,5 +1,5 @@
-import type { Channel } from './channel.js'
-import { faultOf, type Asked } from './faults.js'
+import type { Channel } from './request.js'
+import { faultOf, type Asked } from './storage-errors.js'
 import type { HttpResponse } from './http.js'
 import type { Fields } from './sign.js'
 

@@ -1,0 +1,51 @@
+import { join } from 'node:path'
+import type { WriteJob } from '../job/kinds.js'
+import type { Departure } from '../job/outcome.js'
+import { count, shape, text } from '../job/schema.js'
+import type { LedgerPosition } from './checkpoint.js'
+import { jsonText } from './json.js'
+import { linesOf, parseEntry } from './ledger-lines.js'
+import { Ledger } from './ledger.js'
+
+/** The names of the ledgers of what a run deletes behind its checkpoint: what `move` has copied, and what only the destination of `sync` has. */
+const MOVED = 'moved.ndjson'
+const EXTRA = 'extra.ndjson'
+export const REMOVAL_LEDGERS = [MOVED, EXTRA]
+
+/** The path of a job's ledger of what is to be deleted; undefined when it has none. */
+export function removalLedger(folder: string, job: WriteJob): string | undefined {
+  if (job.kind === 'move') return join(folder, MOVED)
+  return job.kind === 'sync' && job.delete !== undefined ? join(folder, EXTRA) : undefined
+}
+
+/** Opens such a ledger, as `Ledger.open` does. */
+export function openRemovals(path: string, position: LedgerPosition): Promise<Ledger<Departure>> {
+  return Ledger.open(path, (departure: Departure) => `${jsonText(departure)}\n`, position)
+}
+
+/** Proves that a value is an entry of such a ledger. */
+export const checkDeparture = shape<Departure>(
+  { key: text, size: count, etag: text, lastModified: text },
+  { storageClass: text, copy: text },
+)
+
+/** An entry, and the offset in bytes at which the next one begins. */
+export interface RemovalEntry {
+  readonly departure: Departure
+  readonly end: number
+}
+
+/** Reads a ledger from the line that begins at byte `from` up to byte `to`. Throws as `readFailures` does. */
+export async function* readRemovals(
+  path: string,
+  from: number,
+  to: number,
+): AsyncGenerator<RemovalEntry, void, undefined> {
+  let line = 0
+  let end = from
+  for await (const bytes of linesOf(path, from, to)) {
+    line++
+    end += bytes.length + 1
+    yield { departure: parseEntry(checkDeparture, bytes, path, line, from), end }
+  }
+}

@@ -1,0 +1,160 @@
+import type { Argv } from 'yargs'
+import { stopReason } from '../../engine/session/stop-reason.js'
+import { StorageError, UserError } from '../../errors.js'
+import { shellArgument } from '../../report/format.js'
+import { listOf, type WriteJob } from '../../job/kinds.js'
+import { isFolder, placeUrl, type Place } from '../../job/place.js'
+import { endsInSlash, isBeside, keyBytes, LONGEST_KEY } from '../../keys.js'
+import type { ListFrom, Storage, VersionCursor } from '../../storage/storage.js'
+import type { CommandIo } from '../run/io.js'
+import { flag, readFlag, type Flags } from './common-options.js'
+
+/** Flag of what a prefix without a slash at its end stands for. */
+export function prefixFlags<T>(argv: Argv<T>): Argv<T> {
+  return argv
+    .option(
+      'prefix-as-text',
+      flag('a prefix without / at its end stands for all keys that begin with it, and not for a folder'),
+    )
+    .group(['prefix-as-text'], 'Prefixes:')
+}
+
+/**
+ * Refuses, with the command line that is right, two prefixes of which one ends in a slash and the other does not: names would be joined wrongly. An
+ * empty one, and a folder, count as if they did. `written` is how they are written in the command line.
+ */
+export function checkSlashes(
+  [source, destination]: readonly [Place, Place],
+  written: readonly [string, string],
+  flags: Flags,
+  { args }: Pick<CommandIo, 'args'>,
+): void {
+  const isRight = [source, destination].map(({ prefix }) => endsInSlash(prefix))
+  if (isRight[0] === isRight[1] || asText(flags)) return
+  const [from, to] = [source, destination].map(placeUrl)
+  const single = forOne(args, [source, destination], written[1])
+  const wrong = written.filter((_text, index) => isRight[index] === false)
+  throw new UserError(
+    `one prefix ends in / and the other does not, so names would be joined wrongly: ${from} and ${to} (an empty prefix and a folder count as ending in /)`,
+    `write: ${corrected(args, wrong)} (${single === undefined ? '' : `for a single object: ${single}; `}to join them letter by letter: --prefix-as-text)`,
+  )
+}
+
+// The command line that copies one object, named like the prefix of the source, to below that of the destination; a folder has no place for it.
+function forOne(
+  args: readonly string[],
+  [source, destination]: readonly [Place, Place],
+  written: string,
+): string | undefined {
+  if (endsInSlash(source.prefix) || isFolder(destination)) return undefined
+  const name = source.prefix.slice(source.prefix.lastIndexOf('/') + 1)
+  const whole = `${written}${written.endsWith('/') ? '' : '/'}${name}`
+  return `s3move ${args.map((arg) => shellArgument(arg === written ? whole : arg)).join(' ')}`
+}
+
+/** As what a job takes its prefix that deletes what is below it. */
+export function readPrefixAs({ prefix }: Place, flags: Flags): { readonly prefixAs?: 'folder' } {
+  return endsInSlash(prefix) || asText(flags) ? {} : { prefixAs: 'folder' }
+}
+
+function asText(flags: Flags): boolean {
+  return readFlag(flags, 'prefix-as-text') ?? false
+}
+
+/**
+ * Refuses a job that deletes below a prefix that is to be the name of an object or a folder, where a key that begins with it goes on with anything but
+ * a slash. Two short listings tell that of however many keys: what comes right behind the prefix, and what comes right behind its folder.
+ */
+export async function checkSiblings(
+  job: WriteJob,
+  stores: { readonly source: Storage; readonly destination: Storage | undefined },
+  { args }: Pick<CommandIo, 'args'>,
+): Promise<void> {
+  // The keys of a list were looked at when it was read.
+  if (!('prefixAs' in job) || listOf(job) !== undefined) return
+  const versions = job.kind === 'delete' && job.versions === true
+  const sides =
+    job.kind === 'sync' && stores.destination !== undefined ? [stores.source, stores.destination] : [stores.source]
+  for (const store of sides) {
+    const pages = versions ? versionPages(store) : objectPages(store)
+    const found = await explained(() => firstBeside(pages, store.place))
+    if (found === undefined) continue
+    // The folder comes behind all that begins with a full stop.
+    const inFolder = await explained(() => firstBehind(pages, behindAll(store.place, '.'), () => true))
+    const { bucket, prefix } = store.place
+    const url = placeUrl(store.place)
+    const text = 'add --prefix-as-text if every key that begins so is meant'
+    const both = 'destination' in job ? [job.source, job.destination] : [job.source]
+    const places = both.map(({ bucket, prefix }) => `s3://${bucket}/${prefix}`)
+    throw new UserError(
+      `${url} does not end in /, so ${placeUrl({ bucket, prefix: prefix + found })} belongs to it as well, and would not be left alone`,
+      inFolder?.startsWith('/') === true
+        ? `write: ${corrected(args, places)} (or ${text})`
+        : `${text}${job.kind === 'sync' || versions ? '' : '; a single object can be named with --files-from'}`,
+    )
+  }
+}
+
+const GREATEST = '\u{10ffff}'
+
+// Behind nearly all that begins with `start`, as far as a key can be so long.
+function behindAll({ prefix }: Place, start: '.' | '/'): string {
+  return keyBytes(prefix) + 5 <= LONGEST_KEY ? start + GREATEST : start
+}
+
+/** Keys, relative to the prefix, behind one or where a page before ended. */
+type Pages = (from: string | ListFrom | VersionCursor) => Promise<{
+  readonly keys: readonly string[]
+  readonly next?: ListFrom | VersionCursor | undefined
+}>
+
+// The first key behind one that is as wanted.
+async function firstBehind(pages: Pages, after: string, wanted: (key: string) => boolean): Promise<string | undefined> {
+  for (let from: Parameters<Pages>[0] | undefined = after; from !== undefined;) {
+    const { keys, next }: Awaited<ReturnType<Pages>> = await pages(from)
+    const found = keys.find(wanted)
+    if (found !== undefined) return found
+    from = next
+  }
+  return undefined
+}
+
+// What comes behind the prefix itself is before its folder, or in it; then what comes behind the folder tells.
+async function firstBeside(pages: Pages, place: Place): Promise<string | undefined> {
+  const first = await firstBehind(pages, '', (key) => key !== '')
+  if (first === undefined || isBeside(first)) return first
+  return await firstBehind(pages, behindAll(place, '/'), isBeside)
+}
+
+function objectPages(store: Storage): Pages {
+  return async (from) => {
+    const { objects, truncated, token } = await store.list(
+      typeof from === 'string' ? { after: from, limit: 1 } : (from as ListFrom),
+    )
+    const keys = objects.map(({ key }) => key)
+    const last = keys.at(-1)
+    return { keys, ...(truncated ? { next: last === undefined ? { token } : { after: last } } : {}) }
+  }
+}
+
+function versionPages({ versions }: Storage): Pages {
+  return async (from) => {
+    const page = await versions?.list(typeof from === 'string' ? { key: from } : (from as VersionCursor))
+    return { keys: page?.versions.map(({ key }) => key) ?? [], next: page?.next }
+  }
+}
+
+async function explained<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error
+    const { reason, hint } = stopReason(error)
+    throw new UserError(reason, hint)
+  }
+}
+
+// The command line with a slash behind these places, to be pasted.
+function corrected(args: readonly string[], places: readonly string[]): string {
+  return `s3move ${args.map((arg) => shellArgument(places.includes(arg) ? `${arg}/` : arg)).join(' ')}`
+}

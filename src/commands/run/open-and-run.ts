@@ -1,0 +1,183 @@
+import { availableParallelism } from 'node:os'
+import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
+import { runSession } from '../../engine/session/write-session.js'
+import type { Connection } from '../../job/connection.js'
+import { listOf, type WriteJob } from '../../job/kinds.js'
+import type { Pace } from '../../job/pace.js'
+import type { FolderIdentity, Place } from '../../job/place.js'
+import type { Progress } from '../../report/progress.js'
+import { openBandwidth } from '../../storage/bandwidth.js'
+import { openEnds, type Ends, type Wanted } from '../../storage/open.js'
+import { startThreads, type Hands } from '../../engine/workers/thread-pool.js'
+import type { Example } from './example.js'
+import { EXIT } from './exit.js'
+import { unless, type CommandIo } from './io.js'
+import type { CustomerKeys } from '../options/sse-c-key.js'
+import { DEFAULT_PACE, DELETE_PACE, type Telling } from '../options/common-options.js'
+
+/** The two ends of a job, and what ends the work on them. */
+export interface Opened {
+  readonly ends: Ends
+  /** Threads that wait for a task. */
+  readonly hands: Hands
+  readonly drain: AbortController
+  close(): void
+}
+
+/** Settings of `open`. */
+export interface OpenSettings {
+  readonly readOnly: boolean
+  readonly strays?: boolean
+  readonly named?: boolean
+  readonly deletes?: boolean
+  readonly wanted?: readonly Wanted[]
+  readonly again?: boolean
+  readonly sourceFolder?: FolderIdentity | undefined
+  readonly emptied?: boolean
+  readonly threads: number
+  readonly io: CommandIo
+  readonly note: (message: string) => void
+  readonly warn: (message: string) => void
+  readonly pace: Pace
+  readonly customerKeys?: CustomerKeys
+}
+
+/**
+ * Reaches the ends of a job, and meanwhile starts threads. What is wrong with the ends is a `UserError`; a stop ends it at once,
+ * as `Interrupted`.
+ */
+export async function open(
+  { source, destination }: { readonly source: Place; readonly destination?: Place },
+  connection: Connection,
+  { threads, io, pace, ...asked }: OpenSettings,
+): Promise<Opened> {
+  const drain = new AbortController()
+  if (io.stop.aborted) drain.abort()
+  else io.stop.addEventListener('abort', () => drain.abort(), { once: true })
+  const hands = startThreads(threads)
+  try {
+    const policy = { retryFor: pace.retryFor ?? RETRY_FOR, giveUp: drain.signal }
+    const bandwidth = pace.bandwidth === undefined ? undefined : openBandwidth(pace.bandwidth)
+    const options = { ...asked, source, destination, connection, policy, bandwidth }
+    const ends = await unless(io.stop, openEnds(options))
+    const close = (): void => {
+      hands.close()
+      ends.close()
+    }
+    return { ends, hands, drain, close }
+  } catch (error) {
+    hands.close()
+    throw error
+  }
+}
+
+/** How long what may pass is tried again when nobody says otherwise, in milliseconds. */
+const RETRY_FOR = 2 * 3_600_000
+
+/** The places between which a job that writes works. */
+export function endsOf(job: WriteJob): { readonly source: Place; readonly destination: Place } {
+  return { source: job.source, destination: 'destination' in job ? job.destination : job.source }
+}
+
+/** Whether a job deletes what its source does not have. */
+export function mirrors(job: WriteJob): boolean {
+  return job.kind === 'sync' && job.delete !== undefined
+}
+
+/** Whether a job between two places deletes objects of either. */
+export function deletes(job: WriteJob): boolean {
+  return job.kind === 'move' || mirrors(job)
+}
+
+/** What a job asks for of its copies that not every store knows. */
+export function wantedOf(job: WriteJob): readonly Wanted[] {
+  if (!('attributes' in job)) return []
+  const { checksumAlgorithm, tagging } = job.attributes
+  return [
+    ...(checksumAlgorithm === undefined
+      ? []
+      : [{ flag: '--checksum-algorithm', fields: [['x-amz-checksum-algorithm', checksumAlgorithm] as const] }]),
+    ...(tagging === undefined
+      ? []
+      : [
+          {
+            flag: '--tagging',
+            fields: [
+              ['x-amz-tagging', tagging],
+              ['x-amz-tagging-directive', 'REPLACE'],
+            ] as const,
+          },
+        ]),
+  ]
+}
+
+/** Tells notes as information, and warnings as such. */
+export function noting(progress: Progress): Pick<OpenSettings, 'note' | 'warn'> {
+  return {
+    note: (message) => progress.event({ type: 'note', level: 'info', message }),
+    warn: (message) => progress.event({ type: 'note', level: 'warning', message }),
+  }
+}
+
+/** Objects in flight that are worth a thread: one thread does some 30,000 a second, and an object takes S3 at least 5 ms. */
+const FLIGHTS_A_THREAD = 128
+
+/** Objects go a thousand to a request where they are deleted. */
+const DELETIONS_A_THREAD = 10_000
+
+/** How many threads a pace asks for on this machine. */
+export function threadsFor(job: WriteJob, { threads, concurrency }: Pace): number {
+  // A list is worked on here, in its order.
+  if (listOf(job) !== undefined) return 0
+  const each = job.kind === 'delete' ? DELETIONS_A_THREAD : FLIGHTS_A_THREAD
+  return threads ?? Math.min(availableParallelism(), Math.ceil(concurrency / each))
+}
+
+/** How fast a job is done when nobody says otherwise. */
+export function paceFor({ kind }: Pick<WriteJob, 'kind'>): Pace {
+  return kind === 'delete' ? DELETE_PACE : DEFAULT_PACE
+}
+
+/** What `drive` needs: a locked folder and everything that was found out. */
+export interface DriveOptions {
+  readonly folder: string
+  readonly checkpoint: WriteCheckpoint
+  readonly opened: Opened
+  /** Told before the first object. */
+  readonly example?: Example | undefined
+  readonly progress: Progress
+  readonly telling: Telling
+  readonly io: CommandIo
+  readonly onlyFailed: boolean
+  /** Of the failed objects, those with these codes; absent for all. */
+  readonly codes?: readonly string[] | undefined
+  readonly resumed: boolean
+}
+
+/** Runs a session and turns its end into an exit code. */
+export async function drive(options: DriveOptions): Promise<number> {
+  const { folder, checkpoint, opened, example, progress, telling, io, onlyFailed, codes, resumed } = options
+  const { job, pace } = checkpoint
+  progress.event({ type: 'start', job, checkpoint: folder, resumed, pace })
+  if (example !== undefined) progress.event({ type: 'example', ...example })
+  const { end, failed, kept } = await runSession({
+    folder,
+    checkpoint,
+    ends: opened.ends,
+    crew: opened.hands.crew(opened.ends),
+    onlyFailed,
+    codes,
+    drain: opened.drain,
+    abandon: io.abandon,
+    emit: (event) => progress.event(event),
+    verbose: telling.verbose,
+  })
+  switch (end) {
+    case 'finished':
+      return failed > 0 || kept ? EXIT.failures : EXIT.done
+    case 'interrupted':
+      return EXIT.interrupted
+    case 'stopped':
+      return EXIT.stopped
+  }
+}

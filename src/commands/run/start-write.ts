@@ -1,0 +1,183 @@
+import { join } from 'node:path'
+import { FORMAT, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
+import { createFolder, hasCheckpoint, readCheckpoint, RUNS } from '../../checkpoint/checkpoint-file.js'
+import { defaultFolderName, differences } from '../../checkpoint/job-name.js'
+import { lockRun } from '../../checkpoint/lock.js'
+import { setAside } from '../../checkpoint/retry-steps.js'
+import { UserError } from '../../errors.js'
+import { shellWord } from '../../report/format.js'
+import type { Connection } from '../../job/connection.js'
+import { listOf, type WriteJob } from '../../job/kinds.js'
+import { isFolder } from '../../job/place.js'
+import { noTotals } from '../../job/totals.js'
+import { printable, type KeyRange } from '../../keys.js'
+import { createProgress } from '../../report/progress.js'
+import { rangesOf } from '../../rules/selection.js'
+import { environmentProfile } from '../../storage/s3/aws-config.js'
+import { version } from '../../version.js'
+import {
+  deletes,
+  drive,
+  endsOf,
+  mirrors,
+  noting,
+  open,
+  paceFor,
+  threadsFor,
+  wantedOf,
+  type Opened,
+} from './open-and-run.js'
+import { dryRun } from './dry-run.js'
+import { exampleOf } from './example.js'
+import { checkFolders, checkOutsideSides } from '../options/folders.js'
+import { unless, type CommandIo } from './io.js'
+import { readKeysOf } from '../options/sse-c-key.js'
+import { surveyOf } from '../options/files-from-options.js'
+import { readConnection, readFlag, readPace, readTelling, readText, type Flags } from '../options/common-options.js'
+import { checkInOneBucket } from '../options/places.js'
+import { checkSiblings } from '../options/prefix.js'
+
+/** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
+export type Prepare = (opened: Opened, warn: (message: string) => void) => Promise<void>
+
+/** Begins a job that changes objects, with the flags that all of them share. Resolves with the exit code. */
+export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
+  checkFolders(asked)
+  const pace = readPace(flags, paceFor(asked))
+  const reached = readConnection(flags, ambient())
+  const telling = readTelling(flags)
+  const given = readText(flags, 'checkpoint')
+  const fresh = readFlag(flags, 'fresh') ?? false
+  const dry = readFlag(flags, 'dry-run') ?? false
+  await checkOutsideSides(asked, given, io.cwd)
+  const customerKeys = await readKeysOf(asked)
+  // A line that is not understood is worth an end before anything is done, and not in the middle.
+  const survey = await unless(io.stop, surveyOf(asked))
+  const job = survey?.job ?? asked
+  // Refused before any request where the folder is known, and again under the lock.
+  if (given !== undefined && !dry) await checkFolder(given, job, reached, fresh)
+
+  const progress = createProgress({ ...io, ...telling })
+  try {
+    if (survey !== undefined && !telling.quiet) {
+      if (telling.json) progress.event({ type: 'note', level: 'info', message: survey.found })
+      else io.stderr.write(`${survey.found}\n`)
+    }
+    const opened = await open(endsOf(job), reached, {
+      customerKeys,
+      // Whether objects can be deleted cannot be tried without deleting one.
+      readOnly: dry || job.kind === 'delete',
+      strays: true,
+      named: listOf(job) !== undefined,
+      deletes: deletes(job),
+      wanted: wantedOf(job),
+      threads: dry ? 0 : threadsFor(job, pace),
+      io,
+      pace,
+      ...noting(progress),
+    })
+    const { connection, sourceFolder } = opened.ends
+    try {
+      if ('destination' in job && !opened.ends.apart) {
+        checkInOneBucket(job.source, job.destination, mirrors(job))
+      }
+      if (opened.ends.through) checkStreamable(job)
+      const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
+      await checkSiblings(job, { source: opened.ends.source.store, destination: opened.ends.destination?.store }, io)
+      const ranges = wantedRanges(job)
+      // Each looks at the first objects: both in one round trip.
+      const [example] = await Promise.all([
+        telling.quiet ? undefined : exampleOf(job, opened.ends.source.store, ranges),
+        prepare?.(opened, warn),
+      ])
+      if (opened.ends.through && !isFolder(job.source) && !isFolder(endsOf(job).destination))
+        warn('no one credential can copy between these two: every byte passes through this machine')
+      if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, example, opened, telling, io })
+      const folder = given ?? join(RUNS, defaultFolderName(job, connection))
+      await createFolder(folder)
+      const lock = await lockRun(folder)
+      try {
+        await checkFolder(folder, job, connection, fresh)
+        await setAside(folder)
+        const now = new Date().toISOString()
+        const checkpoint: WriteCheckpoint = {
+          format: FORMAT,
+          program: `s3move ${version()}`,
+          job,
+          connection,
+          ...(sourceFolder === undefined ? {} : { sourceFolder }),
+          pace,
+          state: 'unfinished',
+          startedAt: now,
+          savedAt: now,
+          activeMs: 0,
+          sessions: 1,
+          ranges,
+          listed: survey?.state.of ?? 0,
+          ...(survey === undefined || survey.state.of === 0 ? {} : { list: survey.state }),
+          totals: noTotals(),
+          ledger: { bytes: 0, entries: 0 },
+          history: [],
+        }
+        return await drive({
+          folder,
+          checkpoint,
+          opened,
+          example,
+          progress,
+          telling,
+          io,
+          onlyFailed: false,
+          resumed: false,
+        })
+      } finally {
+        await lock.release()
+      }
+    } finally {
+      opened.close()
+    }
+  } finally {
+    progress.close()
+  }
+}
+
+// S3 wants a checksum with what it is sent, and not every algorithm is at hand here.
+function checkStreamable(job: WriteJob): void {
+  if (!('attributes' in job) || job.attributes.checksumAlgorithm === undefined) return
+  throw new UserError(
+    '--checksum-algorithm needs a copy inside a store, and here everything passes through this machine',
+    'leave --checksum-algorithm away: a checksum that the source tells of a whole object is kept where that is sent in one request',
+  )
+}
+
+/** What a job must list. */
+export function wantedRanges(job: WriteJob): readonly KeyRange[] {
+  if (listOf(job) !== undefined) return []
+  const select = job.kind === 'set-headers' ? undefined : job.select
+  return select === undefined ? [{}] : rangesOf(select, job.source.prefix)
+}
+
+// The profile of the environment is part of how the store is reached, so a resume must know it. Keys in the environment
+// come before it, as in the AWS CLI.
+function ambient(): Connection {
+  const { AWS_ACCESS_KEY_ID: key = '' } = process.env
+  const profile = environmentProfile()
+  return profile === undefined || key !== '' ? {} : { profile }
+}
+
+async function checkFolder(folder: string, job: WriteJob, connection: Connection, fresh: boolean): Promise<void> {
+  if (fresh || !(await hasCheckpoint(folder))) return
+  const { checkpoint } = await readCheckpoint(folder)
+  const different = differences(checkpoint, { job, connection })
+  if (different.length > 0) {
+    throw new UserError(
+      `${printable(folder)} holds the checkpoint of another job (${different.join('; ')})`,
+      'give this job a folder of its own with --checkpoint, or throw the other run away with --fresh',
+    )
+  }
+  if (checkpoint.state === 'finished') return
+  throw new UserError(
+    `an unfinished run of this job is in ${printable(folder)}`,
+    `go on with it: s3move resume ${shellWord(folder)} (or begin again from the start: add --fresh)`,
+  )
+}

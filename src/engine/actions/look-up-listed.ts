@@ -1,0 +1,149 @@
+import { StorageError } from '../../errors.js'
+import type { WriteJob } from '../../job/kinds.js'
+import type { Outcome } from '../../job/outcome.js'
+import type { Selection } from '../../job/selection.js'
+import { selector } from '../../rules/selection.js'
+import { sleep } from '../../storage/retry.js'
+import type { Storage } from '../../storage/storage.js'
+import { fromVersion, historyOf } from '../../sources/version-listing.js'
+import { bare, type Complete, type Named } from '../../sources/named-object.js'
+import type { WorkItem } from '../../sources/work-source.js'
+import { failed, outcomeOf } from './outcome.js'
+import { FILTERED } from './actions.js'
+import { unlessListed } from './gone.js'
+import { asTold } from './manifests.js'
+import { isAborted, type Act, type Decide } from '../lanes/lane.js'
+import { pacersFor } from '../lanes/pacer.js'
+import type { Pacer } from '../lanes/pacer.js'
+import { outcomeOfHead } from './set-headers.js'
+import type { Slots } from '../lanes/concurrency-limit.js'
+import { deletionFailed } from './sync.js'
+
+const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
+
+/** What is needed to look objects up. */
+export interface LookUpOptions {
+  readonly job: WriteJob
+  /** The source, whose requests the pacer feels. */
+  readonly storeFor: (pacer: Pacer) => Pick<Storage, 'place' | 'reading' | 'list' | 'versions' | 'manifests'>
+  readonly slots: Slots
+  /** Aborted when no further object is to be looked up. */
+  readonly stop: AbortSignal
+}
+
+/**
+ * Looks up, with one HEAD each, the objects of which something is not known that matters to the job; many at a time. One that cannot be looked at, or is
+ * not selected by its name, has its outcome then. Where all versions matter they are listed. Rejects with what ends the run.
+ */
+export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Complete {
+  const { prefix } = job.source
+  // Looks have a limit of their own: S3 allows more of them than of copies.
+  const [pacer] = pacersFor(1)
+  if (pacer === undefined) throw new Error('there is no pacer')
+  const store = storeFor(pacer)
+  const { reading } = store
+  const select = job.kind === 'set-headers' ? undefined : job.select
+  const isNamed = select === undefined ? undefined : selector(byName(select), prefix)
+  const versions = (job.kind === 'copy' || job.kind === 'delete') && job.versions === true
+  const looks = job.kind !== 'delete' || (select !== undefined && !isByName(select))
+  const told = (object: Named): WorkItem | undefined => {
+    const { size, etag = '', lastModified, storageClass } = object
+    const unknown = bare(object)
+    if (isNamed?.(unknown) === false) return { ...unknown, known: FILTERED }
+    if (versions) return undefined
+    if (!looks) return { ...unknown, size: size ?? 0 }
+    // Whether it is a manifest, which the listing may have shown, the ledger does not tell.
+    if (store.manifests === true && object.failedIn !== undefined && !deletionFailed(unknown)) return undefined
+    if (size === undefined || etag === '' || lastModified === undefined || storageClass === undefined) return undefined
+    return { ...object, size, etag, lastModified, storageClass }
+  }
+  // Its newest version may be a delete marker, which no HEAD finds.
+  const lookAtHistory = async ({ key, version }: Named, unknown: WorkItem): Promise<WorkItem> => {
+    const all = await historyOf(store, key)
+    if (all === undefined) return { ...unknown, known: GONE }
+    return job.kind === 'copy' && version !== undefined ? fromVersion(all, version) : all
+  }
+  const look = async (object: Named): Promise<WorkItem | undefined> => {
+    const unknown = bare(object)
+    try {
+      if (versions) return await lookAtHistory(object, unknown)
+      // All of it, for what a list tells may be of what was there before.
+      const head = await reading.head(object.key, object.version)
+      return { ...asTold(unknown, head), storageClass: head.storageClass }
+    } catch (error) {
+      const judged = (job.kind === 'set-headers' ? outcomeOfHead : outcomeOf)(error, prefix, unknown)
+      const outcome = await unlessListed(store, prefix, unknown, judged, 'named')
+      return outcome === undefined ? undefined : { ...unknown, known: namedOutcome(outcome, prefix, unknown, error) }
+    }
+  }
+  return async (objects) => {
+    const items = objects.map(told)
+    const flights: Promise<void>[] = []
+    let granted = 0
+    for (const [i, object] of objects.entries()) {
+      if (items[i] !== undefined) continue
+      for (let wait = pacer.admit(); wait > 0; wait = pacer.admit()) {
+        pacer.key = object.key
+        await sleep(wait, stop)
+        if (isAborted(stop)) return undefined
+      }
+      if (granted === 0) granted = await slots.room()
+      if (isAborted(stop)) return undefined
+      granted--
+      const flight = new Promise<void>((resolve, reject) => {
+        slots.add(async () => {
+          try {
+            if (!stop.aborted) items[i] = await look(object)
+            pacer.succeeded()
+            resolve()
+          } catch (error) {
+            reject(error instanceof Error ? error : new Error(String(error)))
+          }
+          slots.ended()
+        })
+      })
+      // It is awaited below, or not at all when the run stops meanwhile.
+      flight.catch(() => undefined)
+      flights.push(flight)
+    }
+    await Promise.all(flights)
+    const known = items.filter((item) => item !== undefined)
+    return known.length === items.length ? known : undefined
+  }
+}
+
+/** `decide`, for objects of which the outcome may be known. */
+export function unlessKnown(decide: Decide | undefined): Decide {
+  return (object: WorkItem, page) => object.known ?? decide?.(object, page)
+}
+
+/** `act` on objects that a list names: one that is not there was not deleted meanwhile, as one that was listed; the list is wrong about it. */
+export function actingOnNamed(act: Act, prefix: string): Act {
+  return async (object) => {
+    const outcome = await act(object)
+    return outcome === undefined ? undefined : namedOutcome(outcome, prefix, object)
+  }
+}
+
+function namedOutcome(outcome: Outcome, prefix: string, object: WorkItem, error?: unknown): Outcome {
+  if (outcome.kind !== 'skipped' || outcome.reason !== 'gone') return outcome
+  const { status, requestId, attempts, operation } = error instanceof StorageError ? error : {}
+  return failed(prefix, object, {
+    ...{ code: 'NoSuchKey', message: 'the list names it, and it does not exist' },
+    ...{ status, requestId, attempts: attempts ?? 1, operation: operation ?? 'HeadObject' },
+  })
+}
+
+/** What of a selection is about keys alone. */
+export function byName({ globs, regex, after, until }: Selection): Selection {
+  return {
+    ...(globs === undefined ? {} : { globs }),
+    ...(regex === undefined ? {} : { regex }),
+    ...(after === undefined ? {} : { after }),
+    ...(until === undefined ? {} : { until }),
+  }
+}
+
+function isByName(select: Selection): boolean {
+  return Object.keys(select).length === Object.keys(byName(select)).length
+}

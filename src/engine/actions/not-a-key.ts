@@ -1,0 +1,37 @@
+import type { WriteJob } from '../../job/kinds.js'
+import type { Outcome } from '../../job/outcome.js'
+import { leavesOut } from '../../rules/selection.js'
+import type { Storage } from '../../storage/storage.js'
+import type { WorkItem } from '../../sources/work-source.js'
+
+/** The outcome of what is in the folder that is read, and is no object. */
+export const NOT_A_KEY: Outcome = { kind: 'skipped', reason: 'NotAKey' }
+
+/** Whether what is no object is no part of the job either, since what it stands for is not selected. */
+export function leavingOut(job: WriteJob): (stray: WorkItem) => boolean {
+  const select = job.kind === 'set-headers' ? undefined : job.select
+  if (select === undefined) return () => false
+  const isLeftOut = leavesOut(select, job.source.prefix)
+  return (stray) => isLeftOut(stray, stray.notAKey?.standsFor ?? 'object')
+}
+
+/** What is told of what is no object. */
+export function noticeOf(job: WriteJob, { notAKey }: WorkItem): string {
+  const deletes = job.kind === 'sync' && job.delete !== undefined
+  const kept = deletes ? `; nothing that belongs below ${notAKey?.within ?? ''} is deleted at the destination` : ''
+  return `skipped: ${notAKey?.why ?? ''} (NotAKey)${kept}`
+}
+
+/**
+ * Whether an object that only the destination has must stay there, since something in its folder at the source, or in one above, is no object and may stand
+ * for it. Undefined where a source has no such things.
+ */
+export function stayingFor(job: WriteJob, source: Storage): ((key: string) => Promise<boolean>) | undefined {
+  const above = source.notKeysAbove?.bind(source)
+  if (above === undefined) return undefined
+  const isLeftOut = leavingOut(job)
+  // What lies behind a link is not seen, whether the link itself is selected or not.
+  const hides = ({ key: name, notAKey }: WorkItem, key: string): boolean =>
+    notAKey?.standsFor === 'either' && key.startsWith(`${name}/`)
+  return async (key) => (await above(key)).some((stray) => !isLeftOut(stray) || hides(stray, key))
+}

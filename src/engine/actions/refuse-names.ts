@@ -1,0 +1,35 @@
+import type { CopyJob } from '../../job/copy.js'
+import { NAMES_COLLIDE } from '../../job/outcome.js'
+import { collisions, renameProblem, renamer } from '../../rules/rename.js'
+import { failed } from './outcome.js'
+import { refusal } from './copy.js'
+import type { Decide } from '../lanes/lane.js'
+
+/** As `refusal`, for a job that renames: also what has no good name, or one that another object of its page has as well. */
+export function refusing(job: Pick<CopyJob, 'source' | 'destination' | 'map'>, apart?: boolean): Decide {
+  if (job.map === undefined) return (object) => refusal(job, object, { apart })
+  const nameOf = renamer(job.map)
+  const { source, destination } = job
+  let latest: {
+    readonly page: readonly unknown[]
+    readonly names: readonly string[]
+    readonly bad: ReadonlySet<number>
+  }
+  latest = { page: [], names: [], bad: new Set() }
+  return (object, page) => {
+    if (latest.page !== page) {
+      const names = page.map(({ key }) => nameOf(key))
+      latest = { page, names, bad: collisions(names) }
+    }
+    const index = page.indexOf(object)
+    const name = latest.names[index] ?? nameOf(object.key)
+    const problem = object.key === '' && name === '' ? undefined : renameProblem(name, destination.prefix)
+    if (problem !== undefined) return failed(source.prefix, object, problem)
+    if (latest.bad.has(index)) {
+      const message =
+        '--map gives another object the same name, and one would replace the other; copy them with another --map'
+      return failed(source.prefix, object, { code: NAMES_COLLIDE, message })
+    }
+    return refusal(job, object, { apart, name })
+  }
+}

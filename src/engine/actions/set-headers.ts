@@ -1,0 +1,155 @@
+import { StorageError } from '../../errors.js'
+import type { Outcome } from '../../job/outcome.js'
+import type { SetHeadersJob } from '../../job/set-headers.js'
+import { decide, decideByListing, type Change, type Untouched } from '../../rules/decide.js'
+import { able, type HeaderFields, type ObjectHead, type ObjectSummary, type Storage } from '../../storage/storage.js'
+import { failed, isArchived, outcomeOf } from './outcome.js'
+import { lookingAgain } from './as-one.js'
+import { unlessListed } from './gone.js'
+import { copyInParts, LIMITS, type Limits } from './multipart.js'
+import type { Act } from '../lanes/lane.js'
+import { headOf, largeObject } from './manifests.js'
+import { checkingRewrites, type LaneChecks } from './spot-checks.js'
+import { keepTags } from './tags.js'
+
+/** What would become of an object: an outcome, or the changes that it needs. */
+export type Plan =
+  | { readonly outcome: Outcome }
+  | {
+      readonly outcome: undefined
+      readonly head: ObjectHead
+      readonly headers: ReadonlyMap<string, string>
+      readonly changes: readonly Change[]
+    }
+
+/** How often an object is looked at anew because somebody wrote to it between HEAD and copy. */
+const RACES = 5
+
+/** The action of `set-headers` on one object: HEAD, and a copy onto itself only when something is to change. */
+export function settingHeaders(job: SetHeadersJob, store: Storage, limits: Limits = LIMITS, checks?: LaneChecks): Act {
+  const check = checks === undefined ? undefined : checkingRewrites(job, store, checks)
+  const attempt = async (object: ObjectSummary): Promise<Outcome | undefined> => {
+    for (let race = 0; ; race++) {
+      const plan = await planned(job, store, object)
+      if (plan.outcome !== undefined) return plan.outcome
+      try {
+        const written = await rewrite(job, store, object, plan.head, plan.headers, limits)
+        return check?.isDue(object) === true
+          ? await check.outcome(object, { ...written, before: plan.head })
+          : REWRITTEN
+      } catch (error) {
+        if (!(error instanceof StorageError) || error.code !== 'PreconditionFailed' || race >= RACES) throw error
+      }
+    }
+  }
+  const { prefix } = job.source
+  const once = async (object: ObjectSummary): Promise<Outcome | undefined> => {
+    try {
+      return await attempt(object)
+    } catch (error) {
+      return outcomeOfHead(error, prefix, object)
+    }
+  }
+  return async (object) => {
+    try {
+      return await attempt(object)
+    } catch (error) {
+      return await unlessListed(store, prefix, object, outcomeOfHead(error, prefix, object), once)
+    }
+  }
+}
+
+/** As `outcomeOf`, for an object that may be encrypted with a customer's key. */
+export function outcomeOfHead(error: unknown, prefix: string, object: ObjectSummary): Outcome | undefined {
+  if (error instanceof StorageError && error.code === 'SSE-C') return { kind: 'skipped', reason: 'sse-c' }
+  if (error instanceof StorageError && isArchived(error)) return { kind: 'skipped', reason: 'archived' }
+  return outcomeOf(error, prefix, object)
+}
+
+const REWRITTEN: Outcome = { kind: 'copied' }
+
+/** Looks at an object, with one HEAD at most, and decides. Rejects as `Reading.head` does. */
+export async function planned(job: SetHeadersJob, store: Storage, object: ObjectSummary): Promise<Plan> {
+  const { prefix } = job.source
+  const full = prefix === '' ? object : { ...object, key: prefix + object.key }
+  const early = decideByListing(job, full)
+  if (early !== undefined) return { outcome: outcomeFor(early) }
+  const head = await headOf(store, object)
+  const decision = decide(job, full, head.headers)
+  if (decision.kind !== 'rewrite') return { outcome: outcomeFor(decision) }
+  if (head.manifest === true) throw largeObject(store, object.key, REWRITTEN_ALONE)
+  if (head.archived) return { outcome: { kind: 'skipped', reason: 'archived' } }
+  if (head.locked) return { outcome: { kind: 'skipped', reason: 'locked' } }
+  if (head.unshown > 0) {
+    const message = `it has metadata that HTTP cannot show (${head.unshown} of them), so a rewrite would lose it`
+    const cause = { code: 'MetadataNotShown', message, operation: 'HeadObject' } as const
+    return { outcome: failed(prefix, object, cause) }
+  }
+  return { outcome: undefined, head, headers: decision.headers, changes: decision.changes }
+}
+
+const REWRITTEN_ALONE =
+  'new headers could leave it empty; copy it to another name, which makes it an object of its own, or set them by Swift’s API (POST)'
+
+function outcomeFor({ reason }: Untouched): Outcome {
+  return { kind: 'skipped', reason }
+}
+
+// Sends everything that the object is to have afterwards: REPLACE drops what is not sent.
+async function rewrite(
+  job: SetHeadersJob,
+  store: Storage,
+  object: ObjectSummary,
+  head: ObjectHead,
+  headers: ReadonlyMap<string, string>,
+  limits: Limits,
+): Promise<{ readonly etag: string; readonly fields: HeaderFields }> {
+  const { reading } = store
+  const rewriting = able(store.rewriting, 'change objects in place')
+  const fields: (readonly [string, string])[] = [...headers, ...head.carried]
+  const inParts = object.size > limits.copy
+  // Parts inherit nothing.
+  const tagging = head.tags > 0 && (rewriting.dropsTags || inParts) ? await reading.tagging(object.key) : undefined
+  if (tagging !== undefined) fields.push(['x-amz-tagging', tagging.header])
+  if (tagging !== undefined && !inParts) fields.push(['x-amz-tagging-directive', 'REPLACE'])
+  if (job.acl === 'preserve') fields.push(...(await reading.grants(object.key)))
+  else if (job.acl !== undefined && job.acl !== 'reset') fields.push(['x-amz-acl', job.acl])
+  const etag = inParts
+    ? await copyInParts({
+        ...{ source: store, destination: store, key: object.key, fields, partSize: limits.part },
+        object: { ...object, size: head.size, etag: head.etag, lastModified: head.lastModified },
+        conditions: [['if-match', `"${head.etag}"`]],
+      })
+    : await rewriteWhole(store, object, head, headers, fields)
+  if (tagging !== undefined && rewriting.dropsTags)
+    await keepTags(store, object.key, { etag, tags: head.tags }, tagging)
+  return { etag, fields }
+}
+
+// In one request. A store that may ignore its condition is looked at again before it is sent again.
+async function rewriteWhole(
+  store: Storage,
+  object: ObjectSummary,
+  head: ObjectHead,
+  headers: ReadonlyMap<string, string>,
+  fields: HeaderFields,
+): Promise<string> {
+  const send = ({ rewriting }: Storage): Promise<string> =>
+    able(rewriting, 'change objects in place').rewrite(object, head.etag, fields)
+  if (store.conditional === true) return await send(store)
+  const look = async ({ reading, place: { bucket, prefix } }: Storage): Promise<string | undefined> => {
+    const now = await reading.head(object.key)
+    if (now.etag === head.etag && now.lastModified === head.lastModified) return undefined
+    // As it is to be: by a try whose answer was lost.
+    if (now.etag === head.etag && isSame(now.headers, headers)) return now.etag
+    throw new StorageError('the object was written by somebody else while its headers were set', {
+      ...{ severity: 'fail-object', code: 'PreconditionFailed', operation: 'HeadObject', bucket },
+      key: prefix + object.key,
+    })
+  }
+  return await lookingAgain<string>(store, look, send)
+}
+
+function isSame(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  return one.size === other.size && [...one].every(([name, value]) => other.get(name) === value)
+}

@@ -1,0 +1,141 @@
+import { StorageError } from '../../errors.js'
+import type { CopyJob } from '../../job/copy.js'
+import type { Departure, Outcome } from '../../job/outcome.js'
+import type { SyncJob } from '../../job/sync.js'
+import { timeOf } from '../../times.js'
+import type { ObjectSummary } from '../../storage/storage.js'
+import type { WorkItem } from '../../sources/work-source.js'
+import { outcomeOf, unlessGone } from './outcome.js'
+import type { Ways } from './actions.js'
+import { contentByHead, contentByListing } from './compare-objects.js'
+import { copying, refusal } from './copy.js'
+import { unlessTrulyGone } from './gone.js'
+import type { Act, Decide } from '../lanes/lane.js'
+import { headOf, unclearBetween, type Unclear } from './manifests.js'
+
+const UNCHANGED: Outcome = { kind: 'skipped', reason: 'unchanged' }
+const EXTRA: Outcome = { kind: 'skipped', reason: 'extra' }
+
+/** What becomes of an object that either side has, where the listings tell. */
+export function decidingSync(job: SyncJob, apart?: boolean, isUnclear?: Unclear): Decide {
+  return (object: WorkItem) => {
+    if (object.extra === true) return outcomeOfExtra(job, object)
+    if (deletionFailed(object)) return undefined
+    return need(job, object, isUnclear) === 'none' ? UNCHANGED : refusal(job, object, { apart })
+  }
+}
+
+/** Whether an object is to be copied whatever a closer look would show. */
+export function isCopied(job: SyncJob, object: WorkItem, isUnclear?: Unclear): boolean {
+  return object.extra !== true && !deletionFailed(object) && need(job, object, isUnclear) === 'copy'
+}
+
+/** The action of `sync` on an object about which the listings do not say enough, or that is to be copied, which `copy` does. */
+export function syncing(job: SyncJob, ways: Ways, copy = copying(copyOf(job), ways)): Act {
+  const isUnclear = unclearBetween(ways.source, ways.destination)
+  return async (object: WorkItem) => {
+    try {
+      if (deletionFailed(object)) return await stillExtra(job, ways, object)
+      if (need(job, object, isUnclear) === 'look' && !(await differs(job, ways, object))) return UNCHANGED
+    } catch (error) {
+      const outcome = outcomeOf(error, job.source.prefix, object)
+      // Whichever request it was, it is the deletion that is still to be done: the next try must not take it for a copy.
+      return outcome?.kind === 'failed' && deletionFailed(object)
+        ? { ...outcome, failure: { ...outcome.failure, operation: DELETION } }
+        : outcome
+    }
+    return await copy(object)
+  }
+}
+
+/** The same as a copy of every object. */
+export function copyOf({ source, destination, attributes, partSize, map }: Omit<CopyJob, 'kind'>): CopyJob {
+  return {
+    ...{ kind: 'copy', source, destination },
+    ...(attributes === undefined ? {} : { attributes }),
+    ...(partSize === undefined ? {} : { partSize }),
+    ...(map === undefined ? {} : { map }),
+  }
+}
+
+/** Whether a copy is needed: for certain, or not at all, or a closer look must tell. */
+function need({ by }: SyncJob, object: WorkItem, isUnclear: Unclear | undefined): 'copy' | 'none' | 'look' {
+  const { there } = object
+  if (there === undefined) return 'copy'
+  const byTime = isNewer(object, there) ? 'copy' : 'none'
+  if (by === 'time') return byTime
+  if (isUnclear?.(object, there) === true) return 'look'
+  if (by === 'size') return object.size === there.size ? 'none' : 'copy'
+  switch (contentByListing(object, there)) {
+    case 'same':
+      return 'none'
+    case 'different':
+      return 'copy'
+    case 'same-size':
+      return byTime
+    case 'unclear':
+      return 'look'
+  }
+}
+
+type Dated = Pick<ObjectSummary, 'lastModified'>
+
+function isNewer(source: Dated, destination: Dated): boolean {
+  // One that nobody knows is never older: the worst is a copy too many.
+  return !(timeOf(source.lastModified) <= timeOf(destination.lastModified))
+}
+
+// Two MD5s that differ: what one of them is of may be encrypted, and then it is no MD5. What is listed as empty may be a manifest.
+async function differs({ by }: SyncJob, { source, destination }: Ways, listed: WorkItem): Promise<boolean> {
+  const { key, there } = listed
+  const [from, to] = await Promise.allSettled([
+    headOf(source, listed),
+    unlessGone(there === undefined ? destination.reading.head(key) : headOf(destination, there)),
+  ])
+  for (const look of [from, to]) {
+    if (look.status === 'fulfilled') continue
+    // What may not be looked at may not be copied either: what the listings say of it stands.
+    const refused = look.reason instanceof StorageError && look.reason.status === 403
+    if (refused && there !== undefined && contentByListing(listed, there) === 'same') return false
+    const encrypted = look.reason instanceof StorageError && look.reason.code === 'SSE-C'
+    if (!encrypted) throw look.reason
+    return there === undefined || isNewer(listed, there)
+  }
+  const [one, other] = [from, to].map((look) => (look.status === 'fulfilled' ? look.value : undefined))
+  // What points to other objects is no copy.
+  if (one === undefined || other === undefined || other.manifest === true) return true
+  if (by === 'size') return one.size !== other.size
+  const content = contentByHead(one, other)
+  return content === 'different' || (content === 'same-size' && isNewer(one, other))
+}
+
+function outcomeOfExtra({ source, destination, delete: deletes }: SyncJob, object: WorkItem): Outcome {
+  // A marker of the folder that the prefix names: the source can have none.
+  if (object.key === '' && source.prefix === '') return { kind: 'skipped', reason: 'prefix-marker' }
+  return deletes === undefined ? EXTRA : { kind: 'leaving', departure: departureOf(destination.prefix, object) }
+}
+
+/** The entry of an object that is to be deleted. */
+export function departureOf(prefix: string, object: ObjectSummary, copy?: string): Departure {
+  const { key, size, etag, lastModified, storageClass } = object
+  return {
+    ...{ key: prefix + key, size, etag, lastModified },
+    ...(storageClass === 'STANDARD' ? {} : { storageClass }),
+    ...(copy === undefined ? {} : { copy }),
+  }
+}
+
+/** The operation of a failure to delete an object. */
+export const DELETION = 'DeleteObjects'
+
+/** Whether an object is tried again because it could not be deleted. */
+export function deletionFailed({ failedIn }: WorkItem): boolean {
+  return failedIn?.startsWith('DeleteObject') === true
+}
+
+async function stillExtra(job: SyncJob, { source, destination }: Ways, object: WorkItem): Promise<Outcome> {
+  if ((await unlessTrulyGone(source, object.key, source.reading.head(object.key))) !== undefined)
+    return { kind: 'skipped', reason: 'appeared' }
+  const { size, etag, lastModified, storageClass } = await destination.reading.head(object.key)
+  return outcomeOfExtra(job, { key: object.key, size, etag, lastModified, storageClass })
+}

@@ -1,0 +1,90 @@
+import type { ScanState } from '../../checkpoint/checkpoint.js'
+import type { DuJob } from '../../job/du.js'
+import type { LsJob } from '../../job/ls.js'
+import { addLikenesses, type Likenesses } from '../../job/verdicts.js'
+import type { VerifyJob } from '../../job/verify.js'
+import type { Keyspace } from '../../sources/ranges/keyspace.js'
+import type { Grant } from '../../sources/work-source.js'
+import type { Census } from '../output/usage-counts.js'
+import type { Outlet } from '../output/output-writer.js'
+import type { Packing } from '../output/compression.js'
+import type { Sink } from './scan-session.js'
+import type { LinesProduct, VerifyProduct } from '../workers/tasks.js'
+
+/** Counts. `census` holds what was counted before, and afterwards all. */
+export function duSink(job: DuJob, census: Census): Sink {
+  return {
+    task: { kind: 'du', depth: job.depth },
+    deliver(product, settle) {
+      census.merge(product as ReturnType<Census['take']>)
+      settle()
+    },
+    moved: () => undefined,
+    state: () => ({ census: census.data() }),
+    sync: () => Promise.resolve(),
+  }
+}
+
+/** Counts what comes of comparing, from `before` on, and writes the differences to `outlet`. */
+export function verifySink(job: VerifyJob, packing: Packing, outlet: Outlet, before: Likenesses): Sink {
+  let likenesses = before
+  return {
+    task: { kind: 'verify', job, packing },
+    deliver(product, settle) {
+      const { bytes, gain } = product as VerifyProduct
+      // Also when there is nothing to write: what is settled must not overtake what is being written.
+      outlet.write(bytes, () => {
+        likenesses = addLikenesses(likenesses, gain)
+        settle()
+      })
+    },
+    moved: () => undefined,
+    state: () => ({ ...outlet.kept, likenesses }),
+    sync: () => outlet.sync(),
+  }
+}
+
+/** How lines are to be made. */
+export interface LinesOptions {
+  readonly packing: Packing
+  readonly terminal: boolean
+}
+
+/** Writes lines to `outlet`, as they come or in the order of the keys. */
+export function lsSink(job: LsJob, { packing, terminal }: LinesOptions, outlet: Outlet, keyspace: Keyspace): Sink {
+  const { format, sorted, source } = job
+  const state = (): ScanState => outlet.kept ?? {}
+  const task: Sink['task'] = { kind: 'ls', format, packing, prefix: source.prefix, terminal, sorted }
+  const common = { task, state, sync: () => outlet.sync() }
+  if (!sorted) {
+    const deliver: Sink['deliver'] = (product, settle) => outlet.write((product as LinesProduct).bytes, settle)
+    return { ...common, deliver, moved: () => undefined }
+  }
+
+  // By grant, pages that wait until all keys before theirs are written.
+  const waiting = new Map<Grant, { bytes: Uint8Array; settle: () => void }[]>()
+  let writing = false
+  const moved = (): void => {
+    if (writing) return
+    const front = keyspace.front()
+    const pages = front === undefined ? undefined : waiting.get(front)
+    const page = pages?.shift()
+    if (front === undefined || pages === undefined || page === undefined) return
+    if (pages.length === 0) waiting.delete(front)
+    writing = true
+    outlet.write(page.bytes, () => {
+      page.settle()
+      writing = false
+      moved()
+    })
+  }
+  const deliver: Sink['deliver'] = (product, settle, grant) => {
+    if (grant === undefined) throw new Error('a page was delivered of no grant')
+    const page = { bytes: (product as LinesProduct).bytes, settle }
+    const pages = waiting.get(grant)
+    if (pages === undefined) waiting.set(grant, [page])
+    else pages.push(page)
+    moved()
+  }
+  return { ...common, deliver, moved }
+}

@@ -1,0 +1,144 @@
+import type { ScanCheckpoint, ScanState } from '../../checkpoint/checkpoint.js'
+import { RunFolder } from '../../checkpoint/run-folder.js'
+import type { Ends } from '../../storage/open.js'
+import { Keyspace } from '../../sources/ranges/keyspace.js'
+import type { Grant } from '../../sources/work-source.js'
+import type { Crew, Task } from '../workers/worker-pool.js'
+import { createKeeper } from './checkpointer.js'
+import { ReaderGone } from '../output/output-writer.js'
+import { stopReason, type Stop } from './stop-reason.js'
+
+/** Where the result of a job that only reads goes. */
+export interface Sink {
+  /** The task that yields what `deliver` takes in. */
+  readonly task: Task
+  /** As `deliver` of `CrewWork`. */
+  readonly deliver: (product: unknown, settle: () => void, grant: Grant | undefined) => void
+  /** What is held back may have become free to go: ranges have moved. */
+  readonly moved: () => void
+  /** What the ranges have passed: taken in the same step as they. */
+  readonly state: () => ScanState
+  /** Brings what `state` has told to the disk. */
+  readonly sync: () => Promise<void>
+}
+
+/** One session of a job that only reads. */
+export interface ScanOptions {
+  readonly checkpoint: ScanCheckpoint
+  /** The run's folder, locked; absent when nothing is kept. */
+  readonly folder: string | undefined
+  readonly ends: Ends
+  readonly crew: Crew
+  readonly openSink: (keyspace: Keyspace, fail: (error: unknown) => void) => Sink
+  /** Aborted (from outside, or here) when nothing further is to be begun. */
+  readonly drain: AbortController
+  /** Aborted when what is under way is not to be waited for either. */
+  readonly abandon: AbortSignal
+  /** Told what a person should know while it goes on. */
+  readonly warn: (message: string) => void
+  /** Told several times a second. */
+  readonly progress: (listed: number, elapsed: number) => void
+}
+
+/** How it ended. */
+export interface ScanEnd {
+  readonly end: 'finished' | 'interrupted' | 'stopped'
+  /** Whoever reads the output wanted no more. */
+  readonly readerGone: boolean
+  readonly stop: Stop | undefined
+  readonly listed: number
+  /** In milliseconds. */
+  readonly elapsed: number
+}
+
+const PROGRESS_INTERVAL = 250
+
+/** Reads what remains, and saves how far it came, however it ends. Rejects only for a defect of s3move itself. */
+export async function runScan(options: ScanOptions): Promise<ScanEnd> {
+  const { checkpoint, folder } = options
+  const run = folder === undefined ? undefined : await RunFolder.open(folder)
+  try {
+    // From here on a process whose lock was taken finds out.
+    if (checkpoint.sessions > 1) await run?.save(checkpoint)
+    return await scanIn(run, options)
+  } finally {
+    await run?.close()
+  }
+}
+
+async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise<ScanEnd> {
+  const { checkpoint, ends, crew, drain } = options
+  const { pace } = checkpoint
+  const began = performance.now()
+  const elapsed = (): number => performance.now() - began
+
+  let stop: Stop | undefined
+  let defect: { readonly error: unknown } | undefined
+  let readerGone = false
+  const fail = (error: unknown): void => {
+    if (error instanceof ReaderGone) readerGone = true
+    else if (stop === undefined && defect === undefined) {
+      try {
+        stop = stopReason(error)
+      } catch {
+        defect = { error }
+      }
+    }
+    drain.abort()
+  }
+
+  const ordered = checkpoint.job.kind === 'ls' && checkpoint.job.sorted
+  const inOrder = { lanes: pace.lanes, moved: () => sink.moved() }
+  const keyspace = new Keyspace(checkpoint.ranges, ordered ? { inOrder } : {})
+  // What cannot be written will never be settled, so nobody may wait for that.
+  const broken = new AbortController()
+  const sink = options.openSink(keyspace, (error) => {
+    fail(error)
+    broken.abort()
+  })
+  // What was accepted and not settled is listed again by the next session.
+  const listed = (): number => checkpoint.listed + keyspace.settled
+  const state = (): Omit<ScanCheckpoint, 'ledger'> => {
+    const ranges = keyspace.remaining()
+    return {
+      ...checkpoint,
+      state: ranges.length === 0 ? 'finished' : 'unfinished',
+      savedAt: new Date().toISOString(),
+      activeMs: checkpoint.activeMs + elapsed(),
+      ranges,
+      listed: listed(),
+      scan: sink.state(),
+    }
+  }
+  // Nothing fails by itself in a listing, so in place of a ledger it is the output that must be on the disk first.
+  const output = { append: () => sink.sync(), position: { bytes: 0, entries: 0 } }
+  const keeper =
+    run === undefined
+      ? undefined
+      : createKeeper(run, output, () => ({ failures: [], checkpoint: state() }), {
+          fail,
+          warn: options.warn,
+          retryFor: ends.retryFor,
+        })
+  const progress = setInterval(() => options.progress(listed(), elapsed()), PROGRESS_INTERVAL)
+  try {
+    await keeper?.save().catch(fail)
+    const { concurrency, lanes } = pace
+    const { task, deliver } = sink
+    const work = crew.run({ task, keyspace, concurrency, lanes, meter: ends.meter, deliver, stop: drain.signal, fail })
+    await Promise.race([work, aborted(options.abandon), aborted(broken.signal)])
+    await keeper?.end(drain.signal).catch(fail)
+  } finally {
+    clearInterval(progress)
+  }
+  if (defect !== undefined) throw defect.error
+  const end = stop !== undefined ? 'stopped' : keyspace.remaining().length > 0 ? 'interrupted' : 'finished'
+  return { end, readerGone, stop, listed: listed(), elapsed: elapsed() }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,248 @@
+import type { MoveEvent, Throttle } from '../../job/events.js'
+import type { Deferral, Outcome } from '../../job/outcome.js'
+import { noTotals } from '../../job/totals.js'
+import type { Likenesses } from '../../job/verdicts.js'
+import type { Bandwidth } from '../../storage/bandwidth.js'
+import type { Notice } from '../../storage/notice.js'
+import type { StoreFor } from '../../storage/retry.js'
+import { GIVEN_UP, TRIED_LATER, UnlikeOthers } from '../../storage/set-aside.js'
+import type { ObjectSummary } from '../../storage/storage.js'
+import { leasesOver } from '../../sources/listing-source.js'
+import { listingAfter } from '../../sources/page-listing.js'
+import { pairsAfter } from '../../sources/pair-listing.js'
+import { createTally, type TallyGain } from '../../sources/tally.js'
+import type { Ranges } from '../../sources/work-source.js'
+import { actOf, decisionOf, doneTo, listingOf } from '../actions/actions.js'
+import { Census } from '../output/usage-counts.js'
+import type { Task } from './worker-pool.js'
+import type { Gate } from '../lanes/gate.js'
+import { lineWriter } from '../output/ls-lines.js'
+import { unclearBetween } from '../actions/manifests.js'
+import { heldBack, pacersFor } from '../lanes/pacer.js'
+import { packer } from '../output/compression.js'
+import { runPages, type PagesOptions } from '../lanes/page-lanes.js'
+import { runLanes } from '../lanes/run-lanes.js'
+import { Slots } from '../lanes/concurrency-limit.js'
+import { SpotChecks } from '../actions/spot-checks.js'
+import { streamMemory } from '../actions/copy-streamed.js'
+import { Turns } from '../actions/name-locks.js'
+import { createReport, verifying } from '../actions/verify.js'
+
+/** What a job that writes yields: what became of objects, and, when it is watched, what to tell of each. */
+export interface WriteProduct {
+  readonly gain: TallyGain
+  readonly seen: readonly MoveEvent[]
+}
+
+/** What `ls` yields: whole lines, packed; they may be joined in any order. */
+export interface LinesProduct {
+  readonly bytes: Uint8Array<ArrayBuffer>
+}
+
+/** What `verify` yields: what compared how, and whole lines of the differences, packed. */
+export interface VerifyProduct extends LinesProduct {
+  readonly gain: Likenesses
+}
+
+/** What a workshop needs of the thread that it is in. */
+export interface WorkshopOptions {
+  readonly task: Task
+  readonly ranges: Ranges
+  readonly source: StoreFor
+  readonly destination: StoreFor | undefined
+  /** The bytes of what is copied pass through this machine. */
+  readonly through: boolean
+  /** As that of `Ways`. */
+  readonly apart: boolean
+  readonly bandwidth: Bandwidth | undefined
+  /** By `sharedTurns`. */
+  readonly turns: SharedArrayBuffer | undefined
+  /** How many threads there are, beside the main one. */
+  readonly threads: number
+  readonly concurrency: number
+  readonly lanes: number
+  /** Holds back the objects of a job that writes. */
+  readonly gate?: Gate | undefined
+  readonly stop: AbortSignal
+  readonly fail: (error: unknown) => void
+  /** Waits until what was yielded has been taken in well enough to go on. */
+  readonly room: () => Promise<void> | undefined
+  /** Told of what a person should know of a folder. */
+  readonly notice?: ((notice: Notice) => void) | undefined
+  /** Sends what there is. */
+  readonly flush: () => void
+}
+
+/** One thread's share of a task. */
+export interface Workshop {
+  /** Resolves when there is no more work, or, after `stop`, when nothing is in flight. Never rejects. */
+  run(): Promise<void>
+  /** What was got out of the objects that were settled since the last call. */
+  collect(): { readonly product: unknown; readonly transfer: readonly ArrayBuffer[] }
+  /** Objects being worked on now. */
+  readonly inFlight: number
+  /** What is held back now. */
+  readonly held: Throttle | undefined
+}
+
+/** The workshop for a task. */
+export function openWorkshop(options: WorkshopOptions): Workshop {
+  switch (options.task.kind) {
+    case 'write':
+      return writeWorkshop(options, options.task)
+    case 'du':
+      return duWorkshop(options, options.task)
+    case 'ls':
+      return lsWorkshop(options, options.task)
+    case 'verify':
+      return verifyWorkshop(options, options.task)
+  }
+}
+
+function writeWorkshop(options: WorkshopOptions, { job, watched, onLoss }: Task & { kind: 'write' }): Workshop {
+  const { ranges, source, destination, through, concurrency, lanes, stop, fail, bandwidth, threads } = options
+  if (destination === undefined) throw new Error('there is no destination to write to')
+  const { apart } = options
+  const turns = options.turns && new Turns(options.turns, stop)
+  const isUnclear = unclearBetween(source(), destination())
+  const decide = decisionOf(job, { through, apart, notice: options.notice, isUnclear }, 'defer')
+  const setAside = new UnlikeOthers(TRIED_LATER)
+  const memory = streamMemory(bandwidth, threads + 1)
+  const notice = options.notice ?? (() => undefined)
+  const checks = new SpotChecks({ strict: onLoss === 'fail', notice, fail })
+  let tally = createTally(noTotals(), () => undefined)
+  let seen: MoveEvent[] = []
+  const slots = new Slots(concurrency)
+  options.gate?.attach(slots)
+  const pacers = pacersFor(lanes)
+  const listing = listingOf(job, { source: source(), destination: destination() })
+  const add = (object: ObjectSummary, outcome: Outcome | Deferral): void => {
+    tally.add(object, outcome)
+    if (!watched) return
+    const key = job.source.prefix + object.key
+    const done = doneTo(job, outcome)
+    if (done !== undefined) seen.push({ type: done, key, bytes: object.size })
+    // What is no object was told of.
+    else if (outcome.kind === 'skipped' && outcome.reason !== 'NotAKey')
+      seen.push({ type: 'skipped', key, reason: outcome.reason })
+  }
+  return {
+    run: () =>
+      runLanes({
+        ...{ work: leasesOver(ranges, listing, { add }), pacers, slots, stop, fail },
+        decide,
+        actFor: (pacer) =>
+          actOf(job, {
+            ...{ source: source(pacer, setAside), destination: destination(pacer, setAside) },
+            ...{ through, apart, memory, stop, turns, checks: checks.lane() },
+          }),
+      }),
+    collect() {
+      const gain = {
+        ...{ totals: tally.totals, added: tally.added },
+        ...{ deferred: tally.takeDeferred(), waiting: tally.takeWaiting() },
+        ...{ failures: tally.takeFailures(), departures: tally.takeDepartures() },
+      }
+      const product: WriteProduct = { gain, seen }
+      tally = createTally(noTotals(), () => undefined)
+      seen = []
+      return { product, transfer: [] }
+    },
+    get inFlight() {
+      return slots.busy
+    },
+    get held() {
+      return heldBack(pacers)
+    },
+  }
+}
+
+function duWorkshop(options: WorkshopOptions, { depth }: Task & { kind: 'du' }): Workshop {
+  const census = new Census({ depth })
+  const take: TakeObjects = (objects, settle) => {
+    census.add(objects)
+    settle(objects.length)
+    return undefined
+  }
+  return {
+    run: () => runPages({ ...options, listing: objectsOf(options), take, taken: () => undefined }),
+    collect: () => ({ product: census.take(), transfer: [] }),
+    inFlight: 0,
+    held: undefined,
+  }
+}
+
+type TakeObjects = PagesOptions<ObjectSummary>['take']
+
+function objectsOf({ source }: WorkshopOptions): PagesOptions<ObjectSummary>['listing'] {
+  return (after) => listingAfter(source(), after)
+}
+
+/** Text is packed and sent in pieces of about this many characters. */
+const PIECE = 512 * 1024
+
+function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Workshop {
+  const write = lineWriter(task.format, task.prefix, task.terminal)
+  const pack = packer(task.packing)
+  let text = ''
+  const take: TakeObjects = (objects, settle) => {
+    text += write(objects)
+    settle(objects.length)
+    return undefined
+  }
+  const taken = (): void => {
+    if (task.sorted || text.length >= PIECE) options.flush()
+  }
+  return {
+    run: () => runPages({ ...options, listing: objectsOf(options), take, taken }),
+    collect() {
+      const packed = pack(text)
+      text = ''
+      const bytes = new Uint8Array(packed)
+      const product: LinesProduct = { bytes }
+      return { product, transfer: [bytes.buffer] }
+    },
+    inFlight: 0,
+    held: undefined,
+  }
+}
+
+function verifyWorkshop(options: WorkshopOptions, { job, packing }: Task & { kind: 'verify' }): Workshop {
+  const { source, destination, through, apart, bandwidth, threads, concurrency, stop, fail, flush } = options
+  if (destination === undefined) throw new Error('there is no destination to compare with')
+  const pack = packer(packing)
+  const slots = new Slots(concurrency)
+  const report = createReport(job)
+  // A pair that goes on failing while others are compared must not hold these up: what it is stays unknown.
+  const setAside = new UnlikeOthers(GIVEN_UP)
+  const ways = {
+    source: source(undefined, setAside),
+    destination: destination(undefined, setAside),
+    through,
+    apart,
+    memory: streamMemory(bandwidth, threads + 1),
+    stop,
+  }
+  const take = verifying(job, { ...ways, slots, report, fail })
+  return {
+    run: () =>
+      runPages({
+        ...options,
+        listing: (after) => pairsAfter(source(), destination(), after),
+        take,
+        taken: () => {
+          if (report.length >= PIECE) flush()
+        },
+      }),
+    collect() {
+      const { text, gain } = report.collect()
+      const bytes = new Uint8Array(text === '' ? [] : pack(text))
+      const product: VerifyProduct = { bytes, gain }
+      return { product, transfer: [bytes.buffer] }
+    },
+    get inFlight() {
+      return slots.busy
+    },
+    held: undefined,
+  }
+}

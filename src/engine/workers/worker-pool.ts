@@ -1,0 +1,73 @@
+import type { Throttle } from '../../job/events.js'
+import type { WriteJob } from '../../job/kinds.js'
+import type { LineFormat } from '../../job/ls.js'
+import type { Pace } from '../../job/pace.js'
+import type { VerifyJob } from '../../job/verify.js'
+import type { Meter } from '../../storage/retry.js'
+import type { Keyspace } from '../../sources/ranges/keyspace.js'
+import type { Grant } from '../../sources/work-source.js'
+import type { Packing } from '../output/compression.js'
+import type { Gate } from '../lanes/gate.js'
+
+/** What threads are to do with the objects of a keyspace. Plain data. */
+export type Task =
+  | {
+      readonly kind: 'write'
+      readonly job: WriteJob
+      /** Tell of each object, not only of failures. */
+      readonly watched: boolean
+      /** As that of `Pace`. */
+      readonly onLoss?: Pace['onLoss']
+    }
+  | { readonly kind: 'du'; readonly depth: number }
+  | { readonly kind: 'verify'; readonly job: VerifyJob; readonly packing: Packing }
+  | {
+      readonly kind: 'ls'
+      readonly format: LineFormat
+      readonly packing: Packing
+      /** What keys are relative to: they are written in full. */
+      readonly prefix: string
+      /** Nothing that a terminal could take for a command is written raw. */
+      readonly terminal: boolean
+      /** Each delivery holds the lines of one page, so that pages can be put in order. */
+      readonly sorted: boolean
+    }
+
+/** What a crew needs to carry out a task. */
+export interface CrewWork {
+  readonly task: Task
+  readonly keyspace: Keyspace
+  /** Over all threads. */
+  readonly concurrency: number
+  /** Over all threads. */
+  readonly lanes: number
+  readonly meter: Meter
+  /** By `sharedTurns`; for jobs that write. */
+  readonly turns?: SharedArrayBuffer | undefined
+  /**
+   * Takes in what a thread has got out of the objects that `settle` settles: a product of the task's kind. `settle` is
+   * called once, when a checkpoint may pass these objects; the thread works ahead of it by a bounded amount only. `grant` is that
+   * of the first of these objects.
+   */
+  readonly deliver: (product: unknown, settle: () => void, grant: Grant | undefined) => void
+  /** Holds back what threads begin; for jobs that write. */
+  readonly gate?: Gate | undefined
+  /** Aborted when nothing further is to be begun. */
+  readonly stop: AbortSignal
+  /** Called, perhaps several times, with what makes it impossible to go on. The caller aborts `stop`. */
+  readonly fail: (error: unknown) => void
+}
+
+/** Threads that work on a task. */
+export interface Crew {
+  /** How many. */
+  readonly size: number
+  /** Resolves when the keyspace is done, or, after `stop`, when nothing is in flight any more. Never rejects. */
+  run(work: CrewWork): Promise<void>
+  /** Objects being worked on now, as last heard of. */
+  readonly inFlight: number
+  /** What is held back, as last heard of. */
+  readonly held: Throttle | undefined
+  /** Ends all threads at once. */
+  close(): void
+}

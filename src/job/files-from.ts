@@ -1,0 +1,26 @@
+/** Where a job finds the names of its objects instead of in a listing. */
+export interface KeyList {
+  /** An absolute path. */
+  readonly file: string
+  /**
+   * - `keys`: one raw key a line, so no key with a line feed, or a carriage return at its end
+   * - `ndjson`: one JSON object with a `key` a line
+   * - `csv`: with a header, or bucket, key and perhaps version with keys URL-encoded
+   * - `inventory`: the `manifest.json` of an S3 Inventory in CSV
+   */
+  readonly format: 'keys' | 'ndjson' | 'csv' | 'inventory'
+  /** What separates the fields of `csv`; a comma when absent. */
+  readonly delimiter?: string
+  /**
+   * How the text of `keys` and `csv` is escaped:
+   * - `double`: a quote in quotes is written twice, as RFC 4180 has it; lines of `keys` are as they are
+   * - `backslash`: as MySQL and PostgreSQL do it
+   *
+   * Absent means what a survey finds in a job that was not begun yet, and `double` afterwards.
+   */
+  readonly escape?: 'double' | 'backslash'
+  /** Where a backslash escapes, quotes are characters like others. */
+  readonly rawQuotes?: boolean
+  /** The column of `csv` that has the keys, by its name in the header, or where there is none by its number, from 1. */
+  readonly column?: string | number
+}

@@ -1,0 +1,43 @@
+import { printable } from '../keys.js'
+import { isAbsolute } from 'node:path'
+
+/**
+ * A bucket and a prefix in it. The prefix is a string as in the S3 API, not a folder; it may be empty.
+ * On the local disk the bucket is the absolute path of a folder, and the prefix is empty.
+ */
+export interface Place {
+  readonly bucket: string
+  readonly prefix: string
+}
+
+/** Whether a place is a folder of the local disk. No bucket has a name that is an absolute path. */
+export function isFolder({ bucket }: Pick<Place, 'bucket'>): boolean {
+  return isAbsolute(bucket)
+}
+
+/** Which folder it was that a run works on. */
+export interface FolderIdentity {
+  /**
+   * How keys are names below it:
+   * - `literal`: as they are; a folder that somebody else made
+   * - `exact`: what no file system or terminal bears is encoded
+   * - `folded`: so is what a file system changes, or holds to be equal: capitals, all that is not ASCII, what Windows forbids
+   */
+  readonly names: 'literal' | 'exact' | 'folded'
+  /** The numbers of its device and of itself, in decimal digits: they may be beyond 2^53. */
+  readonly device: string
+  readonly inode: string
+}
+
+/**
+ * A place as people write it, fit to be shown: `s3://bucket/prefix`, `file:///folder`. It is that of an object where `prefix` is the full key, and
+ * that of all of a bucket without.
+ */
+export function placeUrl(place: Pick<Place, 'bucket'> & { readonly prefix?: string | undefined }): string {
+  const { bucket, prefix } = place
+  const within = prefix === undefined || (isFolder(place) && prefix === '') ? '' : `/${prefix}`
+  return printable(`${isFolder(place) ? 'file' : 's3'}://${bucket}${within}`)
+}
+
+/** The two sides of a job. */
+export type Side = 'source' | 'destination'

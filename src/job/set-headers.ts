@@ -1,0 +1,44 @@
+import type { KeyList } from './files-from.js'
+import type { Place } from './place.js'
+
+/** Which objects a rule is for. Every condition that is there must hold; of a list, one of its items. */
+export interface ObjectMatch {
+  /** Globs on the full key. */
+  readonly key?: readonly string[]
+  readonly contentType?: readonly string[]
+  readonly storageClass?: readonly string[]
+  /** Least and largest size, in bytes. */
+  readonly minSize?: number
+  readonly maxSize?: number
+  /** ISO 8601: last modified at this moment or later, and before this moment. */
+  readonly modifiedSince?: string
+  readonly modifiedBefore?: string
+  /** Headers that are there with a value that the glob matches. */
+  readonly has?: readonly (readonly [name: string, glob: string])[]
+  /** Headers that are not there. */
+  readonly lacks?: readonly string[]
+}
+
+/** What to change on the objects that it matches. Headers by lower-case name; user metadata is `x-amz-meta-NAME`. */
+export interface HeaderRule {
+  readonly match?: ObjectMatch
+  readonly set: readonly (readonly [name: string, value: string])[]
+  readonly remove: readonly string[]
+  /** Set only what is not there. */
+  readonly ifUnset?: boolean
+}
+
+/** Change headers of every object below `source`, in place. */
+export interface SetHeadersJob {
+  readonly kind: 'set-headers'
+  readonly source: Place
+  readonly list?: KeyList
+  /** The first that matches an object is applied; an object that none matches is skipped. */
+  readonly rules: readonly HeaderRule[]
+  /** Set Content-Type by the key's extension: where it is missing or says nothing, or everywhere. */
+  readonly guess?: 'missing' | 'always'
+  /** Change folder markers too: empty objects whose key ends in a slash. */
+  readonly folderMarkers: boolean
+  /** Access control lists: `preserve` them, let S3 `reset` them, or a canned list for all; absent where the bucket has none. */
+  readonly acl?: string
+}

@@ -1,0 +1,33 @@
+import type { SkipReason } from './outcome.js'
+
+/** Objects settled so far, each counted once however often a run was resumed. */
+export interface Totals {
+  /** Copied, rewritten where headers are set, or moved. */
+  copied: number
+  /** Bytes of the objects copied. */
+  bytes: number
+  /** Absent when none was deleted. */
+  deleted?: number
+  /** Bytes of the objects deleted. */
+  freed?: number
+  skipped: Partial<Record<SkipReason, number>>
+  /** By error code. */
+  failed: Record<string, number>
+}
+
+/** Totals of a run that has done nothing yet. */
+export function noTotals(): Totals {
+  return { copied: 0, bytes: 0, skipped: {}, failed: {} }
+}
+
+/** Objects that the totals count: copied, deleted, skipped or failed. */
+export function settled(totals: Readonly<Totals>): number {
+  return totals.copied + (totals.deleted ?? 0) + sum(totals.skipped) + sum(totals.failed)
+}
+
+/** The sum of counts by name, such as `totals.skipped`. */
+export function sum(counts: Readonly<Record<string, number | undefined>>): number {
+  let total = 0
+  for (const count of Object.values(counts)) total += count ?? 0
+  return total
+}

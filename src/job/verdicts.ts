@@ -1,0 +1,31 @@
+/**
+ * How two objects of a name compare: `same-size` when no content was compared, `missing` at the destination, `extra` there,
+ * `unknown` when they could not be looked at.
+ */
+export type Likeness = 'same' | 'same-size' | 'different' | 'missing' | 'extra' | 'unknown'
+
+/** How many names had which likeness, and how many of these differences were mended since. */
+export type Likenesses = Readonly<Record<Likeness | 'fixed', number>>
+
+/** Likenesses of nothing. */
+export const NO_LIKENESSES: Likenesses = {
+  ...{ same: 0, 'same-size': 0, different: 0, missing: 0, extra: 0, unknown: 0, fixed: 0 },
+}
+
+/** The sum of two. */
+export function addLikenesses(a: Likenesses, b: Likenesses): Likenesses {
+  return {
+    same: a.same + b.same,
+    'same-size': a['same-size'] + b['same-size'],
+    different: a.different + b.different,
+    missing: a.missing + b.missing,
+    extra: a.extra + b.extra,
+    unknown: a.unknown + b.unknown,
+    fixed: a.fixed + b.fixed,
+  }
+}
+
+/** Names that differ, or may: all but those that are the same, have the same size, or were mended. */
+export function differing({ different, missing, extra, unknown, fixed }: Likenesses): number {
+  return different + missing + extra + unknown - fixed
+}

@@ -1,0 +1,260 @@
+import { jsonText } from '../checkpoint/json.js'
+import { bytes, count, duration, jobTitle, objects, shellWord, waitingText } from './format.js'
+import { sum } from '../job/totals.js'
+import type { MoveEvent, Snapshot } from '../job/events.js'
+import type { MoveJob } from '../job/kinds.js'
+import type { Failure } from '../job/outcome.js'
+import { printable, printableName, withBytesShown } from '../keys.js'
+import { timeOf } from '../times.js'
+import { RecentRate } from './progress-line.js'
+import { exampleLine, headline, nextCommand, skipReason, summaryLines } from './summary.js'
+import type { SummaryEvent } from './summary.js'
+import { createLog, createTerminalBar, lineWriter } from './terminal.js'
+import type { TextSurface } from './terminal.js'
+
+/** Where and how much to tell of a run. */
+export interface ProgressOptions {
+  /** Written to only when `json` is asked for. */
+  readonly stdout: NodeJS.WritableStream
+  /** Everything meant for a person; a bar that redraws itself when it is a terminal. */
+  readonly stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
+  /** One line of JSON per event on stdout, and nothing on stderr. */
+  readonly json: boolean
+  /** Warnings, failures and an unfinished end only. With `json` the summary is still written. */
+  readonly quiet: boolean
+  /** Also info notes, and a line for each object. Of no effect with `json`, which has every event. */
+  readonly verbose: boolean
+}
+
+/** Tells a person, or a program, what happens in a run. */
+export interface Progress {
+  /** Takes in one event. Never throws; a reader that has gone away (EPIPE) is not an error of the run. */
+  event(event: MoveEvent): void
+  /** Writes what is still held back and restores the terminal. May be called again, and at any moment. */
+  close(): void
+}
+
+/** Starts telling what happens. The caller closes it, also when the run fails. */
+export function createProgress(options: ProgressOptions): Progress {
+  const { stdout, stderr, json, quiet, verbose } = options
+  const tell = lineWriter(stderr)
+  if (json) {
+    const write = lineWriter(stdout, (error) => {
+      tell(`warning: events can no longer be written to standard output: ${printable(error.message)}\n`)
+    })
+    return jsonProgress(write, quiet)
+  }
+  const surface = stderr.isTTY === true ? createTerminalBar(stderr, tell) : createLog(tell)
+  return textProgress(surface, quiet, verbose)
+}
+
+const JSON_INTERVAL = 1_000
+/** Lines about single objects are written together, for there may be tens of thousands a second. */
+const LINES_HELD = 500
+
+function heldLines(write: (text: string) => void): { add(line: string): void; flush(): void } {
+  let held: string[] = []
+  const flush = (): void => {
+    if (held.length === 0) return
+    const text = held.join('')
+    held = []
+    write(text)
+  }
+  return {
+    add(line) {
+      held.push(`${line}\n`)
+      if (held.length >= LINES_HELD) flush()
+    },
+    flush,
+  }
+}
+
+function jsonProgress(write: (text: string) => void, quiet: boolean): Progress {
+  const lines = heldLines(write)
+  let last: number | undefined
+  return {
+    event(event) {
+      if (event.type === 'progress') lines.flush()
+      if (quiet && !isGrave(event)) return
+      if (event.type === 'progress') {
+        const { elapsed } = event.snapshot
+        if (last !== undefined && elapsed - last < JSON_INTERVAL) return
+        last = elapsed
+      }
+      const told = event.type === 'note' ? { ...event, message: withBytesShown(event.message) } : event
+      lines.add(jsonText({ time: new Date().toISOString(), ...told }))
+      if (!isAboutOneObject(event)) lines.flush()
+    },
+    close: () => {
+      lines.flush()
+    },
+  }
+}
+
+/** Whether somebody who asked for quiet is told of an event. */
+function isGrave(event: MoveEvent): boolean {
+  switch (event.type) {
+    case 'failed':
+    case 'stopping':
+    case 'summary':
+    case 'only-waiting':
+      return true
+    case 'note':
+      return event.level === 'warning'
+    case 'start':
+    case 'example':
+    case 'progress':
+    case 'waiting':
+    case 'skipped':
+    case 'copied':
+    case 'rewritten':
+    case 'deleted':
+    case 'moved':
+      return false
+  }
+}
+
+function isAboutOneObject(event: MoveEvent): boolean {
+  return ABOUT_ONE.has(event.type)
+}
+
+const ABOUT_ONE: ReadonlySet<MoveEvent['type']> = new Set([
+  'copied',
+  'rewritten',
+  'deleted',
+  'moved',
+  'skipped',
+  'failed',
+  'waiting',
+])
+
+function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): Progress {
+  const lines = heldLines((text) => {
+    surface.log(text)
+  })
+  const say = (...text: readonly string[]): void => {
+    for (const line of text) lines.add(line)
+    lines.flush()
+  }
+  const recent = new RecentRate()
+  const codesSeen = new Set<string>()
+  let job: MoveJob | undefined
+  let resumed = false
+  let stopping = false
+  let inFlight: number | undefined
+
+  const failed = (failure: Failure): void => {
+    const first = !codesSeen.has(failure.code)
+    codesSeen.add(failure.code)
+    if (verbose) lines.add(failureLine(failure))
+    else if (first) say(`${failureLine(failure)} (more with this code are counted, not shown)`)
+  }
+  const draw = (snapshot: Snapshot): void => {
+    const verb = stopping ? 'stopping' : job === undefined ? 'working' : VERBS[job.kind]
+    surface.draw({ verb, snapshot, perSecond: recent.add(snapshot) })
+  }
+  const event = (event: MoveEvent): void => {
+    switch (event.type) {
+      case 'start':
+        ;({ job, resumed } = event)
+        say(...startLines(event))
+        break
+      case 'example':
+        say(exampleLine(event))
+        break
+      case 'note':
+        if (event.level === 'warning') say(`warning: ${printableName(event.message)}`)
+        else if (verbose) say(printableName(event.message))
+        break
+      case 'progress':
+        inFlight = event.snapshot.inFlight
+        draw(event.snapshot)
+        break
+      case 'failed':
+        failed(event.failure)
+        break
+      case 'waiting':
+        if (verbose) lines.add(failureLine(event.failure, 'waiting'))
+        break
+      case 'only-waiting':
+        say(...onlyWaiting(event))
+        break
+      case 'skipped':
+        if (verbose) lines.add(`skipped ${printableName(event.key)}: ${skipReason(event.reason)}`)
+        break
+      case 'copied':
+      case 'rewritten':
+      case 'deleted':
+      case 'moved':
+        if (verbose) lines.add(`${event.type} ${printable(event.key)} (${bytes(event.bytes)})`)
+        break
+      case 'stopping':
+        stopping = true
+        say(`stopping: ${printable(event.reason)}${inFlight ? `; waiting for ${count(inFlight)} in flight` : ''}`)
+        break
+      case 'summary':
+        lines.flush()
+        if (!quiet) draw(event.snapshot)
+        surface.close()
+        say(...(quiet ? graveSummary(event, job) : summaryLines(event, { job, resumed, verbose })))
+        break
+    }
+  }
+  return {
+    event: (told) => {
+      if (told.type === 'progress') lines.flush()
+      if (told.type === 'start') ({ job } = told)
+      if (!quiet || isGrave(told)) event(told)
+    },
+    close: () => {
+      lines.flush()
+      surface.close()
+    },
+  }
+}
+
+const VERBS: Readonly<Record<MoveJob['kind'], string>> = {
+  copy: 'copying',
+  'set-headers': 'setting headers',
+  delete: 'deleting',
+  sync: 'syncing',
+  move: 'moving',
+  ls: 'listing',
+  du: 'counting',
+  verify: 'comparing',
+}
+
+function startLines(event: Extract<MoveEvent, { readonly type: 'start' }>): string[] {
+  const { job, pace } = event
+  return [
+    `${event.resumed ? 'resuming: ' : ''}${VERBS[job.kind]}${job.kind === 'set-headers' ? ' of' : ''} ${jobTitle(job).slice(job.kind.length + 1)}`,
+    `at most ${objects(pace.concurrency)} in flight, ${count(pace.lanes)} ${pace.lanes === 1 ? 'range' : 'ranges'} listed at once; ` +
+      `checkpoint ${shellWord(event.checkpoint)}`,
+  ]
+}
+
+function onlyWaiting({ waiting, until }: Extract<MoveEvent, { readonly type: 'only-waiting' }>): string[] {
+  const left = duration(timeOf(until) - Date.now())
+  return [
+    `all else is done; ${waitingText(waiting)} until ${until.slice(0, 19)}Z (${left}, --retry-for) at the latest`,
+    'Ctrl-C ends the run now; ‘s3move resume’ tries them again',
+  ]
+}
+
+function failureLine(failure: Failure, word = 'failed'): string {
+  const status = failure.status === undefined ? '' : ` ${failure.status}`
+  const error = `${failure.operation} ${failure.code}${status}: ${failure.message}`
+  return printable(`${word} ${failure.key}: ${error}`)
+}
+
+// Somebody who asked for quiet must still learn that the run did not do all that it was asked for.
+function graveSummary(event: SummaryEvent, job: MoveJob | undefined): string[] {
+  const { failed: byCode } = event.snapshot.totals
+  const failed = sum(byCode)
+  if (event.end === 'finished' && failed === 0) return []
+  const next = nextCommand(event.end === 'finished', byCode, event.checkpoint)
+  const lines = [headline(event, { job })]
+  if (failed > 0) lines.push(`failures: ${shellWord(event.ledger)}`)
+  if (event.hint !== undefined) lines.push(`hint: ${printable(event.hint)}`)
+  return next === undefined ? lines : [...lines, `next: ${next}`]
+}

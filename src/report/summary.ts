@@ -1,0 +1,163 @@
+import { bytes, count, duration, objects, rate, row, shellWord, waitingRow } from './format.js'
+import { NAMES_COLLIDE, RESTORE_REQUESTED } from '../job/outcome.js'
+import { placeUrl } from '../job/place.js'
+import { settled, sum } from '../job/totals.js'
+import type { DoneWord, MoveEvent, Snapshot } from '../job/events.js'
+import type { MoveJob } from '../job/kinds.js'
+import type { SkipReason } from '../job/outcome.js'
+import type { Totals } from '../job/totals.js'
+import { printable } from '../keys.js'
+
+/** The event that ends a run. */
+export type SummaryEvent = Extract<MoveEvent, { readonly type: 'summary' }>
+
+/** What is known of the run besides its last event. */
+export interface SummaryContext {
+  /** Absent when the run ended before it began. */
+  readonly job: MoveJob | undefined
+  /** Whether the totals include objects of earlier sessions. */
+  readonly resumed: boolean
+  readonly verbose: boolean
+}
+
+/** What became of a run, and what to run next: lines for a person, fit for a terminal. */
+export function summaryLines(event: SummaryEvent, context: SummaryContext): string[] {
+  const { totals, throttled, retried, requests } = event.snapshot
+  const skipped = sum(totals.skipped)
+  const failed = sum(totals.failed)
+  const lines = [headline(event, context)]
+  lines.push(...doneRows(totals, context.job?.kind))
+  if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(totals.skipped)}`))
+  if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(totals.failed)}`))
+  const { waiting } = event.snapshot
+  if (waiting !== undefined) lines.push(waitingRow(waiting))
+  lines.push(row('time', timeSpent(event.snapshot, context)))
+  if (throttled > 0)
+    lines.push(row('throttled', `asked to slow down ${throttled === 1 ? 'once' : `${count(throttled)} times`}`))
+  if (context.verbose) {
+    lines.push(row('requests', `${namedCounts(requests) || 'none'}; ${count(retried)} of them sent again`))
+  }
+  const restoring = totals.failed[RESTORE_REQUESTED] ?? 0
+  if (restoring > 0) lines.push(row('restoring', `${objects(restoring)}: ${whenRestored(context.job)}`))
+  if (failed > 0) lines.push(row('failures', `see ${shellWord(event.ledger)}`))
+  if (event.hint !== undefined) lines.push(row('hint', printable(event.hint)))
+  const next = nextCommand(event.end === 'finished', totals.failed, event.checkpoint)
+  if (next !== undefined) lines.push(row('next', next))
+  return lines
+}
+
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/restoring-objects-retrieval-options.html
+const RESTORED_IN = {
+  standard: '3 to 5 hours, from Deep Archive 12',
+  bulk: '5 to 12 hours, from Deep Archive 48',
+  expedited: '1 to 5 minutes',
+} as const
+
+function whenRestored(job: MoveJob | undefined): string {
+  const tier = job !== undefined && 'restore' in job ? job.restore.tier : undefined
+  return `S3 brings them back within ${RESTORED_IN[tier ?? 'standard']}; then s3move resume --only-failed copies them`
+}
+
+/** What becomes of one name, in a line. */
+export function exampleLine({ key, to }: { readonly key: string; readonly to: string }): string {
+  return `example  ${printable(key)} → ${printable(to)}`
+}
+
+/** The outcome in one line. Never says that all is done when something was skipped or failed. */
+export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job'>): string {
+  const { totals, listed } = event.snapshot
+  const skipped = sum(totals.skipped)
+  const failed = sum(totals.failed)
+  const because = event.reason === undefined ? '' : ` (${printable(event.reason)})`
+  const counts = `${doneCounts(totals, context.job?.kind)}, ${orNone(skipped)} skipped, ${orNone(failed)} failed`
+  if (event.end !== 'finished') return `${event.end} before it finished${because}: ${counts}`
+  if (listed === 0 && settled(totals) === 0) {
+    const source = context.job === undefined ? 'the source' : placeUrl(context.job.source)
+    return `finished: ${source} has no objects, so nothing was ${doneWord(context.job?.kind)}; are bucket and prefix right?`
+  }
+  return failed === 0 ? `finished: ${counts}` : `finished with failures: ${counts}`
+}
+
+/** What an object is called that a job of this kind has done. */
+function doneWord(kind: MoveJob['kind'] | undefined): DoneWord {
+  return (kind === undefined ? undefined : DONE[kind]) ?? 'copied'
+}
+
+const DONE: Readonly<Partial<Record<MoveJob['kind'], DoneWord>>> = {
+  'set-headers': 'rewritten',
+  delete: 'deleted',
+  move: 'moved',
+}
+
+/** Rows of a summary about the objects that were done. */
+export function doneRows({ copied, bytes: size, deleted = 0, freed = 0 }: Totals, kind?: MoveJob['kind']): string[] {
+  const rows = copied > 0 ? [row(doneWord(kind), `${objects(copied)}, ${bytes(size)}`)] : []
+  return deleted > 0 ? [...rows, row('deleted', `${objects(deleted)}, ${bytes(freed)}`)] : rows
+}
+
+function doneCounts({ copied, deleted = 0 }: Totals, kind: MoveJob['kind'] | undefined): string {
+  if (kind === 'delete') return `${objects(deleted)} deleted`
+  return `${objects(copied)} ${doneWord(kind)}${deleted > 0 ? `, ${count(deleted)} deleted` : ''}`
+}
+
+/** The command to run next, to be pasted into a shell; undefined when nothing is left to do. */
+export function nextCommand(finished: boolean, failed: Totals['failed'], folder: string): string | undefined {
+  if (!finished) return `s3move resume ${shellWord(folder)}`
+  return sum(failed) > (failed[NAMES_COLLIDE] ?? 0) ? `s3move resume --only-failed ${shellWord(folder)}` : undefined
+}
+
+const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
+  gone: 'deleted after being listed',
+  'prefix-marker': 'folder marker named like the source prefix',
+  unchanged: 'already as asked for',
+  'no-rule': 'no rule for it',
+  archived: 'archived, to be restored first',
+  'sse-c': 'encrypted with a customer’s key',
+  locked: 'locked in compliance mode',
+  'folder-marker': 'folder marker',
+  NotAKey: 'no objects, as they can be no keys (NotAKey)',
+  filtered: 'not selected',
+  'outside-folder': 'beside the folder of the prefix',
+  extra: 'only at the destination',
+  appeared: 'at the source by now',
+  exists: 'exists at the destination',
+}
+
+/** Why an object was skipped, in words. */
+export function skipReason(reason: SkipReason): string {
+  return SKIP_REASONS[reason]
+}
+
+/** Counts of skipped objects with the reasons in words, most frequent first. */
+export function skippedByReason(counts: Readonly<Partial<Record<SkipReason, number>>>): string {
+  const words = Object.entries(counts).map(([reason, n]): [string, number] => {
+    const known: Readonly<Record<string, string | undefined>> = SKIP_REASONS
+    return [known[reason] ?? reason, n]
+  })
+  return namedCounts(Object.fromEntries(words))
+}
+
+/** Counts of failed objects by error code, most frequent first. */
+export function failedByCode(counts: Readonly<Record<string, number>>): string {
+  return namedCounts(counts)
+}
+
+function orNone(n: number): string {
+  return n === 0 ? 'none' : count(n)
+}
+
+function namedCounts(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .filter(([, n]) => n > 0)
+    .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
+    .map(([name, n]) => `${count(n)} ${printable(name)}`)
+    .join(', ')
+}
+
+function timeSpent({ elapsed, settledHere, totals }: Snapshot, { job, resumed }: SummaryContext): string {
+  const seconds = elapsed / 1000
+  if (seconds <= 0) return duration(elapsed)
+  // Of totals that hold what was done before, no rate can be told.
+  const speed = resumed || job?.kind === 'delete' ? '' : `, ${bytes(totals.bytes / seconds)}/s`
+  return `${duration(elapsed)}${resumed ? ' in this session' : ''}, on average ${rate(settledHere / seconds)}${speed}`
+}

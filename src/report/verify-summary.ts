@@ -1,0 +1,28 @@
+import { count, objects, row } from './format.js'
+import { differing, type Likenesses } from '../job/verdicts.js'
+
+/** What was found, as rows of a summary: only what there is any of. */
+export function likenessRows(found: Likenesses): string[] {
+  return NAMES.filter(([name]) => found[name] > 0).map(([name, shown, meaning]) =>
+    row(shown, `${objects(found[name])}${meaning}`),
+  )
+}
+
+const NAMES: readonly (readonly [name: keyof Likenesses, shown: string, meaning: string])[] = [
+  ['same', 'same', ''],
+  ['same-size', 'same size', ', whose ETags cannot be compared'],
+  ['different', 'different', ''],
+  ['missing', 'missing', ' at the destination'],
+  ['extra', 'extra', ' at the destination'],
+  ['unknown', 'unknown', ', which could not be compared'],
+  ['fixed', 'fixed', ' of those, by copying them'],
+]
+
+/** The result of a comparison that finished, in a line. It never says that contents are equal which were not compared. */
+export function likenessHeadline(found: Likenesses): string {
+  const differ = differing(found)
+  if (differ > 0) return differ === 1 ? '1 object differs' : `${count(differ)} objects differ`
+  return found['same-size'] === 0
+    ? 'no object differs'
+    : `no object is known to differ, but of ${count(found['same-size'])} only the size was compared`
+}

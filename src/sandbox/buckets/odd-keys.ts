@@ -1,0 +1,271 @@
+import { mix } from '../wire/hash.js'
+import type { Layout } from './layouts.js'
+import { compareKeys, firstWhere } from './order.js'
+
+/** The most keys the odd layout can make: they are held in memory. */
+export const mostOddKeys = 100_000
+
+const control = Array.from({ length: 0x20 }, (_, n) => String.fromCharCode(n)).slice(1)
+
+/** Every oddity once, in no order. `longest` is how many bytes a key may have here. */
+function oddities(longest: number): string[] {
+  const fill = (start: string, unit: string) => {
+    const room = longest - Buffer.byteLength(start)
+    const times = Math.floor(room / Buffer.byteLength(unit))
+    return start + unit.repeat(times) + 'x'.repeat(room - times * Buffer.byteLength(unit))
+  }
+  return [
+    ...[
+      'a',
+      'a/',
+      'a/b',
+      'a/b/',
+      'a/b/c',
+      'ab',
+      'a b',
+      'a+b',
+      'a%b',
+      'a%20b',
+      'a%2Fb',
+      'a%2fb',
+      'a%',
+      'a&amp;b',
+      'a&b',
+    ],
+    ...[
+      'a<b',
+      'a>b',
+      'a"b',
+      "a'b",
+      'a<Key>b</Key>',
+      'a]]>b',
+      'a;b',
+      'a:b',
+      'a=b',
+      'a?b',
+      'a?versionId=null',
+      'a#b',
+      'a@b',
+    ],
+    ...[
+      'a,b',
+      'a$b',
+      'a$&b',
+      'a!b',
+      'a(b)',
+      'a*b',
+      'a~b',
+      'a`b',
+      'a^b',
+      'a{b}',
+      'a|b',
+      'a[b]',
+      'a\\b',
+      'a\\..\\b',
+      'a_b',
+      'a-b',
+    ],
+    ...[
+      '/',
+      '//',
+      '///',
+      '/leading',
+      '//leading',
+      'double//slash',
+      'triple///slash',
+      'trailing/',
+      'trailing//',
+      'dir/./file',
+    ],
+    ...[
+      '.',
+      '..',
+      './',
+      '../',
+      './file',
+      '../file',
+      'dir/../file',
+      'dir/..',
+      'dir/.',
+      '../../etc/passwd',
+      '.hidden',
+      '...',
+    ],
+    ...[
+      ' ',
+      '  ',
+      ' leading space',
+      'trailing space ',
+      'two  spaces',
+      'dir /file',
+      'dir/ file',
+      '+',
+      '%',
+      '&',
+      '%25',
+      '%00',
+    ],
+    ...[
+      'Case',
+      'case',
+      'CASE',
+      'Case/x',
+      'case/x',
+      'CON',
+      'aux.txt',
+      'desktop.ini',
+      'name.',
+      'name ',
+      '-rf',
+      '--help',
+      '~',
+      '*',
+    ],
+    ...[
+      'toString',
+      '__proto__',
+      'constructor',
+      '\u007f',
+      'del\u007fete',
+      'a\r\nb',
+      'a\rb',
+      'a\nb',
+      'a\tb',
+      '\r',
+      '\n',
+      '\t',
+    ],
+    ...control.map((c) => `control/${c}x`),
+    ...control.map((c) => `control/end${c}`),
+    ...[
+      'é',
+      'e\u0301',
+      'ß',
+      'ñandú',
+      'Ω',
+      'я/ё',
+      '中文/文件',
+      '日本',
+      '한국어',
+      'עברית',
+      'العربية',
+      'नमस्ते',
+      '\u0080',
+      '\u0085',
+      '\u00a0',
+    ],
+    ...[
+      '\u2028',
+      '\u2029',
+      '\u200b',
+      '\u200f',
+      '\u202e',
+      '\ufeff',
+      'bom\ufeff',
+      '\ufffd',
+      '\ufffe',
+      '\uffff',
+      '\ud7ff',
+      '\ue000',
+      '\uf8ff',
+    ],
+    ...[
+      '\u{10000}',
+      '\u{1f600}',
+      '\u{1f468}\u200d\u{1f469}',
+      '\u{20000}',
+      '\u{10ffff}',
+      'order/\uff5e',
+      'order/\u{10000}',
+      'order/\ue000',
+    ],
+    ...[
+      'order/\u{1f600}',
+      'order/\ufffd',
+      'order/\ud7ff',
+      'order/\u07ff',
+      'order/\u0800',
+      'order/\u007f',
+      'order/\u0080',
+    ],
+    ...[
+      fill('long/', 'x'),
+      fill('long/', '/'),
+      fill('long/', 'é'),
+      fill('long/', '中'),
+      fill('long/', '\u{1f600}'),
+      fill('long/', '%'),
+    ],
+    ...[fill('long/', ' '), fill('long/', '+'), fill('long/', 'd/'), fill('long/\r', '\n')],
+    ...Array.from({ length: 40 }, (_, n) => 'prefix'.repeat(n + 1)),
+  ].filter((key) => key !== '' && Buffer.byteLength(key) <= longest)
+}
+
+const pieces = [
+  ...[
+    'a',
+    'B',
+    'z',
+    '0',
+    '9',
+    '-',
+    '_',
+    '.',
+    '..',
+    '/',
+    '//',
+    ' ',
+    '+',
+    '%',
+    '%20',
+    '&',
+    '<',
+    '>',
+    '"',
+    "'",
+    '?',
+    '#',
+    '=',
+    '\\',
+    '*',
+    '~',
+  ],
+  ...[
+    '\r',
+    '\n',
+    '\t',
+    '\u0001',
+    '\u001f',
+    '\u007f',
+    'é',
+    'ß',
+    'Ω',
+    '中',
+    '\ud7ff',
+    '\ue000',
+    '\uffff',
+    '\u{10000}',
+    '\u{1f600}',
+    '\u{10ffff}',
+  ],
+]
+
+/** Keys with every oddity that S3 allows; the first are hand-picked, the others put together by chance from `seed`. */
+export function oddLayout(count: number, seed: number, longest: number): Layout {
+  const chosen = new Set(oddities(longest).slice(0, count))
+  for (let n = 0; chosen.size < count; n++) {
+    let key = ''
+    for (let i = 0; i <= mix(seed, n, 31) % 12; i++) key += pieces[mix(seed, n, 40 + i) % pieces.length] ?? ''
+    // A number now and then, so that many keys are prefixes of others and there are always new ones.
+    if (mix(seed, n, 32) % 3 > 0) key += String(n)
+    if (mix(seed, n, 33) % 10 === 0) key += '/'
+    if (Buffer.byteLength(key) <= longest) chosen.add(key)
+  }
+  const keys = [...chosen].sort(compareKeys)
+  return {
+    count: keys.length,
+    hasFolders: true,
+    keyAt: (index) => keys[index] ?? '',
+    guess: (key) => firstWhere(keys.length, (index) => compareKeys(keys[index] ?? '', key) >= 0),
+  }
+}

@@ -1,0 +1,61 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { timeOf } from '../../times.js'
+import type { Bucket, S3Object } from '../buckets/object.js'
+import { headerOf } from '../wire/request.js'
+import { noSuchKey, notImplemented, preconditionFailed } from '../wire/s3-error.js'
+
+function names(list: string, etag: string): boolean {
+  return list.split(',').some((item) => {
+    const value = item.trim().replace(/^W\//, '')
+    return value === '*' || value === etag || value === `"${etag}"`
+  })
+}
+
+/** Seconds since 1970 of an HTTP date; undefined when there is none or it is unreadable, which S3 ignores. */
+function dateOf(headers: IncomingHttpHeaders, name: string): number | undefined {
+  const value = headerOf(headers, name)
+  const time = value === undefined ? NaN : timeOf(value)
+  return Number.isNaN(time) ? undefined : Math.floor(time / 1000)
+}
+
+/**
+ * Judges If-Match and its three kin. `prefix` is `x-amz-copy-source-` for those of a copy's source.
+ * Returns true when the answer is 304 Not Modified; throws PreconditionFailed.
+ */
+export function unchangedSince(headers: IncomingHttpHeaders, object: S3Object, prefix = ''): boolean {
+  const ifMatch = headerOf(headers, `${prefix}if-match`)
+  if (ifMatch !== undefined) {
+    if (!names(ifMatch, object.etag)) throw preconditionFailed(`${prefix}If-Match`)
+  } else {
+    const since = dateOf(headers, `${prefix}if-unmodified-since`)
+    if (since !== undefined && object.seconds > since) throw preconditionFailed(`${prefix}If-Unmodified-Since`)
+  }
+  const ifNoneMatch = headerOf(headers, `${prefix}if-none-match`)
+  if (ifNoneMatch !== undefined) return names(ifNoneMatch, object.etag)
+  const since = dateOf(headers, `${prefix}if-modified-since`)
+  return since !== undefined && object.seconds <= since
+}
+
+/** Judges the conditions on the source of a copy: what would be 304 for GET is 412 here. */
+export function checkCopySource(headers: IncomingHttpHeaders, source: S3Object): void {
+  if (unchangedSince(headers, source, 'x-amz-copy-source-')) throw preconditionFailed('x-amz-copy-source-If-None-Match')
+}
+
+/** Judges `If-None-Match: *` and `If-Match: ETAG` of a write. */
+export function checkWrite(headers: IncomingHttpHeaders, bucket: Bucket, key: string): void {
+  if (bucket.unconditional) return
+  const ifNoneMatch = headerOf(headers, 'if-none-match')
+  if (ifNoneMatch !== undefined) {
+    if (ifNoneMatch !== '*') throw notImplemented()
+    if (bucket.get(key) !== undefined) throw preconditionFailed('If-None-Match')
+  }
+  checkMatch(headerOf(headers, 'if-match'), bucket, key)
+}
+
+/** Judges an `If-Match` (an ETag, or `*`) of a write or deletion. Throws NoSuchKey, PreconditionFailed. */
+export function checkMatch(ifMatch: string | undefined, bucket: Bucket, key: string): void {
+  if (ifMatch === undefined || bucket.unconditional) return
+  const present = bucket.get(key)
+  if (present === undefined) throw noSuchKey(key)
+  if (!names(ifMatch, present.etag)) throw preconditionFailed('If-Match')
+}

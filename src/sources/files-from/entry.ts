@@ -1,0 +1,154 @@
+import { placeUrl } from '../../job/place.js'
+import { isBeside, printable } from '../../keys.js'
+import { isoTime } from '../../times.js'
+import { hasControl, isOf, PLAIN_FIELDS } from './sent-fields.js'
+import { badLine } from './text-lines.js'
+import { inLowerCase } from '../../storage/s3/etags.js'
+
+/** An object that a list names, with what the list tells of it. */
+export interface Listed {
+  /** The full key. */
+  readonly key: string
+  /** Absent for the current one. */
+  readonly version?: string
+  readonly size?: number
+  /** Without the quotes. */
+  readonly etag?: string
+  /** As `Date.toISOString` writes it. */
+  readonly lastModified?: string
+  readonly storageClass?: string
+}
+
+/** What a list may tell of an object. */
+export type Trait = keyof Listed | 'bucket' | 'isLatest' | 'isDeleteMarker'
+
+/** The trait that a column or field of this name is about, whatever its case and underscores; undefined for what is of no use. */
+export function traitOf(name: string): Trait | undefined {
+  return TRAITS.get(name.trim().toLowerCase().replaceAll('_', ''))
+}
+
+const TRAITS: ReadonlyMap<string, Trait> = new Map([
+  ['bucket', 'bucket'],
+  ['key', 'key'],
+  ['version', 'version'],
+  ['versionid', 'version'],
+  ['islatest', 'isLatest'],
+  ['isdeletemarker', 'isDeleteMarker'],
+  ['size', 'size'],
+  ['etag', 'etag'],
+  ['lastmodified', 'lastModified'],
+  ['lastmodifieddate', 'lastModified'],
+  ['storageclass', 'storageClass'],
+])
+
+/** What a list must be of. */
+export interface Wanted {
+  readonly bucket: string
+  /** What all keys must begin with. */
+  readonly prefix: string
+  /** The prefix, without a slash at its end, is the name of an object or of a folder. */
+  readonly asFolder?: boolean
+  /** It may name versions that are not the current one. */
+  readonly versions: boolean
+  /** Told of each line that is passed over. */
+  readonly passedOver?: () => void
+  /** Told when keys have `s3://bucket/` before them, which is taken off. */
+  readonly urls?: () => void
+  /** Told of each line of `keys` and `csv`, as it is. */
+  readonly line?: (text: string) => void
+}
+
+/** Whose line it is. */
+export interface Where {
+  /** The file's name, fit to print. */
+  readonly name: string
+  readonly line: number
+  readonly wanted: Wanted
+}
+
+/**
+ * The object that the traits of a line describe; undefined for one that is passed over, a delete marker or a version that is no longer the current
+ * one. What is not as it should be counts as not told, but for the key, the bucket, the version and the time, which are UserErrors.
+ */
+export function listed(told: (trait: Trait) => unknown, { name, line, wanted }: Where): Listed | undefined {
+  const [key, version, size, etag] = [told('key'), told('version'), told('size'), told('etag')]
+  const [lastModified, storageClass] = [told('lastModified'), told('storageClass')]
+  const odd = PLAIN_FIELDS.find((field) => hasControl(told(field)))
+  if (odd !== undefined) throw badLine(name, line, `has a control character in its ${odd}`)
+  if (typeof key !== 'string' || key === '') throw badLine(name, line, 'has no key')
+  // Only an escape in JSON can make one, and it could not be sent.
+  if (/\p{Cs}/u.test(key)) throw badLine(name, line, 'has a key that is not Unicode: half of a surrogate pair')
+  const its = told('bucket')
+  if (typeof its === 'string' && its !== wanted.bucket) {
+    throw badLine(name, line, `is of another bucket, ${JSON.stringify(its)}`, `The list must be of ${wanted.bucket}.`)
+  }
+  checkPrefix(key, { name, line, wanted })
+  if (isWord(told('isLatest'), false) || isWord(told('isDeleteMarker'), true)) {
+    wanted.passedOver?.()
+    return undefined
+  }
+  // The current version is the object as it is, and no version of its own: to delete that would bring back the one before.
+  const asks = isText(version) && !isWord(told('isLatest'), true)
+  if (asks && !wanted.versions) {
+    throw badLine(
+      name,
+      line,
+      'names a version, and this job is for objects as they are now',
+      'Take the versions out of the list.',
+    )
+  }
+  if (asks && !isOf('version', version)) {
+    throw badLine(name, line, `names a version that S3 cannot have given: ${printable(version)}`)
+  }
+  return {
+    key,
+    ...(asks ? { version } : {}),
+    ...(typeof size === 'number' && Number.isSafeInteger(size) && size >= 0 ? { size } : {}),
+    ...(isText(etag) && isOf('etag', unquoted(etag)) ? { etag: inLowerCase(unquoted(etag)) } : {}),
+    ...(isText(lastModified) ? { lastModified: timeIn(lastModified, name, line) } : {}),
+    ...(isOf('storageClass', storageClass) ? { storageClass } : {}),
+  }
+}
+
+/** Throws a UserError when a key is not below the prefix of the job. */
+export function checkPrefix(key: string, { name, line, wanted: { bucket, prefix, asFolder } }: Where): void {
+  if (key.startsWith(prefix)) {
+    if (asFolder !== true || !isBeside(key.slice(prefix.length))) return
+    throw badLine(
+      name,
+      line,
+      `has a key that is not in the folder ${placeUrl({ bucket, prefix })}: ${printable(key)}`,
+      `Give ${placeUrl({ bucket })} as the source, or add --prefix-as-text if every key that begins so is meant.`,
+    )
+  }
+  throw badLine(
+    name,
+    line,
+    `has a key that is not below ${placeUrl({ bucket, prefix })}: ${printable(key)}`,
+    'Keys in a list are whole, from the beginning of the bucket on.',
+  )
+}
+
+// By a guess objects would be selected, or be left out, that should not: `01/02/2026` is in January for some, and in February for others.
+function timeIn(text: string, name: string, line: number): string {
+  const time = isoTime(text)
+  if (time !== undefined) return time
+  throw badLine(
+    name,
+    line,
+    `has a time that is not understood: ${printable(text)}`,
+    'Write times as 2026-01-31T12:00:00Z or 2026-01-31 12:00:00 (in UTC), or leave the column out: what is not told is looked up.',
+  )
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+function isWord(value: unknown, word: boolean): boolean {
+  return value === word || (typeof value === 'string' && value.toLowerCase() === String(word))
+}
+
+function unquoted(etag: string): string {
+  return etag.replace(/^"(.*)"$/, '$1')
+}

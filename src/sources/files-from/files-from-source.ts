@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { open } from 'node:fs/promises'
+import type { ListState } from '../../checkpoint/checkpoint.js'
+import { reasonOf } from '../../checkpoint/checkpoint-error.js'
+import { systemCode } from '../../file-system.js'
+import { UserError } from '../../errors.js'
+import type { KeyList } from '../../job/files-from.js'
+import type { WriteJob } from '../../job/kinds.js'
+import type { Deferral, Outcome } from '../../job/outcome.js'
+import { printable } from '../../keys.js'
+import type { ObjectSummary } from '../../storage/storage.js'
+import { changedList } from './list-bytes.js'
+import type { Listed, Wanted } from './entry.js'
+import { readKeyList } from './read-list.js'
+import { readingOf, type Found } from './list-format.js'
+import type { Complete, Named } from '../named-object.js'
+import type { Tally } from '../tally.js'
+import type { Lease, WorkItem, WorkSource } from '../work-source.js'
+
+/** Objects handed out at once, as many as a page of a listing has. */
+const PAGE = 1000
+
+/** How much of the file its checksum covers, in bytes. */
+const HEAD = 64 * 1024
+
+/** What the list of a job must be of. Versions can be copied and deleted; a move would leave the others, and headers make a new one. */
+export function wantedOf(job: WriteJob): Wanted {
+  const { bucket, prefix } = job.source
+  const versions = job.kind === 'copy' || job.kind === 'delete'
+  return { bucket, prefix, versions, ...('prefixAs' in job ? { asFolder: true } : {}) }
+}
+
+/**
+ * Reads a list to its end before anything is done about it, and finds out how it is to be read. Throws a UserError for the first line that is not
+ * understood or not wanted, when it can be read in two ways, and when the file cannot be read.
+ */
+export async function surveyList(list: KeyList, wanted: Wanted): Promise<Found & { readonly state: ListState }> {
+  const identity = await identityOf(list.file)
+  const whole = await hashOfAll(list.file)
+  const found = await readingOf(list, wanted)
+  return { ...found, state: { entries: 0, of: found.named, ...identity, whole } }
+}
+
+/** Throws a UserError when a list cannot be read or is not what it was. */
+export async function checkList({ file }: KeyList, before: ListState): Promise<void> {
+  const now = await identityOf(file)
+  const same = now.size === before.size && now.modified === before.modified && now.sha256 === before.sha256
+  if (!same || (before.whole !== undefined && before.whole !== (await hashOfAll(file)))) {
+    throw changedList(printable(file))
+  }
+}
+
+/**
+ * Work read from a list of objects. There is one lease, in the order of the list, so that what is settled is always a beginning of it; a resume reads
+ * over that. What is named twice is done twice.
+ */
+export class ListWork implements WorkSource {
+  private readonly listed: AsyncGenerator<Listed, void, undefined>
+  /** Handed out and not settled. */
+  private outstanding = 0
+  private toPass: number
+  private claimed = false
+  private closed = false
+  private ended = false
+
+  constructor(
+    private readonly list: KeyList,
+    private readonly wanted: Wanted,
+    private state: ListState,
+    private readonly tally: Pick<Tally, 'add'>,
+    private readonly complete: Complete,
+  ) {
+    this.listed = readKeyList(list, wanted)
+    this.toPass = state.entries
+  }
+
+  /** How far the list is settled; undefined once it is wholly. */
+  remaining(): ListState | undefined {
+    return this.ended && this.outstanding === 0 ? undefined : this.state
+  }
+
+  claim(): Promise<Lease | undefined> {
+    if (this.claimed) return Promise.resolve(undefined)
+    this.claimed = true
+    return Promise.resolve({
+      next: () => this.next(),
+      settle: (object: ObjectSummary, outcome: Outcome | Deferral) => this.settle(object, outcome),
+      release: () => {
+        this.close()
+        void this.listed.return().catch(() => undefined)
+      },
+    })
+  }
+
+  close(): void {
+    this.claimed = true
+    this.closed = true
+  }
+
+  private async next(): Promise<readonly WorkItem[] | undefined> {
+    if (this.ended) return undefined
+    const objects: Named[] = []
+    while (objects.length < PAGE) {
+      const { value: entry } = await this.listed.next()
+      // Whoever closes it ends the reading too, which is not the end of the list.
+      if (this.closed) return undefined
+      if (entry === undefined) {
+        await this.checkEnd(objects.length)
+        this.outstanding += objects.length
+        this.ended = true
+        return await this.complete(objects)
+      }
+      if (this.toPass > 0) this.toPass--
+      else objects.push({ ...entry, key: entry.key.slice(this.wanted.prefix.length) })
+    }
+    this.outstanding += objects.length
+    return await this.complete(objects)
+  }
+
+  // Its reader has found the file unchanged since it was opened; this finds it unchanged since the run began.
+  private async checkEnd(last: number): Promise<void> {
+    await checkList(this.list, this.state)
+    if (this.state.entries + this.outstanding + last !== this.state.of) throw changedList(printable(this.list.file))
+  }
+
+  private settle(object: ObjectSummary, outcome: Outcome | Deferral): void {
+    this.outstanding--
+    this.tally.add(object, outcome)
+    this.state = { ...this.state, entries: this.state.entries + 1 }
+  }
+}
+
+async function hashOfAll(path: string): Promise<string> {
+  const hash = createHash('sha256')
+  try {
+    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) hash.update(chunk)
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+  return hash.digest('hex')
+}
+
+async function identityOf(path: string): Promise<Pick<ListState, 'size' | 'modified' | 'sha256'>> {
+  try {
+    const file = await open(path)
+    try {
+      const { size, mtimeMs } = await file.stat()
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD), 0, HEAD, 0)
+      const sha256 = createHash('sha256').update(buffer.subarray(0, bytesRead)).digest('hex')
+      return { size, modified: Math.trunc(mtimeMs), sha256 }
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    throw unreadable(path, error)
+  }
+}
+
+function unreadable(path: string, error: unknown): unknown {
+  if (systemCode(error) === undefined) return error
+  return new UserError(`cannot read ${printable(path)}: ${reasonOf(error)}`, 'Check the path after --files-from.')
+}

@@ -1,0 +1,272 @@
+import { basename } from 'node:path'
+import { UserError } from '../../errors.js'
+import type { KeyList } from '../../job/files-from.js'
+import { printable } from '../../keys.js'
+import { contentOf } from './list-bytes.js'
+import { isOurHeader, keyColumnOf } from './csv.js'
+import { traitOf, type Listed, type Wanted } from './entry.js'
+import { readKeyList } from './read-list.js'
+import { BadLine, linesOf, trimmedEnd } from './text-lines.js'
+import { fieldsOf } from './csv-rows.js'
+import { partsOfUrl } from './s3-urls.js'
+
+/** What a person says about a list. */
+export type Told = Pick<KeyList, 'file'> & Partial<Omit<KeyList, 'file'>>
+
+/** What separates columns, where nobody says it. */
+const DELIMITERS = [',', ';', '\t', '|']
+
+/**
+ * A list with its format and its delimiter: what is told, what its name tells, or what its first line proves. Throws a UserError when that can be
+ * understood in two ways, or the file cannot be read.
+ */
+export async function recognised(told: Told): Promise<KeyList> {
+  const { file } = told
+  const named = told.format ?? formatNamed(file)
+  if (named === 'inventory' || named === 'ndjson' || (named === 'keys' && told.format !== undefined)) {
+    // That each line is a key is said: then it is one as it is.
+    return { ...told, format: named, ...(named === 'keys' && told.escape === undefined ? { escape: 'double' } : {}) }
+  }
+  const [first = ''] = await beginning(file)
+  const columns = told.delimiter !== undefined || told.column !== undefined
+  if (named === undefined && !columns) {
+    if (isObject(first)) return { ...told, format: 'ndjson' }
+    await checkPlain(file, first)
+    return { ...told, format: 'keys' }
+  }
+  const { delimiter = isTabbed(file) ? '\t' : await delimiterOf(told, first), ...rest } = told
+  const certain = delimiter === ',' && told.column === undefined && told.escape === undefined && isOurHeader(first)
+  return {
+    ...rest,
+    format: 'csv',
+    ...(delimiter === ',' ? {} : { delimiter }),
+    ...(certain ? { escape: 'double' } : {}),
+  }
+}
+
+function isTabbed(file: string): boolean {
+  return /\.(?:tsv|tab)(?:\.(?:gz|zstd?))?$/i.test(file)
+}
+
+function formatNamed(file: string): KeyList['format'] | undefined {
+  const name = basename(file).toLowerCase()
+  if (name === 'manifest.json') return 'inventory'
+  if (isTabbed(name)) return 'csv'
+  const [, extension] = /\.(csv|ndjson|jsonl|json)(?:\.(?:gz|zstd?))?$/.exec(name) ?? []
+  return extension === undefined ? undefined : extension === 'csv' ? 'csv' : 'ndjson'
+}
+
+/** The first two lines of a list that are not empty. */
+async function beginning(file: string): Promise<string[]> {
+  const found: string[] = []
+  for await (const lines of linesOf(contentOf(file), printable(file))) {
+    for (const { text } of lines) {
+      if (trimmedEnd(text).trim() !== '') found.push(trimmedEnd(text))
+      if (found.length === 2) return found
+    }
+  }
+  return found
+}
+
+function isObject(text: string): boolean {
+  if (!text.startsWith('{')) return false
+  try {
+    return Object.keys(JSON.parse(text) as object).some((field) => traitOf(field) === 'key')
+  } catch {
+    return false
+  }
+}
+
+// A key may be anything; but a first line that a database would write above or around keys is none by a guess.
+async function checkPlain(file: string, first: string): Promise<void> {
+  const quoted = /^".*"$/.test(first)
+  const header = first === 'key' || DELIMITERS.some((one) => isHeader(first, one) && first.includes(one))
+  const url = partsOfUrl(first) !== undefined
+  if (!quoted && !header && !url && !first.includes('\t')) return
+  const what = url ? 'begins with a URL' : header ? 'may begin with a header' : 'may have columns'
+  throw await withLines(
+    file,
+    new UserError(
+      `${printable(file)} ${what}, and nothing says what it is`,
+      'Say --files-format csv (with --key-column N where there is no header), or --files-format keys if each line is a key as it is.',
+    ),
+  )
+}
+
+function isHeader(first: string, delimiter: string, column?: string | number): boolean {
+  try {
+    return keyColumnOf(fieldsOf(first, '', 1, delimiter), typeof column === 'string' ? column : undefined) >= 0
+  } catch (error) {
+    if (error instanceof BadLine) return false
+    throw error
+  }
+}
+
+async function delimiterOf({ file, column }: Told, first: string): Promise<string> {
+  const headers = typeof column === 'number' ? [] : DELIMITERS.filter((one) => isHeader(first, one, column))
+  const several = headers.filter((one) => fieldsOf(first, '', 1, one).length > 1)
+  if (several.length === 1) return several[0] ?? ','
+  const unclear = several.length > 1 || (typeof column === 'number' && /[;|\t]/.test(first))
+  if (!unclear) return ','
+  throw await withLines(
+    file,
+    new UserError(
+      `nothing says what separates the columns of ${printable(file)}`,
+      "Say --delimiter ',' or --delimiter ';' or --delimiter tab, or what it is.",
+    ),
+  )
+}
+
+const LONGEST_SHOWN = 120
+
+async function withLines(file: string, error: UserError): Promise<UserError> {
+  const lines = await beginning(file).catch(() => [])
+  const shown = lines.map((line) => {
+    const text = printable(line)
+    return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text
+  })
+  return new UserError(error.message, `${error.hint ?? ''} It begins: ${shown.join(' ⏎ ')}`.trim())
+}
+
+/** What a list was found to be. */
+export interface Found {
+  /** In the one way in which it can be read. */
+  readonly list: KeyList
+  /** How many objects it names, and the first of them. */
+  readonly named: number
+  readonly first?: Listed
+  /** Lines that are of no object as it is now. */
+  readonly passedOver: number
+  /** `s3://bucket/` is taken off its keys. */
+  readonly urls: boolean
+}
+
+/**
+ * Reads a list to its end in every way that what is told of it allows, and gives the one that is possible. Throws a UserError, with the first lines,
+ * when there is none, or when there are several and they name different objects.
+ */
+export async function readingOf(told: KeyList, wanted: Wanted): Promise<Found> {
+  try {
+    return await settled(told, wanted)
+  } catch (error) {
+    throw error instanceof BadLine && told.format !== 'ndjson' && told.format !== 'inventory'
+      ? await withLines(told.file, error)
+      : error
+  }
+}
+
+async function settled(told: KeyList, wanted: Wanted): Promise<Found> {
+  const [usual = told, ...others] = waysOf(told)
+  const first = await attempt(usual, told, wanted)
+  if (others.length === 0 || (!first.doubtful && !(first.result instanceof BadLine))) return orThrow(first)
+  const all = [first]
+  for (const way of others) all.push(await attempt(way, told, wanted))
+  if (!all.some(({ doubtful }) => doubtful)) return orThrow(first)
+  const [one, ...more] = all.filter(({ result }) => !(result instanceof BadLine))
+  if (one === undefined) throw ofAll(all)
+  for (const other of more) {
+    const difference = await differing(one.way, other.way, wanted)
+    if (difference !== undefined) throw ambiguous(told, difference)
+  }
+  return orThrow(one)
+}
+
+// As it is most often first. What a job keeps of it is only what differs from that.
+function waysOf({ escape, rawQuotes, ...list }: KeyList): KeyList[] {
+  if (list.format === 'ndjson' || list.format === 'inventory') return [list]
+  const escaped: KeyList[] = [{ ...list, escape: 'backslash' }]
+  if (list.format === 'csv') escaped.push({ ...list, escape: 'backslash', rawQuotes: true })
+  return escape === 'double' ? [list] : escape === 'backslash' ? escaped : [list, ...escaped]
+}
+
+interface Attempt {
+  readonly way: KeyList
+  readonly result: Found | BadLine
+  /** There is something in the list that another way may read otherwise. */
+  readonly doubtful: boolean
+}
+
+async function attempt(way: KeyList, told: KeyList, wanted: Wanted): Promise<Attempt> {
+  // Where tabs are between columns nothing else tells whether quotes are around fields, or a part of them.
+  const quotes = way.delimiter === '\t' || told.escape === 'backslash'
+  let [named, passedOver, urls, doubtful] = [0, 0, false, false]
+  let first: Listed | undefined
+  const reader = readKeyList(way, {
+    ...wanted,
+    passedOver: () => passedOver++,
+    urls: () => (urls = true),
+    line: (text) => (doubtful ||= text.includes('\\') || (quotes && text.includes('"'))),
+  })
+  try {
+    for await (const entry of reader) {
+      first ??= entry
+      named++
+      if (told.escape === undefined) checkKey(entry.key, told)
+    }
+  } catch (error) {
+    if (!(error instanceof BadLine)) throw error
+    return { way, result: error, doubtful }
+  }
+  return { way, result: { list: way, named, ...(first === undefined ? {} : { first }), passedOver, urls }, doubtful }
+}
+
+function checkKey(key: string, { file, format }: KeyList): void {
+  if (format !== 'csv' && format !== 'keys') return
+  if (key === '\\N' || key === 'NULL') {
+    throw new BadLine(
+      `${printable(file)} has ${key} for a key, which is what databases write where there is none`,
+      'Leave such rows out; if an object is called so, give the list as one JSON object a line: {"key": ...}.',
+    )
+  }
+  if (format === 'keys' && partsOfUrl(key) !== undefined) {
+    throw new BadLine(
+      `${printable(file)} has a URL for a key: ${printable(key)}`,
+      'If s3:// and the bucket are to be taken off, say --files-format csv --key-column 1; if a key begins so, --files-format keys.',
+    )
+  }
+}
+
+// What is wrong with the header says more than what is wrong with a row below.
+function ofAll(attempts: readonly Attempt[]): unknown {
+  const wrong = attempts.flatMap(({ result }) => (result instanceof BadLine ? [result] : []))
+  return wrong.find(({ line }) => line <= 1) ?? wrong[0]
+}
+
+function orThrow({ result }: Attempt): Found {
+  if (result instanceof BadLine) throw result
+  return result
+}
+
+// The first objects in which two readings differ.
+async function differing(
+  one: KeyList,
+  other: KeyList,
+  wanted: Wanted,
+): Promise<readonly [Listed | undefined, Listed | undefined] | undefined> {
+  const [a, b] = [readKeyList(one, wanted), readKeyList(other, wanted)]
+  try {
+    for (;;) {
+      const [x, y] = [(await a.next()).value ?? undefined, (await b.next()).value ?? undefined]
+      if (JSON.stringify(x) !== JSON.stringify(y)) return [x, y]
+      if (x === undefined) return undefined
+    }
+  } finally {
+    await a.return()
+    await b.return()
+  }
+}
+
+function ambiguous(
+  { file, format, escape }: KeyList,
+  [one, other]: readonly [Listed | undefined, Listed | undefined],
+): BadLine {
+  const [x, y] = [one, other].map((entry) => (entry === undefined ? 'no further object' : printable(entry.key)))
+  const is = one?.key === other?.key ? `what it tells of ${x ?? ''}` : `whether it names ${x ?? ''} or ${y ?? ''}`
+  const asIs = format === 'keys' ? '--files-format keys if each line is a key as it is' : '--csv-escape double if not'
+  return new BadLine(
+    `${printable(file)} can be read in two ways: it is not certain ${is}`,
+    escape === undefined
+      ? `Say --csv-escape backslash if MySQL, MariaDB or PostgreSQL’s COPY wrote it (a backslash is \\\\), or ${asIs}.`
+      : 'Whether quotes are around its fields or a part of them is not certain: give it as one JSON object a line: {"key": ...}.',
+  )
+}

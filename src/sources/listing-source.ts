@@ -1,0 +1,60 @@
+import { compareKeys } from '../keys.js'
+import { factsOf, type Keyed } from './page-facts.js'
+import { upTo, type Listing } from './page-listing.js'
+import type { Tally } from './tally.js'
+import type { Grant, Ranges, WorkItem, WorkSource } from './work-source.js'
+
+/** The objects of a granted range, page by page; undefined at its end. Not to be called again before it has answered. */
+export type NextPage<T extends Keyed> = () => Promise<readonly T[] | undefined>
+
+/** Hands out the pages of `listing`, which begins where the grant does, once each is accepted. */
+export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: Grant): NextPage<T> {
+  let { until } = grant
+  let before: string | undefined
+  let ended = false
+  let upcoming: ReturnType<typeof listing.next> | undefined
+  return async () => {
+    if (ended) return undefined
+    const page = await (upcoming ?? listing.next(until))
+    upcoming = undefined
+    const facts = factsOf(page.objects, page.truncated, before)
+    // Most pages are followed by another of the same range, so that is asked for while the verdict is under way.
+    if (page.truncated && facts.last !== undefined && (until === undefined || compareKeys(facts.last, until) < 0)) {
+      upcoming = listing.next(until)
+      // It is awaited with the next page, or not at all.
+      upcoming.catch(() => undefined)
+    }
+    const verdict = await grant.accept(facts)
+    ;({ ended, until } = verdict)
+    if (!verdict.trim) {
+      before = facts.last ?? before
+      return page.objects
+    }
+    const objects = upTo(page.objects, until)
+    grant.trimmed(factsOf(objects, false, before), facts)
+    return objects
+  }
+}
+
+/** Work for lanes: leases on the ranges of `ranges`, listed by `listing` from behind a key. What becomes of objects is told to `tally`. */
+export function leasesOver(
+  ranges: Ranges,
+  listing: (after: string | undefined) => Listing<WorkItem>,
+  tally: Pick<Tally, 'add'>,
+): WorkSource {
+  return {
+    async claim() {
+      const grant = await ranges.claim()
+      if (grant === undefined) return undefined
+      return {
+        next: pagesOf(listing(grant.after), grant),
+        settle(object, outcome) {
+          tally.add(object, outcome)
+          grant.settle(object.key, 1)
+        },
+        release: () => grant.release(),
+      }
+    },
+    close: () => ranges.close(),
+  }
+}

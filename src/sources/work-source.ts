@@ -1,0 +1,77 @@
+import type { Deferral, Outcome } from '../job/outcome.js'
+import type { ObjectSummary } from '../storage/storage.js'
+import type { PageFacts } from './page-facts.js'
+
+/** An object as work: what a listing shows of it, and what else is known by where it comes from. */
+export interface WorkItem extends ObjectSummary {
+  /** What the destination has under its name, where both sides are listed. */
+  readonly there?: ObjectSummary | undefined
+  /** Only the destination has it, and this is what it has. */
+  readonly extra?: boolean
+  /** The ETag of its copy, of which it was proven that it is one. */
+  readonly copy?: string
+  /** It failed before, in this operation: what is known of it may be out of date. */
+  readonly failedIn?: string
+  /** What became of it is known without acting on it; then the rest may not be. */
+  readonly known?: Outcome
+}
+
+/**
+ * The right to work on one range of keys. Its holder takes objects with `next`, acts on them in any order, and settles
+ * them in the order in which they came.
+ */
+export interface Lease {
+  /** The next objects, in order, possibly none; undefined when the range is at its end. Not to be called again before it has answered. */
+  next(): Promise<readonly WorkItem[] | undefined>
+
+  /** Says what became of the next unsettled object. Called once for each object, in the order in which `next` gave them. */
+  settle(object: ObjectSummary, outcome: Outcome | Deferral): void
+
+  /** Gives the lease back. What was not settled is work for somebody else, now or after a restart. */
+  release(): void
+}
+
+/** Where lanes get their work. */
+export interface WorkSource {
+  /** Waits for work; undefined when there is and will be none, or once the source was closed. */
+  claim(): Promise<Lease | undefined>
+
+  /** Ends the handing out of work: pending and later claims answer undefined. */
+  close(): void
+}
+
+/** What of a page belongs to the range that it was listed for. */
+export interface Verdict {
+  /** Nothing remains to be listed. */
+  readonly ended: boolean
+  /** Where the range ends by now. */
+  readonly until: string | undefined
+  /** The page reaches beyond that: the holder drops the keys behind it, and says so by `trimmed`. */
+  readonly trim: boolean
+}
+
+/**
+ * The right to list one range, without the means to: whoever has it lists from behind `after` and has each page accepted before
+ * anything is done with it. May be held in another thread than that of the ranges.
+ */
+export interface Grant {
+  readonly after: string | undefined
+  /** Where the range ended when it was granted; it may have come nearer since. */
+  readonly until: string | undefined
+  accept(facts: PageFacts): Verdict | Promise<Verdict>
+  /** Follows a verdict with `trim`: what is left of the page `from`. */
+  trimmed(facts: PageFacts, from: PageFacts): void
+  /** The next `count` unsettled keys are settled; `key` is the last of them. */
+  settle(key: string, count: number): void
+  /** Gives the range back. What was not settled is work for somebody else. May be repeated. */
+  release(): void
+}
+
+/** Where grants come from. */
+export interface Ranges {
+  /** Waits for a range; undefined when there is and will be none, or after `close`. */
+  claim(): Promise<Grant | undefined>
+
+  /** Ends the handing out: pending and later claims answer undefined. */
+  close(): void
+}

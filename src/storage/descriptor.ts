@@ -1,0 +1,39 @@
+import type { Place } from '../job/place.js'
+import type { Bandwidth } from './bandwidth.js'
+import type { CredentialSource } from './s3/credentials.js'
+import type { OpenedFolder } from './disk/open-folder.js'
+import type { Notice } from './notice.js'
+import { DiskStore } from './disk/store.js'
+import { S3Store, type Address } from './s3/store.js'
+import type { Storage } from './storage.js'
+
+/** How a store is opened once it is known where it is. Plain data, to be sent between threads; the keys are secrets and never stored. */
+export type Route = BucketRoute | FolderRoute
+
+/** Where a folder is. */
+interface FolderRoute {
+  readonly place: Place
+  readonly folder: OpenedFolder
+}
+
+/** Where a bucket is. */
+export interface BucketRoute {
+  readonly place: Place
+  readonly address: Address
+  /** The keys with which the objects of this store, and those of the source of copies into it, are encrypted (SSE-C). */
+  readonly customerKey?: Uint8Array | undefined
+  readonly customerKeyOfSource?: Uint8Array | undefined
+}
+
+/** Opens a store, without asking it anything. `notice` is told of what a person should know of a folder or a bucket; after `stop` what is read is not waited for. */
+export function openRoute(
+  route: Route,
+  credentials: Pick<CredentialSource, 'current' | 'refresh'>,
+  bandwidth: Bandwidth | undefined,
+  notice: (notice: Notice) => void,
+  stop: AbortSignal,
+): Storage {
+  if ('folder' in route) return new DiskStore(route.place, route.folder, notice)
+  const { place, address, customerKey, customerKeyOfSource } = route
+  return new S3Store(place, { ...address, credentials, customerKey, customerKeyOfSource, bandwidth, stop, notice })
+}

@@ -1,0 +1,145 @@
+import { StorageError } from '../../errors.js'
+import { compareKeys, printable } from '../../keys.js'
+import type { ListFrom, ObjectSummary, Page, Reading } from '../storage.js'
+import type { Channel } from './request.js'
+import { encodeQuery } from './encode.js'
+import { brokenAnswer, checkOk, faultOf, type Asked } from './storage-errors.js'
+import {
+  MalformedList,
+  MOST_OF_LIST,
+  OverfullList,
+  parseListPage,
+  UndecodableKey,
+  type ListAnswer,
+} from './list-page.js'
+import { UnreadableTime, unreadableTime } from './list-time.js'
+import { elementText } from './xml.js'
+
+/** Objects that are asked for at once, and the most that may come: some stores do not know that fewer were asked for. */
+const PAGE = 1_000
+
+/** How the objects of an S3 bucket are listed: ListObjectsV2. What cannot be true of a listing stops the run. */
+export class ObjectListing {
+  private readonly prefix: string
+
+  /** `begins` is the whole key with which the listing began, if anybody has seen it. */
+  constructor(
+    private readonly channel: Channel,
+    private readonly reading: Pick<Reading, 'head'>,
+    public begins: string | undefined,
+  ) {
+    const { prefix } = channel.place
+    this.prefix = prefix === '' ? '' : `&prefix=${encodeQuery(prefix)}`
+  }
+
+  async list(from: ListFrom): Promise<Page> {
+    const asked = { operation: 'ListObjectsV2', bucket: this.channel.place.bucket }
+    const { prefix } = this.channel.place
+    const within = from.within === undefined ? this.prefix : `&prefix=${encodeQuery(prefix + from.within)}`
+    let query = `encoding-type=url&list-type=2&max-keys=${from.limit ?? PAGE}${within}`
+    if (from.token !== undefined) query = `continuation-token=${encodeQuery(from.token)}&${query}`
+    else if (from.after !== undefined) query += `&start-after=${encodeQuery(prefix + from.after)}`
+    const answer = await this.page(asked, query)
+    checkOrder(asked, answer.objects, prefix, from.token === undefined ? from.after : undefined)
+    if (from.token === undefined && from.within === undefined) await this.checkBeginning(asked, answer, from.after)
+    if (prefix !== '') for (const object of answer.objects) object.key = object.key.slice(prefix.length)
+    return {
+      objects: answer.objects,
+      truncated: answer.truncated,
+      ...(answer.nextToken === undefined ? {} : { token: answer.nextToken }),
+    }
+  }
+
+  private async page(asked: Asked, query: string): Promise<ListAnswer> {
+    const path = `${this.channel.bucketPath}/`
+    const response = await this.channel.request(asked, {
+      method: 'GET',
+      path,
+      query,
+      fields: this.channel.always,
+      most: MOST_OF_LIST,
+    })
+    checkOk(response, asked)
+    try {
+      const answer = parseListPage(response.body, PAGE)
+      if (answer.truncated && answer.objects.length === 0 && answer.nextToken === undefined) {
+        throw new MalformedList('the list is empty, says that there is more, and not where')
+      }
+      return answer
+    } catch (error) {
+      if (error instanceof UnreadableTime) throw unreadableTime(asked, error)
+      if (error instanceof UndecodableKey) throw undecodable(asked, error.message)
+      if (error instanceof OverfullList) throw unusable(asked, 'OverfullListing', error.message)
+      if (!(error instanceof MalformedList)) throw error
+      throw elementText(response.body, 'Error') === undefined
+        ? brokenAnswer(response, asked, error.message)
+        : faultOf(response, asked)
+    }
+  }
+
+  // A listing that begins behind the key with which it began a moment ago has lost some, unless that object is gone.
+  private async checkBeginning(asked: Asked, answer: ListAnswer, after: string | undefined): Promise<void> {
+    const { begins } = this
+    const { prefix } = this.channel.place
+    const now = answer.objects[0]?.key
+    if (begins === undefined) {
+      if (after === undefined) this.begins = now
+      return
+    }
+    if (after !== undefined && compareKeys(prefix + after, begins) >= 0) return
+    if (now === undefined ? answer.truncated : compareKeys(now, begins) <= 0) return
+    const only = `encoding-type=url&list-type=2&max-keys=1&prefix=${encodeQuery(begins)}`
+    const { objects } = await this.page(asked, only)
+    if (objects[0]?.key !== begins && !(await this.isThere(begins))) {
+      this.begins = undefined
+      return
+    }
+    const told = now === undefined ? 'is empty' : `begins with ${printable(now)}`
+    const message = `the listing ${told}, though it began with ${printable(begins)} before, and that is still there`
+    throw unusable(asked, 'ContradictoryListing', message)
+  }
+
+  private async isThere(key: string): Promise<boolean> {
+    try {
+      await this.reading.head(key.slice(this.channel.place.prefix.length))
+      return true
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      if (error.severity === 'retry' || error.severity === 'throttle') throw error
+      // Who may only list is not told, and two listings agree.
+      return error.code === 'SSE-C'
+    }
+  }
+}
+
+// Ranges, resuming and splitting all rest on the order of keys: a store that does not keep it would silently lose some.
+function checkOrder(asked: Asked, objects: readonly ObjectSummary[], prefix: string, after: string | undefined): void {
+  let before = after === undefined ? undefined : prefix + after
+  for (const { key } of objects) {
+    if (!key.startsWith(prefix)) {
+      throw unusable(asked, 'ForeignKey', `the listing of prefix ${printable(prefix)} holds ${printable(key)}`)
+    }
+    if (before !== undefined && compareKeys(before, key) >= 0) {
+      throw unusable(
+        asked,
+        'UnorderedListing',
+        `the listing is not in UTF-8 byte order: ${printable(key)} comes after ${printable(before)}`,
+      )
+    }
+    before = key
+  }
+}
+
+function undecodable(asked: Asked, listed: string): StorageError {
+  return unusable(asked, 'UndecodableKey', `the key listed as ${printable(listed)} is not valid UTF-8`)
+}
+
+function unusable(asked: Asked, code: string, message: string): StorageError {
+  return new StorageError(message, {
+    severity: 'stop-run',
+    code,
+    operation: asked.operation,
+    bucket: asked.bucket,
+    hint: 'this store does not list as S3 does, so s3move cannot promise that no key is lost; nothing further was done',
+  })
+}

@@ -1,0 +1,166 @@
+import { StorageError, UserError, type Severity } from '../../errors.js'
+import { BARE_STATUS, ERROR_CODES, meaningOf, statusMeaning, type CodeMeaning } from './error-codes.js'
+import { explanationIn } from './error-explanation.js'
+import { HttpError, headerOf, type HttpResponse } from './http.js'
+import { elementText } from './xml.js'
+
+/** What was asked for when something went wrong. */
+export interface Asked {
+  readonly operation: string
+  readonly bucket: string
+  /** Full key, absent when the operation is on the bucket. */
+  readonly key?: string
+}
+
+/** The error that an answer of status 300 or more, or a 200 with an `<Error>` in it, stands for. */
+export function faultOf(response: HttpResponse, asked: Asked): StorageError {
+  const { status, body } = response
+  // A proxy that passes requests on answers in the place of the store.
+  if (status === 407 || (status === 403 && headerOf(response, 'x-squid-error') !== undefined)) {
+    const hint =
+      'check HTTP_PROXY, the user name and password in it, and what the proxy allows; or exempt the host with NO_PROXY'
+    const told = { severity: 'stop-run', code: PROXY_REFUSED, status, ...asked, hint } as const
+    return new StorageError(`the proxy refused the request with status ${status}`, told)
+  }
+  const named = elementText(body, 'Code')
+  const code = named !== undefined && CODE.test(named) ? named : (BARE_STATUS[status] ?? `HTTP${status}`)
+  const message = explanationOf(body) || `the answer was status ${status} without an explanation`
+  return new StorageError(message, {
+    severity: severityOf(code, status, asked),
+    code,
+    status,
+    operation: asked.operation,
+    bucket: asked.bucket,
+    key: asked.key,
+    requestId: headerOf(response, 'x-amz-request-id') ?? elementText(body, 'RequestId'),
+    region: headerOf(response, 'x-amz-bucket-region') ?? elementText(body, 'Region'),
+    hint: meaningOf(code)?.hint,
+  })
+}
+
+// An error inside a 200 is looked for where it is said.
+function explanationOf(body: string): string {
+  const from = body.indexOf('<Error')
+  return explanationIn(from < 0 ? body : body.slice(from))
+}
+
+/** A proxy does not let requests through, or not without credentials. */
+const PROXY_REFUSED = 'EPROXYREFUSED'
+
+// Failures are counted by code, so a code must be a name, and none that objects have by themselves.
+const CODE = /^[A-Z][A-Za-z0-9_.-]{0,63}$/
+
+/** The error that an answer stands for which says success and then does not hold what success holds: cut, empty, or something else. May be retried. */
+export function brokenAnswer(response: HttpResponse, asked: Asked, reason: string): StorageError {
+  return new StorageError(reason, {
+    severity: 'retry',
+    code: 'BrokenAnswer',
+    status: response.status,
+    operation: asked.operation,
+    bucket: asked.bucket,
+    key: asked.key,
+    requestId: headerOf(response, 'x-amz-request-id'),
+  })
+}
+
+/** What is wrong with an answer that is to have status 200. */
+export function problemOf(response: HttpResponse, asked: Asked): StorageError | undefined {
+  if (response.status === 200) return undefined
+  if (response.status > 200 && response.status < 300) {
+    return brokenAnswer(response, asked, `the answer has status ${response.status} where 200 was expected`)
+  }
+  return faultOf(response, asked)
+}
+
+/** Throws what is wrong with an answer that is to have status 200. */
+export function checkOk(response: HttpResponse, asked: Asked): void {
+  const problem = problemOf(response, asked)
+  if (problem !== undefined) throw problem
+}
+
+/** The error of content that is not what it was read as, or of which not all came: it must be read again from its first byte on. */
+export function brokenContent(asked: Asked, reason: string): StorageError {
+  return new StorageError(reason, { severity: 'fail-object', code: 'BrokenContent', ...asked })
+}
+
+/** The error that a request without an answer stands for. Anything that is not of the network is given back as it is. */
+export function connectionFault(error: unknown, asked: Asked, host: string): unknown {
+  if (!(error instanceof Error) || error instanceof UserError || error instanceof StorageError) return error
+  const code = error instanceof HttpError ? error.code : (error as NodeJS.ErrnoException).code
+  if (code === undefined) return error
+  const certificate = CERTIFICATE.test(code)
+  return new StorageError(
+    `${certificate ? 'the TLS certificate of' : 'no answer from'} ${host}: ${error.message}`,
+    {
+      // A list that is too long will not be shorter the next time.
+      severity: certificate || code === PROXY_REFUSED || code === 'EMSGSIZE' ? 'stop-run' : 'retry',
+      code,
+      // One that has begun to answer says something of this object.
+      status: error instanceof HttpError ? error.answer?.status : undefined,
+      operation: asked.operation,
+      bucket: asked.bucket,
+      key: asked.key,
+      hint: certificate
+        ? 'trust the server’s certificate with --ca-bundle FILE (or AWS_CA_BUNDLE, or ca_bundle of the profile), or, for a test, use --no-verify-ssl'
+        : code === 'ENOTFOUND' || code === 'EAI_AGAIN'
+          ? 'check --endpoint-url and --region, and that this machine can look up names'
+          : WRONG_SCHEME.has(code)
+            ? 'check whether the endpoint wants http:// or https://'
+            : 'check --endpoint-url, the network, and HTTPS_PROXY, HTTP_PROXY and NO_PROXY',
+    },
+    { cause: error },
+  )
+}
+
+const CERTIFICATE = /CERT|^UNABLE_TO_|^HOSTNAME_MISMATCH|^ERR_TLS_CERT/
+const WRONG_SCHEME = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO'])
+
+/** What a store says of credentials that were right and are no more. */
+export const EXPIRED: ReadonlySet<string> = codesThat(({ blameless }) => blameless === 'credentials')
+
+/** What a store says that passes, and of which no object can be blamed that it did not. */
+export const OF_NO_OBJECT: ReadonlySet<string> = codesThat(({ blameless }) => blameless !== undefined)
+
+/** What a store says of a bucket that is in another region. */
+export const ELSEWHERE: ReadonlySet<string> = new Set([
+  'PermanentRedirect',
+  'AuthorizationHeaderMalformed',
+  'IllegalLocationConstraintException',
+])
+
+function codesThat(holds: (meaning: CodeMeaning) => boolean): ReadonlySet<string> {
+  return new Set([...ERROR_CODES].flatMap(([code, meaning]) => (holds(meaning) ? [code] : [])))
+}
+
+/** The error of one object in an answer to DeleteObjects, given the contents of its element. */
+export function deletionFault(entry: string, asked: Asked, status: number): StorageError {
+  const named = elementText(entry, 'Code')
+  const code = named !== undefined && CODE.test(named) ? named : 'Unknown'
+  const meaning = meaningOf(code)
+  const severity = meaning?.severity
+  return new StorageError(explanationIn(entry) || code, {
+    severity: severity === 'retry' || severity === 'throttle' ? severity : 'fail-object',
+    ...{ code, status, ...asked, hint: meaning?.hint },
+  })
+}
+
+/** Whether these credentials are known, and may not do what they asked for. */
+export function isDenied({ status, code }: StorageError): boolean {
+  const known = meaningOf(code)?.severity
+  return status === 403 && code !== PROXY_REFUSED && known !== 'stop-run' && !EXPIRED.has(code)
+}
+
+function severityOf(code: string, status: number, asked: Asked): Severity {
+  const { severity: known, all } = meaningOf(code) ?? {}
+  // Whatever the status: where there is no room, a later try finds none either.
+  if (all === 'full' && asked.key !== undefined) return 'fail-object'
+  if (known === 'retry' || known === 'throttle' || known === 'stop-run') {
+    // A server that is too busy to say so in its own words asks for fewer all the same.
+    return known === 'retry' && (status === 429 || status === 503) ? 'throttle' : known
+  }
+  const byStatus = statusMeaning(status)
+  if (byStatus !== undefined) return byStatus
+  // Whatever else is wrong with an operation on the bucket is wrong for all of its objects.
+  if (asked.key === undefined) return 'stop-run'
+  return known ?? 'fail-object'
+}

@@ -1,0 +1,306 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, posix, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+import { describe, expect, test } from 'vitest'
+
+const SRC = fileURLToPath(new URL('../../src', import.meta.url))
+
+/** The rooms of the program, and for each the rooms to its right, which it may import from besides itself. A file in `src` itself is a room of its own. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  errors: [],
+  'file-system': [],
+  processes: ['file-system'],
+  'libuv-wakeups': [],
+  version: [],
+  times: [],
+  keys: [],
+  rfc2047: [],
+  job: ['keys', 'times'],
+  checkpoint: ['job', 'keys', 'times', 'processes', 'file-system', 'errors'],
+  rules: ['job', 'rfc2047', 'keys', 'times', 'errors'],
+  storage: ['storage/disk', 'storage/s3', 'job', 'keys', 'errors'],
+  'storage/s3': ['storage', 'job', 'rfc2047', 'keys', 'times', 'errors'],
+  'storage/disk': ['storage/s3', 'storage', 'rules', 'job', 'keys', 'times', 'processes', 'file-system', 'errors'],
+  sources: ['storage', 'checkpoint', 'job', 'keys', 'errors'],
+  'sources/ranges': ['sources', 'keys'],
+  'sources/files-from': [
+    'sources',
+    'storage/s3',
+    'storage',
+    'checkpoint',
+    'job',
+    'keys',
+    'times',
+    'file-system',
+    'errors',
+  ],
+  'engine/lanes': ['engine/actions', 'sources', 'storage', 'job'],
+  'engine/actions': [
+    'engine/lanes',
+    'sources',
+    'storage/s3',
+    'storage',
+    'rules',
+    'checkpoint',
+    'job',
+    'rfc2047',
+    'keys',
+    'times',
+    'errors',
+  ],
+  'engine/output': ['storage', 'checkpoint', 'job', 'keys', 'errors'],
+  'engine/workers': [
+    'engine/output',
+    'engine/actions',
+    'engine/lanes',
+    'sources/ranges',
+    'sources',
+    'storage/s3',
+    'storage',
+    'job',
+    'libuv-wakeups',
+    'errors',
+  ],
+  'engine/session': [
+    'engine/workers',
+    'engine/output',
+    'engine/actions',
+    'engine/lanes',
+    'sources/files-from',
+    'sources/ranges',
+    'sources',
+    'storage/s3',
+    'storage',
+    'checkpoint',
+    'job',
+    'keys',
+    'errors',
+  ],
+  report: ['checkpoint', 'job', 'keys', 'times'],
+  'sandbox/wire': ['errors'],
+  'sandbox/buckets': ['sandbox/wire', 'errors'],
+  'sandbox/operations': ['sandbox/buckets', 'sandbox/wire', 'times'],
+  sandbox: ['sandbox/operations', 'sandbox/buckets', 'sandbox/wire', 'errors'],
+  'commands/options': [
+    'commands/run',
+    'sandbox',
+    'sandbox/wire',
+    'report',
+    'engine/session',
+    'engine/actions',
+    'sources/files-from',
+    'storage/disk',
+    'storage/s3',
+    'storage',
+    'rules',
+    'checkpoint',
+    'job',
+    'keys',
+    'times',
+    'errors',
+  ],
+  'commands/run': [
+    'commands/options',
+    'report',
+    'engine/session',
+    'engine/workers',
+    'engine/output',
+    'engine/actions',
+    'engine/lanes',
+    'sources/files-from',
+    'sources/ranges',
+    'sources',
+    'storage/disk',
+    'storage/s3',
+    'storage',
+    'rules',
+    'checkpoint',
+    'job',
+    'keys',
+    'version',
+    'file-system',
+    'errors',
+  ],
+  commands: [
+    'commands/run',
+    'commands/options',
+    'sandbox',
+    'report',
+    'engine/session',
+    'engine/output',
+    'engine/actions',
+    'sources/files-from',
+    'rules',
+    'checkpoint',
+    'job',
+    'keys',
+    'times',
+    'version',
+    'errors',
+  ],
+  cli: [
+    'commands',
+    'commands/run',
+    'commands/options',
+    'checkpoint',
+    'keys',
+    'version',
+    'libuv-wakeups',
+    'processes',
+    'errors',
+  ],
+}
+
+/** The folder of a file; a file in `src` itself is by itself. */
+function roomOf(file: string): string {
+  const folder = dirname(file)
+  return folder === '.' ? file.replace(/\.ts$/, '') : folder
+}
+
+interface SourceFile {
+  readonly file: string
+  readonly tree: ts.SourceFile
+  /** Files of the program that it imports, statically, by re-export, or with `import()`. */
+  readonly imports: readonly string[]
+  /** Those of `imports` that are there when the program runs. */
+  readonly loads: readonly string[]
+  readonly packages: readonly string[]
+}
+
+function read(file: string): SourceFile {
+  const tree = ts.createSourceFile(file, readFileSync(join(SRC, file), 'utf8'), ts.ScriptTarget.ES2023, true)
+  const names: string[] = []
+  const types: string[] = []
+  const visit = (node: ts.Node): void => {
+    if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier !== undefined) {
+      const name = (node.moduleSpecifier as ts.StringLiteral).text
+      ;(ts.isImportDeclaration(node) && typesOnly(node) ? types : names).push(name)
+    } else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const [name] = node.arguments
+      expect(name !== undefined && ts.isStringLiteral(name), `${file}: import() of a name that is not literal`).toBe(
+        true,
+      )
+      names.push((name as ts.StringLiteral).text)
+    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+      types.push((node.argument.literal as ts.StringLiteral).text)
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(tree)
+  const within = (name: string): boolean => name.startsWith('.')
+  const resolve = (name: string): string => posix.join(dirname(file), name).replace(/\.js$/, '.ts')
+  const loads = names.filter(within).map(resolve)
+  return {
+    file,
+    tree,
+    loads,
+    imports: [...loads, ...types.filter(within).map(resolve)],
+    packages: [...names, ...types].filter((name) => !within(name)),
+  }
+}
+
+const sources = readdirSync(SRC, { recursive: true, withFileTypes: true })
+  .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+  .map((entry) => relative(SRC, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+  .sort()
+  .map(read)
+
+/** Every node in the program that `found` accepts, as file:line. */
+function places(found: (node: ts.Node) => boolean): string[] {
+  const hits: string[] = []
+  for (const { file, tree } of sources) {
+    const visit = (node: ts.Node): void => {
+      if (found(node)) hits.push(`${file}:${tree.getLineAndCharacterOfPosition(node.getStart()).line + 1}`)
+      ts.forEachChild(node, visit)
+    }
+    visit(tree)
+  }
+  return hits
+}
+
+describe('the source files', () => {
+  test('belong to rooms that the layout knows, and import files that exist', () => {
+    expect(sources.length).toBeGreaterThan(50)
+    const files = new Set(sources.map(({ file }) => file))
+    for (const { file, imports } of sources) {
+      expect(Object.keys(MAY_IMPORT), file).toContain(roomOf(file))
+      for (const target of imports) expect(files, `${file} imports ${target}`).toContain(target)
+    }
+  })
+
+  test('import only to the right: cli → commands → report, engine → sources → storage, checkpoint → job → keys, errors', () => {
+    const wrong: string[] = []
+    const needed = new Map(Object.keys(MAY_IMPORT).map((room) => [room, new Set<string>()]))
+    for (const { file, imports } of sources) {
+      const room = roomOf(file)
+      for (const target of imports) {
+        const to = roomOf(target)
+        if (to === room) continue
+        needed.get(room)?.add(to)
+        if (MAY_IMPORT[room]?.includes(to) !== true) wrong.push(`${file} → ${target}`)
+      }
+    }
+    expect(wrong).toEqual([])
+    for (const [room, rooms] of Object.entries(MAY_IMPORT))
+      expect(
+        rooms.filter((to) => needed.get(room)?.has(to) !== true),
+        `what ${room} is allowed and does not need`,
+      ).toEqual([])
+  })
+
+  test('form no circle when they are loaded, not even within a part (types alone may refer to each other)', () => {
+    const graph = new Map(sources.map(({ file, loads }) => [file, loads]))
+    const done = new Set<string>()
+    const circles: string[] = []
+    const walk = (file: string, path: readonly string[]): void => {
+      if (path.includes(file)) circles.push([...path.slice(path.indexOf(file)), file].join(' → '))
+      if (path.includes(file) || done.has(file)) return
+      for (const target of graph.get(file) ?? []) walk(target, [...path, file])
+      done.add(file)
+    }
+    for (const file of graph.keys()) walk(file, [])
+    expect(circles).toEqual([])
+  })
+
+  test('export names, never a default, and re-export nothing', () => {
+    expect(places((node) => ts.isExportAssignment(node))).toEqual([])
+    expect(places((node) => node.kind === ts.SyntaxKind.DefaultKeyword && !ts.isDefaultClause(node.parent))).toEqual([])
+    expect(places((node) => ts.isExportDeclaration(node) && node.moduleSpecifier !== undefined)).toEqual([])
+  })
+
+  test('use neither `any` nor a non-null assertion', () => {
+    expect(places((node) => node.kind === ts.SyntaxKind.AnyKeyword)).toEqual([])
+    expect(places((node) => ts.isNonNullExpression(node))).toEqual([])
+  })
+
+  test('use the AWS SDK in storage alone', () => {
+    const users = sources.filter(({ packages }) => packages.some((name) => /^@(?:aws-sdk|smithy)\//.test(name)))
+    for (const { file } of users) expect(roomOf(file), file).toMatch(/^storage/)
+    expect(users.length).toBeGreaterThan(0)
+  })
+
+  test('import only packages that the program depends on', () => {
+    const manifest = JSON.parse(readFileSync(join(SRC, '../package.json'), 'utf8')) as { dependencies: object }
+    const known = Object.keys(manifest.dependencies)
+    for (const { file, packages } of sources) {
+      for (const name of packages) {
+        const owner = name
+          .split('/')
+          .slice(0, name.startsWith('@') ? 2 : 1)
+          .join('/')
+        expect(name.startsWith('node:') || known.includes(owner), `${file} imports ${name}`).toBe(true)
+      }
+    }
+  })
+})
+
+/** Whether an import is gone when the program runs. */
+function typesOnly(statement: ts.ImportDeclaration): boolean {
+  const clause = statement.importClause
+  if (clause?.phaseModifier === ts.SyntaxKind.TypeKeyword) return true
+  const bindings = clause?.namedBindings
+  return (
+    bindings !== undefined && ts.isNamedImports(bindings) && bindings.elements.every((element) => element.isTypeOnly)
+  )
+}

@@ -1,0 +1,235 @@
+import { existsSync } from 'node:fs'
+import { readFile, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { describe, expect, test } from 'vitest'
+import { compareKeys } from '../../src/keys.js'
+import { contentOf, sandbox } from '../support/cli-buckets.js'
+import { refusal, run, start, until, workFolder, type Finished } from '../support/cli-program.js'
+
+interface Line {
+  readonly key: string
+  readonly size: number
+  readonly etag: string
+  readonly storageClass: string
+}
+
+const parsed = (text: string): Line[] =>
+  text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Line)
+
+const keysOf = (text: string): string[] => parsed(text).map(({ key }) => key)
+
+const inOrder = (keys: readonly string[]): string[] => [...keys].sort(compareKeys)
+
+describe('s3move ls s3://src', () => {
+  test.each(['1', '2', '3'])('writes every object of a bucket of odd keys once, with %s threads', async (threads) => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:odd:3000:glacier=5'] })
+    const args = ['ls', 's3://src', '--format', 'json', '--threads', threads, '--endpoint-url', server.url]
+    const { code, stdout, stderr } = await run(args, { cwd })
+    expect([code, stderr]).toEqual([0, ''])
+    const content = await contentOf(server, 'src')
+    const listed = parsed(stdout)
+    expect(listed).toHaveLength(3000)
+    for (const { key, size, etag, storageClass } of listed)
+      expect({ size, etag, storageClass }).toEqual({
+        ...content.get(key),
+        etag: content.get(key)?.etag.replaceAll('"', ''),
+      })
+    expect(inOrder(keysOf(stdout))).toEqual(inOrder([...content.keys()]))
+    // Whatever the keys hold, each has one line and none of it is a command to a terminal.
+    expect(stdout).toMatch(/^[^\p{Cf}\p{Zl}\p{Zp}\0-\x09\x0b-\x1f\x7f-\x9f]*$/u)
+  })
+
+  test.each(['seq', 'hex', 'hot', 'deep', 'odd'])('--sorted writes the layout %s in byte order', async (layout) => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: [`src:${layout}:30k`], latency: 'list=1-5' })
+    const args = ['ls', 's3://src', '--sorted', '--format', 'json', '--lanes', '7', '--threads', '2']
+    const { code, stdout } = await run([...args, '--endpoint-url', server.url], { cwd })
+    expect(code).toBe(0)
+    const keys = keysOf(stdout)
+    expect(keys).toHaveLength(30_000)
+    expect(keys).toEqual(inOrder(keys))
+    expect(new Set(keys).size).toBe(30_000)
+  })
+
+  test('a prefix bounds it, and keys are written in full', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:deep:3000'] })
+    const all = [...(await contentOf(server, 'src')).keys()]
+    const prefix = all[1500]!.slice(0, 12)
+    const args = ['ls', `s3://src/${prefix}`, '--format', 'json', '--endpoint-url', server.url]
+    const { code, stdout } = await run(args, { cwd })
+    expect(code).toBe(0)
+    expect(inOrder(keysOf(stdout))).toEqual(all.filter((key) => key.startsWith(prefix)))
+  })
+
+  test('--to writes a file that has its name only when it is whole; .gz is compressed', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:5000'] })
+    const args = ['ls', 's3://src', '--format', 'csv', '--to', 'keys.csv.gz', '--endpoint-url', server.url]
+    const { code, stdout, stderr } = await run(args, { cwd })
+    expect([code, stdout]).toEqual([0, ''])
+    expect(stderr).toContain('wrote 5,000 objects')
+    expect(existsSync(join(cwd, 'keys.csv.gz.part'))).toBe(false)
+    const lines = gunzipSync(await readFile(join(cwd, 'keys.csv.gz')))
+      .toString()
+      .trimEnd()
+      .split('\n')
+    expect(lines[0]).toBe('key,size,etag,last_modified,storage_class')
+    const keys = lines.slice(1).map((line) => line.split(',')[0]!)
+    expect(inOrder(keys)).toEqual([...(await contentOf(server, 'src')).keys()])
+  })
+
+  test('a reader that goes away ends it at once, without a word', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:hex:200k'], latency: 'list=5-10' })
+    for (const more of [[], ['--sorted']]) {
+      const running = start(['ls', 's3://src', '--endpoint-url', server.url, ...more], { cwd })
+      await until(() => running.stdout().length > 0, running)
+      running.close('stdout')
+      const { code, stderr } = await running.finished
+      expect([code, stderr]).toEqual([0, ''])
+    }
+  })
+
+  test('an empty prefix is an answer, and told', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src'] })
+    const { code, stdout, stderr } = await run(['ls', 's3://src/none/', '--endpoint-url', server.url], { cwd })
+    expect([code, stdout]).toEqual([0, ''])
+    expect(stderr).toBe('s3://src/none/ has no objects; are bucket and prefix right?\n')
+  })
+
+  test.each([
+    [['ls', 's3://src', '--format', 'xml'], '--format cannot be xml'],
+    [['ls', 's3://src', '--fresh'], '--fresh is about a checkpoint, and none was named'],
+    [['ls', 's3://src', '--lanes', '0'], '--lanes wants a whole number from 1 to 1000'],
+    [['du', 's3://src', '--depth', '-1'], '--depth wants a whole number from 0 to 100'],
+    [['du', 's3://src', '--dates', 'week'], '--dates cannot be week'],
+    [['ls', 's3://missing'], 'NoSuchBucket'],
+  ])('refuses %j', async (args, reason) => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:10'] })
+    expect(refusal(await run([...args, '--endpoint-url', server.url], { cwd }))).toContain(reason)
+  })
+})
+
+describe('s3move ls and du with --checkpoint, and s3move resume', () => {
+  test.each([[[]], [['--sorted']]])('kill -9 at random points: the file holds every key once (%j)', async (more) => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:hex:150k'], latency: 'list=20-40' })
+    const from = ['--lanes', '8', '--threads', '2', '--endpoint-url', server.url]
+    let args = ['ls', 's3://src', '--format', 'json', '--to', 'keys.json', '--checkpoint', 'run', ...more, ...from]
+    for (let kills = 0; kills < 3; kills++) {
+      const before = server.stats().requests
+      const running = start(args, { cwd })
+      await until(() => running.isOver() || server.stats().requests >= before + 25 + kills * 9)
+      running.kill('SIGKILL')
+      if ((await running.finished).signal === undefined) break
+      if (existsSync(join(cwd, 'run/checkpoint.json'))) args = ['resume', 'run', ...from]
+    }
+    expect(existsSync(join(cwd, 'keys.json'))).toBe(false)
+    const last = await run(args, { cwd })
+    expect([last.code, last.stderr]).toEqual([0, expect.stringContaining('wrote 150,000 objects') as string])
+    const keys = keysOf(await readFile(join(cwd, 'keys.json'), 'utf8'))
+    expect(keys).toHaveLength(150_000)
+    const sorted = inOrder(keys)
+    expect(new Set(sorted).size).toBe(150_000)
+    if (more.length > 0) expect(keys).toEqual(sorted)
+    const again = await run(['resume', 'run', '--endpoint-url', server.url], { cwd })
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('nothing to resume') as string])
+  })
+
+  test('du counts each object once, though it was killed', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:hot:60k:size=10'], latency: 'list=20-40' })
+    const from = ['--lanes', '4', '--endpoint-url', server.url]
+    let args = ['du', 's3://src', '--depth', '3', '--format', 'json', '--checkpoint', 'run', ...from]
+    const whole = JSON.parse(
+      (
+        await run(
+          args.filter((arg) => !['--checkpoint', 'run'].includes(arg)),
+          { cwd },
+        )
+      ).stdout,
+    ) as Report
+    for (let kills = 0; kills < 2; kills++) {
+      const before = server.stats().requests
+      const running = start(args, { cwd })
+      await until(() => running.isOver() || server.stats().requests >= before + 15)
+      running.kill('SIGKILL')
+      if ((await running.finished).signal === undefined) break
+      if (existsSync(join(cwd, 'run/checkpoint.json'))) args = ['resume', 'run', ...from]
+    }
+    const { code, stdout } = await run(args, { cwd })
+    expect(code).toBe(0)
+    const report = JSON.parse(stdout) as Report
+    expect([report.objects, report.bytes]).toEqual([60_000, 600_000])
+    expect(report).toEqual(whole)
+  })
+
+  test('a file that was removed meanwhile is missed, not begun anew', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:hex:100k'], latency: 'list=20-40' })
+    const args = ['ls', 's3://src', '--to', 'keys', '--checkpoint', 'run', '--lanes', '2', '--endpoint-url', server.url]
+    const running = start(args, { cwd })
+    await until(() => server.stats().requests > 20, running)
+    running.kill('SIGINT')
+    const interrupted = await running.finished
+    expect([interrupted.code, interrupted.stderr]).toEqual([
+      130,
+      expect.stringContaining('s3move resume run') as string,
+    ])
+    await rm(join(cwd, 'keys.part'))
+    expect(refusal(await run(['resume', 'run'], { cwd }))).toContain('cannot go on with')
+  })
+})
+
+interface Report {
+  readonly complete: boolean
+  readonly objects: number
+  readonly bytes: number
+  readonly folders: readonly { readonly name: string; readonly objects: number }[]
+}
+
+describe('s3move du s3://src', () => {
+  test('tells what a listing of everything adds up to, as text, JSON and CSV', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:dates:5000:glacier=4'] })
+    const du = (...more: string[]): Promise<Finished> =>
+      run(['du', 's3://src', '--depth', '2', '--endpoint-url', server.url, ...more], { cwd })
+    const content = [...(await contentOf(server, 'src'))]
+    const bytes = content.reduce((sum, [, { size }]) => sum + size, 0)
+    const glacier = content.filter(([, { storageClass }]) => storageClass === 'GLACIER')
+    const json = JSON.parse((await du('--format', 'json')).stdout) as Report & { storageClasses: unknown }
+    expect(json).toMatchObject({ complete: true, objects: 5000, bytes })
+    expect(json.storageClasses).toContainEqual({
+      name: 'GLACIER',
+      objects: glacier.length,
+      bytes: glacier.reduce((sum, [, { size }]) => sum + size, 0),
+    })
+    for (const { name, objects } of json.folders) {
+      expect([name, objects]).toEqual([name, content.filter(([key]) => key.startsWith(name)).length])
+    }
+    expect(json.folders.length).toBeGreaterThan(1)
+    const csv = (await du('--format', 'csv')).stdout.split('\n')
+    expect(csv.slice(0, 2)).toEqual(['trait,name,objects,bytes', `total,,5000,${bytes}`])
+    expect((await du()).stdout).toMatch(/^s3:\/\/src\/: 5,000 objects, /)
+  })
+
+  test('says that it is a part when it was interrupted', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:hex:100k'], latency: 'list=30-40' })
+    const running = start(['du', 's3://src', '--format', 'json', '--lanes', '2', '--endpoint-url', server.url], { cwd })
+    await until(() => server.stats().requests > 6, running)
+    running.kill('SIGINT')
+    const { code, stdout, stderr } = await running.finished
+    expect(code).toBe(130)
+    expect((JSON.parse(stdout) as Report).complete).toBe(false)
+    expect(stderr).toContain('interrupted before it finished: the figures are of a part only')
+  })
+})

@@ -1,0 +1,291 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { FORMAT, type Checkpoint } from '../../../src/checkpoint/checkpoint.js'
+import { createFolder, saveCheckpoint } from '../../../src/checkpoint/checkpoint-file.js'
+import { lockRun } from '../../../src/checkpoint/lock.js'
+import { status } from '../../../src/commands/status.js'
+import { UserError } from '../../../src/errors.js'
+
+let cwd: string
+
+beforeEach(async () => {
+  vi.useFakeTimers({ now: new Date('2026-03-04T12:00:00.000Z'), toFake: ['Date'] })
+  cwd = await mkdtemp(join(tmpdir(), 's3move-status-'))
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  await rm(cwd, { recursive: true })
+})
+
+function checkpoint(changes: Partial<Checkpoint> = {}): Checkpoint {
+  return {
+    format: FORMAT,
+    program: 's3move 0.1.0',
+    job: { kind: 'copy', source: { bucket: 'a', prefix: 'in/' }, destination: { bucket: 'b', prefix: '' } },
+    connection: {},
+    pace: { concurrency: 256, lanes: 16 },
+    state: 'unfinished',
+    startedAt: '2026-03-04T09:00:00.000Z',
+    savedAt: '2026-03-04T11:59:58.000Z',
+    activeMs: 600_000,
+    sessions: 2,
+    ranges: [{ after: 'in/m', until: 'in/p' }, { after: 'in/x' }],
+    listed: 65_000,
+    totals: {
+      copied: 59_995,
+      bytes: 1.5 * 1024 ** 3,
+      skipped: { gone: 2 },
+      failed: { AccessDenied: 2, 'Odd\n\x1b[2J': 1 },
+    },
+    ledger: { bytes: 900, entries: 3 },
+    history: [
+      { activeMs: 1_000, settled: 0, bytes: 0, throttled: 0 },
+      { activeMs: 580_000, settled: 40_000, bytes: 0, throttled: 0 },
+      { activeMs: 595_000, settled: 57_000, bytes: 0, throttled: 0 },
+    ],
+    ...changes,
+  }
+}
+
+const FINISHED: Partial<Checkpoint> = {
+  state: 'finished',
+  ranges: [],
+  listed: 60_000,
+  totals: { copied: 60_000, bytes: 1024, skipped: {}, failed: {} },
+  ledger: { bytes: 0, entries: 0 },
+}
+
+async function save(folder: string, changes: Partial<Checkpoint> = {}): Promise<void> {
+  await createFolder(join(cwd, folder))
+  await saveCheckpoint(join(cwd, folder), checkpoint(changes))
+}
+
+async function told(argv: { dir?: string; json?: boolean }): Promise<string> {
+  let text = ''
+  const stdout = new Writable({
+    decodeStrings: false,
+    write: (chunk: string, _encoding, done) => {
+      text += chunk
+      done()
+    },
+  })
+  expect(await status(argv, { stdout, cwd })).toBe(0)
+  return text
+}
+
+const PAGE = `copy s3://a/in/ to s3://b/
+  folder    .s3move/run
+  state     unfinished
+  started   2026-03-04T09:00:00.000Z (3 h 00 min ago); 10 min 00 s at work in 2 sessions
+  saved     2026-03-04T11:59:58.000Z (2.0 s ago)
+  done      60,000 objects of 65,000 listed so far
+  copied    59,995 objects, 1.5 GiB
+  skipped   2 objects: 2 deleted after being listed
+  failed    3 objects: 2 AccessDenied, 1 Odd\\n\\x1b[2J
+  remains   2 ranges of keys; how many objects is not known before the listing has ended
+  rate      100/s on average, 1,000/s over the 20.0 s before it was saved
+  failures  see .s3move/run/failures.ndjson
+  next      s3move resume .s3move/run
+`
+
+describe('s3move status DIR', () => {
+  test('tells what is done, what remains, rates, failures by code, and what to run next', async () => {
+    await save('.s3move/run')
+    expect(await told({ dir: '.s3move/run' })).toBe(PAGE)
+  })
+
+  test('takes the folder, with or without a slash, and the checkpoint in it, from anywhere', async () => {
+    await save('.s3move/run')
+    expect(await told({ dir: '.s3move/run/' })).toBe(PAGE)
+    expect(await told({ dir: '.s3move/run/checkpoint.json' })).toBe(PAGE)
+    expect(await told({ dir: join(cwd, '.s3move/run') })).toBe(PAGE)
+  })
+
+  test('names a folder outside the working directory by its full path, fit for a shell', async () => {
+    await save('my runs/it')
+    const outside = join(cwd, 'my runs/it')
+    cwd = join(cwd, 'below')
+    await mkdir(cwd)
+    const text = await told({ dir: '../my runs/it' })
+    cwd = join(cwd, '..')
+    expect(text).toContain(`  next      s3move resume '${outside}'\n`)
+  })
+
+  test('of a finished run knows the total, and that nothing is left to do', async () => {
+    await save('run', FINISHED)
+    expect(await told({ dir: 'run' })).toBe(`copy s3://a/in/ to s3://b/
+  folder    run
+  state     finished
+  started   2026-03-04T09:00:00.000Z (3 h 00 min ago); 10 min 00 s at work in 2 sessions
+  saved     2026-03-04T11:59:58.000Z (2.0 s ago)
+  done      60,000 of 60,000 objects
+  copied    60,000 objects, 1.0 KiB
+  rate      100/s on average, 1,000/s over the 20.0 s before it was saved
+  next      nothing is left to do
+`)
+  })
+
+  test('of a finished run with failures says how to try them again', async () => {
+    await save('run', { ...FINISHED, totals: checkpoint().totals, ledger: checkpoint().ledger })
+    expect(await told({ dir: 'run' })).toContain('  next      s3move resume --only-failed run\n')
+  })
+
+  test('tells how far the failed objects have been tried again', async () => {
+    await save('run', { ledger: { bytes: 300, entries: 1 }, retry: { bytes: 10, entries: 1, of: 3 } })
+    expect(await told({ dir: 'run' })).toContain('  retrying  1 of 3 objects tried again\n')
+  })
+
+  test('tells the recent rate by the time at work, whatever the clock was set to and however long it rested', async () => {
+    const savedAt = '2020-01-01T00:00:00.000Z'
+    await save('run', { savedAt, startedAt: '2031-01-01T00:00:00.000Z' })
+    expect(await told({ dir: 'run' })).toContain('1,000/s over the 20.0 s before it was saved')
+  })
+
+  test('gives no recent rate of a run that has not been at work since its first sample', async () => {
+    await save('run', { activeMs: 1000 })
+    expect(await told({ dir: 'run' })).toContain('  rate      60,000/s on average\n')
+  })
+
+  test('of a run that has not begun to work gives no rate', async () => {
+    const totals = { copied: 0, bytes: 0, skipped: {}, failed: {} }
+    await save('run', {
+      activeMs: 0,
+      totals,
+      listed: 0,
+      ledger: { bytes: 0, entries: 0 },
+      sessions: 1,
+      history: [],
+      ranges: [{}],
+    })
+    const text = await told({ dir: 'run' })
+    expect(text).not.toContain('  rate ')
+    expect(text).toContain('0.0 s at work in 1 session\n')
+    expect(text).toContain('  remains   1 range of keys;')
+  })
+
+  test('shows hostile prefixes escaped', async () => {
+    const source = { bucket: 'a', prefix: 'x\n\x1b[2J' }
+    await save('run', { job: { kind: 'copy', source, destination: { bucket: 'b', prefix: '\u202e' } } })
+    expect(await told({ dir: 'run' })).toMatch(/^copy s3:\/\/a\/x\\n\\x1b\[2J to s3:\/\/b\/\\u\{202e\}\n/)
+  })
+
+  test('names the process that is working on the run, and says to wait for it', async () => {
+    await save('.s3move/run')
+    const lock = await lockRun(join(cwd, '.s3move/run'))
+    try {
+      const text = await told({})
+      expect(text).toContain(`process ${process.pid} on `)
+      expect(text).toMatch(/next +wait until it ends\n/)
+      expect(JSON.parse(await told({ json: true }))).toMatchObject({ heldBy: { pid: process.pid }, next: null })
+    } finally {
+      await lock.release()
+    }
+    expect(await told({})).toContain('s3move resume')
+  })
+
+  test('refuses a folder without a checkpoint', async () => {
+    await expect(told({ dir: 'nowhere' })).rejects.toThrow(UserError)
+  })
+})
+
+describe('s3move status --json', () => {
+  test('is one object on one line, with names that do not change', async () => {
+    await save('.s3move/run')
+    const text = await told({ json: true })
+    expect(text).toMatch(/^[^\n]+\n$/)
+    expect(JSON.parse(text)).toEqual({
+      folder: '.s3move/run',
+      heldBy: null,
+      job: checkpoint().job,
+      state: 'unfinished',
+      startedAt: '2026-03-04T09:00:00.000Z',
+      savedAt: '2026-03-04T11:59:58.000Z',
+      sessions: 2,
+      activeMs: 600_000,
+      done: 60_000,
+      verdicts: null,
+      waiting: { objects: 0, errors: {} },
+      paused: null,
+      copied: 59_995,
+      bytes: 1.5 * 1024 ** 3,
+      deleted: 0,
+      freed: 0,
+      skipped: { gone: 2 },
+      failed: { AccessDenied: 2, 'Odd\n\x1b[2J': 1 },
+      listed: 65_000,
+      total: null,
+      rangesRemaining: 2,
+      retry: null,
+      large: 0,
+      averagePerSecond: 100,
+      recentPerSecond: 1000,
+      recentMs: 20_000,
+      failures: '.s3move/run/failures.ndjson',
+      next: 's3move resume .s3move/run',
+    })
+  })
+
+  test('has null for what is not known or not left to do, and the total once it is known', async () => {
+    await save('run', { ...FINISHED, activeMs: 0, history: [] })
+    const answer = JSON.parse(await told({ dir: 'run', json: true })) as Record<string, unknown>
+    expect(answer).toMatchObject({
+      total: 60_000,
+      averagePerSecond: null,
+      recentPerSecond: null,
+      recentMs: null,
+      next: null,
+    })
+  })
+})
+
+describe('s3move status without a folder', () => {
+  test('tells of the only run', async () => {
+    await save('.s3move/run')
+    expect(await told({})).toBe(PAGE)
+  })
+
+  test('has a line for each of several runs, the most recently saved first, and those that cannot be read', async () => {
+    await save('.s3move/old', { ...FINISHED, savedAt: '2026-03-01T12:00:00.000Z' })
+    await save('.s3move/new')
+    await mkdir(join(cwd, '.s3move/broken'))
+    await writeFile(join(cwd, '.s3move/broken/checkpoint.json'), '')
+    const lines = (await told({})).split('\n')
+    expect(lines.slice(0, 2)).toEqual([
+      '.s3move/new: unfinished, 60,000 objects of 65,000 listed so far, 3 failed, saved 2.0 s ago; copy s3://a/in/ to s3://b/',
+      '.s3move/old: finished, 60,000 of 60,000 objects, saved 3 d 0 h ago; copy s3://a/in/ to s3://b/',
+    ])
+    expect(lines[2]).toMatch(/^\.s3move\/broken: checkpoint .*checkpoint\.json is empty$/)
+    expect(lines.slice(3)).toEqual([''])
+  })
+
+  test('has a line of JSON for each of several runs', async () => {
+    await save('.s3move/one')
+    await mkdir(join(cwd, '.s3move/two'))
+    await writeFile(join(cwd, '.s3move/two/checkpoint.json'), '{')
+    const answers = (await told({ json: true }))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object)
+    expect(answers).toHaveLength(2)
+    expect(answers[0]).toMatchObject({ folder: '.s3move/one', done: 60_000 })
+    expect(Object.keys(answers[1]!)).toEqual(['folder', 'problem'])
+  })
+
+  test('refuses with a hint when there is no run', async () => {
+    const refused = told({})
+    await expect(refused).rejects.toThrow(UserError)
+    await expect(refused).rejects.toMatchObject({
+      message: `there is no run below ${join(cwd, '.s3move')}`,
+      hint: expect.stringContaining('s3move status DIR') as string,
+    })
+  })
+
+  test('refuses when the checkpoint of the only run cannot be read', async () => {
+    await mkdir(join(cwd, '.s3move/broken'), { recursive: true })
+    await writeFile(join(cwd, '.s3move/broken/checkpoint.json'), '{"format":')
+    await expect(told({})).rejects.toThrow(/cut short or damaged/)
+  })
+})
