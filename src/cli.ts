@@ -258,8 +258,8 @@ async function main(args: readonly string[]): Promise<number> {
           .example('$0 delete s3://logs/2019/ --yes', 'without a question, for scripts')
           .epilogue(EXIT_TABLE),
       async (argv) => {
-        const { deleteObjects } = await import('./commands/delete.js')
-        code = await deleteObjects(argv.source, argv, io)
+        const { deleteCommand } = await import('./commands/delete.js')
+        code = await deleteCommand(argv.source, argv, io)
       },
     )
     .command(

@@ -6,9 +6,9 @@ import type { DeleteJob } from '../job/delete.js'
 import type { DuJob, DuReport } from '../job/du.js'
 import type { Waiting } from '../job/events.js'
 import type { KeyList } from '../job/files-from.js'
-import type { WriteJob, MoveJob, ScanJob } from '../job/kinds.js'
+import type { WriteJob, Job, ScanJob } from '../job/kinds.js'
 import type { LsJob } from '../job/ls.js'
-import type { RelocateJob } from '../job/move.js'
+import type { MoveJob } from '../job/move.js'
 import type { Attributes } from '../job/object-attributes.js'
 import type { SkipReason } from '../job/outcome.js'
 import type { Pace } from '../job/pace.js'
@@ -18,7 +18,7 @@ import type { HeaderRule, ObjectMatch, SetHeadersJob } from '../job/set-headers.
 import type { SyncJob } from '../job/sync.js'
 import type { Totals } from '../job/totals.js'
 import type { Restore } from '../job/transfer.js'
-import type { Likenesses } from '../job/verdicts.js'
+import type { Verdicts } from '../job/verdicts.js'
 import type { VerifyJob } from '../job/verify.js'
 import type { KeyRange } from '../keys.js'
 import { byStart, printable } from '../keys.js'
@@ -172,7 +172,7 @@ export interface ScanState {
   /** SHA-256 of these bytes, in hexadecimal digits. */
   readonly sha256?: string
   readonly census?: CensusData
-  readonly likenesses?: Likenesses
+  readonly likenesses?: Verdicts
 }
 
 /** The checkpoint of a job that changes objects. */
@@ -191,14 +191,14 @@ export function isScan(checkpoint: Checkpoint): checkpoint is ScanCheckpoint {
   return SCANS.has(checkpoint.job.kind)
 }
 
-const SCANS: ReadonlySet<MoveJob['kind']> = new Set<ScanJob['kind']>(['ls', 'du', 'verify'])
+const SCANS: ReadonlySet<Job['kind']> = new Set<ScanJob['kind']>(['ls', 'du', 'verify'])
 
 /** All that a later session needs to go on with a run, as kept in `checkpoint.json`. No secrets. */
 export interface Checkpoint {
   readonly format: typeof FORMAT
   /** What wrote it, such as `s3move 0.1.0`. */
   readonly program: string
-  readonly job: MoveJob
+  readonly job: Job
   readonly connection: Connection
   /** Which folder the source is, where it is one: another one in its place must not be taken for it. */
   readonly sourceFolder?: FolderIdentity
@@ -283,7 +283,7 @@ const syncJob = shape<SyncJob>(
   { kind: oneOf('sync'), source: place, destination: place, by: oneOf('content', 'size', 'time') },
   { ...transfer, prefixAs, delete: shape<NonNullable<SyncJob['delete']>>({}, { most: count }) },
 )
-const relocateJob = shape<RelocateJob>(
+const relocateJob = shape<MoveJob>(
   { kind: oneOf('move'), source: place, destination: place },
   { ...transfer, prefixAs, list: keyList, map: list(text) },
 )
@@ -301,7 +301,7 @@ const verifyJob = shape<VerifyJob>(
   { kind: oneOf('verify'), source: place, destination: place, deep: flag, bytes: flag, fix: flag, verbose: flag },
   { to: text, acl: flag },
 )
-const job: Check<MoveJob> = byKind({
+const job: Check<Job> = byKind({
   ...{
     copy: copyJob,
     sync: syncJob,
@@ -313,7 +313,7 @@ const job: Check<MoveJob> = byKind({
     verify: verifyJob,
   },
 })
-const likenesses = shape<Likenesses>(
+const likenesses = shape<Verdicts>(
   { same: count, 'same-size': count, different: count, missing: count, extra: count, unknown: count, fixed: count },
   {},
 )

@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import type { WriteJob } from '../job/kinds.js'
-import type { Departure } from '../job/outcome.js'
+import type { DeferredDelete } from '../job/outcome.js'
 import { count, shape, text } from '../job/schema.js'
 import type { LedgerPosition } from './checkpoint.js'
 import { jsonText } from './json.js'
-import { linesOf, parseEntry } from './ledger-lines.js'
+import { ledgerLines, parseEntry } from './ledger-lines.js'
 import { Ledger } from './ledger.js'
 
 /** The names of the ledgers of what a run deletes behind its checkpoint: what `move` has copied, and what only the destination of `sync` has. */
@@ -19,19 +19,19 @@ export function removalLedger(folder: string, job: WriteJob): string | undefined
 }
 
 /** Opens such a ledger, as `Ledger.open` does. */
-export function openRemovals(path: string, position: LedgerPosition): Promise<Ledger<Departure>> {
-  return Ledger.open(path, (departure: Departure) => `${jsonText(departure)}\n`, position)
+export function openRemovals(path: string, position: LedgerPosition): Promise<Ledger<DeferredDelete>> {
+  return Ledger.open(path, (deferredDelete: DeferredDelete) => `${jsonText(deferredDelete)}\n`, position)
 }
 
 /** Proves that a value is an entry of such a ledger. */
-export const checkDeparture = shape<Departure>(
+export const checkDeferredDelete = shape<DeferredDelete>(
   { key: text, size: count, etag: text, lastModified: text },
   { storageClass: text, copy: text },
 )
 
 /** An entry, and the offset in bytes at which the next one begins. */
 export interface RemovalEntry {
-  readonly departure: Departure
+  readonly deferredDelete: DeferredDelete
   readonly end: number
 }
 
@@ -43,9 +43,9 @@ export async function* readRemovals(
 ): AsyncGenerator<RemovalEntry, void, undefined> {
   let line = 0
   let end = from
-  for await (const bytes of linesOf(path, from, to)) {
+  for await (const bytes of ledgerLines(path, from, to)) {
     line++
     end += bytes.length + 1
-    yield { departure: parseEntry(checkDeparture, bytes, path, line, from), end }
+    yield { deferredDelete: parseEntry(checkDeferredDelete, bytes, path, line, from), end }
   }
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Failure } from '../job/outcome.js'
 import type { LedgerPosition } from './checkpoint.js'
 import { isRenamed, LEDGER, renameIn, RETRYING } from './ledger-file.js'
-import { lineOf, linesOf, parseLine } from './ledger-lines.js'
+import { lineOf, ledgerLines, parseLine } from './ledger-lines.js'
 import { Ledger } from './ledger.js'
 
 /** The failure ledger of a run, open for appending. */
@@ -28,7 +28,7 @@ export interface LedgerEntry {
 export async function* readFailures(path: string, fromByte = 0): AsyncGenerator<LedgerEntry, void, undefined> {
   let line = 0
   let end = fromByte
-  for await (const bytes of linesOf(path, fromByte)) {
+  for await (const bytes of ledgerLines(path, fromByte)) {
     line++
     end += bytes.length + 1
     yield { failure: parseLine(bytes, path, line, fromByte), end }

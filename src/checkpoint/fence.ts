@@ -16,14 +16,14 @@ export async function checkSameFile(
   try {
     own = identityOf(await file.stat({ bigint: true }))
     named = await stat(path, { bigint: true }).then(identityOf, (error: unknown) => {
-      if (isGone(error)) return undefined
+      if (isMissingFile(error)) return undefined
       throw error
     })
   } catch (error) {
     throw checkpointError('look at', path, error)
   }
   if (named === undefined) throw removed(name, await restore())
-  if (isSame(named, own)) return
+  if (isSameFile(named, own)) return
   throw new CheckpointError(
     `${name} was replaced by another file while the run went on`,
     'Nothing was written over. Bring the file of this run back under its name, then resume the run.',
@@ -89,12 +89,12 @@ export function identityOf({ dev, ino }: BigIntStats): Identity {
 }
 
 /** Whether two are one. */
-export function isSame(one: Identity, other: Identity): boolean {
+export function isSameFile(one: Identity, other: Identity): boolean {
   return one.device === other.device && one.inode === other.inode
 }
 
 /** Whether an error says that there is no such file. */
-export function isGone(error: unknown): boolean {
+export function isMissingFile(error: unknown): boolean {
   const code = systemCode(error)
   return code === 'ENOENT' || code === 'ENOTDIR'
 }

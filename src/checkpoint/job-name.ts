@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { connectionOf, type Connection } from '../job/connection.js'
-import type { MoveJob, WriteJob } from '../job/kinds.js'
+import type { Job, WriteJob } from '../job/kinds.js'
 import { placeUrl, type Place, type Side } from '../job/place.js'
 import type { SyncJob } from '../job/sync.js'
 import { printable } from '../keys.js'
@@ -10,7 +10,7 @@ import type { Checkpoint } from './checkpoint.js'
  * Names a job by 8 hexadecimal digits: the same for the same job at the same endpoint, whatever the credentials, the region
  * or the pace.
  */
-export function jobHash(job: MoveJob, connection: Connection): string {
+export function jobHash(job: Job, connection: Connection): string {
   const [endpoint, other] = endpointsOf(connection).map(({ compared }) => (compared === 'none' ? null : compared))
   // With one endpoint the name is what it was when there could not be two.
   const endpoints = endpoint === other ? { endpoint } : { endpoint, other }
@@ -62,7 +62,7 @@ function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): Rea
   ])
 }
 
-function listed(job: MoveJob): (readonly [string, Part])[] {
+function listed(job: Job): (readonly [string, Part])[] {
   const list = 'list' in job ? job.list : undefined
   if (list === undefined) return []
   const { file, format, ...reading } = list
@@ -70,7 +70,7 @@ function listed(job: MoveJob): (readonly [string, Part])[] {
   return [['list', same(`${printable(file)} (${format}${how})`)]]
 }
 
-function details(job: MoveJob): (readonly [string, Part])[] {
+function details(job: Job): (readonly [string, Part])[] {
   switch (job.kind) {
     case 'copy':
     case 'move':

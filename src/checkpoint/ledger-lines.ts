@@ -26,7 +26,11 @@ export function ledgerName(path: string): string {
  * The lines of a ledger from byte `start` on, up to byte `end` where that is given, without their ends, in bounded memory. Throws a UserError when no line begins at
  * `start`, when the last one is cut, and when the file cannot be read.
  */
-export async function* linesOf(path: string, start: number, end = Infinity): AsyncGenerator<Buffer, void, undefined> {
+export async function* ledgerLines(
+  path: string,
+  start: number,
+  end = Infinity,
+): AsyncGenerator<Buffer, void, undefined> {
   // From the byte before, which proves that a line begins here.
   const chunks: AsyncIterable<Buffer> = createReadStream(path, { start: Math.max(0, start - 1), end: end - 1 })
   let proven = start === 0

@@ -4,7 +4,7 @@ import type { Check } from '../job/schema.js'
 import type { LedgerPosition } from './checkpoint.js'
 import { checkpointError } from './checkpoint-error.js'
 import { Ledger } from './ledger.js'
-import { linesOf, parseEntry } from './ledger-lines.js'
+import { ledgerLines, parseEntry } from './ledger-lines.js'
 
 /** An object read from its ledger. */
 export interface ObjectEntry<T> {
@@ -39,7 +39,7 @@ export function objectLedger<T>(name: string, check: Check<T>, lineOf: (object: 
       const file = path(folder)
       const found: ObjectEntry<T>[] = []
       let at = from
-      for await (const bytes of linesOf(file, from, end)) {
+      for await (const bytes of ledgerLines(file, from, end)) {
         const next = at + bytes.length + 1
         found.push({ object: parseEntry(check, bytes, file, found.length + 1, from), at, end: next })
         at = next

@@ -6,8 +6,8 @@ import type { Check } from '../job/schema.js'
 import type { LedgerPosition, WriteCheckpoint } from './checkpoint.js'
 import { LARGE } from './large-ledger.js'
 import { isRenamed, LEDGER, proveLedger, RESTORE, RETRYING, shorter, sizeOf } from './ledger-file.js'
-import { ledgerName, linesOf, parseEntry, parseLine } from './ledger-lines.js'
-import { checkDeparture, removalLedger } from './deferred-delete-ledger.js'
+import { ledgerName, ledgerLines, parseEntry, parseLine } from './ledger-lines.js'
+import { checkDeferredDelete, removalLedger } from './deferred-delete-ledger.js'
 import { WAITING } from './waiting-ledger.js'
 
 /**
@@ -25,7 +25,7 @@ export async function proveLedgers(folder: string, checkpoint: WriteCheckpoint):
   }
   const path = removalLedger(folder, job)
   if (path !== undefined && removals !== undefined) {
-    await proveObjects(path, checkDeparture, removals, [changed.prefix])
+    await proveObjects(path, checkDeferredDelete, removals, [changed.prefix])
   }
 }
 
@@ -83,7 +83,7 @@ async function prove(
   if (size < bytes) throw shorter(path, size, bytes)
   await proveLedger(path, position)
   let number = 0
-  for await (const line of linesOf(path, 0, bytes)) look(line, ++number)
+  for await (const line of ledgerLines(path, 0, bytes)) look(line, ++number)
   if (number === entries) return
   throw new UserError(
     `${ledgerName(path)} was changed: it has ${number} entries, but the checkpoint counts ${entries}`,

@@ -5,7 +5,7 @@ import { printable } from '../keys.js'
 import { parseCheckpoint, serializeCheckpoint, type Checkpoint } from './checkpoint.js'
 import { CheckpointError, checkpointError } from './checkpoint-error.js'
 import { writeNew } from './durable.js'
-import { identityOf, isGone, isSame, removed, wasWritten, type Identity } from './fence.js'
+import { identityOf, isMissingFile, isSameFile, removed, wasWritten, type Identity } from './fence.js'
 import { CHECKPOINT, replaceCheckpoint } from './checkpoint-file.js'
 
 /*
@@ -75,10 +75,10 @@ export class RunFolder {
     try {
       now = identityOf(await stat(this.path, { bigint: true }))
     } catch (error) {
-      if (!isGone(error)) throw checkpointError('look at the folder', this.path, error)
+      if (!isMissingFile(error)) throw checkpointError('look at the folder', this.path, error)
     }
     const before = this.held === undefined ? this.identity : identityOf(await this.held.stat({ bigint: true }))
-    if (now !== undefined && isSame(now, before)) return
+    if (now !== undefined && isSameFile(now, before)) return
     const what = now === undefined ? 'moved or removed' : 'replaced by another one'
     throw new CheckpointError(
       `the checkpoint folder ${printable(this.path)} was ${what} while the run went on`,
@@ -92,7 +92,7 @@ export class RunFolder {
     try {
       text = await readFile(path, 'utf8')
     } catch (error) {
-      if (!isGone(error)) throw checkpointError('read', path, error)
+      if (!isMissingFile(error)) throw checkpointError('read', path, error)
       const back = await wasWritten(writeNew(path, saved).then(() => syncFolder(this.path)))
       throw removed(`the checkpoint ${printable(path)}`, back)
     }

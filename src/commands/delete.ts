@@ -13,7 +13,7 @@ import { readPrefixAs } from './options/prefix.js'
 import { readObjects } from './options/selection-options.js'
 
 /** `s3move delete SOURCE`. Resolves with the exit code. */
-export async function deleteObjects(source: string, flags: Flags, io: CommandIo): Promise<number> {
+export async function deleteCommand(source: string, flags: Flags, io: CommandIo): Promise<number> {
   const place = parseBucket(source, 'place')
   const job: DeleteJob = {
     kind: 'delete',

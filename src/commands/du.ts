@@ -1,5 +1,5 @@
 import { censusReport } from '../report/usage-report.js'
-import { Census } from '../engine/output/usage-counts.js'
+import { UsageCounts } from '../engine/output/usage-counts.js'
 import { duSink } from '../engine/session/scan-results.js'
 import type { DuJob } from '../job/du.js'
 import { placeUrl } from '../job/place.js'
@@ -25,7 +25,7 @@ export function du(source: string, flags: Flags, io: CommandIo): Promise<number>
 /** Counts, and tells the result on stdout. */
 export async function performDu(job: DuJob, scan: Scan): Promise<number> {
   const { checkpoint, io } = scan
-  const census = new Census({ depth: job.depth })
+  const census = new UsageCounts({ depth: job.depth })
   if (checkpoint.scan?.census !== undefined) census.merge(checkpoint.scan.census)
   const ended = await read(scan, () => duSink(job, census))
   scan.progress.close()

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { headerOf } from '../engine/output/ls-lines.js'
+import { headerLine } from '../engine/output/ls-lines.js'
 import { packer, packingOf } from '../engine/output/compression.js'
 import { lsSink } from '../engine/session/scan-results.js'
 import { bytes, shellWord } from '../report/format.js'
@@ -33,7 +33,7 @@ export async function performLs(job: LsJob, scan: Scan): Promise<number> {
   const packing = job.to === undefined ? 'plain' : packingOf(job.to)
   const terminal = job.to === undefined && 'isTTY' in io.stdout && io.stdout.isTTY === true
   const ended = await readInto(job.to, scan, (outlet, keyspace) => {
-    const header = headerOf(job.format)
+    const header = headerLine(job.format)
     if (header !== '' && outlet.bytes === 0 && !(resumed && job.to === undefined)) {
       outlet.write(packer(packing)(header), () => undefined)
     }

@@ -1,4 +1,4 @@
-import type { RelocateJob } from '../job/move.js'
+import type { MoveJob } from '../job/move.js'
 import { copyOf } from '../engine/actions/sync.js'
 import { readAttributes } from './options/attribute-options.js'
 import { begin } from './run/start-write.js'
@@ -14,7 +14,7 @@ import { readNames, readObjects } from './options/selection-options.js'
 /** `s3move move SOURCE DESTINATION`. Resolves with the exit code. */
 export async function move(source: string, destination: string, flags: Flags, io: CommandIo): Promise<number> {
   const place = parsePlace(source, 'source')
-  const job: RelocateJob = {
+  const job: MoveJob = {
     kind: 'move',
     source: place,
     destination: parsePlace(destination, 'destination'),

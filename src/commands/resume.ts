@@ -16,7 +16,7 @@ import { failedByCode } from '../report/summary.js'
 import { version } from '../version.js'
 import { checkList } from '../sources/files-from/files-from-source.js'
 import { wantedRanges } from './run/start-write.js'
-import { deletes, drive, endsOf, mirrors, noting, open, threadsFor, wantedOf } from './run/open-and-run.js'
+import { deletes, drive, endsOf, mirrors, noting, open, threadsFor, storeNeedsOf } from './run/open-and-run.js'
 import { performDu } from './du.js'
 import { dryRun } from './run/dry-run.js'
 import { EXIT } from './run/exit.js'
@@ -91,7 +91,7 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
         strays: true,
         named: list !== undefined || onlyFailed,
         deletes: deletes(job),
-        wanted: wantedOf(job),
+        wanted: storeNeedsOf(job),
         again: true,
         sourceFolder: checkpoint.sourceFolder,
         emptied: job.kind === 'move',

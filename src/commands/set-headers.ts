@@ -6,7 +6,7 @@ import { shellWord } from '../report/format.js'
 import { placeUrl } from '../job/place.js'
 import type { HeaderRule, SetHeadersJob } from '../job/set-headers.js'
 import { begin, type Prepare } from './run/start-write.js'
-import { CANNED_ACLS, readMetadata, readRemovals, readSettings, refuseBoth } from './options/header-options.js'
+import { CANNED_ACLS, readMetadata, readRemovedHeaders, readSettings, refuseBoth } from './options/header-options.js'
 import type { CommandIo } from './run/io.js'
 import { readKeyListOf } from './options/files-from-options.js'
 import { readChoice, readFlag, readText, type Flags } from './options/common-options.js'
@@ -60,7 +60,7 @@ const HARMLESS = new Set(['preserve', 'reset', 'bucket-owner-full-control'])
 async function readJobRules(flags: Flags, guess: boolean, cwd: string): Promise<HeaderRule[]> {
   const file = readText(flags, 'rules')
   const set = [...readSettings(flags), ...readMetadata(flags)]
-  const remove = readRemovals(flags)
+  const remove = readRemovedHeaders(flags)
   const ifUnset = readFlag(flags, 'if-unset') ?? false
   if (file !== undefined) {
     if (set.length + remove.length > 0 || ifUnset) {

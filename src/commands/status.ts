@@ -9,9 +9,9 @@ import { UserError } from '../errors.js'
 import { count, duration, jobTitle, objects, rate, row, shellWord, waitingRow } from '../report/format.js'
 import { settled, sum } from '../job/totals.js'
 import type { Waiting } from '../job/events.js'
-import type { MoveJob } from '../job/kinds.js'
+import type { Job } from '../job/kinds.js'
 import type { SkipReason } from '../job/outcome.js'
-import type { Likenesses } from '../job/verdicts.js'
+import type { Verdicts } from '../job/verdicts.js'
 import { printable } from '../keys.js'
 import { timeOf } from '../times.js'
 import { likenessRows } from '../report/verify-summary.js'
@@ -32,7 +32,7 @@ export interface StatusArguments {
 interface RunStatus {
   /** Relative to the working directory when it lies in it. */
   readonly folder: string
-  readonly job: MoveJob
+  readonly job: Job
   readonly state: Checkpoint['state']
   /** The process that drives the run now; null when none does. */
   readonly heldBy: { readonly pid: number; readonly host: string; readonly startedAt: string } | null
@@ -44,7 +44,7 @@ interface RunStatus {
   /** Objects settled: copied, skipped or failed. */
   readonly done: number
   /** What `verify` found; null for other jobs. */
-  readonly verdicts: Likenesses | null
+  readonly verdicts: Verdicts | null
   /** Objects copied or, when headers are set, rewritten. */
   readonly copied: number
   /** Bytes of the objects copied. */

@@ -6,7 +6,7 @@ import { verifySink } from '../engine/session/scan-results.js'
 import { UserError } from '../errors.js'
 import { bytes, row, shellWord } from '../report/format.js'
 import { isFolder, placeUrl } from '../job/place.js'
-import { differing, NO_LIKENESSES } from '../job/verdicts.js'
+import { differing, NO_VERDICTS } from '../job/verdicts.js'
 import type { VerifyJob } from '../job/verify.js'
 import { printable } from '../keys.js'
 import { scanned } from '../report/scan-progress.js'
@@ -52,7 +52,7 @@ export function verify(source: string, destination: string, flags: Flags, io: Co
 export async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise<number> {
   const { progress, quiet } = scan
   const packing = job.to === undefined ? 'plain' : packingOf(job.to)
-  const before = scan.checkpoint.scan?.likenesses ?? NO_LIKENESSES
+  const before = scan.checkpoint.scan?.likenesses ?? NO_VERDICTS
   let sink: Sink | undefined
   const ended = await readInto(job.to, scan, (outlet) => (sink = verifySink(job, packing, outlet, before)))
   if (ended.readerGone) return EXIT.failures

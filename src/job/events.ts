@@ -1,4 +1,4 @@
-import type { MoveJob } from './kinds.js'
+import type { Job } from './kinds.js'
 import type { Failure, SkipReason } from './outcome.js'
 import type { Pace } from './pace.js'
 import type { Totals } from './totals.js'
@@ -52,10 +52,10 @@ export interface Snapshot {
 export type DoneWord = 'copied' | 'rewritten' | 'deleted' | 'moved'
 
 /** What happened in a run, told as it happens. The engine emits events, commands draw them. */
-export type MoveEvent =
+export type RunEvent =
   | {
       readonly type: 'start'
-      readonly job: MoveJob
+      readonly job: Job
       readonly checkpoint: string
       readonly resumed: boolean
       readonly pace: Pace

@@ -3,13 +3,13 @@ import type { DeleteJob } from './delete.js'
 import type { DuJob } from './du.js'
 import type { KeyList } from './files-from.js'
 import type { LsJob } from './ls.js'
-import type { RelocateJob } from './move.js'
+import type { MoveJob } from './move.js'
 import type { SetHeadersJob } from './set-headers.js'
 import type { SyncJob } from './sync.js'
 import type { VerifyJob } from './verify.js'
 
 /** A job that changes objects. */
-export type WriteJob = CopyJob | SetHeadersJob | DeleteJob | SyncJob | RelocateJob
+export type WriteJob = CopyJob | SetHeadersJob | DeleteJob | SyncJob | MoveJob
 
 /** The list that names the objects of a job, if there is one. */
 export function listOf(job: WriteJob): KeyList | undefined {
@@ -25,4 +25,4 @@ export function withList(job: WriteJob, list: KeyList): WriteJob {
 export type ScanJob = LsJob | DuJob | VerifyJob
 
 /** What is to be done. Fixed for a run: a checkpoint belongs to one job. */
-export type MoveJob = WriteJob | ScanJob
+export type Job = WriteJob | ScanJob

@@ -2,7 +2,7 @@ import type { KeyList } from './files-from.js'
 import type { Transfer } from './transfer.js'
 
 /** Copy every object below `source` to `destination`, and delete each at the source once its copy is proven. */
-export interface RelocateJob extends Transfer {
+export interface MoveJob extends Transfer {
   readonly kind: 'move'
   /** As that of a `DeleteJob`. */
   readonly prefixAs?: 'folder'

@@ -65,7 +65,7 @@ export type LargeObject = Required<Pick<Failure, 'key' | 'size' | 'etag' | 'last
  * An object that is to be deleted as soon as that is on the disk: one line of `moved.ndjson` (with the copy that was proven), or of
  * `extra.ndjson`. No secrets.
  */
-export interface Departure {
+export interface DeferredDelete {
   /** Full key in the bucket in which it is to be deleted. */
   readonly key: string
   readonly size: number
@@ -88,7 +88,7 @@ export type Outcome =
   | { readonly kind: 'copied'; readonly etag?: string; readonly manifest?: ContentOfManifest }
   | { readonly kind: 'deleted' }
   /** It has an outcome only once it is deleted. */
-  | { readonly kind: 'leaving'; readonly departure: Departure }
+  | { readonly kind: 'delete-deferred'; readonly deferredDelete: DeferredDelete }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
   /** With `later` it is none yet: the trouble may pass, and the object is to be set aside and tried again. */
   | { readonly kind: 'failed'; readonly failure: Failure; readonly later?: boolean }

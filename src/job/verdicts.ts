@@ -2,18 +2,18 @@
  * How two objects of a name compare: `same-size` when no content was compared, `missing` at the destination, `extra` there,
  * `unknown` when they could not be looked at.
  */
-export type Likeness = 'same' | 'same-size' | 'different' | 'missing' | 'extra' | 'unknown'
+export type Verdict = 'same' | 'same-size' | 'different' | 'missing' | 'extra' | 'unknown'
 
 /** How many names had which likeness, and how many of these differences were mended since. */
-export type Likenesses = Readonly<Record<Likeness | 'fixed', number>>
+export type Verdicts = Readonly<Record<Verdict | 'fixed', number>>
 
 /** Likenesses of nothing. */
-export const NO_LIKENESSES: Likenesses = {
+export const NO_VERDICTS: Verdicts = {
   ...{ same: 0, 'same-size': 0, different: 0, missing: 0, extra: 0, unknown: 0, fixed: 0 },
 }
 
 /** The sum of two. */
-export function addLikenesses(a: Likenesses, b: Likenesses): Likenesses {
+export function addVerdicts(a: Verdicts, b: Verdicts): Verdicts {
   return {
     same: a.same + b.same,
     'same-size': a['same-size'] + b['same-size'],
@@ -26,6 +26,6 @@ export function addLikenesses(a: Likenesses, b: Likenesses): Likenesses {
 }
 
 /** Names that differ, or may: all but those that are the same, have the same size, or were mended. */
-export function differing({ different, missing, extra, unknown, fixed }: Likenesses): number {
+export function differing({ different, missing, extra, unknown, fixed }: Verdicts): number {
   return different + missing + extra + unknown - fixed
 }

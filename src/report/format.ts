@@ -1,5 +1,5 @@
 import type { Waiting } from '../job/events.js'
-import type { MoveJob } from '../job/kinds.js'
+import type { Job } from '../job/kinds.js'
 import { placeUrl } from '../job/place.js'
 import { printable } from '../keys.js'
 
@@ -79,7 +79,7 @@ export function row(name: string, text: string): string {
 }
 
 /** A job in a few words: `copy s3://a/ to s3://b/`, `verify s3://a/ with s3://b/`, `ls s3://a/`. */
-export function jobTitle(job: MoveJob): string {
+export function jobTitle(job: Job): string {
   const source = `${job.kind} ${placeUrl(job.source)}`
   if (!('destination' in job)) return source
   return `${source} ${job.kind === 'verify' ? 'with' : 'to'} ${placeUrl(job.destination)}`

@@ -1,15 +1,15 @@
 import { jsonText } from '../checkpoint/json.js'
 import { bytes, count, duration, jobTitle, objects, shellWord, waitingText } from './format.js'
 import { sum } from '../job/totals.js'
-import type { MoveEvent, Snapshot } from '../job/events.js'
-import type { MoveJob } from '../job/kinds.js'
+import type { RunEvent, Snapshot } from '../job/events.js'
+import type { Job } from '../job/kinds.js'
 import type { Failure } from '../job/outcome.js'
 import { printable, printableName, withBytesShown } from '../keys.js'
 import { timeOf } from '../times.js'
 import { RecentRate } from './progress-line.js'
 import { exampleLine, headline, nextCommand, skipReason, summaryLines } from './summary.js'
 import type { SummaryEvent } from './summary.js'
-import { createLog, createTerminalBar, lineWriter } from './terminal.js'
+import { createLog, createTerminalBar, writeUntilBroken } from './terminal.js'
 import type { TextSurface } from './terminal.js'
 
 /** Where and how much to tell of a run. */
@@ -29,7 +29,7 @@ export interface ProgressOptions {
 /** Tells a person, or a program, what happens in a run. */
 export interface Progress {
   /** Takes in one event. Never throws; a reader that has gone away (EPIPE) is not an error of the run. */
-  event(event: MoveEvent): void
+  event(event: RunEvent): void
   /** Writes what is still held back and restores the terminal. May be called again, and at any moment. */
   close(): void
 }
@@ -37,9 +37,9 @@ export interface Progress {
 /** Starts telling what happens. The caller closes it, also when the run fails. */
 export function createProgress(options: ProgressOptions): Progress {
   const { stdout, stderr, json, quiet, verbose } = options
-  const tell = lineWriter(stderr)
+  const tell = writeUntilBroken(stderr)
   if (json) {
-    const write = lineWriter(stdout, (error) => {
+    const write = writeUntilBroken(stdout, (error) => {
       tell(`warning: events can no longer be written to standard output: ${printable(error.message)}\n`)
     })
     return jsonProgress(write, quiet)
@@ -92,7 +92,7 @@ function jsonProgress(write: (text: string) => void, quiet: boolean): Progress {
 }
 
 /** Whether somebody who asked for quiet is told of an event. */
-function isGrave(event: MoveEvent): boolean {
+function isGrave(event: RunEvent): boolean {
   switch (event.type) {
     case 'failed':
     case 'stopping':
@@ -114,11 +114,11 @@ function isGrave(event: MoveEvent): boolean {
   }
 }
 
-function isAboutOneObject(event: MoveEvent): boolean {
+function isAboutOneObject(event: RunEvent): boolean {
   return ABOUT_ONE.has(event.type)
 }
 
-const ABOUT_ONE: ReadonlySet<MoveEvent['type']> = new Set([
+const ABOUT_ONE: ReadonlySet<RunEvent['type']> = new Set([
   'copied',
   'rewritten',
   'deleted',
@@ -138,7 +138,7 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
   }
   const recent = new RecentRate()
   const codesSeen = new Set<string>()
-  let job: MoveJob | undefined
+  let job: Job | undefined
   let resumed = false
   let stopping = false
   let inFlight: number | undefined
@@ -153,7 +153,7 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
     const verb = stopping ? 'stopping' : job === undefined ? 'working' : VERBS[job.kind]
     surface.draw({ verb, snapshot, perSecond: recent.add(snapshot) })
   }
-  const event = (event: MoveEvent): void => {
+  const event = (event: RunEvent): void => {
     switch (event.type) {
       case 'start':
         ;({ job, resumed } = event)
@@ -213,7 +213,7 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
   }
 }
 
-const VERBS: Readonly<Record<MoveJob['kind'], string>> = {
+const VERBS: Readonly<Record<Job['kind'], string>> = {
   copy: 'copying',
   'set-headers': 'setting headers',
   delete: 'deleting',
@@ -224,7 +224,7 @@ const VERBS: Readonly<Record<MoveJob['kind'], string>> = {
   verify: 'comparing',
 }
 
-function startLines(event: Extract<MoveEvent, { readonly type: 'start' }>): string[] {
+function startLines(event: Extract<RunEvent, { readonly type: 'start' }>): string[] {
   const { job, pace } = event
   return [
     `${event.resumed ? 'resuming: ' : ''}${VERBS[job.kind]}${job.kind === 'set-headers' ? ' of' : ''} ${jobTitle(job).slice(job.kind.length + 1)}`,
@@ -233,7 +233,7 @@ function startLines(event: Extract<MoveEvent, { readonly type: 'start' }>): stri
   ]
 }
 
-function onlyWaiting({ waiting, until }: Extract<MoveEvent, { readonly type: 'only-waiting' }>): string[] {
+function onlyWaiting({ waiting, until }: Extract<RunEvent, { readonly type: 'only-waiting' }>): string[] {
   const left = duration(timeOf(until) - Date.now())
   return [
     `all else is done; ${waitingText(waiting)} until ${until.slice(0, 19)}Z (${left}, --retry-for) at the latest`,
@@ -248,7 +248,7 @@ function failureLine(failure: Failure, word = 'failed'): string {
 }
 
 // Somebody who asked for quiet must still learn that the run did not do all that it was asked for.
-function graveSummary(event: SummaryEvent, job: MoveJob | undefined): string[] {
+function graveSummary(event: SummaryEvent, job: Job | undefined): string[] {
   const { failed: byCode } = event.snapshot.totals
   const failed = sum(byCode)
   if (event.end === 'finished' && failed === 0) return []

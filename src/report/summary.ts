@@ -2,19 +2,19 @@ import { bytes, count, duration, objects, rate, row, shellWord, waitingRow } fro
 import { NAMES_COLLIDE, RESTORE_REQUESTED } from '../job/outcome.js'
 import { placeUrl } from '../job/place.js'
 import { settled, sum } from '../job/totals.js'
-import type { DoneWord, MoveEvent, Snapshot } from '../job/events.js'
-import type { MoveJob } from '../job/kinds.js'
+import type { DoneWord, RunEvent, Snapshot } from '../job/events.js'
+import type { Job } from '../job/kinds.js'
 import type { SkipReason } from '../job/outcome.js'
 import type { Totals } from '../job/totals.js'
 import { printable } from '../keys.js'
 
 /** The event that ends a run. */
-export type SummaryEvent = Extract<MoveEvent, { readonly type: 'summary' }>
+export type SummaryEvent = Extract<RunEvent, { readonly type: 'summary' }>
 
 /** What is known of the run besides its last event. */
 export interface SummaryContext {
   /** Absent when the run ended before it began. */
-  readonly job: MoveJob | undefined
+  readonly job: Job | undefined
   /** Whether the totals include objects of earlier sessions. */
   readonly resumed: boolean
   readonly verbose: boolean
@@ -53,7 +53,7 @@ const RESTORED_IN = {
   expedited: '1 to 5 minutes',
 } as const
 
-function whenRestored(job: MoveJob | undefined): string {
+function whenRestored(job: Job | undefined): string {
   const tier = job !== undefined && 'restore' in job ? job.restore.tier : undefined
   return `S3 brings them back within ${RESTORED_IN[tier ?? 'standard']}; then s3move resume --only-failed copies them`
 }
@@ -79,23 +79,23 @@ export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job
 }
 
 /** What an object is called that a job of this kind has done. */
-function doneWord(kind: MoveJob['kind'] | undefined): DoneWord {
+function doneWord(kind: Job['kind'] | undefined): DoneWord {
   return (kind === undefined ? undefined : DONE[kind]) ?? 'copied'
 }
 
-const DONE: Readonly<Partial<Record<MoveJob['kind'], DoneWord>>> = {
+const DONE: Readonly<Partial<Record<Job['kind'], DoneWord>>> = {
   'set-headers': 'rewritten',
   delete: 'deleted',
   move: 'moved',
 }
 
 /** Rows of a summary about the objects that were done. */
-export function doneRows({ copied, bytes: size, deleted = 0, freed = 0 }: Totals, kind?: MoveJob['kind']): string[] {
+export function doneRows({ copied, bytes: size, deleted = 0, freed = 0 }: Totals, kind?: Job['kind']): string[] {
   const rows = copied > 0 ? [row(doneWord(kind), `${objects(copied)}, ${bytes(size)}`)] : []
   return deleted > 0 ? [...rows, row('deleted', `${objects(deleted)}, ${bytes(freed)}`)] : rows
 }
 
-function doneCounts({ copied, deleted = 0 }: Totals, kind: MoveJob['kind'] | undefined): string {
+function doneCounts({ copied, deleted = 0 }: Totals, kind: Job['kind'] | undefined): string {
   if (kind === 'delete') return `${objects(deleted)} deleted`
   return `${objects(copied)} ${doneWord(kind)}${deleted > 0 ? `, ${count(deleted)} deleted` : ''}`
 }

@@ -17,7 +17,7 @@ export interface TextSurface {
  * Writes to a stream until that fails, and never throws for it: a stream that cannot be written to must not end a run.
  * `onBroken` hears of it once, unless the reader has merely gone away (EPIPE).
  */
-export function lineWriter(
+export function writeUntilBroken(
   stream: NodeJS.WritableStream,
   onBroken: (error: Error) => void = () => undefined,
 ): (text: string) => void {

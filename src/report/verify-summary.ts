@@ -1,14 +1,14 @@
 import { count, objects, row } from './format.js'
-import { differing, type Likenesses } from '../job/verdicts.js'
+import { differing, type Verdicts } from '../job/verdicts.js'
 
 /** What was found, as rows of a summary: only what there is any of. */
-export function likenessRows(found: Likenesses): string[] {
+export function likenessRows(found: Verdicts): string[] {
   return NAMES.filter(([name]) => found[name] > 0).map(([name, shown, meaning]) =>
     row(shown, `${objects(found[name])}${meaning}`),
   )
 }
 
-const NAMES: readonly (readonly [name: keyof Likenesses, shown: string, meaning: string])[] = [
+const NAMES: readonly (readonly [name: keyof Verdicts, shown: string, meaning: string])[] = [
   ['same', 'same', ''],
   ['same-size', 'same size', ', whose ETags cannot be compared'],
   ['different', 'different', ''],
@@ -19,7 +19,7 @@ const NAMES: readonly (readonly [name: keyof Likenesses, shown: string, meaning:
 ]
 
 /** The result of a comparison that finished, in a line. It never says that contents are equal which were not compared. */
-export function likenessHeadline(found: Likenesses): string {
+export function likenessHeadline(found: Verdicts): string {
   const differ = differing(found)
   if (differ > 0) return differ === 1 ? '1 object differs' : `${count(differ)} objects differ`
   return found['same-size'] === 0

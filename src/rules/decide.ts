@@ -6,7 +6,7 @@ import { saysNothing, typeOf } from './content-types.js'
 import { matchesGlob } from './glob.js'
 
 /** An object as a listing shows it, with its full key. */
-export interface Listed {
+export interface ListedObject {
   readonly key: string
   readonly size: number
   /** ISO 8601. */
@@ -35,7 +35,7 @@ export type Decision =
   Untouched | { readonly kind: 'rewrite'; readonly headers: Headers; readonly changes: readonly Change[] }
 
 /** Decides what a listing alone can tell; undefined when the object must be looked at. */
-export function decideByListing(job: SetHeadersJob, object: Listed): Untouched | undefined {
+export function decideByListing(job: SetHeadersJob, object: ListedObject): Untouched | undefined {
   if (!job.folderMarkers && object.size === 0 && object.key.endsWith('/')) {
     return { kind: 'skip', reason: 'folder-marker' }
   }
@@ -45,7 +45,7 @@ export function decideByListing(job: SetHeadersJob, object: Listed): Untouched |
 }
 
 /** Decides which headers an object is to have, given those that it has. */
-export function decide(job: SetHeadersJob, object: Listed, headers: Headers): Decision {
+export function decide(job: SetHeadersJob, object: ListedObject, headers: Headers): Decision {
   const rule = job.rules.find(({ match }) => match === undefined || matches(match, object, headers))
   if (rule === undefined) return { kind: 'skip', reason: 'no-rule' }
   const wanted = applied(rule, headers)
@@ -77,7 +77,7 @@ function differences(before: Headers, after: Headers): Change[] {
   return changes
 }
 
-function matches(match: ObjectMatch, object: Listed, headers: Headers): boolean {
+function matches(match: ObjectMatch, object: ListedObject, headers: Headers): boolean {
   const { contentType, has = [], lacks = [] } = match
   return (
     listingMatches(match, object) &&
@@ -87,7 +87,7 @@ function matches(match: ObjectMatch, object: Listed, headers: Headers): boolean 
   )
 }
 
-function listingMatches(match: ObjectMatch, { key, size, lastModified, storageClass }: Listed): boolean {
+function listingMatches(match: ObjectMatch, { key, size, lastModified, storageClass }: ListedObject): boolean {
   const { minSize = 0, maxSize = Infinity, modifiedSince, modifiedBefore } = match
   const modified = timeOf(lastModified)
   return (

@@ -4,7 +4,7 @@ import type { HeaderRule, ObjectMatch } from '../job/set-headers.js'
 import { printable } from '../keys.js'
 import { isoTime } from '../times.js'
 import { httpDate, nameProblem, valueProblem } from './header-names.js'
-import { sizeOf } from './size.js'
+import { parseSize } from './size.js'
 
 /** What is wrong at a place of the text. */
 class Wrong extends Error {
@@ -170,7 +170,7 @@ function bytes(entry: Entry | undefined): number | undefined {
   if (entry === undefined) return undefined
   const written = isScalar(entry.value) ? entry.value.value : undefined
   const text = typeof written === 'string' || typeof written === 'number' ? String(written) : ''
-  const size = sizeOf(text)
+  const size = parseSize(text)
   if (size === undefined) throw new Wrong('a size is a number of bytes, or one with K, M, G or T', entry.value)
   return size
 }

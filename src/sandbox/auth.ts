@@ -1,8 +1,8 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
-import { headerOf, percentDecode, type S3Request } from './wire/request.js'
+import { requestHeader, percentDecode, type S3Request } from './wire/request.js'
 import { accessDenied, S3Error } from './wire/s3-error.js'
 
-export interface Credentials {
+export interface KnownCredentials {
   readonly accessKeyId: string
   readonly secretAccessKey: string
 }
@@ -43,7 +43,7 @@ function canonicalRequest(request: S3Request, authorization: Authorization, payl
     .map(([name, value]) => `${name}=${value}`)
     .join('&')
   const headers = authorization.signedHeaders.map((name) => {
-    const value = headerOf(request.headers, name) ?? ''
+    const value = requestHeader(request.headers, name) ?? ''
     return `${name}:${Buffer.from(value.trim().replace(/ +/g, ' '), 'latin1').toString('utf8')}\n`
   })
   return [request.method, path, query, headers.join(''), authorization.signedHeaders.join(';'), payload].join('\n')
@@ -55,13 +55,13 @@ const hmac = (key: string | Buffer, data: string) => createHmac('sha256', key).u
 const fifteenMinutes = 15 * 60 * 1000
 
 /** Judges who a request is from. Without `credentials` any signature is accepted, and none too. */
-export class Gate {
+export class RequestGate {
   private readonly rightScope: string
   private signingKey: { readonly scope: string; readonly key: Buffer } | undefined
 
   constructor(
     private readonly region: string,
-    private readonly credentials: Credentials | undefined,
+    private readonly credentials: KnownCredentials | undefined,
   ) {
     this.rightScope = `/${region}/s3/aws4_request,`
   }
@@ -71,7 +71,7 @@ export class Gate {
    * RequestTimeTooSkewed, XAmzContentSHA256Mismatch or SignatureDoesNotMatch.
    */
   check(request: S3Request): void {
-    const header = headerOf(request.headers, 'authorization')
+    const header = requestHeader(request.headers, 'authorization')
     if (header === undefined) {
       if (this.credentials !== undefined) throw accessDenied()
       return
@@ -92,13 +92,13 @@ export class Gate {
     authorization: Authorization,
     date: string,
     region: string,
-    credentials: Credentials,
+    credentials: KnownCredentials,
   ): void {
     if (authorization.accessKeyId !== credentials.accessKeyId) {
       const message = 'The AWS Access Key Id you provided does not exist in our records.'
       throw new S3Error(403, 'InvalidAccessKeyId', message, { AWSAccessKeyId: authorization.accessKeyId })
     }
-    const time = headerOf(request.headers, 'x-amz-date') ?? ''
+    const time = requestHeader(request.headers, 'x-amz-date') ?? ''
     const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(time)
     const [year = NaN, month = NaN, ...rest] = parts?.slice(1).map(Number) ?? []
     const sent = Date.UTC(year, month - 1, ...rest)
@@ -107,7 +107,7 @@ export class Gate {
       const message = 'The difference between the request time and the current time is too large.'
       throw new S3Error(403, 'RequestTimeTooSkewed', message, { RequestTime: time })
     }
-    const payload = headerOf(request.headers, 'x-amz-content-sha256')
+    const payload = requestHeader(request.headers, 'x-amz-content-sha256')
     if (payload === undefined) {
       throw new S3Error(400, 'InvalidRequest', 'Missing required header for this request: x-amz-content-sha256')
     }
@@ -142,7 +142,7 @@ export class Gate {
     }
   }
 
-  private keyFor(scope: string, date: string, region: string, credentials: Credentials): Buffer {
+  private keyFor(scope: string, date: string, region: string, credentials: KnownCredentials): Buffer {
     if (this.signingKey?.scope !== scope) {
       const dated = hmac(`AWS4${credentials.secretAccessKey}`, date)
       this.signingKey = { scope, key: hmac(hmac(hmac(dated, region), 's3'), 'aws4_request') }

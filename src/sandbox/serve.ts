@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { asAnswered, asUnderstood } from './wire/as-dialect.js'
-import type { Gate } from './auth.js'
+import type { RequestGate } from './auth.js'
 import type { Exchange } from './exchange.js'
 import type { FaultKind, Faults } from './faults.js'
 import { handlers } from './operations/handlers.js'
@@ -23,7 +23,7 @@ import type { World } from './operations/world.js'
 /** A server's state and what shapes its answers. */
 export interface Simulation {
   readonly world: World
-  readonly gate: Gate
+  readonly gate: RequestGate
   readonly faults: Faults
   readonly latency: Latency
   readonly rate: Rate

@@ -2,7 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { UserError } from '../errors.js'
-import { Gate, type Credentials } from './auth.js'
+import { RequestGate, type KnownCredentials } from './auth.js'
 import { makeBucket } from './buckets/buckets.js'
 import { control, info } from './control.js'
 import { readDialect } from './wire/dialects.js'
@@ -50,7 +50,7 @@ export interface Sandbox {
   close(): Promise<void>
 }
 
-function credentialsOf(options: SandboxOptions): Credentials | undefined {
+function credentialsOf(options: SandboxOptions): KnownCredentials | undefined {
   const { accessKeyId, secretAccessKey } = options
   if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
     throw new UserError(
@@ -74,7 +74,7 @@ function simulate(options: SandboxOptions): Simulation {
   }
   return {
     world,
-    gate: new Gate(region, credentialsOf(options)),
+    gate: new RequestGate(region, credentialsOf(options)),
     faults: new Faults(faults.map(readFault), seed),
     latency: new Latency(options.latency, seed),
     rate: new Rate(options.rate),

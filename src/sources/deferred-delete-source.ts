@@ -79,7 +79,7 @@ export class RemovalWork implements WorkSource {
     }
     const objects: WorkItem[] = []
     for await (const entry of readRemovals(this.path, this.read, this.allowed)) {
-      const { key, storageClass = 'STANDARD', ...rest } = entry.departure
+      const { key, storageClass = 'STANDARD', ...rest } = entry.deferredDelete
       objects.push({ ...rest, storageClass, key: key.slice(this.prefix.length) })
       this.handedOut.push(entry)
       this.read = entry.end

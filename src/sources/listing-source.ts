@@ -2,13 +2,13 @@ import { compareKeys } from '../keys.js'
 import { factsOf, type Keyed } from './page-facts.js'
 import { upTo, type Listing } from './page-listing.js'
 import type { Tally } from './tally.js'
-import type { Grant, Ranges, WorkItem, WorkSource } from './work-source.js'
+import type { RangeClaim, ClaimableRanges, WorkItem, WorkSource } from './work-source.js'
 
 /** The objects of a granted range, page by page; undefined at its end. Not to be called again before it has answered. */
 export type NextPage<T extends Keyed> = () => Promise<readonly T[] | undefined>
 
 /** Hands out the pages of `listing`, which begins where the grant does, once each is accepted. */
-export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: Grant): NextPage<T> {
+export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: RangeClaim): NextPage<T> {
   let { until } = grant
   let before: string | undefined
   let ended = false
@@ -38,7 +38,7 @@ export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: Grant): Nex
 
 /** Work for lanes: leases on the ranges of `ranges`, listed by `listing` from behind a key. What becomes of objects is told to `tally`. */
 export function leasesOver(
-  ranges: Ranges,
+  ranges: ClaimableRanges,
   listing: (after: string | undefined) => Listing<WorkItem>,
   tally: Pick<Tally, 'add'>,
 ): WorkSource {

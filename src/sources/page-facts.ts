@@ -29,8 +29,8 @@ export function factsOf(objects: readonly Keyed[], truncated: boolean, before: s
     const sample = objects[Math.floor((i * (objects.length - 1)) / (SAMPLES - 1))]
     if (sample !== undefined) samples.push(sample.key)
   }
-  const folder = folderOf(last ?? '')
-  const folderBefore = folderOf(before ?? '')
+  const folder = parentFolder(last ?? '')
+  const folderBefore = parentFolder(before ?? '')
   let inFolder = 0
   while (inFolder < objects.length && objects[objects.length - 1 - inFolder]?.key.startsWith(folder) === true)
     inFolder++
@@ -41,6 +41,6 @@ export function factsOf(objects: readonly Keyed[], truncated: boolean, before: s
 }
 
 /** The key up to and including its last slash. */
-export function folderOf(key: string): string {
+export function parentFolder(key: string): string {
   return key.slice(0, key.lastIndexOf('/') + 1)
 }

@@ -1,4 +1,4 @@
-import type { Deferral, Departure, Failure, LargeObject, Outcome, WaitingObject } from '../job/outcome.js'
+import type { Deferral, DeferredDelete, Failure, LargeObject, Outcome, WaitingObject } from '../job/outcome.js'
 import type { Totals } from '../job/totals.js'
 import type { ObjectSummary } from '../storage/storage.js'
 
@@ -9,10 +9,10 @@ export interface TallyGain {
   readonly failures: readonly Failure[]
   readonly deferred: readonly LargeObject[]
   readonly waiting: readonly WaitingObject[]
-  readonly departures: readonly Departure[]
+  readonly deferredDeletes: readonly DeferredDelete[]
 }
 
-/** Counts settled objects, and holds failures, departures and what was put off until somebody has written them down. */
+/** Counts settled objects, and holds failures, deferred deletes and what was put off until somebody has written them down. */
 export interface Tally {
   readonly totals: Totals
   /** Objects settled since the tally was made; unlike the totals it also counts those that were counted before, as failed. */
@@ -29,7 +29,7 @@ export interface Tally {
   /** The same of the objects that are to be tried again. */
   takeWaiting(): readonly WaitingObject[]
   /** The objects to be deleted since the last call, in that order too. */
-  takeDepartures(): readonly Departure[]
+  takeDeferredDeletes(): readonly DeferredDelete[]
   /** Takes in what another tally gained. */
   merge(gain: TallyGain): void
 }
@@ -40,7 +40,7 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
   let failures: Failure[] = []
   let deferred: LargeObject[] = []
   let waiting: WaitingObject[] = []
-  let departures: Departure[] = []
+  let deferredDeletes: DeferredDelete[] = []
   let added = 0
   const kept = new WeakSet<Failure>()
   return {
@@ -58,8 +58,8 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
         return
       }
       // It is counted when it is deleted.
-      if (outcome.kind === 'leaving') {
-        departures.push(outcome.departure)
+      if (outcome.kind === 'delete-deferred') {
+        deferredDeletes.push(outcome.deferredDelete)
         return
       }
       added++
@@ -101,9 +101,9 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       waiting = []
       return taken
     },
-    takeDepartures() {
-      const taken = departures
-      departures = []
+    takeDeferredDeletes() {
+      const taken = deferredDeletes
+      deferredDeletes = []
       return taken
     },
     merge(gain) {
@@ -115,7 +115,7 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       addDeleted(totals, gain.totals.deleted ?? 0, gain.totals.freed ?? 0)
       for (const [reason, count] of Object.entries(gain.totals.skipped)) addTo(totals.skipped, reason, count)
       for (const [code, count] of Object.entries(gain.totals.failed)) addTo(totals.failed, code, count)
-      for (const departure of gain.departures) departures.push(departure)
+      for (const deferredDelete of gain.deferredDeletes) deferredDeletes.push(deferredDelete)
       for (const failure of gain.failures) {
         failures.push(failure)
         onFailure(failure)

@@ -2,13 +2,13 @@ import type { ObjectSummary, ObjectVersion, Storage, VersionCursor, VersionPage,
 import { Circle, contradiction, FULL_PAGE, type Listing } from './page-listing.js'
 
 /** An object with all that it ever was. Its size is that of all versions together; else it shows its newest version. */
-export interface History extends ObjectSummary {
+export interface ObjectVersions extends ObjectSummary {
   /** The newest first, delete markers too. Never empty. */
   readonly history: readonly ObjectVersion[]
 }
 
 /** Whether an object comes with its history. */
-export function hasHistory(object: ObjectSummary): object is History {
+export function hasHistory(object: ObjectSummary): object is ObjectVersions {
   return 'history' in object
 }
 
@@ -16,7 +16,7 @@ export function hasHistory(object: ObjectSummary): object is History {
  * Pages through the histories of a store's objects from behind `after`. A key of which a page holds only a part waits for the rest, so a history
  * is always whole.
  */
-export function historiesAfter(store: Pick<Storage, 'versions'>, after: string | undefined): Listing<History> {
+export function versionsAfter(store: Pick<Storage, 'versions'>, after: string | undefined): Listing<ObjectVersions> {
   const known = withVersions(store.versions)
   let from: VersionCursor | undefined = after === undefined ? undefined : { key: after }
   let begun: ObjectVersion[] = []
@@ -47,7 +47,10 @@ export function historiesAfter(store: Pick<Storage, 'versions'>, after: string |
 }
 
 /** The history of one object; undefined when there is none. */
-export async function historyOf({ versions }: Pick<Storage, 'versions'>, key: string): Promise<History | undefined> {
+export async function historyOf(
+  { versions }: Pick<Storage, 'versions'>,
+  key: string,
+): Promise<ObjectVersions | undefined> {
   const known = withVersions(versions)
   const found: ObjectVersion[] = []
   // The key itself comes right behind whatever is before it, of which nothing is known; but a page that begins at the key has it first.
@@ -64,7 +67,7 @@ export async function historyOf({ versions }: Pick<Storage, 'versions'>, key: st
 }
 
 /** A history without what is older than a version of it; whole, when it has no such version any more. Its size stays that of all. */
-export function fromVersion(all: History, version: string): History {
+export function fromVersion(all: ObjectVersions, version: string): ObjectVersions {
   const at = all.history.findIndex((one) => one.version === version)
   return at < 0 ? all : { ...all, history: all.history.slice(0, at + 1) }
 }
@@ -74,7 +77,7 @@ function withVersions(versions: Versions | undefined): Versions {
   return versions
 }
 
-function grouped(versions: readonly ObjectVersion[]): History[] {
+function grouped(versions: readonly ObjectVersion[]): ObjectVersions[] {
   const groups: ObjectVersion[][] = []
   for (const version of versions) {
     const group = groups.at(-1)

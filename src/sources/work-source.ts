@@ -41,7 +41,7 @@ export interface WorkSource {
 }
 
 /** What of a page belongs to the range that it was listed for. */
-export interface Verdict {
+export interface PageVerdict {
   /** Nothing remains to be listed. */
   readonly ended: boolean
   /** Where the range ends by now. */
@@ -54,11 +54,11 @@ export interface Verdict {
  * The right to list one range, without the means to: whoever has it lists from behind `after` and has each page accepted before
  * anything is done with it. May be held in another thread than that of the ranges.
  */
-export interface Grant {
+export interface RangeClaim {
   readonly after: string | undefined
   /** Where the range ended when it was granted; it may have come nearer since. */
   readonly until: string | undefined
-  accept(facts: PageFacts): Verdict | Promise<Verdict>
+  accept(facts: PageFacts): PageVerdict | Promise<PageVerdict>
   /** Follows a verdict with `trim`: what is left of the page `from`. */
   trimmed(facts: PageFacts, from: PageFacts): void
   /** The next `count` unsettled keys are settled; `key` is the last of them. */
@@ -68,9 +68,9 @@ export interface Grant {
 }
 
 /** Where grants come from. */
-export interface Ranges {
+export interface ClaimableRanges {
   /** Waits for a range; undefined when there is and will be none, or after `close`. */
-  claim(): Promise<Grant | undefined>
+  claim(): Promise<RangeClaim | undefined>
 
   /** Ends the handing out: pending and later claims answer undefined. */
   close(): void

@@ -11,7 +11,7 @@ import { checkOutside, openFolder, openFolderToWrite, type OpenedFolder } from '
 import { DiskStore } from './disk/store.js'
 import { toldOnce, type Notice } from './notice.js'
 import { probeCopy, probeRead, probeUpload, unlessDenied, type Ask } from './unlikely-name.js'
-import type { BucketRoute, Route } from './descriptor.js'
+import type { BucketDescriptor, StoreDescriptor } from './descriptor.js'
 import { overlap } from './overlap.js'
 import { meaningOf } from './s3/error-codes.js'
 import type { Software } from './s3/server-software.js'
@@ -19,11 +19,11 @@ import { PROBE_TAGS, S3Store } from './s3/store.js'
 import { createMeter, retrying, withRetries, type Meter, type RetryPolicy, type StoreFor } from './retry.js'
 
 /** A place that answered, with retries built in. */
-export interface Reached {
+export interface OpenStore {
   readonly store: Storage
   /** The same for one who wants to feel its pressure. */
   readonly storeFor: StoreFor
-  readonly route: Route
+  readonly route: StoreDescriptor
   readonly credentials: CredentialSource | undefined
   /** Whose software it is, where that has Swift's API as well. */
   readonly software?: Software | undefined
@@ -34,10 +34,10 @@ export interface Reached {
 }
 
 /** What a job works on, reachable. */
-export interface Ends {
-  readonly source: Reached
+export interface OpenStores {
+  readonly source: OpenStore
   /** Absent when the job only reads. */
-  readonly destination?: Reached
+  readonly destination?: OpenStore
   /** The bytes of what is copied pass through this machine: no one credential can copy inside a store, or a side is a folder. */
   readonly through: boolean
   /** No object of the one side can be one of the other: they are different buckets, whatever their names, or no bucket at all. */
@@ -74,7 +74,7 @@ export interface OpenOptions {
   /** The objects are named beforehand: nothing needs to be listed. */
   readonly named?: boolean
   /** What was asked for of copies and not every store knows: it is asked before the start, and never left out. */
-  readonly wanted?: readonly Wanted[]
+  readonly wanted?: readonly StoreNeeds[]
   /** Objects of either side are to be deleted. */
   readonly deletes?: boolean
   /** The destination was written to before, by the same run. */
@@ -89,7 +89,7 @@ export interface OpenOptions {
 }
 
 /** Fields of requests that somebody asked for by a flag. */
-export interface Wanted {
+export interface StoreNeeds {
   readonly flag: string
   readonly fields: HeaderFields
 }
@@ -101,7 +101,7 @@ const PREFLIGHT_PATIENCE = 2_000
  * Opens source and destination and asks each something harmless, so that a wrong name, key, region or permission is
  * found before the first copy. Follows a bucket to the region S3 names. Each thing that is wrong is one `UserError`.
  */
-export async function openEnds(options: OpenOptions): Promise<Ends> {
+export async function openEnds(options: OpenOptions): Promise<OpenStores> {
   const { source, destination, connection, policy } = options
   for (const place of [source, destination]) if (place !== undefined) refuseDirectoryBucket(place)
   const accounts = await openAccounts(options)
@@ -216,7 +216,7 @@ const OF_FOLDERS = {
   keepsTags: (): Promise<boolean> => Promise.resolve(true),
 }
 
-interface End extends Reached {
+interface End extends OpenStore {
   readonly bucket?: Bucket
 }
 
@@ -292,7 +292,7 @@ async function reach(
   side: Side,
   place: Place,
   account: Account,
-  options: OpenOptions & Pick<Ends, 'notice'>,
+  options: OpenOptions & Pick<OpenStores, 'notice'>,
   ask: Ask,
 ): Promise<S3Store> {
   const { expectedOwner, requestPayer } = connectionOf(options.connection, side)
@@ -334,12 +334,12 @@ async function reach(
   }
 }
 
-function namesOf({ fields }: Wanted): string[] {
+function namesOf({ fields }: StoreNeeds): string[] {
   return fields.map(([name]) => name)
 }
 
 // What a store refuses by itself would be refused for every object.
-async function checkWanted({ place, probes }: S3Store, wanted: readonly Wanted[]): Promise<void> {
+async function checkWanted({ place, probes }: S3Store, wanted: readonly StoreNeeds[]): Promise<void> {
   for (const { flag, fields } of wanted) {
     const refusal = await probes.refusalOf(fields)
     if (refusal === undefined) continue
@@ -352,7 +352,7 @@ async function checkWanted({ place, probes }: S3Store, wanted: readonly Wanted[]
 }
 
 // Whoever gives an owner relies on it.
-async function checkOwner({ place, probes }: S3Store, { notice }: Pick<Ends, 'notice'>): Promise<void> {
+async function checkOwner({ place, probes }: S3Store, { notice }: Pick<OpenStores, 'notice'>): Promise<void> {
   if (!(await probes.ignoresOwner())) return
   const bucket = `s3://${printable(place.bucket)}`
   notice({
@@ -364,7 +364,7 @@ async function checkOwner({ place, probes }: S3Store, { notice }: Pick<Ends, 'no
 function keysFor(
   side: Side,
   { customerKeys = {} }: OpenOptions,
-): Pick<BucketRoute, 'customerKey' | 'customerKeyOfSource'> {
+): Pick<BucketDescriptor, 'customerKey' | 'customerKeyOfSource'> {
   return { customerKey: customerKeys[side], customerKeyOfSource: side === 'source' ? undefined : customerKeys.source }
 }
 

@@ -1,6 +1,6 @@
 import { UserError } from '../errors.js'
 import { placeUrl } from '../job/place.js'
-import { areOne, likenessesOf, nestingOf, type Found } from './same-bucket.js'
+import { areOne, likenessesOf, nestingOf, type BucketsFound } from './same-bucket.js'
 import type { Storage } from './storage.js'
 
 /** What is known of two buckets, and what is to be done with them. */
@@ -40,7 +40,7 @@ export async function overlap(source: Storage, destination: Storage, options: Ov
 
 // What is not certain is refused only where nothing but this test tells the two apart; each deletion looks as well.
 function judge(
-  found: Exclude<Found, 'one' | 'two'>,
+  found: Exclude<BucketsFound, 'one' | 'two'>,
   { isNesting, urls: [one, other] }: { readonly isNesting: boolean; readonly urls: readonly [string, string] },
   { named, mayWrite, again, warn }: OverlapOptions,
 ): void {

@@ -72,7 +72,7 @@ function decoded(text: string): string {
 }
 
 /** What became known of a likeness. */
-export type Found =
+export type BucketsFound =
   /** An object of the one is the object of the other. */
   | 'one'
   /** They are two. */
@@ -93,7 +93,7 @@ export async function areOne(
   destination: Storage,
   likeness: Likeness,
   mayWrite: boolean,
-): Promise<Found> {
+): Promise<BucketsFound> {
   const objects = await compare(source, destination, likeness)
   if (objects === 'different') return 'two'
   const shared = mayWrite ? await shareUploads(source, destination, likeness) : undefined

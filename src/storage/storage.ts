@@ -187,7 +187,7 @@ export interface Uploading {
    * The same of content that does not fit into memory, sent while it comes. Where its MD5 is not known beforehand the ETag in the answer is compared
    * with it, as far as that is one.
    */
-  streamPart(part: Pick<PartRange, 'key' | 'upload' | 'number'>, content: Content): Promise<Part>
+  streamPart(part: Pick<PartRange, 'key' | 'upload' | 'number'>, content: ObjectContent): Promise<Part>
 
   /** The parts that an upload has, by number; undefined when there is no such upload. */
   parts(key: string, upload: string): Promise<ReadonlyMap<number, Part> | undefined>
@@ -233,7 +233,7 @@ export interface Rewriting {
 }
 
 /** What is to be written: its pieces, in order, anew for each try. */
-export interface Content {
+export interface ObjectContent {
   readonly size: number
   /** The MD5 that it is to have, which the store compares. */
   readonly md5?: Buffer | undefined
@@ -248,7 +248,7 @@ export interface Writing {
    * can. Fails with the code `BrokenContent` when the content is longer, shorter or other than it is to be, or the store says that it has other
    * bytes. May be repeated. Answers its ETag.
    */
-  write(key: string, content: Content, fields: HeaderFields, lastModified: string): Promise<string>
+  write(key: string, content: ObjectContent, fields: HeaderFields, lastModified: string): Promise<string>
 }
 
 /** An object to be removed. */

@@ -15,12 +15,19 @@ import {
   type PutObjectCommandInput,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { copying } from '../../src/engine/actions/copy.js'
+import { copyAction } from '../../src/engine/actions/copy.js'
 import { copyInParts } from '../../src/engine/actions/multipart.js'
-import { settingHeaders } from '../../src/engine/actions/set-headers.js'
+import { setHeadersAction } from '../../src/engine/actions/set-headers.js'
 import type { Attributes } from '../../src/job/object-attributes.js'
 import { compareKeys } from '../../src/keys.js'
-import type { Content, HeaderFields, ObjectSummary, ObjectVersion, Page, Storage } from '../../src/storage/storage.js'
+import type {
+  ObjectContent,
+  HeaderFields,
+  ObjectSummary,
+  ObjectVersion,
+  Page,
+  Storage,
+} from '../../src/storage/storage.js'
 import { openAccount } from '../../src/storage/s3/account.js'
 import { S3Store } from '../../src/storage/s3/store.js'
 
@@ -385,7 +392,7 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       const store = await stores.open(stores.source, 'large/')
       const object = await one(store, 'one')
       const act = (value: string) =>
-        settingHeaders(
+        setHeadersAction(
           {
             ...{ kind: 'set-headers', source: { bucket: stores.source, prefix: 'large/' }, folderMarkers: false },
             ...{ acl: 'preserve', rules: [{ set: [['cache-control', value]], remove: [] }] },
@@ -430,7 +437,7 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       const places = { source: from.place, destination: to.place }
       const object = await one(from, 'one')
       const act = (attributes: Attributes | undefined) =>
-        copying(
+        copyAction(
           { kind: 'copy', ...places, ...(attributes === undefined ? {} : { attributes }) },
           { source: from, destination: to, through: false },
           { copy: 6 * 1024 ** 2, part: 5 * 1024 ** 2 },
@@ -516,7 +523,7 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       const after = async (attributes: Attributes) => {
         const job = { kind: 'copy', source: from.place, destination: to.place, attributes } as const
         const ways = { source: from, destination: to, through: false }
-        expect(await copying(job, ways)(object)).toMatchObject({ kind: 'copied', etag: object.etag })
+        expect(await copyAction(job, ways)(object)).toMatchObject({ kind: 'copied', etag: object.etag })
         const { ContentType, ContentLanguage, Metadata } = await stores.client.send(new HeadObjectCommand(at))
         const { TagSet } = await stores.client.send(new GetObjectTaggingCommand(at))
         return { ContentType, ContentLanguage, Metadata, TagSet }
@@ -532,7 +539,10 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       expect(bare).toEqual({ ContentType: 'a/b', Metadata: {}, TagSet: red })
     })
 
-    const contentOfPieces = (body: Buffer, { size = body.length, md5 }: Partial<Content> = {}): Content => ({
+    const contentOfPieces = (
+      body: Buffer,
+      { size = body.length, md5 }: Partial<ObjectContent> = {},
+    ): ObjectContent => ({
       size,
       md5,
       async *pieces() {
@@ -585,7 +595,7 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
 
     test('writes nothing when content breaks off, comes short, is too much or other content, and leaves no upload behind', async () => {
       const store = await stores.open(stores.destination, 'broken/')
-      const breaking = (body: Buffer, md5?: Buffer): Content => ({
+      const breaking = (body: Buffer, md5?: Buffer): ObjectContent => ({
         size: body.length + 1,
         md5,
         async *pieces() {
@@ -596,7 +606,7 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       await put('broken/x', { Body: 'as it was' }, stores.destination)
       for (const size of [10, 20_000_000]) {
         const body = randomBytes(size)
-        const write = (content: Content) => store.writing!.write('x', content, [], '')
+        const write = (content: ObjectContent) => store.writing!.write('x', content, [], '')
         for (const md5 of [undefined, hash('md5', body, 'buffer')]) {
           await expect(write(breaking(body, md5))).rejects.toThrow('broken off')
           for (const wrong of [size + 1, size - 1]) {

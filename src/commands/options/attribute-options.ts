@@ -5,8 +5,18 @@ import { LARGEST_PART, SMALLEST_PART } from '../../engine/actions/multipart.js'
 import type { CopyJob } from '../../job/copy.js'
 import type { Attributes, Trait } from '../../job/object-attributes.js'
 import { printable } from '../../keys.js'
-import { CANNED_ACLS, readMetadata, readRemovals, readSettings, refuseBoth } from './header-options.js'
-import { flag, many, ON_LOSS, readChoice, readFlag, readList, readText, text, type Flags } from './common-options.js'
+import { CANNED_ACLS, readMetadata, readRemovedHeaders, readSettings, refuseBoth } from './header-options.js'
+import {
+  booleanFlag,
+  many,
+  ON_LOSS,
+  readChoice,
+  readFlag,
+  readList,
+  readText,
+  textFlag,
+  type Flags,
+} from './common-options.js'
 
 /** What a copy keeps when nobody says otherwise, and what else it can keep. */
 const BY_ITSELF = ['metadata', 'storage-class', 'tags'] as const
@@ -17,20 +27,20 @@ export function attributeFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
     .option('preserve', many(`what else to keep, at a request or two an object: ${ON_REQUEST.join(', ')}; repeatable`))
     .option('no-preserve', many(`what not to keep: ${BY_ITSELF.join(', ')}; repeatable`))
-    .option('storage-class', text('storage class of the copies, such as STANDARD_IA', 'that of the source'))
-    .option('acl', text('canned access control list of the copies, such as bucket-owner-full-control'))
-    .option('sse', text('encryption of the copies: AES256, aws:kms or aws:kms:dsse', 'as the bucket has it'))
-    .option('sse-kms-key-id', text('KMS key of the copies, with --sse aws:kms'))
+    .option('storage-class', textFlag('storage class of the copies, such as STANDARD_IA', 'that of the source'))
+    .option('acl', textFlag('canned access control list of the copies, such as bucket-owner-full-control'))
+    .option('sse', textFlag('encryption of the copies: AES256, aws:kms or aws:kms:dsse', 'as the bucket has it'))
+    .option('sse-kms-key-id', textFlag('KMS key of the copies, with --sse aws:kms'))
     .option(
       'bucket-key',
-      flag('with --sse aws:kms: use a key of the bucket’s, for fewer KMS requests (--no-bucket-key: none)'),
+      booleanFlag('with --sse aws:kms: use a key of the bucket’s, for fewer KMS requests (--no-bucket-key: none)'),
     )
-    .option('checksum-algorithm', text(`checksum of the copies: ${CHECKSUMS.join(', ')}`, 'that of the source'))
-    .option('tagging', text("tags of the copies in place of those of the source: 'team=web&cost=7'"))
-    .option('source-sse-c-key-file', text('file of the key with which the sources are encrypted (SSE-C)'))
-    .option('sse-c-key-file', text('file of the key with which to encrypt the copies (SSE-C)'))
-    .option('on-loss', text(ON_LOSS, 'warn'))
-    .option('part-size', text('size of the parts in which objects over 5 GiB are copied, such as 1G', '512M'))
+    .option('checksum-algorithm', textFlag(`checksum of the copies: ${CHECKSUMS.join(', ')}`, 'that of the source'))
+    .option('tagging', textFlag("tags of the copies in place of those of the source: 'team=web&cost=7'"))
+    .option('source-sse-c-key-file', textFlag('file of the key with which the sources are encrypted (SSE-C)'))
+    .option('sse-c-key-file', textFlag('file of the key with which to encrypt the copies (SSE-C)'))
+    .option('on-loss', textFlag(ON_LOSS, 'warn'))
+    .option('part-size', textFlag('size of the parts in which objects over 5 GiB are copied, such as 1G', '512M'))
     .group(
       [
         ...['preserve', 'no-preserve', 'storage-class', 'acl', 'sse', 'sse-kms-key-id', 'bucket-key'],
@@ -59,7 +69,7 @@ export function readAttributes(flags: Flags, cwd: string): Pick<CopyJob, 'attrib
     checksumAlgorithm: readChoice(flags, 'checksum-algorithm', CHECKSUMS),
     tagging: readTagging(flags),
     set: someOf([...readSettings(flags), ...readMetadata(flags)]),
-    remove: someOf(readRemovals(flags)),
+    remove: someOf(readRemovedHeaders(flags)),
     sourceKeyFile: sourceKeyFile === undefined ? undefined : resolve(cwd, sourceKeyFile),
     keyFile: keyFile === undefined ? undefined : resolve(cwd, keyFile),
   }

@@ -22,7 +22,7 @@ const MOST_LANES = 1_000
 const MOST_THREADS = 256
 
 /** How much is told, and how. */
-export interface Telling {
+export interface OutputOptions {
   readonly json: boolean
   readonly quiet: boolean
   readonly verbose: boolean
@@ -31,97 +31,106 @@ export interface Telling {
 /** Flags of how fast. */
 export function paceFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
-    .option('concurrency', text('objects in flight at once', `${DEFAULT_PACE.concurrency}`))
-    .option('lanes', text('key ranges listed at once', `${DEFAULT_PACE.lanes}`))
-    .option('threads', text('worker threads', 'what the machine and --concurrency can use'))
+    .option('concurrency', textFlag('objects in flight at once', `${DEFAULT_PACE.concurrency}`))
+    .option('lanes', textFlag('key ranges listed at once', `${DEFAULT_PACE.lanes}`))
+    .option('threads', textFlag('worker threads', 'what the machine and --concurrency can use'))
     .option(
       'max-errors',
-      text(
+      textFlag(
         'stop when more objects than this have failed',
         'when the first 1,000, or from some moment on nearly all, fail alike',
       ),
     )
-    .option('retry-for', text('how long what may pass is tried again: 30s, 10m, 2h', '2h'))
-    .option('bandwidth', text('most bytes a second that pass through this machine each way: 500K, 50M, 1G', 'no limit'))
+    .option('retry-for', textFlag('how long what may pass is tried again: 30s, 10m, 2h', '2h'))
+    .option(
+      'bandwidth',
+      textFlag('most bytes a second that pass through this machine each way: 500K, 50M, 1G', 'no limit'),
+    )
     .group(['concurrency', 'lanes', 'threads', 'max-errors', 'retry-for', 'bandwidth'], 'Speed and failures:')
 }
 
 /** Flags of the jobs that only read. */
 export function scanFlags<T>(argv: Argv<T>): Argv<T> {
   return connectionFlags(argv)
-    .option('lanes', text('key ranges listed at once', '64'))
-    .option('threads', text('worker threads', 'what the machine and --lanes can use'))
-    .option('retry-for', text('how long what may pass is tried again: 30s, 10m, 2h', '2h'))
-    .option('checkpoint', text('folder in which to keep how far it came, so that it can be resumed'))
-    .option('fresh', flag('begin again, though an unfinished run is in --checkpoint'))
-    .option('quiet', { ...flag('no progress'), alias: 'q' })
+    .option('lanes', textFlag('key ranges listed at once', '64'))
+    .option('threads', textFlag('worker threads', 'what the machine and --lanes can use'))
+    .option('retry-for', textFlag('how long what may pass is tried again: 30s, 10m, 2h', '2h'))
+    .option('checkpoint', textFlag('folder in which to keep how far it came, so that it can be resumed'))
+    .option('fresh', booleanFlag('begin again, though an unfinished run is in --checkpoint'))
+    .option('quiet', { ...booleanFlag('no progress'), alias: 'q' })
     .group(['lanes', 'threads', 'retry-for', 'checkpoint', 'fresh', 'quiet'], 'Run:')
 }
 
 /** Flags of `verify`. */
 export function verifyFlags<T>(argv: Argv<T>): Argv<T> {
   return scanFlags(argv)
-    .option('deep', flag('compare headers, user metadata, tags, checksums, class, encryption and lock too, by HEAD'))
-    .option('acl', flag('compare access control lists too, at a request on each side for each object'))
-    .option('bytes', flag('read the content of both sides'))
-    .option('fix', flag('copy what is missing or different; nothing is ever deleted'))
+    .option(
+      'deep',
+      booleanFlag('compare headers, user metadata, tags, checksums, class, encryption and lock too, by HEAD'),
+    )
+    .option('acl', booleanFlag('compare access control lists too, at a request on each side for each object'))
+    .option('bytes', booleanFlag('read the content of both sides'))
+    .option('fix', booleanFlag('copy what is missing or different; nothing is ever deleted'))
     .group(['deep', 'acl', 'bytes', 'fix'], 'Comparison:')
     .option(
       'to',
-      text('file to write the differences to; .gz and .zst are compressed. It is FILE.part until it is whole'),
+      textFlag('file to write the differences to; .gz and .zst are compressed. It is FILE.part until it is whole'),
     )
-    .option('json', flag('the summary as one line of JSON'))
-    .option('verbose', { ...flag('also write objects of which only the size could be compared'), alias: 'v' })
+    .option('json', booleanFlag('the summary as one line of JSON'))
+    .option('verbose', { ...booleanFlag('also write objects of which only the size could be compared'), alias: 'v' })
     .group(['to', 'json', 'verbose'], 'Output:')
-    .option('concurrency', text('objects looked at, read or copied at once', `${DEFAULT_PACE.concurrency}`))
+    .option('concurrency', textFlag('objects looked at, read or copied at once', `${DEFAULT_PACE.concurrency}`))
     .group(['concurrency', 'lanes', 'threads', 'checkpoint', 'fresh'], 'Run:')
 }
 
 /** Flags of `delete`. */
 export function deleteFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
-    .option('yes', flag('do not ask for the name of the bucket'))
-    .option('all-versions', flag('each object with all of its versions and delete markers'))
+    .option('yes', booleanFlag('do not ask for the name of the bucket'))
+    .option('all-versions', booleanFlag('each object with all of its versions and delete markers'))
     .group(['all-versions'], 'Objects:')
-    .option('concurrency', text('objects in flight at once, a thousand to a request', `${DELETE_PACE.concurrency}`))
-    .option('lanes', text('key ranges listed at once', `${DELETE_PACE.lanes}`))
+    .option('concurrency', textFlag('objects in flight at once, a thousand to a request', `${DELETE_PACE.concurrency}`))
+    .option('lanes', textFlag('key ranges listed at once', `${DELETE_PACE.lanes}`))
 }
 
 /** Flags of `sync`. */
 export function syncFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
-    .option('size-only', flag('copy what is missing or has another size, and compare nothing else'))
-    .option('newer', flag('copy what is missing or newer at the source (Last-Modified), and compare nothing else'))
-    .option('delete', flag('delete what only the destination has, once both sides have been listed'))
-    .option('max-delete', text('with --delete: delete nothing at all when more objects than this would be'))
+    .option('size-only', booleanFlag('copy what is missing or has another size, and compare nothing else'))
+    .option(
+      'newer',
+      booleanFlag('copy what is missing or newer at the source (Last-Modified), and compare nothing else'),
+    )
+    .option('delete', booleanFlag('delete what only the destination has, once both sides have been listed'))
+    .option('max-delete', textFlag('with --delete: delete nothing at all when more objects than this would be'))
     .group(['size-only', 'newer', 'delete', 'max-delete'], 'Synchronisation:')
 }
 
 /** Flags of `set-headers`. */
 export function headerFlags<T>(argv: Argv<T>): Argv<T> {
   return settingFlags(argv)
-    .option('if-unset', flag('set only what is not there'))
-    .option('guess-content-type', flag('by the extension, where Content-Type is missing or binary/octet-stream'))
-    .option('force', flag('with --guess-content-type: replace every Content-Type that differs'))
-    .option('rules', text('file of rules, YAML or JSON: which objects get which headers (see README)'))
+    .option('if-unset', booleanFlag('set only what is not there'))
+    .option('guess-content-type', booleanFlag('by the extension, where Content-Type is missing or binary/octet-stream'))
+    .option('force', booleanFlag('with --guess-content-type: replace every Content-Type that differs'))
+    .option('rules', textFlag('file of rules, YAML or JSON: which objects get which headers (see README)'))
     .group(['if-unset', 'guess-content-type', 'force', 'rules'], 'Headers:')
-    .option('preserve', text('acl: keep access control lists, for one more request an object'))
-    .option('acl', text('canned access control list for every object rewritten, such as public-read'))
-    .option('reset-acl', flag('let S3 reset access control lists: objects become private'))
-    .option('on-loss', text(ON_LOSS, 'warn'))
-    .option('folder-markers', flag('also empty objects whose key ends in /'))
+    .option('preserve', textFlag('acl: keep access control lists, for one more request an object'))
+    .option('acl', textFlag('canned access control list for every object rewritten, such as public-read'))
+    .option('reset-acl', booleanFlag('let S3 reset access control lists: objects become private'))
+    .option('on-loss', textFlag(ON_LOSS, 'warn'))
+    .option('folder-markers', booleanFlag('also empty objects whose key ends in /'))
     .group(['preserve', 'acl', 'reset-acl', 'on-loss', 'folder-markers'], 'Objects:')
 }
 
 /** Flags of headers and user metadata to be set or taken away. */
 export function settingFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
-    .option('cache-control', text("such as 'public, max-age=31536000'"))
-    .option('content-type', text('such as text/html'))
-    .option('content-encoding', text('such as gzip'))
-    .option('content-language', text('such as en'))
-    .option('content-disposition', text('such as attachment'))
-    .option('expires', text('a date: 2027-01-31, or as HTTP has it'))
+    .option('cache-control', textFlag("such as 'public, max-age=31536000'"))
+    .option('content-type', textFlag('such as text/html'))
+    .option('content-encoding', textFlag('such as gzip'))
+    .option('content-language', textFlag('such as en'))
+    .option('content-disposition', textFlag('such as attachment'))
+    .option('expires', textFlag('a date: 2027-01-31, or as HTTP has it'))
     .option('metadata', many('NAME=VALUE of user metadata, repeatable'))
     .option('remove', many('header to take away, repeatable'))
     .option('remove-metadata', many('NAME of user metadata to take away, repeatable'))
@@ -137,28 +146,30 @@ export function settingFlags<T>(argv: Argv<T>): Argv<T> {
 /** Flags of how the store is reached. */
 export function connectionFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
-    .option('endpoint-url', text('URL of the S3 endpoint, for stores other than AWS'))
-    .option('region', text('region of the buckets; S3 is asked when it is another'))
-    .option('profile', text('profile of the AWS config files'))
+    .option('endpoint-url', textFlag('URL of the S3 endpoint, for stores other than AWS'))
+    .option('region', textFlag('region of the buckets; S3 is asked when it is another'))
+    .option('profile', textFlag('profile of the AWS config files'))
     .option(
       'path-style',
-      flag('name the bucket in the path; the default for endpoints other than AWS (--no-path-style: in the host)'),
+      booleanFlag(
+        'name the bucket in the path; the default for endpoints other than AWS (--no-path-style: in the host)',
+      ),
     )
-    .option('request-payer', flag('pay for the requests on requester-pays buckets'))
-    .option('sign-request', { ...flag('--no-sign-request: do not sign, for public buckets'), hidden: true })
-    .option('no-sign-request', flag('do not sign requests, for public buckets'))
-    .option('ca-bundle', text('file of PEM certificates to trust'))
-    .option('verify-ssl', { ...flag('--no-verify-ssl: accept any certificate'), hidden: true })
-    .option('no-verify-ssl', flag('accept any TLS certificate; for tests only'))
-    .option('expected-bucket-owner', text('account that the buckets must belong to'))
-    .option('connect-timeout', text('how long a connection may take to be established', '10s'))
+    .option('request-payer', booleanFlag('pay for the requests on requester-pays buckets'))
+    .option('sign-request', { ...booleanFlag('--no-sign-request: do not sign, for public buckets'), hidden: true })
+    .option('no-sign-request', booleanFlag('do not sign requests, for public buckets'))
+    .option('ca-bundle', textFlag('file of PEM certificates to trust'))
+    .option('verify-ssl', { ...booleanFlag('--no-verify-ssl: accept any certificate'), hidden: true })
+    .option('no-verify-ssl', booleanFlag('accept any TLS certificate; for tests only'))
+    .option('expected-bucket-owner', textFlag('account that the buckets must belong to'))
+    .option('connect-timeout', textFlag('how long a connection may take to be established', '10s'))
     .option(
       'read-timeout',
-      text('how long a server may stay silent, at most: it is less where answers usually come soon', '60s'),
+      textFlag('how long a server may stay silent, at most: it is less where answers usually come soon', '60s'),
     )
     .option(
       'min-rate',
-      text('least bytes a second at which content must come, on average over --read-timeout; 0 for none', '1K'),
+      textFlag('least bytes a second at which content must come, on average over --read-timeout; 0 for none', '1K'),
     )
     .group(
       [
@@ -183,18 +194,18 @@ export function connectionFlags<T>(argv: Argv<T>): Argv<T> {
 export function sideFlags<T>(argv: Argv<T>): Argv<T> {
   const names = ['endpoint-url', 'region', 'profile', 'path-style', 'no-sign-request', 'expected-bucket-owner'] as const
   return argv
-    .option('source-endpoint-url', text('endpoint of the source alone'))
-    .option('source-region', text('region of the source alone'))
-    .option('source-profile', text('profile for the source alone'))
-    .option('source-path-style', flag('--path-style for the source alone'))
-    .option('source-no-sign-request', flag('do not sign requests to the source'))
-    .option('source-expected-bucket-owner', text('account that the bucket of the source must belong to'))
-    .option('destination-endpoint-url', text('endpoint of the destination alone'))
-    .option('destination-region', text('region of the destination alone'))
-    .option('destination-profile', text('profile for the destination alone'))
-    .option('destination-path-style', flag('--path-style for the destination alone'))
-    .option('destination-no-sign-request', flag('do not sign requests to the destination'))
-    .option('destination-expected-bucket-owner', text('account that the bucket of the destination must belong to'))
+    .option('source-endpoint-url', textFlag('endpoint of the source alone'))
+    .option('source-region', textFlag('region of the source alone'))
+    .option('source-profile', textFlag('profile for the source alone'))
+    .option('source-path-style', booleanFlag('--path-style for the source alone'))
+    .option('source-no-sign-request', booleanFlag('do not sign requests to the source'))
+    .option('source-expected-bucket-owner', textFlag('account that the bucket of the source must belong to'))
+    .option('destination-endpoint-url', textFlag('endpoint of the destination alone'))
+    .option('destination-region', textFlag('region of the destination alone'))
+    .option('destination-profile', textFlag('profile for the destination alone'))
+    .option('destination-path-style', booleanFlag('--path-style for the destination alone'))
+    .option('destination-no-sign-request', booleanFlag('do not sign requests to the destination'))
+    .option('destination-expected-bucket-owner', textFlag('account that the bucket of the destination must belong to'))
     .group(
       ['source', 'destination'].flatMap((side) => names.map((name) => `${side}-${name}`)),
       'Connection of one side, where it differs:',
@@ -204,9 +215,9 @@ export function sideFlags<T>(argv: Argv<T>): Argv<T> {
 /** Flags of what is told. */
 export function tellingFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
-    .option('json', flag('one line of JSON for each event, on standard output'))
-    .option('quiet', { ...flag('tell only of warnings and failures'), alias: 'q' })
-    .option('verbose', { ...flag('tell of each object'), alias: 'v' })
+    .option('json', booleanFlag('one line of JSON for each event, on standard output'))
+    .option('quiet', { ...booleanFlag('tell only of warnings and failures'), alias: 'q' })
+    .option('verbose', { ...booleanFlag('tell of each object'), alias: 'v' })
     .group(['json', 'quiet', 'verbose'], 'Output:')
 }
 
@@ -218,10 +229,10 @@ export function sandboxFlags<T>(argv: Argv<T>) {
       array: true,
       describe: 'NAME[:FLAG,..] or NAME:LAYOUT:COUNT[:OPTION=VALUE,..]',
     })
-    .option('port', text('port to listen on', 'a free one'))
-    .option('access-key', text('AK:SK, to verify signatures with', 'any signature is accepted'))
-    .option('latency', text('CLASS=MIN-MAX,.. in ms; classes: list, copy, head, get, put, delete, other, all'))
-    .option('rate', text('write=N,read=N: requests a second for each first folder; 503 SlowDown beyond'))
+    .option('port', textFlag('port to listen on', 'a free one'))
+    .option('access-key', textFlag('AK:SK, to verify signatures with', 'any signature is accepted'))
+    .option('latency', textFlag('CLASS=MIN-MAX,.. in ms; classes: list, copy, head, get, put, delete, other, all'))
+    .option('rate', textFlag('write=N,read=N: requests a second for each first folder; 503 SlowDown beyond'))
     .option('fault', {
       type: 'string',
       array: true,
@@ -230,9 +241,9 @@ export function sandboxFlags<T>(argv: Argv<T>) {
       describe:
         'KIND=RATE[@Operation], repeatable; kinds: 500, 503, reset, reset-after, truncate, hang, copy200err, copy200empty, space, expired, disorder, denied',
     })
-    .option('dialect', text(DIALECT, 'all that S3 knows'))
-    .option('restore', text('seconds that restoring an archived object takes', '0: ready at once'))
-    .option('seed', text('seed of latencies and faults', '1'))
+    .option('dialect', textFlag(DIALECT, 'all that S3 knows'))
+    .option('restore', textFlag('seconds that restoring an archived object takes', '0: ready at once'))
+    .option('seed', textFlag('seed of latencies and faults', '1'))
 }
 
 const DIALECT = `another store that it plays: ${Object.keys(dialects).join(', ')}; or switches, as README lists them`
@@ -338,7 +349,7 @@ function readSide(flags: Flags, side: Side, base: EndConnection | undefined): En
 }
 
 /** What the flags say of output. */
-export function readTelling(flags: Flags): Telling {
+export function readTelling(flags: Flags): OutputOptions {
   const [json, quiet, verbose] = (['json', 'quiet', 'verbose'] as const).map((name) => readFlag(flags, name) ?? false)
   if (quiet === true && verbose === true) {
     throw new UserError('--quiet and --verbose contradict each other', 'give one of them')
@@ -428,7 +439,7 @@ const DAY = 86_400_000
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: DAY }
 
 /** A flag with a value, for yargs. */
-export function text(describe: string, otherwise?: string) {
+export function textFlag(describe: string, otherwise?: string) {
   return {
     type: 'string',
     requiresArg: true,
@@ -442,6 +453,6 @@ export function many(describe: string) {
 }
 
 /** A switch, for yargs. */
-export function flag(describe: string) {
+export function booleanFlag(describe: string) {
   return { type: 'boolean', describe } as const
 }

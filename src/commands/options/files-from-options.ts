@@ -7,7 +7,7 @@ import type { KeyList } from '../../job/files-from.js'
 import { listOf, withList, type WriteJob } from '../../job/kinds.js'
 import { printable } from '../../keys.js'
 import { recognised } from '../../sources/files-from/list-format.js'
-import { surveyList, wantedOf } from '../../sources/files-from/files-from-source.js'
+import { surveyList, entryNeedsOf } from '../../sources/files-from/files-from-source.js'
 import { readChoice, readText, type Flags } from './common-options.js'
 
 /** Flags of a file that names the objects. */
@@ -106,7 +106,7 @@ export interface Survey {
 export async function surveyOf(job: WriteJob): Promise<Survey | undefined> {
   const told = listOf(job)
   if (told === undefined) return undefined
-  const bucket = wantedOf(job)
+  const bucket = entryNeedsOf(job)
   const { list, state, first, passedOver, urls } = await surveyList(told, bucket)
   const { file, format, ...reading } = list
   const unusual = urls || Object.keys(reading).length > 0

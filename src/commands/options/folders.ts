@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { RUNS } from '../../checkpoint/checkpoint-file.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
-import type { MoveJob, WriteJob } from '../../job/kinds.js'
+import type { Job, WriteJob } from '../../job/kinds.js'
 import type { Attributes } from '../../job/object-attributes.js'
 import { isFolder, placeUrl, type Place } from '../../job/place.js'
 import { printable } from '../../keys.js'
@@ -37,12 +37,7 @@ const OF_BUCKETS: readonly (readonly [name: keyof Attributes, flag: string])[] =
  * Refuses to keep a run's checkpoint (in `given`, or in the folder of those that were given none), or what it writes, in a folder that is a side of its
  * job: it would be copied, moved away or deleted like any file there. Nothing is kept where `given` is undefined and `scan` is true.
  */
-export async function checkOutsideSides(
-  job: MoveJob,
-  given: string | undefined,
-  cwd: string,
-  scan = false,
-): Promise<void> {
+export async function checkOutsideSides(job: Job, given: string | undefined, cwd: string, scan = false): Promise<void> {
   const folder = given ?? (scan ? undefined : RUNS)
   for (const side of ['source', 'destination'] as const) {
     const place = side === 'source' ? job.source : 'destination' in job ? job.destination : undefined

@@ -57,7 +57,7 @@ export function readMetadata(flags: Flags): [string, string][] {
 }
 
 /** The headers and user metadata to be taken away, by lower-case name. */
-export function readRemovals(flags: Flags): string[] {
+export function readRemovedHeaders(flags: Flags): string[] {
   const headers = readList(flags, 'remove').map((given) => {
     const name = given.toLowerCase()
     const problem = nameProblem(name)

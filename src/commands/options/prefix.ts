@@ -7,14 +7,14 @@ import { isFolder, placeUrl, type Place } from '../../job/place.js'
 import { endsInSlash, isBeside, keyBytes, LONGEST_KEY } from '../../keys.js'
 import type { ListFrom, Storage, VersionCursor } from '../../storage/storage.js'
 import type { CommandIo } from '../run/io.js'
-import { flag, readFlag, type Flags } from './common-options.js'
+import { booleanFlag, readFlag, type Flags } from './common-options.js'
 
 /** Flag of what a prefix without a slash at its end stands for. */
 export function prefixFlags<T>(argv: Argv<T>): Argv<T> {
   return argv
     .option(
       'prefix-as-text',
-      flag('a prefix without / at its end stands for all keys that begin with it, and not for a folder'),
+      booleanFlag('a prefix without / at its end stands for all keys that begin with it, and not for a folder'),
     )
     .group(['prefix-as-text'], 'Prefixes:')
 }

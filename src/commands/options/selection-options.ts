@@ -5,7 +5,7 @@ import type { Selection } from '../../job/selection.js'
 import { timeOf } from '../../times.js'
 import { renamer } from '../../rules/rename.js'
 import { selector } from '../../rules/selection.js'
-import { sizeOf } from '../../rules/size.js'
+import { parseSize } from '../../rules/size.js'
 import { durationOf, readList, readText, type Flags } from './common-options.js'
 
 /**
@@ -140,8 +140,8 @@ function readSize(flags: Flags): Pick<Selection, 'minSize' | 'maxSize'> {
   const given = readText(flags, 'size')
   if (given === undefined) return {}
   const [, sign, least = '', most] = /^([+-]?)(.+?)(?:\.\.(.+))?$/s.exec(given) ?? []
-  const minSize = sizeOf(least)
-  const maxSize = most === undefined ? minSize : sizeOf(most)
+  const minSize = parseSize(least)
+  const maxSize = most === undefined ? minSize : parseSize(most)
   if (minSize === undefined || maxSize === undefined || (sign !== '' && most !== undefined)) {
     throw new UserError(
       `--size is not understood: ${printable(given)}`,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { UserError } from '../../errors.js'
 import { shellWord } from '../../report/format.js'
-import type { MoveJob } from '../../job/kinds.js'
+import type { Job } from '../../job/kinds.js'
 import type { Side } from '../../job/place.js'
 import { printable } from '../../keys.js'
 
@@ -9,7 +9,7 @@ import { printable } from '../../keys.js'
 export type CustomerKeys = Readonly<Partial<Record<Side, Uint8Array>>>
 
 /** Reads the keys that a job names. Throws a UserError that does not show what is in the files. */
-export async function readKeysOf(job: MoveJob): Promise<CustomerKeys> {
+export async function readKeysOf(job: Job): Promise<CustomerKeys> {
   const { sourceKeyFile, keyFile } = ('attributes' in job ? job.attributes : undefined) ?? {}
   return {
     ...(sourceKeyFile === undefined ? {} : { source: await readKey(sourceKeyFile, '--source-sse-c-key-file') }),

@@ -1,9 +1,9 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
 import { jsonText } from '../../checkpoint/json.js'
-import { decisionOf, listingOf, type WayOfCopies, type Ways } from '../../engine/actions/actions.js'
+import { decisionOf, listingOf, type DecideContext, type ActionContext } from '../../engine/actions/actions.js'
 import { requestsFor } from '../../engine/actions/copy.js'
 import { ofTheSource, reasonToKeep } from '../../engine/session/deferred-deletes.js'
-import type { Act, Decide } from '../../engine/lanes/lane.js'
+import type { Action, Decide } from '../../engine/lanes/lane.js'
 import { lookingUp, unlessKnown } from '../../engine/actions/look-up-listed.js'
 import { mayBeManifest, unclearBetween } from '../../engine/actions/manifests.js'
 import { looking } from '../../engine/actions/no-clobber.js'
@@ -11,10 +11,10 @@ import { stayingFor } from '../../engine/actions/not-a-key.js'
 import { pacersFor } from '../../engine/lanes/pacer.js'
 import { runLanes } from '../../engine/lanes/run-lanes.js'
 import { outcomeOfHead, planned as planOf } from '../../engine/actions/set-headers.js'
-import { Slots } from '../../engine/lanes/concurrency-limit.js'
+import { ConcurrencyLimit } from '../../engine/lanes/concurrency-limit.js'
 import { mostChecks, requestsOfCheck } from '../../engine/actions/spot-checks.js'
 import { stopReason } from '../../engine/session/stop-reason.js'
-import { syncing } from '../../engine/actions/sync.js'
+import { syncAction } from '../../engine/actions/sync.js'
 import { UserError } from '../../errors.js'
 import { bytes, count, objects } from '../../report/format.js'
 import { listOf, type WriteJob } from '../../job/kinds.js'
@@ -28,19 +28,19 @@ import { exampleLine, failedByCode, skippedByReason, skipReason } from '../../re
 import { hasHistory } from '../../sources/version-listing.js'
 import { Keyspace } from '../../sources/ranges/keyspace.js'
 import { leasesOver } from '../../sources/listing-source.js'
-import { ListWork, wantedOf } from '../../sources/files-from/files-from-source.js'
+import { ListWork, entryNeedsOf } from '../../sources/files-from/files-from-source.js'
 import { addTo, createTally } from '../../sources/tally.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import type { Change } from '../../rules/decide.js'
 import { renamer } from '../../rules/rename.js'
 import { notOurs } from '../../storage/disk/open-folder.js'
-import type { Ends } from '../../storage/open.js'
+import type { OpenStores } from '../../storage/open.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import { endsOf, threadsFor, type Opened } from './open-and-run.js'
 import type { Example } from './example.js'
 import { EXIT } from './exit.js'
 import { unless, type CommandIo } from './io.js'
-import type { Telling } from '../options/common-options.js'
+import type { OutputOptions } from '../options/common-options.js'
 
 /** What a dry run needs. */
 export interface DryRunOptions {
@@ -52,7 +52,7 @@ export interface DryRunOptions {
   /** What is told of names. */
   readonly example?: Example | undefined
   readonly opened: Opened
-  readonly telling: Telling
+  readonly telling: OutputOptions
   readonly io: CommandIo
 }
 
@@ -75,13 +75,13 @@ export async function dryRun({
   const headsBefore = ends.meter.requests.HeadObject ?? 0
   const tally = createTally(noTotals(), () => undefined)
   const ways = waysOf(ends)
-  const slots = new Slots(pace.concurrency)
+  const slots = new ConcurrencyLimit(pace.concurrency)
   const keyList = listOf(job)
   const lookUps = lookingUp({ job, storeFor: ends.source.storeFor, slots, stop: drain.signal })
   const work =
     keyList === undefined || list === undefined
       ? leasesOver(new Keyspace(ranges), listingOf(job, ways), tally)
-      : new ListWork(keyList, wantedOf(job), list, tally, lookUps)
+      : new ListWork(keyList, entryNeedsOf(job), list, tally, lookUps)
   const requests: Record<string, number> = {}
   let reason: unknown
   let archived = 0
@@ -101,7 +101,7 @@ export async function dryRun({
     return seen.outcome
   }
   const lookFor = lookAt(job, ways)
-  const act: Act = async (object) => {
+  const act: Action = async (object) => {
     const seen = await lookFor(object)
     return seen === undefined ? undefined : tell(object, seen)
   }
@@ -110,8 +110,8 @@ export async function dryRun({
   const decide: Decide = (object, page) => {
     const decided = decideOn(object, page)
     if (decided === undefined || decided.kind === 'deferred' || decided.kind === 'waiting') return undefined
-    if (decided.kind === 'leaving' && stays !== undefined) return undefined
-    return tell(object, { outcome: decided.kind === 'leaving' ? DELETED : decided, changes: [] })
+    if (decided.kind === 'delete-deferred' && stays !== undefined) return undefined
+    return tell(object, { outcome: decided.kind === 'delete-deferred' ? DELETED : decided, changes: [] })
   }
   const running = runLanes({
     work,
@@ -252,8 +252,8 @@ function requestsOf(
   }
 }
 
-// What is moved or extra is looked at on both sides before it is deleted, as `departing` does; a folder costs nothing.
-function looksBefore(job: WriteJob, { destination }: Ways, gone: number): number {
+// What is moved or extra is looked at on both sides before it is deleted, as `deletingDeferred` does; a folder costs nothing.
+function looksBefore(job: WriteJob, { destination }: ActionContext, gone: number): number {
   if (job.kind !== 'move' && job.kind !== 'sync') return 0
   const looked = job.kind === 'sync' && destination.conditional === true ? [job.source] : [job.source, job.destination]
   return looked.filter((place) => !isFolder(place)).length * gone
@@ -287,13 +287,13 @@ interface Seen {
 const WRITTEN: Outcome = { kind: 'copied' }
 const DELETED: Outcome = { kind: 'deleted' }
 
-function waysOf({ source, destination = source, through, apart, notice }: Ends): Ways & WayOfCopies {
+function waysOf({ source, destination = source, through, apart, notice }: OpenStores): ActionContext & DecideContext {
   const isUnclear = unclearBetween(source.store, destination.store)
   return { source: source.store, destination: destination.store, through, apart, notice, isUnclear }
 }
 
 // At what is not decided without a request.
-function lookAt(job: WriteJob, ways: Ways): (object: ObjectSummary) => Promise<Seen | undefined> {
+function lookAt(job: WriteJob, ways: ActionContext): (object: ObjectSummary) => Promise<Seen | undefined> {
   if (job.kind === 'copy' && job.noClobber === true) {
     const look = looking(job, ways.destination)
     return async (object) => {
@@ -304,7 +304,7 @@ function lookAt(job: WriteJob, ways: Ways): (object: ObjectSummary) => Promise<S
   if (job.kind === 'copy' || job.kind === 'move') return () => Promise.resolve({ outcome: WRITTEN, changes: [] })
   if (job.kind === 'delete') return () => Promise.resolve({ outcome: DELETED, changes: [] })
   if (job.kind === 'sync') {
-    const look = syncing(job, ways, () => Promise.resolve(WRITTEN))
+    const look = syncAction(job, ways, () => Promise.resolve(WRITTEN))
     const stays = stayingFor(job, ways.source)
     return async (object: WorkItem) => {
       if (object.extra === true) {
@@ -314,7 +314,7 @@ function lookAt(job: WriteJob, ways: Ways): (object: ObjectSummary) => Promise<S
       const outcome = await look(object)
       return outcome === undefined
         ? undefined
-        : { outcome: outcome.kind === 'leaving' ? DELETED : outcome, changes: [] }
+        : { outcome: outcome.kind === 'delete-deferred' ? DELETED : outcome, changes: [] }
     }
   }
   return async (object) => {
@@ -355,7 +355,7 @@ function lineOf(
           }
         : { type: 'would-set', key, changes }
     case 'deleted':
-    case 'leaving':
+    case 'delete-deferred':
       return { type: 'would-delete', key: placeOfDeletion(job).prefix + object.key, bytes: object.size }
     case 'skipped':
       return { type: 'would-skip', key, reason: outcome.reason }

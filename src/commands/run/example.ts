@@ -8,7 +8,7 @@ import { renamer } from '../../rules/rename.js'
 import { selector } from '../../rules/selection.js'
 import type { ObjectSummary, Storage } from '../../storage/storage.js'
 import { readKeyList } from '../../sources/files-from/read-list.js'
-import { wantedOf } from '../../sources/files-from/files-from-source.js'
+import { entryNeedsOf } from '../../sources/files-from/files-from-source.js'
 
 /** How many objects are looked through where not all are selected. */
 const SOME = 1000
@@ -71,7 +71,7 @@ async function named(job: Job, isOne: Test): Promise<string | undefined> {
   const { prefix } = job.source
   const isSelected = selectedByName(job.select, prefix)
   let some = 0
-  for await (const { key } of readKeyList(list, wantedOf(job))) {
+  for await (const { key } of readKeyList(list, entryNeedsOf(job))) {
     const name = key.slice(prefix.length)
     if (isOne(name) && isSelected(name)) return name
     if (++some >= SOME) break

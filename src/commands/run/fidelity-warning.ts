@@ -1,5 +1,5 @@
 import { keepsHeaders } from '../../engine/actions/copy-attributes.js'
-import { foresee, lossesOfCopies, type Foresight } from '../../engine/actions/fidelity.js'
+import { foresee, lossesOfCopies, type FidelityReport } from '../../engine/actions/fidelity.js'
 import { stopReason } from '../../engine/session/stop-reason.js'
 import { StorageError, UserError } from '../../errors.js'
 import type { CopyJob } from '../../job/copy.js'
@@ -19,7 +19,7 @@ export function warningOfLosses(job: CopyJob, flags: Flags): Prepare {
     ] as const
     for (const loss of lossesOfCopies(...sides, !through && keepsHeaders(attributes))) warn(loss)
     const traits = (locks: boolean): Promise<BucketTraits> => destination?.traits(locks) ?? Promise.resolve(NO_TRAITS)
-    let seen: Foresight | undefined
+    let seen: FidelityReport | undefined
     try {
       // Within one store the tags that there are can be kept.
       const keepsTags = async (): Promise<boolean | undefined> => (through ? await destination?.keepsTags() : true)

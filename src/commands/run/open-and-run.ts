@@ -7,19 +7,19 @@ import type { Pace } from '../../job/pace.js'
 import type { FolderIdentity, Place } from '../../job/place.js'
 import type { Progress } from '../../report/progress.js'
 import { openBandwidth } from '../../storage/bandwidth.js'
-import { openEnds, type Ends, type Wanted } from '../../storage/open.js'
-import { startThreads, type Hands } from '../../engine/workers/thread-pool.js'
+import { openEnds, type OpenStores, type StoreNeeds } from '../../storage/open.js'
+import { startThreads, type IdleThreads } from '../../engine/workers/thread-pool.js'
 import type { Example } from './example.js'
 import { EXIT } from './exit.js'
 import { unless, type CommandIo } from './io.js'
 import type { CustomerKeys } from '../options/sse-c-key.js'
-import { DEFAULT_PACE, DELETE_PACE, type Telling } from '../options/common-options.js'
+import { DEFAULT_PACE, DELETE_PACE, type OutputOptions } from '../options/common-options.js'
 
 /** The two ends of a job, and what ends the work on them. */
 export interface Opened {
-  readonly ends: Ends
+  readonly ends: OpenStores
   /** Threads that wait for a task. */
-  readonly hands: Hands
+  readonly hands: IdleThreads
   readonly drain: AbortController
   close(): void
 }
@@ -30,7 +30,7 @@ export interface OpenSettings {
   readonly strays?: boolean
   readonly named?: boolean
   readonly deletes?: boolean
-  readonly wanted?: readonly Wanted[]
+  readonly wanted?: readonly StoreNeeds[]
   readonly again?: boolean
   readonly sourceFolder?: FolderIdentity | undefined
   readonly emptied?: boolean
@@ -90,7 +90,7 @@ export function deletes(job: WriteJob): boolean {
 }
 
 /** What a job asks for of its copies that not every store knows. */
-export function wantedOf(job: WriteJob): readonly Wanted[] {
+export function storeNeedsOf(job: WriteJob): readonly StoreNeeds[] {
   if (!('attributes' in job)) return []
   const { checksumAlgorithm, tagging } = job.attributes
   return [
@@ -146,7 +146,7 @@ export interface DriveOptions {
   /** Told before the first object. */
   readonly example?: Example | undefined
   readonly progress: Progress
-  readonly telling: Telling
+  readonly telling: OutputOptions
   readonly io: CommandIo
   readonly onlyFailed: boolean
   /** Of the failed objects, those with these codes; absent for all. */

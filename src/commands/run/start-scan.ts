@@ -10,7 +10,7 @@ import {
   fileOutlet,
   provenBeginning,
   streamOutlet,
-  type Outlet,
+  type OutputWriter,
   type Written,
 } from '../../engine/output/output-writer.js'
 import { runScan, type ScanEnd, type ScanOptions, type Sink } from '../../engine/session/scan-session.js'
@@ -23,7 +23,7 @@ import type { FolderIdentity } from '../../job/place.js'
 import { noTotals } from '../../job/totals.js'
 import { printable, printableName } from '../../keys.js'
 import { createScanProgress, type ScanProgress } from '../../report/scan-progress.js'
-import type { Ends } from '../../storage/open.js'
+import type { OpenStores } from '../../storage/open.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
 import { version } from '../../version.js'
 import { open, type Opened } from './open-and-run.js'
@@ -68,7 +68,7 @@ export async function startScan(job: ScanJob, flags: Flags, io: CommandIo, perfo
   }
   await checkOutsideSides(job, folder, io.cwd, true)
   if (folder !== undefined) await checkFolder(folder, job, asked, fresh)
-  const begin = async ({ connection, sourceFolder }: Ends): Promise<ScanCheckpoint> => {
+  const begin = async ({ connection, sourceFolder }: OpenStores): Promise<ScanCheckpoint> => {
     if (folder !== undefined) await checkFolder(folder, job, connection, fresh)
     const now = new Date().toISOString()
     return {
@@ -94,7 +94,7 @@ export async function resumeScan(
   const asked = readConnection(flags, found.connection)
   const quiet = readFlag(flags, 'quiet') ?? false
   const { job } = found
-  const begin = async ({ connection, sourceFolder }: Ends): Promise<ScanCheckpoint> => {
+  const begin = async ({ connection, sourceFolder }: OpenStores): Promise<ScanCheckpoint> => {
     // Only now is it certain that nobody else moves it on.
     const { checkpoint } = await readCheckpoint(folder)
     return {
@@ -115,7 +115,7 @@ interface ScanSetup extends Pick<Scan, 'folder' | 'io' | 'quiet' | 'resumed'> {
   readonly asked: Connection
   /** The folder that the source was, to a run that is resumed. */
   readonly sourceFolder?: FolderIdentity | undefined
-  readonly begin: (ends: Ends) => Promise<ScanCheckpoint>
+  readonly begin: (ends: OpenStores) => Promise<ScanCheckpoint>
 }
 
 async function withScan(setup: ScanSetup, perform: Perform): Promise<number> {
@@ -168,7 +168,7 @@ export function read(scan: Scan, openSink: ScanOptions['openSink']): Promise<Sca
 export async function readInto(
   to: string | undefined,
   scan: Scan,
-  openSink: (outlet: Outlet, keyspace: Keyspace) => Sink,
+  openSink: (outlet: OutputWriter, keyspace: Keyspace) => Sink,
 ): Promise<ScanEnd & { readonly bytes: number }> {
   const { checkpoint, folder, io, resumed, progress } = scan
   let told: ((error: unknown) => void) | undefined

@@ -24,7 +24,7 @@ import {
   open,
   paceFor,
   threadsFor,
-  wantedOf,
+  storeNeedsOf,
   type Opened,
 } from './open-and-run.js'
 import { dryRun } from './dry-run.js'
@@ -70,7 +70,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
       strays: true,
       named: listOf(job) !== undefined,
       deletes: deletes(job),
-      wanted: wantedOf(job),
+      wanted: storeNeedsOf(job),
       threads: dry ? 0 : threadsFor(job, pace),
       io,
       pace,

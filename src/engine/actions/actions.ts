@@ -7,28 +7,28 @@ import { isBeside } from '../../keys.js'
 import { selector } from '../../rules/selection.js'
 import type { Notice } from '../../storage/notice.js'
 import type { ObjectSummary, Storage } from '../../storage/storage.js'
-import { historiesAfter } from '../../sources/version-listing.js'
+import { versionsAfter } from '../../sources/version-listing.js'
 import { listingAfter, type Listing } from '../../sources/page-listing.js'
 import { itemsAfter } from '../../sources/pair-listing.js'
 import type { WorkItem } from '../../sources/work-source.js'
-import { unlessArchived } from './archived.js'
-import type { Budget } from './memory-budget.js'
-import { copying, deferral } from './copy.js'
-import { copyingHistories, deletingHistories } from './versions.js'
-import type { Act, Decide } from '../lanes/lane.js'
+import { withArchiveHandling } from './archived.js'
+import type { MemoryBudget } from './memory-budget.js'
+import { copyAction, deferral } from './copy.js'
+import { copyVersionsAction, deleteVersionsAction } from './versions.js'
+import type { Action, Decide } from '../lanes/lane.js'
 import type { Unclear } from './manifests.js'
-import { moving } from './move.js'
-import { unlessExisting } from './no-clobber.js'
+import { moveAction } from './move.js'
+import { withNoClobber } from './no-clobber.js'
 import { leavingOut, NOT_A_KEY, noticeOf } from './not-a-key.js'
-import { deleting } from './delete.js'
+import { deleteAction } from './delete.js'
 import { refusing } from './refuse-names.js'
-import { settingHeaders } from './set-headers.js'
+import { setHeadersAction } from './set-headers.js'
 import type { LaneChecks } from './spot-checks.js'
-import { decidingSync, isCopied, syncing } from './sync.js'
-import type { Turns } from './name-locks.js'
+import { decideSync, isCopied, syncAction } from './sync.js'
+import type { NameLocks } from './name-locks.js'
 
 /** Between which stores objects are moved, and how. */
-export interface Ways {
+export interface ActionContext {
   readonly source: Storage
   readonly destination: Storage
   /** The bytes pass through this machine. */
@@ -36,11 +36,11 @@ export interface Ways {
   /** No object of the one can be one of the other; where nobody says, their buckets' names tell. */
   readonly apart?: boolean | undefined
   /** For these bytes: of the thread, shared by all of its lanes. */
-  readonly memory?: Budget | undefined
+  readonly memory?: MemoryBudget | undefined
   /** When aborted, no further part of an object is begun. */
   readonly stop?: AbortSignal | undefined
   /** Where objects get other names: whose turn it is at one of the destination, over all threads. */
-  readonly turns?: Turns | undefined
+  readonly turns?: NameLocks | undefined
   /** Where some of what is written is to be looked at. */
   readonly checks?: LaneChecks | undefined
   /** Where somebody keeps account of what is uploaded in parts. */
@@ -48,7 +48,7 @@ export interface Ways {
 }
 
 /** What of the ways decides about objects. */
-export interface WayOfCopies extends Pick<Ways, 'through' | 'apart'> {
+export interface DecideContext extends Pick<ActionContext, 'through' | 'apart'> {
   /** Told of what is no object, when that is decided. */
   readonly notice?: ((notice: Notice) => void) | undefined
   /** Where listings do not tell enough of objects. */
@@ -64,35 +64,35 @@ export interface UploadLog {
 }
 
 /** The action of a job on one object. */
-export function actOf(job: WriteJob, ways: Ways): Act {
+export function actOf(job: WriteJob, ways: ActionContext): Action {
   switch (job.kind) {
     case 'copy': {
-      if (job.noClobber === true) return unlessArchived(job, ways, unlessExisting(job, ways))
-      const copyOne = copying(job, ways)
+      if (job.noClobber === true) return withArchiveHandling(job, ways, withNoClobber(job, ways))
+      const copyOne = copyAction(job, ways)
       // Of the versions of an object none may be passed over.
-      return job.versions === true ? copyingHistories(job, ways, copyOne) : unlessArchived(job, ways, copyOne)
+      return job.versions === true ? copyVersionsAction(job, ways, copyOne) : withArchiveHandling(job, ways, copyOne)
     }
     case 'set-headers':
-      return settingHeaders(job, ways.destination, undefined, ways.checks)
+      return setHeadersAction(job, ways.destination, undefined, ways.checks)
     case 'delete':
       return job.versions === true
-        ? deletingHistories(job, ways.source, ways.stop)
-        : deleting(job, ways.source, ways.stop)
+        ? deleteVersionsAction(job, ways.source, ways.stop)
+        : deleteAction(job, ways.source, ways.stop)
     case 'sync':
-      return unlessArchived(job, ways, syncing(job, ways))
+      return withArchiveHandling(job, ways, syncAction(job, ways))
     case 'move':
-      return unlessArchived(job, ways, moving(job, ways))
+      return withArchiveHandling(job, ways, moveAction(job, ways))
   }
 }
 
 /** How the objects of a job are listed, from behind a key. */
 export function listingOf(
   job: WriteJob,
-  { source, destination }: Pick<Ways, 'source' | 'destination'>,
+  { source, destination }: Pick<ActionContext, 'source' | 'destination'>,
 ): (after: string | undefined) => Listing<WorkItem> {
   if (job.kind === 'sync') return (after) => itemsAfter(source, destination, after)
   if ((job.kind === 'copy' || job.kind === 'delete') && job.versions === true) {
-    return (after) => historiesAfter(source, after)
+    return (after) => versionsAfter(source, after)
   }
   return (after) => listingAfter(source, after)
 }
@@ -101,7 +101,7 @@ export function listingOf(
 export const FILTERED: Outcome = { kind: 'skipped', reason: 'filtered' }
 
 /** What a job decides without a request, if anything. Unless told otherwise it puts off objects that are too large for one. */
-export function decisionOf(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'act'): Decide | undefined {
+export function decisionOf(job: WriteJob, ways: DecideContext, large: 'defer' | 'act'): Decide | undefined {
   const decide = selected(job, withinFolder(job, decisionOn(job, ways, large)))
   if (!isFolder(job.source)) return decide
   const isLeftOut = leavingOut(job)
@@ -141,7 +141,7 @@ function withinFolder(job: WriteJob, decide: Decide | undefined): Decide | undef
   return (object, page) => (isBeside(object.key) ? OUTSIDE : decide?.(object, page))
 }
 
-function decisionOn(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'act'): Decide | undefined {
+function decisionOn(job: WriteJob, ways: DecideContext, large: 'defer' | 'act'): Decide | undefined {
   switch (job.kind) {
     case 'copy':
     case 'move': {
@@ -151,7 +151,7 @@ function decisionOn(job: WriteJob, ways: WayOfCopies, large: 'defer' | 'act'): D
       return (object, page) => refuse(object, page) ?? deferral(job, object, ways.through)
     }
     case 'sync': {
-      const decide = decidingSync(job, ways.apart, ways.isUnclear)
+      const decide = decideSync(job, ways.apart, ways.isUnclear)
       if (large === 'act') return decide
       return (object, page) => {
         const outcome = decide(object, page)

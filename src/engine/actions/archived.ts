@@ -1,13 +1,13 @@
 import type { CopyJob } from '../../job/copy.js'
-import type { RelocateJob } from '../../job/move.js'
+import type { MoveJob } from '../../job/move.js'
 import { RESTORE_REQUESTED, type Outcome } from '../../job/outcome.js'
 import type { SyncJob } from '../../job/sync.js'
 import { able, type ObjectSummary } from '../../storage/storage.js'
 import { failed, isArchived, outcomeOf } from './outcome.js'
 import type { WorkItem } from '../../sources/work-source.js'
-import type { Ways } from './actions.js'
+import type { ActionContext } from './actions.js'
 import { isGone, unlessListed } from './gone.js'
-import type { Act } from '../lanes/lane.js'
+import type { Action } from '../lanes/lane.js'
 import { deletionFailed } from './sync.js'
 
 /** How a store that has no RestoreObject refuses it. */
@@ -19,11 +19,11 @@ const ARCHIVED: Outcome = { kind: 'skipped', reason: 'archived' }
  * The same action for objects that may be gone, which the listing must confirm, and whose content may be archived, which is known when it is refused: such an object is passed over or, where the
  * job says so, S3 is asked to restore it, and it is a failure to be tried again once that is done.
  */
-export function unlessArchived(
-  job: CopyJob | SyncJob | RelocateJob,
-  { source, destination }: Pick<Ways, 'source' | 'destination'>,
-  act: Act,
-): Act {
+export function withArchiveHandling(
+  job: CopyJob | SyncJob | MoveJob,
+  { source, destination }: Pick<ActionContext, 'source' | 'destination'>,
+  act: Action,
+): Action {
   const { restore } = job
   const { prefix } = job.source
   const request = async (object: ObjectSummary): Promise<Outcome | undefined> => {

@@ -5,7 +5,7 @@ import type { Acl, HeaderFields, ObjectHead, Storage } from '../../storage/stora
 import { headersThatDiffer } from './compare-objects.js'
 
 /** Something that an object was to have, and what the store shows of it. */
-export interface Lack {
+export interface MissingAttribute {
   /** As people call it. */
   readonly property: string
   readonly asked: string
@@ -14,7 +14,7 @@ export interface Lack {
 }
 
 /** All that a written object is to have. */
-export interface Asked {
+export interface AskedAttributes {
   /** As fields of a request: headers, metadata, and what a new object is given beside its content. */
   readonly fields: HeaderFields
   /** What of it nobody takes for granted: it was named. */
@@ -34,7 +34,12 @@ const GRANT = 'x-amz-grant-'
  * What of all that was asked for the object `key` of `store` does not have, as far as the store tells; `copy` is its head. What HEAD does not tell
  * is asked for by itself: tags, the access control list, and a class or a lock that HEAD does not show. Rejects with what may pass.
  */
-export async function lacksOf(asked: Asked, store: Storage, key: string, copy: ObjectHead): Promise<Lack[]> {
+export async function lacksOf(
+  asked: AskedAttributes,
+  store: Storage,
+  key: string,
+  copy: ObjectHead,
+): Promise<MissingAttribute[]> {
   const of = valuesOf(asked.fields)
   const lacks = [...lacksOfHead(asked, copy)]
   const lock = lockThatLacks(of, valuesOf(copy.carried))
@@ -91,10 +96,10 @@ function valuesOf(fields: HeaderFields): (name: string) => string | undefined {
 }
 
 /** What of that a HEAD tells alone: encryption, redirect, checksum, headers and metadata. */
-function lacksOfHead({ fields, named = {}, before }: Asked, copy: ObjectHead): Lack[] {
+function lacksOfHead({ fields, named = {}, before }: AskedAttributes, copy: ObjectHead): MissingAttribute[] {
   const of = valuesOf(fields)
   const there = valuesOf(copy.carried)
-  const lacks: Lack[] = []
+  const lacks: MissingAttribute[] = []
   const add = (property: string, asked: string, seen: string | undefined): void =>
     void lacks.push({ property, asked, there: seen })
   lacks.push(...encryptionThatLacks(of, there))
@@ -143,7 +148,7 @@ type Values = (name: string) => string | undefined
 const PRECISION = 1_000
 
 /** What of a lock an object lacks that has `there`; undefined where that locks it as long, as hard, and with the hold. */
-function lockThatLacks(asked: Values, there: Values): Lack | undefined {
+function lockThatLacks(asked: Values, there: Values): MissingAttribute | undefined {
   const [mode, until, hold] = [
     asked(`${LOCK}mode`),
     asked(`${LOCK}retain-until-date`) ?? '',
@@ -168,8 +173,8 @@ function lockInWords(mode: string | undefined, until: string | undefined, held: 
   return parts.length === 0 ? NONE : parts.join(' and ')
 }
 
-function encryptionThatLacks(asked: Values, there: Values): Lack[] {
-  const lacks: Lack[] = []
+function encryptionThatLacks(asked: Values, there: Values): MissingAttribute[] {
+  const lacks: MissingAttribute[] = []
   const [wanted, is] = [asked(ENCRYPTION), there(ENCRYPTION)]
   if (wanted === undefined) return lacks
   if (is !== wanted) return [{ property: 'encryption', asked: wanted, there: is }]
@@ -235,7 +240,7 @@ const PERMISSIONS: Readonly<Record<string, string>> = {
 }
 
 // Which of the grants that were asked for are not there; that of the owner, who can give himself any, does not count.
-function aclThatLacks(wanted: HeaderFields, { owner, grants }: Acl): Omit<Lack, 'property'> | undefined {
+function aclThatLacks(wanted: HeaderFields, { owner, grants }: Acl): Omit<MissingAttribute, 'property'> | undefined {
   const others = grants.filter((grant) => grant !== `${owner} FULL_CONTROL`)
   const canned = wanted.find(([name]) => name === 'x-amz-acl')?.[1]
   const there = others.length === 0 ? 'the owner alone' : others.join(', ')

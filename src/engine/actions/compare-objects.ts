@@ -4,13 +4,13 @@ import { timeOf } from '../../times.js'
 import type { HeaderFields, ObjectHead, ObjectSummary } from '../../storage/storage.js'
 
 /** What can be said of the content of two objects; `unclear` when a closer look may tell. */
-export type Content = 'same' | 'same-size' | 'different' | 'unclear'
+export type ContentVerdict = 'same' | 'same-size' | 'different' | 'unclear'
 
 /** What a listing tells of the content of an object. */
-export type Listed = Pick<ObjectSummary, 'size' | 'etag' | 'manifest'>
+export type ListedContent = Pick<ObjectSummary, 'size' | 'etag' | 'manifest'>
 
 /** Compares the content of two objects by what listings show. */
-export function contentByListing(a: Listed, b: Listed): Content {
+export function contentByListing(a: ListedContent, b: ListedContent): ContentVerdict {
   if (a.size !== b.size) return 'different'
   if (a.size === 0 || (a.etag === b.etag && a.etag !== '')) return 'same'
   return isMd5(a.etag) && isMd5(b.etag) ? 'unclear' : 'same-size'
@@ -24,7 +24,7 @@ export function isMd5(etag: string): boolean {
 const MD5 = /^[0-9a-f]{32}$/i
 
 /** Compares the content of two objects by what HEAD tells: a checksum of all of it settles the matter, else the ETags. */
-export function contentByHead(a: ObjectHead, b: ObjectHead): Exclude<Content, 'unclear'> {
+export function contentByHead(a: ObjectHead, b: ObjectHead): Exclude<ContentVerdict, 'unclear'> {
   if (a.size !== b.size) return 'different'
   if (a.size === 0) return 'same'
   const common = [...a.checksums].filter(([algorithm]) => b.checksums.has(algorithm))

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 import type { ObjectHead } from '../../storage/storage.js'
 
 /** What the content of an object must come to when it is read. */
-export interface Fingerprint {
+export interface ContentDigest {
   /** What it is made by, as people call it. */
   readonly name: string
   add(bytes: Buffer): void
@@ -15,7 +15,7 @@ export interface Fingerprint {
  * The fingerprint by which a store vouches for the content of an object: its ETag where that is an MD5, else a checksum of the whole; undefined
  * where it tells none (objects of parts in most stores).
  */
-export function fingerprintOf(head: ObjectHead): Fingerprint | undefined {
+export function fingerprintOf(head: ObjectHead): ContentDigest | undefined {
   const { etag, checksums } = head
   if (md5Of(head) !== undefined) return byHash('md5', 'hex', etag)
   for (const algorithm of ['sha256', 'sha1'] as const) {
@@ -31,7 +31,7 @@ export function md5Of({ etag, plainEtag }: ObjectHead): Buffer | undefined {
   return plainEtag && /^[0-9a-f]{32}$/.test(etag) ? Buffer.from(etag, 'hex') : undefined
 }
 
-function byHash(algorithm: string, form: 'hex' | 'base64', expected: string): Fingerprint {
+function byHash(algorithm: string, form: 'hex' | 'base64', expected: string): ContentDigest {
   const hash = createHash(algorithm)
   return {
     name: algorithm.toUpperCase(),
@@ -40,7 +40,7 @@ function byHash(algorithm: string, form: 'hex' | 'base64', expected: string): Fi
   }
 }
 
-function byCrc32(expected: string): Fingerprint {
+function byCrc32(expected: string): ContentDigest {
   let sum = 0
   return {
     name: 'CRC32',

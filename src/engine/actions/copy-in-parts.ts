@@ -8,7 +8,7 @@ import {
   type ObjectSummary,
   type Storage,
 } from '../../storage/storage.js'
-import type { Ways } from './actions.js'
+import type { ActionContext } from './actions.js'
 import { fieldsOfNew } from './copy-attributes.js'
 import { copyInParts, type MakeParts } from './multipart.js'
 import { asTold, headOf, largeObject, POINTS } from './manifests.js'
@@ -31,7 +31,7 @@ export interface PartsAnew {
  */
 export function anewInParts(
   job: CopyJob,
-  { source, destination, stop, uploads }: Ways,
+  { source, destination, stop, uploads }: ActionContext,
   parts: PartsAnew,
   instead?: PartsAnew,
 ): (object: ObjectSummary, race: number) => Promise<string> {

@@ -5,19 +5,19 @@ import { renamer } from '../../rules/rename.js'
 import type { Bandwidth } from '../../storage/bandwidth.js'
 import {
   able,
-  type Content,
+  type ObjectContent,
   type HeaderFields,
   type ObjectHead,
   type ObjectSummary,
   type Storage,
 } from '../../storage/storage.js'
 import { outcomeOf, TAKEN } from './outcome.js'
-import type { Ways } from './actions.js'
+import type { ActionContext } from './actions.js'
 import { anewInParts, unlessChanged } from './copy-in-parts.js'
 import { fieldsOfNew } from './copy-attributes.js'
-import { Budget } from './memory-budget.js'
-import { fingerprintOf, md5Of, type Fingerprint } from './content-digest.js'
-import type { Act } from '../lanes/lane.js'
+import { MemoryBudget } from './memory-budget.js'
+import { fingerprintOf, md5Of, type ContentDigest } from './content-digest.js'
+import type { Action } from '../lanes/lane.js'
 import { checkUnchanged } from './multipart.js'
 import { asManifest, asTold, headOf, listedAsManifest, mayBeManifest } from './manifests.js'
 import { broken, inMemory, readAhead } from './read-ahead.js'
@@ -64,8 +64,8 @@ const MEMORY = 256 * 1024 ** 2
 const BROKEN = 3
 
 /** The share of the memory of one thread of so many. What is in it is moved in a second, so that nothing comes in bursts longer than that. */
-export function streamMemory(bandwidth: Bandwidth | undefined, threads: number): Budget {
-  return new Budget(Math.floor(Math.min(MEMORY, bandwidth?.rate ?? MEMORY) / threads))
+export function streamMemory(bandwidth: Bandwidth | undefined, threads: number): MemoryBudget {
+  return new MemoryBudget(Math.floor(Math.min(MEMORY, bandwidth?.rate ?? MEMORY) / threads))
 }
 
 /**
@@ -73,7 +73,7 @@ export function streamMemory(bandwidth: Bandwidth | undefined, threads: number):
  * it is put in its place, and what the destination says of it with what was sent; when it does not fit after some tries, the object fails as
  * `BrokenContent`.
  */
-export function streaming(job: CopyJob, ways: Ways, limits: StreamLimits = STREAM_LIMITS): Act {
+export function streaming(job: CopyJob, ways: ActionContext, limits: StreamLimits = STREAM_LIMITS): Action {
   const memory = able(ways.memory, 'stream')
   const { source, destination } = ways
   const small = inOne(job, ways, memory)
@@ -135,7 +135,7 @@ export function streaming(job: CopyJob, ways: Ways, limits: StreamLimits = STREA
 }
 
 /** Sends objects in one request. `known` is what HEAD tells, if it was asked. */
-function inOne(job: CopyJob, { source, destination }: Ways, memory: Budget) {
+function inOne(job: CopyJob, { source, destination }: ActionContext, memory: MemoryBudget) {
   const nameOf = renamer(job.map)
   const writing = able(destination.writing, 'be written to')
   return (object: ObjectSummary, known: ObjectHead | undefined): Promise<string> =>
@@ -147,7 +147,7 @@ function inOne(job: CopyJob, { source, destination }: Ways, memory: Budget) {
       if (fingerprint?.matches() === false) throw broken(source, object, fingerprint)
       const fields = vouched(await fieldsOfNew(job.attributes, source, object, head), head)
       if (head.manifest === true) await checkUnchanged(source, asTold(object, head))
-      const content: Content = { size: bytes.length, md5, pieces: () => only(bytes) }
+      const content: ObjectContent = { size: bytes.length, md5, pieces: () => only(bytes) }
       return await writing.write(nameOf(object.key), content, fields, head.lastModified)
     })
 }
@@ -192,7 +192,7 @@ function vouched(fields: HeaderFields, { checksums }: ObjectHead): HeaderFields 
 }
 
 /** Writes objects piece by piece, while they are read. `known` is what HEAD tells, if it was asked. */
-function inPieces(job: CopyJob, { source, destination }: Ways, memory: Budget, piece: number) {
+function inPieces(job: CopyJob, { source, destination }: ActionContext, memory: MemoryBudget, piece: number) {
   const nameOf = renamer(job.map)
   const writing = able(destination.writing, 'be written to')
   return async (object: ObjectSummary, known: ObjectHead | undefined): Promise<string> => {
@@ -200,7 +200,7 @@ function inPieces(job: CopyJob, { source, destination }: Ways, memory: Budget, p
     const { size, lastModified } = head
     const now = at(object, head)
     const fields = vouched(await fieldsOfNew(job.attributes, source, now, head), head)
-    const content: Content = { size, md5: md5Of(head), pieces: () => piecesOf(source, now, head, piece) }
+    const content: ObjectContent = { size, md5: md5Of(head), pieces: () => piecesOf(source, now, head, piece) }
     // Those that are read ahead, and the one that is being written.
     return await memory.holding(inMemory(size, piece), () =>
       writing.write(nameOf(object.key), content, fields, lastModified),
@@ -224,7 +224,7 @@ async function* piecesOf(
 }
 
 // A store that takes content in one request compares its MD5 itself.
-function leftToCompare(head: ObjectHead): Fingerprint | undefined {
+function leftToCompare(head: ObjectHead): ContentDigest | undefined {
   return md5Of(head) === undefined ? fingerprintOf(head) : undefined
 }
 

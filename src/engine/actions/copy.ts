@@ -5,12 +5,12 @@ import { isFolder } from '../../job/place.js'
 import { renamer } from '../../rules/rename.js'
 import { able, type ObjectHead, type ObjectSummary } from '../../storage/storage.js'
 import { failed, outcomeOf } from './outcome.js'
-import type { Ways } from './actions.js'
+import type { ActionContext } from './actions.js'
 import { needsHead, wishFor } from './copy-attributes.js'
 import { anewInParts, unlessChanged, type PartsAnew } from './copy-in-parts.js'
 import { lookingAgain, onceOf } from './as-one.js'
 import { checkUnchanged, LIMITS, partSizeFor, type Limits } from './multipart.js'
-import type { Act } from '../lanes/lane.js'
+import type { Action } from '../lanes/lane.js'
 import { headOf, LARGE_OBJECT, largeObject, mayBeManifest, POINTS } from './manifests.js'
 import { sentParts } from './sent-parts.js'
 import { checkingCopies } from './spot-checks.js'
@@ -92,14 +92,14 @@ export function requestsFor(
 }
 
 /** The action of `copy` on one object: a CopyObject and, for what that does not carry, a look at the source before it; in parts what is larger. */
-export function copying(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act {
+export function copyAction(job: CopyJob, ways: ActionContext, limits: Limits = LIMITS): Action {
   const { source, destination } = ways
   const { attributes, map } = job
   if (ways.through) return streaming(job, ways)
   const copyFrom = able(destination.copyFrom, 'copy')
   const small = attributes === undefined && map === undefined ? copyFrom : carefully(job, ways)
   const large = anewInParts(job, ways, { part: limits.part }, sentInstead(ways))
-  let through: Act | undefined
+  let through: Action | undefined
   const stream = async (object: ObjectSummary): Promise<Outcome | undefined> => {
     if (attributes?.checksumAlgorithm !== undefined) {
       throw largeObject(source, object.key, 'its copy would not have the checksum of --checksum-algorithm')
@@ -108,7 +108,7 @@ export function copying(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act 
     return await through(object)
   }
   const check = checkingCopies(job, ways)
-  const act: Act = async (object) => {
+  const act: Action = async (object) => {
     try {
       if (mayBeManifest(source, object) && (await headOf(source, object)).manifest === true) return await stream(object)
       const etag = await (object.size > limits.copy
@@ -127,14 +127,14 @@ export function copying(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act 
 }
 
 // How parts are made where a store cannot copy them inside itself: there are stores without UploadPartCopy (Storj).
-function sentInstead({ source, memory }: Ways): PartsAnew | undefined {
+function sentInstead({ source, memory }: ActionContext): PartsAnew | undefined {
   const { part: piece } = STREAM_LIMITS
   if (memory === undefined) return undefined
   return { part: piece, make: (object, head) => sentParts(source, object, head, { memory, piece }) }
 }
 
 /** Copies an object that has attributes of its own. Answers the ETag of the copy. */
-function carefully(job: CopyJob, { source, destination }: Ways) {
+function carefully(job: CopyJob, { source, destination }: ActionContext) {
   const { attributes = {} } = job
   const nameOf = renamer(job.map)
   const copyFrom = able(destination.copyFrom, 'copy')

@@ -1,6 +1,6 @@
 import PQueue from 'p-queue'
 import { StorageError } from '../../errors.js'
-import type { RelocateJob } from '../../job/move.js'
+import type { MoveJob } from '../../job/move.js'
 import type { Outcome } from '../../job/outcome.js'
 import { isFolder } from '../../job/place.js'
 import type { SyncJob } from '../../job/sync.js'
@@ -8,11 +8,11 @@ import { renamer } from '../../rules/rename.js'
 import { able, type ObjectHead, type Storage } from '../../storage/storage.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { exists, failed, outcomeOf, unlessGone } from './outcome.js'
-import type { Ways } from './actions.js'
+import type { ActionContext } from './actions.js'
 import { onceOf } from './as-one.js'
 import { areApart, isMd5 } from './compare-objects.js'
 import { listedAs, unlessTrulyGone } from './gone.js'
-import type { Act } from '../lanes/lane.js'
+import type { Action } from '../lanes/lane.js'
 import { stayingFor } from './not-a-key.js'
 import { removingTogether } from './delete.js'
 import { NOT_KEPT, whyCopyLacks } from './spot-checks.js'
@@ -20,7 +20,7 @@ import { checkingRemovals } from './still-listed.js'
 import { DELETION } from './sync.js'
 
 /** Objects on the ledger that are in flight at once, so that full requests to delete them are sent. Few of them are looked at at once. */
-export const DEPARTURE_FLIGHTS = 4_000
+export const DEFERRED_DELETE_FLIGHTS = 4_000
 const LOOKS_AT_ONCE = 64
 
 /** Why an object is not to be deleted, or what else became of it; undefined when it is to be. */
@@ -30,7 +30,7 @@ type Verdict = Outcome | undefined
  * The deletion of an object that is on the ledger, if it is still what the ledger says and, where it was moved, its copy is another object than
  * itself; failures bear the full key of the source. All of that is looked at right before each request to delete it, also before one that is sent again.
  */
-export function departing(job: SyncJob | RelocateJob, ways: Ways, looksAtOnce = LOOKS_AT_ONCE): Act {
+export function deletingDeferred(job: SyncJob | MoveJob, ways: ActionContext, looksAtOnce = LOOKS_AT_ONCE): Action {
   const [store, done]: [Storage, Outcome] =
     job.kind === 'move' ? [ways.source, { kind: 'copied' }] : [ways.destination, { kind: 'deleted' }]
   const { prefix } = job.source
@@ -76,7 +76,10 @@ export function departing(job: SyncJob | RelocateJob, ways: Ways, looksAtOnce = 
   }
 }
 
-function judgingMoved(job: RelocateJob, { source, destination, checks }: Ways): (object: WorkItem) => Promise<Verdict> {
+function judgingMoved(
+  job: MoveJob,
+  { source, destination, checks }: ActionContext,
+): (object: WorkItem) => Promise<Verdict> {
   const [from, to] = [onceOf(source), onceOf(destination)]
   const nameOf = renamer(job.map)
   // A folder keeps the time that an object had. That it is no bucket was told before the start.
@@ -105,7 +108,7 @@ function judgingMoved(job: RelocateJob, { source, destination, checks }: Ways): 
   }
 }
 
-function judgingExtra(job: SyncJob, { source, destination }: Ways): (object: WorkItem) => Promise<Verdict> {
+function judgingExtra(job: SyncJob, { source, destination }: ActionContext): (object: WorkItem) => Promise<Verdict> {
   const [from, to] = [onceOf(source), onceOf(destination)]
   const stays = stayingFor(job, source)
   return async (object) => {
@@ -120,13 +123,13 @@ function judgingExtra(job: SyncJob, { source, destination }: Ways): (object: Wor
   }
 }
 
-function changed(job: SyncJob | RelocateJob, object: WorkItem): Outcome {
+function changed(job: SyncJob | MoveJob, object: WorkItem): Outcome {
   const code = job.kind === 'move' ? 'SourceChanged' : 'DestinationChanged'
   const message = 'it was written since it was listed, so it was not deleted'
   return failed(job.source.prefix, object, { code, message, operation: 'DeleteObjects', attempts: 1 })
 }
 
-function kept(job: RelocateJob, object: WorkItem, code: string, why: string): Outcome {
+function kept(job: MoveJob, object: WorkItem, code: string, why: string): Outcome {
   const message = `${why}; the source was left as it is`
   return failed(job.source.prefix, object, { code, message, operation: 'HeadObject', attempts: 1 })
 }

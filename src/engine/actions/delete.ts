@@ -2,8 +2,8 @@ import type { DeleteJob } from '../../job/delete.js'
 import type { Outcome } from '../../job/outcome.js'
 import { able, type ObjectSummary, type Removal, type Removing, type Storage } from '../../storage/storage.js'
 import { outcomeOf } from './outcome.js'
-import type { Act } from '../lanes/lane.js'
-import { checkingRemovals, type Check, type Removed } from './still-listed.js'
+import type { Action } from '../lanes/lane.js'
+import { checkingRemovals, type CheckRemoved, type Removed } from './still-listed.js'
 
 /** What one DeleteObjects request may name. */
 const MOST = 1_000
@@ -18,7 +18,7 @@ export type Remove = (object: Removal, listed?: ObjectSummary) => Promise<void>
  * milliseconds. As long as a request is under way what is not full waits for its answer, so that batches are as full as there are objects in
  * flight. What the store answers that it removed is then looked for by `check`.
  */
-export function removingTogether({ remove }: Pick<Removing, 'remove'>, check?: Check): Remove {
+export function removingTogether({ remove }: Pick<Removing, 'remove'>, check?: CheckRemoved): Remove {
   let waiting: Waiting[] = []
   let underWay = 0
   let quiet: NodeJS.Timeout | undefined
@@ -81,7 +81,7 @@ function removedOf({ object: { key, version }, listed }: Waiting): Removed {
 const DELETED: Outcome = { kind: 'deleted' }
 
 /** The action of `delete` on one object. */
-export function deleting(job: DeleteJob, store: Storage, stop?: AbortSignal): Act {
+export function deleteAction(job: DeleteJob, store: Storage, stop?: AbortSignal): Action {
   const remove = removingTogether(able(store.removing, 'remove objects'), checkingRemovals(store, stop))
   return async (object) => {
     try {

@@ -9,7 +9,7 @@ import type { BucketTraits, ObjectHead, ObjectSummary, Storage } from '../../sto
 import { headersOf, needsHead } from './copy-attributes.js'
 
 /** What a look at one object tells of a copy before it begins. */
-export interface Foresight {
+export interface FidelityReport {
   /** The full key of the object that was looked at. */
   readonly key: string
   /** What its copy would be without, and what to do about it. */
@@ -38,7 +38,7 @@ export async function foresee(
   job: CopyJob,
   source: Storage,
   { traits, keepsTags, software }: Receiving,
-): Promise<Foresight | undefined> {
+): Promise<FidelityReport | undefined> {
   const { objects } = await source.list({ limit: FIRST })
   const real = objects.filter(({ notAKey }) => notAKey === undefined)
   const object = real.find(({ size }) => size > 0) ?? real[0]

@@ -12,11 +12,11 @@ import { failed, outcomeOf } from './outcome.js'
 import { FILTERED } from './actions.js'
 import { unlessListed } from './gone.js'
 import { asTold } from './manifests.js'
-import { isAborted, type Act, type Decide } from '../lanes/lane.js'
+import { isAborted, type Action, type Decide } from '../lanes/lane.js'
 import { pacersFor } from '../lanes/pacer.js'
 import type { Pacer } from '../lanes/pacer.js'
 import { outcomeOfHead } from './set-headers.js'
-import type { Slots } from '../lanes/concurrency-limit.js'
+import type { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
 import { deletionFailed } from './sync.js'
 
 const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
@@ -26,7 +26,7 @@ export interface LookUpOptions {
   readonly job: WriteJob
   /** The source, whose requests the pacer feels. */
   readonly storeFor: (pacer: Pacer) => Pick<Storage, 'place' | 'reading' | 'list' | 'versions' | 'manifests'>
-  readonly slots: Slots
+  readonly slots: ConcurrencyLimit
   /** Aborted when no further object is to be looked up. */
   readonly stop: AbortSignal
 }
@@ -118,7 +118,7 @@ export function unlessKnown(decide: Decide | undefined): Decide {
 }
 
 /** `act` on objects that a list names: one that is not there was not deleted meanwhile, as one that was listed; the list is wrong about it. */
-export function actingOnNamed(act: Act, prefix: string): Act {
+export function actingOnNamed(act: Action, prefix: string): Action {
   return async (object) => {
     const outcome = await act(object)
     return outcome === undefined ? undefined : namedOutcome(outcome, prefix, object)

@@ -1,5 +1,5 @@
 /** Bytes that may be in memory at once. Whoever wants some waits for them in turn, and gets all of them or none. */
-export class Budget {
+export class MemoryBudget {
   private left: number
   private readonly waiting: { readonly bytes: number; readonly grant: () => void }[] = []
 

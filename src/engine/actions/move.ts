@@ -1,5 +1,5 @@
 import { timeOf } from '../../times.js'
-import type { RelocateJob } from '../../job/move.js'
+import type { MoveJob } from '../../job/move.js'
 import type { Outcome } from '../../job/outcome.js'
 import { isFolder } from '../../job/place.js'
 import { nameInCeph } from '../../rules/header-names.js'
@@ -9,21 +9,21 @@ import { sleep } from '../../storage/retry.js'
 import type { ObjectHead, ObjectSummary, Storage } from '../../storage/storage.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { failed, outcomeOf, TAKEN, unlessGone } from './outcome.js'
-import type { Ways } from './actions.js'
+import type { ActionContext } from './actions.js'
 import { headersOf } from './copy-attributes.js'
 import { areApart, isMd5 } from './compare-objects.js'
-import { copying } from './copy.js'
+import { copyAction } from './copy.js'
 import { unlessTrulyGone } from './gone.js'
-import { isAborted, type Act } from '../lanes/lane.js'
-import { guarded, turnsNeeded, unlessExisting, type Guard } from './no-clobber.js'
-import { copyOf, deletionFailed, departureOf } from './sync.js'
+import { isAborted, type Action } from '../lanes/lane.js'
+import { guarded, turnsNeeded, withNoClobber, type Guard } from './no-clobber.js'
+import { copyOf, deletionFailed, deferredDeleteOf } from './sync.js'
 
 /** The action of `move` on one object: a copy, and the proof that it is one. It is deleted later, once that is on the ledger. */
-export function moving(job: RelocateJob, ways: Ways): Act {
+export function moveAction(job: MoveJob, ways: ActionContext): Action {
   const { source, destination } = ways
   const { prefix } = job.source
   const nameOf = renamer(job.map)
-  const copy = job.map === undefined ? copying(copyOf(job), ways) : unlessTaken(job, ways)
+  const copy = job.map === undefined ? copyAction(copyOf(job), ways) : unlessTaken(job, ways)
   const keepsTimes = isFolder(job.destination)
   return async (listed: WorkItem) => {
     try {
@@ -43,7 +43,7 @@ export function moving(job: RelocateJob, ways: Ways): Act {
           'the copy is not there as it was answered: it has another size or ETag; the source was left as it is'
         return failed(prefix, listed, { code: 'CopyNotProven', message, operation: 'HeadObject', attempts: 1 })
       }
-      return { kind: 'leaving', departure: departureOf(prefix, copied, etag) } satisfies Outcome
+      return { kind: 'delete-deferred', deferredDelete: deferredDeleteOf(prefix, copied, etag) } satisfies Outcome
     } catch (error) {
       return outcomeOf(error, prefix, listed)
     }
@@ -52,8 +52,8 @@ export function moving(job: RelocateJob, ways: Ways): Act {
 
 // Two objects, far apart in the listing, may get one name: the second must not replace the first, whose source is deleted. What has the same
 // content and headers is the copy of an earlier try, whose answer nobody heard.
-function unlessTaken(job: RelocateJob, ways: Ways): Act {
-  const copy = unlessExisting(copyOf(job), ways)
+function unlessTaken(job: MoveJob, ways: ActionContext): Action {
+  const copy = withNoClobber(copyOf(job), ways)
   const turns = turnsNeeded(copyOf(job), ways)
   const nameOf = renamer(job.map)
   const [from, to] = [ways.source.reading, ways.destination.reading]
@@ -79,7 +79,9 @@ function unlessTaken(job: RelocateJob, ways: Ways): Act {
       if (isFolder(job.destination) || areApart(there.lastModified, object.lastModified) === true)
         return { kind: 'copied', etag: there.etag }
       // The date of another copy tells the two apart, or that they are one object with two names.
-      return await copying(copyOf(job), { ...ways, destination: guarded(ways.destination, only(there), turns) })(object)
+      return await copyAction(copyOf(job), { ...ways, destination: guarded(ways.destination, only(there), turns) })(
+        object,
+      )
     }
     const what = hasContent
       ? 'an object of the new name with the same content but other headers'
@@ -105,7 +107,7 @@ const LONGEST_WAIT = 3_000
 
 // Waits until a copy of it has a later Last-Modified, which is told in seconds: that is how the two are told apart before one is deleted. False
 // when the run ends before.
-async function untilOlder({ lastModified }: ObjectSummary, { source, stop = NEVER }: Ways): Promise<boolean> {
+async function untilOlder({ lastModified }: ObjectSummary, { source, stop = NEVER }: ActionContext): Promise<boolean> {
   const next = Math.ceil(timeOf(lastModified) / 1_000) * 1_000 + 1_000
   const wait = next - (source.clock?.() ?? Date.now())
   if (!(wait > 0 && wait <= LONGEST_WAIT)) return true

@@ -19,7 +19,7 @@ export function sharedTurns(): SharedArrayBuffer {
  * Turns at the names of a store that does not honour `If-None-Match`: between look and write nobody else of this process, in whatever thread,
  * writes to the name.
  */
-export class Turns {
+export class NameLocks {
   private readonly cells: Int32Array<SharedArrayBuffer>
 
   constructor(

@@ -4,12 +4,12 @@ import type { Outcome } from '../../job/outcome.js'
 import { renamer } from '../../rules/rename.js'
 import { able, type HeaderFields, type ObjectSummary, type Storage } from '../../storage/storage.js'
 import { exists, outcomeOf, TAKEN } from './outcome.js'
-import type { Ways } from './actions.js'
+import type { ActionContext } from './actions.js'
 import { asOne } from './as-one.js'
-import { copying } from './copy.js'
+import { copyAction } from './copy.js'
 import { LIMITS, type Limits } from './multipart.js'
-import type { Act } from '../lanes/lane.js'
-import type { Turns } from './name-locks.js'
+import type { Action } from '../lanes/lane.js'
+import type { NameLocks } from './name-locks.js'
 
 const EXISTS: Outcome = { kind: 'skipped', reason: 'exists' }
 /** What is put in its place only if it is: a condition that every write carries, and how a store that may ignore it is looked at. */
@@ -29,9 +29,13 @@ const UNCLEAR: ReadonlySet<string> = new Set(['ConditionalRequestConflict', 'NoS
  * object of the name right before each write, also before one that is sent again. Where the names are new ones, two objects may get the same:
  * nobody else has a turn at the name meanwhile. Any store is asked before something large is copied in vain.
  */
-export function unlessExisting(job: CopyJob, ways: Ways, limits: Limits = LIMITS): Act {
+export function withNoClobber(job: CopyJob, ways: ActionContext, limits: Limits = LIMITS): Action {
   const { destination } = ways
-  const copy = copying(job, { ...ways, destination: guarded(destination, IF_ABSENT, turnsNeeded(job, ways)) }, limits)
+  const copy = copyAction(
+    job,
+    { ...ways, destination: guarded(destination, IF_ABSENT, turnsNeeded(job, ways)) },
+    limits,
+  )
   const look = looking(job, destination)
   const nameOf = renamer(job.map)
   const before = ways.uploads?.before
@@ -71,14 +75,14 @@ export function looking(
 }
 
 /** The turns that writes to new names take; without new names each object has its own. */
-export function turnsNeeded({ map }: CopyJob, { destination, turns }: Ways): Turns | undefined {
+export function turnsNeeded({ map }: CopyJob, { destination, turns }: ActionContext): NameLocks | undefined {
   if (map === undefined || destination.conditional === true) return undefined
   if (turns === undefined) throw new Error('objects of one new name would not take turns')
   return turns
 }
 
 /** The same store, with a condition on each of its writes, and a look right before it where that may be ignored; refused with the code `TAKEN`. */
-export function guarded(store: Storage, guard: Guard, turns: Turns | undefined): Storage {
+export function guarded(store: Storage, guard: Guard, turns: NameLocks | undefined): Storage {
   const { condition, isTaken } = guard
   const { copyFrom, uploading, writing, tries } = store
   const place = (operation: string, name: string, write: (once: Storage) => Promise<string>): Promise<string> => {

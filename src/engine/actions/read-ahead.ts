@@ -1,6 +1,6 @@
 import { StorageError } from '../../errors.js'
 import type { ObjectSummary, PartRange, Storage } from '../../storage/storage.js'
-import type { Fingerprint } from './content-digest.js'
+import type { ContentDigest } from './content-digest.js'
 
 /** Pieces that are read ahead. */
 const AHEAD = 2
@@ -41,12 +41,12 @@ export async function* readAhead(
 }
 
 /** The error of content that is not what its source vouches for. */
-export function broken(source: Storage, object: ObjectSummary, { name }: Fingerprint): StorageError {
-  return brokenContent(source, object, `the bytes that were read do not have the ${name} that the source says`)
+export function broken(source: Storage, object: ObjectSummary, { name }: ContentDigest): StorageError {
+  return brokenContentOf(source, object, `the bytes that were read do not have the ${name} that the source says`)
 }
 
 /** The error of content that is broken in the way that the message says. */
-export function brokenContent({ place }: Storage, { key }: ObjectSummary, message: string): StorageError {
+export function brokenContentOf({ place }: Storage, { key }: ObjectSummary, message: string): StorageError {
   return new StorageError(message, {
     ...{ severity: 'fail-object', code: 'BrokenContent', operation: 'GetObject', bucket: place.bucket },
     key: place.prefix + key,

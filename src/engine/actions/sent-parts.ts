@@ -1,13 +1,13 @@
 import { createHash, hash } from 'node:crypto'
 import type { ObjectHead, ObjectSummary, Part, PartRange, Storage, Uploading } from '../../storage/storage.js'
-import type { Budget } from './memory-budget.js'
+import type { MemoryBudget } from './memory-budget.js'
 import { fingerprintOf } from './content-digest.js'
 import type { MakeParts } from './multipart.js'
-import { broken, brokenContent, inMemory, readAhead } from './read-ahead.js'
+import { broken, brokenContentOf, inMemory, readAhead } from './read-ahead.js'
 
 /** What parts may hold of memory. */
 export interface PartMemory {
-  readonly memory: Budget
+  readonly memory: MemoryBudget
   /** Bytes that are read at once of parts that do not fit. */
   readonly piece: number
 }
@@ -113,7 +113,7 @@ export function sentParts(
     made(etag) {
       const expected = `${hash('md5', Buffer.concat(digests))}-${digests.length}`
       if (!plain || etag === expected || !/^[0-9a-f]{32}-\d+$/.test(etag)) return
-      throw brokenContent(
+      throw brokenContentOf(
         source,
         object,
         `the copy has the ETag ${etag} where the parts that were sent come to ${expected}`,

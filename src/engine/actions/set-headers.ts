@@ -7,7 +7,7 @@ import { failed, isArchived, outcomeOf } from './outcome.js'
 import { lookingAgain } from './as-one.js'
 import { unlessListed } from './gone.js'
 import { copyInParts, LIMITS, type Limits } from './multipart.js'
-import type { Act } from '../lanes/lane.js'
+import type { Action } from '../lanes/lane.js'
 import { headOf, largeObject } from './manifests.js'
 import { checkingRewrites, type LaneChecks } from './spot-checks.js'
 import { keepTags } from './tags.js'
@@ -26,7 +26,12 @@ export type Plan =
 const RACES = 5
 
 /** The action of `set-headers` on one object: HEAD, and a copy onto itself only when something is to change. */
-export function settingHeaders(job: SetHeadersJob, store: Storage, limits: Limits = LIMITS, checks?: LaneChecks): Act {
+export function setHeadersAction(
+  job: SetHeadersJob,
+  store: Storage,
+  limits: Limits = LIMITS,
+  checks?: LaneChecks,
+): Action {
   const check = checks === undefined ? undefined : checkingRewrites(job, store, checks)
   const attempt = async (object: ObjectSummary): Promise<Outcome | undefined> => {
     for (let race = 0; ; race++) {

@@ -11,9 +11,9 @@ import type { Notice } from '../../storage/notice.js'
 import type { HeaderFields, ObjectHead, ObjectSummary, Storage } from '../../storage/storage.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { failed, unlessGone } from './outcome.js'
-import type { Ways } from './actions.js'
+import type { ActionContext } from './actions.js'
 import { onceOf } from './as-one.js'
-import { lacksOf, type Asked, type Lack } from './asked-attributes.js'
+import { lacksOf, type AskedAttributes, type MissingAttribute } from './asked-attributes.js'
 import { fieldsOfNew } from './copy-attributes.js'
 import { areApart } from './compare-objects.js'
 
@@ -102,10 +102,10 @@ export class LaneChecks {
   async outcome(
     written: Outcome,
     named: Named,
-    look: () => Promise<readonly Lack[] | undefined>,
+    look: () => Promise<readonly MissingAttribute[] | undefined>,
   ): Promise<Outcome | undefined> {
     const { strict, notice, fail } = this.options
-    let lacks: readonly Lack[] | undefined
+    let lacks: readonly MissingAttribute[] | undefined
     try {
       lacks = await look()
     } catch (error) {
@@ -156,11 +156,11 @@ interface Named {
   readonly url: string
 }
 
-function isUntold({ there }: Lack): boolean {
+function isUntold({ there }: MissingAttribute): boolean {
   return there === undefined
 }
 
-function saidOf({ property, asked, there = '' }: Lack, { url }: Named): string {
+function saidOf({ property, asked, there = '' }: MissingAttribute, { url }: Named): string {
   return `${property} of ${url}: ${printable(asked)} was asked for, and it has ${printable(there)}`
 }
 
@@ -174,7 +174,7 @@ function named(place: Place, host: string | undefined, name: string): { readonly
 }
 
 /** How the copies of a job are looked at; undefined where that is not asked for, or they are files. */
-export function checkingCopies({ source: from, destination: to, attributes, map }: CopyJob, ways: Ways) {
+export function checkingCopies({ source: from, destination: to, attributes, map }: CopyJob, ways: ActionContext) {
   const { checks, source, destination } = ways
   if (checks === undefined || isFolder(to)) return undefined
   const nameOf = renamer(map)
@@ -184,7 +184,7 @@ export function checkingCopies({ source: from, destination: to, attributes, map 
     isDue: (object: ObjectSummary): boolean => checks.isDue(object),
     outcome: (object: ObjectSummary, etag: string): Promise<Outcome | undefined> => {
       const name = nameOf(object.key)
-      const look = async (): Promise<readonly Lack[] | undefined> => {
+      const look = async (): Promise<readonly MissingAttribute[] | undefined> => {
         const [copy, head] = await Promise.all([
           store.reading.head(name),
           unlessGone(origin.reading.head(object.key, object.version, object)),
@@ -211,11 +211,11 @@ async function copyLacks(
   object: ObjectSummary,
   head: ObjectHead,
   { store, name, copy }: { readonly store: Storage; readonly name: string; readonly copy: ObjectHead },
-): Promise<Lack[]> {
+): Promise<MissingAttribute[]> {
   // Metadata that HTTP cannot show goes with a copy inside a store, and can be compared with nothing.
   const fields = await fieldsOfNew(attributes, source, object, { ...head, unshown: 0 })
   const noTags = attributes.drop?.includes('tags') === true
-  const asked: Asked = { fields, named: attributes, before: head.headers, noTags }
+  const asked: AskedAttributes = { fields, named: attributes, before: head.headers, noTags }
   return await lacksOf(asked, store, name, copy)
 }
 
@@ -244,7 +244,7 @@ export function checkingRewrites({ source: place }: SetHeadersJob, rewritten: St
       object: ObjectSummary,
       { etag, fields, before }: { readonly etag: string; readonly fields: HeaderFields; readonly before: ObjectHead },
     ): Promise<Outcome | undefined> => {
-      const look = async (): Promise<readonly Lack[] | undefined> => {
+      const look = async (): Promise<readonly MissingAttribute[] | undefined> => {
         const now = await store.reading.head(object.key)
         if (etag !== '' && now.etag !== etag) return undefined
         return await lacksOf({ fields, before: before.headers }, store, object.key, now)

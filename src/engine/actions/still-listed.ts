@@ -17,13 +17,13 @@ const MOST_LISTINGS = 32
 const PAUSES = [100, 400, 1_500, 4_000, 6_000]
 
 /** Looks for objects that a store said it removed: an error for each that its listing shows still, by index. */
-export type Check = (removed: readonly Removed[]) => Promise<ReadonlyMap<number, StorageError>>
+export type CheckRemoved = (removed: readonly Removed[]) => Promise<ReadonlyMap<number, StorageError>>
 
 /**
  * Checks removals by listings of the ranges of keys in which they were: where all is removed, one listing of one key for all of them. Where
  * nobody may list, or the store is a folder, nothing is asked.
  */
-export function checkingRemovals(store: Storage, stop?: AbortSignal, pauses = PAUSES): Check {
+export function checkingRemovals(store: Storage, stop?: AbortSignal, pauses = PAUSES): CheckRemoved {
   let able = !isFolder(store.place)
   const { bucket, prefix } = store.place
   return async (removed) => {

@@ -1,23 +1,23 @@
 import { StorageError } from '../../errors.js'
 import type { CopyJob } from '../../job/copy.js'
-import type { Departure, Outcome } from '../../job/outcome.js'
+import type { DeferredDelete, Outcome } from '../../job/outcome.js'
 import type { SyncJob } from '../../job/sync.js'
 import { timeOf } from '../../times.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { outcomeOf, unlessGone } from './outcome.js'
-import type { Ways } from './actions.js'
+import type { ActionContext } from './actions.js'
 import { contentByHead, contentByListing } from './compare-objects.js'
-import { copying, refusal } from './copy.js'
+import { copyAction, refusal } from './copy.js'
 import { unlessTrulyGone } from './gone.js'
-import type { Act, Decide } from '../lanes/lane.js'
+import type { Action, Decide } from '../lanes/lane.js'
 import { headOf, unclearBetween, type Unclear } from './manifests.js'
 
 const UNCHANGED: Outcome = { kind: 'skipped', reason: 'unchanged' }
 const EXTRA: Outcome = { kind: 'skipped', reason: 'extra' }
 
 /** What becomes of an object that either side has, where the listings tell. */
-export function decidingSync(job: SyncJob, apart?: boolean, isUnclear?: Unclear): Decide {
+export function decideSync(job: SyncJob, apart?: boolean, isUnclear?: Unclear): Decide {
   return (object: WorkItem) => {
     if (object.extra === true) return outcomeOfExtra(job, object)
     if (deletionFailed(object)) return undefined
@@ -31,7 +31,7 @@ export function isCopied(job: SyncJob, object: WorkItem, isUnclear?: Unclear): b
 }
 
 /** The action of `sync` on an object about which the listings do not say enough, or that is to be copied, which `copy` does. */
-export function syncing(job: SyncJob, ways: Ways, copy = copying(copyOf(job), ways)): Act {
+export function syncAction(job: SyncJob, ways: ActionContext, copy = copyAction(copyOf(job), ways)): Action {
   const isUnclear = unclearBetween(ways.source, ways.destination)
   return async (object: WorkItem) => {
     try {
@@ -86,7 +86,7 @@ function isNewer(source: Dated, destination: Dated): boolean {
 }
 
 // Two MD5s that differ: what one of them is of may be encrypted, and then it is no MD5. What is listed as empty may be a manifest.
-async function differs({ by }: SyncJob, { source, destination }: Ways, listed: WorkItem): Promise<boolean> {
+async function differs({ by }: SyncJob, { source, destination }: ActionContext, listed: WorkItem): Promise<boolean> {
   const { key, there } = listed
   const [from, to] = await Promise.allSettled([
     headOf(source, listed),
@@ -112,11 +112,13 @@ async function differs({ by }: SyncJob, { source, destination }: Ways, listed: W
 function outcomeOfExtra({ source, destination, delete: deletes }: SyncJob, object: WorkItem): Outcome {
   // A marker of the folder that the prefix names: the source can have none.
   if (object.key === '' && source.prefix === '') return { kind: 'skipped', reason: 'prefix-marker' }
-  return deletes === undefined ? EXTRA : { kind: 'leaving', departure: departureOf(destination.prefix, object) }
+  return deletes === undefined
+    ? EXTRA
+    : { kind: 'delete-deferred', deferredDelete: deferredDeleteOf(destination.prefix, object) }
 }
 
 /** The entry of an object that is to be deleted. */
-export function departureOf(prefix: string, object: ObjectSummary, copy?: string): Departure {
+export function deferredDeleteOf(prefix: string, object: ObjectSummary, copy?: string): DeferredDelete {
   const { key, size, etag, lastModified, storageClass } = object
   return {
     ...{ key: prefix + key, size, etag, lastModified },
@@ -133,7 +135,7 @@ export function deletionFailed({ failedIn }: WorkItem): boolean {
   return failedIn?.startsWith('DeleteObject') === true
 }
 
-async function stillExtra(job: SyncJob, { source, destination }: Ways, object: WorkItem): Promise<Outcome> {
+async function stillExtra(job: SyncJob, { source, destination }: ActionContext, object: WorkItem): Promise<Outcome> {
   if ((await unlessTrulyGone(source, object.key, source.reading.head(object.key))) !== undefined)
     return { kind: 'skipped', reason: 'appeared' }
   const { size, etag, lastModified, storageClass } = await destination.reading.head(object.key)

@@ -2,29 +2,29 @@ import { jsonText } from '../../checkpoint/json.js'
 import { StorageError } from '../../errors.js'
 import type { CopyJob } from '../../job/copy.js'
 import type { Outcome } from '../../job/outcome.js'
-import { NO_LIKENESSES, type Likeness, type Likenesses } from '../../job/verdicts.js'
+import { NO_VERDICTS, type Verdict, type Verdicts } from '../../job/verdicts.js'
 import type { VerifyJob } from '../../job/verify.js'
 import { able, type ObjectHead, type ObjectSummary } from '../../storage/storage.js'
 import type { Pair } from '../../sources/pair-listing.js'
-import { copying, refusal } from './copy.js'
+import { copyAction, refusal } from './copy.js'
 import { unlessTrulyGone } from './gone.js'
-import type { Ways } from './actions.js'
+import type { ActionContext } from './actions.js'
 import { isSameAcl, traitsThatDiffer } from './asked-attributes.js'
 import {
   contentByHead,
   contentByListing,
   headersThatDiffer,
   sameTags,
-  type Content,
-  type Listed,
+  type ContentVerdict,
+  type ListedContent,
 } from './compare-objects.js'
 import { headOf, unclearBetween, type Unclear } from './manifests.js'
 import type { PagesOptions } from '../lanes/page-lanes.js'
-import type { Slots } from '../lanes/concurrency-limit.js'
+import type { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
 
 /** How the objects of a name compare. */
 interface Finding {
-  readonly likeness: Likeness
+  readonly likeness: Verdict
   /**
    * In what they differ: `size`, `content`, `changed` (while they were compared), `manifest` (the destination has only one), `tags`, `storage-class`,
    * `encryption`, `lock`, `acl`, or a header.
@@ -47,13 +47,13 @@ export interface Report {
   readonly length: number
   add(pair: Pair, finding: Finding): void
   /** The lines and counts of what was added since the last call. */
-  collect(): { readonly text: string; readonly gain: Likenesses }
+  collect(): { readonly text: string; readonly gain: Verdicts }
 }
 
 /** A report with a line of JSON for each difference, under the full key of the source. */
 export function createReport({ source, verbose }: VerifyJob): Report {
   let text = ''
-  let gain = { ...NO_LIKENESSES }
+  let gain = { ...NO_VERDICTS }
   return {
     get length() {
       return text.length
@@ -76,7 +76,7 @@ export function createReport({ source, verbose }: VerifyJob): Report {
     collect() {
       const collected = { text, gain }
       text = ''
-      gain = { ...NO_LIKENESSES }
+      gain = { ...NO_VERDICTS }
       return collected
     },
   }
@@ -87,8 +87,8 @@ function traits(object: ObjectSummary | undefined): object | undefined {
 }
 
 /** What comparing needs beside its job. */
-export interface VerifyContext extends Ways {
-  readonly slots: Slots
+export interface VerifyContext extends ActionContext {
+  readonly slots: ConcurrencyLimit
   readonly report: Report
   /** Aborted when no further object is to be begun. */
   readonly stop: AbortSignal
@@ -176,11 +176,11 @@ function oneSided(job: VerifyJob, { key, source, destination }: Pair): Finding {
 }
 
 /** Compares one pair by requests, and mends it if the job says so. Undefined: the run is ending, and nothing can be said. Rejects with what ends the run. */
-function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding | undefined> {
+function comparing(job: VerifyJob, ways: ActionContext): (pair: Pair) => Promise<Finding | undefined> {
   const [from, to] = [ways.source.reading, ways.destination.reading]
   const isUnclear = unclearBetween(ways.source, ways.destination)
   const copyJob: CopyJob = { kind: 'copy', source: job.source, destination: job.destination }
-  const copy = copying(copyJob, ways)
+  const copy = copyAction(copyJob, ways)
   // A side on which an object is listed and not found is not known to lack it.
   const here = <T>(key: string, answer: Promise<T>) => unlessTrulyGone(ways.source, key, answer)
   const there = <T>(key: string, answer: Promise<T>) => unlessTrulyGone(ways.destination, key, answer)
@@ -188,7 +188,7 @@ function comparing(job: VerifyJob, ways: Ways): (pair: Pair) => Promise<Finding 
   const look = async (pair: Pair): Promise<Finding> => {
     if (pair.source === undefined || pair.destination === undefined) return oneSided(job, pair)
     const { key } = pair
-    let [a, b]: [Listed, Listed] = [pair.source, pair.destination]
+    let [a, b]: [ListedContent, ListedContent] = [pair.source, pair.destination]
     const unclear = isUnclear?.(a, b) === true
     if (a.size !== b.size && !unclear) return OTHER_SIZE
     let content = contentByListing(a, b)
@@ -299,7 +299,7 @@ const NOT_SHOWN: Finding = {
   problem: { code: 'MetadataNotShown', message: 'it has metadata that HTTP cannot show' },
 }
 
-function conclusion(content: Content, differs: readonly string[]): Finding {
+function conclusion(content: ContentVerdict, differs: readonly string[]): Finding {
   if (content === 'different') return { likeness: 'different', differs: ['content', ...differs] }
   if (differs.length > 0) return { likeness: 'different', differs }
   return content === 'same' ? SAME : SAME_SIZE

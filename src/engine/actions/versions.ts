@@ -6,9 +6,9 @@ import { renamer } from '../../rules/rename.js'
 import { able, type ObjectVersion, type Storage } from '../../storage/storage.js'
 import { hasHistory, historyOf } from '../../sources/version-listing.js'
 import { failed, outcomeOf } from './outcome.js'
-import type { Ways } from './actions.js'
+import type { ActionContext } from './actions.js'
 import { unlessListed } from './gone.js'
-import type { Act } from '../lanes/lane.js'
+import type { Action } from '../lanes/lane.js'
 import { removingTogether } from './delete.js'
 import { checkingRemovals } from './still-listed.js'
 
@@ -20,7 +20,7 @@ const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
  * source has one. What fails ends it, since what comes behind would be out of order. The failure names the version: whoever tries it again begins with that,
  * so that the destination does not get the older ones once more; after a kill it begins with the oldest.
  */
-export function copyingHistories(job: CopyJob, { source, destination }: Ways, copyOne: Act): Act {
+export function copyVersionsAction(job: CopyJob, { source, destination }: ActionContext, copyOne: Action): Action {
   const { prefix } = job.source
   const nameOf = renamer(job.map)
   const removing = able(destination.removing, 'make delete markers')
@@ -59,7 +59,7 @@ const DELETED: Outcome = { kind: 'deleted' }
  * The action of `delete` on an object with all of its versions and delete markers. The newest goes when all others are gone: else a kill, or a
  * version that cannot be deleted, could bring back what was deleted or replaced long ago.
  */
-export function deletingHistories({ source: { prefix } }: DeleteJob, store: Storage, stop?: AbortSignal): Act {
+export function deleteVersionsAction({ source: { prefix } }: DeleteJob, store: Storage, stop?: AbortSignal): Action {
   const remove = removingTogether(able(store.removing, 'remove objects'), checkingRemovals(store, stop))
   const removeVersion = async (one: ObjectVersion): Promise<void> => {
     const { key, version } = one

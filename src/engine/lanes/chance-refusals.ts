@@ -26,7 +26,7 @@ const QUICKENING = 1.5
  * refused of lanes that are not held back is noise; and where all are, and their rate has fallen by a quarter, and no smaller part is
  * refused, that part is. Noise is tolerated.
  */
-export class Noise {
+export class ChanceRefusals {
   private part = TOLERATED
   private accepted = 0
   private turnedAway = 0

@@ -8,7 +8,7 @@ const GRANT = 16
  * The object operations in flight, over all lanes: at most `concurrency` at once. Lanes wait for room before they add
  * more, so that what waits in the queue is bounded too, and room goes to the lanes in turn.
  */
-export class Slots implements Valve {
+export class ConcurrencyLimit implements Valve {
   private readonly queue: PQueue<Fifo>
   private readonly backlog: number
   private readonly waiting: (() => void)[] = []

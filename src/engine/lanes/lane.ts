@@ -4,24 +4,24 @@ import type { Lease } from '../../sources/work-source.js'
 import { sleep, unlessAborted } from '../../storage/retry.js'
 import { unlessLater } from '../actions/outcome.js'
 import type { Pacer } from './pacer.js'
-import type { Slots } from './concurrency-limit.js'
+import type { ConcurrencyLimit } from './concurrency-limit.js'
 
 /**
  * Does one object. Undefined: it was given up because the run is ending, and nothing can be said of it. A rejection
  * ends the run: no object can be done until a person changes something.
  */
-export type Act = (object: ObjectSummary) => Promise<Outcome | undefined>
+export type Action = (object: ObjectSummary) => Promise<Outcome | undefined>
 
 /** Says what becomes of an object if that is known without a request; undefined for objects that are to be acted on. `page` is what it was listed with. */
 export type Decide = (object: ObjectSummary, page: readonly ObjectSummary[]) => Outcome | Deferral | undefined
 
 /** What a lane needs beside its lease. */
 export interface LaneContext {
-  readonly act: Act
+  readonly act: Action
   /** What it decides takes neither a slot nor the pace of the lane. */
   readonly decide?: Decide | undefined
   readonly pacer: Pacer
-  readonly slots: Slots
+  readonly slots: ConcurrencyLimit
   /** Aborted when no further object is to be begun. */
   readonly stop: AbortSignal
   /** Called with what ends the run. */

@@ -1,5 +1,5 @@
 import type { Throttle } from '../../job/events.js'
-import { Noise } from './chance-refusals.js'
+import { ChanceRefusals } from './chance-refusals.js'
 
 /** How long objects are counted before the rate is judged, in milliseconds. */
 const WINDOW = 500
@@ -45,13 +45,13 @@ const LEAST_REFUSED = 4
 const SLACK = 20
 
 /** The lanes among which what is held back is shared, as they work for one run in one thread. */
-export class Fleet {
+export class PacerGroup {
   /** The pacers of the lanes that have a range. */
   readonly busy = new Set<Pacer>()
-  readonly noise: Noise
+  readonly noise: ChanceRefusals
 
   constructor(readonly now: () => number = () => performance.now()) {
-    this.noise = new Noise(now, () => {
+    this.noise = new ChanceRefusals(now, () => {
       for (const pacer of this.busy) pacer.quicken()
     })
   }
@@ -88,7 +88,7 @@ export class Pacer {
   /** Refusals that would be put down to chance. */
   private credit = MOST_CREDIT
 
-  constructor(private readonly fleet: Fleet = new Fleet()) {
+  constructor(private readonly fleet: PacerGroup = new PacerGroup()) {
     this.windowFrom = fleet.now()
   }
 
@@ -259,7 +259,7 @@ export class Pacer {
 
 /** Pacers for so many lanes, which share what they are held to. */
 export function pacersFor(lanes: number): Pacer[] {
-  const fleet = new Fleet()
+  const fleet = new PacerGroup()
   return Array.from({ length: lanes }, () => new Pacer(fleet))
 }
 

@@ -2,11 +2,11 @@ import type { Keyed } from '../../sources/page-facts.js'
 import { unlessAborted } from '../../storage/retry.js'
 import { pagesOf } from '../../sources/listing-source.js'
 import type { Listing } from '../../sources/page-listing.js'
-import type { Grant, Ranges } from '../../sources/work-source.js'
+import type { RangeClaim, ClaimableRanges } from '../../sources/work-source.js'
 
 /** What lanes need that take in whole pages. */
 export interface PagesOptions<T extends Keyed> {
-  readonly ranges: Ranges
+  readonly ranges: ClaimableRanges
   /** Lists from behind a key. */
   readonly listing: (after: string | undefined) => Listing<T>
   readonly lanes: number
@@ -48,7 +48,7 @@ export async function runPages<T extends Keyed>(options: PagesOptions<T>): Promi
   stop.removeEventListener('abort', close)
 }
 
-async function read<T extends Keyed>(grant: Grant, options: PagesOptions<T>): Promise<void> {
+async function read<T extends Keyed>(grant: RangeClaim, options: PagesOptions<T>): Promise<void> {
   const { listing, take, taken, room, stop } = options
   const next = pagesOf(listing(grant.after), grant)
   let upcoming = next()

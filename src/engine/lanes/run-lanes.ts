@@ -1,18 +1,18 @@
 import type { Deferral, Outcome } from '../../job/outcome.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import type { WorkSource } from '../../sources/work-source.js'
-import { runLane, type Act, type Decide } from './lane.js'
+import { runLane, type Action, type Decide } from './lane.js'
 import type { Pacer } from './pacer.js'
-import type { Slots } from './concurrency-limit.js'
+import type { ConcurrencyLimit } from './concurrency-limit.js'
 
 /** What lanes need to run. */
 export interface LanesOptions {
   readonly work: WorkSource
   /** The action of one lane, which feels the pressure on it. */
-  readonly actFor: (pacer: Pacer) => Act
+  readonly actFor: (pacer: Pacer) => Action
   /** As `decide` of a lane. */
   readonly decide?: Decide | undefined
-  readonly slots: Slots
+  readonly slots: ConcurrencyLimit
   /** One for each lane, so that a lane keeps its pace from lease to lease. Those of lanes that join are added. */
   readonly pacers: Pacer[]
   /** Aborted when the run is to end: nothing further is begun, what is in flight ends. */
@@ -81,7 +81,7 @@ function seen(decide: Decide, watch: Watch): Decide {
   }
 }
 
-function watched(act: Act, watch: Watch): Act {
+function watched(act: Action, watch: Watch): Action {
   return async (object) => {
     const outcome = await act(object)
     if (outcome !== undefined) watch(object, outcome)

@@ -2,10 +2,10 @@ import * as zlib from 'node:zlib'
 import { UserError } from '../../errors.js'
 
 /** How an output is compressed. */
-export type Packing = 'plain' | 'gzip' | 'zstd'
+export type Compression = 'plain' | 'gzip' | 'zstd'
 
 /** What the name of a file asks for. */
-export function packingOf(path: string): Packing {
+export function packingOf(path: string): Compression {
   if (/\.gz$/i.test(path)) return 'gzip'
   return /\.zstd?$/i.test(path) ? 'zstd' : 'plain'
 }
@@ -14,7 +14,7 @@ export function packingOf(path: string): Packing {
  * Packs text as UTF-8. Every call gives a whole gzip member (RFC 1952 §2.2) or zstd frame (RFC 8878 §3.1), which may be joined to
  * others: so any thread can pack any part, and an output can be cut and continued between two. A `UserError` when this Node cannot.
  */
-export function packer(packing: Packing): (text: string) => Buffer {
+export function packer(packing: Compression): (text: string) => Buffer {
   switch (packing) {
     case 'plain':
       return (text) => Buffer.from(text)

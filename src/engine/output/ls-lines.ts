@@ -4,7 +4,7 @@ import { printable } from '../../keys.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 
 /** The first line of an output; '' for formats that have none. */
-export function headerOf(format: LineFormat): string {
+export function headerLine(format: LineFormat): string {
   return format === 'csv' ? 'key,size,etag,last_modified,storage_class\n' : ''
 }
 
@@ -14,7 +14,7 @@ export function headerOf(format: LineFormat): string {
  * - `json`: one JSON object a line, which reads back as the very same key
  * - `csv`: RFC 4180, everything as it is; with `terminal`, where a key could give commands, as `printable` has it
  */
-export function lineWriter(
+export function objectLineWriter(
   format: LineFormat,
   prefix: string,
   terminal: boolean,

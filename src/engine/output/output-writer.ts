@@ -9,7 +9,7 @@ import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
 
 /** Where bytes go that must be written in the order in which they are given. */
-export interface Outlet {
+export interface OutputWriter {
   /** Writes whole, then calls `written`. Errors are told to whoever opened it, once; nothing is written after one. */
   write(bytes: Uint8Array, written: () => void): void
   /** Bytes written so far. */
@@ -35,7 +35,7 @@ export interface Written {
 }
 
 /** An outlet to a stream such as standard output. */
-export function streamOutlet(stream: NodeJS.WritableStream, fail: (error: unknown) => void): Outlet {
+export function streamOutlet(stream: NodeJS.WritableStream, fail: (error: unknown) => void): OutputWriter {
   let bytes = 0
   let broken = false
   return {
@@ -73,7 +73,7 @@ export async function fileOutlet(
   path: string,
   { before, proven }: { readonly before: Written | undefined; readonly proven: boolean },
   fail: (error: unknown) => void,
-): Promise<Outlet> {
+): Promise<OutputWriter> {
   const part = `${path}.part`
   let file: FileHandle
   try {

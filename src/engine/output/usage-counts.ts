@@ -33,7 +33,7 @@ export interface CensusOptions {
 const MOST_GROUPS = 10_000
 
 /** Counts objects by several traits, in memory that is bounded by the number of groups. */
-export class Census {
+export class UsageCounts {
   private readonly depth: number
   private readonly total: Counter = counter()
   private readonly sizes: Counter[] = SIZE_CLASSES.map(counter)

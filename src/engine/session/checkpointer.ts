@@ -3,21 +3,21 @@ import type { FailureLedger } from '../../checkpoint/failure-ledger.js'
 import type { Ledger } from '../../checkpoint/ledger.js'
 import { mayPass } from '../../checkpoint/checkpoint-error.js'
 import type { RunFolder } from '../../checkpoint/run-folder.js'
-import type { Departure, Failure } from '../../job/outcome.js'
+import type { DeferredDelete, Failure } from '../../job/outcome.js'
 import { sleep } from '../../storage/retry.js'
 
 /** The state of a run at one moment, taken in one synchronous step: the failures belong to keys that the checkpoint passes. */
 export interface RunState {
   readonly failures: readonly Failure[]
   /** What is to be deleted behind the checkpoint that passes it, and how much of that is done. */
-  readonly departures?: readonly Departure[]
-  readonly departed?: LedgerPosition
+  readonly deferredDeletes?: readonly DeferredDelete[]
+  readonly deletesDone?: LedgerPosition
   readonly checkpoint: Omit<Checkpoint, 'ledger' | 'removals'>
 }
 
 /** The ledger of what a run deletes behind its checkpoint, and who is told how far a checkpoint counts on it. */
-interface KeptDepartures {
-  readonly ledger: Pick<Ledger<Departure>, 'append' | 'position'>
+interface KeptDeferredDeletes {
+  readonly ledger: Pick<Ledger<DeferredDelete>, 'append' | 'position'>
   readonly work: { allow(position: LedgerPosition): void }
 }
 
@@ -27,7 +27,7 @@ interface Holder {
 }
 
 /** Saves a run again and again, so that it can be killed at any moment. */
-export interface Keeper {
+export interface Checkpointer {
   /** Saves the state of now: failures first, then the checkpoint that passes them. Waits for a save under way. Rejects with a `CheckpointError`. */
   save(): Promise<void>
   /**
@@ -58,7 +58,7 @@ export interface KeeperOptions {
   readonly large?: Holder
   /** Where objects may be set aside to be tried again. */
   readonly waiting?: Holder
-  readonly departures?: KeptDepartures | undefined
+  readonly deferredDeletes?: KeptDeferredDeletes | undefined
 }
 
 /**
@@ -69,19 +69,20 @@ export function createKeeper(
   folder: Pick<RunFolder, 'look' | 'save'>,
   ledger: Pick<FailureLedger, 'append' | 'position'>,
   state: () => RunState,
-  { fail, warn, retryFor, large, waiting, departures: leaving }: KeeperOptions,
-): Keeper {
+  { fail, warn, retryFor, large, waiting, deferredDeletes: kept }: KeeperOptions,
+): Checkpointer {
   let timer: NodeJS.Timeout | undefined
   let stopped = false
   let busy: Promise<void> = Promise.resolve()
   // Those of a write that did not succeed: their keys count as settled, so the next save must bring them.
   let unwritten: readonly Failure[] = []
-  let unwrittenDepartures: readonly Departure[] = []
+  let unwrittenDeferredDeletes: readonly DeferredDelete[] = []
 
   const saveOnce = async (): Promise<void> => {
-    const { failures, departures = [], departed = NOWHERE, checkpoint } = state()
+    const { failures, deferredDeletes = [], deletesDone = NOWHERE, checkpoint } = state()
     unwritten = unwritten.length === 0 ? failures : [...unwritten, ...failures]
-    unwrittenDepartures = unwrittenDepartures.length === 0 ? departures : [...unwrittenDepartures, ...departures]
+    unwrittenDeferredDeletes =
+      unwrittenDeferredDeletes.length === 0 ? deferredDeletes : [...unwrittenDeferredDeletes, ...deferredDeletes]
     // Another session's ledgers must not be written to either.
     await folder.look()
     await ledger.append(unwritten)
@@ -95,15 +96,15 @@ export function createKeeper(
       ...(awaited === undefined ? {} : { waiting: { ...awaited, ...setAside } }),
       ledger: ledger.position,
     }
-    if (leaving === undefined) {
+    if (kept === undefined) {
       await folder.save(counted)
       return
     }
-    await leaving.ledger.append(unwrittenDepartures)
-    unwrittenDepartures = []
-    const { position } = leaving.ledger
-    await folder.save({ ...counted, removals: { ...position, done: departed } })
-    leaving.work.allow(position)
+    await kept.ledger.append(unwrittenDeferredDeletes)
+    unwrittenDeferredDeletes = []
+    const { position } = kept.ledger
+    await folder.save({ ...counted, removals: { ...position, done: deletesDone } })
+    kept.work.allow(position)
   }
   const save = (): Promise<void> => {
     const turn = busy.then(saveOnce)

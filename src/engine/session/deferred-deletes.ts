@@ -2,24 +2,24 @@ import { openRemovals, removalLedger } from '../../checkpoint/deferred-delete-le
 import type { LedgerPosition, WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import type { Ledger } from '../../checkpoint/ledger.js'
 import type { Throttle } from '../../job/events.js'
-import type { Departure } from '../../job/outcome.js'
+import type { DeferredDelete } from '../../job/outcome.js'
 import type { Place } from '../../job/place.js'
 import { settled, type Totals } from '../../job/totals.js'
 import { RemovalWork } from '../../sources/deferred-delete-source.js'
 import { addTo, type Tally } from '../../sources/tally.js'
-import type { Ways } from '../actions/actions.js'
-import { departing, DEPARTURE_FLIGHTS } from '../actions/deferred-delete.js'
+import type { ActionContext } from '../actions/actions.js'
+import { deletingDeferred, DEFERRED_DELETE_FLIGHTS } from '../actions/deferred-delete.js'
 import type { Gate } from '../lanes/gate.js'
 import { heldBack, pacersFor, type Pacer } from '../lanes/pacer.js'
 import { runLanes, type LanesOptions } from '../lanes/run-lanes.js'
-import { Slots } from '../lanes/concurrency-limit.js'
+import { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
 
 /** What a run deletes behind its checkpoint: its ledger, and how far that is done. */
-export interface Departures {
-  readonly ledger: Ledger<Departure>
+export interface DeferredDeletes {
+  readonly ledger: Ledger<DeferredDelete>
   readonly work: RemovalWork
   /** Those that the tally has gained, to be written to the ledger. */
-  take(): readonly Departure[]
+  take(): readonly DeferredDelete[]
   /** Objects that are to be deleted, whether on the ledger yet or not. */
   readonly owed: number
   /**
@@ -29,7 +29,7 @@ export interface Departures {
    */
   whyKept(waiting: number): string | undefined
   /** Deletes what the work hands out, until that ends or the run does. Never rejects. */
-  depart(waysFor: (pacer: Pacer) => Ways, watch: Watch | undefined): Promise<void>
+  deleteDeferred(waysFor: (pacer: Pacer) => ActionContext, watch: Watch | undefined): Promise<void>
   /** Objects being deleted now. */
   readonly inFlight: number
   readonly held: Throttle | undefined
@@ -37,8 +37,8 @@ export interface Departures {
 
 type Watch = NonNullable<LanesOptions['watch']>
 
-/** What departures need of their session. */
-export interface DepartureOptions {
+/** What deferred deletes need of their session. */
+export interface DeferredDeleteOptions {
   readonly folder: string
   /** As last saved. */
   readonly checkpoint: WriteCheckpoint
@@ -49,7 +49,7 @@ export interface DepartureOptions {
 }
 
 /** Opens the ledger of a job that deletes behind its checkpoint, as it was when that was saved; undefined for other jobs. */
-export async function openDepartures(options: DepartureOptions): Promise<Departures | undefined> {
+export async function openDeferredDeletes(options: DeferredDeleteOptions): Promise<DeferredDeletes | undefined> {
   const { folder, checkpoint, tally, gate, stop, fail } = options
   const { job, pace, removals = NONE } = checkpoint
   const path = removalLedger(folder, job)
@@ -58,7 +58,7 @@ export async function openDepartures(options: DepartureOptions): Promise<Departu
   const { prefix } = job.kind === 'sync' ? job.destination : job.source
   const work = new RemovalWork(path, removals.done, prefix, tally)
   const pacers = pacersFor(1)
-  let slots: Slots | undefined
+  let slots: ConcurrencyLimit | undefined
   let planned = removals.entries
   const owed = (): number => planned - work.done.entries
 
@@ -72,7 +72,7 @@ export async function openDepartures(options: DepartureOptions): Promise<Departu
     ledger,
     work,
     take() {
-      const taken = tally.takeDepartures()
+      const taken = tally.takeDeferredDeletes()
       planned += taken.length
       return taken
     },
@@ -88,14 +88,22 @@ export async function openDepartures(options: DepartureOptions): Promise<Departu
       work.end()
       return why
     },
-    async depart(waysFor, watch) {
+    async deleteDeferred(waysFor, watch) {
       // One lane, with nothing to be told apart: the ledger is in no order.
       const [pacer] = pacers
       if (pacer === undefined) return
       const ways = waysFor(pacer)
-      slots = new Slots(DEPARTURE_FLIGHTS)
+      slots = new ConcurrencyLimit(DEFERRED_DELETE_FLIGHTS)
       gate.attach(slots)
-      await runLanes({ work, actFor: () => departing(job, ways, pace.concurrency), pacers, slots, stop, fail, watch })
+      await runLanes({
+        work,
+        actFor: () => deletingDeferred(job, ways, pace.concurrency),
+        pacers,
+        slots,
+        stop,
+        fail,
+        watch,
+      })
     },
     get inFlight() {
       return slots?.busy ?? 0

@@ -4,7 +4,7 @@ import { largeRemaining, type LargeState, type LedgerPosition, type UploadState 
 import type { LargeObject, Outcome } from '../../job/outcome.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import type { UploadLog } from '../actions/actions.js'
-import type { Act } from '../lanes/lane.js'
+import type { Action } from '../lanes/lane.js'
 
 /** Large objects under way at once; each has several parts under way. */
 const AT_ONCE = 4
@@ -22,7 +22,7 @@ export interface LargeOptions {
   /** What the keys of the ledger begin with, and objects are named without. */
   readonly prefix: string
   /** The action on an object, which keeps account of its upload. */
-  readonly actFor: (uploads: UploadLog) => Act
+  readonly actFor: (uploads: UploadLog) => Action
   /** Told of each outcome. */
   readonly settle: (object: ObjectSummary, outcome: Outcome) => void
   /** Saves the run; an upload is written down before there is anything in it. */

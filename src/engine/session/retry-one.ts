@@ -4,8 +4,8 @@ import { sleep } from '../../storage/retry.js'
 import type { Storage } from '../../storage/storage.js'
 import { named, type Complete } from '../../sources/named-object.js'
 import type { WorkItem } from '../../sources/work-source.js'
-import { actOf, decisionOf, type WayOfCopies, type Ways } from '../actions/actions.js'
-import { departing } from '../actions/deferred-delete.js'
+import { actOf, decisionOf, type DecideContext, type ActionContext } from '../actions/actions.js'
+import { deletingDeferred } from '../actions/deferred-delete.js'
 import { actingOnNamed, unlessKnown } from '../actions/look-up-listed.js'
 import { deletionFailed } from '../actions/sync.js'
 import type { Attempt } from './waiting.js'
@@ -13,8 +13,8 @@ import type { Attempt } from './waiting.js'
 /** What one attempt at an object needs. */
 export interface AttemptOptions {
   readonly job: WriteJob
-  readonly ways: Ways
-  readonly ends: WayOfCopies
+  readonly ways: ActionContext
+  readonly ends: DecideContext
   readonly complete: Complete
 }
 
@@ -25,7 +25,7 @@ export function attempting({ job, ways, ends, complete }: AttemptOptions) {
   const act = listOf(job) === undefined ? whole : actingOnNamed(whole, prefix)
   // However large it is: its parts are tried again on the spot.
   const decide = unlessKnown(decisionOf(job, ends, 'act'))
-  const leave = job.kind === 'move' || job.kind === 'sync' ? departing(job, ways) : undefined
+  const leave = job.kind === 'move' || job.kind === 'sync' ? deletingDeferred(job, ways) : undefined
   return async (failure: WaitingObject): Promise<Attempt | undefined> => {
     const [object] = (await complete([named(failure, prefix)])) ?? []
     if (object === undefined) return undefined

@@ -1,22 +1,22 @@
 import type { ScanState } from '../../checkpoint/checkpoint.js'
 import type { DuJob } from '../../job/du.js'
 import type { LsJob } from '../../job/ls.js'
-import { addLikenesses, type Likenesses } from '../../job/verdicts.js'
+import { addVerdicts, type Verdicts } from '../../job/verdicts.js'
 import type { VerifyJob } from '../../job/verify.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
-import type { Grant } from '../../sources/work-source.js'
-import type { Census } from '../output/usage-counts.js'
-import type { Outlet } from '../output/output-writer.js'
-import type { Packing } from '../output/compression.js'
+import type { RangeClaim } from '../../sources/work-source.js'
+import type { UsageCounts } from '../output/usage-counts.js'
+import type { OutputWriter } from '../output/output-writer.js'
+import type { Compression } from '../output/compression.js'
 import type { Sink } from './scan-session.js'
 import type { LinesProduct, VerifyProduct } from '../workers/tasks.js'
 
 /** Counts. `census` holds what was counted before, and afterwards all. */
-export function duSink(job: DuJob, census: Census): Sink {
+export function duSink(job: DuJob, census: UsageCounts): Sink {
   return {
     task: { kind: 'du', depth: job.depth },
     deliver(product, settle) {
-      census.merge(product as ReturnType<Census['take']>)
+      census.merge(product as ReturnType<UsageCounts['take']>)
       settle()
     },
     moved: () => undefined,
@@ -26,7 +26,7 @@ export function duSink(job: DuJob, census: Census): Sink {
 }
 
 /** Counts what comes of comparing, from `before` on, and writes the differences to `outlet`. */
-export function verifySink(job: VerifyJob, packing: Packing, outlet: Outlet, before: Likenesses): Sink {
+export function verifySink(job: VerifyJob, packing: Compression, outlet: OutputWriter, before: Verdicts): Sink {
   let likenesses = before
   return {
     task: { kind: 'verify', job, packing },
@@ -34,7 +34,7 @@ export function verifySink(job: VerifyJob, packing: Packing, outlet: Outlet, bef
       const { bytes, gain } = product as VerifyProduct
       // Also when there is nothing to write: what is settled must not overtake what is being written.
       outlet.write(bytes, () => {
-        likenesses = addLikenesses(likenesses, gain)
+        likenesses = addVerdicts(likenesses, gain)
         settle()
       })
     },
@@ -46,12 +46,17 @@ export function verifySink(job: VerifyJob, packing: Packing, outlet: Outlet, bef
 
 /** How lines are to be made. */
 export interface LinesOptions {
-  readonly packing: Packing
+  readonly packing: Compression
   readonly terminal: boolean
 }
 
 /** Writes lines to `outlet`, as they come or in the order of the keys. */
-export function lsSink(job: LsJob, { packing, terminal }: LinesOptions, outlet: Outlet, keyspace: Keyspace): Sink {
+export function lsSink(
+  job: LsJob,
+  { packing, terminal }: LinesOptions,
+  outlet: OutputWriter,
+  keyspace: Keyspace,
+): Sink {
   const { format, sorted, source } = job
   const state = (): ScanState => outlet.kept ?? {}
   const task: Sink['task'] = { kind: 'ls', format, packing, prefix: source.prefix, terminal, sorted }
@@ -62,7 +67,7 @@ export function lsSink(job: LsJob, { packing, terminal }: LinesOptions, outlet: 
   }
 
   // By grant, pages that wait until all keys before theirs are written.
-  const waiting = new Map<Grant, { bytes: Uint8Array; settle: () => void }[]>()
+  const waiting = new Map<RangeClaim, { bytes: Uint8Array; settle: () => void }[]>()
   let writing = false
   const moved = (): void => {
     if (writing) return

@@ -1,9 +1,9 @@
 import type { ScanCheckpoint, ScanState } from '../../checkpoint/checkpoint.js'
 import { RunFolder } from '../../checkpoint/run-folder.js'
-import type { Ends } from '../../storage/open.js'
+import type { OpenStores } from '../../storage/open.js'
 import { Keyspace } from '../../sources/ranges/keyspace.js'
-import type { Grant } from '../../sources/work-source.js'
-import type { Crew, Task } from '../workers/worker-pool.js'
+import type { RangeClaim } from '../../sources/work-source.js'
+import type { WorkerPool, Task } from '../workers/worker-pool.js'
 import { createKeeper } from './checkpointer.js'
 import { ReaderGone } from '../output/output-writer.js'
 import { stopReason, type Stop } from './stop-reason.js'
@@ -13,7 +13,7 @@ export interface Sink {
   /** The task that yields what `deliver` takes in. */
   readonly task: Task
   /** As `deliver` of `CrewWork`. */
-  readonly deliver: (product: unknown, settle: () => void, grant: Grant | undefined) => void
+  readonly deliver: (product: unknown, settle: () => void, grant: RangeClaim | undefined) => void
   /** What is held back may have become free to go: ranges have moved. */
   readonly moved: () => void
   /** What the ranges have passed: taken in the same step as they. */
@@ -27,8 +27,8 @@ export interface ScanOptions {
   readonly checkpoint: ScanCheckpoint
   /** The run's folder, locked; absent when nothing is kept. */
   readonly folder: string | undefined
-  readonly ends: Ends
-  readonly crew: Crew
+  readonly ends: OpenStores
+  readonly crew: WorkerPool
   readonly openSink: (keyspace: Keyspace, fail: (error: unknown) => void) => Sink
   /** Aborted (from outside, or here) when nothing further is to be begun. */
   readonly drain: AbortController

@@ -7,7 +7,7 @@ import type { Failure, Outcome, WaitingObject } from '../../job/outcome.js'
 import { sleep } from '../../storage/retry.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import { addTo } from '../../sources/tally.js'
-import { Slots } from '../lanes/concurrency-limit.js'
+import { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
 
 /** The pause before the first attempt, in milliseconds; each further one is twice as long as the one before, up to the longest. */
 const FIRST_PAUSE = 2_000
@@ -71,7 +71,7 @@ export class WaitingObjects {
   /** Until when entries are tried again that begin before `end`, in the order of the ledger. */
   private readonly deadlines: { readonly end: number; readonly deadline: number }[]
   private readonly errors: Record<string, number>
-  private readonly slots = new Slots(AT_ONCE)
+  private readonly slots = new ConcurrencyLimit(AT_ONCE)
   private readonly flights = new Set<Promise<void>>()
   private closed = false
   private listeners: (() => void)[] = []

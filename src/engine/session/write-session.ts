@@ -5,11 +5,11 @@ import { addSample } from '../../checkpoint/rate-samples.js'
 import { LEDGER } from '../../checkpoint/ledger-file.js'
 import { beginRetry, endRetry } from '../../checkpoint/retry-steps.js'
 import { RunFolder } from '../../checkpoint/run-folder.js'
-import type { MoveEvent, Snapshot } from '../../job/events.js'
+import type { RunEvent, Snapshot } from '../../job/events.js'
 import { listOf, type WriteJob } from '../../job/kinds.js'
 import { RESTORE_REQUESTED, type Deferral, type Outcome } from '../../job/outcome.js'
 import { settled } from '../../job/totals.js'
-import type { Ends } from '../../storage/open.js'
+import type { OpenStores } from '../../storage/open.js'
 import {
   exceptParts,
   FAILED_BEFORE,
@@ -20,29 +20,29 @@ import {
 } from '../../storage/set-aside.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import { LedgerWork } from '../../sources/retry-source.js'
-import { ListWork, wantedOf } from '../../sources/files-from/files-from-source.js'
+import { ListWork, entryNeedsOf } from '../../sources/files-from/files-from-source.js'
 import { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { Complete } from '../../sources/named-object.js'
 import { createTally } from '../../sources/tally.js'
-import { actOf, decisionOf, doneTo, type Ways } from '../actions/actions.js'
-import type { Crew, Task } from '../workers/worker-pool.js'
-import { openDepartures, owedBefore } from './deferred-deletes.js'
+import { actOf, decisionOf, doneTo, type ActionContext } from '../actions/actions.js'
+import type { WorkerPool, Task } from '../workers/worker-pool.js'
+import { openDeferredDeletes, owedBefore } from './deferred-deletes.js'
 import { Gate, Turnstile } from '../lanes/gate.js'
 import { createKeeper, type RunState } from './checkpointer.js'
 import { unlessLater } from '../actions/outcome.js'
 import { answers, attempting } from './retry-one.js'
-import type { Act } from '../lanes/lane.js'
+import type { Action } from '../lanes/lane.js'
 import { LargeObjects } from './large-objects.js'
 import { actingOnNamed, lookingUp, unlessKnown } from '../actions/look-up-listed.js'
 import { unclearBetween } from '../actions/manifests.js'
 import { heldBack, pacersFor, together, type Pacer } from '../lanes/pacer.js'
 import { runLanes } from '../lanes/run-lanes.js'
-import { Slots } from '../lanes/concurrency-limit.js'
+import { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
 import { SpotChecks } from '../actions/spot-checks.js'
 import { stopReason, TooManyFailures, type Stop } from './stop-reason.js'
 import { streamMemory } from '../actions/copy-streamed.js'
 import { WaitingObjects } from './waiting.js'
-import { sharedTurns, Turns } from '../actions/name-locks.js'
+import { sharedTurns, NameLocks } from '../actions/name-locks.js'
 import { watchFailures } from './watch-failures.js'
 import type { WriteProduct } from '../workers/tasks.js'
 
@@ -51,8 +51,8 @@ export interface SessionOptions {
   readonly folder: string
   /** As last saved. Its `pace` and `connection` may have been changed since. */
   readonly checkpoint: WriteCheckpoint
-  readonly ends: Ends
-  readonly crew: Crew
+  readonly ends: OpenStores
+  readonly crew: WorkerPool
   /** Try the failed objects again, and nothing else. */
   readonly onlyFailed: boolean
   /** Of the failed objects, those with these codes; absent for all. */
@@ -61,7 +61,7 @@ export interface SessionOptions {
   readonly drain: AbortController
   /** Aborted when what is in flight is not to be waited for either. */
   readonly abandon: AbortSignal
-  readonly emit: (event: MoveEvent) => void
+  readonly emit: (event: RunEvent) => void
   /** Tell of each object, not only of failures. */
   readonly verbose: boolean
 }
@@ -132,7 +132,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     if (!drain.signal.aborted) watched?.look(tally)
   }
   lookAtFailures()
-  const slots = new Slots(pace.concurrency)
+  const slots = new ConcurrencyLimit(pace.concurrency)
   gate.attach(slots)
   const turnstile = new Turnstile()
   gate.attach(turnstile)
@@ -148,7 +148,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   const list =
     keyList === undefined || checkpoint.list === undefined
       ? undefined
-      : new ListWork(keyList, wantedOf(job), checkpoint.list, tally, complete)
+      : new ListWork(keyList, entryNeedsOf(job), checkpoint.list, tally, complete)
   // S3 limits ranges of keys: all of them are to be made use of.
   const ranges = new Keyspace(checkpoint.ranges, { spread: true })
   const { destination } = ends
@@ -157,9 +157,9 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   const isUnclear = unclearBetween(ends.source.store, destination.store)
   const memory = streamMemory(ends.bandwidth, crew.size + 1)
   const shared = sharedTurns()
-  const turns = new Turns(shared, drain.signal)
+  const turns = new NameLocks(shared, drain.signal)
   const spotChecks = new SpotChecks({ strict: pace.onLoss === 'fail', notice: ends.notice, fail })
-  const waysTo = (setAside: SetAside, pacer?: Pacer, checks = spotChecks.lane()): Ways => ({
+  const waysTo = (setAside: SetAside, pacer?: Pacer, checks = spotChecks.lane()): ActionContext => ({
     ...{ source: ends.source.storeFor(pacer, setAside), destination: destination.storeFor(pacer, setAside) },
     ...{ through, apart, memory, stop: drain.signal, turns, checks },
   })
@@ -197,7 +197,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   // What failed is tried again in the order of the ledger, by one lane; a list is worked on in its order, by one too.
   const pacers = pacersFor(1)
   const ledger = await openFailures(folder, checkpoint.ledger)
-  const departures = await openDepartures({ folder, checkpoint, tally, gate, stop: drain.signal, fail })
+  const deferredDeletes = await openDeferredDeletes({ folder, checkpoint, tally, gate, stop: drain.signal, fail })
   let kept: string | undefined
   let history = checkpoint.history
 
@@ -206,11 +206,11 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     listed: listedBefore + ranges.listed,
     listingEnded: ranges.listingEnded,
     inFlight:
-      slots.busy + (departures?.inFlight ?? 0) + crew.inFlight + (large.counts?.underWay ?? 0) + waiting.inFlight,
+      slots.busy + (deferredDeletes?.inFlight ?? 0) + crew.inFlight + (large.counts?.underWay ?? 0) + waiting.inFlight,
     large: large.counts,
     waiting: waiting.counts,
     throttled: ends.meter.throttled,
-    held: together(heldBack(pacers), together(departures?.held, crew.held)),
+    held: together(heldBack(pacers), together(deferredDeletes?.held, crew.held)),
     ...(watched?.cause === undefined ? {} : { paused: watched.cause }),
     retried: ends.meter.retried,
     requests: ends.meter.requests,
@@ -231,7 +231,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
       bytes: totals.bytes,
       throttled: ends.meter.throttled,
     })
-    const leaving = departures?.take()
+    const taken = deferredDeletes?.take()
     const remaining = ranges.remaining()
     large.hold(tally.takeDeferred(), listingDone)
     const setAside = tally.takeWaiting()
@@ -240,15 +240,15 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     const { retry: before, list: listBefore, large: begun, waiting: awaited, removals, paused, ...rest } = checkpoint
     const retry = again?.remaining()
     const unlisted = list?.remaining()
-    const owed = departures?.owed ?? 0
+    const owed = deferredDeletes?.owed ?? 0
     const listDone = remaining.length === 0 && unlisted === undefined
     const unfinished = waiting.state()
     const done = listDone && retry === undefined && large.remaining === 0 && unfinished === undefined && owed === 0
     return {
       failures,
-      ...(departures === undefined || leaving === undefined
+      ...(deferredDeletes === undefined || taken === undefined
         ? {}
-        : { departures: leaving, departed: departures.work.done }),
+        : { deferredDeletes: taken, deletesDone: deferredDeletes.work.done }),
       checkpoint: {
         ...rest,
         state: done ? 'finished' : 'unfinished',
@@ -268,15 +268,15 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   }
 
   const keeper = createKeeper(run, ledger, state, {
-    ...{ fail, warn, retryFor: ends.retryFor, large, waiting, departures },
+    ...{ fail, warn, retryFor: ends.retryFor, large, waiting, deferredDeletes },
   })
   const progress = setInterval(() => {
     lookAtFailures()
     emit({ type: 'progress', snapshot: snapshot() })
   }, PROGRESS_INTERVAL)
-  const waysFor = (pacer: Pacer): Ways => waysTo(unlikeOthers, pacer)
+  const waysFor = (pacer: Pacer): ActionContext => waysTo(unlikeOthers, pacer)
   const workOn = async (work: LedgerWork | ListWork, largeOnes: 'act' | 'defer'): Promise<void> => {
-    const actFor = (pacer: Pacer): Act => {
+    const actFor = (pacer: Pacer): Action => {
       const act = actOf(job, waysFor(pacer))
       return keyList === undefined ? act : actingOnNamed(act, job.source.prefix)
     }
@@ -295,24 +295,24 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     // copied before.
     const late = job.kind === 'move' && ends.source.software !== undefined
     const tryingAgain = waiting.run()
-    const moved = job.kind === 'move' && !late ? departures?.depart(waysFor, watch) : undefined
+    const moved = job.kind === 'move' && !late ? deferredDeletes?.deleteDeferred(waysFor, watch) : undefined
     if (again !== undefined) await workOn(again, 'act')
     if (!options.onlyFailed && !drain.signal.aborted) await runCrew()
     // What is moved after all is deleted after all.
     if (job.kind === 'move') await awaitWaiting()
-    if (departures !== undefined && !drain.signal.aborted) {
+    if (deferredDeletes !== undefined && !drain.signal.aborted) {
       // From then on the ledger is whole, and a checkpoint counts on it.
       await keeper.save().catch(fail)
     }
-    if (departures !== undefined && !drain.signal.aborted) {
+    if (deferredDeletes !== undefined && !drain.signal.aborted) {
       const listed = ranges.remaining().length === 0 && again?.remaining() === undefined && large.remaining === 0
       if (job.kind === 'sync' && listed) {
-        kept = departures.whyKept(waiting.remaining)
-        if (kept === undefined) await departures.depart(waysFor, watch)
+        kept = deferredDeletes.whyKept(waiting.remaining)
+        if (kept === undefined) await deferredDeletes.deleteDeferred(waysFor, watch)
         else warn(`${kept}: nothing was deleted`)
       } else {
-        departures.work.end()
-        if (late) await departures.depart(waysFor, watch)
+        deferredDeletes.work.end()
+        if (late) await deferredDeletes.deleteDeferred(waysFor, watch)
       }
     }
     await moved
@@ -353,7 +353,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     await large.end(saved)
     await waiting.end(saved)
     await ledger.close()
-    await departures?.ledger.close()
+    await deferredDeletes?.ledger.close()
   }
   if (defect !== undefined) throw defect.error
   const remains =
@@ -394,7 +394,7 @@ async function withRetry(
 }
 
 function tell(
-  emit: (event: MoveEvent) => void,
+  emit: (event: RunEvent) => void,
   job: WriteJob,
   { key, size }: ObjectSummary,
   outcome: Outcome | Deferral,

@@ -1,7 +1,7 @@
-import type { MoveEvent, Throttle } from '../../job/events.js'
+import type { RunEvent, Throttle } from '../../job/events.js'
 import type { Deferral, Outcome } from '../../job/outcome.js'
 import { noTotals } from '../../job/totals.js'
-import type { Likenesses } from '../../job/verdicts.js'
+import type { Verdicts } from '../../job/verdicts.js'
 import type { Bandwidth } from '../../storage/bandwidth.js'
 import type { Notice } from '../../storage/notice.js'
 import type { StoreFor } from '../../storage/retry.js'
@@ -11,27 +11,27 @@ import { leasesOver } from '../../sources/listing-source.js'
 import { listingAfter } from '../../sources/page-listing.js'
 import { pairsAfter } from '../../sources/pair-listing.js'
 import { createTally, type TallyGain } from '../../sources/tally.js'
-import type { Ranges } from '../../sources/work-source.js'
+import type { ClaimableRanges } from '../../sources/work-source.js'
 import { actOf, decisionOf, doneTo, listingOf } from '../actions/actions.js'
-import { Census } from '../output/usage-counts.js'
+import { UsageCounts } from '../output/usage-counts.js'
 import type { Task } from './worker-pool.js'
 import type { Gate } from '../lanes/gate.js'
-import { lineWriter } from '../output/ls-lines.js'
+import { objectLineWriter } from '../output/ls-lines.js'
 import { unclearBetween } from '../actions/manifests.js'
 import { heldBack, pacersFor } from '../lanes/pacer.js'
 import { packer } from '../output/compression.js'
 import { runPages, type PagesOptions } from '../lanes/page-lanes.js'
 import { runLanes } from '../lanes/run-lanes.js'
-import { Slots } from '../lanes/concurrency-limit.js'
+import { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
 import { SpotChecks } from '../actions/spot-checks.js'
 import { streamMemory } from '../actions/copy-streamed.js'
-import { Turns } from '../actions/name-locks.js'
+import { NameLocks } from '../actions/name-locks.js'
 import { createReport, verifying } from '../actions/verify.js'
 
 /** What a job that writes yields: what became of objects, and, when it is watched, what to tell of each. */
 export interface WriteProduct {
   readonly gain: TallyGain
-  readonly seen: readonly MoveEvent[]
+  readonly seen: readonly RunEvent[]
 }
 
 /** What `ls` yields: whole lines, packed; they may be joined in any order. */
@@ -41,18 +41,18 @@ export interface LinesProduct {
 
 /** What `verify` yields: what compared how, and whole lines of the differences, packed. */
 export interface VerifyProduct extends LinesProduct {
-  readonly gain: Likenesses
+  readonly gain: Verdicts
 }
 
 /** What a workshop needs of the thread that it is in. */
-export interface WorkshopOptions {
+export interface WorkerTaskOptions {
   readonly task: Task
-  readonly ranges: Ranges
+  readonly ranges: ClaimableRanges
   readonly source: StoreFor
   readonly destination: StoreFor | undefined
   /** The bytes of what is copied pass through this machine. */
   readonly through: boolean
-  /** As that of `Ways`. */
+  /** As that of `ActionContext`. */
   readonly apart: boolean
   readonly bandwidth: Bandwidth | undefined
   /** By `sharedTurns`. */
@@ -74,7 +74,7 @@ export interface WorkshopOptions {
 }
 
 /** One thread's share of a task. */
-export interface Workshop {
+export interface WorkerTask {
   /** Resolves when there is no more work, or, after `stop`, when nothing is in flight. Never rejects. */
   run(): Promise<void>
   /** What was got out of the objects that were settled since the last call. */
@@ -86,7 +86,7 @@ export interface Workshop {
 }
 
 /** The workshop for a task. */
-export function openWorkshop(options: WorkshopOptions): Workshop {
+export function openWorkshop(options: WorkerTaskOptions): WorkerTask {
   switch (options.task.kind) {
     case 'write':
       return writeWorkshop(options, options.task)
@@ -99,11 +99,11 @@ export function openWorkshop(options: WorkshopOptions): Workshop {
   }
 }
 
-function writeWorkshop(options: WorkshopOptions, { job, watched, onLoss }: Task & { kind: 'write' }): Workshop {
+function writeWorkshop(options: WorkerTaskOptions, { job, watched, onLoss }: Task & { kind: 'write' }): WorkerTask {
   const { ranges, source, destination, through, concurrency, lanes, stop, fail, bandwidth, threads } = options
   if (destination === undefined) throw new Error('there is no destination to write to')
   const { apart } = options
-  const turns = options.turns && new Turns(options.turns, stop)
+  const turns = options.turns && new NameLocks(options.turns, stop)
   const isUnclear = unclearBetween(source(), destination())
   const decide = decisionOf(job, { through, apart, notice: options.notice, isUnclear }, 'defer')
   const setAside = new UnlikeOthers(TRIED_LATER)
@@ -111,8 +111,8 @@ function writeWorkshop(options: WorkshopOptions, { job, watched, onLoss }: Task 
   const notice = options.notice ?? (() => undefined)
   const checks = new SpotChecks({ strict: onLoss === 'fail', notice, fail })
   let tally = createTally(noTotals(), () => undefined)
-  let seen: MoveEvent[] = []
-  const slots = new Slots(concurrency)
+  let seen: RunEvent[] = []
+  const slots = new ConcurrencyLimit(concurrency)
   options.gate?.attach(slots)
   const pacers = pacersFor(lanes)
   const listing = listingOf(job, { source: source(), destination: destination() })
@@ -141,7 +141,7 @@ function writeWorkshop(options: WorkshopOptions, { job, watched, onLoss }: Task 
       const gain = {
         ...{ totals: tally.totals, added: tally.added },
         ...{ deferred: tally.takeDeferred(), waiting: tally.takeWaiting() },
-        ...{ failures: tally.takeFailures(), departures: tally.takeDepartures() },
+        ...{ failures: tally.takeFailures(), deferredDeletes: tally.takeDeferredDeletes() },
       }
       const product: WriteProduct = { gain, seen }
       tally = createTally(noTotals(), () => undefined)
@@ -157,8 +157,8 @@ function writeWorkshop(options: WorkshopOptions, { job, watched, onLoss }: Task 
   }
 }
 
-function duWorkshop(options: WorkshopOptions, { depth }: Task & { kind: 'du' }): Workshop {
-  const census = new Census({ depth })
+function duWorkshop(options: WorkerTaskOptions, { depth }: Task & { kind: 'du' }): WorkerTask {
+  const census = new UsageCounts({ depth })
   const take: TakeObjects = (objects, settle) => {
     census.add(objects)
     settle(objects.length)
@@ -174,15 +174,15 @@ function duWorkshop(options: WorkshopOptions, { depth }: Task & { kind: 'du' }):
 
 type TakeObjects = PagesOptions<ObjectSummary>['take']
 
-function objectsOf({ source }: WorkshopOptions): PagesOptions<ObjectSummary>['listing'] {
+function objectsOf({ source }: WorkerTaskOptions): PagesOptions<ObjectSummary>['listing'] {
   return (after) => listingAfter(source(), after)
 }
 
 /** Text is packed and sent in pieces of about this many characters. */
 const PIECE = 512 * 1024
 
-function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Workshop {
-  const write = lineWriter(task.format, task.prefix, task.terminal)
+function lsWorkshop(options: WorkerTaskOptions, task: Task & { kind: 'ls' }): WorkerTask {
+  const write = objectLineWriter(task.format, task.prefix, task.terminal)
   const pack = packer(task.packing)
   let text = ''
   const take: TakeObjects = (objects, settle) => {
@@ -207,11 +207,11 @@ function lsWorkshop(options: WorkshopOptions, task: Task & { kind: 'ls' }): Work
   }
 }
 
-function verifyWorkshop(options: WorkshopOptions, { job, packing }: Task & { kind: 'verify' }): Workshop {
+function verifyWorkshop(options: WorkerTaskOptions, { job, packing }: Task & { kind: 'verify' }): WorkerTask {
   const { source, destination, through, apart, bandwidth, threads, concurrency, stop, fail, flush } = options
   if (destination === undefined) throw new Error('there is no destination to compare with')
   const pack = packer(packing)
-  const slots = new Slots(concurrency)
+  const slots = new ConcurrencyLimit(concurrency)
   const report = createReport(job)
   // A pair that goes on failing while others are compared must not hold these up: what it is stays unknown.
   const setAside = new UnlikeOthers(GIVEN_UP)

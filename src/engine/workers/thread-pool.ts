@@ -1,28 +1,28 @@
 import { Worker } from 'node:worker_threads'
-import type { Crew, CrewWork, Task } from './worker-pool.js'
+import type { WorkerPool, PoolWork, Task } from './worker-pool.js'
 import type { Valve } from '../lanes/gate.js'
 import { StorageError, UserError, type StorageErrorDetails } from '../../errors.js'
 import { together } from '../lanes/pacer.js'
 import type { Throttle } from '../../job/events.js'
 import type { Side } from '../../job/place.js'
 import type { Bandwidth } from '../../storage/bandwidth.js'
-import type { Ends, Reached } from '../../storage/open.js'
+import type { OpenStores, OpenStore } from '../../storage/open.js'
 import type { Notice } from '../../storage/notice.js'
-import type { Route } from '../../storage/descriptor.js'
+import type { StoreDescriptor } from '../../storage/descriptor.js'
 import type { Meter } from '../../storage/retry.js'
 import type { CredentialSource, Renewal } from '../../storage/s3/credentials.js'
 import type { Credentials } from '../../storage/s3/sign.js'
 import { RangeServer, type Cursor, type RangeAnswer, type RangeRequest } from '../../sources/ranges/remote-ranges.js'
 
 /** A store that a thread opens for itself, with what it needs and is never stored. */
-export type Reach = Route & { readonly credentials: Credentials | undefined }
+export type StoreForThread = StoreDescriptor & { readonly credentials: Credentials | undefined }
 
 /** What a thread is to do. */
-export interface Start {
+export interface ThreadStart {
   readonly type: 'start'
   readonly task: Task
-  readonly source: Reach
-  readonly destination: Reach | undefined
+  readonly source: StoreForThread
+  readonly destination: StoreForThread | undefined
   /** The bytes of what is copied pass through the thread. */
   readonly through: boolean
   /** The two sides are different stores. */
@@ -40,7 +40,7 @@ export interface Start {
 
 /** What a thread is told. */
 export type ToThread =
-  | Start
+  | ThreadStart
   | RangeAnswer
   /** A delivery was taken in. */
   | { readonly type: 'settled' }
@@ -115,9 +115,9 @@ class ThreadDied extends UserError {
 }
 
 /** Threads that have been started and wait for a task: starting takes as long as reaching the store, so both go on together. */
-export interface Hands {
+export interface IdleThreads {
   /** The threads as a crew that works on `ends`. */
-  crew(ends: Ends): Crew
+  crew(ends: OpenStores): WorkerPool
   close(): void
 }
 
@@ -127,7 +127,7 @@ export interface Hands {
 const NURSERY_MB = 16
 
 /** Starts `count` threads. */
-export function startThreads(count: number): Hands {
+export function startThreads(count: number): IdleThreads {
   const workers = Array.from(
     { length: count },
     () =>
@@ -145,12 +145,12 @@ export function startThreads(count: number): Hands {
   return { close, crew: (ends) => new ThreadCrew(workers, ends, close) }
 }
 
-class ThreadCrew implements Crew, Valve {
+class ThreadCrew implements WorkerPool, Valve {
   private readonly pulses = new Map<Worker, Extract<FromThread, { readonly type: 'pulse' }>>()
 
   constructor(
     private readonly workers: readonly Worker[],
-    private readonly ends: Ends,
+    private readonly ends: OpenStores,
     readonly close: () => void,
   ) {}
 
@@ -170,7 +170,7 @@ class ThreadCrew implements Crew, Valve {
     return held
   }
 
-  async run(work: CrewWork): Promise<void> {
+  async run(work: PoolWork): Promise<void> {
     const drain = (): void => {
       work.keyspace.close()
       for (const worker of this.workers) tell(worker, { type: 'drain' })
@@ -212,7 +212,7 @@ class ThreadCrew implements Crew, Valve {
     tell(worker, { type: 'refreshed', side, renewal })
   }
 
-  private drive(worker: Worker, index: number, work: CrewWork): Promise<void> {
+  private drive(worker: Worker, index: number, work: PoolWork): Promise<void> {
     const { task, keyspace, meter, deliver, fail } = work
     const { source, destination } = this.ends
     const server = new RangeServer(keyspace, (answer) => tell(worker, answer))
@@ -338,7 +338,7 @@ function tell(worker: Worker, message: ToThread): void {
   worker.postMessage(message)
 }
 
-function reachOf({ route, credentials }: Reached): Reach {
+function reachOf({ route, credentials }: OpenStore): StoreForThread {
   return { ...route, credentials: credentials?.current }
 }
 

@@ -5,8 +5,8 @@ import type { Pace } from '../../job/pace.js'
 import type { VerifyJob } from '../../job/verify.js'
 import type { Meter } from '../../storage/retry.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
-import type { Grant } from '../../sources/work-source.js'
-import type { Packing } from '../output/compression.js'
+import type { RangeClaim } from '../../sources/work-source.js'
+import type { Compression } from '../output/compression.js'
 import type { Gate } from '../lanes/gate.js'
 
 /** What threads are to do with the objects of a keyspace. Plain data. */
@@ -20,11 +20,11 @@ export type Task =
       readonly onLoss?: Pace['onLoss']
     }
   | { readonly kind: 'du'; readonly depth: number }
-  | { readonly kind: 'verify'; readonly job: VerifyJob; readonly packing: Packing }
+  | { readonly kind: 'verify'; readonly job: VerifyJob; readonly packing: Compression }
   | {
       readonly kind: 'ls'
       readonly format: LineFormat
-      readonly packing: Packing
+      readonly packing: Compression
       /** What keys are relative to: they are written in full. */
       readonly prefix: string
       /** Nothing that a terminal could take for a command is written raw. */
@@ -34,7 +34,7 @@ export type Task =
     }
 
 /** What a crew needs to carry out a task. */
-export interface CrewWork {
+export interface PoolWork {
   readonly task: Task
   readonly keyspace: Keyspace
   /** Over all threads. */
@@ -49,7 +49,7 @@ export interface CrewWork {
    * called once, when a checkpoint may pass these objects; the thread works ahead of it by a bounded amount only. `grant` is that
    * of the first of these objects.
    */
-  readonly deliver: (product: unknown, settle: () => void, grant: Grant | undefined) => void
+  readonly deliver: (product: unknown, settle: () => void, grant: RangeClaim | undefined) => void
   /** Holds back what threads begin; for jobs that write. */
   readonly gate?: Gate | undefined
   /** Aborted when nothing further is to be begun. */
@@ -59,11 +59,11 @@ export interface CrewWork {
 }
 
 /** Threads that work on a task. */
-export interface Crew {
+export interface WorkerPool {
   /** How many. */
   readonly size: number
   /** Resolves when the keyspace is done, or, after `stop`, when nothing is in flight any more. Never rejects. */
-  run(work: CrewWork): Promise<void>
+  run(work: PoolWork): Promise<void>
   /** Objects being worked on now, as last heard of. */
   readonly inFlight: number
   /** What is held back, as last heard of. */

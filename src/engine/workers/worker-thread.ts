@@ -8,7 +8,7 @@ import { openRoute } from '../../storage/descriptor.js'
 import type { CredentialSource, Renewal } from '../../storage/s3/credentials.js'
 import type { Credentials } from '../../storage/s3/sign.js'
 import { keepThreadPoolAwake } from '../../libuv-wakeups.js'
-import { toImage, type FromThread, type Reach, type Start, type ToThread } from './thread-pool.js'
+import { toImage, type FromThread, type StoreForThread, type ThreadStart, type ToThread } from './thread-pool.js'
 import { PortRanges } from '../../sources/ranges/remote-ranges.js'
 
 /**
@@ -30,7 +30,7 @@ interface KeptCredentials extends Pick<CredentialSource, 'refresh'> {
   refreshed(renewal: Renewal): void
 }
 
-function keptCredentials(side: Side, reach: Reach | undefined): KeptCredentials {
+function keptCredentials(side: Side, reach: StoreForThread | undefined): KeptCredentials {
   let waiting: ((renewal: Renewal) => void)[] = []
   return {
     current: reach?.credentials,
@@ -48,7 +48,7 @@ function keptCredentials(side: Side, reach: Reach | undefined): KeptCredentials 
 }
 
 // One task, from its start to its end. Requests and answers go by `port`, in order.
-function work(start: Start): void {
+function work(start: ThreadStart): void {
   const { task, through, apart, bandwidth, turns, threads, concurrency, lanes, retryFor } = start
   const drain = new AbortController()
   const fail = (error: unknown): void => {
@@ -63,7 +63,7 @@ function work(start: Start): void {
   const meter = createMeter()
   const policy = { retryFor, giveUp: drain.signal }
   const notice = (notice: Notice): void => send({ type: 'notice', notice })
-  const open = (side: Side, reach: Reach): StoreFor => {
+  const open = (side: Side, reach: StoreForThread): StoreFor => {
     const store = openRoute(reach, credentials[side], bandwidth, notice, drain.signal)
     // What a disk is asked counts as no request.
     const counts = 'folder' in reach ? createMeter() : meter

@@ -1,9 +1,9 @@
-import type { Content } from '../wire/content.js'
+import type { ObjectBytes } from '../wire/content.js'
 
 export type Tags = readonly (readonly [key: string, value: string])[]
 
 /** Who may do what: `grantee` is a canonical user id, or the URI of a group. */
-export interface Grant {
+export interface AclGrant {
   readonly grantee: string
   readonly permission: string
 }
@@ -21,7 +21,7 @@ export interface Extras {
   readonly storageClass: string
   readonly tags: Tags
   /** Undefined: the owner has full control, nobody else anything. */
-  readonly grants: readonly Grant[] | undefined
+  readonly grants: readonly AclGrant[] | undefined
   readonly websiteRedirect: string | undefined
   readonly restoration: Restoration | undefined
 }
@@ -46,7 +46,7 @@ export interface S3Object {
   /** Names and values, alternating: the system headers that were set, and the user metadata (`x-amz-meta-*`). */
   readonly headers: readonly string[]
   readonly extras: Extras
-  content(): Content
+  content(): ObjectBytes
   /** True when copying and reading are forbidden. */
   readonly denied: boolean
 }

@@ -1,6 +1,6 @@
 import { mix } from '../wire/hash.js'
 import type { Layout } from './layouts.js'
-import { compareKeys, firstWhere } from './order.js'
+import { compareByUtf8, firstWhere } from './order.js'
 
 /** The most keys the odd layout can make: they are held in memory. */
 export const mostOddKeys = 100_000
@@ -261,11 +261,11 @@ export function oddLayout(count: number, seed: number, longest: number): Layout 
     if (mix(seed, n, 33) % 10 === 0) key += '/'
     if (Buffer.byteLength(key) <= longest) chosen.add(key)
   }
-  const keys = [...chosen].sort(compareKeys)
+  const keys = [...chosen].sort(compareByUtf8)
   return {
     count: keys.length,
     hasFolders: true,
     keyAt: (index) => keys[index] ?? '',
-    guess: (key) => firstWhere(keys.length, (index) => compareKeys(keys[index] ?? '', key) >= 0),
+    guess: (key) => firstWhere(keys.length, (index) => compareByUtf8(keys[index] ?? '', key) >= 0),
   }
 }

@@ -5,7 +5,7 @@ function rank(unit: number): number {
 }
 
 /** Compares two keys by their UTF-8 bytes, the order in which S3 lists: negative, zero or positive. */
-export function compareKeys(a: string, b: string): number {
+export function compareByUtf8(a: string, b: string): number {
   const length = Math.min(a.length, b.length)
   for (let i = 0; i < length; i++) {
     const x = a.charCodeAt(i)

@@ -1,6 +1,6 @@
-import type { Content } from '../wire/content.js'
+import type { ObjectBytes } from '../wire/content.js'
 import type { Bucket, Extras, KeyIndex, S3Object, Version } from './object.js'
-import { compareKeys } from './order.js'
+import { compareByUtf8 } from './order.js'
 import { nextOrder, versionIdOf } from './version-id.js'
 
 /** An object with content of its own. */
@@ -8,7 +8,7 @@ export class StoredObject implements S3Object {
   readonly denied = false
 
   constructor(
-    private readonly held: Content,
+    private readonly held: ObjectBytes,
     readonly etag: string,
     readonly seconds: number,
     readonly headers: readonly string[],
@@ -20,7 +20,7 @@ export class StoredObject implements S3Object {
     return this.held.size
   }
 
-  content(): Content {
+  content(): ObjectBytes {
     return this.held
   }
 }
@@ -148,11 +148,11 @@ export class OrdinaryBucket implements Bucket {
   private sort(): void {
     if (this.added.length > 0) {
       // A key that was deleted and put again stands in both lists, or twice in this one.
-      const fresh = this.added.sort(compareKeys)
+      const fresh = this.added.sort(compareByUtf8)
       this.added = []
       const last = this.sorted.at(-1)
       const first = fresh[0]
-      if (last === undefined || first === undefined || compareKeys(last, first) >= 0) {
+      if (last === undefined || first === undefined || compareByUtf8(last, first) >= 0) {
         this.sorted = merge(this.sorted, fresh)
       } else {
         // Copies made in key order only add at the end.
@@ -176,7 +176,7 @@ function merge(a: readonly string[], b: readonly string[]): string[] {
     const x = a[i]
     const y = b[j]
     let next: string
-    if (x !== undefined && (y === undefined || compareKeys(x, y) <= 0)) {
+    if (x !== undefined && (y === undefined || compareByUtf8(x, y) <= 0)) {
       next = x
       i++
     } else if (y !== undefined) {

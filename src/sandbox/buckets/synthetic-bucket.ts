@@ -1,9 +1,9 @@
-import { ComputedContent, SINGLE_PART, type Content } from '../wire/content.js'
+import { ComputedContent, SINGLE_PART, type ObjectBytes } from '../wire/content.js'
 import { mix } from '../wire/hash.js'
 import type { Layout } from './layouts.js'
 import type { Bucket, Extras, KeyIndex, S3Object, Version } from './object.js'
 import { noExtras } from './object.js'
-import { compareKeys, firstWhere } from './order.js'
+import { compareByUtf8, firstWhere } from './order.js'
 import { accessDenied, notImplemented } from '../wire/s3-error.js'
 
 /** How the objects of a synthetic bucket are. "One in N" is exact: positions N-1, 2N-1, ... and the like. */
@@ -73,7 +73,7 @@ class SyntheticObject implements S3Object {
     return this.bucket.isDenied(this.index)
   }
 
-  content(): Content {
+  content(): ObjectBytes {
     return this.bucket.contentOf(this.index)
   }
 }
@@ -107,7 +107,7 @@ class ReferencedObject implements S3Object {
     return this.ownHeaders ?? this.source.headersOf(this.index)
   }
 
-  content(): Content {
+  content(): ObjectBytes {
     return this.source.contentOf(this.index)
   }
 }
@@ -238,7 +238,7 @@ export class SyntheticBucket implements Bucket {
     return headers
   }
 
-  contentOf(index: number): Content {
+  contentOf(index: number): ObjectBytes {
     const size = this.sizeOf(index)
     return new ComputedContent(mix(this.traits.seed, size > SINGLE_PART ? index : this.kindOf(index), 81), size)
   }
@@ -254,7 +254,7 @@ export class SyntheticBucket implements Bucket {
     const name = key.slice(prefix.length)
     const index =
       layout.guess === undefined
-        ? firstWhere(layout.count, (middle) => compareKeys(layout.keyAt(middle), name) >= 0)
+        ? firstWhere(layout.count, (middle) => compareByUtf8(layout.keyAt(middle), name) >= 0)
         : layout.guess(name)
     return Number.isInteger(index) && index >= 0 && index < layout.count && layout.keyAt(index) === name
       ? index

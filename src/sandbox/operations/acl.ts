@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { findObject, versionHeader } from './lookup.js'
-import type { Bucket, Grant } from '../buckets/object.js'
-import { headerOf, type S3Request } from '../wire/request.js'
+import type { Bucket, AclGrant } from '../buckets/object.js'
+import { requestHeader, type S3Request } from '../wire/request.js'
 import { emptyReply, xmlReply, type Reply } from '../wire/reply.js'
 import { accessDenied, invalidArgument, malformedXml, notImplemented, S3Error } from '../wire/s3-error.js'
 import type { World } from './world.js'
@@ -12,9 +12,9 @@ export const ownerId = '75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6cae
 
 const everybody = 'http://acs.amazonaws.com/groups/global/AllUsers'
 const everyAccount = 'http://acs.amazonaws.com/groups/global/AuthenticatedUsers'
-const own: Grant = { grantee: ownerId, permission: 'FULL_CONTROL' }
+const own: AclGrant = { grantee: ownerId, permission: 'FULL_CONTROL' }
 
-const canned: Readonly<Record<string, readonly Grant[]>> = {
+const canned: Readonly<Record<string, readonly AclGrant[]>> = {
   private: [own],
   'public-read': [own, { grantee: everybody, permission: 'READ' }],
   'public-read-write': [own, { grantee: everybody, permission: 'READ' }, { grantee: everybody, permission: 'WRITE' }],
@@ -31,10 +31,10 @@ const grantHeaders = [
   ['x-amz-grant-write-acp', 'WRITE_ACP'],
 ] as const
 
-function readGrantHeaders(headers: IncomingHttpHeaders): Grant[] {
+function readGrantHeaders(headers: IncomingHttpHeaders): AclGrant[] {
   if (!grantHeaders.some(([name]) => headers[name] !== undefined)) return []
   return grantHeaders.flatMap(([name, permission]) =>
-    (headerOf(headers, name) ?? '')
+    (requestHeader(headers, name) ?? '')
       .split(',')
       .filter((item) => item.trim() !== '')
       .map((item) => {
@@ -49,8 +49,8 @@ function readGrantHeaders(headers: IncomingHttpHeaders): Grant[] {
  * The grants that a request's headers set, undefined when they set none. Throws AccessControlListNotSupported in a
  * bucket whose owner owns all objects.
  */
-export function grantsOf(headers: IncomingHttpHeaders, bucket: Bucket): readonly Grant[] | undefined {
-  const acl = headerOf(headers, 'x-amz-acl')
+export function grantsOf(headers: IncomingHttpHeaders, bucket: Bucket): readonly AclGrant[] | undefined {
+  const acl = requestHeader(headers, 'x-amz-acl')
   const grants = acl === undefined ? readGrantHeaders(headers) : canned[acl]
   if (grants === undefined) throw invalidArgument('', 'x-amz-acl', acl ?? '')
   if (acl === undefined && grants.length === 0) return undefined

@@ -2,16 +2,16 @@ import { ownerId } from './acl.js'
 import { isBucketName } from '../buckets/buckets.js'
 import { OrdinaryBucket } from '../buckets/ordinary-bucket.js'
 import { emptyReply, xmlReply, type Reply } from '../wire/reply.js'
-import { headerOf, type S3Request } from '../wire/request.js'
+import { requestHeader, type S3Request } from '../wire/request.js'
 import { malformedXml, S3Error } from '../wire/s3-error.js'
 import { uploadedBytes } from '../wire/upload-body.js'
-import { bucketOf, isoTime, nowInSeconds, type World } from './world.js'
+import { bucketOf, isoOf, nowInSeconds, type World } from './world.js'
 import { childrenOf, element, parseXml, textOf, xmlNamespace } from '../wire/xml.js'
 
 export function listBuckets(world: World): Reply {
   const buckets = [...world.buckets.values()]
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map(({ name, created }) => `<Bucket>${element('Name', name)}${element('CreationDate', isoTime(created))}</Bucket>`)
+    .map(({ name, created }) => `<Bucket>${element('Name', name)}${element('CreationDate', isoOf(created))}</Bucket>`)
   return xmlReply(
     `<ListAllMyBucketsResult ${xmlNamespace}><Owner>${element('ID', ownerId)}</Owner>` +
       `<Buckets>${buckets.join('')}</Buckets></ListAllMyBucketsResult>`,
@@ -27,7 +27,7 @@ export function createBucket(world: World, request: S3Request): Reply {
     const message = 'Your previous request to create the named bucket succeeded and you already own it.'
     throw new S3Error(409, 'BucketAlreadyOwnedByYou', message, { BucketName: name })
   }
-  const ownership = headerOf(request.headers, 'x-amz-object-ownership') ?? 'BucketOwnerEnforced'
+  const ownership = requestHeader(request.headers, 'x-amz-object-ownership') ?? 'BucketOwnerEnforced'
   world.buckets.set(name, new OrdinaryBucket(name, nowInSeconds(), ownership === 'BucketOwnerEnforced'))
   return emptyReply(200, ['Location', `/${name}`])
 }

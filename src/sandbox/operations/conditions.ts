@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { timeOf } from '../../times.js'
 import type { Bucket, S3Object } from '../buckets/object.js'
-import { headerOf } from '../wire/request.js'
+import { requestHeader } from '../wire/request.js'
 import { noSuchKey, notImplemented, preconditionFailed } from '../wire/s3-error.js'
 
 function names(list: string, etag: string): boolean {
@@ -13,7 +13,7 @@ function names(list: string, etag: string): boolean {
 
 /** Seconds since 1970 of an HTTP date; undefined when there is none or it is unreadable, which S3 ignores. */
 function dateOf(headers: IncomingHttpHeaders, name: string): number | undefined {
-  const value = headerOf(headers, name)
+  const value = requestHeader(headers, name)
   const time = value === undefined ? NaN : timeOf(value)
   return Number.isNaN(time) ? undefined : Math.floor(time / 1000)
 }
@@ -23,14 +23,14 @@ function dateOf(headers: IncomingHttpHeaders, name: string): number | undefined 
  * Returns true when the answer is 304 Not Modified; throws PreconditionFailed.
  */
 export function unchangedSince(headers: IncomingHttpHeaders, object: S3Object, prefix = ''): boolean {
-  const ifMatch = headerOf(headers, `${prefix}if-match`)
+  const ifMatch = requestHeader(headers, `${prefix}if-match`)
   if (ifMatch !== undefined) {
     if (!names(ifMatch, object.etag)) throw preconditionFailed(`${prefix}If-Match`)
   } else {
     const since = dateOf(headers, `${prefix}if-unmodified-since`)
     if (since !== undefined && object.seconds > since) throw preconditionFailed(`${prefix}If-Unmodified-Since`)
   }
-  const ifNoneMatch = headerOf(headers, `${prefix}if-none-match`)
+  const ifNoneMatch = requestHeader(headers, `${prefix}if-none-match`)
   if (ifNoneMatch !== undefined) return names(ifNoneMatch, object.etag)
   const since = dateOf(headers, `${prefix}if-modified-since`)
   return since !== undefined && object.seconds <= since
@@ -44,12 +44,12 @@ export function checkCopySource(headers: IncomingHttpHeaders, source: S3Object):
 /** Judges `If-None-Match: *` and `If-Match: ETAG` of a write. */
 export function checkWrite(headers: IncomingHttpHeaders, bucket: Bucket, key: string): void {
   if (bucket.unconditional) return
-  const ifNoneMatch = headerOf(headers, 'if-none-match')
+  const ifNoneMatch = requestHeader(headers, 'if-none-match')
   if (ifNoneMatch !== undefined) {
     if (ifNoneMatch !== '*') throw notImplemented()
     if (bucket.get(key) !== undefined) throw preconditionFailed('If-None-Match')
   }
-  checkMatch(headerOf(headers, 'if-match'), bucket, key)
+  checkMatch(requestHeader(headers, 'if-match'), bucket, key)
 }
 
 /** Judges an `If-Match` (an ETag, or `*`) of a write or deletion. Throws NoSuchKey, PreconditionFailed. */

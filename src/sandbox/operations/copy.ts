@@ -1,15 +1,15 @@
 import { grantsOf } from './acl.js'
 import { checkCopySource, checkWrite } from './conditions.js'
 import { extrasToStore, headersToStore } from './headers.js'
-import { findSource, versionHeader, type Found } from './lookup.js'
+import { findSource, versionHeader, type FoundObject } from './lookup.js'
 import type { Bucket, S3Object } from '../buckets/object.js'
 import { StoredObject } from '../buckets/ordinary-bucket.js'
 import { xmlReply, type Reply } from '../wire/reply.js'
-import { headerOf, percentDecode, type S3Request } from '../wire/request.js'
+import { requestHeader, percentDecode, type S3Request } from '../wire/request.js'
 import { checkReadable } from './restore.js'
 import { accessDenied, invalidArgument, invalidRequest } from '../wire/s3-error.js'
 import { referenceTo } from '../buckets/synthetic-bucket.js'
-import { bucketOf, checkKey, isoTime, keepsChunked, nowInSeconds, type World } from './world.js'
+import { bucketOf, checkKey, isoOf, keepsChunked, nowInSeconds, type World } from './world.js'
 import { xmlNamespace } from '../wire/xml.js'
 
 /** The most bytes that one CopyObject or UploadPartCopy copies. */
@@ -19,8 +19,8 @@ export const mostCopied = 5 * 2 ** 30
  * Finds the source of a copy and judges whether it may be read: NoSuchBucket, NoSuchKey, NoSuchVersion, AccessDenied,
  * InvalidObjectState, PreconditionFailed.
  */
-export function copySource(world: World, request: S3Request): Found {
-  const header = headerOf(request.headers, 'x-amz-copy-source') ?? ''
+export function sourceOf(world: World, request: S3Request): FoundObject {
+  const header = requestHeader(request.headers, 'x-amz-copy-source') ?? ''
   const version = header.indexOf('?versionId=')
   const path = percentDecode(version === -1 ? header : header.slice(0, version)).replace(/^\//, '')
   const slash = path.indexOf('/')
@@ -48,7 +48,7 @@ export function tooLargeToCopy(): Error {
 }
 
 function directive(request: S3Request, name: string): boolean {
-  const value = headerOf(request.headers, name)
+  const value = requestHeader(request.headers, name)
   if (value === undefined || value === 'COPY') return false
   if (value === 'REPLACE') return true
   throw invalidArgument(`Unknown ${name.slice(6).replaceAll('-', ' ')}.`, name, value)
@@ -60,7 +60,7 @@ export function copyObject(world: World, request: S3Request): Reply {
   const { headers, bucket: bucketName, key = '' } = request
   const bucket = bucketOf(world, bucketName)
   checkKey(key)
-  const source = copySource(world, request)
+  const source = sourceOf(world, request)
   const replace = directive(request, 'x-amz-metadata-directive')
   const replaceTags = directive(request, 'x-amz-tagging-directive')
   const ontoItself = source.bucket === bucket && source.key === key
@@ -94,7 +94,7 @@ export function copyObject(world: World, request: S3Request): Reply {
   }
   world.stats.copied(bucketName, present !== undefined)
   return xmlReply(
-    `<CopyObjectResult ${xmlNamespace}><LastModified>${isoTime(copy.seconds)}</LastModified>` +
+    `<CopyObjectResult ${xmlNamespace}><LastModified>${isoOf(copy.seconds)}</LastModified>` +
       `<ETag>&quot;${copy.etag}&quot;</ETag></CopyObjectResult>`,
     [
       ...['x-amz-server-side-encryption', 'AES256', ...versionHeader(versionId)],

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Extras, Tags } from '../buckets/object.js'
 import { noExtras } from '../buckets/object.js'
-import { headerOf } from '../wire/request.js'
+import { requestHeader } from '../wire/request.js'
 import { invalidArgument, S3Error } from '../wire/s3-error.js'
 
 const systemHeaders = [
@@ -38,7 +38,7 @@ function share(headers: readonly string[]): readonly string[] {
 export function headersToStore(request: IncomingHttpHeaders, keepsChunked = false): readonly string[] {
   const headers: string[] = []
   for (const [name, lower] of systemHeaders) {
-    let value = headerOf(request, lower)
+    let value = requestHeader(request, lower)
     if (lower === 'content-encoding' && !keepsChunked)
       value = value?.replace(/(^|,)\s*aws-chunked\s*(,\s*|$)/i, '$1').replace(/,\s*$/, '')
     if (lower === 'content-type' && value === undefined) value = 'binary/octet-stream'
@@ -47,7 +47,7 @@ export function headersToStore(request: IncomingHttpHeaders, keepsChunked = fals
   let size = 0
   for (const name in request) {
     if (!name.startsWith('x-amz-meta-')) continue
-    const value = headerOf(request, name) ?? ''
+    const value = requestHeader(request, name) ?? ''
     headers.push(name, value)
     size += name.length - 11 + value.length
   }
@@ -78,7 +78,7 @@ function readTagHeader(value: string | undefined): Tags {
 
 /** The storage class that a request asks for; STANDARD when it asks for none. Throws InvalidStorageClass. */
 function storageClassOf(request: IncomingHttpHeaders): string {
-  const storageClass = headerOf(request, 'x-amz-storage-class') ?? 'STANDARD'
+  const storageClass = requestHeader(request, 'x-amz-storage-class') ?? 'STANDARD'
   if (!storageClasses.has(storageClass)) {
     throw new S3Error(400, 'InvalidStorageClass', 'The storage class you specified is not valid', {
       StorageClassRequested: storageClass,
@@ -90,8 +90,8 @@ function storageClassOf(request: IncomingHttpHeaders): string {
 /** What a request sets besides headers. `tags` undefined: those of the `x-amz-tagging` header. */
 export function extrasToStore(request: IncomingHttpHeaders, grants: Extras['grants'], tags?: Tags): Extras {
   const storageClass = storageClassOf(request)
-  const websiteRedirect = headerOf(request, 'x-amz-website-redirect-location')
-  const own = tags ?? readTagHeader(headerOf(request, 'x-amz-tagging'))
+  const websiteRedirect = requestHeader(request, 'x-amz-website-redirect-location')
+  const own = tags ?? readTagHeader(requestHeader(request, 'x-amz-tagging'))
   if (storageClass === 'STANDARD' && own.length === 0 && grants === undefined && websiteRedirect === undefined) {
     return noExtras
   }

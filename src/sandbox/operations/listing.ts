@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { ByteWriter } from '../wire/byte-writer.js'
 import type { KeyIndex, S3Object } from '../buckets/object.js'
-import { compareKeys, firstWhere } from '../buckets/order.js'
-import { headerOf } from '../wire/request.js'
+import { compareByUtf8, firstWhere } from '../buckets/order.js'
+import { requestHeader } from '../wire/request.js'
 import { restoreStatus } from './restore.js'
 import { invalidArgument } from '../wire/s3-error.js'
 import { escapeXml } from '../wire/xml.js'
@@ -50,7 +50,7 @@ export function readEncoding(value: string | undefined): KeyText {
 /** Whether a listing is to tell what was restored. Throws InvalidArgument for other optional attributes. */
 export function wantsRestoreStatus(headers: IncomingHttpHeaders): boolean {
   const name = 'x-amz-optional-object-attributes'
-  const value = headerOf(headers, name)
+  const value = requestHeader(headers, name)
   if (value !== undefined && value !== 'RestoreStatus')
     throw invalidArgument('Invalid attribute name specified', name, value)
   return value !== undefined
@@ -90,7 +90,7 @@ export interface Position {
 
 /** The first position that begins with `prefix` and is not passed by `after`. */
 export function startOf(index: KeyIndex, prefix: string, delimiter: string, after: Position | undefined): number {
-  const from = prefix === '' ? 0 : firstWhere(index.count, (n) => compareKeys(index.keyAt(n), prefix) >= 0)
+  const from = prefix === '' ? 0 : firstWhere(index.count, (n) => compareByUtf8(index.keyAt(n), prefix) >= 0)
   if (after === undefined || after.name === '') return from
   // A start-after that is itself a common prefix has been seen: what it stands for is not listed again.
   const { name } = after
@@ -103,7 +103,7 @@ export function startOf(index: KeyIndex, prefix: string, delimiter: string, afte
     index.count,
     (n) => {
       const key = index.keyAt(n)
-      return compareKeys(key, name) > 0 && !(rolledUp && key.startsWith(name))
+      return compareByUtf8(key, name) > 0 && !(rolledUp && key.startsWith(name))
     },
     from,
   )

@@ -5,7 +5,7 @@ import { orderOf } from '../buckets/version-id.js'
 import { bucketOf, checkKey, type World } from './world.js'
 
 /** An object that a request names, and which version of it that is. */
-export interface Found {
+export interface FoundObject {
   readonly bucket: Bucket
   readonly key: string
   readonly object: S3Object
@@ -51,7 +51,7 @@ function isMarker(method: string, { id, seconds }: Version): S3Error {
  * The object that the request names, with its `versionId` if it has one. Throws NoSuchBucket, NoSuchKey (also where
  * the newest version is a delete marker), NoSuchVersion, InvalidArgument, MethodNotAllowed, KeyTooLongError.
  */
-export function findObject(world: World, request: S3Request): Found {
+export function findObject(world: World, request: S3Request): FoundObject {
   const key = request.key ?? ''
   const bucket = bucketOf(world, request.bucket)
   checkKey(key)
@@ -65,14 +65,14 @@ export function findObject(world: World, request: S3Request): Found {
   return { bucket, key, object, versionId: bucket.versioning === undefined ? undefined : id }
 }
 
-function findCurrent(bucket: Bucket, key: string): Found {
+function findCurrent(bucket: Bucket, key: string): FoundObject {
   const object = bucket.get(key)
   if (object === undefined) throw noSuchKey(key)
   return { bucket, key, object, versionId: undefined }
 }
 
 /** The object that a copy reads; as `findObject`, but a delete marker asked for by its id is InvalidRequest. */
-export function findSource(bucket: Bucket, key: string, wanted: string | undefined): Found {
+export function findSource(bucket: Bucket, key: string, wanted: string | undefined): FoundObject {
   checkKey(key)
   if (wanted === undefined && bucket.versioning === undefined) return findCurrent(bucket, key)
   if (wanted !== undefined && !isVersionId(wanted)) {

@@ -1,8 +1,8 @@
 import { grantsOf } from './acl.js'
 import { etagAsUnderstood } from '../wire/as-dialect.js'
 import { checkWrite } from './conditions.js'
-import { ContentRange, JoinedContent, type Content } from '../wire/content.js'
-import { copySource, mostCopied, tooLargeToCopy } from './copy.js'
+import { ContentRange, JoinedContent, type ObjectBytes } from '../wire/content.js'
+import { sourceOf, mostCopied, tooLargeToCopy } from './copy.js'
 import type { Dialect } from '../wire/dialects.js'
 import { hex32, mix } from '../wire/hash.js'
 import { extrasToStore, headersToStore } from './headers.js'
@@ -10,20 +10,20 @@ import { urlEncodeKey } from './listing.js'
 import { versionHeader } from './lookup.js'
 import type { Extras } from '../buckets/object.js'
 import { digestOfDigests } from './objects.js'
-import { compareKeys } from '../buckets/order.js'
+import { compareByUtf8 } from '../buckets/order.js'
 import { StoredObject } from '../buckets/ordinary-bucket.js'
 import { emptyReply, xmlReply, type Reply } from '../wire/reply.js'
-import { headerOf, type S3Request } from '../wire/request.js'
+import { requestHeader, type S3Request } from '../wire/request.js'
 import { accessDenied, invalidArgument, invalidRequest, malformedXml, noSuchUpload, S3Error } from '../wire/s3-error.js'
 import { uploadedBytes, uploadedContent } from '../wire/upload-body.js'
-import { bucketOf, checkKey, isoTime, keepsChunked, nowInSeconds, type World } from './world.js'
+import { bucketOf, checkKey, isoOf, keepsChunked, nowInSeconds, type World } from './world.js'
 import { childrenOf, element, parseXml, textOf, xmlNamespace } from '../wire/xml.js'
 
 const smallestPart = 5 * 2 ** 20
 const mostParts = 10_000
 
 interface Part {
-  readonly content: Content
+  readonly content: ObjectBytes
   readonly etag: string
   readonly seconds: number
 }
@@ -93,8 +93,8 @@ export function uploadPart(world: World, request: S3Request): Reply {
   return emptyReply(200, ['ETag', `"${etag}"`])
 }
 
-function copiedRange(request: S3Request, whole: Content): Content {
-  const header = headerOf(request.headers, 'x-amz-copy-source-range')
+function copiedRange(request: S3Request, whole: ObjectBytes): ObjectBytes {
+  const header = requestHeader(request.headers, 'x-amz-copy-source-range')
   if (header === undefined) return whole
   const match = /^bytes=(\d+)-(\d+)$/.exec(header)
   const [first, last] = [Number(match?.[1]), Number(match?.[2])]
@@ -115,13 +115,13 @@ function copiedRange(request: S3Request, whole: Content): Content {
 export function uploadPartCopy(world: World, request: S3Request): Reply {
   const upload = uploadOf(world, request)
   const number = partNumberOf(request)
-  const source = copySource(world, request)
+  const source = sourceOf(world, request)
   const content = copiedRange(request, source.object.content())
   if (content.size > mostCopied) throw tooLargeToCopy()
   const part = { content, etag: content.digest(), seconds: nowInSeconds() }
   upload.parts.set(number, part)
   return xmlReply(
-    `<CopyPartResult ${xmlNamespace}><LastModified>${isoTime(part.seconds)}</LastModified>` +
+    `<CopyPartResult ${xmlNamespace}><LastModified>${isoOf(part.seconds)}</LastModified>` +
       `<ETag>&quot;${part.etag}&quot;</ETag></CopyPartResult>`,
     versionHeader(source.versionId, 'x-amz-copy-source-version-id'),
   )
@@ -163,7 +163,7 @@ export function completeMultipartUpload(world: World, request: S3Request): Reply
   const bucket = bucketOf(world, upload.bucket)
   const parts = chosenParts(upload, uploadedBytes(request), world.dialect)
   const content = new JoinedContent(parts.map((part) => part.content))
-  const expected = headerOf(request.headers, 'x-amz-mp-object-size')
+  const expected = requestHeader(request.headers, 'x-amz-mp-object-size')
   if (expected !== undefined && Number(expected) !== content.size) {
     throw invalidRequest(
       `The provided 'x-amz-mp-object-size' header does not match what was computed: ${expected}, ${content.size}`,
@@ -198,7 +198,7 @@ export function listParts(world: World, request: S3Request): Reply {
   const page = after.slice(0, limit)
   const parts = page.map(
     ([number, part]) =>
-      `<Part>${element('PartNumber', number)}${element('LastModified', isoTime(part.seconds))}` +
+      `<Part>${element('PartNumber', number)}${element('LastModified', isoOf(part.seconds))}` +
       `<ETag>&quot;${part.etag}&quot;</ETag>${element('Size', part.content.size)}</Part>`,
   )
   const truncated = page.length < after.length
@@ -220,10 +220,10 @@ export function listMultipartUploads(world: World, request: S3Request): Reply {
   const limit = Math.min(Number(query.get('max-uploads') ?? 1000), 1000)
   const after = [...world.uploads.values()]
     .filter((upload) => upload.bucket === bucket && upload.key.startsWith(prefix))
-    .sort((a, b) => compareKeys(a.key, b.key) || compareKeys(a.id, b.id))
+    .sort((a, b) => compareByUtf8(a.key, b.key) || compareByUtf8(a.id, b.id))
     .filter((upload) => {
-      const order = compareKeys(upload.key, keyMarker)
-      return order > 0 || (order === 0 && idMarker !== '' && compareKeys(upload.id, idMarker) > 0)
+      const order = compareByUtf8(upload.key, keyMarker)
+      return order > 0 || (order === 0 && idMarker !== '' && compareByUtf8(upload.id, idMarker) > 0)
     })
   const page = after.slice(0, limit)
   const last = page.at(-1)
@@ -234,7 +234,7 @@ export function listMultipartUploads(world: World, request: S3Request): Reply {
   const uploads = page.map(
     (upload) =>
       `<Upload>${element('Key', write(upload.key))}${element('UploadId', upload.id)}` +
-      `${element('StorageClass', upload.extras.storageClass)}${element('Initiated', isoTime(upload.started))}</Upload>`,
+      `${element('StorageClass', upload.extras.storageClass)}${element('Initiated', isoOf(upload.started))}</Upload>`,
   )
   return xmlReply(
     `<ListMultipartUploadsResult ${xmlNamespace}>${element('Bucket', bucket)}${element('KeyMarker', write(keyMarker))}` +

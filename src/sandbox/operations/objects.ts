@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto'
 import { grantsOf } from './acl.js'
 import { checkWrite, unchangedSince } from './conditions.js'
 import { extrasToStore, headersToStore } from './headers.js'
-import { findObject, versionHeader, type Found } from './lookup.js'
+import { findObject, versionHeader, type FoundObject } from './lookup.js'
 import { StoredObject } from '../buckets/ordinary-bucket.js'
 import { emptyReply, type Reply } from '../wire/reply.js'
-import { headerOf, type S3Request } from '../wire/request.js'
+import { requestHeader, type S3Request } from '../wire/request.js'
 import { checkReadable, restoreHeader } from './restore.js'
 import { accessDenied, S3Error } from '../wire/s3-error.js'
 import { uploadedContent } from '../wire/upload-body.js'
 import { bucketOf, checkKey, keepsChunked, nowInSeconds, type World } from './world.js'
 
-function describe({ object, versionId }: Found): string[] {
+function describe({ object, versionId }: FoundObject): string[] {
   const { extras } = object
   const headers = ['Last-Modified', new Date(object.seconds * 1000).toUTCString(), 'ETag', `"${object.etag}"`]
   headers.push('Accept-Ranges', 'bytes', 'x-amz-server-side-encryption', 'AES256', ...object.headers)
@@ -42,11 +42,14 @@ function readRange(range: string | undefined, size: number): { start: number; en
   return { start, end }
 }
 
-function read(found: Found, request: S3Request): { status: number; headers: string[]; start: number; end: number } {
+function read(
+  found: FoundObject,
+  request: S3Request,
+): { status: number; headers: string[]; start: number; end: number } {
   const { object } = found
   const headers = describe(found)
   if (unchangedSince(request.headers, object)) return { status: 304, headers, start: 0, end: 0 }
-  const range = readRange(headerOf(request.headers, 'range'), object.size)
+  const range = readRange(requestHeader(request.headers, 'range'), object.size)
   if (range === undefined) return { status: 200, headers, start: 0, end: object.size }
   headers.push('Content-Range', `bytes ${range.start}-${range.end - 1}/${object.size}`)
   return { status: 206, headers, ...range }

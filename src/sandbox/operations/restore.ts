@@ -4,7 +4,7 @@ import { emptyReply, type Reply } from '../wire/reply.js'
 import type { S3Request } from '../wire/request.js'
 import { accessDenied, invalidArgument, malformedXml, S3Error } from '../wire/s3-error.js'
 import { uploadedBytes } from '../wire/upload-body.js'
-import { isoTime, type World } from './world.js'
+import { isoOf, type World } from './world.js'
 import { childrenOf, element, parseXml, textOf } from '../wire/xml.js'
 
 const tiers = ['Standard', 'Bulk', 'Expedited']
@@ -46,7 +46,7 @@ export function restoreStatus(object: S3Object): string {
   const restoration = restorationOf(object)
   if (restoration === undefined) return ''
   const progress = underWay(restoration)
-  const expiry = progress ? '' : element('RestoreExpiryDate', isoTime(restoration.until))
+  const expiry = progress ? '' : element('RestoreExpiryDate', isoOf(restoration.until))
   return `<RestoreStatus>${element('IsRestoreInProgress', String(progress))}${expiry}</RestoreStatus>`
 }
 

@@ -24,7 +24,7 @@ let lastSeconds = NaN
 let lastTime = ''
 
 /** `2024-05-25T13:00:00.000Z`. */
-export function isoTime(seconds: number): string {
+export function isoOf(seconds: number): string {
   if (seconds !== lastSeconds) {
     lastSeconds = seconds
     lastTime = new Date(seconds * 1000).toISOString()

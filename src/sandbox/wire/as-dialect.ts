@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Dialect, Switch } from './dialects.js'
 import type { Operation } from './operation-names.js'
 import type { Reply } from './reply.js'
-import { headerOf, type S3Request } from './request.js'
+import { requestHeader, type S3Request } from './request.js'
 import {
   invalidArgument,
   malformedXml,
@@ -41,7 +41,7 @@ const refusals: Readonly<Partial<Record<Switch, Refusal>>> = {
       ? new S3Error(501, 'NotImplemented', 'Conditional object PUTs are not supported.')
       : undefined,
   'no-copy-conditions-on-parts': (operation, { headers }) =>
-    copies.has(operation) && /-\d+"?$/.test(headerOf(headers, 'x-amz-copy-source-if-match') ?? '')
+    copies.has(operation) && /-\d+"?$/.test(requestHeader(headers, 'x-amz-copy-source-if-match') ?? '')
       ? preconditionFailed('x-amz-copy-source-If-Match')
       : undefined,
   'no-tagging': (operation, { headers }) =>
@@ -51,7 +51,7 @@ const refusals: Readonly<Partial<Record<Switch, Refusal>>> = {
   'no-get-tagging': (operation) => (operation === 'GetObjectTagging' ? notImplemented() : undefined),
   'no-part-copy': (operation) => (operation === 'UploadPartCopy' ? notImplemented() : undefined),
   'etag-capitals': (_, { headers }) => {
-    const name = conditions.find((one) => /[a-f]/.test(headerOf(headers, one) ?? ''))
+    const name = conditions.find((one) => /[a-f]/.test(requestHeader(headers, one) ?? ''))
     return name === undefined ? undefined : preconditionFailed(name)
   },
 }
@@ -85,7 +85,7 @@ export function asUnderstood({ has, mostParts }: Dialect, operation: Operation, 
   }
   const headers = { ...request.headers }
   for (const name of Object.keys(headers)) {
-    const value = headerOf(headers, name) ?? ''
+    const value = requestHeader(headers, name) ?? ''
     if (isIgnored(has, operation, name)) headers[name] = undefined
     else if (has.has('etag-capitals') && /if-(?:none-)?match$/.test(name)) headers[name] = value.toLowerCase()
     else if (name.startsWith('x-amz-meta-')) rename(headers, name, has, value)

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { hex128, hashText, mix } from './hash.js'
 
 /** Bytes that can be read from any offset, held in memory or computed. */
-export interface Content {
+export interface ObjectBytes {
   readonly size: number
   /** The bytes from `start` to `end` (exclusive), in pieces; the pieces may be shared and must not be written to. */
   chunks(start: number, end: number): Iterable<Uint8Array>
@@ -11,7 +11,7 @@ export interface Content {
 }
 
 /** Content that was uploaded. */
-export class HeldContent implements Content {
+export class HeldContent implements ObjectBytes {
   readonly size: number
   private md5: string | undefined
 
@@ -48,7 +48,7 @@ function poolBytes(): Buffer {
 }
 
 /** Content that is a function of `seed` and offset and takes no memory. */
-export class ComputedContent implements Content {
+export class ComputedContent implements ObjectBytes {
   constructor(
     private readonly seed: number,
     readonly size: number,
@@ -73,9 +73,9 @@ export class ComputedContent implements Content {
 }
 
 /** A range of other content. */
-export class ContentRange implements Content {
+export class ContentRange implements ObjectBytes {
   constructor(
-    private readonly whole: Content,
+    private readonly whole: ObjectBytes,
     private readonly start: number,
     readonly size: number,
   ) {}
@@ -93,10 +93,10 @@ export class ContentRange implements Content {
 }
 
 /** Contents one after the other. */
-export class JoinedContent implements Content {
+export class JoinedContent implements ObjectBytes {
   readonly size: number
 
-  constructor(private readonly parts: readonly Content[]) {
+  constructor(private readonly parts: readonly ObjectBytes[]) {
     this.size = parts.reduce((sum, part) => sum + part.size, 0)
   }
 
@@ -118,7 +118,7 @@ export class JoinedContent implements Content {
   }
 }
 
-function digestOf(content: Content): string {
+function digestOf(content: ObjectBytes): string {
   const hash = createHash('md5')
   for (const chunk of content.chunks(0, content.size)) hash.update(chunk)
   return hash.digest('hex')

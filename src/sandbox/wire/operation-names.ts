@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Target } from './request.js'
+import type { RequestTarget } from './request.js'
 import { invalidArgument, methodNotAllowed, notImplemented } from './s3-error.js'
 
 /** The operations served, with the latency class of each. */
@@ -126,7 +126,7 @@ const ofObject: Readonly<Record<string, Operation>> = {
 }
 
 /** Tells which operation a request is. Throws 405 MethodNotAllowed or 501 NotImplemented. */
-export function operationOf(method: string, target: Target, headers: IncomingHttpHeaders): Operation {
+export function operationOf(method: string, target: RequestTarget, headers: IncomingHttpHeaders): Operation {
   const { bucket, key, query } = target
   if (bucket === '') {
     if (method === 'GET') return 'ListBuckets'

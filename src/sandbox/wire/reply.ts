@@ -1,4 +1,4 @@
-import type { Content } from './content.js'
+import type { ObjectBytes } from './content.js'
 import { xmlDeclaration } from './xml.js'
 
 /** An answer, before the headers that every answer has. */
@@ -8,7 +8,7 @@ export interface Reply {
   readonly headers: readonly string[]
   readonly body?: string | Uint8Array
   /** A body that is streamed instead. */
-  readonly stream?: { readonly content: Content; readonly start: number; readonly end: number }
+  readonly stream?: { readonly content: ObjectBytes; readonly start: number; readonly end: number }
   /** The Content-Length of an answer to HEAD, which has no body. */
   readonly length?: number
 }

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { S3Error } from './s3-error.js'
 
 /** What a request names: decoded, nothing normalised (`..`, `//` and `.` are parts of keys). */
-export interface Target {
+export interface RequestTarget {
   /** The path as it was sent, still percent-encoded. */
   readonly rawPath: string
   /** Empty for a request to the service itself. */
@@ -13,7 +13,7 @@ export interface Target {
   readonly query: ReadonlyMap<string, string>
 }
 
-export interface S3Request extends Target {
+export interface S3Request extends RequestTarget {
   readonly method: string
   readonly headers: IncomingHttpHeaders
   /** The body as it was sent (not yet freed from aws-chunked framing). */
@@ -51,7 +51,7 @@ function parseQuery(raw: string): ReadonlyMap<string, string> {
 }
 
 /** Reads bucket, key and query from a request line and its Host (`BUCKET.localhost` is virtual-host style). */
-export function parseTarget(url: string, host: string | undefined): Target {
+export function parseTarget(url: string, host: string | undefined): RequestTarget {
   const mark = url.indexOf('?')
   const rawPath = mark === -1 ? url : url.slice(0, mark)
   const query = mark === -1 ? noQuery : parseQuery(url.slice(mark + 1))
@@ -67,7 +67,7 @@ export function parseTarget(url: string, host: string | undefined): Target {
 }
 
 /** The value of a header that can be sent only once; repeated ones are joined as HTTP says. */
-export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
+export function requestHeader(headers: IncomingHttpHeaders, name: string): string | undefined {
   const value = headers[name]
   return Array.isArray(value) ? value.join(',') : value
 }

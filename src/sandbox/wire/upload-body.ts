@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import * as zlib from 'node:zlib'
 import { HeldContent } from './content.js'
-import { headerOf, type S3Request } from './request.js'
+import { requestHeader, type S3Request } from './request.js'
 import { S3Error } from './s3-error.js'
 
 const incomplete = () =>
@@ -70,12 +70,12 @@ export function uploadedBytes(request: S3Request): Buffer {
  */
 export function uploadedContent(request: S3Request): HeldContent {
   const { headers, body } = request
-  const framed = headerOf(headers, 'x-amz-content-sha256')?.startsWith('STREAMING-') === true
+  const framed = requestHeader(headers, 'x-amz-content-sha256')?.startsWith('STREAMING-') === true
   const { bytes, trailers } = framed ? unframe(body) : { bytes: body, trailers: undefined }
-  const decoded = headerOf(headers, 'x-amz-decoded-content-length')
+  const decoded = requestHeader(headers, 'x-amz-decoded-content-length')
   if (decoded !== undefined && Number(decoded) !== bytes.length) throw incomplete()
   const content = new HeldContent(bytes)
-  const md5 = headerOf(headers, 'content-md5')
+  const md5 = requestHeader(headers, 'content-md5')
   if (md5 !== undefined) {
     if (Buffer.from(md5, 'base64').length !== 16) {
       throw new S3Error(400, 'InvalidDigest', 'The Content-MD5 you specified was invalid.', { 'Content-MD5': md5 })
@@ -87,7 +87,7 @@ export function uploadedContent(request: S3Request): HeldContent {
     }
   }
   for (const [name, checksum] of Object.entries(checksums)) {
-    const expected = trailers?.get(name) ?? headerOf(headers, name)
+    const expected = trailers?.get(name) ?? requestHeader(headers, name)
     if (expected !== undefined && expected !== checksum(bytes)) throw badDigest(name.slice(15).toUpperCase())
   }
   return content

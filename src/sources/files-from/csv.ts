@@ -1,14 +1,14 @@
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import { badLine } from './text-lines.js'
-import { listed, traitOf, type Listed, type Trait, type Wanted } from './entry.js'
+import { listed, traitOf, type ListEntry, type EntryField, type EntryNeeds } from './entry.js'
 import { UrlKeys } from './s3-urls.js'
 import type { Row } from './csv-rows.js'
 
 /** What the columns of a CSV file are about. */
 export interface Columns {
   /** For each column its trait; undefined for what is of no use. */
-  readonly traits: readonly (Trait | undefined)[]
+  readonly traits: readonly (EntryField | undefined)[]
   /** Keys are URL-encoded. */
   readonly encoded: boolean
   /** Whether `s3://bucket/` may be before the keys; never when absent. */
@@ -16,7 +16,7 @@ export interface Columns {
 }
 
 /** What is known of the columns before the first row. */
-export interface Layout {
+export interface CsvLayout {
   /** All of it. */
   readonly columns?: Columns
   /** Which has the keys: a name in the header, or a number, from 1, where there is no header. */
@@ -26,11 +26,15 @@ export interface Layout {
 }
 
 /** The objects of the rows of a file, whose first row says what the columns are unless that is known. Throws UserErrors naming the line. */
-export function rowReader(name: string, wanted: Wanted, layout: Layout): (rows: readonly Row[]) => readonly Listed[] {
+export function rowReader(
+  name: string,
+  wanted: EntryNeeds,
+  layout: CsvLayout,
+): (rows: readonly Row[]) => readonly ListEntry[] {
   let { columns } = layout
   const urls = new UrlKeys(name, wanted)
   return (rows) => {
-    const objects: Listed[] = []
+    const objects: ListEntry[] = []
     for (const row of rows) {
       if (columns === undefined) {
         const header = headerOf(row, name, wanted.bucket, layout)
@@ -46,7 +50,7 @@ export function rowReader(name: string, wanted: Wanted, layout: Layout): (rows: 
 
 /** The columns of names that are known: each trait of at most one column. */
 export function columnsOf(names: readonly string[], encoded: boolean): Columns {
-  const seen = new Set<Trait>()
+  const seen = new Set<EntryField>()
   const traits = names.map((name) => {
     const trait = traitOf(name)
     if (trait === undefined) return undefined
@@ -77,7 +81,7 @@ export function isOurHeader(line: string): boolean {
 }
 
 // A row that has a column named `key` is a header, unless it is of a manifest: there the first column is the bucket, and `key` may be a key.
-function headerOf({ fields, line }: Row, name: string, bucket: string, { column }: Layout): Columns | undefined {
+function headerOf({ fields, line }: Row, name: string, bucket: string, { column }: CsvLayout): Columns | undefined {
   if (typeof column === 'number') return undefined
   const names = fields.map((field) => field ?? '')
   const at = keyColumnOf(names, column)
@@ -120,12 +124,12 @@ function headerOf({ fields, line }: Row, name: string, bucket: string, { column 
   return raw ? columns : { ...columns, urls: 'all-or-none' }
 }
 
-const MANIFEST: readonly Trait[] = ['bucket', 'key', 'version']
+const MANIFEST: readonly EntryField[] = ['bucket', 'key', 'version']
 
 const NAME_IT =
   'Say --key-column NAME for the column that has the keys, or --key-column N where there is no header, and --delimiter for what separates columns.'
 
-function headless({ fields, line }: Row, name: string, bucket: string, { column, manifest }: Layout): Columns {
+function headless({ fields, line }: Row, name: string, bucket: string, { column, manifest }: CsvLayout): Columns {
   if (typeof column === 'string') {
     throw badLine(
       name,
@@ -163,7 +167,7 @@ function headless({ fields, line }: Row, name: string, bucket: string, { column,
   return { traits: MANIFEST.slice(0, fields.length), encoded: true }
 }
 
-function numbered({ fields, line }: Row, name: string, column: number): (Trait | undefined)[] {
+function numbered({ fields, line }: Row, name: string, column: number): (EntryField | undefined)[] {
   if (column > fields.length) {
     throw badLine(name, line, `has ${fields.length} columns, and --key-column ${column} is none of them`, NAME_IT)
   }
@@ -187,8 +191,8 @@ function objectOf(
   { fields, line }: Row,
   { traits, encoded, urls: mode }: Columns,
   urls: UrlKeys,
-  { name, wanted }: { readonly name: string; readonly wanted: Wanted },
-): Listed | undefined {
+  { name, wanted }: { readonly name: string; readonly wanted: EntryNeeds },
+): ListEntry | undefined {
   // A comma in a key that is not in quotes would else make another key.
   if (fields.length !== traits.length) {
     throw badLine(
@@ -198,7 +202,7 @@ function objectOf(
       'A field with a comma must be in quotes; if columns are not separated by commas, say --delimiter.',
     )
   }
-  const told = (trait: Trait): unknown => {
+  const told = (trait: EntryField): unknown => {
     const text = fields[traits.indexOf(trait)]
     if (text === undefined) return undefined
     if (trait === 'key' && encoded) return decoded(text, name, line)

@@ -6,7 +6,7 @@ import { badLine } from './text-lines.js'
 import { inLowerCase } from '../../storage/s3/etags.js'
 
 /** An object that a list names, with what the list tells of it. */
-export interface Listed {
+export interface ListEntry {
   /** The full key. */
   readonly key: string
   /** Absent for the current one. */
@@ -20,14 +20,14 @@ export interface Listed {
 }
 
 /** What a list may tell of an object. */
-export type Trait = keyof Listed | 'bucket' | 'isLatest' | 'isDeleteMarker'
+export type EntryField = keyof ListEntry | 'bucket' | 'isLatest' | 'isDeleteMarker'
 
 /** The trait that a column or field of this name is about, whatever its case and underscores; undefined for what is of no use. */
-export function traitOf(name: string): Trait | undefined {
+export function traitOf(name: string): EntryField | undefined {
   return TRAITS.get(name.trim().toLowerCase().replaceAll('_', ''))
 }
 
-const TRAITS: ReadonlyMap<string, Trait> = new Map([
+const TRAITS: ReadonlyMap<string, EntryField> = new Map([
   ['bucket', 'bucket'],
   ['key', 'key'],
   ['version', 'version'],
@@ -42,7 +42,7 @@ const TRAITS: ReadonlyMap<string, Trait> = new Map([
 ])
 
 /** What a list must be of. */
-export interface Wanted {
+export interface EntryNeeds {
   readonly bucket: string
   /** What all keys must begin with. */
   readonly prefix: string
@@ -63,14 +63,14 @@ export interface Where {
   /** The file's name, fit to print. */
   readonly name: string
   readonly line: number
-  readonly wanted: Wanted
+  readonly wanted: EntryNeeds
 }
 
 /**
  * The object that the traits of a line describe; undefined for one that is passed over, a delete marker or a version that is no longer the current
  * one. What is not as it should be counts as not told, but for the key, the bucket, the version and the time, which are UserErrors.
  */
-export function listed(told: (trait: Trait) => unknown, { name, line, wanted }: Where): Listed | undefined {
+export function listed(told: (trait: EntryField) => unknown, { name, line, wanted }: Where): ListEntry | undefined {
   const [key, version, size, etag] = [told('key'), told('version'), told('size'), told('etag')]
   const [lastModified, storageClass] = [told('lastModified'), told('storageClass')]
   const odd = PLAIN_FIELDS.find((field) => hasControl(told(field)))

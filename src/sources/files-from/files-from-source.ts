@@ -11,9 +11,9 @@ import type { Deferral, Outcome } from '../../job/outcome.js'
 import { printable } from '../../keys.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import { changedList } from './list-bytes.js'
-import type { Listed, Wanted } from './entry.js'
+import type { ListEntry, EntryNeeds } from './entry.js'
 import { readKeyList } from './read-list.js'
-import { readingOf, type Found } from './list-format.js'
+import { readingOf, type FoundFormat } from './list-format.js'
 import type { Complete, Named } from '../named-object.js'
 import type { Tally } from '../tally.js'
 import type { Lease, WorkItem, WorkSource } from '../work-source.js'
@@ -25,7 +25,7 @@ const PAGE = 1000
 const HEAD = 64 * 1024
 
 /** What the list of a job must be of. Versions can be copied and deleted; a move would leave the others, and headers make a new one. */
-export function wantedOf(job: WriteJob): Wanted {
+export function entryNeedsOf(job: WriteJob): EntryNeeds {
   const { bucket, prefix } = job.source
   const versions = job.kind === 'copy' || job.kind === 'delete'
   return { bucket, prefix, versions, ...('prefixAs' in job ? { asFolder: true } : {}) }
@@ -35,7 +35,10 @@ export function wantedOf(job: WriteJob): Wanted {
  * Reads a list to its end before anything is done about it, and finds out how it is to be read. Throws a UserError for the first line that is not
  * understood or not wanted, when it can be read in two ways, and when the file cannot be read.
  */
-export async function surveyList(list: KeyList, wanted: Wanted): Promise<Found & { readonly state: ListState }> {
+export async function surveyList(
+  list: KeyList,
+  wanted: EntryNeeds,
+): Promise<FoundFormat & { readonly state: ListState }> {
   const identity = await identityOf(list.file)
   const whole = await hashOfAll(list.file)
   const found = await readingOf(list, wanted)
@@ -56,7 +59,7 @@ export async function checkList({ file }: KeyList, before: ListState): Promise<v
  * over that. What is named twice is done twice.
  */
 export class ListWork implements WorkSource {
-  private readonly listed: AsyncGenerator<Listed, void, undefined>
+  private readonly listed: AsyncGenerator<ListEntry, void, undefined>
   /** Handed out and not settled. */
   private outstanding = 0
   private toPass: number
@@ -66,7 +69,7 @@ export class ListWork implements WorkSource {
 
   constructor(
     private readonly list: KeyList,
-    private readonly wanted: Wanted,
+    private readonly wanted: EntryNeeds,
     private state: ListState,
     private readonly tally: Pick<Tally, 'add'>,
     private readonly complete: Complete,

@@ -4,14 +4,14 @@ import type { KeyList } from '../../job/files-from.js'
 import { printable } from '../../keys.js'
 import { contentOf } from './list-bytes.js'
 import { isOurHeader, keyColumnOf } from './csv.js'
-import { traitOf, type Listed, type Wanted } from './entry.js'
+import { traitOf, type ListEntry, type EntryNeeds } from './entry.js'
 import { readKeyList } from './read-list.js'
-import { BadLine, linesOf, trimmedEnd } from './text-lines.js'
+import { BadLine, textLines, trimmedEnd } from './text-lines.js'
 import { fieldsOf } from './csv-rows.js'
 import { partsOfUrl } from './s3-urls.js'
 
 /** What a person says about a list. */
-export type Told = Pick<KeyList, 'file'> & Partial<Omit<KeyList, 'file'>>
+export type ListOptions = Pick<KeyList, 'file'> & Partial<Omit<KeyList, 'file'>>
 
 /** What separates columns, where nobody says it. */
 const DELIMITERS = [',', ';', '\t', '|']
@@ -20,7 +20,7 @@ const DELIMITERS = [',', ';', '\t', '|']
  * A list with its format and its delimiter: what is told, what its name tells, or what its first line proves. Throws a UserError when that can be
  * understood in two ways, or the file cannot be read.
  */
-export async function recognised(told: Told): Promise<KeyList> {
+export async function recognised(told: ListOptions): Promise<KeyList> {
   const { file } = told
   const named = told.format ?? formatNamed(file)
   if (named === 'inventory' || named === 'ndjson' || (named === 'keys' && told.format !== undefined)) {
@@ -59,7 +59,7 @@ function formatNamed(file: string): KeyList['format'] | undefined {
 /** The first two lines of a list that are not empty. */
 async function beginning(file: string): Promise<string[]> {
   const found: string[] = []
-  for await (const lines of linesOf(contentOf(file), printable(file))) {
+  for await (const lines of textLines(contentOf(file), printable(file))) {
     for (const { text } of lines) {
       if (trimmedEnd(text).trim() !== '') found.push(trimmedEnd(text))
       if (found.length === 2) return found
@@ -102,7 +102,7 @@ function isHeader(first: string, delimiter: string, column?: string | number): b
   }
 }
 
-async function delimiterOf({ file, column }: Told, first: string): Promise<string> {
+async function delimiterOf({ file, column }: ListOptions, first: string): Promise<string> {
   const headers = typeof column === 'number' ? [] : DELIMITERS.filter((one) => isHeader(first, one, column))
   const several = headers.filter((one) => fieldsOf(first, '', 1, one).length > 1)
   if (several.length === 1) return several[0] ?? ','
@@ -129,12 +129,12 @@ async function withLines(file: string, error: UserError): Promise<UserError> {
 }
 
 /** What a list was found to be. */
-export interface Found {
+export interface FoundFormat {
   /** In the one way in which it can be read. */
   readonly list: KeyList
   /** How many objects it names, and the first of them. */
   readonly named: number
-  readonly first?: Listed
+  readonly first?: ListEntry
   /** Lines that are of no object as it is now. */
   readonly passedOver: number
   /** `s3://bucket/` is taken off its keys. */
@@ -145,7 +145,7 @@ export interface Found {
  * Reads a list to its end in every way that what is told of it allows, and gives the one that is possible. Throws a UserError, with the first lines,
  * when there is none, or when there are several and they name different objects.
  */
-export async function readingOf(told: KeyList, wanted: Wanted): Promise<Found> {
+export async function readingOf(told: KeyList, wanted: EntryNeeds): Promise<FoundFormat> {
   try {
     return await settled(told, wanted)
   } catch (error) {
@@ -155,7 +155,7 @@ export async function readingOf(told: KeyList, wanted: Wanted): Promise<Found> {
   }
 }
 
-async function settled(told: KeyList, wanted: Wanted): Promise<Found> {
+async function settled(told: KeyList, wanted: EntryNeeds): Promise<FoundFormat> {
   const [usual = told, ...others] = waysOf(told)
   const first = await attempt(usual, told, wanted)
   if (others.length === 0 || (!first.doubtful && !(first.result instanceof BadLine))) return orThrow(first)
@@ -181,16 +181,16 @@ function waysOf({ escape, rawQuotes, ...list }: KeyList): KeyList[] {
 
 interface Attempt {
   readonly way: KeyList
-  readonly result: Found | BadLine
+  readonly result: FoundFormat | BadLine
   /** There is something in the list that another way may read otherwise. */
   readonly doubtful: boolean
 }
 
-async function attempt(way: KeyList, told: KeyList, wanted: Wanted): Promise<Attempt> {
+async function attempt(way: KeyList, told: KeyList, wanted: EntryNeeds): Promise<Attempt> {
   // Where tabs are between columns nothing else tells whether quotes are around fields, or a part of them.
   const quotes = way.delimiter === '\t' || told.escape === 'backslash'
   let [named, passedOver, urls, doubtful] = [0, 0, false, false]
-  let first: Listed | undefined
+  let first: ListEntry | undefined
   const reader = readKeyList(way, {
     ...wanted,
     passedOver: () => passedOver++,
@@ -232,7 +232,7 @@ function ofAll(attempts: readonly Attempt[]): unknown {
   return wrong.find(({ line }) => line <= 1) ?? wrong[0]
 }
 
-function orThrow({ result }: Attempt): Found {
+function orThrow({ result }: Attempt): FoundFormat {
   if (result instanceof BadLine) throw result
   return result
 }
@@ -241,8 +241,8 @@ function orThrow({ result }: Attempt): Found {
 async function differing(
   one: KeyList,
   other: KeyList,
-  wanted: Wanted,
-): Promise<readonly [Listed | undefined, Listed | undefined] | undefined> {
+  wanted: EntryNeeds,
+): Promise<readonly [ListEntry | undefined, ListEntry | undefined] | undefined> {
   const [a, b] = [readKeyList(one, wanted), readKeyList(other, wanted)]
   try {
     for (;;) {
@@ -258,7 +258,7 @@ async function differing(
 
 function ambiguous(
   { file, format, escape }: KeyList,
-  [one, other]: readonly [Listed | undefined, Listed | undefined],
+  [one, other]: readonly [ListEntry | undefined, ListEntry | undefined],
 ): BadLine {
   const [x, y] = [one, other].map((entry) => (entry === undefined ? 'no further object' : printable(entry.key)))
   const is = one?.key === other?.key ? `what it tells of ${x ?? ''}` : `whether it names ${x ?? ''} or ${y ?? ''}`

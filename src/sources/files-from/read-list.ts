@@ -3,9 +3,9 @@ import { printable } from '../../keys.js'
 import { contentOf } from './list-bytes.js'
 import { rowReader } from './csv.js'
 import { escapedRowsOf } from './backslash-escapes.js'
-import { checkPrefix, listed, traitOf, type Listed, type Trait, type Wanted } from './entry.js'
+import { checkPrefix, listed, traitOf, type ListEntry, type EntryField, type EntryNeeds } from './entry.js'
 import { readInventory } from './inventory.js'
-import { badLine, linesOf, trimmedEnd, type Line } from './text-lines.js'
+import { badLine, textLines, trimmedEnd, type Line } from './text-lines.js'
 import { rowsOf } from './csv-rows.js'
 
 /**
@@ -13,7 +13,7 @@ import { rowsOf } from './csv-rows.js'
  * not current are passed over. Throws a UserError for what is not as its format says or not wanted, naming the line, and when it is not certain that
  * all of the list was read.
  */
-export async function* readKeyList(list: KeyList, wanted: Wanted): AsyncGenerator<Listed, void, undefined> {
+export async function* readKeyList(list: KeyList, wanted: EntryNeeds): AsyncGenerator<ListEntry, void, undefined> {
   if (list.format !== 'inventory') {
     yield* one(list, wanted)
     return
@@ -22,13 +22,13 @@ export async function* readKeyList(list: KeyList, wanted: Wanted): AsyncGenerato
   for (const { path, size } of files) {
     const name = printable(path)
     const read = rowReader(name, wanted, { columns })
-    for await (const rows of rowsOf(linesOf(contentOf(path, size), name), name)) yield* read(rows)
+    for await (const rows of rowsOf(textLines(contentOf(path, size), name), name)) yield* read(rows)
   }
 }
 
-async function* one(list: KeyList, wanted: Wanted): AsyncGenerator<Listed, void, undefined> {
+async function* one(list: KeyList, wanted: EntryNeeds): AsyncGenerator<ListEntry, void, undefined> {
   const name = printable(list.file)
-  const lines = linesOf(contentOf(list.file), name, wanted.line)
+  const lines = textLines(contentOf(list.file), name, wanted.line)
   switch (list.format) {
     case 'inventory':
       return
@@ -61,8 +61,8 @@ async function* keysOf(
   { escape }: KeyList,
   lines: AsyncGenerator<readonly Line[], void>,
   name: string,
-  wanted: Wanted,
-): AsyncGenerator<Listed, void, undefined> {
+  wanted: EntryNeeds,
+): AsyncGenerator<ListEntry, void, undefined> {
   if (escape === 'backslash') {
     for await (const rows of escapedRowsOf(lines, name, { delimiter: undefined, quotes: false, header: false })) {
       for (const { fields, line } of rows) {
@@ -82,7 +82,7 @@ async function* keysOf(
   }
 }
 
-function fromJson({ number, text }: Line, name: string, wanted: Wanted): Listed | undefined {
+function fromJson({ number, text }: Line, name: string, wanted: EntryNeeds): ListEntry | undefined {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -92,7 +92,7 @@ function fromJson({ number, text }: Line, name: string, wanted: Wanted): Listed 
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw badLine(name, number, 'is not a JSON object', HINT)
   }
-  const traits = new Map<Trait, unknown>()
+  const traits = new Map<EntryField, unknown>()
   for (const [field, content] of Object.entries(value)) {
     const trait = traitOf(field)
     if (trait === 'key' && traits.has(trait)) throw badLine(name, number, 'has two keys')

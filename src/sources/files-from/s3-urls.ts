@@ -1,5 +1,5 @@
 import { badLine, type BadLine } from './text-lines.js'
-import type { Wanted } from './entry.js'
+import type { EntryNeeds } from './entry.js'
 
 const URL_KEY = /^s3[an]?:\/\/([^/]+)\/([^]*)$/
 
@@ -15,7 +15,7 @@ export class UrlKeys {
 
   constructor(
     private readonly name: string,
-    private readonly wanted: Wanted,
+    private readonly wanted: EntryNeeds,
   ) {}
 
   /** The key that a field holds. Throws a BadLine for a URL of another bucket, and for a field that is not as those before it. */

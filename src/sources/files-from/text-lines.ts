@@ -17,7 +17,7 @@ const LINE_FEED = 0x0a
  * The lines of UTF-8 in `chunks`, many at a time, the last one with or without an end. A line that is not UTF-8 is a UserError and never replaced:
  * it would name another key. `name` is the file's, fit to print; `look` is told of each line.
  */
-export async function* linesOf(
+export async function* textLines(
   chunks: AsyncIterable<Buffer>,
   name: string,
   look?: (text: string) => void,

@@ -1,13 +1,13 @@
 import { byStart, compareKeys, type KeyRange } from '../../keys.js'
 import type { PageFacts } from '../page-facts.js'
-import { parted, Splitter, territory, type Territory } from './splitter.js'
-import type { Grant, Ranges, Verdict } from '../work-source.js'
+import { parted, Splitter, territory, type RangeEstimate } from './splitter.js'
+import type { RangeClaim, ClaimableRanges, PageVerdict } from '../work-source.js'
 
 /** A range somebody works on. `after` follows the settled keys, the territory's cursor those accepted. */
 interface Held {
-  readonly grant: Grant
+  readonly grant: RangeClaim
   after: string | undefined
-  readonly territory: Territory
+  readonly territory: RangeEstimate
   /** Keys accepted and not yet settled. */
   outstanding: number
   /** Nothing remains to be listed. */
@@ -43,10 +43,10 @@ const PAGE = 1000
  * while the page was under way) are not the holder's, and the cursor moves. A cut is one synchronous step too, always behind the
  * cursor. So at every moment the ranges together cover every unsettled key, and no key belongs to two of them.
  */
-export class Keyspace implements Ranges {
+export class Keyspace implements ClaimableRanges {
   private readonly open: KeyRange[]
   private readonly held = new Set<Held>()
-  private readonly waiting: ((grant: Grant | undefined) => void)[] = []
+  private readonly waiting: ((grant: RangeClaim | undefined) => void)[] = []
   private readonly splitter: Splitter
   private readonly inOrder: InOrder | undefined
   private closed = false
@@ -62,7 +62,7 @@ export class Keyspace implements Ranges {
   }
 
   /** Who holds the first of all ranges that have unsettled keys; undefined when nobody does. */
-  front(): Grant | undefined {
+  front(): RangeClaim | undefined {
     const held = this.firstHeld()
     if (held === undefined) return undefined
     return this.open.some((range) => startsBefore(range.after, held.after)) ? undefined : held.grant
@@ -84,7 +84,7 @@ export class Keyspace implements Ranges {
     return true
   }
 
-  claim(): Promise<Grant | undefined> {
+  claim(): Promise<RangeClaim | undefined> {
     return new Promise((resolve) => {
       this.waiting.push(resolve)
       this.serve()
@@ -106,8 +106,8 @@ export class Keyspace implements Ranges {
     }
   }
 
-  private hold(after: string | undefined, land: Territory): Grant {
-    const grant: Grant = {
+  private hold(after: string | undefined, land: RangeEstimate): RangeClaim {
+    const grant: RangeClaim = {
       after,
       until: land.until,
       accept: (facts) => this.accept(held, facts),
@@ -133,7 +133,7 @@ export class Keyspace implements Ranges {
     return grant
   }
 
-  private accept(held: Held, facts: PageFacts): Verdict {
+  private accept(held: Held, facts: PageFacts): PageVerdict {
     const { until } = held.territory
     const order = facts.last === undefined || until === undefined ? -1 : compareKeys(facts.last, until)
     if (order > 0) {
@@ -211,7 +211,7 @@ export class Keyspace implements Ranges {
     return true
   }
 
-  private divisible(): Iterable<Territory> {
+  private divisible(): Iterable<RangeEstimate> {
     const divisible = [...this.held].filter((held) => !held.ended)
     if (this.inOrder !== undefined && this.unsettled() >= (PAGES_AHEAD / 2) * PAGE) {
       // There is enough in hand: more of it is only of use where it is waited for.

@@ -1,6 +1,6 @@
 import type { PageFacts } from '../page-facts.js'
 import type { Keyspace } from './keyspace.js'
-import type { Grant, Ranges, Verdict } from '../work-source.js'
+import type { RangeClaim, ClaimableRanges, PageVerdict } from '../work-source.js'
 
 /** How far grants are settled: the number of the grant, the last settled key, and how many keys more than before. */
 export type Cursor = readonly [grant: number, key: string, count: number]
@@ -21,7 +21,7 @@ export type RangeAnswer =
       readonly until: string | undefined
     }
   | { readonly type: 'none' }
-  | { readonly type: 'verdict'; readonly grant: number; readonly verdict: Verdict }
+  | { readonly type: 'verdict'; readonly grant: number; readonly verdict: PageVerdict }
 
 type Send = (request: RangeRequest) => void
 
@@ -29,9 +29,9 @@ type Send = (request: RangeRequest) => void
  * The ranges of a keyspace that is kept in another thread. What is settled is collected until somebody takes it, so that it is
  * sent together with what came of it: whoever keeps the ranges can then take in both in one step.
  */
-export class PortRanges implements Ranges {
-  private readonly claims: ((grant: Grant | undefined) => void)[] = []
-  private readonly pages = new Map<number, (verdict: Verdict) => void>()
+export class PortRanges implements ClaimableRanges {
+  private readonly claims: ((grant: RangeClaim | undefined) => void)[] = []
+  private readonly pages = new Map<number, (verdict: PageVerdict) => void>()
   private cursors = new Map<number, { key: string; count: number }>()
   private closed = false
 
@@ -41,7 +41,7 @@ export class PortRanges implements Ranges {
     private readonly flush: () => void,
   ) {}
 
-  claim(): Promise<Grant | undefined> {
+  claim(): Promise<RangeClaim | undefined> {
     if (this.closed) return Promise.resolve(undefined)
     return new Promise((resolve) => {
       this.claims.push(resolve)
@@ -81,7 +81,7 @@ export class PortRanges implements Ranges {
     return taken
   }
 
-  private grant(grant: number, { after, until }: Pick<Grant, 'after' | 'until'>): Grant {
+  private grant(grant: number, { after, until }: Pick<RangeClaim, 'after' | 'until'>): RangeClaim {
     return {
       after,
       until,
@@ -109,7 +109,7 @@ export class PortRanges implements Ranges {
 
 /** Serves one thread the ranges of `keyspace`. */
 export class RangeServer {
-  private readonly grants = new Map<number, Grant>()
+  private readonly grants = new Map<number, RangeClaim>()
   private granted = 0
   private gone = false
 
@@ -142,7 +142,7 @@ export class RangeServer {
   }
 
   /** The grant of the first of `cursors`. */
-  first(cursors: readonly Cursor[]): Grant | undefined {
+  first(cursors: readonly Cursor[]): RangeClaim | undefined {
     const [cursor] = cursors
     return cursor === undefined ? undefined : this.grants.get(cursor[0])
   }

@@ -1,8 +1,8 @@
-import { folderOf, type PageFacts } from '../page-facts.js'
+import { parentFolder, type PageFacts } from '../page-facts.js'
 import { commonLength, keyAt, KeyModel, placeIn, SLASH, successor } from './key-model.js'
 
 /** What the splitter keeps of a range that is being listed. */
-export interface Territory {
+export interface RangeEstimate {
   /** The last key listed; absent before the first page. */
   cursor: string | undefined
   until: string | undefined
@@ -21,11 +21,11 @@ export interface Territory {
   /** Not to be split before it has this many pages. */
   restUntil: number
   /** The range that it was split off, until its first page has been judged. */
-  parent: Territory | undefined
+  parent: RangeEstimate | undefined
   /** It was made by marking off a folder: that it is empty says nothing against its parent. */
   structural: boolean
   /** The range whose end is its beginning, until its first page has been judged. */
-  before: Territory | undefined
+  before: RangeEstimate | undefined
   /** Of those that were split off it together, the ones whose first page was worth its call. */
   worthwhile: number
   /** Pages that were expected of it when it was split off. */
@@ -40,7 +40,7 @@ export interface Territory {
 }
 
 /** A territory that begins behind `after`. */
-export function territory(after: string | undefined, until: string | undefined): Territory {
+export function territory(after: string | undefined, until: string | undefined): RangeEstimate {
   return {
     cursor: after,
     until,
@@ -65,7 +65,7 @@ export function territory(after: string | undefined, until: string | undefined):
 }
 
 /** Makes a cut: the range ends at the first mark, and others begin there. Answers those, which together have all that it gave away. */
-export function parted({ territory: whole, marks, expected, structural }: Cut): Territory[] {
+export function parted({ territory: whole, marks, expected, structural }: Cut): RangeEstimate[] {
   const parts = marks.map((mark, i) => {
     const isLast = i + 1 === marks.length
     const part = territory(mark, marks[i + 1] ?? whole.until)
@@ -97,7 +97,7 @@ interface Estimate {
 
 /** What to do: cut `territory` at `marks` (ascending, all between its cursor and its end). */
 export interface Cut {
-  readonly territory: Territory
+  readonly territory: RangeEstimate
   readonly marks: readonly string[]
   /** Pages that are expected behind each mark; empty when nothing is known of them, or nobody asks. */
   readonly expected: readonly number[]
@@ -142,7 +142,7 @@ export class Splitter {
   constructor(private readonly spread = false) {}
 
   /** Takes in a page of a territory. */
-  learn(territory: Territory, facts: PageFacts): void {
+  learn(territory: RangeEstimate, facts: PageFacts): void {
     this.pages++
     this.judge(territory, facts.count)
     const { first, last } = facts
@@ -156,7 +156,7 @@ export class Splitter {
   }
 
   /** The best cut for `idle` lanes that have nothing to do, or undefined when none is worth its calls. */
-  choose(territories: Iterable<Territory>, idle: number): Cut | undefined {
+  choose(territories: Iterable<RangeEstimate>, idle: number): Cut | undefined {
     for (;;) {
       if (idle < 1 || this.wasted > FREE_WASTE + WASTE_SHARE * this.pages) return undefined
       const best = this.richest(territories)
@@ -179,8 +179,8 @@ export class Splitter {
   }
 
   // Notes how large folders get: those that were listed to their end, by level.
-  private measureFolders(territory: Territory, facts: PageFacts, last: string): void {
-    const folder = folderOf(last)
+  private measureFolders(territory: RangeEstimate, facts: PageFacts, last: string): void {
+    const folder = parentFolder(last)
     if (folder === territory.folder) {
       territory.inFolder += facts.inFolder
       return
@@ -191,7 +191,7 @@ export class Splitter {
     territory.inFolder = facts.inFolder
   }
 
-  private judge(territory: Territory, found: number): void {
+  private judge(territory: RangeEstimate, found: number): void {
     const { parent, before } = territory
     if (parent === undefined) return
     territory.parent = undefined
@@ -214,8 +214,8 @@ export class Splitter {
     parent.worthwhile = 0
   }
 
-  private richest(territories: Iterable<Territory>): Territory | undefined {
-    let best: Territory | undefined
+  private richest(territories: Iterable<RangeEstimate>): RangeEstimate | undefined {
+    let best: RangeEstimate | undefined
     let most = FLOOR
     if (this.spread) {
       for (const { pages, expected } of territories) if (pages === 0) most = Math.max(most, expected / FAR_MORE)
@@ -231,12 +231,12 @@ export class Splitter {
     return best
   }
 
-  private estimate(territory: Territory): Estimate {
+  private estimate(territory: RangeEstimate): Estimate {
     territory.estimate ??= this.measure(territory)
     return territory.estimate
   }
 
-  private measure({ recent, cursor, until, folder, inFolder }: Territory): Estimate {
+  private measure({ recent, cursor, until, folder, inFolder }: RangeEstimate): Estimate {
     const here = Buffer.from(cursor ?? '')
     const keys = [...recent.map((key) => Buffer.from(key)), here]
     const low = keys[0] ?? here
@@ -261,13 +261,13 @@ export class Splitter {
     }
   }
 
-  private expected(territory: Territory, marks: readonly string[]): number[] {
+  private expected(territory: RangeEstimate, marks: readonly string[]): number[] {
     const { pages, placeOf } = this.estimate(territory)
     const places = [...marks.map(placeOf), 1]
     return marks.map((_, i) => pages * ((places[i + 1] ?? 1) - (places[i] ?? 1)))
   }
 
-  private marks(territory: Territory, most: number): string[] {
+  private marks(territory: RangeEstimate, most: number): string[] {
     const { pages, keyAt: at } = this.estimate(territory)
     const places: number[] = []
     if (pages > SPARSE && territory.trust < TRUSTED) {
@@ -283,7 +283,7 @@ export class Splitter {
 
 // The ends of the folders that hold both the first and the last key of the latest page: what comes behind each is
 // looked for at once, and the range itself is bounded by the innermost.
-function folderMarks(territory: Territory, most: number): string[] {
+function folderMarks(territory: RangeEstimate, most: number): string[] {
   const cursor = Buffer.from(territory.cursor ?? '')
   const shared = commonLength(Buffer.from(territory.recent.at(-1) ?? ''), cursor)
   const marks: string[] = []
@@ -296,7 +296,7 @@ function folderMarks(territory: Territory, most: number): string[] {
   return usable(territory, every > 1 ? marks.filter((_, i) => i % every === 0) : marks)
 }
 
-function usable({ cursor, until }: Territory, marks: readonly string[]): string[] {
+function usable({ cursor, until }: RangeEstimate, marks: readonly string[]): string[] {
   const low = Buffer.from(cursor ?? '')
   const high = until === undefined ? undefined : Buffer.from(until)
   return marks
@@ -308,7 +308,7 @@ function usable({ cursor, until }: Territory, marks: readonly string[]): string[
 }
 
 // Folders of one level are alike, and the more so when only numbers tell their names apart.
-function compareFolders(territory: Territory, outer: string | undefined): void {
+function compareFolders(territory: RangeEstimate, outer: string | undefined): void {
   if (outer === undefined) return
   const { outer: before } = territory
   if (levelOf(outer) !== levelOf(before)) territory.alike = 0

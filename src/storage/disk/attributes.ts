@@ -1,7 +1,7 @@
 import type { HeaderFields } from '../storage.js'
 
 /** What is kept of an object beside its content, and to which content it belongs. */
-export interface Attributes {
+export interface StoredAttributes {
   readonly size: number
   /** When the file was last modified, in milliseconds since 1970. */
   readonly modified: number
@@ -20,10 +20,10 @@ export interface Attributes {
 const SLACK = 2_000
 
 /** The content that attributes belong to, or may be taken for. */
-export type Stamp = Pick<Attributes, 'size' | 'modified'>
+export type Stamp = Pick<StoredAttributes, 'size' | 'modified'>
 
 /** Whether two stamps may be those of one content. */
-export function isSame(a: Stamp, b: Stamp): boolean {
+export function isSameStamp(a: Stamp, b: Stamp): boolean {
   return a.size === b.size && Math.abs(a.modified - b.modified) <= SLACK
 }
 
@@ -33,7 +33,10 @@ const OF_REQUEST =
   /^(?:content-length|content-md5|if-none-match|x-amz-content-sha256|x-amz-decoded-content-length|x-amz-request-payer)$/
 
 /** Sorts the fields of a PutObject by what is to be kept of them. */
-export function attributesFrom(fields: HeaderFields, content: Stamp & Pick<Attributes, 'etag'>): Attributes {
+export function attributesFrom(
+  fields: HeaderFields,
+  content: Stamp & Pick<StoredAttributes, 'etag'>,
+): StoredAttributes {
   const last = (name: string): string | undefined => fields.findLast(([field]) => field === name)?.[1]
   return {
     ...content,
@@ -51,13 +54,13 @@ const TAGGING = 'x-amz-tagging'
 export const STORAGE_CLASS = 'x-amz-storage-class'
 
 /** Attributes as text, in ASCII: metadata is hostile to whoever looks at the file. */
-export function attributesText(attributes: Attributes): string {
+export function attributesText(attributes: StoredAttributes): string {
   const text = JSON.stringify(attributes)
   return text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** Reads attributes; undefined for what is not written by `attributesText`, or not to its end. */
-export function attributesIn(text: string): Attributes | undefined {
+export function attributesIn(text: string): StoredAttributes | undefined {
   let read: unknown
   try {
     read = JSON.parse(text)
@@ -67,7 +70,7 @@ export function attributesIn(text: string): Attributes | undefined {
   return isAttributes(read) ? read : undefined
 }
 
-function isAttributes(value: unknown): value is Attributes {
+function isAttributes(value: unknown): value is StoredAttributes {
   if (typeof value !== 'object' || value === null) return false
   const { size, modified, etag, storageClass, headers, others, tags } = value as Partial<Record<string, unknown>>
   return (

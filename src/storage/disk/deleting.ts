@@ -4,7 +4,7 @@ import { changed, diskFault, type Asked } from './storage-errors.js'
 import { inParallel } from './in-parallel.js'
 import { ASIDE, isStorable, parentOf, pathOf } from './names.js'
 import { summary } from './reading.js'
-import { removeFile, unlessGone } from './files.js'
+import { removeFile, unlessMissing } from './files.js'
 import type { Tree } from './tree.js'
 
 /** Removes objects of a tree, their attributes, and the folders that are empty then. */
@@ -54,7 +54,7 @@ async function settle(tree: Tree, folders: ReadonlySet<string>): Promise<Storage
   try {
     const stay = new Set<string>()
     for (const folder of folders) stay.add(await tree.prune(folder))
-    await Promise.all([...stay].map((folder) => unlessGone(tree.sync(folder))))
+    await Promise.all([...stay].map((folder) => unlessMissing(tree.sync(folder))))
     return undefined
   } catch (error) {
     return storageError(diskFault(error, { operation: 'DeleteObjects', bucket: tree.root }))

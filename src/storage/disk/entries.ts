@@ -1,7 +1,7 @@
 import type { Dirent } from 'node:fs'
 import { lstat, readdir } from 'node:fs/promises'
 import { standInFor } from '../../keys.js'
-import { unlessGone } from './files.js'
+import { unlessMissing } from './files.js'
 
 /** What a folder has under a name. */
 export interface Entry {
@@ -16,10 +16,10 @@ export interface Entry {
 
 /** The entries of a folder (absolute); undefined when it is gone. */
 export async function entriesOf(folder: string): Promise<readonly Entry[] | undefined> {
-  const found = await unlessGone(readdir(folder, { withFileTypes: true }))
+  const found = await unlessMissing(readdir(folder, { withFileTypes: true }))
   // Bytes that are no UTF-8 are read as U+FFFD, which would be another name.
   if (found?.some(({ name }) => name.includes('\ufffd')) !== true) return found?.map(entryOf)
-  const asBytes = await unlessGone(readdir(folder, { withFileTypes: true, encoding: 'buffer' }))
+  const asBytes = await unlessMissing(readdir(folder, { withFileTypes: true, encoding: 'buffer' }))
   return asBytes?.map((entry) => {
     const name = entry.name.toString()
     if (Buffer.from(name).equals(entry.name)) return { name, ...kindOf(entry) }
@@ -65,5 +65,5 @@ export async function statsOf(
   folder: string,
   { name, raw }: Entry,
 ): Promise<{ size: number; mtimeMs: number } | undefined> {
-  return await unlessGone(lstat(raw ?? `${folder}/${name}`))
+  return await unlessMissing(lstat(raw ?? `${folder}/${name}`))
 }

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { systemCode } from '../../file-system.js'
 import { printable } from '../../keys.js'
 import { fault, type Asked } from './storage-errors.js'
-import { isLeftBehind, lockName, TEMPORARY } from './temporary.js'
+import { isLeftBehind, lockName, TEMPORARY_FOLDER } from './temporary.js'
 import { removeFile } from './files.js'
 import { MOST_TRIES, type Tree } from './tree.js'
 
@@ -19,7 +19,7 @@ const WAIT = [1, 40] as const
  * mistake.
  */
 export async function alone<T>(tree: Tree, path: string, asked: Asked, work: () => Promise<T>): Promise<T> {
-  const folder = tree.absolute(TEMPORARY)
+  const folder = tree.absolute(TEMPORARY_FOLDER)
   const { own, ending } = lockName(path)
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     if (await take(`${folder}/${own}`)) {

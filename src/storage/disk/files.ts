@@ -2,7 +2,7 @@ import { lstat, unlink } from 'node:fs/promises'
 import { systemCode } from '../../file-system.js'
 
 /** What a call on a file answers, or undefined when there is no such file. */
-export async function unlessGone<T>(call: Promise<T>): Promise<T | undefined> {
+export async function unlessMissing<T>(call: Promise<T>): Promise<T | undefined> {
   try {
     return await call
   } catch (error) {
@@ -21,7 +21,7 @@ export async function removeFile(path: string): Promise<'removed' | 'none'> {
     const code = systemCode(error) ?? ''
     if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EISDIR') return 'none'
     // What Linux calls EISDIR is EPERM elsewhere.
-    if (code === 'EPERM' && (await unlessGone(lstat(path)))?.isDirectory() === true) return 'none'
+    if (code === 'EPERM' && (await unlessMissing(lstat(path)))?.isDirectory() === true) return 'none'
     throw error
   }
 }

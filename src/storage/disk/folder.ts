@@ -4,7 +4,7 @@ import type { NotAKey } from '../storage.js'
 import { entriesOf, statsOf, type Entry } from './entries.js'
 import { fault, type Asked } from './storage-errors.js'
 import { ASIDE, folderOf, OURS, segmentOf } from './names.js'
-import { unlessGone } from './files.js'
+import { unlessMissing } from './files.js'
 import type { Tree } from './tree.js'
 
 /** What was in a folder when it was read. */
@@ -34,7 +34,7 @@ export async function readFolder(tree: Tree, prefix: string, asked: Asked): Prom
   const isRoot = folder === ''
   const enter = async (within: string): Promise<void> => {
     const path = tree.absolute([folder, within].filter((part) => part !== '').join('/'))
-    const stats = await unlessGone(lstat(path))
+    const stats = await unlessMissing(lstat(path))
     const entries = stats?.isDirectory() === true ? await entriesOf(path) : undefined
     if (stats === undefined || entries === undefined) return
     folders.push([path, Math.max(stats.mtimeMs, stats.ctimeMs)])

@@ -4,7 +4,7 @@ import type { Asked } from './storage-errors.js'
 import { inParallel } from './in-parallel.js'
 import type { Stray } from './folder.js'
 import { summary } from './reading.js'
-import type { Snapshot, Snapshots } from './snapshots.js'
+import type { FolderSnapshot, Snapshots } from './snapshots.js'
 import type { Tree } from './tree.js'
 
 /** Most objects of a page. */
@@ -57,7 +57,7 @@ interface Step {
   /** Present when it is no object. */
   readonly stray: Stray | undefined
   /** Of the folder in which it is. */
-  readonly snapshot: Snapshot
+  readonly snapshot: FolderSnapshot
 }
 
 function strayObject(key: string, { size, modified, notAKey }: Stray): ObjectSummary {

@@ -8,8 +8,8 @@ import { newFile, syncFolder, systemCode } from '../../file-system.js'
 import { isEmpty, isOne, isStill, numbersOf } from './identity.js'
 import { MARKER, OURS, type Names } from './names.js'
 import { probe } from './name-rules.js'
-import { removeLeftovers, TEMPORARY, temporaryName } from './temporary.js'
-import { unlessGone } from './files.js'
+import { removeLeftovers, TEMPORARY_FOLDER, temporaryName } from './temporary.js'
+import { unlessMissing } from './files.js'
 
 /** What this program writes. */
 const FORMAT = 1
@@ -41,7 +41,7 @@ export async function openFolder(
   { mayBeWritten = false, before, emptied = false }: OpenFolderOptions = {},
 ): Promise<OpenedFolder> {
   return await explained(folder, async () => {
-    const root = await unlessGone(realpath(folder))
+    const root = await unlessMissing(realpath(folder))
     if (before !== undefined && (root === undefined || !(await isTheOne(root, before, emptied)))) {
       throw new UserError(
         `the folder ${printable(folder)}, which this run reads, is gone or another one`,
@@ -88,7 +88,7 @@ export async function openFolderToWrite(
     }
     const made = await mkdir(folder, { recursive: true })
     const root = await realpath(folder)
-    const temporary = `${root}/${TEMPORARY}`
+    const temporary = `${root}/${TEMPORARY_FOLDER}`
     let names = await readMarker(root)
     if (names === undefined) {
       if (!(await isEmpty(root))) throw notOurs(folder)
@@ -138,7 +138,7 @@ export async function liesIn(path: string, folder: string): Promise<boolean> {
 
 // What `realpath` will say of a folder once it is there.
 async function realPathOf(folder: string): Promise<string> {
-  const real = await unlessGone(realpath(folder))
+  const real = await unlessMissing(realpath(folder))
   const above = dirname(folder)
   return real ?? (above === folder ? folder : join(await realPathOf(above), basename(folder)))
 }
@@ -147,7 +147,7 @@ async function realPathOf(folder: string): Promise<string> {
 async function checkAbove(folder: string): Promise<void> {
   for (let path = folder; path !== dirname(path);) {
     path = dirname(path)
-    if ((await unlessGone(lstat(join(path, MARKER)))) === undefined) continue
+    if ((await unlessMissing(lstat(join(path, MARKER)))) === undefined) continue
     throw new UserError(
       `${printable(folder)} lies in ${printable(path)}, which s3move wrote, so names in it stand for keys of that one`,
       `name ${printable(path)}, and choose with --exclude '*' --include`,
@@ -190,7 +190,7 @@ async function makeOwn(path: string): Promise<void> {
 }
 
 async function checkOwn(path: string): Promise<boolean> {
-  const stats = await unlessGone(lstat(path))
+  const stats = await unlessMissing(lstat(path))
   if (stats === undefined || stats.isDirectory()) return stats !== undefined
   throw new UserError(`${printable(path)} is no folder, though s3move keeps its own files there`, 'move it away')
 }
@@ -200,13 +200,13 @@ async function readMarker(root: string): Promise<Names | undefined> {
   const path = `${root}/${MARKER}`
   let text
   try {
-    text = await unlessGone(readFile(path, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NOFOLLOW }))
+    text = await unlessMissing(readFile(path, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NOFOLLOW }))
   } catch (error) {
     if (systemCode(error) === 'ELOOP') throw damaged(path)
     throw error
   }
   if (text === undefined) return undefined
-  await checkOwn(`${root}/${TEMPORARY}`)
+  await checkOwn(`${root}/${TEMPORARY_FOLDER}`)
   await checkOwn(`${root}/${OURS}/attributes`)
   const { format, names } = fieldsOf(text, path)
   if (typeof format === 'number' && format > FORMAT) {
@@ -235,7 +235,7 @@ function damaged(path: string): UserError {
 
 // Several at once write the same, so the last may win.
 async function writeMarker(root: string, names: Names): Promise<void> {
-  const temporary = `${root}/${TEMPORARY}/${temporaryName()}`
+  const temporary = `${root}/${TEMPORARY_FOLDER}/${temporaryName()}`
   await newFile(temporary, (file) => file.writeFile(`${JSON.stringify({ format: FORMAT, names })}\n`))
   await rename(temporary, `${root}/${MARKER}`)
   await syncFolder(`${root}/${OURS}`)

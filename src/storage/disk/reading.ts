@@ -6,7 +6,7 @@ import { contentEncoding } from '../content-encoding.js'
 import type { HeaderFields, ObjectHead, ObjectSummary, Reading } from '../storage.js'
 import { placeUrl } from '../../job/place.js'
 import { decodeListed } from '../s3/encode.js'
-import { STORAGE_CLASS, type Attributes } from './attributes.js'
+import { STORAGE_CLASS, type StoredAttributes } from './attributes.js'
 import type { Notice } from '../notice.js'
 import { changed, diskFault, fault, gone, type Asked } from './storage-errors.js'
 import type { Tree } from './tree.js'
@@ -20,7 +20,7 @@ const PIECE = 1024 ** 2
  * A file without attributes, which another program made or changed, has an ETag of its size and time of modification, as web servers give it. It is no MD5, nor one of parts, so nobody
  * takes it for these; it costs no reading, and tells a file that was written to meanwhile.
  */
-export function summary(key: string, stats: Stats, attributes: Attributes | undefined): ObjectSummary {
+export function summary(key: string, stats: Stats, attributes: StoredAttributes | undefined): ObjectSummary {
   const { size, mtimeMs } = stats
   return {
     key,
@@ -34,12 +34,12 @@ export function summary(key: string, stats: Stats, attributes: Attributes | unde
 /** A file, and what is kept of the object in it. */
 interface Found {
   readonly stats: Stats
-  readonly attributes: Attributes | undefined
+  readonly attributes: StoredAttributes | undefined
 }
 
 /** Reads objects of a tree. */
 export function createReading(tree: Tree, notice: (notice: Notice) => void): Reading {
-  const attributesOf = (key: string, stats: Stats, asked: Asked): Promise<Attributes | undefined> =>
+  const attributesOf = (key: string, stats: Stats, asked: Asked): Promise<StoredAttributes | undefined> =>
     tree.attributes(key, stats, asked, () =>
       notice({
         kind: 'other-attributes',
@@ -135,7 +135,7 @@ export function createReading(tree: Tree, notice: (notice: Notice) => void): Rea
   }
 }
 
-function headOf(key: string, stats: Stats, attributes: Attributes | undefined): ObjectHead {
+function headOf(key: string, stats: Stats, attributes: StoredAttributes | undefined): ObjectHead {
   const { size, etag, lastModified, storageClass } = summary(key, stats, attributes)
   const others = attributes?.others ?? []
   const checksums = new Map(others.flatMap(([name, value]) => checksumIn(name, value)))
@@ -186,7 +186,7 @@ function isAccess(name: string): boolean {
   return name === 'x-amz-acl' || name.startsWith('x-amz-grant-')
 }
 
-function tagsOf(attributes: Attributes | undefined): string[] {
+function tagsOf(attributes: StoredAttributes | undefined): string[] {
   return (attributes?.tags ?? '').split('&').filter((tag) => tag !== '')
 }
 

@@ -1,11 +1,11 @@
 import { lstat } from 'node:fs/promises'
 import type { Asked } from './storage-errors.js'
 import { readFolder, type FolderContent } from './folder.js'
-import { unlessGone } from './files.js'
+import { unlessMissing } from './files.js'
 import type { Tree } from './tree.js'
 
 /** A folder as it was when it was read. */
-export interface Snapshot extends FolderContent {
+export interface FolderSnapshot extends FolderContent {
   /** Keys at which pages ended: a scan that goes on there sees the folder as it was when the scan came to it. */
   readonly ends: Set<string>
   /** Whether a change since would show in the times of the folders. */
@@ -24,14 +24,14 @@ const SETTLED = 2_100
  */
 export class Snapshots {
   /** By prefix, the one that was read last at the end. */
-  private readonly kept = new Map<string, Snapshot>()
-  private readonly reading = new Map<string, Promise<Snapshot | undefined>>()
+  private readonly kept = new Map<string, FolderSnapshot>()
+  private readonly reading = new Map<string, Promise<FolderSnapshot | undefined>>()
   private total = 0
 
   constructor(private readonly tree: Tree) {}
 
   /** The folder of the keys that begin with `prefix`; undefined if there is none. `after` is the key behind which a listing goes on. */
-  async of(prefix: string, after: string | undefined, asked: Asked): Promise<Snapshot | undefined> {
+  async of(prefix: string, after: string | undefined, asked: Asked): Promise<FolderSnapshot | undefined> {
     const before = this.kept.get(prefix)
     if (before !== undefined && ((after !== undefined && before.ends.delete(after)) || (await isCurrent(before)))) {
       return before
@@ -44,7 +44,7 @@ export class Snapshots {
     return await reading
   }
 
-  private async read(prefix: string, asked: Asked): Promise<Snapshot | undefined> {
+  private async read(prefix: string, asked: Asked): Promise<FolderSnapshot | undefined> {
     const began = Date.now()
     const content = await readFolder(this.tree, prefix, asked)
     this.drop(prefix)
@@ -69,14 +69,14 @@ export class Snapshots {
 }
 
 // An empty folder takes memory too.
-function weightOf({ names, folders }: Snapshot): number {
+function weightOf({ names, folders }: FolderSnapshot): number {
   return names.length + 10 * folders.length
 }
 
-async function isCurrent({ settled, folders }: Snapshot): Promise<boolean> {
+async function isCurrent({ settled, folders }: FolderSnapshot): Promise<boolean> {
   if (!settled) return false
   for (const [path, changed] of folders) {
-    const stats = await unlessGone(lstat(path))
+    const stats = await unlessMissing(lstat(path))
     if (stats?.isDirectory() !== true || Math.max(stats.mtimeMs, stats.ctimeMs) !== changed) return false
   }
   return true

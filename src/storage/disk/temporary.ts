@@ -3,10 +3,10 @@ import { lstat, readdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { isRunning, pidNamespace } from '../../processes.js'
 import { OURS } from './names.js'
-import { removeFile, unlessGone } from './files.js'
+import { removeFile, unlessMissing } from './files.js'
 
 /** The folder of files that are not finished, in the file system of those that are. */
-export const TEMPORARY = `${OURS}/tmp`
+export const TEMPORARY_FOLDER = `${OURS}/tmp`
 
 /** How long an unfinished file of another machine may lie untouched before it counts as left behind, in milliseconds. */
 const ABANDONED = 24 * 3600 * 1000
@@ -24,14 +24,14 @@ export function lockName(subject: string): { readonly own: string; readonly endi
 
 /** Removes what processes that were killed left unfinished in a folder (absolute). */
 export async function removeLeftovers(folder: string): Promise<void> {
-  for (const name of (await unlessGone(readdir(folder))) ?? []) {
+  for (const name of (await unlessMissing(readdir(folder))) ?? []) {
     if (await isLeftBehind(folder, name)) await removeFile(`${folder}/${name}`)
   }
 }
 
 /** Whether a file in a folder (absolute) is there and belongs to no living process, as far as can be told. */
 export async function isLeftBehind(folder: string, name: string): Promise<boolean> {
-  const stats = await unlessGone(lstat(`${folder}/${name}`))
+  const stats = await unlessMissing(lstat(`${folder}/${name}`))
   if (stats?.isFile() !== true) return false
   const [, place, number, lock] = /^([0-9a-f]{12})-(\d+)-(lock-)?/.exec(name) ?? []
   const pid = place === HERE && number !== undefined ? Number(number) : undefined

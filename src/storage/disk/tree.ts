@@ -1,8 +1,8 @@
 import { constants, type Stats } from 'node:fs'
 import { lstat, mkdir, open, readFile, rename, rmdir, type FileHandle } from 'node:fs/promises'
-import { attributesIn, isSame, type Attributes } from './attributes.js'
+import { attributesIn, isSameStamp, type StoredAttributes } from './attributes.js'
 import { syncFolder, systemCode } from '../../file-system.js'
-import { unlessGone } from './files.js'
+import { unlessMissing } from './files.js'
 import type { OpenedFolder } from './open-folder.js'
 import { isStill } from './identity.js'
 import { folderGone, notFollowed, type Asked } from './storage-errors.js'
@@ -70,7 +70,7 @@ export class Tree {
     const path = this.absolute(relative)
     const places = this.names === 'literal' ? [path] : [path, path + ASIDE]
     for (const place of places) {
-      const stats = await unlessGone(lstat(place))
+      const stats = await unlessMissing(lstat(place))
       if (stats?.isFile() === true) return { path: place, stats }
       if (stats !== undefined && !stats.isDirectory()) throw notFollowed(asked)
     }
@@ -102,14 +102,14 @@ export class Tree {
     { size, mtimeMs }: Stats,
     asked: Asked,
     others?: () => void,
-  ): Promise<Attributes | undefined> {
+  ): Promise<StoredAttributes | undefined> {
     if (this.names === 'literal') return undefined
     const relative = this.attributesPath(pathOf(key, this.names))
     if (!(await this.check(parentOf(relative), asked))) return undefined
-    const text = await unlessGone(readFile(this.absolute(relative), { encoding: 'latin1', flag: READ }))
+    const text = await unlessMissing(readFile(this.absolute(relative), { encoding: 'latin1', flag: READ }))
     if (text === undefined) return undefined
     const attributes = attributesIn(text)
-    if (attributes !== undefined && isSame(attributes, { size, modified: mtimeMs })) return attributes
+    if (attributes !== undefined && isSameStamp(attributes, { size, modified: mtimeMs })) return attributes
     others?.()
     return undefined
   }
@@ -124,7 +124,7 @@ export class Tree {
   async check(folder: string, asked: Asked): Promise<boolean> {
     if (folder === '' || this.known.has(folder) || this.seen.has(folder)) return true
     if (!(await this.check(parentOf(folder), asked))) return false
-    const stats = await unlessGone(lstat(this.absolute(folder)))
+    const stats = await unlessMissing(lstat(this.absolute(folder)))
     if (stats === undefined || stats.isFile()) return false
     if (!stats.isDirectory()) throw notFollowed(asked)
     remember(this.seen, folder)
@@ -158,7 +158,7 @@ export class Tree {
           continue
         }
       }
-      const stats = await unlessGone(lstat(path))
+      const stats = await unlessMissing(lstat(path))
       if (stats?.isDirectory() === true) break
       if (stats === undefined) continue
       if (!stats.isFile()) throw notFollowed(asked)

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { link, lstat, rename, unlink, type FileHandle } from 'node:fs/promises'
-import type { Content, HeaderFields, Writing } from '../storage.js'
-import { attributesFrom, attributesText, isSame } from './attributes.js'
+import type { ObjectContent, HeaderFields, Writing } from '../storage.js'
+import { attributesFrom, attributesText, isSameStamp } from './attributes.js'
 import { newFile, systemCode } from '../../file-system.js'
 import { timeOf } from '../../times.js'
 import { alone } from './exclusive-rename.js'
 import { diskFault, fault, type Asked } from './storage-errors.js'
 import { ASIDE, isStorable, parentOf, pathOf } from './names.js'
-import { TEMPORARY, temporaryName } from './temporary.js'
-import { removeFile, unlessGone } from './files.js'
+import { TEMPORARY_FOLDER, temporaryName } from './temporary.js'
+import { removeFile, unlessMissing } from './files.js'
 import { MOST_TRIES, type Tree } from './tree.js'
 
 /**
@@ -22,7 +22,7 @@ export function createWriting(tree: Tree): Writing {
   const write = async (
     asked: Asked,
     key: string,
-    content: Content,
+    content: ObjectContent,
     fields: HeaderFields,
     lastModified: string,
   ): Promise<string> => {
@@ -47,7 +47,7 @@ export function createWriting(tree: Tree): Writing {
       const target = found?.path === tree.absolute(path + ASIDE) ? path + ASIDE : path
       const old = found && { size: found.stats.size, modified: found.stats.mtimeMs }
       const placeSide = (): Promise<void> => place(tree, side, sidePath, asked)
-      if (old !== undefined && isSame(old, written)) {
+      if (old !== undefined && isSameStamp(old, written)) {
         await removeSide(tree, sidePath, asked)
         await placeObject(tree, temporary, target, asked)
         await placeSide()
@@ -87,13 +87,13 @@ async function removeSide(tree: Tree, path: string, asked: Asked): Promise<void>
 }
 
 function temporaryPath(tree: Tree): string {
-  return tree.absolute(`${TEMPORARY}/${temporaryName()}`)
+  return tree.absolute(`${TEMPORARY_FOLDER}/${temporaryName()}`)
 }
 
 function fill(
   path: string,
   asked: Asked,
-  content: Content,
+  content: ObjectContent,
   lastModified: string,
 ): Promise<{ readonly size: number; readonly modified: number; readonly etag: string }> {
   return newFile(path, async (file) => {
@@ -145,7 +145,7 @@ const moveNew: Move = async (tree, from, path, asked) => {
   } catch (error) {
     if (!NO_LINKS.has(systemCode(error) ?? '')) throw error
     await alone(tree, path, asked, async () => {
-      if ((await unlessGone(lstat(to))) !== undefined) throw new AlreadyThere(`there is ${to} already`)
+      if ((await unlessMissing(lstat(to))) !== undefined) throw new AlreadyThere(`there is ${to} already`)
       await rename(from, to)
     })
     return
@@ -184,7 +184,7 @@ async function place(tree: Tree, temporary: string, path: string, asked: Asked, 
       const code = systemCode(error)
       // The folder was empty, so another one removed it; unless the file itself is gone.
       const vanished = code === 'ENOENT' || code === 'ENOTDIR'
-      if (!vanished || tries >= MOST_TRIES || (await unlessGone(lstat(temporary))) === undefined) throw error
+      if (!vanished || tries >= MOST_TRIES || (await unlessMissing(lstat(temporary))) === undefined) throw error
       tree.forget(folder)
     }
   }
@@ -196,7 +196,7 @@ async function placeObject(tree: Tree, temporary: string, path: string, asked: A
     await place(tree, temporary, path, asked, move)
   } catch (error) {
     if (!A_FOLDER.has(systemCode(error) ?? '')) throw error
-    if ((await unlessGone(lstat(tree.absolute(path))))?.isDirectory() !== true) throw error
+    if ((await unlessMissing(lstat(tree.absolute(path))))?.isDirectory() !== true) throw error
     await place(tree, temporary, path + ASIDE, asked, move)
   }
 }

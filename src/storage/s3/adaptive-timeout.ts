@@ -1,5 +1,5 @@
 /** How long an answer is waited for, in milliseconds; may become more or less while it is. */
-export interface Silence {
+export interface Timeout {
   /** While nothing comes. */
   readonly ms: number
   /** Until all of it has come, however steadily it does. */
@@ -43,7 +43,7 @@ const WHOLE = 5
  * are counted against all answers of before, since those that are slow come together and late: at the end of a run alone, and they must not be what all
  * else is judged by.
  */
-export class Patience {
+export class AdaptiveTimeout {
   private nearlyAll: number
   private answers = 0
   /** Answers that nothing slow has used up yet. */
@@ -79,7 +79,7 @@ export class Patience {
   }
 
   /** For one request, which may take `extra` milliseconds beyond the usual. */
-  for(name: string, extra: number): Silence {
+  for(name: string, extra: number): Timeout {
     if (extra === 0 && this.late.size === 0) return this
     const factor = MORE ** (this.late.get(name) ?? 0)
     const ms = (): number => Math.min(this.most, this.ms * factor) + extra

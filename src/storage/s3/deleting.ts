@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import type { Removal, Removing } from '../storage.js'
-import { askedOf, pathOf, quoted, sorted, type Channel } from './request.js'
+import { askedOf, objectPath, quoted, sorted, type Channel } from './request.js'
 import { encodeQuery } from './encode.js'
 import { brokenAnswer, deletionFault, faultOf } from './storage-errors.js'
 import { Fit, sendFitting } from './fitting-batches.js'
@@ -174,7 +174,7 @@ async function removeAlone(channel: Channel, object: Removal): Promise<void> {
   const asked = askedOf(channel, 'DeleteObject', key)
   const fields = sorted([...(etag === undefined ? [] : ([['if-match', quoted(etag)]] as const)), ...channel.always])
   const query = version === undefined ? '' : `versionId=${encodeQuery(version)}`
-  const response = await channel.request(asked, { method: 'DELETE', path: pathOf(channel, key), query, fields })
+  const response = await channel.request(asked, { method: 'DELETE', path: objectPath(channel, key), query, fields })
   if (response.status === 204 || response.status === 200 || response.status === 404) return
   throw faultOf(response, asked)
 }

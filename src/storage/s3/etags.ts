@@ -1,4 +1,4 @@
-import { headerOf, type HttpResponse } from './http.js'
+import { responseHeader, type HttpResponse } from './http.js'
 import type { Fields } from './sign.js'
 
 /** An ETag that is made of MD5s in capital hex digits, as Alibaba Cloud OSS writes them. */
@@ -19,7 +19,7 @@ export class EtagCase {
 
   /** Learns from an answer, as long as nothing is known. */
   learn(response: HttpResponse): void {
-    const told = SHOWN.exec(headerOf(response, 'etag') ?? '')?.[1] ?? IN_BODY.exec(response.body)?.[1]
+    const told = SHOWN.exec(responseHeader(response, 'etag') ?? '')?.[1] ?? IN_BODY.exec(response.body)?.[1]
     if (told === undefined || !/[a-f]/i.test(told)) return
     this.capitals = told === told.toUpperCase()
   }

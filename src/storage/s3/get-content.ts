@@ -1,10 +1,10 @@
 import { StorageError } from '../../errors.js'
 import type { HeaderFields, ObjectSummary } from '../storage.js'
-import { askedOf, bareEtag, pathOf, quoted, sorted, type Channel } from './request.js'
+import { askedOf, bareEtag, objectPath, quoted, sorted, type Channel } from './request.js'
 import { WAYS, type KnownCodings } from './content-codings.js'
 import { encodeQuery } from './encode.js'
 import { brokenAnswer, faultOf, type Asked } from './storage-errors.js'
-import { headerOf, HttpError, isChunked, TOO_LONG, type HttpResponse } from './http.js'
+import { responseHeader, HttpError, isChunked, TOO_LONG, type HttpResponse } from './http.js'
 
 /** Content that is wanted: of this object, as long as it has this ETag, where one is known. */
 export interface WantedContent {
@@ -40,7 +40,7 @@ export async function readContent(
   ])
   // Ceph sends the rest of an object in which a range of a manifest ends.
   const surplus = manifest === true
-  const [path, query] = [pathOf(channel, key), versionQuery(version)]
+  const [path, query] = [objectPath(channel, key), versionQuery(version)]
   const conditional = etag === '' ? unconditional : sorted([['if-match', quoted(etag)], ...unconditional])
   // Ceph compares a condition with the ETag of the manifest, which it does not tell.
   let blind = manifest === true
@@ -121,7 +121,7 @@ function verdictOn(misfits: readonly Misfit[], size: number, asked: Asked): Stor
 function isRange(response: HttpResponse, range: WantedContent['range'], manifest = false): boolean {
   if (range === undefined) return true
   if (response.status === 200) return range[0] === 0
-  const told = /^bytes (\d+)-(\d+)\//.exec(headerOf(response, 'content-range') ?? '')
+  const told = /^bytes (\d+)-(\d+)\//.exec(responseHeader(response, 'content-range') ?? '')
   if (told === null) return true
   // Of a manifest Ceph sends the range that was asked for, and says that it began with the first byte.
   return Number(told[2]) === range[1] && (Number(told[1]) === range[0] || (manifest && Number(told[1]) === 0))
@@ -129,7 +129,7 @@ function isRange(response: HttpResponse, range: WantedContent['range'], manifest
 
 // What ends with the connection may have been cut.
 function isDelimited(response: HttpResponse): boolean {
-  return headerOf(response, 'content-length') !== undefined || isChunked(response)
+  return responseHeader(response, 'content-length') !== undefined || isChunked(response)
 }
 
 // A store may take no notice of a condition either.
@@ -139,7 +139,7 @@ function checkSame(
   answer: Pick<HttpResponse, 'status' | 'head'> | undefined,
   wanted: 'told' | 'if told' = 'if told',
 ): void {
-  const now = answer === undefined ? '' : bareEtag(headerOf(answer, 'etag'))
+  const now = answer === undefined ? '' : bareEtag(responseHeader(answer, 'etag'))
   if (etag === '' || now === etag) return
   if (wanted === 'if told' && (now === '' || now.startsWith('W/'))) return
   throw new StorageError('it was written by somebody else', {

@@ -1,10 +1,10 @@
 import { StorageError } from '../../errors.js'
 import type { ObjectHead, ObjectSummary } from '../storage.js'
-import { askedOf, pathOf, sorted, type Channel } from './request.js'
+import { askedOf, objectPath, sorted, type Channel } from './request.js'
 import { acceptFor, type KnownCodings } from './content-codings.js'
 import { beginningOf, versionQuery } from './get-content.js'
 import { faultOf, type Asked } from './storage-errors.js'
-import { headerOf, isChunked, TOO_LONG, type HttpResponse } from './http.js'
+import { responseHeader, isChunked, TOO_LONG, type HttpResponse } from './http.js'
 import { readHead, type ToldHead } from './object-head.js'
 
 /** The code of an object that is encrypted with a key which the store does not have. */
@@ -58,7 +58,7 @@ export function createHeading(channel: Channel, codings: KnownCodings) {
   return async (key: string, version?: string, listed?: Pick<ObjectSummary, 'size' | 'etag'>): Promise<ObjectHead> => {
     const at: Target = {
       asked: askedOf(channel, 'HeadObject', key),
-      path: pathOf(channel, key),
+      path: objectPath(channel, key),
       query: versionQuery(version),
     }
     let response = await ask(at)
@@ -103,8 +103,8 @@ export function checkEtag({ etag }: Pick<ToldHead, 'etag'>, { status }: HttpResp
 
 // As Google and proxies tell what they did (RFC 7234 §5.5.7 has the warning).
 function isUnpacked(response: HttpResponse): boolean {
-  const warning = headerOf(response, 'warning') ?? ''
-  return headerOf(response, 'content-encoding') === undefined && /^214\b/.test(warning)
+  const warning = responseHeader(response, 'warning') ?? ''
+  return responseHeader(response, 'content-encoding') === undefined && /^214\b/.test(warning)
 }
 
 // How long the content is, by a GET of its first byte: that tells it of the whole, or its head does, or it is read and counted.
@@ -132,7 +132,7 @@ async function sizeByGet(
   }
   const first = await get(1, true)
   if (first !== undefined) {
-    const range = /\/(\d{1,15})$/.exec(headerOf(first, 'content-range') ?? '')?.[1]
+    const range = /\/(\d{1,15})$/.exec(responseHeader(first, 'content-range') ?? '')?.[1]
     if (range !== undefined) return Number(range)
     // There is not even a first byte.
     if (first.status === 416) return 0

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { spend, type Bandwidth } from '../bandwidth.js'
 import { MOST_READ, type Dialer, type Forward } from './connect.js'
-import type { Silence } from './adaptive-timeout.js'
+import type { Timeout } from './adaptive-timeout.js'
 import { RestingPlace } from './idle-connections.js'
 import { judge, MIN_RATE, PoolClock, ReadRate, SWEEP, type ReadLimits } from './least-rate.js'
 
@@ -19,7 +19,7 @@ export interface HttpRequest {
   /** The answer to HEAD has no body, whatever its Content-Length says. */
   readonly bodiless?: boolean | undefined
   /** How long the server may stay silent, and take for the whole answer. */
-  readonly silence: Silence
+  readonly silence: Timeout
   /** Takes the body of a 2xx as it comes, which is then empty in the answer. The bytes are its own only until it returns. */
   readonly sink?: ((bytes: Uint8Array) => void) | undefined
   /** Most bytes that the sink takes or, without one, the body may have; an answer that is longer is given up with the code `TOO_LONG`. */
@@ -68,7 +68,7 @@ export interface HttpPool {
 }
 
 /** The value of the header field `name` (lower case), or undefined. */
-export function headerOf(response: Pick<HttpResponse, 'head'>, name: string): string | undefined {
+export function responseHeader(response: Pick<HttpResponse, 'head'>, name: string): string | undefined {
   const at = response.head.toLowerCase().indexOf(`\r\n${name}:`)
   if (at < 0) return undefined
   const from = at + name.length + 3

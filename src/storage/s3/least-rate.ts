@@ -1,4 +1,4 @@
-import type { Silence } from './adaptive-timeout.js'
+import type { Timeout } from './adaptive-timeout.js'
 
 /** The least bytes a second at which content must come, unless somebody says otherwise: less is no transfer. */
 export const MIN_RATE = 1024
@@ -73,11 +73,11 @@ export class PoolClock {
 const GRACE = 5_000
 
 /** Why an answer is no longer waited for, if it is not. */
-export type Verdict = 'waiting' | 'silent' | 'slow' | 'ending'
+export type RateVerdict = 'waiting' | 'silent' | 'slow' | 'ending'
 
 /** What is known of an answer that is waited for; times are those of `PoolClock`. */
 export interface Awaited {
-  readonly silence: Silence
+  readonly silence: Timeout
   /** When the request was sent, and when the server was last heard of. */
   readonly sent: number
   readonly heard: number
@@ -88,7 +88,7 @@ export interface Awaited {
 }
 
 /** Judges whether an answer is waited for any longer. */
-export function judge(now: number, { silence, sent, heard, rate, stopped }: Awaited, limits: ReadLimits): Verdict {
+export function judge(now: number, { silence, sent, heard, rate, stopped }: Awaited, limits: ReadLimits): RateVerdict {
   if (stopped !== undefined && now - stopped >= GRACE) return 'ending'
   if (now - heard >= silence.ms) return 'silent'
   if (rate === undefined) return now - sent >= silence.whole ? 'silent' : 'waiting'

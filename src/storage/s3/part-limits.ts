@@ -1,7 +1,7 @@
 import { StorageError } from '../../errors.js'
 import type { PartLimits } from '../storage.js'
 import type { Channel } from './request.js'
-import { headerOf } from './http.js'
+import { responseHeader } from './http.js'
 
 /** What S3 allows. */
 const MOST_PARTS = 10_000
@@ -57,7 +57,8 @@ async function tellsOfItself({ place, request }: Channel): Promise<number> {
       { operation: 'GetInfo', bucket: place.bucket },
       { method: 'GET', path: '/info', fields: [], unsigned: true, most: LONGEST_INFO },
     )
-    if (response.status !== 200 || headerOf(response, 'content-type')?.includes('json') !== true) return MOST_PARTS
+    if (response.status !== 200 || responseHeader(response, 'content-type')?.includes('json') !== true)
+      return MOST_PARTS
     const info = JSON.parse(response.body) as { readonly s3api?: { readonly max_upload_part_num?: unknown } } | null
     const found = info?.s3api?.max_upload_part_num
     return typeof found === 'number' && Number.isInteger(found) ? found : MOST_PARTS

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import type { Reading } from '../storage.js'
-import { askedOf, pathOf, sorted, type Channel } from './request.js'
+import { askedOf, objectPath, sorted, type Channel } from './request.js'
 import { KnownCodings } from './content-codings.js'
 import { readContent, versionQuery, type Take, type WantedContent } from './get-content.js'
 import { encodeQuery } from './encode.js'
@@ -18,7 +18,7 @@ export function createReading(channel: Channel): Reading {
   const read = async (operation: string, key: string, subresource: string, version?: string): Promise<HttpResponse> => {
     const asked = askedOf(channel, operation, key)
     const query = versionQuery(version, `${subresource}=`)
-    const response = await request(asked, { method: 'GET', path: pathOf(channel, key), query, fields: always })
+    const response = await request(asked, { method: 'GET', path: objectPath(channel, key), query, fields: always })
     if (response.status === 200) return response
     throw faultOf(response, asked)
   }
@@ -63,7 +63,7 @@ export function createReading(channel: Channel): Reading {
       // Swift does not know the question, and would answer all of the content.
       const fields = sorted([['range', 'bytes=0-0'], ...always])
       try {
-        return (await request(asked, { method: 'GET', path: pathOf(channel, key), query, fields })).status === 403
+        return (await request(asked, { method: 'GET', path: objectPath(channel, key), query, fields })).status === 403
       } catch (error) {
         if (!(error instanceof StorageError) || error.status === undefined) throw error
         return error.status === 403

@@ -3,7 +3,7 @@ import type { HeaderFields } from '../storage.js'
 import { encodePath, encodeQuery } from './encode.js'
 import { inLowerCase, type EtagCase } from './etags.js'
 import { brokenAnswer, brokenContent, faultOf, type Asked } from './storage-errors.js'
-import { headerOf, type HttpResponse, type Pieces } from './http.js'
+import { responseHeader, type HttpResponse, type Pieces } from './http.js'
 import type { Fields } from './sign.js'
 import type { Unsupported } from './unsupported.js'
 import { elementText } from './xml.js'
@@ -62,7 +62,7 @@ export function askedOf({ place }: Channel, operation: string, key: string): Ask
 }
 
 /** The path of an object. */
-export function pathOf({ path }: Channel, key: string): string {
+export function objectPath({ path }: Channel, key: string): string {
   return path + encodePath(key)
 }
 
@@ -120,9 +120,9 @@ export function copyTime(size: number): number {
 
 /** The ETag in the answer to bytes that were sent, of which `md5` is the MD5; an error of code `BrokenContent` if it is the MD5 of others. */
 export function etagOfBytes(channel: Channel, response: HttpResponse, asked: Asked, md5: Buffer): string {
-  const etag = bareEtag(headerOf(response, 'etag'))
+  const etag = bareEtag(responseHeader(response, 'etag'))
   if (etag === '') throw brokenAnswer(response, asked, 'the answer has no ETag')
-  const encryption = headerOf(response, 'x-amz-server-side-encryption')
+  const encryption = responseHeader(response, 'x-amz-server-side-encryption')
   // What is encrypted with KMS, or with a customer's key, has an ETag that is no MD5.
   const plain = channel.customerKey.length === 0 && (encryption === undefined || encryption === 'AES256')
   const sent = md5.toString('hex')

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Restoring } from '../storage.js'
-import { askedOf, pathOf, sorted, type Channel } from './request.js'
+import { askedOf, objectPath, sorted, type Channel } from './request.js'
 import { encodeQuery } from './encode.js'
 import { faultOf } from './storage-errors.js'
 
@@ -23,7 +23,7 @@ export function createRestoring(channel: Channel): Restoring {
         ...always,
       ])
       const query = version === undefined ? 'restore=' : `restore=&versionId=${encodeQuery(version)}`
-      const response = await request(asked, { method: 'POST', path: pathOf(channel, key), query, fields, body })
+      const response = await request(asked, { method: 'POST', path: objectPath(channel, key), query, fields, body })
       if (response.status === 200 || response.status === 202) return
       const fault = faultOf(response, asked)
       if (fault.code !== 'RestoreAlreadyInProgress') throw fault

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
 import type { Reading, Rewriting } from '../storage.js'
-import { askedOf, copyTime, etagOfCopy, pathOf, quoted, sorted, sourceFields, type Channel } from './request.js'
+import { askedOf, copyTime, etagOfCopy, objectPath, quoted, sorted, sourceFields, type Channel } from './request.js'
 import { faultOf } from './storage-errors.js'
 import type { Fields } from './sign.js'
 import { despiteWrongRefusal } from './wrong-refusal.js'
@@ -16,7 +16,7 @@ export function createRewriting(channel: Channel, { head }: Pick<Reading, 'head'
       const asked = askedOf(channel, 'PutObjectTagging', key)
       const body = Buffer.from(`<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${xml}</Tagging>`, 'latin1')
       const fields = sorted([['content-md5', hash('md5', body, 'base64')], ...always])
-      const path = pathOf(channel, key)
+      const path = objectPath(channel, key)
       const response = await request(asked, { method: 'PUT', path, query: 'tagging=', fields, body })
       if (response.status !== 200 && response.status !== 204) throw faultOf(response, asked)
     },
@@ -31,7 +31,7 @@ export function createRewriting(channel: Channel, { head }: Pick<Reading, 'head'
         ['if-match', quoted(etag)],
         ['x-amz-metadata-directive', 'REPLACE'],
       ])
-      const path = pathOf(channel, object.key)
+      const path = objectPath(channel, object.key)
       const send = (fields: Fields) => request(asked, { method: 'PUT', path, fields, extra: copyTime(object.size) })
       const response = await despiteWrongRefusal(channel, {
         ...{ asked, fields: headers, etag, send, apart: false },

@@ -1,4 +1,4 @@
-import { headerOf, type HttpResponse } from './http.js'
+import { responseHeader, type HttpResponse } from './http.js'
 
 /** Software of stores that have Swift's API beside that of S3. */
 export type Software = 'Swift' | 'Ceph'
@@ -8,6 +8,6 @@ const TRANSACTION = /^tx[0-9a-f]{21}-[0-9a-f]{10}/
 
 /** Which of them has given an answer; undefined for any other store, or behind a proxy that does not pass it on. */
 export function softwareOf(response: Pick<HttpResponse, 'head'>): Software | undefined {
-  if (!TRANSACTION.test(headerOf(response, 'x-amz-request-id') ?? '')) return undefined
-  return headerOf(response, 'x-openstack-request-id') === undefined ? 'Ceph' : 'Swift'
+  if (!TRANSACTION.test(responseHeader(response, 'x-amz-request-id') ?? '')) return undefined
+  return responseHeader(response, 'x-openstack-request-id') === undefined ? 'Ceph' : 'Swift'
 }

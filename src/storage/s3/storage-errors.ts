@@ -1,7 +1,7 @@
 import { StorageError, UserError, type Severity } from '../../errors.js'
 import { BARE_STATUS, ERROR_CODES, meaningOf, statusMeaning, type CodeMeaning } from './error-codes.js'
 import { explanationIn } from './error-explanation.js'
-import { HttpError, headerOf, type HttpResponse } from './http.js'
+import { HttpError, responseHeader, type HttpResponse } from './http.js'
 import { elementText } from './xml.js'
 
 /** What was asked for when something went wrong. */
@@ -16,7 +16,7 @@ export interface Asked {
 export function faultOf(response: HttpResponse, asked: Asked): StorageError {
   const { status, body } = response
   // A proxy that passes requests on answers in the place of the store.
-  if (status === 407 || (status === 403 && headerOf(response, 'x-squid-error') !== undefined)) {
+  if (status === 407 || (status === 403 && responseHeader(response, 'x-squid-error') !== undefined)) {
     const hint =
       'check HTTP_PROXY, the user name and password in it, and what the proxy allows; or exempt the host with NO_PROXY'
     const told = { severity: 'stop-run', code: PROXY_REFUSED, status, ...asked, hint } as const
@@ -32,8 +32,8 @@ export function faultOf(response: HttpResponse, asked: Asked): StorageError {
     operation: asked.operation,
     bucket: asked.bucket,
     key: asked.key,
-    requestId: headerOf(response, 'x-amz-request-id') ?? elementText(body, 'RequestId'),
-    region: headerOf(response, 'x-amz-bucket-region') ?? elementText(body, 'Region'),
+    requestId: responseHeader(response, 'x-amz-request-id') ?? elementText(body, 'RequestId'),
+    region: responseHeader(response, 'x-amz-bucket-region') ?? elementText(body, 'Region'),
     hint: meaningOf(code)?.hint,
   })
 }
@@ -59,7 +59,7 @@ export function brokenAnswer(response: HttpResponse, asked: Asked, reason: strin
     operation: asked.operation,
     bucket: asked.bucket,
     key: asked.key,
-    requestId: headerOf(response, 'x-amz-request-id'),
+    requestId: responseHeader(response, 'x-amz-request-id'),
   })
 }
 

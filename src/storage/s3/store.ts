@@ -27,10 +27,10 @@ import { dialerFor, type Trust } from './connect.js'
 import { encodePath } from './encode.js'
 import { checkOk, connectionFault, EXPIRED, faultOf, problemOf, type Asked } from './storage-errors.js'
 import { EtagCase } from './etags.js'
-import { createHttpPool, headerOf, HttpError, type HttpPool, type HttpResponse } from './http.js'
+import { createHttpPool, responseHeader, HttpError, type HttpPool, type HttpResponse } from './http.js'
 import { MetadataForm } from './metadata-form.js'
 import { ObjectListing } from './listing.js'
-import { Patience } from './adaptive-timeout.js'
+import { AdaptiveTimeout } from './adaptive-timeout.js'
 import { createProbes, type Probes } from './probes.js'
 import { createReading } from './reading.js'
 import { MIN_RATE } from './least-rate.js'
@@ -57,7 +57,7 @@ import { despiteWrongRefusal } from './wrong-refusal.js'
 import { elementText } from './xml.js'
 
 /** How a store is reached. Plain data without secrets, to be sent between threads. */
-export interface Address {
+export interface BucketAddress {
   readonly target: Target
   readonly trust: Trust
   readonly requestPayer?: boolean | undefined
@@ -84,7 +84,7 @@ export interface Address {
 }
 
 /** What a store needs beside its place. */
-export interface S3StoreOptions extends Address {
+export interface S3StoreOptions extends BucketAddress {
   readonly credentials: Pick<CredentialSource, 'current' | 'refresh'>
   /** The key with which its objects are encrypted, and that of what is copied: 32 bytes (SSE-C). Never stored. */
   readonly customerKey?: Uint8Array | undefined
@@ -121,7 +121,7 @@ export class S3Store implements Storage {
   private readonly copies: Fields
   private readonly channel: Channel
   /** By operation. */
-  private readonly patience = new Map<string, Patience>()
+  private readonly patience = new Map<string, AdaptiveTimeout>()
   /** While it is being opened, what it is asked first is waited for as long as the read timeout says: whoever opens it asks twice. */
   opening = false
   /** Whose software it is, where an answer has told that. */
@@ -202,7 +202,7 @@ export class S3Store implements Storage {
     return this.target.region
   }
 
-  get address(): Address {
+  get address(): BucketAddress {
     const { target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, signPayload } = this.options
     const usual: Record<string, number> = {}
     for (const [operation, { learned }] of this.patience) if (learned !== undefined) usual[operation] = learned
@@ -234,7 +234,7 @@ export class S3Store implements Storage {
 
   private noteStore(response: HttpResponse): void {
     this.noteSoftware(response)
-    const date = timeOf(headerOf(response, 'date') ?? '')
+    const date = timeOf(responseHeader(response, 'date') ?? '')
     if (!Number.isNaN(date)) this.ahead = date - Date.now()
   }
 
@@ -356,7 +356,11 @@ export class S3Store implements Storage {
     if (suspects && this.unsupported.refusesTags(fields)) throw tagsNotSupported(asked)
     let patience = this.patience.get(operation)
     if (patience === undefined) {
-      patience = new Patience(readTimeout, this.options.usual?.[operation], method === 'GET' || method === 'HEAD')
+      patience = new AdaptiveTimeout(
+        readTimeout,
+        this.options.usual?.[operation],
+        method === 'GET' || method === 'HEAD',
+      )
       this.patience.set(operation, patience)
     }
     const hashed = Buffer.isBuffer(body) && (this.options.signPayload === true || !isNamed(fields))
@@ -473,7 +477,7 @@ export class S3Store implements Storage {
   // Goes by the server's clock from now on. False when the server says no time, or one that is `ours`: what this request was signed by,
   // and not what this machine says by now, as its clock may have been set meanwhile.
   private setClock(response: HttpResponse, ours: number): boolean {
-    const theirs = timeOf(headerOf(response, 'date') ?? '')
+    const theirs = timeOf(responseHeader(response, 'date') ?? '')
     if (!(Math.abs(theirs - ours) >= LEAST_SKEW)) return false
     this.skew = theirs - Date.now()
     return true

@@ -7,7 +7,7 @@ import {
   copyTime,
   etagIn,
   etagOfBytes,
-  pathOf,
+  objectPath,
   quoted,
   sorted,
   sourceFields,
@@ -29,7 +29,7 @@ export function createUploading(channel: Channel): Uploading {
     async begin(key, fields) {
       const asked = askedOf(channel, 'CreateMultipartUpload', key)
       const headers = sorted([...fields, ...always, ...customerKey])
-      const path = pathOf(channel, key)
+      const path = objectPath(channel, key)
       const response = await request(asked, { method: 'POST', path, query: 'uploads=', fields: headers })
       if (response.status !== 200) throw faultOf(response, asked)
       const upload = elementText(response.body, 'UploadId')
@@ -47,7 +47,7 @@ export function createUploading(channel: Channel): Uploading {
         ['x-amz-copy-source-range', `bytes=${first}-${last}`],
       ])
       const query = `partNumber=${number}&uploadId=${encodeQuery(upload)}`
-      const path = pathOf(channel, key)
+      const path = objectPath(channel, key)
       const size = last - first + 1
       const response = await request(asked, { method: 'PUT', path, query, fields: headers, extra: copyTime(size) })
       if (response.status !== 200) throw refusalOfPart(channel, faultOf(response, asked))
@@ -63,7 +63,7 @@ export function createUploading(channel: Channel): Uploading {
       const asked = askedOf(channel, 'UploadPart', key)
       const response = await request(asked, {
         method: 'PUT',
-        path: pathOf(channel, key),
+        path: objectPath(channel, key),
         query: `partNumber=${number}&uploadId=${encodeQuery(upload)}`,
         fields: sorted([['content-md5', md5.toString('base64')], ...always, ...customerKey]),
         body: bytes,
@@ -79,7 +79,7 @@ export function createUploading(channel: Channel): Uploading {
       const digest = createHash('md5')
       const response = await request(asked, {
         method: 'PUT',
-        path: pathOf(channel, key),
+        path: objectPath(channel, key),
         query: `partNumber=${number}&uploadId=${encodeQuery(upload)}`,
         fields: sorted([
           ...(md5 === undefined ? [] : ([['content-md5', md5.toString('base64')]] as const)),
@@ -95,7 +95,7 @@ export function createUploading(channel: Channel): Uploading {
 
     async parts(key, upload) {
       const asked = askedOf(channel, 'ListParts', key)
-      const path = pathOf(channel, key)
+      const path = objectPath(channel, key)
       const found = new Map<number, Part>()
       for (let marker = 0; ;) {
         const query = `part-number-marker=${marker}&uploadId=${encodeQuery(upload)}`
@@ -132,7 +132,7 @@ export function createUploading(channel: Channel): Uploading {
       )
       const fields = sorted([...always, ...customerKey, ['content-type', 'application/xml'], ...conditions])
       const query = `uploadId=${encodeQuery(upload)}`
-      const path = pathOf(channel, key)
+      const path = objectPath(channel, key)
       const response = await request(asked, { method: 'POST', path, query, fields, body, extra: COMPLETE_TIME })
       // It is no object that is missing, so there is nothing to be skipped.
       if (isGone(response)) {
@@ -151,7 +151,7 @@ export function createUploading(channel: Channel): Uploading {
     async abort(key, upload) {
       const asked = askedOf(channel, 'AbortMultipartUpload', key)
       const query = `uploadId=${encodeQuery(upload)}`
-      const response = await request(asked, { method: 'DELETE', path: pathOf(channel, key), query, fields: always })
+      const response = await request(asked, { method: 'DELETE', path: objectPath(channel, key), query, fields: always })
       if (response.status >= 300 && response.status !== 404) throw faultOf(response, asked)
     },
   }

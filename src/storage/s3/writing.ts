@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto'
-import type { Content, HeaderFields, Reading, Writing } from '../storage.js'
-import { askedOf, copyTime, etagOfBytes, pathOf, sorted, type Channel } from './request.js'
+import type { ObjectContent, HeaderFields, Reading, Writing } from '../storage.js'
+import { askedOf, copyTime, etagOfBytes, objectPath, sorted, type Channel } from './request.js'
 import { brokenContent, faultOf, type Asked } from './storage-errors.js'
 import type { Pieces } from './http.js'
 import type { MetadataForm } from './metadata-form.js'
@@ -14,7 +14,7 @@ const AT_ONCE = 8 * 1024 ** 2
  */
 export function createWriting(channel: Channel, reading: Pick<Reading, 'head'>, metadataForm: MetadataForm): Writing {
   const { always, customerKey, request, signPayload } = channel
-  const once = async (key: string, content: Content, fields: HeaderFields): Promise<string> => {
+  const once = async (key: string, content: ObjectContent, fields: HeaderFields): Promise<string> => {
     const asked = askedOf(channel, 'PutObject', key)
     let { md5 } = content
     let body: Buffer | Pieces = checked(content, asked)
@@ -24,7 +24,7 @@ export function createWriting(channel: Channel, reading: Pick<Reading, 'head'>, 
     }
     const response = await request(asked, {
       method: 'PUT',
-      path: pathOf(channel, key),
+      path: objectPath(channel, key),
       fields: sorted([['content-md5', md5.toString('base64')], ...fields, ...always, ...customerKey]),
       body,
       extra: copyTime(content.size),
@@ -51,7 +51,7 @@ export function createWriting(channel: Channel, reading: Pick<Reading, 'head'>, 
 }
 
 /** The content, which fails when it is not as long as it is to be. */
-export function checked(content: Content, asked: Asked): Pieces {
+export function checked(content: ObjectContent, asked: Asked): Pieces {
   const { size } = content
   return {
     length: size,

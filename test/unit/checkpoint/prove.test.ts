@@ -13,12 +13,12 @@ import { openRemovals, removalLedger } from '../../../src/checkpoint/deferred-de
 import { beginRetry } from '../../../src/checkpoint/retry-steps.js'
 import { WAITING } from '../../../src/checkpoint/waiting-ledger.js'
 import { UserError } from '../../../src/errors.js'
-import type { RelocateJob } from '../../../src/job/move.js'
+import type { MoveJob } from '../../../src/job/move.js'
 import type { Failure } from '../../../src/job/outcome.js'
 import { noTotals } from '../../../src/job/totals.js'
 
 const start = { bytes: 0, entries: 0 }
-const job: RelocateJob = {
+const job: MoveJob = {
   kind: 'move',
   source: { bucket: 'a', prefix: 'in/' },
   destination: { bucket: 'b', prefix: '' },

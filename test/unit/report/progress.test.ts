@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { MoveEvent, Snapshot } from '../../../src/job/events.js'
+import type { RunEvent, Snapshot } from '../../../src/job/events.js'
 import type { Failure } from '../../../src/job/outcome.js'
 import { createProgress } from '../../../src/report/progress.js'
 import type { Progress, ProgressOptions } from '../../../src/report/progress.js'
@@ -85,20 +85,20 @@ interface Told {
   readonly progress: Progress
   readonly out: Sink
   readonly err: Sink
-  readonly tell: (...events: readonly MoveEvent[]) => void
+  readonly tell: (...events: readonly RunEvent[]) => void
 }
 
 function begin(options: Partial<ProgressOptions> & { readonly columns?: number } = {}): Told {
   const out = new Sink()
   const err = new Sink(options.columns)
   const progress = createProgress({ stdout: out, stderr: err, json: false, quiet: false, verbose: false, ...options })
-  const tell = (...events: readonly MoveEvent[]): void => {
+  const tell = (...events: readonly RunEvent[]): void => {
     for (const event of events) progress.event(event)
   }
   return { progress, out, err, tell }
 }
 
-const start: MoveEvent = {
+const start: RunEvent = {
   type: 'start',
   job: { kind: 'copy', source: { bucket: 'a', prefix: 'in/' }, destination: { bucket: 'b', prefix: '' } },
   checkpoint: DIR,
@@ -131,14 +131,14 @@ function snapshot(changes: Partial<Snapshot> = {}): Snapshot {
 
 const clean = { copied: 1_234_567, bytes: 1024, skipped: {}, failed: {} }
 
-function progressOf(changes: Partial<Snapshot> = {}): MoveEvent {
+function progressOf(changes: Partial<Snapshot> = {}): RunEvent {
   return { type: 'progress', snapshot: snapshot(changes) }
 }
 
 function summaryOf(
   changes: Partial<Snapshot> = {},
-  rest: Partial<Extract<MoveEvent, { type: 'summary' }>> = {},
-): MoveEvent {
+  rest: Partial<Extract<RunEvent, { type: 'summary' }>> = {},
+): RunEvent {
   const ended = snapshot({ listingEnded: true, inFlight: 0, ...changes })
   return {
     type: 'summary',
@@ -150,7 +150,7 @@ function summaryOf(
   }
 }
 
-function failed(changes: Partial<Failure> = {}, answered = true): MoveEvent {
+function failed(changes: Partial<Failure> = {}, answered = true): RunEvent {
   const failure = {
     key: 'in/x',
     size: 1,
@@ -252,8 +252,8 @@ describe('a log, as stderr is no terminal', () => {
   })
 
   test('warns at once, and keeps notes to itself unless asked for them', () => {
-    const note: MoveEvent = { type: 'note', level: 'info', message: 'region is eu-west-1' }
-    const warning: MoveEvent = { type: 'note', level: 'warning', message: `odd key ${HOSTILE}` }
+    const note: RunEvent = { type: 'note', level: 'info', message: 'region is eu-west-1' }
+    const warning: RunEvent = { type: 'note', level: 'warning', message: `odd key ${HOSTILE}` }
     const plain = begin()
     plain.tell(note, warning)
     expect(plain.err.text).toBe(`warning: odd key ${HOSTILE_SHOWN}\n`)
@@ -293,7 +293,7 @@ describe('a log, as stderr is no terminal', () => {
   test('has every line for an object once, however many come before the next progress', () => {
     const { tell, err, progress } = begin({ verbose: true })
     const keys = Array.from({ length: 1234 }, (_, i) => `k${i}`)
-    tell(...keys.map((key): MoveEvent => ({ type: 'copied', key, bytes: 0 })))
+    tell(...keys.map((key): RunEvent => ({ type: 'copied', key, bytes: 0 })))
     progress.close()
     expect(err.text).toBe(keys.map((key) => `copied ${key} (0 B)\n`).join(''))
   })
@@ -308,7 +308,7 @@ describe('a log, as stderr is no terminal', () => {
 })
 
 describe('the summary', () => {
-  function summarized(event: MoveEvent, options: Partial<ProgressOptions> = {}, first: MoveEvent = start): string {
+  function summarized(event: RunEvent, options: Partial<ProgressOptions> = {}, first: RunEvent = start): string {
     const { tell, err, out } = begin(options)
     tell(first, event)
     expect(out.text).toBe('')
@@ -402,7 +402,7 @@ describe('the summary', () => {
 })
 
 describe('quiet', () => {
-  const everything: readonly MoveEvent[] = [
+  const everything: readonly RunEvent[] = [
     start,
     { type: 'note', level: 'info', message: 'n' },
     progressOf({ elapsed: 60_000 }),
@@ -467,7 +467,7 @@ next: s3move resume --only-failed ${DIR}
     const types = out.text
       .trimEnd()
       .split('\n')
-      .map((line) => (JSON.parse(line) as MoveEvent).type)
+      .map((line) => (JSON.parse(line) as RunEvent).type)
     expect(types).toEqual(['note', 'failed', 'stopping', 'summary'])
   })
 })
@@ -495,7 +495,7 @@ describe('JSON', () => {
       fc.property(fc.array(fc.string({ unit: 'binary' })), (texts) => {
         const keys = [HOSTILE, '\u2028\u{e0001}\ud800', ...texts]
         const { progress, tell, out } = begin({ json: true })
-        tell(...keys.map((key): MoveEvent => ({ type: 'copied', key, bytes: 1 })))
+        tell(...keys.map((key): RunEvent => ({ type: 'copied', key, bytes: 1 })))
         progress.close()
         expect(out.text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u)
         const read = out.text

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { UserError } from '../../../src/errors.js'
 import type { HeaderRule, ObjectMatch, SetHeadersJob } from '../../../src/job/set-headers.js'
 import { typeOf } from '../../../src/rules/content-types.js'
-import { decide, decideByListing, type Decision, type Listed } from '../../../src/rules/decide.js'
+import { decide, decideByListing, type Decision, type ListedObject } from '../../../src/rules/decide.js'
 import { globTest, matchesGlob } from '../../../src/rules/glob.js'
 import { httpDate, nameProblem, valueProblem } from '../../../src/rules/header-names.js'
 import { readRules } from '../../../src/rules/read.js'
@@ -66,7 +66,7 @@ const job = (rules: readonly Partial<HeaderRule>[], more: Partial<SetHeadersJob>
   rules: rules.map((rule) => ({ set: [], remove: [], ...rule })),
   ...more,
 })
-const object = (more: Partial<Listed> = {}): Listed => ({
+const object = (more: Partial<ListedObject> = {}): ListedObject => ({
   ...{ key: 'site/index.html', size: 10, lastModified: '2024-05-01T00:00:00.000Z', storageClass: 'STANDARD' },
   ...more,
 })
@@ -85,7 +85,7 @@ describe('what becomes of an object', () => {
     expect(wanted(decide(job(rules.slice(0, 2)), object({ key: 'a.png' }), headers()))).toBe('no-rule')
   })
 
-  test.each<[string, ObjectMatch, Partial<Listed>, Record<string, string>, boolean]>([
+  test.each<[string, ObjectMatch, Partial<ListedObject>, Record<string, string>, boolean]>([
     ['a size that is too small', { minSize: 11 }, {}, {}, false],
     ['a size at the limit', { minSize: 10, maxSize: 10 }, {}, {}, true],
     ['a size that is too large', { maxSize: 9 }, {}, {}, false],
@@ -173,7 +173,7 @@ describe('what becomes of an object', () => {
 
   test('is clear from the listing for folder markers and objects without a rule, and not by the name of a class', () => {
     const asked = job([{ match: { key: ['*.html'] }, set: [['cache-control', 'a']] }])
-    const reason = (more: Partial<Listed>, of = asked) => {
+    const reason = (more: Partial<ListedObject>, of = asked) => {
       const decision = decideByListing(of, object(more))
       return decision?.kind === 'skip' ? decision.reason : decision
     }

@@ -2,12 +2,12 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Pacer } from '../../../src/engine/lanes/pacer.js'
 import { runLanes } from '../../../src/engine/lanes/run-lanes.js'
-import { Slots } from '../../../src/engine/lanes/concurrency-limit.js'
+import { ConcurrencyLimit } from '../../../src/engine/lanes/concurrency-limit.js'
 import { compareKeys, contains, type KeyRange } from '../../../src/keys.js'
 import type { Failure, Outcome } from '../../../src/job/outcome.js'
 import { noTotals, sum, type Totals } from '../../../src/job/totals.js'
 import type { ListFrom, ObjectSummary, Page, Storage } from '../../../src/storage/storage.js'
-import type { Grant, WorkSource } from '../../../src/sources/work-source.js'
+import type { RangeClaim, WorkSource } from '../../../src/sources/work-source.js'
 import type { PageFacts } from '../../../src/sources/page-facts.js'
 import { Keyspace } from '../../../src/sources/ranges/keyspace.js'
 import { leasesOver } from '../../../src/sources/listing-source.js'
@@ -197,7 +197,7 @@ class Session {
       const gain = {
         ...{ totals: tally.totals, added: tally.added, deferred: tally.takeDeferred() },
         waiting: tally.takeWaiting(),
-        ...{ failures: tally.takeFailures(), departures: tally.takeDepartures() },
+        ...{ failures: tally.takeFailures(), deferredDeletes: tally.takeDeferredDeletes() },
       }
       told({ type: 'delivery', cursors, gain, keys })
       tally = createTally(noTotals(), () => undefined)
@@ -221,7 +221,7 @@ class Session {
       this.acted.push(object.key)
       return this.scheduler.answer(() => outcomeOf(object.key, world.failing))
     }
-    const slots = new Slots(world.concurrency)
+    const slots = new ConcurrencyLimit(world.concurrency)
     const pacers = Array.from({ length: world.lanes }, () => new Pacer())
     const fail = (error: unknown) => this.errors.push(error)
     void runLanes({ work, actFor: () => act, pacers, slots, stop: this.stop.signal, fail }).then(ended)
@@ -449,9 +449,9 @@ async function writeInOrder({ pages, lanes, seed }: Bulk) {
     ...(to > from ? { first: nameOf(from), last: nameOf(to - 1) } : { first: undefined, last: undefined }),
     samples: to > from ? [nameOf(from), nameOf((from + to) >> 1), nameOf(to - 1)] : [],
   })
-  const waiting = new Map<Grant, { readonly pages: [from: number, to: number][]; ended: boolean }>()
+  const waiting = new Map<RangeClaim, { readonly pages: [from: number, to: number][]; ended: boolean }>()
   const written: [from: number, to: number][] = []
-  const releaseIfDone = (grant: Grant): void => {
+  const releaseIfDone = (grant: RangeClaim): void => {
     const mine = waiting.get(grant)
     if (mine?.ended !== true || mine.pages.length > 0) return
     waiting.delete(grant)

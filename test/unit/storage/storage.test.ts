@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vit
 import { UserError } from '../../../src/errors.js'
 import type { Connection } from '../../../src/job/connection.js'
 import { startSandbox, type Sandbox, type SandboxOptions } from '../../../src/sandbox/server.js'
-import { openEnds, type Ends, type OpenOptions } from '../../../src/storage/open.js'
+import { openEnds, type OpenStores, type OpenOptions } from '../../../src/storage/open.js'
 import { openAccount } from '../../../src/storage/s3/account.js'
 import { S3Store } from '../../../src/storage/s3/store.js'
 import type { ObjectSummary } from '../../../src/storage/storage.js'
@@ -444,7 +444,7 @@ interface Asked {
   readonly impatient?: boolean
 }
 
-async function ends(asked: Asked): Promise<Ends> {
+async function ends(asked: Asked): Promise<OpenStores> {
   const options: OpenOptions = {
     source: { bucket: asked.source ?? 'src', prefix: '' },
     destination: { bucket: asked.destination ?? 'dst', prefix: '' },

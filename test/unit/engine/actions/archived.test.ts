@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { failed } from '../../../../src/engine/actions/outcome.js'
-import { unlessArchived } from '../../../../src/engine/actions/archived.js'
+import { withArchiveHandling } from '../../../../src/engine/actions/archived.js'
 import { StorageError } from '../../../../src/errors.js'
 import type { CopyJob } from '../../../../src/job/copy.js'
 import type { Outcome } from '../../../../src/job/outcome.js'
@@ -32,7 +32,7 @@ async function done(code: string, restore?: Restore, storageClass = 'GLACIER', r
   }
   const outcome: Outcome = failed('p/', object, { code, message: 'refused', attempts: 1 })
   const job = restore === undefined ? JOB : { ...JOB, restore }
-  const act = unlessArchived(job, { source: { restoring } as Storage, destination: {} as Storage }, () =>
+  const act = withArchiveHandling(job, { source: { restoring } as Storage, destination: {} as Storage }, () =>
     Promise.resolve(outcome),
   )
   return { outcome: await act(object), asked }

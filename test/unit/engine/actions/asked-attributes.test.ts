@@ -5,7 +5,7 @@ import {
   isSameKey,
   lacksOf,
   traitsThatDiffer,
-  type Asked,
+  type AskedAttributes,
 } from '../../../../src/engine/actions/asked-attributes.js'
 import { StorageError } from '../../../../src/errors.js'
 import { aclIn } from '../../../../src/storage/s3/acl-grants.js'
@@ -30,7 +30,7 @@ interface World {
   readonly hidesLock?: boolean
 }
 
-async function lacks(fields: HeaderFields, world: World = {}, more: Partial<Asked> = {}) {
+async function lacks(fields: HeaderFields, world: World = {}, more: Partial<AskedAttributes> = {}) {
   const answer = <T>(value: T | number): Promise<T> =>
     typeof value === 'number'
       ? Promise.reject(
@@ -67,7 +67,7 @@ const shownLock = (mode: string, until: string, hold = 'ON') => [
 ]
 
 describe('what was asked for and is not there', () => {
-  test.each<[string, HeaderFields, World, Partial<Asked>, string]>([
+  test.each<[string, HeaderFields, World, Partial<AskedAttributes>, string]>([
     ['a class', [['x-amz-storage-class', 'STANDARD_IA']], {}, {}, 'storage class: STANDARD'],
     [
       'STANDARD where it was named',
@@ -172,7 +172,7 @@ describe('what was asked for and is not there', () => {
     expect(await lacks(fields, world, more)).toEqual([expected])
   })
 
-  test.each<[string, HeaderFields, World, Partial<Asked>]>([
+  test.each<[string, HeaderFields, World, Partial<AskedAttributes>]>([
     ['nothing was asked for', [], { head: [`${SSE}: AES256`, 'x-amz-tagging-count: 1', 'Content-Type: x/y'] }, {}],
     [
       'a store calls the class otherwise',

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { StorageError } from '../../../../src/errors.js'
-import { Budget } from '../../../../src/engine/actions/memory-budget.js'
+import { MemoryBudget } from '../../../../src/engine/actions/memory-budget.js'
 import { streaming } from '../../../../src/engine/actions/copy-streamed.js'
 import type { CopyJob } from '../../../../src/job/copy.js'
 import type {
@@ -137,7 +137,7 @@ describe('content that passes through this machine', () => {
         const body = randomBytes(size)
         const object = { body, etag: plain ? md5(body) : 'made-of-parts-2' }
         const to = destinationOf(parts)
-        const memory = new Budget(250)
+        const memory = new MemoryBudget(250)
         const act = streaming(JOB, { source: sourceOf(object), destination: to.storage, through: true, memory }, LIMITS)
         expect(await act(summary(object))).toMatchObject({ kind: 'copied' })
         expect(to.objects.get('x')!.body.equals(body)).toBe(true)
@@ -154,7 +154,7 @@ describe('content that passes through this machine', () => {
         const object = { body: randomBytes(size), etag: md5(randomBytes(9)) }
         const to = destinationOf(parts)
         const source = sourceOf(object, { plainEtag: false })
-        const ways = { source, destination: to.storage, through: true, memory: new Budget(250) }
+        const ways = { source, destination: to.storage, through: true, memory: new MemoryBudget(250) }
         expect(await streaming(JOB, ways, LIMITS)(summary(object))).toMatchObject({ kind: 'copied' })
         expect(to.objects.get('x')!.body.equals(object.body)).toBe(true)
         expect(to.sent() > 0).toBe(parts && size > LIMITS.whole)
@@ -171,7 +171,7 @@ describe('content that passes through this machine', () => {
       const body = randomBytes(size)
       const object = { body, etag: etag ?? md5(body) }
       const to = destinationOf(true)
-      const ways = { source: sourceOf(object), destination: to.storage, through: true, memory: new Budget(250) }
+      const ways = { source: sourceOf(object), destination: to.storage, through: true, memory: new MemoryBudget(250) }
       const outcome = await streaming(JOB, ways, LIMITS)(summary(object))
       expect(to.sent() > 0).toBe(inParts)
       if (!inParts) expect(outcome).toEqual({ kind: 'copied', etag: object.etag })
@@ -189,7 +189,11 @@ describe('content that passes through this machine', () => {
           return bytes
         }
         const source = sourceOf(object, { spoil })
-        const act = streaming(JOB, { source, destination: to.storage, through: true, memory: new Budget(250) }, LIMITS)
+        const act = streaming(
+          JOB,
+          { source, destination: to.storage, through: true, memory: new MemoryBudget(250) },
+          LIMITS,
+        )
         const outcome = await act(summary(object))
         expect(outcome).toMatchObject({ kind: 'failed', failure: { key: 'a/x', code: 'BrokenContent', attempts: 3 } })
         expect([to.objects.size, to.uploads.size]).toEqual([0, 0])
@@ -220,7 +224,7 @@ describe('content that passes through this machine', () => {
           const source = sourceOf(object, { before })
           const act = streaming(
             JOB,
-            { source, destination: to.storage, through: true, memory: new Budget(250) },
+            { source, destination: to.storage, through: true, memory: new MemoryBudget(250) },
             LIMITS,
           )
           expect(await act(listed)).toMatchObject({ kind: 'copied' })
@@ -265,7 +269,7 @@ describe('content that passes through this machine', () => {
           }
           const before = { id: 'u', partSize, etag: object.etag, lastModified: object.etag }
           const uploads = { before: again ? before : undefined, begun: () => Promise.resolve() }
-          const memory = new Budget(250)
+          const memory = new MemoryBudget(250)
           const source = sourceOf(object)
           const ways = { source, destination: { ...to.storage, uploading }, through: true, memory, uploads }
           const limits = { ...LIMITS, piped: 600 }
@@ -289,7 +293,7 @@ describe('content that passes through this machine', () => {
     }
     const to = destinationOf(true)
     const ways = {
-      ...{ source: sourceOf(object, { spoil }), destination: to.storage, through: true, memory: new Budget(250) },
+      ...{ source: sourceOf(object, { spoil }), destination: to.storage, through: true, memory: new MemoryBudget(250) },
     }
     const outcome = await streaming({ ...JOB, partSize: 400 }, ways, LIMITS)(summary(object))
     expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'BrokenContent' } })
@@ -308,7 +312,13 @@ describe('content that passes through this machine', () => {
       before: { id: 'u', partSize: 100, etag: object.etag, lastModified: object.etag },
       begun: () => Promise.reject(new Error('begun anew')),
     }
-    const ways = { source: sourceOf(object), destination: to.storage, through: true, memory: new Budget(250), uploads }
+    const ways = {
+      source: sourceOf(object),
+      destination: to.storage,
+      through: true,
+      memory: new MemoryBudget(250),
+      uploads,
+    }
     expect(await streaming(JOB, ways, LIMITS)(summary(object))).toMatchObject({ kind: 'copied' })
     expect(to.objects.get('x')!.body.equals(body)).toBe(true)
     expect(to.sent()).toBe(7)
@@ -319,7 +329,7 @@ describe('a budget', () => {
   test('never holds more bytes than its budget, and serves all in their turn', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.nat(150), { maxLength: 40 }), fc.scheduler(), async (wanted, scheduler) => {
-        const budget = new Budget(100)
+        const budget = new MemoryBudget(100)
         let held = 0
         const begun: number[] = []
         const all = wanted.map((bytes, index) =>

@@ -2,16 +2,16 @@ import { DeleteObjectCommand, ListObjectVersionsCommand } from '@aws-sdk/client-
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { deletingHistories } from '../../../../src/engine/actions/versions.js'
+import { deleteVersionsAction } from '../../../../src/engine/actions/versions.js'
 import { StorageError } from '../../../../src/errors.js'
 import type { Removal, Storage } from '../../../../src/storage/storage.js'
-import type { History } from '../../../../src/sources/version-listing.js'
+import type { ObjectVersions } from '../../../../src/sources/version-listing.js'
 import { contentOf, put, sandbox, type TestSandbox } from '../../../support/cli-buckets.js'
 import { refusal, run, start, until, workFolder } from '../../../support/cli-program.js'
 
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `v${count - index}`)
 
-const history = (count: number): History => {
+const history = (count: number): ObjectVersions => {
   const shown = { key: 'k', etag: 'e', lastModified: '2024-01-01T00:00:00.000Z', storageClass: 'STANDARD', size: 1 }
   const version = (id: string, at: number) => ({ ...shown, version: id, latest: at === 0, deleteMarker: at === 0 })
   return { ...shown, size: count, history: ids(count).map(version) }
@@ -26,7 +26,7 @@ describe('an object with all of its versions', () => {
       asked.push(objects.map(({ version = '' }) => version))
       return Promise.resolve(objects.map(() => undefined))
     }
-    const act = deletingHistories(job, { place: job.source, removing: { remove } } as unknown as Storage)
+    const act = deleteVersionsAction(job, { place: job.source, removing: { remove } } as unknown as Storage)
     expect(await act(history(3))).toEqual({ kind: 'deleted' })
     expect(asked).toEqual([['v2', 'v1'], ['v3']])
   })
@@ -40,7 +40,7 @@ describe('an object with all of its versions', () => {
         objects.map(({ version }) => (version === 'v2' ? new StorageError('locked', locked) : undefined)),
       )
     }
-    const act = deletingHistories(job, { place: job.source, removing: { remove } } as unknown as Storage)
+    const act = deleteVersionsAction(job, { place: job.source, removing: { remove } } as unknown as Storage)
     expect(await act(history(3))).toMatchObject({
       kind: 'failed',
       failure: { key: 'p/k', code: 'AccessDenied', message: 'version v2: locked' },

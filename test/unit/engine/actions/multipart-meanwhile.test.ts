@@ -1,8 +1,8 @@
 import { GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { copying } from '../../../../src/engine/actions/copy.js'
-import { unlessExisting } from '../../../../src/engine/actions/no-clobber.js'
-import { settingHeaders } from '../../../../src/engine/actions/set-headers.js'
+import { copyAction } from '../../../../src/engine/actions/copy.js'
+import { withNoClobber } from '../../../../src/engine/actions/no-clobber.js'
+import { setHeadersAction } from '../../../../src/engine/actions/set-headers.js'
 import type { CopyJob } from '../../../../src/job/copy.js'
 import type { SetHeadersJob } from '../../../../src/job/set-headers.js'
 import { createMeter, retrying } from '../../../../src/storage/retry.js'
@@ -79,7 +79,7 @@ describe('an object that is made of parts, in a store that honours no condition'
     })
     await put(server, 'src', 'k', { Body: OLD })
     const object = await listed(source)
-    expect(await settingHeaders(SET, source, LIMITS)(object)).toEqual({ kind: 'copied' })
+    expect(await setHeadersAction(SET, source, LIMITS)(object)).toEqual({ kind: 'copied' })
     // It was looked at anew, and what it is now has its headers.
     expect(await content(server, 'src')).toEqual({ body: 'new!', cacheControl: 'no-store' })
     const { Uploads = [] } = await server.s3.send(new ListMultipartUploadsCommand({ Bucket: 'src' }))
@@ -91,7 +91,7 @@ describe('an object that is made of parts, in a store that honours no condition'
     await put(server, 'src', 'k', { Body: OLD })
     // So that its date shows that it was written.
     await new Promise((resolve) => setTimeout(resolve, 1_100))
-    expect(await settingHeaders(SET, source, LIMITS)(await listed(source))).toEqual({ kind: 'copied' })
+    expect(await setHeadersAction(SET, source, LIMITS)(await listed(source))).toEqual({ kind: 'copied' })
     expect(await content(server, 'src')).toEqual({ body: 'old ', cacheControl: 'no-store' })
     const { ETag } = await server.s3.send(new HeadObjectCommand({ Bucket: 'src', Key: 'k' }))
     expect(ETag).toMatch(/-2"$/)
@@ -107,7 +107,7 @@ describe('an object that is made of parts, in a store that honours no condition'
       },
     })
     await put(server, 'src', 'k', { Body: OLD })
-    const act = unlessExisting(job, { source, destination, through: false }, LIMITS)
+    const act = withNoClobber(job, { source, destination, through: false }, LIMITS)
     expect(await act(await listed(source))).toEqual({ kind: 'skipped', reason: 'exists' })
     expect((await content(server, 'dst')).body).toBe('mine')
   })
@@ -115,7 +115,7 @@ describe('an object that is made of parts, in a store that honours no condition'
   test('and replaces nothing is copied all the same when the answer to its completion was lost', async () => {
     const { server, source, destination } = await stores({ after: () => Promise.resolve('lost') })
     await put(server, 'src', 'k', { Body: OLD })
-    const act = unlessExisting(job, { source, destination, through: false }, LIMITS)
+    const act = withNoClobber(job, { source, destination, through: false }, LIMITS)
     expect(await act(await listed(source))).toMatchObject({ kind: 'copied' })
     expect((await content(server, 'dst')).body).toBe('old ')
   })
@@ -138,7 +138,7 @@ test('headers that were looked up for a copy go with no content that was written
     ...{ kind: 'copy', source: SOURCE, destination: { bucket: 'dst', prefix: '' } },
     attributes: { set: [['cache-control', 'no-store']] },
   }
-  expect(await copying(job, { source, destination, through: false })(await listed(source))).toMatchObject({
+  expect(await copyAction(job, { source, destination, through: false })(await listed(source))).toMatchObject({
     kind: 'copied',
   })
   const { ContentType } = await server.s3.send(new HeadObjectCommand({ Bucket: 'dst', Key: 'k' }))

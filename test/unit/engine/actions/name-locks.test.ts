@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { sharedTurns, Turns } from '../../../../src/engine/actions/name-locks.js'
+import { sharedTurns, NameLocks } from '../../../../src/engine/actions/name-locks.js'
 
 const PLACE = { bucket: 'b', prefix: 'p/' }
 const soon = () => new Promise<void>((resolve) => setTimeout(resolve, 1))
@@ -8,7 +8,7 @@ describe('turns at a name', () => {
   test('are taken one after the other, whoever shares them; other names do not wait', async () => {
     const shared = sharedTurns()
     const stop = new AbortController().signal
-    const threads = [new Turns(shared, stop), new Turns(shared, stop)]
+    const threads = [new NameLocks(shared, stop), new NameLocks(shared, stop)]
     const busy = new Map<string, number>()
     let together = 0
     let done = 0
@@ -29,14 +29,14 @@ describe('turns at a name', () => {
   })
 
   test('are given back by work that fails', async () => {
-    const turns = new Turns(sharedTurns(), new AbortController().signal)
+    const turns = new NameLocks(sharedTurns(), new AbortController().signal)
     await expect(turns.at(PLACE, 'a', () => Promise.reject(new Error('no')))).rejects.toThrow('no')
     expect(await turns.at(PLACE, 'a', () => Promise.resolve(1))).toBe(1)
   })
 
   test('are not waited for when the run ends, even if whoever has one never gives it back', async () => {
     const stop = new AbortController()
-    const turns = new Turns(sharedTurns(), stop.signal)
+    const turns = new NameLocks(sharedTurns(), stop.signal)
     void turns.at(PLACE, 'a', () => new Promise(() => undefined))
     const waits = turns.at(PLACE, 'a', () => Promise.resolve())
     stop.abort()

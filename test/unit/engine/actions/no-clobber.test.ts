@@ -2,8 +2,8 @@ import { HeadObjectCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { Ways } from '../../../../src/engine/actions/actions.js'
-import { unlessExisting } from '../../../../src/engine/actions/no-clobber.js'
+import type { ActionContext } from '../../../../src/engine/actions/actions.js'
+import { withNoClobber } from '../../../../src/engine/actions/no-clobber.js'
 import { StorageError } from '../../../../src/errors.js'
 import type { CopyJob } from '../../../../src/job/copy.js'
 import type { Outcome } from '../../../../src/job/outcome.js'
@@ -25,7 +25,7 @@ const EXISTS: Outcome = { kind: 'skipped', reason: 'exists' }
 const MIB = 1024 ** 2
 
 /** Both buckets as s3move sees them, if the destination is one that honours conditions. */
-async function waysTo(server: TestSandbox): Promise<Ways> {
+async function waysTo(server: TestSandbox): Promise<ActionContext> {
   vi.stubEnv('AWS_ACCESS_KEY_ID', CREDENTIALS.accessKeyId)
   vi.stubEnv('AWS_SECRET_ACCESS_KEY', CREDENTIALS.secretAccessKey)
   onTestFinished(() => void vi.unstubAllEnvs())
@@ -43,7 +43,7 @@ async function waysTo(server: TestSandbox): Promise<Ways> {
   return { source: await open('src'), destination: await open('dst'), through: false }
 }
 
-async function listed({ source }: Ways, key: string): Promise<ObjectSummary> {
+async function listed({ source }: ActionContext, key: string): Promise<ObjectSummary> {
   const { objects } = await source.list({})
   return objects.find((object) => object.key === key)!
 }
@@ -70,7 +70,7 @@ describe('a copy that replaces nothing, where the store honours conditions', () 
     await put(server, 'src', 'k', { Body: 'source', StorageClass: 'STANDARD_IA' })
     const ways = await waysTo(server)
     const object = await listed(ways, 'k')
-    const act = unlessExisting(JOB, ways)
+    const act = withNoClobber(JOB, ways)
     expect(await act(object)).toMatchObject({ kind: 'copied' })
     expect(await classOf(server, 'k')).toBe('STANDARD_IA')
     expect(await act(object)).toEqual(EXISTS)
@@ -86,7 +86,7 @@ describe('a copy that replaces nothing, where the store honours conditions', () 
     const server = await sandbox({ buckets })
     await put(server, 'src', 'k', { Body: 'source' })
     const ways = await waysTo(server)
-    const act = unlessExisting({ ...JOB, ...more }, ways)
+    const act = withNoClobber({ ...JOB, ...more }, ways)
     const object = await listed(ways, 'k')
     expect(await act(object)).toMatchObject({ kind: 'copied' })
     const name = more.map === undefined ? 'k' : 'other'
@@ -103,7 +103,7 @@ describe('a copy that replaces nothing, where the store honours conditions', () 
     await put(server, 'src', 'k', { Body: 'as it is now' })
     const job: CopyJob = { ...JOB, attributes: { preserve: ['acl'] } }
     // What was listed is no more: it is looked at again, and copied as it is.
-    expect(await unlessExisting(job, ways)(object)).toMatchObject({ kind: 'copied' })
+    expect(await withNoClobber(job, ways)(object)).toMatchObject({ kind: 'copied' })
     expect((await contentOf(server, 'dst')).get('k')?.size).toBe(12)
   })
 
@@ -124,9 +124,9 @@ describe('a copy that replaces nothing, where the store honours conditions', () 
         },
       }
       const raced = { ...ways, destination: facade(ways.destination, { uploading }) }
-      expect(await unlessExisting(JOB, raced, limits)(object)).toEqual(EXISTS)
+      expect(await withNoClobber(JOB, raced, limits)(object)).toEqual(EXISTS)
       expect(sent(server, 'UploadPartCopy')).toBe(2)
-      expect(await unlessExisting(JOB, ways, limits)(object)).toEqual(EXISTS)
+      expect(await withNoClobber(JOB, ways, limits)(object)).toEqual(EXISTS)
       expect(sent(server, 'UploadPartCopy')).toBe(2)
       expect((await contentOf(server, 'dst')).get('k')?.size).toBe(4)
       const left = await server.s3.send(new ListMultipartUploadsCommand({ Bucket: 'dst' }))
@@ -142,7 +142,7 @@ describe('a copy that replaces nothing, where the store honours conditions', () 
       const id = await ways.destination.uploading!.begin('k', [])
       const before = { id, partSize: 5 * MIB, etag, lastModified }
       const uploads = { before, begun: () => Promise.resolve() }
-      const act = unlessExisting(JOB, { ...ways, uploads }, limits)
+      const act = withNoClobber(JOB, { ...ways, uploads }, limits)
       expect(await act({ key, etag, lastModified, ...rest })).toEqual(EXISTS)
       expect(await ways.destination.uploading!.parts('k', id)).toBeUndefined()
     })
@@ -160,7 +160,7 @@ describe('a copy that replaces nothing, where the store honours conditions', () 
             throw problem(code)
           }
           const uploading = { ...ways.destination.uploading!, complete }
-          return unlessExisting(JOB, { ...ways, destination: facade(ways.destination, { uploading }) }, limits)
+          return withNoClobber(JOB, { ...ways, destination: facade(ways.destination, { uploading }) }, limits)
         }
         const nothing = await refusing(() => Promise.resolve())(object)
         expect(nothing).toMatchObject({ kind: 'failed', failure: { code } })

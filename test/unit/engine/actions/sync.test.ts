@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { departing } from '../../../../src/engine/actions/deferred-delete.js'
-import { moving } from '../../../../src/engine/actions/move.js'
-import { decidingSync, syncing } from '../../../../src/engine/actions/sync.js'
+import { deletingDeferred } from '../../../../src/engine/actions/deferred-delete.js'
+import { moveAction } from '../../../../src/engine/actions/move.js'
+import { decideSync, syncAction } from '../../../../src/engine/actions/sync.js'
 import { StorageError, type Severity } from '../../../../src/errors.js'
-import type { RelocateJob } from '../../../../src/job/move.js'
+import type { MoveJob } from '../../../../src/job/move.js'
 import type { Outcome } from '../../../../src/job/outcome.js'
 import type { SyncBy, SyncJob } from '../../../../src/job/sync.js'
 import { lookingFirst } from '../../../../src/storage/looking-first.js'
@@ -22,7 +22,7 @@ const sync = (by: SyncBy = 'content', more: Partial<SyncJob> = {}): SyncJob => (
   by,
   ...more,
 })
-const MOVE: RelocateJob = { kind: 'move', ...PLACES }
+const MOVE: MoveJob = { kind: 'move', ...PLACES }
 
 const object = (etag = MD5.one, size = 5, lastModified = OLD): ObjectSummary => ({
   ...{ key: 'k', size, etag, lastModified, storageClass: 'STANDARD' },
@@ -114,19 +114,19 @@ describe('what sync makes of two listings', () => {
     ['of other size, by time', 'time', object(MD5.two, 6), object(), 'unchanged'],
     ['newer, by time', 'time', object(MD5.one, 5, NEW), object(), 'act'],
   ])('%s (%s)', (_title, by, source, there, expected) => {
-    const decided = decidingSync(sync(by))({ ...source, there } satisfies WorkItem as ObjectSummary, [])
+    const decided = decideSync(sync(by))({ ...source, there } satisfies WorkItem as ObjectSummary, [])
     expect(decided).toEqual(expected === 'act' ? undefined : unchanged)
   })
 
   test('what is extra is passed over, or goes to the ledger; a marker that the source cannot have does not', () => {
     const extra: WorkItem = { ...object(), extra: true }
-    expect(decidingSync(sync())(extra, [])).toEqual({ kind: 'skipped', reason: 'extra' })
+    expect(decideSync(sync())(extra, [])).toEqual({ kind: 'skipped', reason: 'extra' })
     const whole = sync('content', { delete: {}, source: { bucket: 'a', prefix: '' } })
-    expect(decidingSync(whole)(extra, [])).toEqual({
-      kind: 'leaving',
-      departure: { key: 'out/k', size: 5, etag: MD5.one, lastModified: OLD },
+    expect(decideSync(whole)(extra, [])).toEqual({
+      kind: 'delete-deferred',
+      deferredDelete: { key: 'out/k', size: 5, etag: MD5.one, lastModified: OLD },
     })
-    expect(decidingSync(whole)({ ...extra, key: '' }, [])).toEqual({ kind: 'skipped', reason: 'prefix-marker' })
+    expect(decideSync(whole)({ ...extra, key: '' }, [])).toEqual({ kind: 'skipped', reason: 'prefix-marker' })
   })
 
   test.each<[string, Partial<ObjectHead> | StorageError, Partial<ObjectHead> | StorageError, string]>([
@@ -155,7 +155,7 @@ describe('what sync makes of two listings', () => {
       heads: [head instanceof StorageError ? head : headOf(listed, head)],
     })
     const { asked, ways } = world(made(one, source), made(other, destination))
-    const outcome = await syncing(sync(), ways)({ ...one, there: other } as WorkItem)
+    const outcome = await syncAction(sync(), ways)({ ...one, there: other } as WorkItem)
     expect([codeOf(outcome), asked.slice(0, 2)]).toEqual([expected, ['HEAD a', 'HEAD b']])
     expect(asked.includes('COPY b')).toBe(expected === 'copied')
   })
@@ -169,7 +169,7 @@ test('a deletion that cannot be tried again because a look fails is still a dele
     [{ heads: [gone] }, { heads: [denied] }],
   ] as const) {
     const { asked, ways } = world(source, destination)
-    const outcome = await syncing({ ...sync(), delete: {} }, ways)(failed)
+    const outcome = await syncAction({ ...sync(), delete: {} }, ways)(failed)
     expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'AccessDenied', operation: 'DeleteObjects' } })
     expect(asked).not.toContain('COPY b')
   }
@@ -177,9 +177,9 @@ test('a deletion that cannot be tried again because a look fails is still a dele
 
 describe('the proof of a copy that is to replace its source', () => {
   test.each<[string, string, string, ObjectHead | StorageError | undefined, string]>([
-    ['an answer with the MD5 of the source', MD5.one, MD5.one, undefined, 'leaving'],
-    ['of an object in parts, a look at the copy', `${MD5.one}-2`, MD5.two, headOf(object(MD5.two)), 'leaving'],
-    ['of an encrypted object too', MD5.one, MD5.two, headOf(object(MD5.two)), 'leaving'],
+    ['an answer with the MD5 of the source', MD5.one, MD5.one, undefined, 'delete-deferred'],
+    ['of an object in parts, a look at the copy', `${MD5.one}-2`, MD5.two, headOf(object(MD5.two)), 'delete-deferred'],
+    ['of an encrypted object too', MD5.one, MD5.two, headOf(object(MD5.two)), 'delete-deferred'],
     ['a copy of another size is none', MD5.one, MD5.two, headOf(object(MD5.two, 4)), 'CopyNotProven'],
     ['nor one with another ETag', MD5.one, MD5.two, headOf(object(MD5.one)), 'CopyNotProven'],
     ['nor one that is gone', MD5.one, MD5.two, gone, 'CopyNotProven'],
@@ -187,11 +187,11 @@ describe('the proof of a copy that is to replace its source', () => {
     ['one that cannot be looked at is not proven', MD5.one, MD5.two, problem('AccessDenied'), 'AccessDenied'],
   ])('%s', async (_title, etag, copy, head, expected) => {
     const { asked, ways } = world({}, { copy, ...(head === undefined ? {} : { heads: [head] }) })
-    const outcome = await moving(MOVE, ways)(object(etag))
+    const outcome = await moveAction(MOVE, ways)(object(etag))
     expect(codeOf(outcome)).toBe(expected)
     expect(asked).toEqual(head === undefined ? ['COPY b'] : ['COPY b', 'HEAD b'])
-    if (expected === 'leaving') {
-      expect(outcome).toMatchObject({ departure: { key: 'in/k', size: 5, etag, copy } })
+    if (expected === 'delete-deferred') {
+      expect(outcome).toMatchObject({ deferredDelete: { key: 'in/k', size: 5, etag, copy } })
     }
   })
 
@@ -199,11 +199,11 @@ describe('the proof of a copy that is to replace its source', () => {
     const now = object(MD5.two, 9)
     const changed = world({ heads: [headOf(now)] }, { copy: MD5.two })
     const failed: WorkItem = { ...object(), failedIn: 'DeleteObjects' }
-    expect(await moving(MOVE, changed.ways)(failed)).toMatchObject({ departure: { size: 9, etag: MD5.two } })
-    expect(await moving(MOVE, world({}, {}).ways)(failed)).toEqual({ kind: 'copied' })
-    expect(codeOf(await moving(MOVE, world({ listed: [object()] }, {}).ways)(failed))).toBe('ListedButNotFound')
+    expect(await moveAction(MOVE, changed.ways)(failed)).toMatchObject({ deferredDelete: { size: 9, etag: MD5.two } })
+    expect(await moveAction(MOVE, world({}, {}).ways)(failed)).toEqual({ kind: 'copied' })
+    expect(codeOf(await moveAction(MOVE, world({ listed: [object()] }, {}).ways)(failed))).toBe('ListedButNotFound')
     const uncopied: WorkItem = { ...object(), failedIn: 'CopyObject' }
-    expect(await moving(MOVE, world({}, {}).ways)(uncopied)).toEqual({ kind: 'skipped', reason: 'gone' })
+    expect(await moveAction(MOVE, world({}, {}).ways)(uncopied)).toEqual({ kind: 'skipped', reason: 'gone' })
   })
 })
 
@@ -240,7 +240,7 @@ describe('the deletion of what is on the ledger', () => {
     ['one of which a look is denied', { heads: [problem('AccessDenied')] }, 'AccessDenied', looks],
   ])('%s', async (_title, source, expected, requests) => {
     const { asked, ways } = world(source, copy())
-    const outcome = await departing(MOVE, ways)(item)
+    const outcome = await deletingDeferred(MOVE, ways)(item)
     expect([codeOf(outcome), asked]).toEqual([expected, requests])
     if (outcome?.kind === 'failed') expect(outcome.failure).toMatchObject({ key: 'in/k', operation: 'DeleteObjects' })
   })
@@ -273,7 +273,7 @@ describe('the deletion of what is on the ledger', () => {
     ],
   ])('of what was moved: %s', async (_title, destination, source, expected) => {
     const { asked, ways } = world({ heads: [source] }, destination)
-    expect(codeOf(await departing({ ...MOVE, map: ['s/k/n/'] }, ways)(item))).toBe(expected)
+    expect(codeOf(await deletingDeferred({ ...MOVE, map: ['s/k/n/'] }, ways)(item))).toBe(expected)
     expect(asked.includes(condition)).toBe(expected === 'copied')
   })
 
@@ -325,12 +325,12 @@ describe('the deletion of what is on the ledger', () => {
     ],
   ])('what is listed with another ETag than a look tells: %s', async (_title, source, expected, more) => {
     const { asked, ways } = world(source, copy({ lastModified: LATER }))
-    expect(codeOf(await departing(MOVE, ways)(item))).toBe(expected)
+    expect(codeOf(await deletingDeferred(MOVE, ways)(item))).toBe(expected)
     const requests = ['HEAD b', ...(more.length > 0 ? more : ['HEAD a'])]
     expect(asked).toEqual(expected === 'copied' ? [...requests, condition] : requests)
     // The same of what only the destination has.
     const extra = world({}, source)
-    const outcome = await departing(sync('content', { delete: {} }), extra.ways)(object())
+    const outcome = await deletingDeferred(sync('content', { delete: {} }), extra.ways)(object())
     const told = { copied: 'deleted', SourceChanged: 'DestinationChanged' }[expected] ?? expected
     expect([codeOf(outcome), extra.asked.includes(`DELETE b k ${MD5.one}`)]).toEqual([told, expected === 'copied'])
   })
@@ -350,7 +350,7 @@ describe('the deletion of what is on the ledger', () => {
     ['nor what has another date', {}, { heads: [headOf(object(MD5.one, 5, NEW))] }, 'DestinationChanged', false],
   ])('of a synchronisation: %s', async (_title, source, destination, expected, deletes) => {
     const { asked, ways } = world(source, destination)
-    const outcome = await departing(sync('content', { delete: {} }), ways)(object())
+    const outcome = await deletingDeferred(sync('content', { delete: {} }), ways)(object())
     expect([codeOf(outcome), asked.includes(`DELETE b k ${MD5.one}`)]).toEqual([expected, deletes])
   })
 })

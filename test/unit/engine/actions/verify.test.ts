@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Slots } from '../../../../src/engine/lanes/concurrency-limit.js'
+import { ConcurrencyLimit } from '../../../../src/engine/lanes/concurrency-limit.js'
 import { createReport, verifying } from '../../../../src/engine/actions/verify.js'
 import { StorageError, type Severity } from '../../../../src/errors.js'
 import type { VerifyJob } from '../../../../src/job/verify.js'
@@ -92,7 +92,13 @@ async function compared(options: Partial<VerifyJob>, world: World, key = 'k') {
   const report = createReport(job)
   const ended: unknown[] = []
   const take = verifying(job, {
-    ...{ source: storeOf('source'), destination: storeOf('destination'), through: false, slots: new Slots(4), report },
+    ...{
+      source: storeOf('source'),
+      destination: storeOf('destination'),
+      through: false,
+      slots: new ConcurrencyLimit(4),
+      report,
+    },
     ...{ stop: new AbortController().signal, fail: (error: unknown) => ended.push(error) },
   })
   const of = (made: Made | undefined) => (made === undefined ? undefined : { ...summary(made), key })

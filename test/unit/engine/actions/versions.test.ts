@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { copyingHistories } from '../../../../src/engine/actions/versions.js'
+import { copyVersionsAction } from '../../../../src/engine/actions/versions.js'
 import { StorageError } from '../../../../src/errors.js'
 import type { CopyJob } from '../../../../src/job/copy.js'
 import type { Outcome } from '../../../../src/job/outcome.js'
 import { compareKeys } from '../../../../src/keys.js'
 import type { ObjectVersion, Removal, Storage, Versions } from '../../../../src/storage/storage.js'
-import { fromVersion, historiesAfter, historyOf, type History } from '../../../../src/sources/version-listing.js'
+import { fromVersion, versionsAfter, historyOf, type ObjectVersions } from '../../../../src/sources/version-listing.js'
 
 interface Made {
   readonly key: string
@@ -65,15 +65,19 @@ const anyMade = fc
     ),
   )
 
-const told = ({ key, history, size }: History) => ({ key, size, versions: history.map(({ version }) => version) })
+const told = ({ key, history, size }: ObjectVersions) => ({
+  key,
+  size,
+  versions: history.map(({ version }) => version),
+})
 
 describe('a listing of histories', () => {
   test('gives each object once and in order, with all of its versions, wherever pages end and from wherever it begins', async () => {
     await fc.assert(
       fc.asyncProperty(anyMade, fc.integer({ min: 1, max: 6 }), fc.nat(9), async (made, pageSize, start) => {
         const after = made[start]?.key
-        const listing = historiesAfter(versionStore(made, pageSize), after)
-        const found: History[] = []
+        const listing = versionsAfter(versionStore(made, pageSize), after)
+        const found: ObjectVersions[] = []
         for (let more = true; more;) {
           const { objects, truncated } = await listing.next()
           found.push(...objects)
@@ -109,7 +113,7 @@ describe('copying a history', () => {
     {
       ...{ key: 'k', size: 4, etag: 'e', lastModified: '2024-01-01T00:00:00.000Z', storageClass: 'STANDARD' },
       history: versionsOf(made),
-    } satisfies History,
+    } satisfies ObjectVersions,
   ]
 
   async function copied(
@@ -130,11 +134,11 @@ describe('copying a history', () => {
       return { ...page, versions: page.versions.filter(({ version }) => isListed(version)) }
     }
     const store = { place: job.source, versions: { list }, removing } as unknown as Storage
-    const act = copyingHistories(job, { source: store, destination: store, through: false }, ({ version }) => {
+    const act = copyVersionsAction(job, { source: store, destination: store, through: false }, ({ version }) => {
       steps.push(`copy ${String(version)}`)
       return Promise.resolve(outcomeFor(version!))
     })
-    return { outcome: await act(object as History), steps }
+    return { outcome: await act(object as ObjectVersions), steps }
   }
 
   test('goes from the oldest version to the newest, delete markers included', async () => {
@@ -184,7 +188,7 @@ describe('copying a history', () => {
     const removing = { remove: () => Promise.reject(new StorageError('gone', details)) }
     const store = { ...versionStore([made], 2), removing } as unknown as Storage
     const ways = { source: store, destination: store, through: false }
-    const act = copyingHistories(job, ways, () => Promise.resolve({ kind: 'copied' }))
+    const act = copyVersionsAction(job, ways, () => Promise.resolve({ kind: 'copied' }))
     await expect(act(history)).rejects.toMatchObject({ code: 'NoSuchBucket' })
   })
 })

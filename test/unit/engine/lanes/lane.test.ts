@@ -1,9 +1,9 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { copying, refusal } from '../../../../src/engine/actions/copy.js'
-import { runLane, type Act } from '../../../../src/engine/lanes/lane.js'
+import { copyAction, refusal } from '../../../../src/engine/actions/copy.js'
+import { runLane, type Action } from '../../../../src/engine/lanes/lane.js'
 import { Pacer, pacersFor } from '../../../../src/engine/lanes/pacer.js'
 import { runLanes } from '../../../../src/engine/lanes/run-lanes.js'
-import { Slots } from '../../../../src/engine/lanes/concurrency-limit.js'
+import { ConcurrencyLimit } from '../../../../src/engine/lanes/concurrency-limit.js'
 import { StorageError, type Severity } from '../../../../src/errors.js'
 import type { CopyJob } from '../../../../src/job/copy.js'
 import type { Deferral, Outcome } from '../../../../src/job/outcome.js'
@@ -45,7 +45,7 @@ function leaseOf(...pages: (readonly string[] | Error)[]) {
 function held() {
   const open = new Map<string, (end: Outcome | undefined | Error) => void>()
   const begun: string[] = []
-  const act: Act = ({ key }) => {
+  const act: Action = ({ key }) => {
     begun.push(key)
     return new Promise((resolve, reject) => {
       open.set(key, (end) => {
@@ -66,7 +66,7 @@ function held() {
 
 const pacers = (lanes: number) => Array.from({ length: lanes }, () => new Pacer())
 
-function context(act: Act, concurrency = 100) {
+function context(act: Action, concurrency = 100) {
   const stop = new AbortController()
   const errors: unknown[] = []
   return {
@@ -76,7 +76,7 @@ function context(act: Act, concurrency = 100) {
       act,
       actFor: () => act,
       pacer: new Pacer(),
-      slots: new Slots(concurrency),
+      slots: new ConcurrencyLimit(concurrency),
       stop: stop.signal,
       fail: (error: unknown) => {
         errors.push(error)
@@ -150,7 +150,7 @@ describe('runLane', () => {
     const { lease, log } = leaseOf(names(100), names(100), names(100), names(100))
     const { act, open, end } = held()
     let most = 0
-    const counting: Act = (one) => {
+    const counting: Action = (one) => {
       const ended = act(one)
       most = Math.max(most, open.size)
       return ended
@@ -408,7 +408,7 @@ describe('copying', () => {
     ['stop-run', 'thrown'],
   ])('takes an error of severity %s for: %s', async (severity, expected) => {
     const error = fault(severity)
-    const result = await copying(job('from/', 'to/'), {
+    const result = await copyAction(job('from/', 'to/'), {
       ...{ source: failing(error), destination: failing(error), through: false },
     })(object('k', 5)).catch((e: unknown) => e)
     if (expected === 'thrown') expect(result).toBe(error)
@@ -427,7 +427,7 @@ describe('copying', () => {
   test('throws on what is no error of storage', async () => {
     const defect = new TypeError('a defect')
     await expect(
-      copying(job('', ''), { source: failing(defect), destination: failing(defect), through: false })(object('k')),
+      copyAction(job('', ''), { source: failing(defect), destination: failing(defect), through: false })(object('k')),
     ).rejects.toBe(defect)
   })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Fleet, heldBack, Pacer, together } from '../../../../src/engine/lanes/pacer.js'
+import { PacerGroup, heldBack, Pacer, together } from '../../../../src/engine/lanes/pacer.js'
 
 /** Lanes on a clock of their own, before a server that refuses what is beyond its rate, as S3 does: a bucket of tokens, a second deep. */
 class World {
@@ -27,7 +27,7 @@ class World {
       seed: number
     },
   ) {
-    const fleet = new Fleet(() => this.now)
+    const fleet = new PacerGroup(() => this.now)
     this.pacers = Array.from({ length: options.lanes }, () => new Pacer(fleet))
     this.done = this.pacers.map(() => 0)
     this.tokens = options.rate
@@ -143,7 +143,7 @@ describe('a pacer', () => {
 
   test('is not misled by a refusal or two among the first objects of a range', () => {
     let now = 0
-    const pacer = new Pacer(new Fleet(() => now))
+    const pacer = new Pacer(new PacerGroup(() => now))
     // Those that chance explains before anything is known.
     for (let i = 0; i < 2; i++) pacer.refused()
     pacer.enter('range')
@@ -226,7 +226,7 @@ describe('a pacer', () => {
 
   test('gives what was refused its turn at the rate that was borne, and not all at once', () => {
     let now = 0
-    const pacer = new Pacer(new Fleet(() => now))
+    const pacer = new Pacer(new PacerGroup(() => now))
     expect(pacer.again()).toBe(0)
     now = 500
     for (let i = 0; i < 50; i++) pacer.succeeded()
@@ -251,7 +251,7 @@ describe('a pacer', () => {
 describe('a pacer of a range that was split from another', () => {
   test('shares what that one was held to, and gives it back at its end', () => {
     let now = 0
-    const fleet = new Fleet(() => now)
+    const fleet = new PacerGroup(() => now)
     const [one, other] = Array.from({ length: 2 }, () => new Pacer(fleet))
     one!.enter('logs/a')
     for (now = 1; now < 100; now++) one!.succeeded()
@@ -266,7 +266,7 @@ describe('a pacer of a range that was split from another', () => {
 
   test('takes it from the range whose keys are nearest, so that one elsewhere is not held back', () => {
     let now = 0
-    const fleet = new Fleet(() => now)
+    const fleet = new PacerGroup(() => now)
     const [hot, cold, next, far] = Array.from({ length: 4 }, () => new Pacer(fleet))
     hot!.enter('hot/1')
     cold!.enter('cold/1')

@@ -3,7 +3,7 @@ import * as zlib from 'node:zlib'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { jsonText } from '../../../../src/checkpoint/json.js'
-import { headerOf, lineWriter } from '../../../../src/engine/output/ls-lines.js'
+import { headerLine, objectLineWriter } from '../../../../src/engine/output/ls-lines.js'
 import { packer, packingOf } from '../../../../src/engine/output/compression.js'
 import { printable } from '../../../../src/keys.js'
 
@@ -52,7 +52,7 @@ describe('the lines of ls', () => {
   test('read back as the very same objects from JSON, one a line', () => {
     fc.assert(
       fc.property(objects, text, (all, prefix) => {
-        const lines = lineWriter('json', prefix, false)(all).split('\n')
+        const lines = objectLineWriter('json', prefix, false)(all).split('\n')
         expect(lines.pop()).toBe('')
         expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(
           all.map((one) => ({ ...one, key: prefix + one.key })),
@@ -65,7 +65,7 @@ describe('the lines of ls', () => {
   test('read back as the very same fields from CSV', () => {
     fc.assert(
       fc.property(objects, (all) => {
-        expect(readCsv(lineWriter('csv', '', false)(all))).toEqual(
+        expect(readCsv(objectLineWriter('csv', '', false)(all))).toEqual(
           all.map(({ key, size, etag, lastModified, storageClass }) => [
             key,
             String(size),
@@ -76,14 +76,14 @@ describe('the lines of ls', () => {
         )
       }),
     )
-    expect(headerOf('csv')).toBe('key,size,etag,last_modified,storage_class\n')
-    expect(headerOf('text') + headerOf('json')).toBe('')
+    expect(headerLine('csv')).toBe('key,size,etag,last_modified,storage_class\n')
+    expect(headerLine('text') + headerLine('json')).toBe('')
   })
 
   test.each(['text', 'csv'] as const)('give no command to a terminal as %s', (format) => {
     fc.assert(
       fc.property(objects, (all) => {
-        const lines = lineWriter(format, '', true)(all).split('\n')
+        const lines = objectLineWriter(format, '', true)(all).split('\n')
         expect(lines).toHaveLength(all.length + 1)
         for (const line of lines) expect(line).toMatch(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]*$/u)
       }),
@@ -93,7 +93,7 @@ describe('the lines of ls', () => {
   test('have the key last as text, behind four columns without blanks', () => {
     fc.assert(
       fc.property(objects, (all) => {
-        const lines = lineWriter('text', '', false)(all).split('\n')
+        const lines = objectLineWriter('text', '', false)(all).split('\n')
         for (const [i, { key, size }] of all.entries()) {
           const [, shownSize, shownKey] = /^[^ ]+ +(\d+) [^ ]+ [^ ]+ (.*)$/su.exec(lines[i]!)!
           expect([shownSize, shownKey]).toEqual([String(size), printable(key)])
@@ -110,7 +110,7 @@ describe('the lines of ls', () => {
     ['missing ETag', { etag: '' }, 'then            5 STANDARD - k\n'],
   ])('keep their columns as text whatever the %s', (_, odd, line) => {
     const usual = { key: 'k', size: 5, etag: 'e', lastModified: 'then', storageClass: 'STANDARD' }
-    expect(lineWriter('text', '', false)([{ ...usual, ...odd }])).toBe(line)
+    expect(objectLineWriter('text', '', false)([{ ...usual, ...odd }])).toBe(line)
   })
 
   test('are the same whether an object is usual or needs care', () => {
@@ -121,12 +121,12 @@ describe('the lines of ls', () => {
           const { size, etag, lastModified, storageClass } = one
           return `${jsonText({ key: prefix + one.key, size, etag, lastModified, storageClass })}\n`
         })
-        expect(lineWriter('json', prefix, false)(all)).toBe(json.join(''))
+        expect(objectLineWriter('json', prefix, false)(all)).toBe(json.join(''))
         const lines = all.map(
           ({ key, size, etag, lastModified, storageClass }) =>
             `${column(lastModified)} ${String(size).padStart(12)} ${column(storageClass)} ${column(etag)} ${printable(prefix + key)}\n`,
         )
-        expect(lineWriter('text', prefix, false)(all)).toBe(lines.join(''))
+        expect(objectLineWriter('text', prefix, false)(all)).toBe(lines.join(''))
       }),
       { numRuns: 1000 },
     )
@@ -135,7 +135,7 @@ describe('the lines of ls', () => {
   test('have keys in full as CSV, whatever blank the prefix or the key ends in', () => {
     fc.assert(
       fc.property(objects, text, (all, prefix) => {
-        const shown = readCsv(lineWriter('csv', prefix, true)(all)).map(([key]) => key)
+        const shown = readCsv(objectLineWriter('csv', prefix, true)(all)).map(([key]) => key)
         expect(shown).toEqual(all.map(({ key }) => printable(prefix + key)))
       }),
     )

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { censusReport } from '../../../../src/report/usage-report.js'
-import { Census } from '../../../../src/engine/output/usage-counts.js'
+import { UsageCounts } from '../../../../src/engine/output/usage-counts.js'
 import type { ObjectSummary } from '../../../../src/storage/storage.js'
 
 const object: fc.Arbitrary<ObjectSummary> = fc.record({
@@ -42,14 +42,15 @@ describe('a census', () => {
     const pages = fc.array(fc.array(object, { maxLength: 12 }), { maxLength: 6 })
     fc.assert(
       fc.property(pages, fc.integer({ min: 0, max: 3 }), fc.integer({ min: 1, max: 3 }), (all, depth, threads) => {
-        const whole = new Census({ depth })
-        const parts = Array.from({ length: threads }, () => new Census({ depth }))
+        const whole = new UsageCounts({ depth })
+        const parts = Array.from({ length: threads }, () => new UsageCounts({ depth }))
         for (const [i, page] of all.entries()) {
           const part = parts[i % threads]!
           part.add(page)
           if (i % 2 === 0) whole.merge(structuredClone(part.take()))
         }
-        for (const part of parts) whole.merge(JSON.parse(JSON.stringify(part.take())) as ReturnType<Census['take']>)
+        for (const part of parts)
+          whole.merge(JSON.parse(JSON.stringify(part.take())) as ReturnType<UsageCounts['take']>)
         const objects = all.flat()
         const data = whole.data()
         expect(data.total).toEqual({ objects: objects.length, bytes: objects.reduce((sum, { size }) => sum + size, 0) })
@@ -67,7 +68,7 @@ describe('a census', () => {
   test('keeps no more groups than it may, and loses no object over it', () => {
     fc.assert(
       fc.property(fc.array(object, { maxLength: 60 }), fc.integer({ min: 1, max: 3 }), (objects, mostGroups) => {
-        const census = new Census({ depth: 2, mostGroups })
+        const census = new UsageCounts({ depth: 2, mostGroups })
         census.add(objects)
         const { folders, days, storageClasses, other } = census.data()
         for (const [groups, rest] of [
@@ -84,7 +85,7 @@ describe('a census', () => {
 })
 
 describe('the report of a census', () => {
-  const census = new Census({ depth: 2 })
+  const census = new UsageCounts({ depth: 2 })
   const one = (key: string, size: number, lastModified: string, storageClass = 'STANDARD'): ObjectSummary => ({
     key,
     size,

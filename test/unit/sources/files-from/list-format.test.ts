@@ -7,14 +7,14 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { UserError } from '../../../../src/errors.js'
 import { escapedRowsOf } from '../../../../src/sources/files-from/backslash-escapes.js'
 import { readKeyList } from '../../../../src/sources/files-from/read-list.js'
-import { linesOf } from '../../../../src/sources/files-from/text-lines.js'
-import { readingOf, recognised, type Told } from '../../../../src/sources/files-from/list-format.js'
+import { textLines } from '../../../../src/sources/files-from/text-lines.js'
+import { readingOf, recognised, type ListOptions } from '../../../../src/sources/files-from/list-format.js'
 import { rowsOf } from '../../../../src/sources/files-from/csv-rows.js'
 
 const folder = mkdtempSync(join(tmpdir(), 's3move-reading-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-type Flags = Partial<Omit<Told, 'file'>>
+type Flags = Partial<Omit<ListOptions, 'file'>>
 
 function write(content: string, name: string): string {
   const file = join(folder, name)
@@ -172,7 +172,7 @@ describe('columns', () => {
         } catch {
           expected = undefined
         }
-        expect(await gathered(rowsOf(linesOf(bytes(text), 'x'), 'x', ';'))).toEqual(expected)
+        expect(await gathered(rowsOf(textLines(bytes(text), 'x'), 'x', ';'))).toEqual(expected)
       }),
       { numRuns: 1000 },
     )
@@ -185,7 +185,7 @@ describe('columns', () => {
         const text = rows.map((row) => `${row.map((one) => `"${mysql(one, /[\\"]/g)}"`).join(',')}\n`).join('')
         const expected = parse(text, { escape: '\\' })
         const found = await gathered(
-          escapedRowsOf(linesOf(bytes(text), 'x'), 'x', { delimiter: ',', quotes: true, header: false }),
+          escapedRowsOf(textLines(bytes(text), 'x'), 'x', { delimiter: ',', quotes: true, header: false }),
         )
         expect([found, found]).toEqual([expected, rows])
       }),

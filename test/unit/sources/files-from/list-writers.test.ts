@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { UserError } from '../../../../src/errors.js'
 import { readKeyList } from '../../../../src/sources/files-from/read-list.js'
-import { readingOf, recognised, type Told } from '../../../../src/sources/files-from/list-format.js'
-import type { Listed } from '../../../../src/sources/files-from/entry.js'
+import { readingOf, recognised, type ListOptions } from '../../../../src/sources/files-from/list-format.js'
+import type { ListEntry } from '../../../../src/sources/files-from/entry.js'
 
 const FOLDER = fileURLToPath(new URL('../../../support/fixtures/files-from/', import.meta.url))
 const PAGE = readFileSync(fileURLToPath(new URL('../../../../docs/files-from.md', import.meta.url)), 'utf8')
@@ -27,12 +27,12 @@ const KEYS = [
   '-',
 ]
 
-type Flags = Partial<Omit<Told, 'file'>>
+type Flags = Partial<Omit<ListOptions, 'file'>>
 const wanted = { bucket: 'src', prefix: '', versions: true }
 
-async function read(name: string, flags: Flags = {}): Promise<Listed[]> {
+async function read(name: string, flags: Flags = {}): Promise<ListEntry[]> {
   const { list } = await readingOf(await recognised({ file: FOLDER + name, ...flags }), wanted)
-  const all: Listed[] = []
+  const all: ListEntry[] = []
   for await (const entry of readKeyList(list, wanted)) all.push(entry)
   return all
 }

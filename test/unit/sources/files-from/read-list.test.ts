@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as zlib from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
-import { headerOf, lineWriter } from '../../../../src/engine/output/ls-lines.js'
+import { headerLine, objectLineWriter } from '../../../../src/engine/output/ls-lines.js'
 import { UserError } from '../../../../src/errors.js'
-import type { Listed } from '../../../../src/sources/files-from/entry.js'
+import type { ListEntry } from '../../../../src/sources/files-from/entry.js'
 import type { KeyList } from '../../../../src/job/files-from.js'
 import { readKeyList } from '../../../../src/sources/files-from/read-list.js'
-import { linesOf, type Line } from '../../../../src/sources/files-from/text-lines.js'
+import { textLines, type Line } from '../../../../src/sources/files-from/text-lines.js'
 import { recognised } from '../../../../src/sources/files-from/list-format.js'
 import { rowsOf } from '../../../../src/sources/files-from/csv-rows.js'
 
@@ -26,8 +26,8 @@ function write(content: string | Buffer, name = 'list'): string {
 const formatOf = async (file: string) => (await recognised({ file })).format
 const wanted = (bucket: string, prefix = '', versions = true) => ({ bucket, prefix, versions })
 
-async function read(file: string, given?: KeyList['format'], bucket = 'src'): Promise<Listed[]> {
-  const all: Listed[] = []
+async function read(file: string, given?: KeyList['format'], bucket = 'src'): Promise<ListEntry[]> {
+  const all: ListEntry[] = []
   const format = given ?? (await formatOf(file))
   for await (const entry of readKeyList({ file, format }, wanted(bucket))) all.push(entry)
   return all
@@ -146,7 +146,7 @@ describe('a list of keys reads back as it was written', () => {
         fc.constantFrom('', 'in/', ' "x'),
         packing,
         async (objects, prefix, pack) => {
-          const text = headerOf(format) + lineWriter(format, prefix, false)(objects)
+          const text = headerLine(format) + objectLineWriter(format, prefix, false)(objects)
           const file = write(pack(text))
           const expected = objects.map((object) => ({ ...object, key: prefix + object.key }))
           expect(await read(file, format === 'csv' ? 'csv' : 'ndjson')).toEqual(expected)
@@ -181,7 +181,7 @@ describe('the lines of a list', () => {
   test('are the same wherever the bytes are cut', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: fc.constantFrom('a', 'é', '🂡', '\n', '\r') }), cuts, async (text, places) => {
-        const lines = await gathered(linesOf(cut(Buffer.from(text), places), 'x'))
+        const lines = await gathered(textLines(cut(Buffer.from(text), places), 'x'))
         const expected = text.split('\n')
         if (expected.at(-1) === '') expected.pop()
         expect(lines.map((line) => line.text)).toEqual(expected)
@@ -229,7 +229,7 @@ describe('the rows of CSV', () => {
   }
   const ours = async (bytes: Buffer, places: readonly number[]) => {
     try {
-      return (await gathered(rowsOf(linesOf(cut(bytes, places), 'x'), 'x'))).map((row) => row.fields)
+      return (await gathered(rowsOf(textLines(cut(bytes, places), 'x'), 'x'))).map((row) => row.fields)
     } catch (error) {
       expect(error).toBeInstanceOf(UserError)
       return undefined

@@ -9,7 +9,7 @@ import { compareKeys, standInFor } from '../../../../src/keys.js'
 import { isStorable, pathOf, segmentOf, type Names } from '../../../../src/storage/disk/names.js'
 import { openFolder, openFolderToWrite } from '../../../../src/storage/disk/open-folder.js'
 import { DiskStore } from '../../../../src/storage/disk/store.js'
-import type { Content, HeaderFields, Storage } from '../../../../src/storage/storage.js'
+import type { ObjectContent, HeaderFields, Storage } from '../../../../src/storage/storage.js'
 import { contractOfAll } from '../../../support/storage-contract.js'
 
 const made: string[] = []
@@ -31,7 +31,7 @@ const open = async (folder: string, write = true): Promise<DiskStore> =>
     ({ message }) => void warnings.push(message),
   )
 
-const contentOf = (body: Buffer, size = body.length): Content => ({
+const contentOf = (body: Buffer, size = body.length): ObjectContent => ({
   size,
   async *pieces() {
     for (let at = 0; at < body.length; at += 300_000) yield await Promise.resolve(body.subarray(at, at + 300_000))
@@ -271,14 +271,14 @@ test('keeps what was there when content breaks off, comes short or is too much, 
   const store = await open(folder)
   await put(store, 'x', 'as it was', [['x-amz-meta-a', 'b']])
   const body = randomBytes(700_000)
-  const breaking: Content = {
+  const breaking: ObjectContent = {
     size: body.length,
     async *pieces() {
       yield await Promise.resolve(body.subarray(0, 5))
       throw new Error('broken off')
     },
   }
-  const write = (content: Content): Promise<string> => store.writing!.write('x', content, [], THEN)
+  const write = (content: ObjectContent): Promise<string> => store.writing!.write('x', content, [], THEN)
   await expect(write(breaking)).rejects.toThrow('broken off')
   await expect(write(contentOf(body, body.length + 1))).rejects.toMatchObject({ code: 'BrokenContent' })
   await expect(write(contentOf(body, body.length - 1))).rejects.toMatchObject({ code: 'BrokenContent' })

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { departing } from '../../../../src/engine/actions/deferred-delete.js'
+import { deletingDeferred } from '../../../../src/engine/actions/deferred-delete.js'
 import type { SyncJob } from '../../../../src/job/sync.js'
 import { isStill, numbersOf } from '../../../../src/storage/disk/identity.js'
 import { checkOutside, openFolder, openFolderToWrite } from '../../../../src/storage/disk/open-folder.js'
@@ -83,7 +83,7 @@ describe('a folder whose disk is unmounted while it is used', () => {
     for (const key of ['a/x', 'extra', 'also']) {
       await destination.writing!.write(key, { size: 7, pieces }, [], '2024-01-02T03:04:05.000Z')
     }
-    const act = departing(job, { source, destination, through: true })
+    const act = deletingDeferred(job, { source, destination, through: true })
     const [one, other, extra] = (await destination.list({})).objects
     expect([one?.key, other?.key, extra?.key]).toEqual(['a/x', 'also', 'extra'])
     // Both were only at the destination when they were listed, and one still is.

@@ -1,20 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Patience } from '../../../../src/storage/s3/adaptive-timeout.js'
+import { AdaptiveTimeout } from '../../../../src/storage/s3/adaptive-timeout.js'
 
 const MINUTE = 60_000
 
 /** A patience that has seen so many answers, each after so many milliseconds. */
-function seasoned(ms: number, answers = 2_000): Patience {
-  const patience = new Patience(MINUTE)
+function seasoned(ms: number, answers = 2_000): AdaptiveTimeout {
+  const patience = new AdaptiveTimeout(MINUTE)
   for (let i = 0; i < answers; i++) patience.answered(`k${i}`, ms, 0)
   return patience
 }
 
 describe('how long an answer is waited for', () => {
   test('is five seconds at first, when nothing is known of the server, and twice that for what was given up', () => {
-    const patience = new Patience(MINUTE)
-    expect([patience.ms, new Patience(3_000).ms]).toEqual([5_000, 3_000])
+    const patience = new AdaptiveTimeout(MINUTE)
+    expect([patience.ms, new AdaptiveTimeout(3_000).ms]).toEqual([5_000, 3_000])
     patience.gaveUp('k')
     expect(patience.for('k', 0).ms).toBeGreaterThanOrEqual(10_000)
     // And for everything when nothing is ever answered in that time.
@@ -90,14 +90,14 @@ describe('how long an answer is waited for', () => {
   })
 
   test('begins with what another one has learned, if that has seen an answer', () => {
-    expect(new Patience(MINUTE).learned).toBeUndefined()
-    const late = new Patience(MINUTE)
+    expect(new AdaptiveTimeout(MINUTE).learned).toBeUndefined()
+    const late = new AdaptiveTimeout(MINUTE)
     late.gaveUp('k')
     expect(late.learned).toBeUndefined()
     const { learned, ms } = seasoned(200)
-    expect(new Patience(MINUTE, learned).ms).toBe(ms)
+    expect(new AdaptiveTimeout(MINUTE, learned).ms).toBe(ms)
     // And a first answer means no more to it than any other.
-    const heir = new Patience(MINUTE, learned)
+    const heir = new AdaptiveTimeout(MINUTE, learned)
     heir.answered('k', 1, 0)
     expect(heir.ms).toBeGreaterThan(0.97 * ms)
   })
@@ -109,7 +109,7 @@ describe('how long an answer is waited for', () => {
     copied.gaveUp('slow')
     expect(copied.for('slow', 0).whole).toBe(10_000)
 
-    const read = new Patience(MINUTE, undefined, true)
+    const read = new AdaptiveTimeout(MINUTE, undefined, true)
     const wholes = [0, 1, 2, 3, 4].map(() => {
       const { whole } = read.for('slow', 0)
       read.gaveUp('slow')
@@ -122,7 +122,7 @@ describe('how long an answer is waited for', () => {
     // On a line that is as slow as that it comes in the end.
     for (let i = 0; i < 8; i++) read.gaveUp('slow')
     expect(read.for('slow', 0).whole).toBe(5 * MINUTE)
-    const learned = new Patience(MINUTE, seasoned(20).learned, true)
+    const learned = new AdaptiveTimeout(MINUTE, seasoned(20).learned, true)
     expect([learned.ms, learned.whole]).toEqual([1_000, 5_000])
   })
 
@@ -132,7 +132,7 @@ describe('how long an answer is waited for', () => {
         fc.array(fc.tuple(fc.boolean(), fc.nat(100_000)), { maxLength: 300 }),
         fc.nat(1e6),
         (history, extra) => {
-          const patience = new Patience(MINUTE)
+          const patience = new AdaptiveTimeout(MINUTE)
           for (const [late, ms] of history) {
             if (late) patience.gaveUp('k')
             else patience.answered('k', ms, 0)

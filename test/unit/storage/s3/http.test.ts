@@ -6,7 +6,7 @@ import { openBandwidth, type Bandwidth } from '../../../../src/storage/bandwidth
 import { dialerFor, MOST_READ, type Dialer, type OnBytes } from '../../../../src/storage/s3/connect.js'
 import {
   createHttpPool,
-  headerOf,
+  responseHeader,
   HttpError,
   type HttpPool,
   type HttpRequest,
@@ -366,9 +366,9 @@ describe('an HTTP pool', () => {
     const bytes = `HTTP/1.1 200 OK\r\nx-long: ${'y'.repeat(60 * 1024)}\r\nContent-Length: 2\r\n\r\nok`
     feedIn(wires[0]!, bytes, [1000])
     const response = await sending
-    expect(headerOf(response, 'x-long')).toHaveLength(60 * 1024)
-    expect(headerOf(response, 'content-length')).toBe('2')
-    expect(headerOf(response, 'long')).toBeUndefined()
+    expect(responseHeader(response, 'x-long')).toHaveLength(60 * 1024)
+    expect(responseHeader(response, 'content-length')).toBe('2')
+    expect(responseHeader(response, 'long')).toBeUndefined()
   })
 
   test('closes an idle connection on which bytes come that nobody asked for', async () => {

@@ -6,11 +6,11 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { Ways } from '../../../../src/engine/actions/actions.js'
-import { Budget } from '../../../../src/engine/actions/memory-budget.js'
-import { copying } from '../../../../src/engine/actions/copy.js'
+import type { ActionContext } from '../../../../src/engine/actions/actions.js'
+import { MemoryBudget } from '../../../../src/engine/actions/memory-budget.js'
+import { copyAction } from '../../../../src/engine/actions/copy.js'
 import { partSizeFor } from '../../../../src/engine/actions/multipart.js'
-import { settingHeaders } from '../../../../src/engine/actions/set-headers.js'
+import { setHeadersAction } from '../../../../src/engine/actions/set-headers.js'
 import { streaming } from '../../../../src/engine/actions/copy-streamed.js'
 import type { CopyJob } from '../../../../src/job/copy.js'
 import type { Attributes } from '../../../../src/job/object-attributes.js'
@@ -68,11 +68,11 @@ async function opened(
 /** How the object is copied whose parts are copied inside the store, or pass through this machine. */
 function ways(kind: 'inside' | 'through', attributes: Attributes = {}, partSize?: number) {
   const job = { ...JOB, attributes, ...(partSize === undefined ? {} : { partSize }) }
-  return async ({ source, destination, uploads }: Pick<Ways, 'source' | 'destination' | 'uploads'>) => {
-    const all = { source, destination, uploads, memory: new Budget(64 * MIB) }
+  return async ({ source, destination, uploads }: Pick<ActionContext, 'source' | 'destination' | 'uploads'>) => {
+    const all = { source, destination, uploads, memory: new MemoryBudget(64 * MIB) }
     const act =
       kind === 'inside'
-        ? copying(job, { ...all, through: false }, { copy: MIB, part: PART })
+        ? copyAction(job, { ...all, through: false }, { copy: MIB, part: PART })
         : streaming(job, { ...all, through: true }, { part: PART, whole: MIB, piped: MIB, apart: MIB })
     const [object] = (await source.list({})).objects
     return await act(object!)
@@ -235,7 +235,7 @@ describe.each([
       rules: [{ set: [['cache-control', 'no-store']], remove: [] }],
     }
     const [object] = (await store.source.list({})).objects
-    expect(await settingHeaders(job, store.source, { copy: MIB, part: PART })(object!)).toMatchObject({
+    expect(await setHeadersAction(job, store.source, { copy: MIB, part: PART })(object!)).toMatchObject({
       failure: { code: 'PartCopyNotSupported' },
     })
     const { CacheControl } = await store.server.s3.send(new HeadObjectCommand({ Bucket: 'src', Key: 'k' }))
