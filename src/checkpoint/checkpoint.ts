@@ -11,7 +11,7 @@ import type { LsJob } from '../job/ls.js'
 import type { MoveJob } from '../job/move.js'
 import type { Attributes } from '../job/object-attributes.js'
 import type { SkipReason } from '../job/outcome.js'
-import type { Pace } from '../job/pace.js'
+import { paceShape, type Pace } from '../job/pace.js'
 import type { FolderIdentity, Place } from '../job/place.js'
 import type { Selection } from '../job/selection.js'
 import type { HeaderRule, ObjectMatch, SetHeadersJob } from '../job/set-headers.js'
@@ -347,10 +347,6 @@ const connection = shape<Connection>(
     minRate: count,
   },
 )
-const pace = shape<Pace>(
-  { concurrency: positive, lanes: positive },
-  { threads: positive, maxErrors: count, retryFor: count, bandwidth: positive, onLoss: oneOf('fail') },
-)
 const totals = shape<Totals>(
   {
     copied: count,
@@ -385,7 +381,7 @@ const document = shape<Checkpoint>(
     program: text,
     job,
     connection,
-    pace,
+    pace: paceShape,
     state: oneOf('unfinished', 'finished'),
     startedAt: time,
     savedAt: time,

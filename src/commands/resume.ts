@@ -101,7 +101,8 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
         ...noting(progress),
       })
       try {
-        if ('destination' in job && !opened.ends.apart) checkInOneBucket(job.source, job.destination, mirrors(job))
+        if ('destination' in job && !opened.ends.settings.distinctBuckets)
+          checkInOneBucket(job.source, job.destination, mirrors(job))
         // The store may have moved; were it another one, what is settled would be missing there.
         for (const difference of differences(checkpoint, { job, connection: opened.ends.connection })) {
           const message = `${difference}; what was done so far is taken to be there too`

@@ -1,21 +1,10 @@
-/** How many bytes of content a second may be moved each way, over all threads. Plain data, to be sent between threads. */
-export interface Bandwidth {
-  /** Bytes a second. */
-  readonly rate: number
-  /** For each direction, the microsecond of the machine's clock at which what was moved so far would be through at that rate. */
-  readonly through: SharedArrayBuffer
-}
+import type { Bandwidth } from '../job/pace.js'
 
 /** Towards this machine, and away from it. */
 export type Direction = 'down' | 'up'
 
 /** Time not made use of that may be made up for at once, in microseconds. */
 const CREDIT = 100_000n
-
-/** A limit of `rate` bytes a second. */
-export function openBandwidth(rate: number): Bandwidth {
-  return { rate, through: new SharedArrayBuffer(16) }
-}
 
 /** Counts `bytes` that were moved; answers the milliseconds to wait before moving more. */
 export function spend({ rate, through }: Bandwidth, direction: Direction, bytes: number): number {

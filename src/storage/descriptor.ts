@@ -1,5 +1,5 @@
+import type { RunSettings } from '../job/pace.js'
 import type { Place } from '../job/place.js'
-import type { Bandwidth } from './bandwidth.js'
 import type { CredentialSource } from './s3/credentials.js'
 import type { OpenedFolder } from './disk/open-folder.js'
 import type { Notice } from './notice.js'
@@ -29,11 +29,11 @@ export interface BucketDescriptor {
 export function openRoute(
   route: StoreDescriptor,
   credentials: Pick<CredentialSource, 'current' | 'refresh'>,
-  bandwidth: Bandwidth | undefined,
+  settings: RunSettings,
   notice: (notice: Notice) => void,
   stop: AbortSignal,
 ): Storage {
   if ('folder' in route) return new DiskStore(route.place, route.folder, notice)
   const { place, address, customerKey, customerKeyOfSource } = route
-  return new S3Store(place, { ...address, credentials, customerKey, customerKeyOfSource, bandwidth, stop, notice })
+  return new S3Store(place, { ...address, credentials, customerKey, customerKeyOfSource, settings, stop, notice })
 }

@@ -1,8 +1,8 @@
 import { StorageError, UserError } from '../errors.js'
 import { printable } from '../keys.js'
 import { connectionOf, type Connection, type EndConnection } from '../job/connection.js'
+import type { AskedSettings, RunSettings } from '../job/pace.js'
 import { isFolder, type FolderIdentity, type Place, type Side } from '../job/place.js'
-import type { Bandwidth } from './bandwidth.js'
 import { hedged } from './hedged.js'
 import type { BucketTraits, HeaderFields, Storage } from './storage.js'
 import { openAccount, type Account } from './s3/account.js'
@@ -16,7 +16,7 @@ import { overlap } from './overlap.js'
 import { meaningOf } from './s3/error-codes.js'
 import type { Software } from './s3/server-software.js'
 import { PROBE_TAGS, S3Store } from './s3/store.js'
-import { createMeter, retrying, withRetries, type Meter, type RetryPolicy, type StoreFor } from './retry.js'
+import { createMeter, retrying, withRetries, type Meter, type StoreFor } from './retry.js'
 
 /** A place that answered, with retries built in. */
 export interface OpenStore {
@@ -38,15 +38,8 @@ export interface OpenStores {
   readonly source: OpenStore
   /** Absent when the job only reads. */
   readonly destination?: OpenStore
-  /** The bytes of what is copied pass through this machine: no one credential can copy inside a store, or a side is a folder. */
-  readonly through: boolean
-  /** No object of the one side can be one of the other: they are different buckets, whatever their names, or no bucket at all. */
-  readonly apart: boolean
-  /** What content that passes through this machine keeps to. */
-  readonly bandwidth: Bandwidth | undefined
+  readonly settings: RunSettings
   readonly meter: Meter
-  /** How long an operation is tried again before it counts as failed, in milliseconds. */
-  readonly retryFor: number
   /** Whether the destination allows still what it allowed when it was opened, as far as that can be told. Never rejects. */
   readonly stillAllowed: () => Promise<boolean>
   /** The connection asked for, completed by what was found out (endpoint, region, style), so that a resume reaches the same place. */
@@ -63,8 +56,9 @@ export interface OpenOptions {
   readonly source: Place
   readonly destination?: Place | undefined
   readonly connection: Connection
-  readonly policy: RetryPolicy
-  readonly bandwidth?: Bandwidth | undefined
+  readonly settings: AskedSettings
+  /** Aborted when nothing is to be tried again. */
+  readonly giveUp: AbortSignal
   /** The keys of the customer's (SSE-C), by the side whose objects they are for. */
   readonly customerKeys?: Readonly<Partial<Record<Side, Uint8Array>>> | undefined
   /** Send no write request, not even one that cannot write. */
@@ -102,7 +96,8 @@ const PREFLIGHT_PATIENCE = 2_000
  * found before the first copy. Follows a bucket to the region S3 names. Each thing that is wrong is one `UserError`.
  */
 export async function openEnds(options: OpenOptions): Promise<OpenStores> {
-  const { source, destination, connection, policy } = options
+  const { source, destination, connection, settings, giveUp } = options
+  const policy = { retryFor: settings.retryFor, giveUp }
   for (const place of [source, destination]) if (place !== undefined) refuseDirectoryBucket(place)
   const accounts = await openAccounts(options)
   const meter = createMeter()
@@ -183,16 +178,13 @@ export async function openEnds(options: OpenOptions): Promise<OpenStores> {
     if (near) other.store.learnFrom(one.store)
     const once = (store: S3Store): Storage => retrying(store, patience, meter)
     const copies = near && (one.account === other.account || (await probeRead(other.store, one.store)))
-    const apart = one === undefined || other === undefined || !(await inOneBucket(one, other, options, once))
+    const distinctBuckets = one === undefined || other === undefined || !(await inOneBucket(one, other, options, once))
     for (const store of stores) store.opening = false
     return {
       source: from,
       ...(to === undefined ? {} : { destination: to }),
-      through: to !== undefined && !copies,
-      apart,
-      bandwidth: options.bandwidth,
+      settings: { ...settings, streamed: to !== undefined && !copies, distinctBuckets },
       meter,
-      retryFor: policy.retryFor,
       stillAllowed: async () =>
         other === undefined || options.readOnly || !proven || (await allows(() => probe(other.store))),
       connection: completed(connection, one, other),
@@ -300,8 +292,8 @@ async function reach(
     const opened = new S3Store(place, {
       ...{ expectedOwner, requestPayer, trust: account.trust, signPayload: account.signPayload },
       credentials: account.credentials,
-      bandwidth: options.bandwidth,
-      stop: options.policy.giveUp,
+      settings: options.settings,
+      stop: options.giveUp,
       notice: options.notice,
       ...keysFor(side, options),
       ...(side === 'source' ? {} : { expectedSourceOwner: connectionOf(options.connection, 'source').expectedOwner }),

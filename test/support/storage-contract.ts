@@ -439,7 +439,7 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       const act = (attributes: Attributes | undefined) =>
         copyAction(
           { kind: 'copy', ...places, ...(attributes === undefined ? {} : { attributes }) },
-          { source: from, destination: to, through: false },
+          { source: from, destination: to, settings: { streamed: false } },
           { copy: 6 * 1024 ** 2, part: 5 * 1024 ** 2 },
         )(object)
       const at = { Bucket: stores.destination, Key: 'parts/one' }
@@ -522,7 +522,7 @@ export function storageContract(name: string, make: () => Promise<Stores>): void
       const at = { Bucket: stores.destination, Key: 'own/one' }
       const after = async (attributes: Attributes) => {
         const job = { kind: 'copy', source: from.place, destination: to.place, attributes } as const
-        const ways = { source: from, destination: to, through: false }
+        const ways = { source: from, destination: to, settings: { streamed: false } }
         expect(await copyAction(job, ways)(object)).toMatchObject({ kind: 'copied', etag: object.etag })
         const { ContentType, ContentLanguage, Metadata } = await stores.client.send(new HeadObjectCommand(at))
         const { TagSet } = await stores.client.send(new GetObjectTaggingCommand(at))

@@ -90,9 +90,10 @@ export async function dryRun({
   const tell = (object: ObjectSummary, seen: Seen): Outcome => {
     if (seen.outcome.kind === 'copied') {
       if ('destination' in job && ARCHIVES.has(object.storageClass)) archived++
-      const needed = 'destination' in job ? requestsFor(job, object, ways.through) : { CopyObject: 1 }
+      const needed = 'destination' in job ? requestsFor(job, object, ways.settings.streamed) : { CopyObject: 1 }
       for (const [operation, count] of Object.entries(needed)) addTo(requests, operation, count)
-      if ('destination' in job && !ways.through && mayBeManifest(ways.source, object)) addTo(requests, 'HeadObject', 1)
+      if ('destination' in job && !ways.settings.streamed && mayBeManifest(ways.source, object))
+        addTo(requests, 'HeadObject', 1)
     }
     if (hasHistory(object) && seen.outcome.kind === 'deleted') versions += object.history.length
     const line = lineOf(job, nameOf, object, seen)
@@ -137,7 +138,7 @@ export async function dryRun({
   const heads = (ends.meter.requests.HeadObject ?? 0) - headsBefore
   const complete = !drain.signal.aborted
   const gone = job.kind === 'move' ? totals.copied : versions > 0 ? versions : (totals.deleted ?? 0)
-  const sent = requestsOf(job, gone, requests, ways.through)
+  const sent = requestsOf(job, gone, requests, ways.settings.streamed)
   const before = looksBefore(job, ways, gone)
   const checks = mostChecks(totals.copied, { lanes: listLanes(job, pace), threads: Math.max(1, threadsFor(job, pace)) })
   const checking = Object.entries(requestsOfCheck(job)).map(([operation, n]) => [operation, n * checks] as const)
@@ -241,10 +242,10 @@ function requestsOf(
   job: WriteJob,
   gone: number,
   writes: Readonly<Record<string, number>>,
-  through: boolean,
+  streamed: boolean,
 ): Record<string, number> {
   const write =
-    job.kind === 'delete' || isFolder(endsOf(job).destination) ? {} : { [through ? 'PutObject' : 'CopyObject']: 0 }
+    job.kind === 'delete' || isFolder(endsOf(job).destination) ? {} : { [streamed ? 'PutObject' : 'CopyObject']: 0 }
   return {
     ...write,
     ...writes,
@@ -287,9 +288,9 @@ interface Seen {
 const WRITTEN: Outcome = { kind: 'copied' }
 const DELETED: Outcome = { kind: 'deleted' }
 
-function waysOf({ source, destination = source, through, apart, notice }: OpenStores): ActionContext & DecideContext {
+function waysOf({ source, destination = source, settings, notice }: OpenStores): ActionContext & DecideContext {
   const isUnclear = unclearBetween(source.store, destination.store)
-  return { source: source.store, destination: destination.store, through, apart, notice, isUnclear }
+  return { source: source.store, destination: destination.store, settings, notice, isUnclear }
 }
 
 // At what is not decided without a request.

@@ -11,18 +11,19 @@ import { readOnLoss, type Flags } from '../options/common-options.js'
 /** Says before the first copy what copies would lose, so that whoever wants to keep it knows; with `--on-loss fail` that is a `UserError`. */
 export function warningOfLosses(job: CopyJob, flags: Flags): Prepare {
   const onLoss = readOnLoss(flags)
-  return async ({ ends: { source, destination, through } }, warn) => {
+  return async ({ ends: { source, destination, settings } }, warn) => {
+    const { streamed } = settings
     const { attributes = {} } = job
     const sides = [
       { bucket: job.source.bucket, software: source.software },
       { bucket: job.destination.bucket, software: destination?.software },
     ] as const
-    for (const loss of lossesOfCopies(...sides, !through && keepsHeaders(attributes))) warn(loss)
+    for (const loss of lossesOfCopies(...sides, !streamed && keepsHeaders(attributes))) warn(loss)
     const traits = (locks: boolean): Promise<BucketTraits> => destination?.traits(locks) ?? Promise.resolve(NO_TRAITS)
     let seen: FidelityReport | undefined
     try {
       // Within one store the tags that there are can be kept.
-      const keepsTags = async (): Promise<boolean | undefined> => (through ? await destination?.keepsTags() : true)
+      const keepsTags = async (): Promise<boolean | undefined> => (streamed ? await destination?.keepsTags() : true)
       seen = await foresee(job, source.store, { traits, keepsTags, software: destination?.software })
     } catch (error) {
       // What is wrong with the bucket is for the run to tell, as far as it comes.

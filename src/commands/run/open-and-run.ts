@@ -3,11 +3,11 @@ import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { runSession } from '../../engine/session/write-session.js'
 import type { Connection } from '../../job/connection.js'
 import { listOf, type WriteJob } from '../../job/kinds.js'
-import type { Pace } from '../../job/pace.js'
+import { settingsAt, type Pace } from '../../job/pace.js'
 import type { FolderIdentity, Place } from '../../job/place.js'
 import type { Progress } from '../../report/progress.js'
-import { openBandwidth } from '../../storage/bandwidth.js'
 import { openEnds, type OpenStores, type StoreNeeds } from '../../storage/open.js'
+import { sharedTurns } from '../../engine/actions/name-locks.js'
 import { startThreads, type IdleThreads } from '../../engine/workers/thread-pool.js'
 import type { Example } from './example.js'
 import { EXIT } from './exit.js'
@@ -56,9 +56,8 @@ export async function open(
   else io.stop.addEventListener('abort', () => drain.abort(), { once: true })
   const hands = startThreads(threads)
   try {
-    const policy = { retryFor: pace.retryFor ?? RETRY_FOR, giveUp: drain.signal }
-    const bandwidth = pace.bandwidth === undefined ? undefined : openBandwidth(pace.bandwidth)
-    const options = { ...asked, source, destination, connection, policy, bandwidth }
+    const settings = settingsAt(pace, { threads, nameLocks: sharedTurns() })
+    const options = { ...asked, source, destination, connection, settings, giveUp: drain.signal }
     const ends = await unless(io.stop, openEnds(options))
     const close = (): void => {
       hands.close()
@@ -70,9 +69,6 @@ export async function open(
     throw error
   }
 }
-
-/** How long what may pass is tried again when nobody says otherwise, in milliseconds. */
-const RETRY_FOR = 2 * 3_600_000
 
 /** The places between which a job that writes works. */
 export function endsOf(job: WriteJob): { readonly source: Place; readonly destination: Place } {

@@ -76,12 +76,12 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
       pace,
       ...noting(progress),
     })
-    const { connection, sourceFolder } = opened.ends
+    const { connection, sourceFolder, settings } = opened.ends
     try {
-      if ('destination' in job && !opened.ends.apart) {
+      if ('destination' in job && !settings.distinctBuckets) {
         checkInOneBucket(job.source, job.destination, mirrors(job))
       }
-      if (opened.ends.through) checkStreamable(job)
+      if (settings.streamed) checkStreamable(job)
       const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
       await checkSiblings(job, { source: opened.ends.source.store, destination: opened.ends.destination?.store }, io)
       const ranges = wantedRanges(job)
@@ -90,7 +90,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
         telling.quiet ? undefined : exampleOf(job, opened.ends.source.store, ranges),
         prepare?.(opened, warn),
       ])
-      if (opened.ends.through && !isFolder(job.source) && !isFolder(endsOf(job).destination))
+      if (settings.streamed && !isFolder(job.source) && !isFolder(endsOf(job).destination))
         warn('no one credential can copy between these two: every byte passes through this machine')
       if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, example, opened, telling, io })
       const folder = given ?? join(RUNS, defaultFolderName(job, connection))

@@ -2,6 +2,7 @@ import type { UploadState } from '../../checkpoint/checkpoint.js'
 import type { DoneWord } from '../../job/events.js'
 import type { WriteJob } from '../../job/kinds.js'
 import type { Deferral, Outcome } from '../../job/outcome.js'
+import type { RunSettings } from '../../job/pace.js'
 import { isFolder } from '../../job/place.js'
 import { isBeside } from '../../keys.js'
 import { selector } from '../../rules/selection.js'
@@ -31,10 +32,8 @@ import type { NameLocks } from './name-locks.js'
 export interface ActionContext {
   readonly source: Storage
   readonly destination: Storage
-  /** The bytes pass through this machine. */
-  readonly through: boolean
-  /** No object of the one can be one of the other; where nobody says, their buckets' names tell. */
-  readonly apart?: boolean | undefined
+  /** Where nobody says whether the buckets are distinct, their names tell. */
+  readonly settings: Pick<RunSettings, 'streamed'> & Partial<RunSettings>
   /** For these bytes: of the thread, shared by all of its lanes. */
   readonly memory?: MemoryBudget | undefined
   /** When aborted, no further part of an object is begun. */
@@ -48,7 +47,7 @@ export interface ActionContext {
 }
 
 /** What of the ways decides about objects. */
-export interface DecideContext extends Pick<ActionContext, 'through' | 'apart'> {
+export interface DecideContext extends Pick<ActionContext, 'settings'> {
   /** Told of what is no object, when that is decided. */
   readonly notice?: ((notice: Notice) => void) | undefined
   /** Where listings do not tell enough of objects. */
@@ -145,18 +144,18 @@ function decisionOn(job: WriteJob, ways: DecideContext, large: 'defer' | 'act'):
   switch (job.kind) {
     case 'copy':
     case 'move': {
-      const refuse = refusing(job, ways.apart)
+      const refuse = refusing(job, ways.settings.distinctBuckets)
       // The versions of an object are copied in their order, however large they are.
       if (large === 'act' || (job.kind === 'copy' && job.versions === true)) return refuse
-      return (object, page) => refuse(object, page) ?? deferral(job, object, ways.through)
+      return (object, page) => refuse(object, page) ?? deferral(job, object, ways.settings.streamed)
     }
     case 'sync': {
-      const decide = decideSync(job, ways.apart, ways.isUnclear)
+      const decide = decideSync(job, ways.settings.distinctBuckets, ways.isUnclear)
       if (large === 'act') return decide
       return (object, page) => {
         const outcome = decide(object, page)
         if (outcome !== undefined) return outcome
-        const deferred = deferral(job, object, ways.through)
+        const deferred = deferral(job, object, ways.settings.streamed)
         return deferred !== undefined && isCopied(job, object, ways.isUnclear) ? deferred : undefined
       }
     }

@@ -2,7 +2,7 @@ import { StorageError } from '../../errors.js'
 import type { CopyJob } from '../../job/copy.js'
 import type { Outcome } from '../../job/outcome.js'
 import { renamer } from '../../rules/rename.js'
-import type { Bandwidth } from '../../storage/bandwidth.js'
+import type { RunSettings } from '../../job/pace.js'
 import {
   able,
   type ObjectContent,
@@ -63,9 +63,9 @@ const MEMORY = 256 * 1024 ** 2
 /** How often an object is read anew because its bytes were not what the stores say they are. */
 const BROKEN = 3
 
-/** The share of the memory of one thread of so many. What is in it is moved in a second, so that nothing comes in bursts longer than that. */
-export function streamMemory(bandwidth: Bandwidth | undefined, threads: number): MemoryBudget {
-  return new MemoryBudget(Math.floor(Math.min(MEMORY, bandwidth?.rate ?? MEMORY) / threads))
+/** The share of the memory of one thread, the main one among them. What is in it is moved in a second, so that nothing comes in bursts longer than that. */
+export function streamMemory({ bandwidth, threads }: Pick<RunSettings, 'bandwidth' | 'threads'>): MemoryBudget {
+  return new MemoryBudget(Math.floor(Math.min(MEMORY, bandwidth?.rate ?? MEMORY) / (threads + 1)))
 }
 
 /**

@@ -21,10 +21,13 @@ import { keepTags, taggingOf } from './tags.js'
 export function refusal(
   job: Pick<CopyJob, 'source' | 'destination'>,
   object: ObjectSummary,
-  { name = object.key, apart }: { readonly name?: string; readonly apart?: boolean | undefined } = {},
+  {
+    name = object.key,
+    distinctBuckets,
+  }: { readonly name?: string; readonly distinctBuckets?: boolean | undefined } = {},
 ): Outcome | undefined {
   const { source, destination } = job
-  const inOneBucket = apart === undefined ? source.bucket === destination.bucket : !apart
+  const inOneBucket = distinctBuckets === undefined ? source.bucket === destination.bucket : !distinctBuckets
   const target = destination.prefix + name
   if (target === '') {
     // A folder marker says only that its folder exists, and the destination is the folder here.
@@ -48,11 +51,11 @@ export function refusal(
 export function deferral(
   { source }: Pick<CopyJob, 'source'>,
   object: ObjectSummary,
-  through = false,
+  streamed = false,
 ): Deferral | undefined {
   const { key, size, etag, lastModified, storageClass, version } = object
   // Their ledger is one of objects as they are now.
-  if (size <= (through ? STREAM_LIMITS.apart : LIMITS.copy) || version !== undefined) return undefined
+  if (size <= (streamed ? STREAM_LIMITS.apart : LIMITS.copy) || version !== undefined) return undefined
   return { kind: 'deferred', object: { key: source.prefix + key, size, etag, lastModified, storageClass } }
 }
 
@@ -65,11 +68,11 @@ export function requestsFor(
     partSize,
   }: Pick<CopyJob, 'source' | 'destination' | 'attributes' | 'partSize'>,
   object: ObjectSummary,
-  through = false,
+  streamed = false,
 ): Record<string, number> {
   const { size } = object
   const acl = attributes.preserve?.includes('acl') === true ? { GetObjectAcl: 1 } : {}
-  if (through) {
+  if (streamed) {
     const { part } = STREAM_LIMITS
     const passage = passageOf(object)
     const parts = Math.ceil(size / (passage === 'parts' ? partSizeFor(size, partSize ?? part) : part))
@@ -95,17 +98,17 @@ export function requestsFor(
 export function copyAction(job: CopyJob, ways: ActionContext, limits: Limits = LIMITS): Action {
   const { source, destination } = ways
   const { attributes, map } = job
-  if (ways.through) return streaming(job, ways)
+  if (ways.settings.streamed) return streaming(job, ways)
   const copyFrom = able(destination.copyFrom, 'copy')
   const small = attributes === undefined && map === undefined ? copyFrom : carefully(job, ways)
   const large = anewInParts(job, ways, { part: limits.part }, sentInstead(ways))
-  let through: Action | undefined
+  let streamOne: Action | undefined
   const stream = async (object: ObjectSummary): Promise<Outcome | undefined> => {
     if (attributes?.checksumAlgorithm !== undefined) {
       throw largeObject(source, object.key, 'its copy would not have the checksum of --checksum-algorithm')
     }
-    through ??= streaming(job, ways)
-    return await through(object)
+    streamOne ??= streaming(job, ways)
+    return await streamOne(object)
   }
   const check = checkingCopies(job, ways)
   const act: Action = async (object) => {

@@ -40,7 +40,7 @@ export function withNoClobber(job: CopyJob, ways: ActionContext, limits: Limits 
   const nameOf = renamer(job.map)
   const before = ways.uploads?.before
   return async (object) => {
-    if (ways.through || object.size > limits.copy) {
+    if (ways.settings.streamed || object.size > limits.copy) {
       const seen = await look(object)
       if (seen === EXISTS && before !== undefined) {
         // Nobody goes on with it. That it may stay is a matter of money alone.

@@ -6,8 +6,8 @@ import { refusal } from './copy.js'
 import type { Decide } from '../lanes/lane.js'
 
 /** As `refusal`, for a job that renames: also what has no good name, or one that another object of its page has as well. */
-export function refusing(job: Pick<CopyJob, 'source' | 'destination' | 'map'>, apart?: boolean): Decide {
-  if (job.map === undefined) return (object) => refusal(job, object, { apart })
+export function refusing(job: Pick<CopyJob, 'source' | 'destination' | 'map'>, distinctBuckets?: boolean): Decide {
+  if (job.map === undefined) return (object) => refusal(job, object, { distinctBuckets })
   const nameOf = renamer(job.map)
   const { source, destination } = job
   let latest: {
@@ -30,6 +30,6 @@ export function refusing(job: Pick<CopyJob, 'source' | 'destination' | 'map'>, a
         '--map gives another object the same name, and one would replace the other; copy them with another --map'
       return failed(source.prefix, object, { code: NAMES_COLLIDE, message })
     }
-    return refusal(job, object, { apart, name })
+    return refusal(job, object, { distinctBuckets, name })
   }
 }

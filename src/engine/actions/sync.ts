@@ -17,11 +17,11 @@ const UNCHANGED: Outcome = { kind: 'skipped', reason: 'unchanged' }
 const EXTRA: Outcome = { kind: 'skipped', reason: 'extra' }
 
 /** What becomes of an object that either side has, where the listings tell. */
-export function decideSync(job: SyncJob, apart?: boolean, isUnclear?: Unclear): Decide {
+export function decideSync(job: SyncJob, distinctBuckets?: boolean, isUnclear?: Unclear): Decide {
   return (object: WorkItem) => {
     if (object.extra === true) return outcomeOfExtra(job, object)
     if (deletionFailed(object)) return undefined
-    return need(job, object, isUnclear) === 'none' ? UNCHANGED : refusal(job, object, { apart })
+    return need(job, object, isUnclear) === 'none' ? UNCHANGED : refusal(job, object, { distinctBuckets })
   }
 }
 

@@ -261,7 +261,7 @@ function comparing(job: VerifyJob, ways: ActionContext): (pair: Pair) => Promise
   }
 
   const mend = async (object: ObjectSummary, finding: Finding): Promise<Finding | undefined> => {
-    const outcome = refusal(copyJob, object, { apart: ways.apart }) ?? (await copy(object))
+    const outcome = refusal(copyJob, object, { distinctBuckets: ways.settings.distinctBuckets }) ?? (await copy(object))
     if (outcome === undefined) return undefined
     if (outcome.kind !== 'copied') return { ...finding, fixed: whyNot(outcome) }
     const after = await again(object)

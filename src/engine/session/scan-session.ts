@@ -68,7 +68,7 @@ export async function runScan(options: ScanOptions): Promise<ScanEnd> {
 
 async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise<ScanEnd> {
   const { checkpoint, ends, crew, drain } = options
-  const { pace } = checkpoint
+  const { lanes, retryFor } = ends.settings
   const began = performance.now()
   const elapsed = (): number => performance.now() - began
 
@@ -88,7 +88,7 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
   }
 
   const ordered = checkpoint.job.kind === 'ls' && checkpoint.job.sorted
-  const inOrder = { lanes: pace.lanes, moved: () => sink.moved() }
+  const inOrder = { lanes, moved: () => sink.moved() }
   const keyspace = new Keyspace(checkpoint.ranges, ordered ? { inOrder } : {})
   // What cannot be written will never be settled, so nobody may wait for that.
   const broken = new AbortController()
@@ -118,14 +118,13 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
       : createKeeper(run, output, () => ({ failures: [], checkpoint: state() }), {
           fail,
           warn: options.warn,
-          retryFor: ends.retryFor,
+          retryFor,
         })
   const progress = setInterval(() => options.progress(listed(), elapsed()), PROGRESS_INTERVAL)
   try {
     await keeper?.save().catch(fail)
-    const { concurrency, lanes } = pace
     const { task, deliver } = sink
-    const work = crew.run({ task, keyspace, concurrency, lanes, meter: ends.meter, deliver, stop: drain.signal, fail })
+    const work = crew.run({ task, keyspace, deliver, stop: drain.signal, fail })
     await Promise.race([work, aborted(options.abandon), aborted(broken.signal)])
     await keeper?.end(drain.signal).catch(fail)
   } finally {

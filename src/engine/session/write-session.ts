@@ -42,7 +42,7 @@ import { SpotChecks } from '../actions/spot-checks.js'
 import { stopReason, TooManyFailures, type Stop } from './stop-reason.js'
 import { streamMemory } from '../actions/copy-streamed.js'
 import { WaitingObjects } from './waiting.js'
-import { sharedTurns, NameLocks } from '../actions/name-locks.js'
+import { NameLocks } from '../actions/name-locks.js'
 import { watchFailures } from './watch-failures.js'
 import type { WriteProduct } from '../workers/tasks.js'
 
@@ -95,7 +95,7 @@ export async function runSession(options: SessionOptions): Promise<SessionEnd> {
 async function sessionIn(run: RunFolder, options: SessionOptions): Promise<SessionEnd> {
   const { folder, ends, crew, drain, emit } = options
   const checkpoint = options.onlyFailed ? await withRetry(run, options.checkpoint, options.codes) : options.checkpoint
-  const { job, pace } = checkpoint
+  const { job } = checkpoint
   const began = performance.now()
   const settledBefore = settled(checkpoint.totals) + owedBefore(checkpoint)
 
@@ -117,22 +117,23 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   const gate = new Gate()
   // What waits to be begun is passed over then.
   drain.signal.addEventListener('abort', () => gate.resume(), { once: true })
-  const { retryFor, stillAllowed } = ends
+  const { settings, stillAllowed } = ends
+  const { retryFor, maxErrors } = settings
   // Whoever says how many may fail wants no other end.
-  const watched = pace.maxErrors === undefined ? watchFailures({ gate, retryFor, stillAllowed, warn, fail }) : undefined
+  const watched = maxErrors === undefined ? watchFailures({ gate, retryFor, stillAllowed, warn, fail }) : undefined
   let failedHere = 0
   const tally = createTally(checkpoint.totals, (failure) => {
     watched?.failed(failure)
     // Nothing is wrong, and nothing is to be mended.
     if (failure.code === RESTORE_REQUESTED) return
     failedHere++
-    if (pace.maxErrors !== undefined && failedHere > pace.maxErrors) fail(new TooManyFailures(pace.maxErrors))
+    if (maxErrors !== undefined && failedHere > maxErrors) fail(new TooManyFailures(maxErrors))
   })
   const lookAtFailures = (): void => {
     if (!drain.signal.aborted) watched?.look(tally)
   }
   lookAtFailures()
-  const slots = new ConcurrencyLimit(pace.concurrency)
+  const slots = new ConcurrencyLimit(settings.concurrency)
   gate.attach(slots)
   const turnstile = new Turnstile()
   gate.attach(turnstile)
@@ -153,15 +154,13 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   const ranges = new Keyspace(checkpoint.ranges, { spread: true })
   const { destination } = ends
   if (destination === undefined) throw new Error('there is no destination to write to')
-  const { through, apart } = ends
   const isUnclear = unclearBetween(ends.source.store, destination.store)
-  const memory = streamMemory(ends.bandwidth, crew.size + 1)
-  const shared = sharedTurns()
-  const turns = new NameLocks(shared, drain.signal)
-  const spotChecks = new SpotChecks({ strict: pace.onLoss === 'fail', notice: ends.notice, fail })
+  const memory = streamMemory(settings)
+  const turns = new NameLocks(settings.nameLocks, drain.signal)
+  const spotChecks = new SpotChecks({ strict: settings.onLoss === 'fail', notice: ends.notice, fail })
   const waysTo = (setAside: SetAside, pacer?: Pacer, checks = spotChecks.lane()): ActionContext => ({
     ...{ source: ends.source.storeFor(pacer, setAside), destination: destination.storeFor(pacer, setAside) },
-    ...{ through, apart, memory, stop: drain.signal, turns, checks },
+    ...{ settings, memory, stop: drain.signal, turns, checks },
   })
   const watch = options.verbose
     ? (object: ObjectSummary, outcome: Outcome | Deferral) => tell(emit, job, object, outcome)
@@ -185,7 +184,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     save: () => keeper.save(),
   })
   const waiting = new WaitingObjects({
-    ...{ folder, bucket: job.source.bucket, start: checkpoint.waiting, retryFor: ends.retryFor },
+    ...{ folder, bucket: job.source.bucket, start: checkpoint.waiting, retryFor },
     attempt: attempting({ job, ways: waysTo(FEW_ATTEMPTS), ends, complete: completing(FEW_ATTEMPTS) }),
     settle: settleApart,
     alive: () => answers([ends.source.store, destination.store], drain.signal),
@@ -268,7 +267,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   }
 
   const keeper = createKeeper(run, ledger, state, {
-    ...{ fail, warn, retryFor: ends.retryFor, large, waiting, deferredDeletes },
+    ...{ fail, warn, retryFor, large, waiting, deferredDeletes },
   })
   const progress = setInterval(() => {
     lookAtFailures()
@@ -329,13 +328,11 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     await waiting.drained()
   }
   const runCrew = async (): Promise<void> => {
-    const { concurrency, lanes } = pace
-    const task: Task = { kind: 'write', job, watched: options.verbose, onLoss: pace.onLoss }
+    const task: Task = { kind: 'write', job, watched: options.verbose }
     const stop = drain.signal
-    const { meter } = ends
     const apart = large.run()
     if (list !== undefined) await workOn(list, 'defer')
-    await crew.run({ task, keyspace: ranges, concurrency, lanes, meter, turns: shared, gate, deliver, stop, fail })
+    await crew.run({ task, keyspace: ranges, gate, deliver, stop, fail })
     // What was put off last may be held still, until it is saved. A save that fails is the keeper's affair.
     listingDone = true
     await keeper.save().catch(() => undefined)

@@ -1,8 +1,8 @@
 import type { RunEvent, Throttle } from '../../job/events.js'
 import type { Deferral, Outcome } from '../../job/outcome.js'
+import type { RunSettings } from '../../job/pace.js'
 import { noTotals } from '../../job/totals.js'
 import type { Verdicts } from '../../job/verdicts.js'
-import type { Bandwidth } from '../../storage/bandwidth.js'
 import type { Notice } from '../../storage/notice.js'
 import type { StoreFor } from '../../storage/retry.js'
 import { GIVEN_UP, TRIED_LATER, UnlikeOthers } from '../../storage/set-aside.js'
@@ -50,17 +50,7 @@ export interface WorkerTaskOptions {
   readonly ranges: ClaimableRanges
   readonly source: StoreFor
   readonly destination: StoreFor | undefined
-  /** The bytes of what is copied pass through this machine. */
-  readonly through: boolean
-  /** As that of `ActionContext`. */
-  readonly apart: boolean
-  readonly bandwidth: Bandwidth | undefined
-  /** By `sharedTurns`. */
-  readonly turns: SharedArrayBuffer | undefined
-  /** How many threads there are, beside the main one. */
-  readonly threads: number
-  readonly concurrency: number
-  readonly lanes: number
+  readonly settings: RunSettings
   /** Holds back the objects of a job that writes. */
   readonly gate?: Gate | undefined
   readonly stop: AbortSignal
@@ -99,22 +89,21 @@ export function openWorkshop(options: WorkerTaskOptions): WorkerTask {
   }
 }
 
-function writeWorkshop(options: WorkerTaskOptions, { job, watched, onLoss }: Task & { kind: 'write' }): WorkerTask {
-  const { ranges, source, destination, through, concurrency, lanes, stop, fail, bandwidth, threads } = options
+function writeWorkshop(options: WorkerTaskOptions, { job, watched }: Task & { kind: 'write' }): WorkerTask {
+  const { ranges, source, destination, settings, stop, fail } = options
   if (destination === undefined) throw new Error('there is no destination to write to')
-  const { apart } = options
-  const turns = options.turns && new NameLocks(options.turns, stop)
+  const turns = new NameLocks(settings.nameLocks, stop)
   const isUnclear = unclearBetween(source(), destination())
-  const decide = decisionOf(job, { through, apart, notice: options.notice, isUnclear }, 'defer')
+  const decide = decisionOf(job, { settings, notice: options.notice, isUnclear }, 'defer')
   const setAside = new UnlikeOthers(TRIED_LATER)
-  const memory = streamMemory(bandwidth, threads + 1)
+  const memory = streamMemory(settings)
   const notice = options.notice ?? (() => undefined)
-  const checks = new SpotChecks({ strict: onLoss === 'fail', notice, fail })
+  const checks = new SpotChecks({ strict: settings.onLoss === 'fail', notice, fail })
   let tally = createTally(noTotals(), () => undefined)
   let seen: RunEvent[] = []
-  const slots = new ConcurrencyLimit(concurrency)
+  const slots = new ConcurrencyLimit(settings.concurrency)
   options.gate?.attach(slots)
-  const pacers = pacersFor(lanes)
+  const pacers = pacersFor(settings.lanes)
   const listing = listingOf(job, { source: source(), destination: destination() })
   const add = (object: ObjectSummary, outcome: Outcome | Deferral): void => {
     tally.add(object, outcome)
@@ -134,7 +123,7 @@ function writeWorkshop(options: WorkerTaskOptions, { job, watched, onLoss }: Tas
         actFor: (pacer) =>
           actOf(job, {
             ...{ source: source(pacer, setAside), destination: destination(pacer, setAside) },
-            ...{ through, apart, memory, stop, turns, checks: checks.lane() },
+            ...{ settings, memory, stop, turns, checks: checks.lane() },
           }),
       }),
     collect() {
@@ -165,7 +154,14 @@ function duWorkshop(options: WorkerTaskOptions, { depth }: Task & { kind: 'du' }
     return undefined
   }
   return {
-    run: () => runPages({ ...options, listing: objectsOf(options), take, taken: () => undefined }),
+    run: () =>
+      runPages({
+        ...options,
+        lanes: options.settings.lanes,
+        listing: objectsOf(options),
+        take,
+        taken: () => undefined,
+      }),
     collect: () => ({ product: census.take(), transfer: [] }),
     inFlight: 0,
     held: undefined,
@@ -194,7 +190,7 @@ function lsWorkshop(options: WorkerTaskOptions, task: Task & { kind: 'ls' }): Wo
     if (task.sorted || text.length >= PIECE) options.flush()
   }
   return {
-    run: () => runPages({ ...options, listing: objectsOf(options), take, taken }),
+    run: () => runPages({ ...options, lanes: options.settings.lanes, listing: objectsOf(options), take, taken }),
     collect() {
       const packed = pack(text)
       text = ''
@@ -208,19 +204,18 @@ function lsWorkshop(options: WorkerTaskOptions, task: Task & { kind: 'ls' }): Wo
 }
 
 function verifyWorkshop(options: WorkerTaskOptions, { job, packing }: Task & { kind: 'verify' }): WorkerTask {
-  const { source, destination, through, apart, bandwidth, threads, concurrency, stop, fail, flush } = options
+  const { source, destination, settings, stop, fail, flush } = options
   if (destination === undefined) throw new Error('there is no destination to compare with')
   const pack = packer(packing)
-  const slots = new ConcurrencyLimit(concurrency)
+  const slots = new ConcurrencyLimit(settings.concurrency)
   const report = createReport(job)
   // A pair that goes on failing while others are compared must not hold these up: what it is stays unknown.
   const setAside = new UnlikeOthers(GIVEN_UP)
   const ways = {
     source: source(undefined, setAside),
     destination: destination(undefined, setAside),
-    through,
-    apart,
-    memory: streamMemory(bandwidth, threads + 1),
+    settings,
+    memory: streamMemory(settings),
     stop,
   }
   const take = verifying(job, { ...ways, slots, report, fail })
@@ -228,6 +223,7 @@ function verifyWorkshop(options: WorkerTaskOptions, { job, packing }: Task & { k
     run: () =>
       runPages({
         ...options,
+        lanes: settings.lanes,
         listing: (after) => pairsAfter(source(), destination(), after),
         take,
         taken: () => {

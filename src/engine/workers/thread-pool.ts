@@ -4,8 +4,8 @@ import type { Valve } from '../lanes/gate.js'
 import { StorageError, UserError, type StorageErrorDetails } from '../../errors.js'
 import { together } from '../lanes/pacer.js'
 import type { Throttle } from '../../job/events.js'
+import type { RunSettings } from '../../job/pace.js'
 import type { Side } from '../../job/place.js'
-import type { Bandwidth } from '../../storage/bandwidth.js'
 import type { OpenStores, OpenStore } from '../../storage/open.js'
 import type { Notice } from '../../storage/notice.js'
 import type { StoreDescriptor } from '../../storage/descriptor.js'
@@ -23,19 +23,7 @@ export interface ThreadStart {
   readonly task: Task
   readonly source: StoreForThread
   readonly destination: StoreForThread | undefined
-  /** The bytes of what is copied pass through the thread. */
-  readonly through: boolean
-  /** The two sides are different stores. */
-  readonly apart: boolean
-  readonly bandwidth: Bandwidth | undefined
-  /** By `sharedTurns`. */
-  readonly turns: SharedArrayBuffer | undefined
-  /** How many threads there are, beside the main one. */
-  readonly threads: number
-  readonly concurrency: number
-  readonly lanes: number
-  /** How long an operation is tried again before it counts as failed, in milliseconds. */
-  readonly retryFor: number
+  readonly settings: RunSettings
 }
 
 /** What a thread is told. */
@@ -160,10 +148,6 @@ class ThreadCrew implements WorkerPool, Valve {
     return sum
   }
 
-  get size(): number {
-    return this.workers.length
-  }
-
   get held(): Throttle | undefined {
     let held: Throttle | undefined
     for (const pulse of this.pulses.values()) held = together(held, pulse.held)
@@ -213,8 +197,8 @@ class ThreadCrew implements WorkerPool, Valve {
   }
 
   private drive(worker: Worker, index: number, work: PoolWork): Promise<void> {
-    const { task, keyspace, meter, deliver, fail } = work
-    const { source, destination } = this.ends
+    const { task, keyspace, deliver, fail } = work
+    const { source, destination, settings, meter } = this.ends
     const server = new RangeServer(keyspace, (answer) => tell(worker, answer))
     const order = new Order()
     const credentials = { source: source.credentials, destination: destination?.credentials }
@@ -282,14 +266,11 @@ class ThreadCrew implements WorkerPool, Valve {
         ...{ type: 'start', task },
         source: reachOf(source),
         destination: destination === undefined ? undefined : reachOf(destination),
-        through: this.ends.through,
-        apart: this.ends.apart,
-        bandwidth: this.ends.bandwidth,
-        turns: work.turns,
-        threads: this.size,
-        retryFor: this.ends.retryFor,
-        concurrency: share(work.concurrency, this.workers.length, index),
-        lanes: share(work.lanes, this.workers.length, index),
+        settings: {
+          ...settings,
+          concurrency: share(settings.concurrency, this.workers.length, index),
+          lanes: share(settings.lanes, this.workers.length, index),
+        },
       })
     })
   }

@@ -1,9 +1,7 @@
 import type { Throttle } from '../../job/events.js'
 import type { WriteJob } from '../../job/kinds.js'
 import type { LineFormat } from '../../job/ls.js'
-import type { Pace } from '../../job/pace.js'
 import type { VerifyJob } from '../../job/verify.js'
-import type { Meter } from '../../storage/retry.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { RangeClaim } from '../../sources/work-source.js'
 import type { Compression } from '../output/compression.js'
@@ -16,8 +14,6 @@ export type Task =
       readonly job: WriteJob
       /** Tell of each object, not only of failures. */
       readonly watched: boolean
-      /** As that of `Pace`. */
-      readonly onLoss?: Pace['onLoss']
     }
   | { readonly kind: 'du'; readonly depth: number }
   | { readonly kind: 'verify'; readonly job: VerifyJob; readonly packing: Compression }
@@ -37,13 +33,6 @@ export type Task =
 export interface PoolWork {
   readonly task: Task
   readonly keyspace: Keyspace
-  /** Over all threads. */
-  readonly concurrency: number
-  /** Over all threads. */
-  readonly lanes: number
-  readonly meter: Meter
-  /** By `sharedTurns`; for jobs that write. */
-  readonly turns?: SharedArrayBuffer | undefined
   /**
    * Takes in what a thread has got out of the objects that `settle` settles: a product of the task's kind. `settle` is
    * called once, when a checkpoint may pass these objects; the thread works ahead of it by a bounded amount only. `grant` is that
@@ -60,8 +49,6 @@ export interface PoolWork {
 
 /** Threads that work on a task. */
 export interface WorkerPool {
-  /** How many. */
-  readonly size: number
   /** Resolves when the keyspace is done, or, after `stop`, when nothing is in flight any more. Never rejects. */
   run(work: PoolWork): Promise<void>
   /** Objects being worked on now, as last heard of. */

@@ -49,7 +49,7 @@ function keptCredentials(side: Side, reach: StoreForThread | undefined): KeptCre
 
 // One task, from its start to its end. Requests and answers go by `port`, in order.
 function work(start: ThreadStart): void {
-  const { task, through, apart, bandwidth, turns, threads, concurrency, lanes, retryFor } = start
+  const { task, settings } = start
   const drain = new AbortController()
   const fail = (error: unknown): void => {
     send({ type: 'failed', error: toImage(error) })
@@ -61,10 +61,10 @@ function work(start: ThreadStart): void {
     destination: keptCredentials('destination', start.destination),
   }
   const meter = createMeter()
-  const policy = { retryFor, giveUp: drain.signal }
+  const policy = { retryFor: settings.retryFor, giveUp: drain.signal }
   const notice = (notice: Notice): void => send({ type: 'notice', notice })
   const open = (side: Side, reach: StoreForThread): StoreFor => {
-    const store = openRoute(reach, credentials[side], bandwidth, notice, drain.signal)
+    const store = openRoute(reach, credentials[side], settings, notice, drain.signal)
     // What a disk is asked counts as no request.
     const counts = 'folder' in reach ? createMeter() : meter
     return (pressure, setAside) => retrying(store, policy, counts, pressure, setAside)
@@ -87,22 +87,7 @@ function work(start: ThreadStart): void {
   }
   const ranges = new PortRanges(send, flush)
   const workshop = openWorkshop({
-    ...{
-      task,
-      ranges,
-      through,
-      apart,
-      bandwidth,
-      turns,
-      threads,
-      concurrency,
-      lanes,
-      gate,
-      stop: drain.signal,
-      fail,
-      flush,
-      notice,
-    },
+    ...{ task, ranges, settings, gate, stop: drain.signal, fail, flush, notice },
     source: open('source', start.source),
     destination: start.destination === undefined ? undefined : open('destination', start.destination),
     // Pages in order wait for those before them, however many there are; the keyspace bounds them then.

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { spend, type Bandwidth } from '../bandwidth.js'
+import type { Bandwidth } from '../../job/pace.js'
+import { spend } from '../bandwidth.js'
 import { MOST_READ, type Dialer, type Forward } from './connect.js'
 import type { Timeout } from './adaptive-timeout.js'
 import { RestingPlace } from './idle-connections.js'

@@ -2,7 +2,7 @@ import { hash, randomUUID } from 'node:crypto'
 import { StorageError } from '../../errors.js'
 import type { Place } from '../../job/place.js'
 import { timeOf } from '../../times.js'
-import type { Bandwidth } from '../bandwidth.js'
+import type { RunSettings } from '../../job/pace.js'
 import { lookingFirst } from '../looking-first.js'
 import type { Notice } from '../notice.js'
 import type {
@@ -90,7 +90,7 @@ export interface S3StoreOptions extends BucketAddress {
   readonly customerKey?: Uint8Array | undefined
   readonly customerKeyOfSource?: Uint8Array | undefined
   /** What content that is read and written here keeps to. */
-  readonly bandwidth?: Bandwidth | undefined
+  readonly settings?: Pick<RunSettings, 'bandwidth'> | undefined
   /** When aborted, content that is being read is waited for no more than some seconds. */
   readonly stop?: AbortSignal | undefined
   /** Told of what a person should know of the store. */
@@ -154,8 +154,11 @@ export class S3Store implements Storage {
     this.suspicionOfCopies = new Suspicion(target.region)
     this.host = dialer.host
     const { readTimeout = READ_TIMEOUT, minRate = MIN_RATE } = options.trust
-    this.pool = createHttpPool(dialer, options.bandwidth, { minRate, window: readTimeout, stop: options.stop }, () =>
-      options.notice?.(sendsMore(dialer.host)),
+    this.pool = createHttpPool(
+      dialer,
+      options.settings?.bandwidth,
+      { minRate, window: readTimeout, stop: options.stop },
+      () => options.notice?.(sendsMore(dialer.host)),
     )
     this.signer = createSigner(target.region, target.service)
     this.base = `${target.path}/${encodePath(place.prefix)}`

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vit
 import { UserError } from '../../../src/errors.js'
 import type { Connection } from '../../../src/job/connection.js'
 import { startSandbox, type Sandbox, type SandboxOptions } from '../../../src/sandbox/server.js'
+import { settingsAt } from '../../../src/job/pace.js'
 import { openEnds, type OpenStores, type OpenOptions } from '../../../src/storage/open.js'
 import { openAccount } from '../../../src/storage/s3/account.js'
 import { S3Store } from '../../../src/storage/s3/store.js'
@@ -449,10 +450,11 @@ async function ends(asked: Asked): Promise<OpenStores> {
     source: { bucket: asked.source ?? 'src', prefix: '' },
     destination: { bucket: asked.destination ?? 'dst', prefix: '' },
     connection: asked.connection ?? {},
-    policy: {
-      retryFor: 1000,
-      giveUp: asked.impatient === true ? AbortSignal.abort() : new AbortController().signal,
-    },
+    settings: settingsAt(
+      { concurrency: 1, lanes: 1, retryFor: 1000 },
+      { threads: 0, nameLocks: new SharedArrayBuffer(0) },
+    ),
+    giveUp: asked.impatient === true ? AbortSignal.abort() : new AbortController().signal,
     readOnly: asked.readOnly ?? false,
     warn: (message) => asked.notes?.push(message),
     note: (message) => asked.notes?.push(message),

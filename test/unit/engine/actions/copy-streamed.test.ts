@@ -138,7 +138,11 @@ describe('content that passes through this machine', () => {
         const object = { body, etag: plain ? md5(body) : 'made-of-parts-2' }
         const to = destinationOf(parts)
         const memory = new MemoryBudget(250)
-        const act = streaming(JOB, { source: sourceOf(object), destination: to.storage, through: true, memory }, LIMITS)
+        const act = streaming(
+          JOB,
+          { source: sourceOf(object), destination: to.storage, settings: { streamed: true }, memory },
+          LIMITS,
+        )
         expect(await act(summary(object))).toMatchObject({ kind: 'copied' })
         expect(to.objects.get('x')!.body.equals(body)).toBe(true)
         expect(to.objects.get('x')!.fields).toEqual([['content-type', 'text/x']])
@@ -154,7 +158,7 @@ describe('content that passes through this machine', () => {
         const object = { body: randomBytes(size), etag: md5(randomBytes(9)) }
         const to = destinationOf(parts)
         const source = sourceOf(object, { plainEtag: false })
-        const ways = { source, destination: to.storage, through: true, memory: new MemoryBudget(250) }
+        const ways = { source, destination: to.storage, settings: { streamed: true }, memory: new MemoryBudget(250) }
         expect(await streaming(JOB, ways, LIMITS)(summary(object))).toMatchObject({ kind: 'copied' })
         expect(to.objects.get('x')!.body.equals(object.body)).toBe(true)
         expect(to.sent() > 0).toBe(parts && size > LIMITS.whole)
@@ -171,7 +175,12 @@ describe('content that passes through this machine', () => {
       const body = randomBytes(size)
       const object = { body, etag: etag ?? md5(body) }
       const to = destinationOf(true)
-      const ways = { source: sourceOf(object), destination: to.storage, through: true, memory: new MemoryBudget(250) }
+      const ways = {
+        source: sourceOf(object),
+        destination: to.storage,
+        settings: { streamed: true },
+        memory: new MemoryBudget(250),
+      }
       const outcome = await streaming(JOB, ways, LIMITS)(summary(object))
       expect(to.sent() > 0).toBe(inParts)
       if (!inParts) expect(outcome).toEqual({ kind: 'copied', etag: object.etag })
@@ -191,7 +200,7 @@ describe('content that passes through this machine', () => {
         const source = sourceOf(object, { spoil })
         const act = streaming(
           JOB,
-          { source, destination: to.storage, through: true, memory: new MemoryBudget(250) },
+          { source, destination: to.storage, settings: { streamed: true }, memory: new MemoryBudget(250) },
           LIMITS,
         )
         const outcome = await act(summary(object))
@@ -224,7 +233,7 @@ describe('content that passes through this machine', () => {
           const source = sourceOf(object, { before })
           const act = streaming(
             JOB,
-            { source, destination: to.storage, through: true, memory: new MemoryBudget(250) },
+            { source, destination: to.storage, settings: { streamed: true }, memory: new MemoryBudget(250) },
             LIMITS,
           )
           expect(await act(listed)).toMatchObject({ kind: 'copied' })
@@ -271,7 +280,13 @@ describe('content that passes through this machine', () => {
           const uploads = { before: again ? before : undefined, begun: () => Promise.resolve() }
           const memory = new MemoryBudget(250)
           const source = sourceOf(object)
-          const ways = { source, destination: { ...to.storage, uploading }, through: true, memory, uploads }
+          const ways = {
+            source,
+            destination: { ...to.storage, uploading },
+            settings: { streamed: true },
+            memory,
+            uploads,
+          }
           const limits = { ...LIMITS, piped: 600 }
           expect(await streaming({ ...JOB, partSize }, ways, limits)(summary(object))).toMatchObject({ kind: 'copied' })
           expect(to.objects.get('x')!.body.equals(body)).toBe(true)
@@ -293,7 +308,12 @@ describe('content that passes through this machine', () => {
     }
     const to = destinationOf(true)
     const ways = {
-      ...{ source: sourceOf(object, { spoil }), destination: to.storage, through: true, memory: new MemoryBudget(250) },
+      ...{
+        source: sourceOf(object, { spoil }),
+        destination: to.storage,
+        settings: { streamed: true },
+        memory: new MemoryBudget(250),
+      },
     }
     const outcome = await streaming({ ...JOB, partSize: 400 }, ways, LIMITS)(summary(object))
     expect(outcome).toMatchObject({ kind: 'failed', failure: { code: 'BrokenContent' } })
@@ -315,7 +335,7 @@ describe('content that passes through this machine', () => {
     const ways = {
       source: sourceOf(object),
       destination: to.storage,
-      through: true,
+      settings: { streamed: true },
       memory: new MemoryBudget(250),
       uploads,
     }

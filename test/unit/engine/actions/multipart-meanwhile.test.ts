@@ -107,7 +107,7 @@ describe('an object that is made of parts, in a store that honours no condition'
       },
     })
     await put(server, 'src', 'k', { Body: OLD })
-    const act = withNoClobber(job, { source, destination, through: false }, LIMITS)
+    const act = withNoClobber(job, { source, destination, settings: { streamed: false } }, LIMITS)
     expect(await act(await listed(source))).toEqual({ kind: 'skipped', reason: 'exists' })
     expect((await content(server, 'dst')).body).toBe('mine')
   })
@@ -115,7 +115,7 @@ describe('an object that is made of parts, in a store that honours no condition'
   test('and replaces nothing is copied all the same when the answer to its completion was lost', async () => {
     const { server, source, destination } = await stores({ after: () => Promise.resolve('lost') })
     await put(server, 'src', 'k', { Body: OLD })
-    const act = withNoClobber(job, { source, destination, through: false }, LIMITS)
+    const act = withNoClobber(job, { source, destination, settings: { streamed: false } }, LIMITS)
     expect(await act(await listed(source))).toMatchObject({ kind: 'copied' })
     expect((await content(server, 'dst')).body).toBe('old ')
   })
@@ -138,7 +138,9 @@ test('headers that were looked up for a copy go with no content that was written
     ...{ kind: 'copy', source: SOURCE, destination: { bucket: 'dst', prefix: '' } },
     attributes: { set: [['cache-control', 'no-store']] },
   }
-  expect(await copyAction(job, { source, destination, through: false })(await listed(source))).toMatchObject({
+  expect(
+    await copyAction(job, { source, destination, settings: { streamed: false } })(await listed(source)),
+  ).toMatchObject({
     kind: 'copied',
   })
   const { ContentType } = await server.s3.send(new HeadObjectCommand({ Bucket: 'dst', Key: 'k' }))

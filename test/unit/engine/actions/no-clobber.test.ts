@@ -40,7 +40,7 @@ async function waysTo(server: TestSandbox): Promise<ActionContext> {
     return store
   }
   onTestFinished(() => account.close())
-  return { source: await open('src'), destination: await open('dst'), through: false }
+  return { source: await open('src'), destination: await open('dst'), settings: { streamed: false } }
 }
 
 async function listed({ source }: ActionContext, key: string): Promise<ObjectSummary> {

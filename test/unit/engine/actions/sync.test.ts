@@ -86,7 +86,11 @@ function world(source: Made, destination: Made) {
   const asked: string[] = []
   return {
     asked,
-    ways: { source: store('a', source, asked), destination: store('b', destination, asked), through: false },
+    ways: {
+      source: store('a', source, asked),
+      destination: store('b', destination, asked),
+      settings: { streamed: false },
+    },
   }
 }
 

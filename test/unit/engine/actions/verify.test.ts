@@ -95,7 +95,7 @@ async function compared(options: Partial<VerifyJob>, world: World, key = 'k') {
     ...{
       source: storeOf('source'),
       destination: storeOf('destination'),
-      through: false,
+      settings: { streamed: false },
       slots: new ConcurrencyLimit(4),
       report,
     },

@@ -134,10 +134,14 @@ describe('copying a history', () => {
       return { ...page, versions: page.versions.filter(({ version }) => isListed(version)) }
     }
     const store = { place: job.source, versions: { list }, removing } as unknown as Storage
-    const act = copyVersionsAction(job, { source: store, destination: store, through: false }, ({ version }) => {
-      steps.push(`copy ${String(version)}`)
-      return Promise.resolve(outcomeFor(version!))
-    })
+    const act = copyVersionsAction(
+      job,
+      { source: store, destination: store, settings: { streamed: false } },
+      ({ version }) => {
+        steps.push(`copy ${String(version)}`)
+        return Promise.resolve(outcomeFor(version!))
+      },
+    )
     return { outcome: await act(object as ObjectVersions), steps }
   }
 
@@ -187,7 +191,7 @@ describe('copying a history', () => {
     const details = { severity: 'stop-run', code: 'NoSuchBucket', operation: 'CopyObject', bucket: 'b' } as const
     const removing = { remove: () => Promise.reject(new StorageError('gone', details)) }
     const store = { ...versionStore([made], 2), removing } as unknown as Storage
-    const ways = { source: store, destination: store, through: false }
+    const ways = { source: store, destination: store, settings: { streamed: false } }
     const act = copyVersionsAction(job, ways, () => Promise.resolve({ kind: 'copied' }))
     await expect(act(history)).rejects.toMatchObject({ code: 'NoSuchBucket' })
   })

@@ -409,7 +409,7 @@ describe('copying', () => {
   ])('takes an error of severity %s for: %s', async (severity, expected) => {
     const error = fault(severity)
     const result = await copyAction(job('from/', 'to/'), {
-      ...{ source: failing(error), destination: failing(error), through: false },
+      ...{ source: failing(error), destination: failing(error), settings: { streamed: false } },
     })(object('k', 5)).catch((e: unknown) => e)
     if (expected === 'thrown') expect(result).toBe(error)
     else if (expected === 'given up') expect(result).toBeUndefined()
@@ -427,7 +427,9 @@ describe('copying', () => {
   test('throws on what is no error of storage', async () => {
     const defect = new TypeError('a defect')
     await expect(
-      copyAction(job('', ''), { source: failing(defect), destination: failing(defect), through: false })(object('k')),
+      copyAction(job('', ''), { source: failing(defect), destination: failing(defect), settings: { streamed: false } })(
+        object('k'),
+      ),
     ).rejects.toBe(defect)
   })
 

@@ -83,7 +83,7 @@ describe('a folder whose disk is unmounted while it is used', () => {
     for (const key of ['a/x', 'extra', 'also']) {
       await destination.writing!.write(key, { size: 7, pieces }, [], '2024-01-02T03:04:05.000Z')
     }
-    const act = deletingDeferred(job, { source, destination, through: true })
+    const act = deletingDeferred(job, { source, destination, settings: { streamed: true } })
     const [one, other, extra] = (await destination.list({})).objects
     expect([one?.key, other?.key, extra?.key]).toEqual(['a/x', 'also', 'extra'])
     // Both were only at the destination when they were listed, and one still is.

@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { openBandwidth, type Bandwidth } from '../../../../src/storage/bandwidth.js'
+import { openBandwidth, type Bandwidth } from '../../../../src/job/pace.js'
 import { dialerFor, MOST_READ, type Dialer, type OnBytes } from '../../../../src/storage/s3/connect.js'
 import {
   createHttpPool,

@@ -72,8 +72,8 @@ function ways(kind: 'inside' | 'through', attributes: Attributes = {}, partSize?
     const all = { source, destination, uploads, memory: new MemoryBudget(64 * MIB) }
     const act =
       kind === 'inside'
-        ? copyAction(job, { ...all, through: false }, { copy: MIB, part: PART })
-        : streaming(job, { ...all, through: true }, { part: PART, whole: MIB, piped: MIB, apart: MIB })
+        ? copyAction(job, { ...all, settings: { streamed: false } }, { copy: MIB, part: PART })
+        : streaming(job, { ...all, settings: { streamed: true } }, { part: PART, whole: MIB, piped: MIB, apart: MIB })
     const [object] = (await source.list({})).objects
     return await act(object!)
   }
