@@ -422,7 +422,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 // Every listed object lives for a second and is garbage then. Left to itself V8 lets four times what is alive pile up before
-// it collects; twice is enough, and keeps memory flat from the first hundred thousand objects on. (DESIGN.md has the figures.)
+// it collects; twice is enough, and keeps memory flat from the first hundred thousand objects on. (docs/design/decisions.md has the figures.)
 setFlagsFromString('--heap-growing-percent=100')
 
 // What dependencies want to warn of (an old Node, an experimental feature) is not our user's business.

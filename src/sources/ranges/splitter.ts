@@ -124,7 +124,7 @@ const ALIKE = 8
 const SPARSE = 64
 
 /**
- * Decides where ranges are cut when lanes have nothing to do (DESIGN.md tells how, and what it costs on which layout).
+ * Decides where ranges are cut when lanes have nothing to do (docs/design/listing.md tells how, and what it costs on which layout).
  *
  * First the folders in which a range's keys lie are marked off, which bounds it by what exists. Then the keys are read as
  * numbers whose digits are the bytes seen at each position; where the pages of a range lie on that scale tells how many

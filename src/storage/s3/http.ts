@@ -59,7 +59,7 @@ export class HttpError extends Error {
 /**
  * A pool of HTTP/1.1 connections to one server, each with one request at a time. There is no queue: as many
  * connections are opened as requests are made at once, so the caller's bound on requests bounds them.
- * It exists because it costs a third of the CPU of the general clients (DESIGN.md has the figures).
+ * It exists because it costs a third of the CPU of the general clients (docs/design/decisions.md has the figures).
  */
 export interface HttpPool {
   /** Sends once. Rejects with an `HttpError` if no whole answer comes, or with what `dialer` or the pieces of the body say. */
