@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { reporters } from './vitest.config.js'
+import { common } from './vitest.config.js'
 
 export default defineConfig({
   // One after the other: the gateway serves some hundred copies a second, and keeps deleted data for a while.
@@ -8,6 +8,6 @@ export default defineConfig({
     testTimeout: 120_000,
     fileParallelism: false,
     pool: 'forks',
-    ...reporters,
+    ...common,
   },
 })

@@ -2,8 +2,12 @@ import { defineConfig } from 'vitest/config'
 
 const report = process.env.S3MOVE_TEST_REPORT
 
-/** Where results go: to the terminal, and for programs to the file that S3MOVE_TEST_REPORT names. */
-export const reporters = report === undefined ? {} : { reporters: ['default', 'json'], outputFile: { json: report } }
+/** What all suites have. Results go to the terminal, and for programs to the file that S3MOVE_TEST_REPORT names. */
+export const common = {
+  ...(report === undefined ? {} : { reporters: ['default', 'json'], outputFile: { json: report } }),
+  // Each worker would tell of the SDK's future versions of Node.
+  env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+}
 
 export default defineConfig({
   test: {
@@ -16,6 +20,6 @@ export default defineConfig({
     pool: 'forks',
     // Left to itself it would leave one of two cores idle.
     maxWorkers: '100%',
-    ...reporters,
+    ...common,
   },
 })

@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config'
-import { reporters } from './vitest.config.js'
+import { common } from './vitest.config.js'
 
 export default defineConfig({
   test: {
@@ -7,6 +7,6 @@ export default defineConfig({
     testTimeout: 240_000,
     fileParallelism: false,
     pool: 'forks',
-    ...reporters,
+    ...common,
   },
 })

@@ -228,7 +228,8 @@ if (flags.minutes !== undefined) {
 } else {
   process.stdout.write(`seed ${String(seed)}, ${String(MANY)} objects; ${String(FEW)} under a single fault or blow\n`)
   const names = Object.keys(trials).filter((name) => flags.only === undefined || name.includes(flags.only))
-  let failed = 0
+  /** @type {{ name: string, reason: string }[]} */
+  const failed = []
   /** @type {{ name: string, reason: string }[]} */
   const skipped = []
   /** @type {Map<number, number>} Seconds of the same command and threads with so many objects, undisturbed. */
@@ -255,21 +256,21 @@ if (flags.minutes !== undefined) {
       const late = seconds - othersDone - hopeless
       if (late > SOME_SECONDS) wrong.push(`what never succeeds was in the ledger ${late.toFixed(0)} s late`)
     }
-    if (wrong.length > 0) failed++
+    if (wrong.length > 0) failed.push({ name, reason: wrong.join('; ') })
     const times = ratio === undefined ? '' : ` ${ratio.toFixed(1)}x`
     process.stdout.write(
       `${wrong.length === 0 ? 'ok    ' : 'WRONG '} ${seconds.toFixed(1).padStart(6)} s${times.padStart(7)}  ${name}${wrong.map((one) => `\n         ${one}`).join('')}\n`,
     )
   }
-  const passed = names.length - failed - skipped.length
+  const passed = names.length - failed.length - skipped.length
   // Once more, where nobody misses it.
   for (const { name, reason } of skipped) process.stdout.write(`skipped: ${name} (${reason})\n`)
-  process.stdout.write(`${String(passed)} passed, ${String(failed)} failed, ${String(skipped.length)} skipped\n`)
+  process.stdout.write(`${String(passed)} passed, ${String(failed.length)} failed, ${String(skipped.length)} skipped\n`)
   const report = process.env.S3MOVE_TEST_REPORT
   if (report !== undefined) {
-    const counts = { numPassedTests: passed, numFailedTests: failed, skipped }
+    const counts = { numPassedTests: passed, numFailedTests: failed.length, failed, skipped }
     await writeFile(report, JSON.stringify(counts))
   }
   if (names.length === 0) process.stderr.write(`torture: no trial has ${String(flags.only)} in its name\n`)
-  process.exitCode = failed > 0 || names.length === 0 ? 1 : 0
+  process.exitCode = failed.length > 0 || names.length === 0 ? 1 : 0
 }

@@ -2,7 +2,7 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { contentOf, expectSame, sandbox, type TestSandbox } from '../support/cli-buckets.js'
+import { contentOf, expectCopiedOnce, expectSame, sandbox, type TestSandbox } from '../support/cli-buckets.js'
 import { CREDENTIALS, PROGRAM, run, start, until, workFolder } from '../support/cli-program.js'
 
 const COUNT = 1500
@@ -55,7 +55,7 @@ describe('SIGHUP', () => {
     expect([code, stderr]).toEqual([130, expect.stringContaining('s3move resume run')])
     expect((await state(cwd)).totals.copied).toBe(copied(server))
     expect((await run(['resume', 'run'], { cwd })).code).toBe(0)
-    expect(server.stats().copies.dst).toEqual({ total: COUNT, unique: COUNT, duplicates: 0 })
+    expectCopiedOnce(server, 'dst', COUNT)
   })
 
   test.skipIf(!has('nohup')).each<[title: string, command: string, ...before: string[]]>([

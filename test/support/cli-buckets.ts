@@ -47,6 +47,17 @@ export async function sandbox(options: SandboxOptions): Promise<TestSandbox> {
   }
 }
 
+/**
+ * Asserts that so many objects were copied to `bucket`, each once. A machine that is busy may answer a request so late that it was given up and
+ * sent again: a second copy needs a request that got no answer.
+ */
+export function expectCopiedOnce({ stats }: Pick<TestSandbox, 'stats'>, bucket: string, objects: number): void {
+  const { copies, byStatus } = stats()
+  const { total, unique, duplicates } = copies[bucket]!
+  expect([unique, total - duplicates]).toEqual([objects, objects])
+  expect(duplicates, 'copies of what was copied').toBeLessThanOrEqual(byStatus.none ?? 0)
+}
+
 /** A client for the server at `url`, for the time of the test. */
 export function look(url: string, region = 'us-east-1', credentials = CREDENTIALS): Server {
   const s3 = new S3Client({
