@@ -1,43 +1,15 @@
 import { createHash } from 'node:crypto'
 import { UserError } from '../errors.js'
-import type { Connection, EndConnection } from '../job/connection.js'
-import type { CopyJob } from '../job/copy.js'
-import type { DeleteJob } from '../job/delete.js'
-import type { DuJob, DuReport } from '../job/du.js'
+import { connectionShape, type Connection } from '../job/connection.js'
 import type { Waiting } from '../job/events.js'
-import type { KeyList } from '../job/files-from.js'
-import type { WriteJob, Job, ScanJob } from '../job/kinds.js'
-import type { LsJob } from '../job/ls.js'
-import type { MoveJob } from '../job/move.js'
-import type { Attributes } from '../job/object-attributes.js'
-import type { SkipReason } from '../job/outcome.js'
+import { jobShape, isScanJob, type Job, type ScanJob, type WriteJob } from '../job/kinds.js'
 import { paceShape, type Pace } from '../job/pace.js'
-import type { FolderIdentity, Place } from '../job/place.js'
-import type { Selection } from '../job/selection.js'
-import type { HeaderRule, ObjectMatch, SetHeadersJob } from '../job/set-headers.js'
-import type { SyncJob } from '../job/sync.js'
-import type { Totals } from '../job/totals.js'
-import type { Restore } from '../job/transfer.js'
-import type { Verdicts } from '../job/verdicts.js'
-import type { VerifyJob } from '../job/verify.js'
-import type { KeyRange } from '../keys.js'
-import { byStart, printable } from '../keys.js'
-import {
-  byKind,
-  count,
-  counts,
-  duration,
-  flag,
-  list,
-  Mismatch,
-  oneOf,
-  positive,
-  shape,
-  text,
-  time,
-  tuple,
-} from '../job/schema.js'
-import type { Check } from '../job/schema.js'
+import { folderIdentityShape, type FolderIdentity } from '../job/place.js'
+import { count, counts, duration, list, Mismatch, oneOf, positive, shape, text, time } from '../job/schema.js'
+import { totalsShape, type Totals } from '../job/totals.js'
+import { censusShape, type CensusData } from '../job/usage.js'
+import { verdictsShape, type Verdicts } from '../job/verdicts.js'
+import { byStart, printable, type KeyRange } from '../keys.js'
 import { checkConsistency } from './consistency.js'
 import { jsonText, parseJson } from './json.js'
 
@@ -141,30 +113,6 @@ export interface ListState {
   readonly whole?: string
 }
 
-/** A group of objects: its name, how many, and their bytes. */
-export type Group = readonly [name: string, objects: number, bytes: number]
-
-/** A number of objects, and their bytes. */
-export interface Amount {
-  readonly objects: number
-  readonly bytes: number
-}
-
-/** Objects counted by several traits. Plain data: survives JSON and structured clone. */
-export interface CensusData {
-  readonly total: Amount
-  /** By storage class, as listed. */
-  readonly storageClasses: readonly Group[]
-  /** By size class, named by its upper bound. */
-  readonly sizes: readonly Group[]
-  /** By the day of last modification, `YYYY-MM-DD`; `unknown` for what is no date. */
-  readonly days: readonly Group[]
-  /** By the first folders of the key, each ending in a slash; '' for keys without a folder. */
-  readonly folders: readonly Group[]
-  /** By trait: what had no place among the groups once they were as many as are kept. */
-  readonly other: { readonly storageClasses: Amount; readonly days: Amount; readonly folders: Amount }
-}
-
 /** How far the result of a job that only reads has come. */
 export interface ScanState {
   /** Bytes of the output file that hold what the ranges have passed. */
@@ -188,10 +136,8 @@ export function isWrite(checkpoint: Checkpoint): checkpoint is WriteCheckpoint {
 
 /** Whether a checkpoint is that of a job that only reads. */
 export function isScan(checkpoint: Checkpoint): checkpoint is ScanCheckpoint {
-  return SCANS.has(checkpoint.job.kind)
+  return isScanJob(checkpoint.job)
 }
-
-const SCANS: ReadonlySet<Job['kind']> = new Set<ScanJob['kind']>(['ls', 'du', 'verify'])
 
 /** All that a later session needs to go on with a run, as kept in `checkpoint.json`. No secrets. */
 export interface Checkpoint {
@@ -235,137 +181,6 @@ export interface Checkpoint {
   readonly history: readonly RateSample[]
 }
 
-const place = shape<Place>({ bucket: text, prefix: text }, {})
-const header = tuple<readonly [string, string]>(text, text)
-const trait = oneOf('acl', 'encryption', 'lock', 'metadata', 'redirect', 'storage-class', 'tags')
-const attributes = shape<Attributes>(
-  {},
-  {
-    ...{ preserve: list(trait), drop: list(trait), storageClass: text, acl: text, encryption: text, kmsKeyId: text },
-    ...{ bucketKey: flag, checksumAlgorithm: text, tagging: text, set: list(header), remove: list(text) },
-    ...{ sourceKeyFile: text, keyFile: text },
-  },
-)
-const selection = shape<Selection>(
-  {},
-  {
-    globs: list(tuple<readonly ['include' | 'exclude', string]>(oneOf('include', 'exclude'), text)),
-    ...{ regex: list(text), minSize: count, maxSize: count, modifiedSince: time, modifiedBefore: time },
-    ...{ storageClasses: list(text), after: text, until: text },
-  },
-)
-const restore = shape<Restore>({ days: positive, tier: oneOf('standard', 'bulk', 'expedited') }, {})
-const transfer = { attributes, partSize: positive, select: selection, restore }
-const prefixAs = oneOf('folder')
-const column: Check<string | number> = (value, at) =>
-  typeof value === 'number' ? positive(value, at) : text(value, at)
-const keyList = shape<KeyList>(
-  { file: text, format: oneOf('keys', 'ndjson', 'csv', 'inventory') },
-  { delimiter: text, escape: oneOf('double', 'backslash'), rawQuotes: flag, column },
-)
-const copyJob = shape<CopyJob>(
-  { kind: oneOf('copy'), source: place, destination: place },
-  { ...transfer, list: keyList, map: list(text), versions: flag, noClobber: flag },
-)
-const match = shape<ObjectMatch>(
-  {},
-  {
-    ...{ key: list(text), contentType: list(text), storageClass: list(text), minSize: count, maxSize: count },
-    ...{ modifiedSince: time, modifiedBefore: time, has: list(header), lacks: list(text) },
-  },
-)
-const rule = shape<HeaderRule>({ set: list(header), remove: list(text) }, { match, ifUnset: flag })
-const setHeadersJob = shape<SetHeadersJob>(
-  { kind: oneOf('set-headers'), source: place, rules: list(rule), folderMarkers: flag },
-  { list: keyList, guess: oneOf('missing', 'always'), acl: text },
-)
-const syncJob = shape<SyncJob>(
-  { kind: oneOf('sync'), source: place, destination: place, by: oneOf('content', 'size', 'time') },
-  { ...transfer, prefixAs, delete: shape<NonNullable<SyncJob['delete']>>({}, { most: count }) },
-)
-const relocateJob = shape<MoveJob>(
-  { kind: oneOf('move'), source: place, destination: place },
-  { ...transfer, prefixAs, list: keyList, map: list(text) },
-)
-const deleteJob = shape<DeleteJob>(
-  { kind: oneOf('delete'), source: place },
-  { prefixAs, list: keyList, select: selection, versions: flag },
-)
-const lsJob = shape<LsJob>(
-  { kind: oneOf('ls'), source: place, format: oneOf('text', 'json', 'csv'), sorted: flag },
-  { to: text },
-)
-const duReport = shape<DuReport>({ format: oneOf('text', 'json', 'csv'), dates: oneOf('year', 'month', 'day') }, {})
-const duJob = shape<DuJob>({ kind: oneOf('du'), source: place, depth: count, report: duReport }, {})
-const verifyJob = shape<VerifyJob>(
-  { kind: oneOf('verify'), source: place, destination: place, deep: flag, bytes: flag, fix: flag, verbose: flag },
-  { to: text, acl: flag },
-)
-const job: Check<Job> = byKind({
-  ...{
-    copy: copyJob,
-    sync: syncJob,
-    move: relocateJob,
-    'set-headers': setHeadersJob,
-    delete: deleteJob,
-    ls: lsJob,
-    du: duJob,
-    verify: verifyJob,
-  },
-})
-const likenesses = shape<Verdicts>(
-  { same: count, 'same-size': count, different: count, missing: count, extra: count, unknown: count, fixed: count },
-  {},
-)
-const amount = shape<Amount>({ objects: count, bytes: count }, {})
-const groups = list(tuple<Group>(text, count, count))
-const census = shape<CensusData>(
-  {
-    total: amount,
-    storageClasses: groups,
-    sizes: groups,
-    days: groups,
-    folders: groups,
-    other: shape<CensusData['other']>({ storageClasses: amount, days: amount, folders: amount }, {}),
-  },
-  {},
-)
-const end = {
-  ...{ endpointUrl: text, region: text, profile: text, pathStyle: flag, noSignRequest: flag, expectedOwner: text },
-}
-const connection = shape<Connection>(
-  {},
-  {
-    ...end,
-    source: shape<EndConnection>({}, end),
-    destination: shape<EndConnection>({}, end),
-    requestPayer: flag,
-    caBundle: text,
-    noVerifySsl: flag,
-    connectTimeout: positive,
-    readTimeout: positive,
-    minRate: count,
-  },
-)
-const totals = shape<Totals>(
-  {
-    copied: count,
-    bytes: count,
-    skipped: shape<Partial<Record<SkipReason, number>>>(
-      {},
-      {
-        ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
-        ...{ 'sse-c': count, locked: count, 'folder-marker': count, extra: count, appeared: count },
-        filtered: count,
-        'outside-folder': count,
-        NotAKey: count,
-        exists: count,
-      },
-    ),
-    failed: counts,
-  },
-  { deleted: count, freed: count },
-)
 const ledgerPosition = shape<LedgerPosition>({ bytes: count, entries: count }, { sha256: text })
 const upload = shape<UploadState>({ id: text, partSize: positive, etag: text, lastModified: text }, {})
 const large = shape<LargeState>(
@@ -379,8 +194,8 @@ const document = shape<Checkpoint>(
   {
     format: oneOf(FORMAT),
     program: text,
-    job,
-    connection,
+    job: jobShape,
+    connection: connectionShape,
     pace: paceShape,
     state: oneOf('unfinished', 'finished'),
     startedAt: time,
@@ -389,12 +204,12 @@ const document = shape<Checkpoint>(
     sessions: positive,
     ranges: list(shape<KeyRange>({}, { after: text, until: text })),
     listed: count,
-    totals,
+    totals: totalsShape,
     ledger: ledgerPosition,
     history: list(shape<RateSample>({ activeMs: duration, settled: count, bytes: count, throttled: count }, {})),
   },
   {
-    sourceFolder: shape<FolderIdentity>({ names: oneOf('literal', 'exact', 'folded'), device: text, inode: text }, {}),
+    sourceFolder: folderIdentityShape,
     retry: shape<RetryState>(
       { bytes: count, entries: count, of: count },
       { codes: list(text), ledger: ledgerPosition },
@@ -406,7 +221,7 @@ const document = shape<Checkpoint>(
       { sha256: text },
     ),
     removals: shape<RemovalState>({ bytes: count, entries: count, done: ledgerPosition }, { sha256: text }),
-    scan: shape<ScanState>({}, { bytes: count, sha256: text, census, likenesses }),
+    scan: shape<ScanState>({}, { bytes: count, sha256: text, census: censusShape, likenesses: verdictsShape }),
     paused: text,
   },
 )

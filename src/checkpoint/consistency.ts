@@ -1,4 +1,4 @@
-import { listOf, type WriteJob } from '../job/kinds.js'
+import { isScanJob, listOf, type WriteJob } from '../job/kinds.js'
 import { settled, sum } from '../job/totals.js'
 import { compareKeys, type KeyRange } from '../keys.js'
 import { Mismatch } from '../job/schema.js'
@@ -12,7 +12,7 @@ export function checkConsistency(checkpoint: Checkpoint): void {
   checkRanges(checkpoint.ranges)
   checkPositions(checkpoint)
   const { job } = checkpoint
-  if (job.kind !== 'ls' && job.kind !== 'du' && job.kind !== 'verify') checkCounts(job, checkpoint)
+  if (!isScanJob(job)) checkCounts(job, checkpoint)
   const finished = checkpoint.state === 'finished'
   must(finished !== remains(checkpoint), `state is "${checkpoint.state}", but ${finished ? 'work' : 'nothing'} remains`)
 }

@@ -1,21 +1,21 @@
 import { join } from 'node:path'
-import type { WriteJob } from '../job/kinds.js'
+import { deferredDeletesOf, type WriteJob } from '../job/kinds.js'
 import type { DeferredDelete } from '../job/outcome.js'
+import type { Side } from '../job/place.js'
 import { count, shape, text } from '../job/schema.js'
 import type { LedgerPosition } from './checkpoint.js'
 import { jsonText } from './json.js'
 import { ledgerLines, parseEntry } from './ledger-lines.js'
 import { Ledger } from './ledger.js'
 
-/** The names of the ledgers of what a run deletes behind its checkpoint: what `move` has copied, and what only the destination of `sync` has. */
-const MOVED = 'moved.ndjson'
-const EXTRA = 'extra.ndjson'
-export const REMOVAL_LEDGERS = [MOVED, EXTRA]
+/** The names of the ledgers of what a run deletes behind its checkpoint: what was copied, and what only the destination has. */
+const LEDGERS: Readonly<Record<Side, string>> = { source: 'moved.ndjson', destination: 'extra.ndjson' }
+export const REMOVAL_LEDGERS = Object.values(LEDGERS)
 
 /** The path of a job's ledger of what is to be deleted; undefined when it has none. */
 export function removalLedger(folder: string, job: WriteJob): string | undefined {
-  if (job.kind === 'move') return join(folder, MOVED)
-  return job.kind === 'sync' && job.delete !== undefined ? join(folder, EXTRA) : undefined
+  const deletes = deferredDeletesOf(job)
+  return deletes && join(folder, LEDGERS[deletes.side])
 }
 
 /** Opens such a ledger, as `Ledger.open` does. */

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto'
 import { connectionOf, type Connection } from '../job/connection.js'
-import type { Job, WriteJob } from '../job/kinds.js'
+import { kindOf, writeKindOf, type Job, type WriteJob } from '../job/kinds.js'
 import { placeUrl, type Place, type Side } from '../job/place.js'
-import type { SyncJob } from '../job/sync.js'
 import { printable } from '../keys.js'
 import type { Checkpoint } from './checkpoint.js'
 
@@ -26,7 +25,7 @@ export function jobHash(job: Job, connection: Connection): string {
  * Safe as a file name everywhere, never hidden, at most 182 characters.
  */
 export function defaultFolderName(job: WriteJob, connection: Connection): string {
-  const verb = job.kind === 'copy' ? [] : [job.kind]
+  const verb = writeKindOf(job).unnamed === true ? [] : [job.kind]
   const what = [...verb, ...('destination' in job ? ['to', fileName(job.destination)] : [])].join('-')
   return `${fileName(job.source)}-${what}-${jobHash(job, connection)}`
 }
@@ -56,7 +55,9 @@ function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): Rea
     ['job', same(job.kind)],
     ['source', same(placeUrl(job.source))],
     ...listed(job),
-    ...details(job),
+    ...kindOf(job)
+      .parts(job)
+      .map(([name, value]) => [name, typeof value === 'string' ? same(value) : asJson(value)] as const),
     ['endpoint', from],
     ...(from.compared === to.compared ? [] : ([['destination’s endpoint', to]] as const)),
   ])
@@ -68,67 +69,6 @@ function listed(job: Job): (readonly [string, Part])[] {
   const { file, format, ...reading } = list
   const how = Object.keys(reading).length === 0 ? '' : `, ${printable(canonicalJson(reading))}`
   return [['list', same(`${printable(file)} (${format}${how})`)]]
-}
-
-function details(job: Job): (readonly [string, Part])[] {
-  switch (job.kind) {
-    case 'copy':
-    case 'move':
-    case 'sync': {
-      const { destination, attributes, partSize, restore } = job
-      const versions = job.kind === 'copy' && job.versions === true
-      // What is absent leaves the names of jobs as they were.
-      const more = {
-        ...(job.kind === 'copy' && job.noClobber === true ? { noClobber: true } : {}),
-        ...(restore === undefined ? {} : { restore }),
-        ...('prefixAs' in job ? { prefixAs: job.prefixAs } : {}),
-      }
-      return [
-        ['destination', same(placeUrl(destination))],
-        ['attributes', asJson({ attributes: attributes ?? null, partSize: partSize ?? null, versions, ...more })],
-        ['objects', asJson(job.select ?? {})],
-        ...(job.kind === 'sync' ? syncDetails(job) : ([['names', asJson(job.map ?? [])]] as const)),
-      ]
-    }
-    case 'set-headers': {
-      const { rules, guess, folderMarkers, acl } = job
-      return [['changes', asJson({ rules, guess: guess ?? null, folderMarkers, acl: acl ?? null })]]
-    }
-    case 'delete':
-      // What is absent leaves the names of jobs as they were.
-      return [
-        [
-          'objects',
-          asJson({ ...job.select, prefixAs: job.prefixAs, ...(job.versions === true ? { versions: true } : {}) }),
-        ],
-      ]
-    case 'ls':
-      return [
-        ['format', same(job.format)],
-        ['order', same(job.sorted ? 'sorted' : 'as it comes')],
-        ['output', same(job.to === undefined ? 'standard output' : printable(job.to))],
-      ]
-    case 'du':
-      // How the result is told changes nothing of what is counted.
-      return [['depth', same(String(job.depth))]]
-    case 'verify': {
-      const { deep, acl = false, bytes, fix, verbose } = job
-      const asked = Object.entries({ deep, acl, bytes, fix, verbose }).filter(([, given]) => given)
-      return [
-        ['destination', same(placeUrl(job.destination))],
-        ['comparison', same(asked.map(([name]) => name).join(', ') || 'of the listings')],
-        ['output', same(job.to === undefined ? 'standard output' : printable(job.to))],
-      ]
-    }
-  }
-}
-
-function syncDetails({ by, delete: deletes }: SyncJob): [string, Part][] {
-  const most = deletes?.most === undefined ? '' : `, at most ${deletes.most}`
-  return [
-    ['comparison', same(`by ${by}`)],
-    ['deletion', same(deletes === undefined ? 'no' : `yes${most}`)],
-  ]
 }
 
 function asJson(value: object): Part {

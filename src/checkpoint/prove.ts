@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { UserError } from '../errors.js'
+import { deletionPlace } from '../job/kinds.js'
 import type { Failure } from '../job/outcome.js'
 import { printable } from '../keys.js'
 import type { Check } from '../job/schema.js'
@@ -17,7 +18,7 @@ import { WAITING } from './waiting-ledger.js'
 export async function proveLedgers(folder: string, checkpoint: WriteCheckpoint): Promise<void> {
   const { job, large, waiting, removals } = checkpoint
   const { source } = job
-  const changed = job.kind === 'sync' ? job.destination : source
+  const changed = deletionPlace(job)
   await proveFailures(folder, checkpoint)
   if (large !== undefined) await proveObjects(LARGE.path(folder), LARGE.check, large.ledger, [source.prefix])
   if (waiting !== undefined) {
@@ -41,7 +42,7 @@ async function proveObjects<T extends { readonly key: string }>(
 
 // What failed is in the ledger, or in the one whose failures are being tried again: each by the code that the totals count it by.
 async function proveFailures(folder: string, { job, ledger, retry, totals }: WriteCheckpoint): Promise<void> {
-  const prefixes = job.kind === 'sync' ? [job.source.prefix, job.destination.prefix] : [job.source.prefix]
+  const prefixes = [job.source.prefix, deletionPlace(job).prefix]
   const found = new Map<string, number>()
   const taking = (path: string): ((line: Buffer, number: number) => void) => {
     const seen = within(path, prefixes)

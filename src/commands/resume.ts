@@ -6,7 +6,7 @@ import { lockRun } from '../checkpoint/lock.js'
 import { proveLedgers } from '../checkpoint/prove.js'
 import { UserError } from '../errors.js'
 import { jobTitle, objects, shellWord } from '../report/format.js'
-import { listOf } from '../job/kinds.js'
+import { deferredDeletesOf, listOf, onlyDeletes } from '../job/kinds.js'
 import { sum } from '../job/totals.js'
 import { differing } from '../job/verdicts.js'
 import { createProgress } from '../report/progress.js'
@@ -87,14 +87,14 @@ export async function resume(dir: string | undefined, flags: Flags, io: CommandI
       if (list !== undefined && checkpoint.list !== undefined && !onlyFailed) await checkList(list, checkpoint.list)
       const opened = await open(endsOf(job), asked, {
         customerKeys,
-        readOnly: dry || job.kind === 'delete',
+        readOnly: dry || onlyDeletes(job),
         strays: true,
         named: list !== undefined || onlyFailed,
         deletes: deletes(job),
         wanted: storeNeedsOf(job),
         again: true,
         sourceFolder: checkpoint.sourceFolder,
-        emptied: job.kind === 'move',
+        emptied: deferredDeletesOf(job)?.side === 'source',
         threads: dry || onlyFailed ? 0 : threadsFor(job, pace),
         io,
         pace,
@@ -176,7 +176,7 @@ async function resumeReading(
       throw new UserError(`--${name} is for jobs that write, and this is: ${jobTitle(job)}`, `leave --${name} away`)
   }
   if (checkpoint.state === 'finished') {
-    if (job.kind !== 'du') await finishFile(job.to, checkpoint)
+    if ('to' in job) await finishFile(job.to, checkpoint)
     io.stderr.write(`${whyNothing(checkpoint, folder, false)}\n`)
     const found = checkpoint.scan?.likenesses
     return found !== undefined && differing(found) > 0 ? EXIT.failures : EXIT.done

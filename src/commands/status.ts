@@ -188,7 +188,7 @@ function page(run: RunStatus, now: number): string[] {
   lines.push(row('started', `${moment(run.startedAt, now)}; ${work}`))
   lines.push(row('saved', moment(run.savedAt, now)))
   lines.push(row('done', doneOfTotal(run)))
-  lines.push(...doneRows(run, run.job.kind))
+  lines.push(...doneRows(run, run.job))
   if (run.verdicts !== null) lines.push(...likenessRows(run.verdicts))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(run.skipped)}`))
   if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(run.failed)}`))

@@ -1,3 +1,4 @@
+import { count, flag, positive, shape, text } from './schema.js'
 import type { Side } from './place.js'
 
 /** How one side is reached. */
@@ -31,3 +32,22 @@ export interface Connection extends EndConnection {
 export function connectionOf({ source, destination, ...both }: Connection, side: Side): Connection {
   return { ...both, ...(side === 'source' ? source : destination) }
 }
+
+const END = {
+  ...{ endpointUrl: text, region: text, profile: text, pathStyle: flag, noSignRequest: flag, expectedOwner: text },
+}
+
+export const connectionShape = shape<Connection>(
+  {},
+  {
+    ...END,
+    source: shape<EndConnection>({}, END),
+    destination: shape<EndConnection>({}, END),
+    requestPayer: flag,
+    caBundle: text,
+    noVerifySsl: flag,
+    connectTimeout: positive,
+    readTimeout: positive,
+    minRate: count,
+  },
+)

@@ -1,5 +1,7 @@
-import type { KeyList } from './files-from.js'
-import type { Transfer } from './transfer.js'
+import { keyListShape, type KeyList } from './files-from.js'
+import type { WriteKind } from './kind.js'
+import { flag, list, oneOf, shape, text } from './schema.js'
+import { TRANSFER, transferParts, type Transfer } from './transfer.js'
 
 /** Copy every object below `source` to `destination`, the source's prefix replaced by the destination's. */
 export interface CopyJob extends Transfer {
@@ -11,4 +13,23 @@ export interface CopyJob extends Transfer {
   readonly versions?: boolean
   /** Replace nothing: what the destination has under the name is left as it is. */
   readonly noClobber?: boolean
+}
+
+export const COPY: WriteKind<CopyJob> = {
+  shape: shape<CopyJob>(
+    { kind: oneOf('copy'), ...TRANSFER.required },
+    { ...TRANSFER.optional, list: keyListShape, map: list(text), versions: flag, noClobber: flag },
+  ),
+  verb: 'copying',
+  done: 'copied',
+  task: 'copy',
+  unnamed: true,
+  listsVersions: true,
+  parts: (job) => [
+    ...transferParts(job, {
+      versions: job.versions === true,
+      ...(job.noClobber === true ? { noClobber: true } : {}),
+    }),
+    ['names', job.map ?? []],
+  ],
 }

@@ -1,6 +1,8 @@
-import type { KeyList } from './files-from.js'
-import type { Place } from './place.js'
-import type { Selection } from './selection.js'
+import { keyListShape, type KeyList } from './files-from.js'
+import type { WriteKind } from './kind.js'
+import { placeShape, prefixAsShape, type Place } from './place.js'
+import { flag, oneOf, shape } from './schema.js'
+import { selectionShape, type Selection } from './selection.js'
 
 /** Delete every object below `source`. */
 export interface DeleteJob {
@@ -15,4 +17,19 @@ export interface DeleteJob {
   readonly select?: Selection
   /** Each object with all of its versions and delete markers, so that nothing is left of it. */
   readonly versions?: boolean
+}
+
+export const DELETE: WriteKind<DeleteJob> = {
+  shape: shape<DeleteJob>(
+    { kind: oneOf('delete'), source: placeShape },
+    { prefixAs: prefixAsShape, list: keyListShape, select: selectionShape, versions: flag },
+  ),
+  verb: 'deleting',
+  done: 'deleted',
+  task: 'delete',
+  listsVersions: true,
+  // What is absent leaves the names of jobs as they were.
+  parts: ({ select, prefixAs, versions }) => [
+    ['objects', { ...select, prefixAs, ...(versions === true ? { versions: true } : {}) }],
+  ],
 }

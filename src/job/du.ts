@@ -1,4 +1,6 @@
-import type { Place } from './place.js'
+import type { JobKind } from './kind.js'
+import { placeShape, type Place } from './place.js'
+import { count, oneOf, shape } from './schema.js'
 
 /** How the result of `du` is told. */
 export interface DuReport {
@@ -13,4 +15,13 @@ export interface DuJob {
   /** By how many folder levels; 0: not by folder. */
   readonly depth: number
   readonly report: DuReport
+}
+
+const reportShape = shape<DuReport>({ format: oneOf('text', 'json', 'csv'), dates: oneOf('year', 'month', 'day') }, {})
+
+export const DU: JobKind<DuJob> = {
+  shape: shape<DuJob>({ kind: oneOf('du'), source: placeShape, depth: count, report: reportShape }, {}),
+  verb: 'counting',
+  // How the result is told changes nothing of what is counted.
+  parts: ({ depth }) => [['depth', String(depth)]],
 }

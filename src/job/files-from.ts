@@ -1,3 +1,5 @@
+import { flag, oneOf, positive, shape, text, type Check } from './schema.js'
+
 /** Where a job finds the names of its objects instead of in a listing. */
 export interface KeyList {
   /** An absolute path. */
@@ -24,3 +26,11 @@ export interface KeyList {
   /** The column of `csv` that has the keys, by its name in the header, or where there is none by its number, from 1. */
   readonly column?: string | number
 }
+
+const columnShape: Check<string | number> = (value, at) =>
+  typeof value === 'number' ? positive(value, at) : text(value, at)
+
+export const keyListShape = shape<KeyList>(
+  { file: text, format: oneOf('keys', 'ndjson', 'csv', 'inventory') },
+  { delimiter: text, escape: oneOf('double', 'backslash'), rawQuotes: flag, column: columnShape },
+)

@@ -1,28 +1,92 @@
-import type { CopyJob } from './copy.js'
-import type { DeleteJob } from './delete.js'
-import type { DuJob } from './du.js'
+import { COPY, type CopyJob } from './copy.js'
+import { DELETE, type DeleteJob } from './delete.js'
+import { DU, type DuJob } from './du.js'
 import type { KeyList } from './files-from.js'
-import type { LsJob } from './ls.js'
-import type { MoveJob } from './move.js'
-import type { SetHeadersJob } from './set-headers.js'
-import type { SyncJob } from './sync.js'
-import type { VerifyJob } from './verify.js'
+import type { DeferredDeletes, JobKind, WriteKind } from './kind.js'
+import { LS, type LsJob } from './ls.js'
+import { MOVE, type MoveJob } from './move.js'
+import type { Place } from './place.js'
+import { byKind, type Check } from './schema.js'
+import type { Selection } from './selection.js'
+import { SET_HEADERS, type SetHeadersJob } from './set-headers.js'
+import { SYNC, type SyncJob } from './sync.js'
+import { VERIFY, type VerifyJob } from './verify.js'
 
 /** A job that changes objects. */
 export type WriteJob = CopyJob | SetHeadersJob | DeleteJob | SyncJob | MoveJob
-
-/** The list that names the objects of a job, if there is one. */
-export function listOf(job: WriteJob): KeyList | undefined {
-  return job.kind === 'sync' ? undefined : job.list
-}
-
-/** The job with its list read in another way. */
-export function withList(job: WriteJob, list: KeyList): WriteJob {
-  return job.kind === 'sync' ? job : { ...job, list }
-}
 
 /** A job whose result is what was read. */
 export type ScanJob = LsJob | DuJob | VerifyJob
 
 /** What is to be done. Fixed for a run: a checkpoint belongs to one job. */
 export type Job = WriteJob | ScanJob
+
+const WRITES = {
+  copy: COPY,
+  sync: SYNC,
+  move: MOVE,
+  'set-headers': SET_HEADERS,
+  delete: DELETE,
+} satisfies { readonly [J in WriteJob as J['kind']]: WriteKind<J> }
+
+const SCANS = { ls: LS, du: DU, verify: VERIFY } satisfies { readonly [J in ScanJob as J['kind']]: JobKind<J> }
+
+const KINDS = { ...WRITES, ...SCANS }
+
+/** Proves that a value is a job. */
+export const jobShape: Check<Job> = byKind<Job>(KINDS)
+
+/** What is known of the kind of a job. Only to be asked about that job: which kind it is, the type does not say. */
+export function kindOf({ kind }: Job): JobKind<Job> {
+  return KINDS[kind] as JobKind<Job>
+}
+
+/** The same of a job that changes objects. */
+export function writeKindOf({ kind }: WriteJob): WriteKind<WriteJob> {
+  return WRITES[kind] as WriteKind<WriteJob>
+}
+
+/** Whether a job is one that only reads. */
+export function isScanJob(job: Job): job is ScanJob {
+  return Object.hasOwn(SCANS, job.kind)
+}
+
+/** Whether a job does nothing but delete. */
+export function onlyDeletes(job: WriteJob): boolean {
+  return writeKindOf(job).done === 'deleted'
+}
+
+/** What a job deletes behind its checkpoint, if it does. */
+export function deferredDeletesOf(job: WriteJob): DeferredDeletes | undefined {
+  return writeKindOf(job).deferredDeletes?.(job)
+}
+
+/** Where what a job deletes is. */
+export function deletionPlace(job: WriteJob): Place {
+  return 'destination' in job && writeKindOf(job).deletesAt === 'destination' ? job.destination : job.source
+}
+
+/** The list that names the objects of a job, if there is one. */
+export function listOf(job: WriteJob): KeyList | undefined {
+  return 'list' in job ? job.list : undefined
+}
+
+/** The job, which has a list, with that read in another way. */
+export function withList(job: WriteJob, list: KeyList): WriteJob {
+  return 'list' in job ? { ...job, list } : job
+}
+
+/** Which objects a job is for, where it is not for all. */
+export function selectionOf(job: WriteJob): Selection | undefined {
+  return 'select' in job ? job.select : undefined
+}
+
+/** What objects are to be called, where a job gives them other names. */
+export function mapOf(job: WriteJob): readonly string[] | undefined {
+  return 'map' in job ? job.map : undefined
+}
+
+/** Whether a job is for all versions of its objects. */
+export function ofAllVersions(job: WriteJob): boolean {
+  return 'versions' in job && job.versions
+}

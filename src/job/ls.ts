@@ -1,4 +1,7 @@
-import type { Place } from './place.js'
+import { printable } from '../keys.js'
+import type { JobKind } from './kind.js'
+import { placeShape, type Place } from './place.js'
+import { flag, oneOf, shape, text } from './schema.js'
 
 /** How keys are written by `ls`. */
 export type LineFormat = 'text' | 'json' | 'csv'
@@ -12,4 +15,17 @@ export interface LsJob {
   readonly sorted: boolean
   /** The file to write, an absolute path; standard output when absent. */
   readonly to?: string
+}
+
+export const LS: JobKind<LsJob> = {
+  shape: shape<LsJob>(
+    { kind: oneOf('ls'), source: placeShape, format: oneOf('text', 'json', 'csv'), sorted: flag },
+    { to: text },
+  ),
+  verb: 'listing',
+  parts: ({ format, sorted, to }) => [
+    ['format', format],
+    ['order', sorted ? 'sorted' : 'as it comes'],
+    ['output', to === undefined ? 'standard output' : printable(to)],
+  ],
 }

@@ -1,5 +1,8 @@
-import type { KeyList } from './files-from.js'
-import type { Transfer } from './transfer.js'
+import { keyListShape, type KeyList } from './files-from.js'
+import type { WriteKind } from './kind.js'
+import { prefixAsShape } from './place.js'
+import { list, oneOf, shape, text } from './schema.js'
+import { TRANSFER, transferParts, type Transfer } from './transfer.js'
 
 /** Copy every object below `source` to `destination`, and delete each at the source once its copy is proven. */
 export interface MoveJob extends Transfer {
@@ -8,4 +11,16 @@ export interface MoveJob extends Transfer {
   readonly prefixAs?: 'folder'
   readonly list?: KeyList
   readonly map?: readonly string[]
+}
+
+export const MOVE: WriteKind<MoveJob> = {
+  shape: shape<MoveJob>(
+    { kind: oneOf('move'), ...TRANSFER.required },
+    { ...TRANSFER.optional, prefixAs: prefixAsShape, list: keyListShape, map: list(text) },
+  ),
+  verb: 'moving',
+  done: 'moved',
+  task: 'move',
+  deferredDeletes: () => ({ side: 'source', when: 'as-they-come' }),
+  parts: (job) => [...transferParts(job, { prefixAs: job.prefixAs }), ['names', job.map ?? []]],
 }

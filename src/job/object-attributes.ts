@@ -1,3 +1,5 @@
+import { flag, list, oneOf, shape, text, tuple } from './schema.js'
+
 /** Something of an object beside its content that a copy may keep. */
 export type Trait = 'acl' | 'encryption' | 'lock' | 'metadata' | 'redirect' | 'storage-class' | 'tags'
 
@@ -24,3 +26,19 @@ export interface Attributes {
   readonly sourceKeyFile?: string
   readonly keyFile?: string
 }
+
+/** A header by its name in small letters, or a condition on one. */
+export const headerShape = tuple<readonly [string, string]>(text, text)
+
+const traitShape = oneOf('acl', 'encryption', 'lock', 'metadata', 'redirect', 'storage-class', 'tags')
+
+export const attributesShape = shape<Attributes>(
+  {},
+  {
+    preserve: list(traitShape),
+    drop: list(traitShape),
+    ...{ storageClass: text, acl: text, encryption: text, kmsKeyId: text },
+    ...{ bucketKey: flag, checksumAlgorithm: text, tagging: text, set: list(headerShape), remove: list(text) },
+    ...{ sourceKeyFile: text, keyFile: text },
+  },
+)

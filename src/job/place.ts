@@ -1,5 +1,6 @@
-import { printable } from '../keys.js'
 import { isAbsolute } from 'node:path'
+import { printable } from '../keys.js'
+import { oneOf, shape, text } from './schema.js'
 
 /**
  * A bucket and a prefix in it. The prefix is a string as in the S3 API, not a folder; it may be empty.
@@ -41,3 +42,13 @@ export function placeUrl(place: Pick<Place, 'bucket'> & { readonly prefix?: stri
 
 /** The two sides of a job. */
 export type Side = 'source' | 'destination'
+
+export const placeShape = shape<Place>({ bucket: text, prefix: text }, {})
+
+/** What may be said of a prefix that is no mere text. */
+export const prefixAsShape = oneOf('folder')
+
+export const folderIdentityShape = shape<FolderIdentity>(
+  { names: oneOf('literal', 'exact', 'folded'), device: text, inode: text },
+  {},
+)

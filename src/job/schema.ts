@@ -57,14 +57,14 @@ export function tuple<T extends readonly unknown[]>(...checks: { readonly [I in 
   }
 }
 
-/** An object whose `kind` says which check it must pass. */
-export function byKind<T extends { readonly kind: string }>(checks: {
-  readonly [K in T['kind']]: Check<Extract<T, { readonly kind: K }>>
+/** An object whose `kind` says which shape it must have. */
+export function byKind<T extends { readonly kind: string }>(kinds: {
+  readonly [K in T['kind']]: { readonly shape: Check<Extract<T, { readonly kind: K }>> }
 }): Check<T> {
-  const known = new Map(Object.entries<Check<T>>(checks))
+  const known = new Map(Object.entries<{ readonly shape: Check<T> }>(kinds))
   return (value, at) => {
     const { kind } = asRecord(value, at)
-    const check = typeof kind === 'string' ? known.get(kind) : undefined
+    const check = typeof kind === 'string' ? known.get(kind)?.shape : undefined
     if (check === undefined) {
       throw mismatch(join(at, 'kind'), [...known.keys()].map((one) => JSON.stringify(one)).join(' or '), kind)
     }

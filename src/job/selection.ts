@@ -1,3 +1,5 @@
+import { count, list, oneOf, shape, text, time, tuple } from './schema.js'
+
 /** Which objects a job is for: all for which every condition that is there holds. Plain data, kept in the checkpoint. */
 export interface Selection {
   /** On keys relative to the source prefix. The last that matches decides, as in the AWS CLI; what none matches is in. */
@@ -16,3 +18,12 @@ export interface Selection {
   readonly after?: string
   readonly until?: string
 }
+
+export const selectionShape = shape<Selection>(
+  {},
+  {
+    globs: list(tuple<readonly ['include' | 'exclude', string]>(oneOf('include', 'exclude'), text)),
+    ...{ regex: list(text), minSize: count, maxSize: count, modifiedSince: time, modifiedBefore: time },
+    ...{ storageClasses: list(text), after: text, until: text },
+  },
+)

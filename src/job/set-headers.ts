@@ -1,5 +1,8 @@
-import type { KeyList } from './files-from.js'
-import type { Place } from './place.js'
+import { keyListShape, type KeyList } from './files-from.js'
+import type { WriteKind } from './kind.js'
+import { headerShape } from './object-attributes.js'
+import { placeShape, type Place } from './place.js'
+import { count, flag, list, oneOf, shape, text, time } from './schema.js'
 
 /** Which objects a rule is for. Every condition that is there must hold; of a list, one of its items. */
 export interface ObjectMatch {
@@ -41,4 +44,30 @@ export interface SetHeadersJob {
   readonly folderMarkers: boolean
   /** Access control lists: `preserve` them, let S3 `reset` them, or a canned list for all; absent where the bucket has none. */
   readonly acl?: string
+}
+
+const matchShape = shape<ObjectMatch>(
+  {},
+  {
+    ...{ key: list(text), contentType: list(text), storageClass: list(text), minSize: count, maxSize: count },
+    ...{ modifiedSince: time, modifiedBefore: time, has: list(headerShape), lacks: list(text) },
+  },
+)
+const ruleShape = shape<HeaderRule>(
+  { set: list(headerShape), remove: list(text) },
+  { match: matchShape, ifUnset: flag },
+)
+
+export const SET_HEADERS: WriteKind<SetHeadersJob> = {
+  shape: shape<SetHeadersJob>(
+    { kind: oneOf('set-headers'), source: placeShape, rules: list(ruleShape), folderMarkers: flag },
+    { list: keyListShape, guess: oneOf('missing', 'always'), acl: text },
+  ),
+  verb: 'setting headers',
+  preposition: ' of',
+  done: 'rewritten',
+  task: 'rewrite',
+  parts: ({ rules, guess, folderMarkers, acl }) => [
+    ['changes', { rules, guess: guess ?? null, folderMarkers, acl: acl ?? null }],
+  ],
 }

@@ -1,3 +1,4 @@
+import { count, counts, shape } from './schema.js'
 import type { SkipReason } from './outcome.js'
 
 /** Objects settled so far, each counted once however often a run was resumed. */
@@ -31,3 +32,23 @@ export function sum(counts: Readonly<Record<string, number | undefined>>): numbe
   for (const count of Object.values(counts)) total += count ?? 0
   return total
 }
+
+export const totalsShape = shape<Totals>(
+  {
+    copied: count,
+    bytes: count,
+    skipped: shape<Partial<Record<SkipReason, number>>>(
+      {},
+      {
+        ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
+        ...{ 'sse-c': count, locked: count, 'folder-marker': count, extra: count, appeared: count },
+        filtered: count,
+        'outside-folder': count,
+        NotAKey: count,
+        exists: count,
+      },
+    ),
+    failed: counts,
+  },
+  { deleted: count, freed: count },
+)

@@ -1,6 +1,8 @@
-import type { Attributes } from './object-attributes.js'
-import type { Place } from './place.js'
-import type { Selection } from './selection.js'
+import type { JobPart } from './kind.js'
+import { attributesShape, type Attributes } from './object-attributes.js'
+import { placeShape, placeUrl, type Place } from './place.js'
+import { oneOf, positive, shape } from './schema.js'
+import { selectionShape, type Selection } from './selection.js'
 
 /** What all jobs have that make objects at `destination` of those at `source`. */
 export interface Transfer {
@@ -18,4 +20,28 @@ export interface Transfer {
 export interface Restore {
   readonly days: number
   readonly tier: 'standard' | 'bulk' | 'expedited'
+}
+
+const restoreShape = shape<Restore>({ days: positive, tier: oneOf('standard', 'bulk', 'expedited') }, {})
+
+/** What all of them hold: what must be there, and what may. */
+export const TRANSFER = {
+  required: { source: placeShape, destination: placeShape },
+  optional: { attributes: attributesShape, partSize: positive, select: selectionShape, restore: restoreShape },
+}
+
+/** What tells two of them apart. `more` is what a kind says beside; what is absent there leaves the names of jobs as they were. */
+export function transferParts(
+  { destination, attributes, partSize, restore, select }: Transfer,
+  {
+    versions = false,
+    ...more
+  }: { readonly versions?: boolean; readonly noClobber?: boolean; readonly prefixAs?: unknown } = {},
+): readonly JobPart[] {
+  const given = { ...more, ...(restore === undefined ? {} : { restore }) }
+  return [
+    ['destination', placeUrl(destination)],
+    ['attributes', { attributes: attributes ?? null, partSize: partSize ?? null, versions, ...given }],
+    ['objects', select ?? {}],
+  ]
 }

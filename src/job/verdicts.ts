@@ -1,3 +1,5 @@
+import { count, shape } from './schema.js'
+
 /**
  * How two objects of a name compare: `same-size` when no content was compared, `missing` at the destination, `extra` there,
  * `unknown` when they could not be looked at.
@@ -29,3 +31,8 @@ export function addVerdicts(a: Verdicts, b: Verdicts): Verdicts {
 export function differing({ different, missing, extra, unknown, fixed }: Verdicts): number {
   return different + missing + extra + unknown - fixed
 }
+
+export const verdictsShape = shape<Verdicts>(
+  { same: count, 'same-size': count, different: count, missing: count, extra: count, unknown: count, fixed: count },
+  {},
+)

@@ -1,4 +1,7 @@
-import type { Place } from './place.js'
+import { printable } from '../keys.js'
+import type { JobKind } from './kind.js'
+import { placeShape, placeUrl, type Place } from './place.js'
+import { flag, oneOf, shape, text } from './schema.js'
 
 /** Compare the objects below `source` with those of the same names below `destination`. */
 export interface VerifyJob {
@@ -17,4 +20,24 @@ export interface VerifyJob {
   readonly acl?: boolean
   /** The file to write the differences to, an absolute path; standard output when absent. */
   readonly to?: string
+}
+
+export const VERIFY: JobKind<VerifyJob> = {
+  shape: shape<VerifyJob>(
+    {
+      ...{ kind: oneOf('verify'), source: placeShape, destination: placeShape },
+      ...{ deep: flag, bytes: flag, fix: flag, verbose: flag },
+    },
+    { to: text, acl: flag },
+  ),
+  verb: 'comparing',
+  joined: 'with',
+  parts({ destination, deep, acl = false, bytes, fix, verbose, to }) {
+    const asked = Object.entries({ deep, acl, bytes, fix, verbose }).filter(([, given]) => given)
+    return [
+      ['destination', placeUrl(destination)],
+      ['comparison', asked.map(([name]) => name).join(', ') || 'of the listings'],
+      ['output', to === undefined ? 'standard output' : printable(to)],
+    ]
+  },
 }

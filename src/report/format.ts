@@ -1,5 +1,5 @@
 import type { Waiting } from '../job/events.js'
-import type { Job } from '../job/kinds.js'
+import { kindOf, type Job } from '../job/kinds.js'
 import { placeUrl } from '../job/place.js'
 import { printable } from '../keys.js'
 
@@ -82,7 +82,7 @@ export function row(name: string, text: string): string {
 export function jobTitle(job: Job): string {
   const source = `${job.kind} ${placeUrl(job.source)}`
   if (!('destination' in job)) return source
-  return `${source} ${job.kind === 'verify' ? 'with' : 'to'} ${placeUrl(job.destination)}`
+  return `${source} ${kindOf(job).joined ?? 'to'} ${placeUrl(job.destination)}`
 }
 
 /**

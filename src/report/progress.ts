@@ -2,7 +2,7 @@ import { jsonText } from '../checkpoint/json.js'
 import { bytes, count, duration, jobTitle, objects, shellWord, waitingText } from './format.js'
 import { sum } from '../job/totals.js'
 import type { RunEvent, Snapshot } from '../job/events.js'
-import type { Job } from '../job/kinds.js'
+import { kindOf, type Job } from '../job/kinds.js'
 import type { Failure } from '../job/outcome.js'
 import { printable, printableName, withBytesShown } from '../keys.js'
 import { timeOf } from '../times.js'
@@ -150,7 +150,7 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
     else if (first) say(`${failureLine(failure)} (more with this code are counted, not shown)`)
   }
   const draw = (snapshot: Snapshot): void => {
-    const verb = stopping ? 'stopping' : job === undefined ? 'working' : VERBS[job.kind]
+    const verb = stopping ? 'stopping' : job === undefined ? 'working' : kindOf(job).verb
     surface.draw({ verb, snapshot, perSecond: recent.add(snapshot) })
   }
   const event = (event: RunEvent): void => {
@@ -213,21 +213,11 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
   }
 }
 
-const VERBS: Readonly<Record<Job['kind'], string>> = {
-  copy: 'copying',
-  'set-headers': 'setting headers',
-  delete: 'deleting',
-  sync: 'syncing',
-  move: 'moving',
-  ls: 'listing',
-  du: 'counting',
-  verify: 'comparing',
-}
-
 function startLines(event: Extract<RunEvent, { readonly type: 'start' }>): string[] {
   const { job, pace } = event
+  const { verb, preposition = '' } = kindOf(job)
   return [
-    `${event.resumed ? 'resuming: ' : ''}${VERBS[job.kind]}${job.kind === 'set-headers' ? ' of' : ''} ${jobTitle(job).slice(job.kind.length + 1)}`,
+    `${event.resumed ? 'resuming: ' : ''}${verb}${preposition} ${jobTitle(job).slice(job.kind.length + 1)}`,
     `at most ${objects(pace.concurrency)} in flight, ${count(pace.lanes)} ${pace.lanes === 1 ? 'range' : 'ranges'} listed at once; ` +
       `checkpoint ${shellWord(event.checkpoint)}`,
   ]

@@ -3,7 +3,7 @@ import { NAMES_COLLIDE, RESTORE_REQUESTED } from '../job/outcome.js'
 import { placeUrl } from '../job/place.js'
 import { settled, sum } from '../job/totals.js'
 import type { DoneWord, RunEvent, Snapshot } from '../job/events.js'
-import type { Job } from '../job/kinds.js'
+import { isScanJob, writeKindOf, type Job } from '../job/kinds.js'
 import type { SkipReason } from '../job/outcome.js'
 import type { Totals } from '../job/totals.js'
 import { printable } from '../keys.js'
@@ -26,7 +26,7 @@ export function summaryLines(event: SummaryEvent, context: SummaryContext): stri
   const skipped = sum(totals.skipped)
   const failed = sum(totals.failed)
   const lines = [headline(event, context)]
-  lines.push(...doneRows(totals, context.job?.kind))
+  lines.push(...doneRows(totals, context.job))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(totals.skipped)}`))
   if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(totals.failed)}`))
   const { waiting } = event.snapshot
@@ -69,35 +69,30 @@ export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job
   const skipped = sum(totals.skipped)
   const failed = sum(totals.failed)
   const because = event.reason === undefined ? '' : ` (${printable(event.reason)})`
-  const counts = `${doneCounts(totals, context.job?.kind)}, ${orNone(skipped)} skipped, ${orNone(failed)} failed`
+  const counts = `${doneCounts(totals, context.job)}, ${orNone(skipped)} skipped, ${orNone(failed)} failed`
   if (event.end !== 'finished') return `${event.end} before it finished${because}: ${counts}`
   if (listed === 0 && settled(totals) === 0) {
     const source = context.job === undefined ? 'the source' : placeUrl(context.job.source)
-    return `finished: ${source} has no objects, so nothing was ${doneWord(context.job?.kind)}; are bucket and prefix right?`
+    return `finished: ${source} has no objects, so nothing was ${doneWord(context.job)}; are bucket and prefix right?`
   }
   return failed === 0 ? `finished: ${counts}` : `finished with failures: ${counts}`
 }
 
-/** What an object is called that a job of this kind has done. */
-function doneWord(kind: Job['kind'] | undefined): DoneWord {
-  return (kind === undefined ? undefined : DONE[kind]) ?? 'copied'
-}
-
-const DONE: Readonly<Partial<Record<Job['kind'], DoneWord>>> = {
-  'set-headers': 'rewritten',
-  delete: 'deleted',
-  move: 'moved',
+/** What an object is called that a job has done. */
+function doneWord(job: Job | undefined): DoneWord {
+  return job === undefined || isScanJob(job) ? 'copied' : writeKindOf(job).done
 }
 
 /** Rows of a summary about the objects that were done. */
-export function doneRows({ copied, bytes: size, deleted = 0, freed = 0 }: Totals, kind?: Job['kind']): string[] {
-  const rows = copied > 0 ? [row(doneWord(kind), `${objects(copied)}, ${bytes(size)}`)] : []
+export function doneRows({ copied, bytes: size, deleted = 0, freed = 0 }: Totals, job?: Job): string[] {
+  const rows = copied > 0 ? [row(doneWord(job), `${objects(copied)}, ${bytes(size)}`)] : []
   return deleted > 0 ? [...rows, row('deleted', `${objects(deleted)}, ${bytes(freed)}`)] : rows
 }
 
-function doneCounts({ copied, deleted = 0 }: Totals, kind: Job['kind'] | undefined): string {
-  if (kind === 'delete') return `${objects(deleted)} deleted`
-  return `${objects(copied)} ${doneWord(kind)}${deleted > 0 ? `, ${count(deleted)} deleted` : ''}`
+function doneCounts({ copied, deleted = 0 }: Totals, job: Job | undefined): string {
+  const word = doneWord(job)
+  if (word === 'deleted') return `${objects(deleted)} deleted`
+  return `${objects(copied)} ${word}${deleted > 0 ? `, ${count(deleted)} deleted` : ''}`
 }
 
 /** The command to run next, to be pasted into a shell; undefined when nothing is left to do. */
@@ -158,6 +153,6 @@ function timeSpent({ elapsed, settledHere, totals }: Snapshot, { job, resumed }:
   const seconds = elapsed / 1000
   if (seconds <= 0) return duration(elapsed)
   // Of totals that hold what was done before, no rate can be told.
-  const speed = resumed || job?.kind === 'delete' ? '' : `, ${bytes(totals.bytes / seconds)}/s`
+  const speed = resumed || doneWord(job) === 'deleted' ? '' : `, ${bytes(totals.bytes / seconds)}/s`
   return `${duration(elapsed)}${resumed ? ' in this session' : ''}, on average ${rate(settledHere / seconds)}${speed}`
 }

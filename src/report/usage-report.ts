@@ -1,4 +1,4 @@
-import type { Amount, CensusData, Group } from '../checkpoint/checkpoint.js'
+import type { Amount, CensusData, Group } from '../job/usage.js'
 import { jsonText } from '../checkpoint/json.js'
 import { bytes, count } from './format.js'
 import type { DuReport } from '../job/du.js'

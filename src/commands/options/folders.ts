@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path'
 import { RUNS } from '../../checkpoint/checkpoint-file.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
-import type { Job, WriteJob } from '../../job/kinds.js'
+import { ofAllVersions, type Job, type WriteJob } from '../../job/kinds.js'
 import type { Attributes } from '../../job/object-attributes.js'
 import { isFolder, placeUrl, type Place } from '../../job/place.js'
 import { printable } from '../../keys.js'
@@ -20,7 +20,7 @@ export function checkFolders(job: WriteJob): void {
     if (attributes.sourceKeyFile !== undefined) refuse('source-sse-c-key-file', 'source')
     if (restore !== undefined) refuse('restore', 'source')
   }
-  if (job.kind === 'copy' && job.versions === true) {
+  if (ofAllVersions(job)) {
     if (isFolder(source)) refuse('all-versions', 'source')
     if (isFolder(destination)) refuse('all-versions', 'destination')
   }

@@ -2,7 +2,7 @@ import type { Argv } from 'yargs'
 import { stopReason } from '../../engine/session/stop-reason.js'
 import { StorageError, UserError } from '../../errors.js'
 import { shellArgument } from '../../report/format.js'
-import { listOf, type WriteJob } from '../../job/kinds.js'
+import { listOf, ofAllVersions, writeKindOf, type WriteJob } from '../../job/kinds.js'
 import { isFolder, placeUrl, type Place } from '../../job/place.js'
 import { endsInSlash, isBeside, keyBytes, LONGEST_KEY } from '../../keys.js'
 import type { ListFrom, Storage, VersionCursor } from '../../storage/storage.js'
@@ -72,9 +72,9 @@ export async function checkSiblings(
 ): Promise<void> {
   // The keys of a list were looked at when it was read.
   if (!('prefixAs' in job) || listOf(job) !== undefined) return
-  const versions = job.kind === 'delete' && job.versions === true
-  const sides =
-    job.kind === 'sync' && stores.destination !== undefined ? [stores.source, stores.destination] : [stores.source]
+  const versions = ofAllVersions(job)
+  const mirrored = writeKindOf(job).deletesAt === 'destination'
+  const sides = mirrored && stores.destination !== undefined ? [stores.source, stores.destination] : [stores.source]
   for (const store of sides) {
     const pages = versions ? versionPages(store) : objectPages(store)
     const found = await explained(() => firstBeside(pages, store.place))
@@ -90,7 +90,7 @@ export async function checkSiblings(
       `${url} does not end in /, so ${placeUrl({ bucket, prefix: prefix + found })} belongs to it as well, and would not be left alone`,
       inFolder?.startsWith('/') === true
         ? `write: ${corrected(args, places)} (or ${text})`
-        : `${text}${job.kind === 'sync' || versions ? '' : '; a single object can be named with --files-from'}`,
+        : `${text}${mirrored || versions ? '' : '; a single object can be named with --files-from'}`,
     )
   }
 }

@@ -1,7 +1,7 @@
 import { byName } from '../../engine/actions/look-up-listed.js'
 import { StorageError } from '../../errors.js'
 import type { CopyJob } from '../../job/copy.js'
-import { listOf, type WriteJob } from '../../job/kinds.js'
+import { listOf, mapOf, type WriteJob } from '../../job/kinds.js'
 import type { Selection } from '../../job/selection.js'
 import { endsInSlash, isBeside, type KeyRange } from '../../keys.js'
 import { renamer } from '../../rules/rename.js'
@@ -29,7 +29,7 @@ export async function exampleOf(
   ranges: readonly KeyRange[],
 ): Promise<Example | undefined> {
   if (!('destination' in job)) return undefined
-  const nameOf = renamer(job.kind === 'sync' ? undefined : job.map)
+  const nameOf = renamer(mapOf(job))
   const { prefix } = job.source
   const isOne = (key: string): boolean => {
     if ('prefixAs' in job && isBeside(key)) return false

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { runSession } from '../../engine/session/write-session.js'
 import type { Connection } from '../../job/connection.js'
-import { listOf, type WriteJob } from '../../job/kinds.js'
+import { deferredDeletesOf, listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
 import { settingsAt, type Pace } from '../../job/pace.js'
 import type { FolderIdentity, Place } from '../../job/place.js'
 import type { Progress } from '../../report/progress.js'
@@ -77,12 +77,12 @@ export function endsOf(job: WriteJob): { readonly source: Place; readonly destin
 
 /** Whether a job deletes what its source does not have. */
 export function mirrors(job: WriteJob): boolean {
-  return job.kind === 'sync' && job.delete !== undefined
+  return deferredDeletesOf(job)?.when === 'at-the-end'
 }
 
 /** Whether a job between two places deletes objects of either. */
 export function deletes(job: WriteJob): boolean {
-  return job.kind === 'move' || mirrors(job)
+  return deferredDeletesOf(job) !== undefined
 }
 
 /** What a job asks for of its copies that not every store knows. */
@@ -125,13 +125,13 @@ const DELETIONS_A_THREAD = 10_000
 export function threadsFor(job: WriteJob, { threads, concurrency }: Pace): number {
   // A list is worked on here, in its order.
   if (listOf(job) !== undefined) return 0
-  const each = job.kind === 'delete' ? DELETIONS_A_THREAD : FLIGHTS_A_THREAD
+  const each = onlyDeletes(job) ? DELETIONS_A_THREAD : FLIGHTS_A_THREAD
   return threads ?? Math.min(availableParallelism(), Math.ceil(concurrency / each))
 }
 
 /** How fast a job is done when nobody says otherwise. */
-export function paceFor({ kind }: Pick<WriteJob, 'kind'>): Pace {
-  return kind === 'delete' ? DELETE_PACE : DEFAULT_PACE
+export function paceFor(job: WriteJob): Pace {
+  return onlyDeletes(job) ? DELETE_PACE : DEFAULT_PACE
 }
 
 /** What `drive` needs: a locked folder and everything that was found out. */

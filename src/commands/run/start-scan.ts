@@ -17,7 +17,7 @@ import { runScan, type ScanEnd, type ScanOptions, type Sink } from '../../engine
 import { UserError } from '../../errors.js'
 import { shellWord } from '../../report/format.js'
 import type { Connection } from '../../job/connection.js'
-import type { ScanJob } from '../../job/kinds.js'
+import { kindOf, type ScanJob } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
 import type { FolderIdentity } from '../../job/place.js'
 import { noTotals } from '../../job/totals.js'
@@ -107,8 +107,6 @@ export async function resumeScan(
   return await withScan({ job, pace, asked, folder, quiet, io, begin, sourceFolder, resumed: true }, perform)
 }
 
-const VERBS: Readonly<Record<ScanJob['kind'], string>> = { ls: 'listing', du: 'counting', verify: 'comparing' }
-
 interface ScanSetup extends Pick<Scan, 'folder' | 'io' | 'quiet' | 'resumed'> {
   readonly job: ScanJob
   readonly pace: Pace
@@ -120,14 +118,14 @@ interface ScanSetup extends Pick<Scan, 'folder' | 'io' | 'quiet' | 'resumed'> {
 
 async function withScan(setup: ScanSetup, perform: Perform): Promise<number> {
   const { job, pace, asked, folder, quiet, io, resumed } = setup
-  const progress = createScanProgress(io.stderr, VERBS[job.kind], quiet)
+  const progress = createScanProgress(io.stderr, kindOf(job).verb, quiet)
   const lock = folder === undefined ? undefined : await lockRun(folder)
   try {
     const threads = pace.threads ?? Math.min(availableParallelism(), Math.ceil(pace.lanes / LANES_A_THREAD))
     const note = (message: string): void => {
       if (!quiet) progress.say(message)
     }
-    const readOnly = !(job.kind === 'verify' && job.fix)
+    const readOnly = !('fix' in job && job.fix)
     const opened = await open(job, asked, {
       readOnly,
       again: resumed,

@@ -7,7 +7,7 @@ import { setAside } from '../../checkpoint/retry-steps.js'
 import { UserError } from '../../errors.js'
 import { shellWord } from '../../report/format.js'
 import type { Connection } from '../../job/connection.js'
-import { listOf, type WriteJob } from '../../job/kinds.js'
+import { listOf, onlyDeletes, selectionOf, type WriteJob } from '../../job/kinds.js'
 import { isFolder } from '../../job/place.js'
 import { noTotals } from '../../job/totals.js'
 import { printable, type KeyRange } from '../../keys.js'
@@ -66,7 +66,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
     const opened = await open(endsOf(job), reached, {
       customerKeys,
       // Whether objects can be deleted cannot be tried without deleting one.
-      readOnly: dry || job.kind === 'delete',
+      readOnly: dry || onlyDeletes(job),
       strays: true,
       named: listOf(job) !== undefined,
       deletes: deletes(job),
@@ -153,7 +153,7 @@ function checkStreamable(job: WriteJob): void {
 /** What a job must list. */
 export function wantedRanges(job: WriteJob): readonly KeyRange[] {
   if (listOf(job) !== undefined) return []
-  const select = job.kind === 'set-headers' ? undefined : job.select
+  const select = selectionOf(job)
   return select === undefined ? [{}] : rangesOf(select, job.source.prefix)
 }
 

@@ -1,4 +1,4 @@
-import type { CensusData, Group } from '../../checkpoint/checkpoint.js'
+import type { CensusData, Group } from '../../job/usage.js'
 import { compareKeys } from '../../keys.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 

@@ -87,7 +87,7 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
     drain.abort()
   }
 
-  const ordered = checkpoint.job.kind === 'ls' && checkpoint.job.sorted
+  const ordered = 'sorted' in checkpoint.job && checkpoint.job.sorted
   const inOrder = { lanes, moved: () => sink.moved() }
   const keyspace = new Keyspace(checkpoint.ranges, ordered ? { inOrder } : {})
   // What cannot be written will never be settled, so nobody may wait for that.

@@ -1,0 +1,45 @@
+import type { DoneWord } from './events.js'
+import type { Side } from './place.js'
+import type { Check } from './schema.js'
+
+/** A part of a job by which another one may differ: what it is called, and a text that is fit to be shown, or plain data. */
+export type JobPart = readonly [name: string, value: string | object]
+
+/** What is known of a kind of job, beside how it is done. */
+export interface JobKind<J> {
+  /** Proves that a value is such a job. */
+  readonly shape: Check<J>
+  /** What a run of it is doing: `copying`. */
+  readonly verb: string
+  /** What stands between that and its place. */
+  readonly preposition?: ' of'
+  /** What tells two of them apart beside their source and the list of their objects. */
+  readonly parts: (job: J) => readonly JobPart[]
+  /** What stands between its two places where that is not `to`. */
+  readonly joined?: 'with'
+}
+
+/** What is known of a kind of job that changes objects. */
+export interface WriteKind<J> extends JobKind<J> {
+  /** What an object is called that it has done. */
+  readonly done: DoneWord
+  /** What it is to do with an object: what a dry run calls that. */
+  readonly task: 'copy' | 'rewrite' | 'move' | 'delete'
+  /** Folders of its runs are not named after it. */
+  readonly unnamed?: true
+  /** A list may name versions of its objects. */
+  readonly listsVersions?: true
+  /** Where what it deletes is, if it is not the source. */
+  readonly deletesAt?: Side
+  /** What it deletes behind its checkpoint; undefined where it does not. */
+  readonly deferredDeletes?: (job: J) => DeferredDeletes | undefined
+}
+
+/** What a job deletes once that is on the disk. */
+export interface DeferredDeletes {
+  readonly side: Side
+  /** What is moved, as soon as its copy is proven; what is extra, when both sides have been listed to their ends. */
+  readonly when: 'as-they-come' | 'at-the-end'
+  /** None, if there are more. */
+  readonly most?: number | undefined
+}
