@@ -69,11 +69,17 @@ export class StorageError extends Error {
     this.region = details.region
   }
 
-  /** The same error, judged anew, and perhaps told in other words. */
-  withSeverity(severity: Severity, message = this.message): StorageError {
-    const { code, operation, bucket, key, status, requestId, hint, region } = this
-    const details = { severity, code, operation, bucket, key, status, requestId, hint, region }
-    const error = new StorageError(message, details, { cause: this })
+  get details(): StorageErrorDetails {
+    const { severity, code, operation, bucket, key, status, requestId, hint, region } = this
+    return { severity, code, operation, bucket, key, status, requestId, hint, region }
+  }
+
+  /** The same error, judged or told in another way. */
+  with({
+    message = this.message,
+    ...changed
+  }: Partial<StorageErrorDetails> & { readonly message?: string }): StorageError {
+    const error = new StorageError(message, { ...this.details, ...changed }, { cause: this })
     error.attempts = this.attempts
     return error
   }

@@ -1,4 +1,5 @@
-import type { ObjectSummary, ObjectVersion, Storage, VersionCursor, VersionPage, Versions } from '../storage/storage.js'
+import type { ObjectSummary, Storage } from '../storage/storage.js'
+import type { ObjectVersion, VersionCursor, VersionPage, Versions } from '../storage/object-versions.js'
 import { Circle, contradiction, FULL_PAGE, type Listing } from './page-listing.js'
 
 /** An object with all that it ever was. Its size is that of all versions together; else it shows its newest version. */

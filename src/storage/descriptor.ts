@@ -1,6 +1,6 @@
 import type { RunSettings } from '../job/pace.js'
 import type { Place } from '../job/place.js'
-import type { CredentialSource } from './s3/credentials.js'
+import type { CredentialSource } from './credential-source.js'
 import type { OpenedFolder } from './disk/open-folder.js'
 import type { Notice } from './notice.js'
 import { DiskStore } from './disk/store.js'

@@ -1,7 +1,8 @@
 import { StorageError } from '../errors.js'
-import { OF_NO_OBJECT } from './s3/storage-errors.js'
+import { around, type Wrap } from './around.js'
+import { blamesObject } from './error-codes.js'
 import type { SetAside, Trouble } from './set-aside.js'
-import type { Reading, Removal, Removing, Rewriting, Storage, Uploading } from './storage.js'
+import { OPERATIONS, type Removal, type Removing, type Storage } from './storage.js'
 
 /** Counts what a store was asked and how it took it. Shared by the stores of a run. */
 export interface Meter {
@@ -61,8 +62,8 @@ export function retrying(
   pressure?: Pressure,
   setAside?: SetAside,
 ): Storage {
-  const trying: Trying = (operation, send) => withRetries(operation, send, policy, meter, pressure, setAside)
-  const once: Trying = (operation, send) => {
+  const trying: Wrap = (operation, send) => withRetries(operation, send, policy, meter, pressure, setAside)
+  const once: Wrap = (operation, send) => {
     count(meter, operation)
     return setAside === undefined ? send() : toldOf(send(), operation, setAside)
   }
@@ -82,33 +83,16 @@ async function toldOf<T>(sent: Promise<T>, operation: string, setAside: SetAside
   return answer
 }
 
-function everyOperation(store: Storage, trying: Trying, setAside?: SetAside): Storage {
-  const { copyFrom } = store
+function everyOperation(store: Storage, trying: Wrap, setAside?: SetAside): Storage {
+  const { removing } = store
   return {
-    place: store.place,
-    host: store.host,
-    conditional: store.conditional,
-    manifests: store.manifests,
-    clock: store.clock,
-    list: (from) => trying('ListObjectsV2', () => store.list(from)),
-    notKeysAbove: store.notKeysAbove?.bind(store),
-    ...(copyFrom === undefined
-      ? {}
-      : { copyFrom: (source, object, wish) => trying('CopyObject', () => copyFrom(source, object, wish)) }),
-    reading: each(store.reading, READING, trying),
-    ...(store.uploading === undefined ? {} : { uploading: each(store.uploading, UPLOADING, trying) }),
-    ...(store.rewriting === undefined ? {} : { rewriting: each(store.rewriting, REWRITING, trying) }),
-    ...(store.writing === undefined ? {} : { writing: each(store.writing, { write: 'PutObject' }, trying) }),
-    ...(store.removing === undefined ? {} : { removing: persistent(store.removing, trying, setAside) }),
-    ...(store.versions === undefined ? {} : { versions: each(store.versions, { list: 'ListObjectVersions' }, trying) }),
-    ...(store.restoring === undefined
-      ? {}
-      : { restoring: each(store.restoring, { restore: 'RestoreObject' }, trying) }),
+    ...around(store, trying),
+    ...(removing === undefined ? {} : { removing: persistent(removing, trying, setAside) }),
   }
 }
 
 // An answer to DeleteObjects tells of each object, and what may pass for one is tried again for that one alone.
-function persistent(removing: Removing, trying: Trying, setAside: SetAside | undefined): Removing {
+function persistent(removing: Removing, trying: Wrap, setAside: SetAside | undefined): Removing {
   const remove = async (objects: readonly Removal[]): Promise<(StorageError | undefined)[]> => {
     const errors: (StorageError | undefined)[] = objects.map(() => undefined)
     let left = [...objects.keys()]
@@ -132,7 +116,7 @@ function persistent(removing: Removing, trying: Trying, setAside: SetAside | und
       if (asked.length > left.length) setAside?.succeeded(OF_ONE, asked.length - left.length)
       if (unsettled === undefined) return
       const isSetAside = trouble?.isSetAside(attempts, performance.now() - since) === true
-      throw isSetAside ? unsettled.withSeverity('later') : unsettled
+      throw isSetAside ? unsettled.with({ severity: 'later' }) : unsettled
     }
     try {
       await trying(OF_MANY, attempt)
@@ -159,7 +143,7 @@ function persistent(removing: Removing, trying: Trying, setAside: SetAside | und
 
 // What is said of an object by its own error, with the verdict of whoever tried again.
 function judged(error: StorageError | undefined, { severity, attempts }: StorageError): StorageError | undefined {
-  const verdict = error?.withSeverity(severity)
+  const verdict = error?.with({ severity })
   if (verdict !== undefined) verdict.attempts = attempts
   return verdict
 }
@@ -169,50 +153,9 @@ function maySucceed(error: StorageError | undefined): boolean {
 }
 
 /** The request that is about many objects. */
-const OF_MANY = 'DeleteObjects'
+const OF_MANY = OPERATIONS.removing.remove
 /** One of the objects of such a request. */
 const OF_ONE = 'DeleteObjects: object'
-
-type Trying = <T>(operation: string, send: () => Promise<T>) => Promise<T>
-
-/** The S3 operation of each method. */
-type Operations<Part> = {
-  readonly [
-    Name in keyof Part as NonNullable<Part[Name]> extends (...given: never[]) => Promise<unknown> ? Name : never
-  ]-?: string
-}
-
-const READING: Operations<Reading> = {
-  head: 'HeadObject',
-  tagging: 'GetObjectTagging',
-  grants: 'GetObjectAcl',
-  acl: 'GetObjectAcl',
-  hidesLock: 'GetObjectRetention',
-  digest: 'GetObject',
-  open: 'GetObject',
-  read: 'GetObject',
-}
-const UPLOADING: Operations<Uploading> = {
-  begin: 'CreateMultipartUpload',
-  copyPart: 'UploadPartCopy',
-  sendPart: 'UploadPart',
-  streamPart: 'UploadPart',
-  parts: 'ListParts',
-  complete: 'CompleteMultipartUpload',
-  abort: 'AbortMultipartUpload',
-}
-const REWRITING: Operations<Rewriting> = { retag: 'PutObjectTagging', rewrite: 'CopyObject' }
-
-// The part of a store with each of its operations tried again; what is no operation stays.
-function each<Part extends object>(part: Part, operations: Operations<Part>, trying: Trying): Part {
-  const result = { ...part } as Record<string, unknown>
-  for (const [name, operation] of Object.entries<string>(operations)) {
-    const send = result[name] as ((...given: readonly unknown[]) => Promise<unknown>) | undefined
-    if (send === undefined) continue
-    result[name] = (...given: readonly unknown[]) => trying(operation, () => send(...given))
-  }
-  return result as Part
-}
 
 /** Runs `send` as `retrying` does, for an operation that is not of `Storage`; without a name its tries are not counted as requests. */
 export function withRetries<T>(
@@ -257,8 +200,11 @@ async function persist<T>(
       if (trouble?.isAlone(attempt) !== true) pressure?.refused()
     }
     if (!mayPass || isAborted(policy.giveUp)) throw error
-    if ((blames(error) || operation === OF_MANY) && trouble?.isSetAside(attempt, performance.now() - since) === true) {
-      throw error.withSeverity('later')
+    if (
+      (blamesObject(error) || operation === OF_MANY) &&
+      trouble?.isSetAside(attempt, performance.now() - since) === true
+    ) {
+      throw error.with({ severity: 'later' })
     }
     const backoff = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * (policy.random ?? Math.random)()
     const pause = throttled ? Math.max(backoff, pressure?.again() ?? 0) : backoff
@@ -285,12 +231,7 @@ function count(meter: Meter, operation: string | undefined): void {
 }
 
 function exhausted(error: StorageError): StorageError {
-  return error.withSeverity(error.status !== undefined && blames(error) ? 'fail-object' : 'stop-run')
-}
-
-// Whether an object may be what is wrong.
-function blames({ key, code }: StorageError): boolean {
-  return key !== undefined && !OF_NO_OBJECT.has(code)
+  return error.with({ severity: error.status !== undefined && blamesObject(error) ? 'fail-object' : 'stop-run' })
 }
 
 // A call, because the compiler takes a property for unchanged over an await.

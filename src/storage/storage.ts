@@ -1,6 +1,8 @@
 import type { StorageError } from '../errors.js'
 import type { Place } from '../job/place.js'
 import type { Restore } from '../job/transfer.js'
+import type { Versions } from './object-versions.js'
+import type { Uploading } from './parts.js'
 
 /** An object as a listing shows it. */
 export interface ObjectSummary {
@@ -153,70 +155,6 @@ export interface CopyWish {
   readonly etag?: string | undefined
 }
 
-/** The code of a part that a store cannot copy inside itself, as it does not know how. */
-export const NO_PART_COPY = 'PartCopyNotSupported'
-
-/** What a store allows of parts, as far as is known. It learns, for all who share it. */
-export interface PartLimits {
-  /** How many parts an object may have, where so many are wanted. Never rejects. */
-  most(wanted: number): Promise<number>
-  /** One part more than that was refused for its number. */
-  readonly learn: (most: number) => void
-  /** Parts can be copied inside it: false once one was refused as `NO_PART_COPY`. */
-  readonly copies: () => boolean
-}
-
-/** How objects of a store are made of parts, which are copied inside it or sent. */
-export interface Uploading {
-  /** Absent where they are those of S3. */
-  readonly limits?: PartLimits | undefined
-
-  /** Begins an object with `fields`; answers the upload, which is billed until it is completed or aborted. */
-  begin(key: string, fields: HeaderFields): Promise<string>
-
-  /** Makes a part of bytes of `object` in `source`, if its ETag is still that. May be repeated. */
-  copyPart(source: Storage, object: ObjectSummary, part: PartRange): Promise<Part>
-
-  /**
-   * Makes a part of `bytes`, of which `md5` is the MD5. Fails with the code `BrokenContent` when the store says that it has others. May be
-   * repeated.
-   */
-  sendPart(part: Pick<PartRange, 'key' | 'upload' | 'number'>, bytes: Buffer, md5: Buffer): Promise<Part>
-
-  /**
-   * The same of content that does not fit into memory, sent while it comes. Where its MD5 is not known beforehand the ETag in the answer is compared
-   * with it, as far as that is one.
-   */
-  streamPart(part: Pick<PartRange, 'key' | 'upload' | 'number'>, content: ObjectContent): Promise<Part>
-
-  /** The parts that an upload has, by number; undefined when there is no such upload. */
-  parts(key: string, upload: string): Promise<ReadonlyMap<number, Part> | undefined>
-
-  /** Puts all parts, in order, in the place of the object; `fields` may hold conditions. Answers the ETag that it has now, '' where the store does not tell. */
-  complete(key: string, upload: string, parts: readonly Part[], fields: HeaderFields): Promise<string>
-
-  /** Gives up an upload; one that is gone is no error. */
-  abort(key: string, upload: string): Promise<void>
-}
-
-/** Which bytes a part is made of, both ends included, and of which upload of which object it is. */
-export interface PartRange {
-  readonly key: string
-  readonly upload: string
-  /** From 1. */
-  readonly number: number
-  readonly first: number
-  readonly last: number
-}
-
-/** A part that is there. */
-export interface Part {
-  readonly etag: string
-  readonly size: number
-  /** Its checksum as an XML element, where the upload has an algorithm; '' otherwise. */
-  readonly checksum: string
-}
-
 /** How objects of a store are changed in place: S3 has no other way than to copy an object onto itself. */
 export interface Rewriting {
   /** A copy onto itself may lose the tags, even when they are sent with it. */
@@ -269,32 +207,6 @@ export interface Removal {
 export interface Removing {
   /** At most 1,000. What is not there counts as removed. Answers, in their order, an error for each that was not. */
   remove(objects: readonly Removal[]): Promise<readonly (StorageError | undefined)[]>
-}
-
-/** A version of an object, or a delete marker. */
-export interface ObjectVersion extends ObjectSummary {
-  readonly version: string
-  readonly latest: boolean
-  readonly deleteMarker: boolean
-}
-
-/** One answer of a listing of versions: by key, the newest of a key first. */
-export interface VersionPage {
-  readonly versions: readonly ObjectVersion[]
-  /** Where the next page begins; absent after the last. */
-  readonly next?: VersionCursor
-}
-
-/** Where a listing of versions goes on: behind all versions of a key, or behind one of them. */
-export interface VersionCursor {
-  readonly key: string
-  readonly version?: string | undefined
-}
-
-/** How the versions of objects are seen. */
-export interface Versions {
-  /** With `within`, only of keys that begin with it; at most `limit` of them, or 1,000. */
-  list(from: VersionCursor | undefined, within?: string, limit?: number): Promise<VersionPage>
 }
 
 /** How archived objects are brought back. */
@@ -363,11 +275,48 @@ export interface Storage {
   readonly clock?: (() => number) | undefined
 }
 
+type Operations<Part> = {
+  readonly [Name in keyof Part as NonNullable<Part[Name]> extends Operation ? Name : never]-?: string
+}
+
+type Operation = (...given: never[]) => Promise<unknown>
+
+/** What of a store is no operation. */
+export const FACTS = ['place', 'host', 'conditional', 'manifests', 'clock', 'tries'] as const
+
+/** The S3 operation of each method of a store. */
+export const OPERATIONS: {
+  readonly [Member in Exclude<keyof Storage, (typeof FACTS)[number] | 'notKeysAbove'>]-?: NonNullable<
+    Storage[Member]
+  > extends Operation
+    ? string
+    : Operations<NonNullable<Storage[Member]>>
+} = {
+  list: 'ListObjectsV2',
+  copyFrom: 'CopyObject',
+  reading: {
+    ...{ head: 'HeadObject', tagging: 'GetObjectTagging', grants: 'GetObjectAcl', acl: 'GetObjectAcl' },
+    ...{ hidesLock: 'GetObjectRetention', digest: 'GetObject', open: 'GetObject', read: 'GetObject' },
+  },
+  uploading: {
+    ...{ begin: 'CreateMultipartUpload', copyPart: 'UploadPartCopy', sendPart: 'UploadPart', streamPart: 'UploadPart' },
+    ...{ parts: 'ListParts', complete: 'CompleteMultipartUpload', abort: 'AbortMultipartUpload' },
+  },
+  rewriting: { retag: 'PutObjectTagging', rewrite: 'CopyObject' },
+  writing: { write: 'PutObject' },
+  removing: { remove: 'DeleteObjects' },
+  versions: { list: 'ListObjectVersions' },
+  restoring: { restore: 'RestoreObject' },
+}
+
 /** The part of a store that does what an operation needs. A store that lacks it was to be refused before. */
 export function able<T>(part: T | undefined, what: string): T {
   if (part === undefined) throw new Error(`the store cannot ${what}`)
   return part
 }
+
+/** Software of stores that have Swift's API beside that of S3. */
+export type Software = 'Swift' | 'Ceph'
 
 /** What the settings of a bucket mean for its objects. */
 export interface BucketTraits {

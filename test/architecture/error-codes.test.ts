@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { Severity } from '../../src/errors.js'
-import { ERROR_CODES, meaningOf, statusMeaning } from '../../src/storage/s3/error-codes.js'
+import { ERROR_CODES, meaningOf, statusMeaning } from '../../src/storage/error-codes.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const PAGE = readFileSync(join(ROOT, 'docs/error-codes.md'), 'utf8')

@@ -20,14 +20,8 @@ import { copyInParts } from '../../src/engine/actions/multipart.js'
 import { setHeadersAction } from '../../src/engine/actions/set-headers.js'
 import type { Attributes } from '../../src/job/object-attributes.js'
 import { compareKeys } from '../../src/keys.js'
-import type {
-  ObjectContent,
-  HeaderFields,
-  ObjectSummary,
-  ObjectVersion,
-  Page,
-  Storage,
-} from '../../src/storage/storage.js'
+import type { ObjectContent, HeaderFields, ObjectSummary, Page, Storage } from '../../src/storage/storage.js'
+import type { ObjectVersion } from '../../src/storage/object-versions.js'
 import { openAccount } from '../../src/storage/s3/account.js'
 import { S3Store } from '../../src/storage/s3/store.js'
 

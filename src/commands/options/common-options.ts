@@ -4,7 +4,7 @@ import type { Connection, EndConnection } from '../../job/connection.js'
 import type { Pace } from '../../job/pace.js'
 import type { Side } from '../../job/place.js'
 import { printable } from '../../keys.js'
-import { checkEndpoint, endpointHint } from '../../storage/s3/endpoint.js'
+import { checkEndpoint, endpointHint } from '../../storage/endpoint.js'
 import { dialects } from '../../sandbox/wire/dialects.js'
 import type { SandboxOptions } from '../../sandbox/server.js'
 

@@ -13,7 +13,7 @@ import { noTotals } from '../../job/totals.js'
 import { printable, type KeyRange } from '../../keys.js'
 import { createProgress } from '../../report/progress.js'
 import { rangesOf } from '../../rules/selection.js'
-import { environmentProfile } from '../../storage/s3/aws-config.js'
+import { environmentProfile } from '../../storage/aws-environment.js'
 import { version } from '../../version.js'
 import {
   deletes,

@@ -1,13 +1,8 @@
 import { StorageError } from '../../errors.js'
 import type { CopyJob } from '../../job/copy.js'
 import { renamer } from '../../rules/rename.js'
-import {
-  NO_PART_COPY,
-  type HeaderFields,
-  type ObjectHead,
-  type ObjectSummary,
-  type Storage,
-} from '../../storage/storage.js'
+import type { HeaderFields, ObjectHead, ObjectSummary, Storage } from '../../storage/storage.js'
+import { NO_PART_COPY } from '../../storage/parts.js'
 import type { ActionContext } from './actions.js'
 import { fieldsOfNew } from './copy-attributes.js'
 import { copyInParts, type MakeParts } from './multipart.js'

@@ -4,8 +4,7 @@ import type { Trait } from '../../job/object-attributes.js'
 import { printable } from '../../keys.js'
 import type { Headers } from '../../rules/decide.js'
 import { nameInCeph } from '../../rules/header-names.js'
-import type { Software } from '../../storage/s3/server-software.js'
-import type { BucketTraits, ObjectHead, ObjectSummary, Storage } from '../../storage/storage.js'
+import type { BucketTraits, ObjectHead, ObjectSummary, Software, Storage } from '../../storage/storage.js'
 import { headersOf, needsHead } from './copy-attributes.js'
 
 /** What a look at one object tells of a copy before it begins. */

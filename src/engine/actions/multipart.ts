@@ -1,17 +1,8 @@
 import PQueue from 'p-queue'
 import { StorageError } from '../../errors.js'
 import type { UploadState } from '../../checkpoint/checkpoint.js'
-import {
-  able,
-  NO_PART_COPY,
-  type HeaderFields,
-  type ObjectHead,
-  type ObjectSummary,
-  type Part,
-  type PartRange,
-  type Storage,
-  type Uploading,
-} from '../../storage/storage.js'
+import { able, type HeaderFields, type ObjectHead, type ObjectSummary, type Storage } from '../../storage/storage.js'
+import { NO_PART_COPY, type Part, type PartRange, type Uploading } from '../../storage/parts.js'
 import { TAKEN } from './outcome.js'
 import { asOne } from './as-one.js'
 
@@ -139,10 +130,10 @@ function explained(error: unknown, { partSize }: UploadState): unknown {
   if (!(error instanceof StorageError)) return error
   const other = error.code === 'EntityTooSmall' ? 'larger' : error.code === 'EntityTooLarge' ? 'smaller' : undefined
   if (other === undefined) return error
-  return error.withSeverity(
-    'fail-object',
-    `${error.message} (its parts have ${partSize} bytes: ${other} ones are made with --part-size)`,
-  )
+  return error.with({
+    severity: 'fail-object',
+    message: `${error.message} (its parts have ${partSize} bytes: ${other} ones are made with --part-size)`,
+  })
 }
 
 async function begin(

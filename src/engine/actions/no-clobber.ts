@@ -2,6 +2,7 @@ import { StorageError } from '../../errors.js'
 import type { CopyJob } from '../../job/copy.js'
 import type { Outcome } from '../../job/outcome.js'
 import { renamer } from '../../rules/rename.js'
+import { around } from '../../storage/around.js'
 import { able, type HeaderFields, type ObjectSummary, type Storage } from '../../storage/storage.js'
 import { exists, outcomeOf, TAKEN } from './outcome.js'
 import type { ActionContext } from './actions.js'
@@ -95,10 +96,8 @@ export function guarded(store: Storage, guard: Guard, turns: NameLocks | undefin
     return turns === undefined ? look() : turns.at(store.place, name, look)
   }
   return {
-    ...{ place: store.place, host: store.host, conditional: store.conditional, manifests: store.manifests },
-    ...{ reading: store.reading, rewriting: store.rewriting },
+    ...around(store),
     ...(tries === undefined ? {} : { tries: { ...tries, once: guarded(tries.once, guard, turns) } }),
-    list: (from) => store.list(from),
     ...(copyFrom === undefined
       ? {}
       : {
@@ -156,10 +155,7 @@ async function told(write: Promise<string>, look?: () => Promise<boolean>): Prom
   } catch (error) {
     if (!(error instanceof StorageError) || error.code !== 'PreconditionFailed') throw error
     if (look !== undefined && !(await look())) throw error
-    const { severity, operation, bucket, key: full, status, requestId, attempts, message } = error
-    const taken = new StorageError(message, { severity, code: TAKEN, operation, bucket, key: full, status, requestId })
-    taken.attempts = attempts
-    throw taken
+    throw error.with({ code: TAKEN })
   }
 }
 

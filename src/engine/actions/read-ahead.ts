@@ -1,5 +1,6 @@
 import { StorageError } from '../../errors.js'
-import type { ObjectSummary, PartRange, Storage } from '../../storage/storage.js'
+import type { ObjectSummary, Storage } from '../../storage/storage.js'
+import type { PartRange } from '../../storage/parts.js'
 import type { ContentDigest } from './content-digest.js'
 
 /** Pieces that are read ahead. */

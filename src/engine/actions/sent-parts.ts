@@ -1,5 +1,6 @@
 import { createHash, hash } from 'node:crypto'
-import type { ObjectHead, ObjectSummary, Part, PartRange, Storage, Uploading } from '../../storage/storage.js'
+import type { ObjectHead, ObjectSummary, Storage } from '../../storage/storage.js'
+import type { Part, PartRange, Uploading } from '../../storage/parts.js'
 import type { MemoryBudget } from './memory-budget.js'
 import { fingerprintOf } from './content-digest.js'
 import type { MakeParts } from './multipart.js'

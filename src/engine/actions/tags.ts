@@ -20,13 +20,8 @@ export async function keepTags(
   } catch (error) {
     // Were that to fail, they would be nowhere but in the ledger.
     if (!(error instanceof StorageError) || error.severity === 'skip') throw error
-    const { operation, bucket, status, requestId } = error
     const message = `it is written, but without its tags (${error.message}); they were: ${tagging.header}`
-    const lost = new StorageError(message, {
-      ...{ severity: 'fail-object', code: 'TagsNotRestored', operation, bucket, key: error.key, status, requestId },
-    })
-    lost.attempts = error.attempts
-    throw lost
+    throw error.with({ message, severity: 'fail-object', code: 'TagsNotRestored' })
   }
 }
 

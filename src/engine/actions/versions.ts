@@ -3,7 +3,8 @@ import type { CopyJob } from '../../job/copy.js'
 import type { DeleteJob } from '../../job/delete.js'
 import type { Outcome } from '../../job/outcome.js'
 import { renamer } from '../../rules/rename.js'
-import { able, type ObjectVersion, type Storage } from '../../storage/storage.js'
+import { able, type Storage } from '../../storage/storage.js'
+import type { ObjectVersion } from '../../storage/object-versions.js'
 import { hasHistory, historyOf } from '../../sources/version-listing.js'
 import { failed, outcomeOf } from './outcome.js'
 import type { ActionContext } from './actions.js'
@@ -68,11 +69,7 @@ export function deleteVersionsAction({ source: { prefix } }: DeleteJob, store: S
     } catch (error) {
       if (!(error instanceof StorageError) || (error.severity !== 'fail-object' && error.severity !== 'later'))
         throw error
-      const { severity, code, operation, bucket, status, requestId, attempts } = error
-      const named = { severity, code, operation, bucket, key: error.key, status, requestId }
-      const told = new StorageError(`version ${version}: ${error.message}`, named)
-      told.attempts = attempts
-      throw told
+      throw error.with({ message: `version ${version}: ${error.message}` })
     }
   }
   return async (object) => {

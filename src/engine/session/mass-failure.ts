@@ -1,5 +1,5 @@
 import type { Failure } from '../../job/outcome.js'
-import { meaningOf } from '../../storage/s3/error-codes.js'
+import { meaningOf } from '../../storage/error-codes.js'
 
 /** When nearly all of so many objects failed alike, so would the others. */
 const WINDOW = 1_000

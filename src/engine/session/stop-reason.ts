@@ -2,8 +2,7 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.js'
 import { StorageError, UserError } from '../../errors.js'
 import { placeUrl } from '../../job/place.js'
 import { printable } from '../../keys.js'
-import { meaningOf } from '../../storage/s3/error-codes.js'
-import { ELSEWHERE } from '../../storage/s3/storage-errors.js'
+import { meaningOf, regionElsewhere } from '../../storage/error-codes.js'
 import type { Alike } from './mass-failure.js'
 
 /** Why a run cannot go on, for a person. */
@@ -79,7 +78,8 @@ export function stopReason(error: unknown): Stop {
 }
 
 // A bucket does not move: one that is elsewhere in the middle of a run is another one of the same name, and what was done in the old one is gone.
-function hintOf({ code, region, hint }: StorageError): string | undefined {
-  if (region === undefined || !ELSEWHERE.has(code)) return hint
+function hintOf(error: StorageError): string | undefined {
+  const region = regionElsewhere(error)
+  if (region === undefined) return error.hint
   return `a bucket of this name is in region ${printable(region)} by now, so it was made anew or the endpoint is another: if it holds what was done so far, resume (it goes there); if not, begin again with --fresh`
 }

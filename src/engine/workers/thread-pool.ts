@@ -10,8 +10,7 @@ import type { OpenStores, OpenStore } from '../../storage/open.js'
 import type { Notice } from '../../storage/notice.js'
 import type { StoreDescriptor } from '../../storage/descriptor.js'
 import type { Meter } from '../../storage/retry.js'
-import type { CredentialSource, Renewal } from '../../storage/s3/credentials.js'
-import type { Credentials } from '../../storage/s3/sign.js'
+import type { Credentials, CredentialSource, Renewal } from '../../storage/credential-source.js'
 import { RangeServer, type Cursor, type RangeAnswer, type RangeRequest } from '../../sources/ranges/remote-ranges.js'
 
 /** A store that a thread opens for itself, with what it needs and is never stored. */
@@ -65,8 +64,7 @@ export type ErrorImage =
 /** The image of an error. */
 export function toImage(error: unknown): ErrorImage {
   if (error instanceof StorageError) {
-    const { message, severity, code, operation, bucket, key, status, requestId, hint, region, attempts } = error
-    const details = { severity, code, operation, bucket, key, status, requestId, hint, region }
+    const { message, details, attempts } = error
     return { kind: 'storage', message, details, attempts }
   }
   if (error instanceof UserError) return { kind: 'user', message: error.message, hint: error.hint }

@@ -3,7 +3,7 @@ import { isBeside, printable } from '../../keys.js'
 import { isoTime } from '../../times.js'
 import { hasControl, isOf, PLAIN_FIELDS } from './sent-fields.js'
 import { badLine } from './text-lines.js'
-import { inLowerCase } from '../../storage/s3/etags.js'
+import { inLowerCase } from '../../storage/etags.js'
 
 /** An object that a list names, with what the list tells of it. */
 export interface ListEntry {

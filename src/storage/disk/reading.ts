@@ -5,7 +5,6 @@ import { typeOf } from '../../rules/content-types.js'
 import { contentEncoding } from '../content-encoding.js'
 import type { HeaderFields, ObjectHead, ObjectSummary, Reading } from '../storage.js'
 import { placeUrl } from '../../job/place.js'
-import { decodeListed } from '../s3/encode.js'
 import { STORAGE_CLASS, type StoredAttributes } from './attributes.js'
 import type { Notice } from '../notice.js'
 import { changed, diskFault, fault, gone, type Asked } from './storage-errors.js'
@@ -192,6 +191,9 @@ function tagsOf(attributes: StoredAttributes | undefined): string[] {
 
 // Text of a query as text of an XML element, one byte a character.
 function inXml(encoded: string): string {
-  const text = decodeListed(encoded).replace(/[&<>"\r\n\t]/g, (character) => `&#${character.charCodeAt(0)};`)
+  const text = decodeURIComponent(encoded.replaceAll('+', ' ')).replace(
+    /[&<>"\r\n\t]/g,
+    (character) => `&#${character.charCodeAt(0)};`,
+  )
   return Buffer.from(text).toString('latin1')
 }

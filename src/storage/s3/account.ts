@@ -2,10 +2,12 @@ import { HeadBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/clien
 import { StorageError, UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
 import { printable } from '../../keys.js'
-import { environmentProfile, environmentRegion, profileSettings, type ProfileSettings } from './aws-config.js'
+import { environmentProfile, environmentRegion } from '../aws-environment.js'
+import { profileSettings, type ProfileSettings } from './aws-config.js'
 import { agentsFor, connectTimeout, type Trust } from './connect.js'
-import { environmentKeys, openCredentials, type CredentialSource } from './credentials.js'
-import { checkEndpoint, endpointHint } from './endpoint.js'
+import type { CredentialSource } from '../credential-source.js'
+import { environmentKeys, openCredentials } from './credentials.js'
+import { checkEndpoint, endpointHint } from '../endpoint.js'
 
 /** Where requests for one bucket go, as the SDK's endpoint resolution says. Plain data, to be sent between threads. */
 export interface Target {

@@ -20,21 +20,6 @@ export interface ProfileSettings {
   readonly payloadSigningEnabled?: boolean | undefined
 }
 
-/** The first of these environment variables that is not empty. */
-function firstSet(...names: readonly string[]): string | undefined {
-  return names.map((name) => process.env[name]).find((value) => value !== undefined && value !== '')
-}
-
-/** The profile that the environment names, in the order of version 2 of the AWS CLI. The SDK knows the first variable alone. */
-export function environmentProfile(): string | undefined {
-  return firstSet('AWS_PROFILE', 'AWS_DEFAULT_PROFILE')
-}
-
-/** The region that the environment names, in the order of version 2 of the AWS CLI. The SDK knows the first variable alone, and takes it though it is empty. */
-export function environmentRegion(): string | undefined {
-  return firstSet('AWS_REGION', 'AWS_DEFAULT_REGION')
-}
-
 /**
  * Reads the settings of a profile, `default` where none is named. The files are found and parsed by the SDK, as for everything else that is in them;
  * where both have a setting that of the credentials file holds, as in the AWS CLI. A value that a setting cannot have is a `UserError`.

@@ -2,21 +2,8 @@ import type { S3Client } from '@aws-sdk/client-s3'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
 import { printable } from '../../keys.js'
-import { sameCredentials, type Credentials } from './sign.js'
-
-/** The credentials to sign with, always at hand; they refresh themselves in the background. */
-export interface CredentialSource {
-  /** Undefined when requests are not to be signed. */
-  readonly current: Credentials | undefined
-  /** Fetches credentials anew, after the store called these expired. May be called often: it is not done more than once in some seconds. */
-  refresh(): Promise<Renewal>
-  /** Calls `told` whenever the credentials have changed. */
-  onChange(told: (current: Credentials) => void): void
-  close(): void
-}
-
-/** What came of fetching credentials anew: new ones, none yet, or that there can be none, since they are fixed. */
-export type Renewal = 'renewed' | 'not-yet' | 'impossible'
+import type { Credentials, CredentialSource, Renewal } from '../credential-source.js'
+import { sameCredentials } from './sign.js'
 
 /** The keys in the environment, if there are any. They come before AWS_PROFILE, as in the AWS CLI; the SDK would take the profile. */
 export function environmentKeys(): { accessKeyId: string; secretAccessKey: string; sessionToken?: string } | undefined {

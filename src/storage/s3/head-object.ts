@@ -45,7 +45,7 @@ export function createHeading(channel: Channel, codings: KnownCodings) {
     if (again.status === 200) return again
     const fault = faultOf(again, at.asked)
     if (fault.severity !== 'fail-object') throw fault
-    throw fault.withSeverity('fail-object', `${fault.message}; ${HEAD_ALONE}`)
+    throw fault.with({ severity: 'fail-object', message: `${fault.message}; ${HEAD_ALONE}` })
   }
   // A store that would unpack the content may not know how long it is then, and says nothing of its coding.
   const asStored = async (response: HttpResponse, told: ToldHead, at: Target): Promise<ToldHead> => {

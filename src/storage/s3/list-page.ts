@@ -1,5 +1,5 @@
 import { decodeListed } from './encode.js'
-import { inLowerCase } from './etags.js'
+import { inLowerCase } from '../etags.js'
 import { inUtc } from './list-time.js'
 import { decodeUtf8, unescapeXml } from './xml.js'
 

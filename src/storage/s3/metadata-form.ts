@@ -1,6 +1,7 @@
 import { StorageError } from '../../errors.js'
 import { decodedWords, encodedWords, inUtf8, isBeyondAscii } from '../../rfc2047.js'
-import type { HeaderFields, Reading, Uploading } from '../storage.js'
+import type { HeaderFields, Reading } from '../storage.js'
+import type { Uploading } from '../parts.js'
 import { askedOf, quoted, type Channel } from './request.js'
 import type { Fields } from './sign.js'
 

@@ -1,5 +1,5 @@
 import { StorageError } from '../../errors.js'
-import type { PartLimits } from '../storage.js'
+import type { PartLimits } from '../parts.js'
 import type { Channel } from './request.js'
 import { responseHeader } from './http.js'
 

@@ -1,5 +1,5 @@
 import type { StorageError } from '../../errors.js'
-import { ELSEWHERE } from './storage-errors.js'
+import { regionElsewhere } from '../error-codes.js'
 
 /**
  * Who is to blame when a request for one object is refused as if none could succeed: a wrong signature, a bucket that is not there, a redirect.
@@ -26,7 +26,7 @@ export class Suspicion {
    */
   async judge(fault: StorageError, sent: number, ask: () => Promise<StorageError | undefined>): Promise<StorageError> {
     // A store that names another region has read the request well.
-    if (ELSEWHERE.has(fault.code) && fault.region !== undefined && fault.region !== this.region) return fault
+    if ((regionElsewhere(fault) ?? this.region) !== this.region) return fault
     // Only what was sent later proves anything: keys may have been revoked between.
     if (this.proven > sent) return ofOneObject(fault)
     if (this.asking === undefined || this.asking.since < sent) {
@@ -39,7 +39,9 @@ export class Suspicion {
       this.cleared(since)
       return ofOneObject(fault)
     }
-    return found.severity === 'retry' || found.severity === 'throttle' ? fault.withSeverity(found.severity) : fault
+    return found.severity === 'retry' || found.severity === 'throttle'
+      ? fault.with({ severity: found.severity })
+      : fault
   }
 }
 
@@ -48,7 +50,7 @@ function ofOneObject(fault: StorageError): StorageError {
     ? 'a proxy on the way may have held it back for too long'
     : 'a proxy on the way may have changed it (a header with ‘_’ in its name, or ‘//’, ‘..’ or ‘%’ in the key)'
   const message = `${fault.message} (the store answers other requests, so this one alone is wrong: ${cause})`
-  return fault.withSeverity('fail-object', message)
+  return fault.with({ severity: 'fail-object', message })
 }
 
 const LATE: ReadonlySet<string> = new Set(['RequestTimeTooSkewed', 'RequestExpired', 'ExpiredRequest'])

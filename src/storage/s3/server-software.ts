@@ -1,7 +1,5 @@
+import type { Software } from '../storage.js'
 import { responseHeader, type HttpResponse } from './http.js'
-
-/** Software of stores that have Swift's API beside that of S3. */
-export type Software = 'Swift' | 'Ceph'
 
 // Both number requests as Swift does; Ceph names its zone behind that, and Swift tells the number in headers of its own as well.
 const TRANSACTION = /^tx[0-9a-f]{21}-[0-9a-f]{10}/

@@ -1,11 +1,5 @@
 import { createHmac, hash } from 'node:crypto'
-
-/** What requests are signed with. */
-export interface Credentials {
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-  readonly sessionToken?: string | undefined
-}
+import type { Credentials } from '../credential-source.js'
 
 /** Whether two are the same, wherever they were copied to. */
 export function sameCredentials(one: Credentials | undefined, other: Credentials | undefined): boolean {

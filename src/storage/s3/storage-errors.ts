@@ -1,5 +1,5 @@
 import { StorageError, UserError, type Severity } from '../../errors.js'
-import { BARE_STATUS, ERROR_CODES, meaningOf, statusMeaning, type CodeMeaning } from './error-codes.js'
+import { BARE_STATUS, meaningOf, statusMeaning } from '../error-codes.js'
 import { explanationIn } from './error-explanation.js'
 import { HttpError, responseHeader, type HttpResponse } from './http.js'
 import { elementText } from './xml.js'
@@ -115,21 +115,9 @@ export function connectionFault(error: unknown, asked: Asked, host: string): unk
 const CERTIFICATE = /CERT|^UNABLE_TO_|^HOSTNAME_MISMATCH|^ERR_TLS_CERT/
 const WRONG_SCHEME = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO'])
 
-/** What a store says of credentials that were right and are no more. */
-export const EXPIRED: ReadonlySet<string> = codesThat(({ blameless }) => blameless === 'credentials')
-
-/** What a store says that passes, and of which no object can be blamed that it did not. */
-export const OF_NO_OBJECT: ReadonlySet<string> = codesThat(({ blameless }) => blameless !== undefined)
-
-/** What a store says of a bucket that is in another region. */
-export const ELSEWHERE: ReadonlySet<string> = new Set([
-  'PermanentRedirect',
-  'AuthorizationHeaderMalformed',
-  'IllegalLocationConstraintException',
-])
-
-function codesThat(holds: (meaning: CodeMeaning) => boolean): ReadonlySet<string> {
-  return new Set([...ERROR_CODES].flatMap(([code, meaning]) => (holds(meaning) ? [code] : [])))
+/** Whether a store says that credentials were right and are no more. */
+export function isExpired(code: string): boolean {
+  return meaningOf(code)?.blameless === 'credentials'
 }
 
 /** The error of one object in an answer to DeleteObjects, given the contents of its element. */
@@ -147,7 +135,7 @@ export function deletionFault(entry: string, asked: Asked, status: number): Stor
 /** Whether these credentials are known, and may not do what they asked for. */
 export function isDenied({ status, code }: StorageError): boolean {
   const known = meaningOf(code)?.severity
-  return status === 403 && code !== PROXY_REFUSED && known !== 'stop-run' && !EXPIRED.has(code)
+  return status === 403 && code !== PROXY_REFUSED && known !== 'stop-run' && !isExpired(code)
 }
 
 function severityOf(code: string, status: number, asked: Asked): Severity {

@@ -15,18 +15,19 @@ import type {
   Removing,
   Restoring,
   Rewriting,
+  Software,
   Storage,
-  Uploading,
-  Versions,
   Writing,
 } from '../storage.js'
+import type { Uploading } from '../parts.js'
+import type { Versions } from '../object-versions.js'
 import type { Target } from './account.js'
-import type { CredentialSource } from './credentials.js'
+import type { Credentials, CredentialSource } from '../credential-source.js'
 import { copySource, copyTime, etagOfCopy, sorted, sourceFields, type Channel, type StoreRequest } from './request.js'
 import { dialerFor, type Trust } from './connect.js'
 import { encodePath } from './encode.js'
-import { checkOk, connectionFault, EXPIRED, faultOf, problemOf, type Asked } from './storage-errors.js'
-import { EtagCase } from './etags.js'
+import { checkOk, connectionFault, faultOf, isExpired, problemOf, type Asked } from './storage-errors.js'
+import { EtagCase } from './etag-case.js'
 import { createHttpPool, responseHeader, HttpError, type HttpPool, type HttpResponse } from './http.js'
 import { MetadataForm } from './metadata-form.js'
 import { ObjectListing } from './listing.js'
@@ -43,11 +44,10 @@ import {
   sameCredentials,
   UNSIGNED_BODY,
   UnsafeValue,
-  type Credentials,
   type Fields,
   type Signer,
 } from './sign.js'
-import { softwareOf, type Software } from './server-software.js'
+import { softwareOf } from './server-software.js'
 import { Suspicion } from './refusal-suspicion.js'
 import { hasTags, isOtherAnswer, mayBeUnsupported, Unsupported } from './unsupported.js'
 import { createUploading } from './uploading.js'
@@ -406,10 +406,11 @@ export class S3Store implements Storage {
     }
     this.noteSoftware(response)
     const fault = faultOf(response, asked)
-    if (EXPIRED.has(fault.code)) await this.renew(fault, current)
+    if (isExpired(fault.code)) await this.renew(fault, current)
     // What is refused to HEAD is refused without a word.
     const mayBeSkewed = fault.code === 'RequestTimeTooSkewed' || (method === 'HEAD' && response.status === 403)
-    if (mayBeSkewed && this.setClock(response, signedAt + performance.now() - sent)) throw fault.withSeverity('retry')
+    if (mayBeSkewed && this.setClock(response, signedAt + performance.now() - sent))
+      throw fault.with({ severity: 'retry' })
     if (fault.severity === 'stop-run' && asked.key !== undefined && judged) {
       throw await suspicion.judge(fault, sent, () => this.askPlainly(sourceIn(fields)))
     }
@@ -474,7 +475,7 @@ export class S3Store implements Storage {
     // An answer that took longer than the renewal tells nothing of what is there now.
     if (!sameCredentials(used, this.credentials.current)) throw fault
     const renewal = await this.credentials.refresh()
-    throw renewal === 'impossible' ? fault.withSeverity('stop-run') : fault
+    throw renewal === 'impossible' ? fault.with({ severity: 'stop-run' }) : fault
   }
 
   // Goes by the server's clock from now on. False when the server says no time, or one that is `ours`: what this request was signed by,

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
-import { StorageError } from '../../errors.js'
-import { NO_PART_COPY, type Part, type Uploading } from '../storage.js'
+import type { StorageError } from '../../errors.js'
+import { NO_PART_COPY, type Part, type Uploading } from '../parts.js'
 import {
   askedOf,
   bareEtag,
@@ -136,10 +136,7 @@ export function createUploading(channel: Channel): Uploading {
       const response = await request(asked, { method: 'POST', path, query, fields, body, extra: COMPLETE_TIME })
       // It is no object that is missing, so there is nothing to be skipped.
       if (isGone(response)) {
-        const { message, status, requestId } = faultOf(response, asked)
-        throw new StorageError(message || 'the upload is gone', {
-          ...{ severity: 'fail-object', code: 'NoSuchUpload', ...asked, status, requestId },
-        })
+        throw faultOf(response, asked).with({ severity: 'fail-object', code: 'NoSuchUpload' })
       }
       if (response.status !== 200 || response.body.includes('<Error>')) throw faultOf(response, asked)
       if (!response.body.includes('</CompleteMultipartUploadResult>')) {
@@ -160,11 +157,8 @@ export function createUploading(channel: Channel): Uploading {
 // Perhaps there is no such operation there. What becomes of the object then is for the engine to say.
 function refusalOfPart(channel: Channel, fault: StorageError): StorageError {
   if (!notePartCopy(channel, fault)) return fault
-  const { operation, bucket, key, status, requestId } = fault
-  return new StorageError(
-    `the store does not know UploadPartCopy (${fault.code}), so what is over 5 GiB cannot be copied inside it: copy it to a folder or another store, and back`,
-    { severity: 'fail-object', code: NO_PART_COPY, operation, bucket, key, status, requestId },
-  )
+  const message = `the store does not know UploadPartCopy (${fault.code}), so what is over 5 GiB cannot be copied inside it: copy it to a folder or another store, and back`
+  return fault.with({ message, severity: 'fail-object', code: NO_PART_COPY })
 }
 
 function digested(pieces: Pieces, digest: Hash): Pieces {

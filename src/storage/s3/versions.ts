@@ -1,6 +1,6 @@
 import { StorageError } from '../../errors.js'
 import { compareKeys, printable } from '../../keys.js'
-import type { ObjectVersion, VersionPage, Versions } from '../storage.js'
+import type { ObjectVersion, VersionPage, Versions } from '../object-versions.js'
 import { bareEtag, type Channel } from './request.js'
 import { decodeListed, encodeQuery } from './encode.js'
 import { brokenAnswer, faultOf, type Asked } from './storage-errors.js'

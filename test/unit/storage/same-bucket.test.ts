@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { StorageError } from '../../../src/errors.js'
 import { areOne, canOverlap, likenessesOf, nestingOf } from '../../../src/storage/same-bucket.js'
-import type { ObjectHead, Storage, Uploading } from '../../../src/storage/storage.js'
+import type { ObjectHead, Storage } from '../../../src/storage/storage.js'
+import type { Uploading } from '../../../src/storage/parts.js'
 
 interface Held {
   readonly etag: string

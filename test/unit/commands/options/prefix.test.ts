@@ -5,7 +5,8 @@ import { UserError } from '../../../../src/errors.js'
 import type { DeleteJob } from '../../../../src/job/delete.js'
 import type { SyncJob } from '../../../../src/job/sync.js'
 import { compareKeys } from '../../../../src/keys.js'
-import type { ObjectSummary, ObjectVersion, Storage } from '../../../../src/storage/storage.js'
+import type { ObjectSummary, Storage } from '../../../../src/storage/storage.js'
+import type { ObjectVersion } from '../../../../src/storage/object-versions.js'
 
 const TRAITS = { size: 0, etag: '', lastModified: '', storageClass: 'STANDARD' }
 

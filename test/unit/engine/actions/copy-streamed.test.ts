@@ -5,14 +5,8 @@ import { StorageError } from '../../../../src/errors.js'
 import { MemoryBudget } from '../../../../src/engine/actions/memory-budget.js'
 import { streaming } from '../../../../src/engine/actions/copy-streamed.js'
 import type { CopyJob } from '../../../../src/job/copy.js'
-import type {
-  HeaderFields,
-  ObjectHead,
-  ObjectSummary,
-  Part,
-  Storage,
-  Uploading,
-} from '../../../../src/storage/storage.js'
+import type { HeaderFields, ObjectHead, ObjectSummary, Storage } from '../../../../src/storage/storage.js'
+import type { Part, Uploading } from '../../../../src/storage/parts.js'
 
 const JOB: CopyJob = {
   kind: 'copy',

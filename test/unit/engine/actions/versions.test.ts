@@ -5,7 +5,8 @@ import { StorageError } from '../../../../src/errors.js'
 import type { CopyJob } from '../../../../src/job/copy.js'
 import type { Outcome } from '../../../../src/job/outcome.js'
 import { compareKeys } from '../../../../src/keys.js'
-import type { ObjectVersion, Removal, Storage, Versions } from '../../../../src/storage/storage.js'
+import type { Removal, Storage } from '../../../../src/storage/storage.js'
+import type { ObjectVersion, Versions } from '../../../../src/storage/object-versions.js'
 import { fromVersion, versionsAfter, historyOf, type ObjectVersions } from '../../../../src/sources/version-listing.js'
 
 interface Made {

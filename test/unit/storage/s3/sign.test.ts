@@ -3,7 +3,8 @@ import * as fc from 'fast-check'
 import { createHash, createHmac } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
 import { encodePath, encodeQuery } from '../../../../src/storage/s3/encode.js'
-import { createSigner, EMPTY_HASH, type Credentials, type Unsigned } from '../../../../src/storage/s3/sign.js'
+import type { Credentials } from '../../../../src/storage/credential-source.js'
+import { createSigner, EMPTY_HASH, type Unsigned } from '../../../../src/storage/s3/sign.js'
 
 /** SHA-256, and HMAC when there is a secret, as the SDK's signer wants it. */
 class Sha256 {

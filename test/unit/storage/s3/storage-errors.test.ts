@@ -161,7 +161,7 @@ describe('StorageError', () => {
   test('keeps all that is known when it is judged anew', () => {
     const first = faultOf(answer(500, error('InternalError')), onObject)
     first.attempts = 7
-    const again = first.withSeverity('fail-object')
+    const again = first.with({ severity: 'fail-object' })
     expect(again).toMatchObject({
       code: 'InternalError',
       status: 500,

@@ -1,16 +1,10 @@
+import { CAPITALS } from '../etags.js'
 import { responseHeader, type HttpResponse } from './http.js'
 import type { Fields } from './sign.js'
 
-/** An ETag that is made of MD5s in capital hex digits, as Alibaba Cloud OSS writes them. */
-const CAPITALS = /^[0-9A-F]{32}(?:-\d+)?$/
 /** What shows how a store writes MD5s: one with a letter, in an answer with ETags. */
 const SHOWN = /^"?([0-9A-Fa-f]{32})(?:-\d+)?"?$/
 const IN_BODY = /<ETag>(?:&quot;|&#34;|")?([0-9A-Fa-f]{32})/
-
-/** The same ETag as all other stores write it: MD5s of any case are equal. */
-export function inLowerCase(etag: string): string {
-  return CAPITALS.test(etag) ? etag.toLowerCase() : etag
-}
 
 /** How a store writes the ETags that are MD5s, which it wants to be told in the same way: a condition may be compared letter by letter. */
 export class EtagCase {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { EtagCase, inLowerCase } from '../../../../src/storage/s3/etags.js'
+import { EtagCase } from '../../../../src/storage/s3/etag-case.js'
+import { inLowerCase } from '../../../../src/storage/etags.js'
 
 const MD5 = '0f343b0931126a20f133d67c2b018a3b'
 const answer = (head: string, body = '') => ({ status: 200, head: `HTTP/1.1 200 OK\r\n${head}`, body })

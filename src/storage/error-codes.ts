@@ -1,4 +1,4 @@
-import type { Severity } from '../../errors.js'
+import type { Severity, StorageError } from '../errors.js'
 
 /** What a code in a store's answer means. docs/error-codes.md has a row for each, with who says it; a test holds the two together. */
 export interface CodeMeaning {
@@ -12,6 +12,8 @@ export interface CodeMeaning {
   readonly all?: 'full' | 'access'
   /** It passes, and no object can be blamed when it does not: `credentials` are over, or the bucket's name is `new`. */
   readonly blameless?: 'credentials' | 'new'
+  /** The bucket is in another region, which the answer may name. */
+  readonly elsewhere?: true
   /** What a person can do about it. */
   readonly hint?: string
 }
@@ -127,12 +129,12 @@ export const ERROR_CODES: ReadonlyMap<string, CodeMeaning> = new Map<string, Cod
   ...entries(['RequestTimeTooSkewed', 'RequestExpired', 'ExpiredRequest'], { severity: 'stop-run', hint: CLOCK }),
   ...entries(['AccessPointNotFound', 'NoSuchAccessPoint'], { severity: 'stop-run', hint: BUCKET }),
   ...entries(['AuthorizationHeaderMalformed', 'IllegalLocationConstraintException'], {
-    ...{ severity: 'stop-run', hint: REGION },
+    ...{ severity: 'stop-run', elsewhere: true, hint: REGION },
   }),
   [
     'PermanentRedirect',
     {
-      severity: 'stop-run',
+      ...{ severity: 'stop-run', elsewhere: true },
       hint: 'give the bucket’s region with --region, or its endpoint with --endpoint-url',
     },
   ],
@@ -173,6 +175,16 @@ export function meaningOf(code: string): CodeMeaning | undefined {
   if (THROTTLING_KIN.test(code)) return { severity: 'throttle' }
   if (FULL_KIN.test(code)) return { severity: 'fail-object', all: 'full', hint: ROOM }
   return PASSING_KIN.test(code) ? { severity: 'retry' } : undefined
+}
+
+/** Whether an object may be what is wrong. */
+export function blamesObject({ key, code }: StorageError): boolean {
+  return key !== undefined && meaningOf(code)?.blameless === undefined
+}
+
+/** The region in which the bucket is, where that is what the store refused the request for. */
+export function regionElsewhere({ code, region }: StorageError): string | undefined {
+  return meaningOf(code)?.elsewhere === true ? region : undefined
 }
 
 /** What the status alone means of a code that is not known. */
