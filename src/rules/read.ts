@@ -18,7 +18,7 @@ class Wrong extends Error {
 
 /**
  * Reads rules from YAML or JSON, which is YAML too. `name` is that of the file, for messages. A `UserError` names the line of the
- * first thing that is not as README has it.
+ * first thing that is not as docs/set-headers.md has it.
  */
 export function readRules(text: string, name: string): HeaderRule[] {
   const lines = new LineCounter()

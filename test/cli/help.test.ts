@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { contentOf, expectSame, look } from '../support/cli-buckets.js'
@@ -26,7 +26,7 @@ describe('s3move --help', () => {
     }
   })
 
-  test('README and --help name the same flags', async () => {
+  test('the documents and --help name the same flags', async () => {
     const cwd = await workFolder()
     const commands = [
       'copy',
@@ -44,9 +44,16 @@ describe('s3move --help', () => {
     const flagsIn = (text: string): string[] => text.match(/--[a-z][a-z0-9-]*[a-z0-9]/g) ?? []
     let helped = ''
     for (const command of commands) helped += (await run([command, '--help'], { cwd })).stdout
-    const told = readFileSync(`${ROOT}/README.md`, 'utf8')
-    // Flags of npm, and a row of README that is for both sides.
-    const known = new Set([...flagsIn(helped), '--package', '--global', '--source', '--destination'])
+    // Of other programs' flags these two pages are full, and what is between the two comments was copied from --help.
+    const pages = readdirSync(`${ROOT}/docs`).filter(
+      (name) => name.endsWith('.md') && !/^(?:coming-from|rclone)/.test(name),
+    )
+    const told = ['README.md', ...pages.map((name) => `docs/${name}`)]
+      .map((name) => readFileSync(`${ROOT}/${name}`, 'utf8').replace(/<!-- options of .*<!-- end of options -->/s, ''))
+      .join('\n')
+    // Flags of npm and mysql, a flag that is no flag, and rows that are for both sides.
+    const others = ['--package', '--global', '--batch', '--dryrun', '--output-format', '--source', '--destination']
+    const known = new Set([...flagsIn(helped), ...others])
     expect(flagsIn(told).filter((flag) => !known.has(flag))).toEqual([])
     const written = new Set(flagsIn(told))
     const ofOneSide =
@@ -152,8 +159,9 @@ describe('npm pack', () => {
     expect(packed.status).toBe(0)
     const [{ files }] = JSON.parse(packed.stdout) as [{ files: { path: string; mode: number }[] }]
     const paths = files.map(({ path }) => path)
-    const others = paths.filter((path) => !path.startsWith('dist/')).sort()
+    const others = paths.filter((path) => !/^(?:dist|docs)\//.test(path)).sort()
     expect(others).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
+    expect(paths.filter((path) => path.startsWith('docs/') && !path.endsWith('.md'))).toEqual([])
     expect(paths.filter((path) => path.startsWith('dist/') && !path.endsWith('.js'))).toEqual([])
     expect(files.find(({ path }) => path === 'dist/cli.js')!.mode & 0o111).not.toBe(0)
   })

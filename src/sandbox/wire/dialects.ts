@@ -1,6 +1,6 @@
 import { UserError } from '../../errors.js'
 
-/** What a server can know less of than S3, or do otherwise. README has the same list; a test holds the two together. */
+/** What a server can know less of than S3, or do otherwise. docs/sandbox.md has the same list; a test holds the two together. */
 export const switches = {
   'no-checksum-mode': 'HEAD and GET with x-amz-checksum-mode: 400 InvalidArgument',
   'no-checksums': 'writes with checksum headers: 501 NotImplemented',
