@@ -1,3 +1,4 @@
+import { isAborted, sleep } from '../abort.js'
 import { StorageError } from '../errors.js'
 import { around, type Wrap } from './around.js'
 import { blamesObject } from './error-codes.js'
@@ -232,38 +233,4 @@ function count(meter: Meter, operation: string | undefined): void {
 
 function exhausted(error: StorageError): StorageError {
   return error.with({ severity: error.status !== undefined && blamesObject(error) ? 'fail-object' : 'stop-run' })
-}
-
-// A call, because the compiler takes a property for unchanged over an await.
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted
-}
-
-/** Waits so many milliseconds, or until `until` is aborted. */
-export function sleep(ms: number, until: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = (): void => {
-      clearTimeout(timer)
-      until.removeEventListener('abort', wake)
-      resolve()
-    }
-    const timer = setTimeout(wake, ms)
-    until.addEventListener('abort', wake)
-  })
-}
-
-/** What `work` comes to, or undefined as soon as `signal` is aborted; then it does not matter what becomes of `work`. */
-export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  let stop: (() => void) | undefined
-  const stopped = new Promise<undefined>((resolve) => {
-    stop = () => resolve(undefined)
-    if (signal.aborted) stop()
-    else signal.addEventListener('abort', stop)
-  })
-  try {
-    // `work` takes part even when it no longer matters: a rejection that nobody takes would end the process.
-    return await Promise.race([stopped, work])
-  } finally {
-    if (stop !== undefined) signal.removeEventListener('abort', stop)
-  }
 }

@@ -9,6 +9,7 @@ const SRC = fileURLToPath(new URL('../../src', import.meta.url))
 /** The rooms of the program, and for each the rooms to its right, which it may import from besides itself. A file in `src` itself is a room of its own. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   errors: [],
+  abort: [],
   'file-system': [],
   processes: ['file-system'],
   'libuv-wakeups': [],
@@ -19,13 +20,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   job: ['keys', 'times'],
   checkpoint: ['job', 'keys', 'times', 'processes', 'file-system', 'errors'],
   rules: ['job', 'rfc2047', 'keys', 'times', 'errors'],
-  storage: ['storage/disk', 'storage/s3', 'job', 'keys', 'errors'],
+  storage: ['storage/disk', 'storage/s3', 'job', 'keys', 'errors', 'abort'],
   'storage/s3': ['storage', 'job', 'rfc2047', 'keys', 'times', 'errors'],
   'storage/disk': ['storage', 'rules', 'job', 'keys', 'times', 'processes', 'file-system', 'errors'],
   sources: ['storage', 'checkpoint', 'job', 'keys', 'errors'],
   'sources/ranges': ['sources', 'keys'],
   'sources/files-from': ['sources', 'storage', 'checkpoint', 'job', 'keys', 'times', 'file-system', 'errors'],
-  'engine/lanes': ['engine/actions', 'sources', 'storage', 'job'],
+  'engine/lanes': ['sources', 'storage', 'job', 'abort'],
   'engine/actions': [
     'engine/lanes',
     'sources',
@@ -37,6 +38,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'keys',
     'times',
     'errors',
+    'abort',
   ],
   'engine/output': ['storage', 'checkpoint', 'job', 'keys', 'errors'],
   'engine/workers': [
@@ -63,6 +65,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'job',
     'keys',
     'errors',
+    'abort',
   ],
   report: ['checkpoint', 'job', 'keys', 'times'],
   'sandbox/wire': ['errors'],

@@ -1,7 +1,6 @@
 import { StorageError } from '../../errors.js'
-import type { Deferral, Failure, Outcome } from '../../job/outcome.js'
+import type { Failure, Outcome } from '../../job/outcome.js'
 import type { ObjectSummary, Storage } from '../../storage/storage.js'
-import type { WorkItem } from '../../sources/work-source.js'
 
 /**
  * What the error of a storage operation means for its object: an outcome, or undefined when the run is ending and nothing can be said.
@@ -80,11 +79,4 @@ export function failed(prefix: string, object: ObjectSummary, cause: Cause): Out
     time: new Date().toISOString(),
   }
   return cause.severity === 'later' ? { kind: 'failed', failure, later: true } : { kind: 'failed', failure }
-}
-
-/** What is settled of an object in place of its outcome: one that is to be tried again is put off. */
-export function unlessLater(object: WorkItem, outcome: Outcome | Deferral): Outcome | Deferral {
-  if (outcome.kind !== 'failed' || outcome.later !== true) return outcome
-  const { failure } = outcome
-  return { kind: 'waiting', object: object.copy === undefined ? failure : { ...failure, copy: object.copy } }
 }

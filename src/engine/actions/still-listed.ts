@@ -2,7 +2,7 @@ import { StorageError } from '../../errors.js'
 import { isFolder } from '../../job/place.js'
 import { compareKeys, keyBytes } from '../../keys.js'
 import { timeOf } from '../../times.js'
-import { sleep } from '../../storage/retry.js'
+import { sleep } from '../../abort.js'
 import type { ObjectSummary, Removal, Storage } from '../../storage/storage.js'
 
 /** An object that the store said it removed. */

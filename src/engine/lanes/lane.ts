@@ -1,8 +1,7 @@
 import type { Deferral, Outcome } from '../../job/outcome.js'
 import type { ObjectSummary } from '../../storage/storage.js'
-import type { Lease } from '../../sources/work-source.js'
-import { sleep, unlessAborted } from '../../storage/retry.js'
-import { unlessLater } from '../actions/outcome.js'
+import type { Lease, WorkItem } from '../../sources/work-source.js'
+import { isAborted, sleep, unlessAborted } from '../../abort.js'
 import type { Pacer } from './pacer.js'
 import type { ConcurrencyLimit } from './concurrency-limit.js'
 
@@ -165,7 +164,9 @@ class Lane {
   }
 }
 
-/** Whether it is aborted by now. A call, because the compiler takes a property for unchanged over an await. */
-export function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted
+/** What is settled of an object in place of its outcome: one that is to be tried again is put off. */
+export function unlessLater(object: WorkItem, outcome: Outcome | Deferral): Outcome | Deferral {
+  if (outcome.kind !== 'failed' || outcome.later !== true) return outcome
+  const { failure } = outcome
+  return { kind: 'waiting', object: object.copy === undefined ? failure : { ...failure, copy: object.copy } }
 }

@@ -1,5 +1,5 @@
 import type { Keyed } from '../../sources/page-facts.js'
-import { unlessAborted } from '../../storage/retry.js'
+import { unlessAborted } from '../../abort.js'
 import { pagesOf } from '../../sources/listing-source.js'
 import type { Listing } from '../../sources/page-listing.js'
 import type { RangeClaim, ClaimableRanges } from '../../sources/work-source.js'

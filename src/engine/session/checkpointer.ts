@@ -4,7 +4,7 @@ import type { Ledger } from '../../checkpoint/ledger.js'
 import { mayPass } from '../../checkpoint/checkpoint-error.js'
 import type { RunFolder } from '../../checkpoint/run-folder.js'
 import type { DeferredDelete, Failure } from '../../job/outcome.js'
-import { sleep } from '../../storage/retry.js'
+import { sleep } from '../../abort.js'
 
 /** The state of a run at one moment, taken in one synchronous step: the failures belong to keys that the checkpoint passes. */
 export interface RunState {

@@ -1,6 +1,6 @@
 import { listOf, type WriteJob } from '../../job/kinds.js'
 import type { WaitingObject } from '../../job/outcome.js'
-import { sleep } from '../../storage/retry.js'
+import { sleep } from '../../abort.js'
 import type { Storage } from '../../storage/storage.js'
 import { named, type Complete } from '../../sources/named-object.js'
 import type { WorkItem } from '../../sources/work-source.js'

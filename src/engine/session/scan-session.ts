@@ -1,3 +1,4 @@
+import { aborted } from '../../abort.js'
 import type { ScanCheckpoint, ScanState } from '../../checkpoint/checkpoint.js'
 import { RunFolder } from '../../checkpoint/run-folder.js'
 import type { OpenStores } from '../../storage/open.js'
@@ -133,11 +134,4 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
   if (defect !== undefined) throw defect.error
   const end = stop !== undefined ? 'stopped' : keyspace.remaining().length > 0 ? 'interrupted' : 'finished'
   return { end, readerGone, stop, listed: listed(), elapsed: elapsed() }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

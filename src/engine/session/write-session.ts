@@ -1,3 +1,4 @@
+import { aborted } from '../../abort.js'
 import { join } from 'node:path'
 import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { openFailures } from '../../checkpoint/failure-ledger.js'
@@ -29,9 +30,8 @@ import type { WorkerPool, Task } from '../workers/worker-pool.js'
 import { openDeferredDeletes, owedBefore } from './deferred-deletes.js'
 import { Gate, Turnstile } from '../lanes/gate.js'
 import { createKeeper, type RunState } from './checkpointer.js'
-import { unlessLater } from '../actions/outcome.js'
 import { answers, attempting } from './retry-one.js'
-import type { Action } from '../lanes/lane.js'
+import { unlessLater, type Action } from '../lanes/lane.js'
 import { LargeObjects } from './large-objects.js'
 import { actingOnNamed, lookingUp, unlessKnown } from '../actions/look-up-listed.js'
 import { unclearBetween } from '../actions/manifests.js'
@@ -401,11 +401,4 @@ function tell(
   const done = doneTo(job, outcome)
   if (done !== undefined) emit({ type: done, key: full, bytes: size })
   else if (outcome.kind === 'skipped') emit({ type: 'skipped', key: full, reason: outcome.reason })
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    else signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

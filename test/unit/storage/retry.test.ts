@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { StorageError, type Severity } from '../../../src/errors.js'
 import { FEW_ATTEMPTS, TRIED_LATER, UnlikeOthers } from '../../../src/storage/set-aside.js'
-import { createMeter, retrying, unlessAborted, withRetries, type RetryPolicy } from '../../../src/storage/retry.js'
+import { unlessAborted } from '../../../src/abort.js'
+import { createMeter, retrying, withRetries, type RetryPolicy } from '../../../src/storage/retry.js'
 import type { Reading, Storage } from '../../../src/storage/storage.js'
 
 beforeEach(() => {
