@@ -2,22 +2,17 @@ import type { LedgerPosition } from '../checkpoint/checkpoint.js'
 import { readRemovals, type RemovalEntry } from '../checkpoint/deferred-delete-ledger.js'
 import type { Deferral, Outcome } from '../job/outcome.js'
 import type { ObjectSummary } from '../storage/storage.js'
+import { OrderedSource, PAGE } from './ordered-source.js'
 import type { Tally } from './tally.js'
-import type { Lease, WorkItem, WorkSource } from './work-source.js'
-
-/** Objects handed out at once, as many as one request can delete. */
-const PAGE = 1000
+import type { WorkItem } from './work-source.js'
 
 /**
- * Work read from a ledger of what is to be deleted, while it grows. There is one lease, in the order of the ledger, so that the part that
- * is done is always a beginning of the file. Nothing behind `allow` is handed out: a checkpoint must count on it first.
+ * Work read from a ledger of what is to be deleted, in its order and while it grows. Nothing behind `allow` is handed out: a checkpoint must count on it first.
  */
-export class RemovalWork implements WorkSource {
-  private readonly handedOut: RemovalEntry[] = []
+export class RemovalWork extends OrderedSource<RemovalEntry> {
   private read: number
   private allowed: number
   private position: LedgerPosition
-  private claimed = false
   private ended = false
   private wake: (() => void) | undefined
 
@@ -27,6 +22,7 @@ export class RemovalWork implements WorkSource {
     private readonly prefix: string,
     private readonly tally: Tally,
   ) {
+    super()
     this.position = start
     this.read = start.bytes
     this.allowed = start.bytes
@@ -56,23 +52,13 @@ export class RemovalWork implements WorkSource {
     this.end()
   }
 
-  claim(): Promise<Lease | undefined> {
-    if (this.claimed) return Promise.resolve(undefined)
-    this.claimed = true
-    return Promise.resolve({
-      next: () => this.next(),
-      settle: (object: ObjectSummary, outcome: Outcome | Deferral) => this.settle(object, outcome),
-      release: () => undefined,
-    })
-  }
-
-  close(): void {
-    this.claimed = true
+  override close(): void {
+    super.close()
     this.allowed = this.read
     this.end()
   }
 
-  private async next(): Promise<readonly WorkItem[] | undefined> {
+  protected async next(): Promise<readonly WorkItem[] | undefined> {
     while (this.read >= this.allowed) {
       if (this.ended) return undefined
       await new Promise<void>((resolve) => (this.wake = resolve))
@@ -88,10 +74,8 @@ export class RemovalWork implements WorkSource {
     return objects
   }
 
-  private settle(object: ObjectSummary, outcome: Outcome | Deferral): void {
-    const entry = this.handedOut.shift()
-    if (entry === undefined) throw new Error('an object was settled that was not handed out')
+  protected passed({ end }: RemovalEntry, object: ObjectSummary, outcome: Outcome | Deferral): void {
     this.tally.add(object, outcome)
-    this.position = { bytes: entry.end, entries: this.position.entries + 1 }
+    this.position = { bytes: end, entries: this.position.entries + 1 }
   }
 }

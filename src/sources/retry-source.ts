@@ -6,11 +6,9 @@ import { UserError } from '../errors.js'
 import { NAMES_COLLIDE, type Deferral, type Failure, type Outcome } from '../job/outcome.js'
 import type { ObjectSummary } from '../storage/storage.js'
 import { named, type Complete, type Named } from './named-object.js'
+import { OrderedSource, PAGE } from './ordered-source.js'
 import { addTo, type Tally } from './tally.js'
-import type { Lease, WorkItem, WorkSource } from './work-source.js'
-
-/** Objects handed out at once, as many as a page of a listing has. */
-const PAGE = 1000
+import type { WorkItem } from './work-source.js'
 
 interface Entry {
   readonly failure: Failure
@@ -20,16 +18,12 @@ interface Entry {
 }
 
 /**
- * Work read from a failure ledger that was set aside to be tried again. There is one lease, in the order of the ledger,
- * so that the part that is settled is always a beginning of the file. An entry leaves the totals of the failed when it is
+ * Work read from a failure ledger that was set aside to be tried again, in its order. An entry leaves the totals of the failed when it is
  * settled anew.
  */
-export class LedgerWork implements WorkSource {
+export class LedgerWork extends OrderedSource<Entry> {
   private readonly entries: AsyncGenerator<LedgerEntry, void, undefined>
-  /** What was handed out and is not settled, oldest first. */
-  private readonly handedOut: Entry[] = []
   private state: RetryState
-  private claimed = false
   private ended = false
 
   constructor(
@@ -39,6 +33,7 @@ export class LedgerWork implements WorkSource {
     private readonly tally: Tally,
     private readonly complete: Complete,
   ) {
+    super()
     this.state = start
     this.entries = readFailures(join(folder, RETRYING), start.bytes)
   }
@@ -53,21 +48,7 @@ export class LedgerWork implements WorkSource {
     return this.state.of - this.state.entries
   }
 
-  claim(): Promise<Lease | undefined> {
-    if (this.claimed) return Promise.resolve(undefined)
-    this.claimed = true
-    return Promise.resolve({
-      next: () => this.next(),
-      settle: (object: ObjectSummary, outcome: Outcome | Deferral) => this.settle(object, outcome),
-      release: () => undefined,
-    })
-  }
-
-  close(): void {
-    this.claimed = true
-  }
-
-  private async next(): Promise<readonly WorkItem[] | undefined> {
+  protected async next(): Promise<readonly WorkItem[] | undefined> {
     if (this.ended) return undefined
     const objects: Named[] = []
     while (objects.length < PAGE) {
@@ -100,12 +81,10 @@ export class LedgerWork implements WorkSource {
     )
   }
 
-  private settle(object: ObjectSummary, outcome: Outcome | Deferral): void {
-    const entry = this.handedOut.shift()
-    if (entry === undefined) throw new Error('an object was settled that was not handed out')
+  protected passed(entry: Entry, object: ObjectSummary, outcome: Outcome | Deferral): void {
     addTo(this.tally.totals.failed, entry.failure.code, -1)
     this.tally.add(object, outcome)
-    this.passed(entry)
+    this.advance(entry)
     this.passKept()
   }
 
@@ -114,11 +93,11 @@ export class LedgerWork implements WorkSource {
       this.handedOut.shift()
       addTo(this.tally.totals.failed, entry.failure.code, -1)
       this.tally.keep(entry.failure)
-      this.passed(entry)
+      this.advance(entry)
     }
   }
 
-  private passed({ end }: Entry): void {
+  private advance({ end }: Entry): void {
     this.state = { ...this.state, bytes: end, entries: this.state.entries + 1 }
   }
 }

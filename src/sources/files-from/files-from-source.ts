@@ -15,11 +15,9 @@ import type { ListEntry, EntryNeeds } from './entry.js'
 import { readKeyList } from './read-list.js'
 import { readingOf, type FoundFormat } from './list-format.js'
 import type { Complete, Named } from '../named-object.js'
+import { OrderedSource, PAGE } from '../ordered-source.js'
 import type { Tally } from '../tally.js'
-import type { Lease, WorkItem, WorkSource } from '../work-source.js'
-
-/** Objects handed out at once, as many as a page of a listing has. */
-const PAGE = 1000
+import type { WorkItem } from '../work-source.js'
 
 /** How much of the file its checksum covers, in bytes. */
 const HEAD = 64 * 1024
@@ -55,16 +53,11 @@ export async function checkList({ file }: KeyList, before: ListState): Promise<v
 }
 
 /**
- * Work read from a list of objects. There is one lease, in the order of the list, so that what is settled is always a beginning of it; a resume reads
- * over that. What is named twice is done twice.
+ * Work read from a list of objects, in its order; a resume reads over what is settled. What is named twice is done twice.
  */
-export class ListWork implements WorkSource {
+export class ListWork extends OrderedSource<Named> {
   private readonly listed: AsyncGenerator<ListEntry, void, undefined>
-  /** Handed out and not settled. */
-  private outstanding = 0
   private toPass: number
-  private claimed = false
-  private closed = false
   private ended = false
 
   constructor(
@@ -74,34 +67,22 @@ export class ListWork implements WorkSource {
     private readonly tally: Pick<Tally, 'add'>,
     private readonly complete: Complete,
   ) {
+    super()
     this.listed = readKeyList(list, wanted)
     this.toPass = state.entries
   }
 
   /** How far the list is settled; undefined once it is wholly. */
   remaining(): ListState | undefined {
-    return this.ended && this.outstanding === 0 ? undefined : this.state
+    return this.ended && this.handedOut.length === 0 ? undefined : this.state
   }
 
-  claim(): Promise<Lease | undefined> {
-    if (this.claimed) return Promise.resolve(undefined)
-    this.claimed = true
-    return Promise.resolve({
-      next: () => this.next(),
-      settle: (object: ObjectSummary, outcome: Outcome | Deferral) => this.settle(object, outcome),
-      release: () => {
-        this.close()
-        void this.listed.return().catch(() => undefined)
-      },
-    })
+  protected override released(): void {
+    this.close()
+    void this.listed.return().catch(() => undefined)
   }
 
-  close(): void {
-    this.claimed = true
-    this.closed = true
-  }
-
-  private async next(): Promise<readonly WorkItem[] | undefined> {
+  protected async next(): Promise<readonly WorkItem[] | undefined> {
     if (this.ended) return undefined
     const objects: Named[] = []
     while (objects.length < PAGE) {
@@ -110,25 +91,25 @@ export class ListWork implements WorkSource {
       if (this.closed) return undefined
       if (entry === undefined) {
         await this.checkEnd(objects.length)
-        this.outstanding += objects.length
+        this.handedOut.push(...objects)
         this.ended = true
         return await this.complete(objects)
       }
       if (this.toPass > 0) this.toPass--
       else objects.push({ ...entry, key: entry.key.slice(this.wanted.prefix.length) })
     }
-    this.outstanding += objects.length
+    this.handedOut.push(...objects)
     return await this.complete(objects)
   }
 
   // Its reader has found the file unchanged since it was opened; this finds it unchanged since the run began.
   private async checkEnd(last: number): Promise<void> {
     await checkList(this.list, this.state)
-    if (this.state.entries + this.outstanding + last !== this.state.of) throw changedList(printable(this.list.file))
+    if (this.state.entries + this.handedOut.length + last !== this.state.of)
+      throw changedList(printable(this.list.file))
   }
 
-  private settle(object: ObjectSummary, outcome: Outcome | Deferral): void {
-    this.outstanding--
+  protected passed(_: Named, object: ObjectSummary, outcome: Outcome | Deferral): void {
     this.tally.add(object, outcome)
     this.state = { ...this.state, entries: this.state.entries + 1 }
   }
