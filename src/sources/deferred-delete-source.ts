@@ -9,7 +9,7 @@ import type { WorkItem } from './work-source.js'
 /**
  * Work read from a ledger of what is to be deleted, in its order and while it grows. Nothing behind `allow` is handed out: a checkpoint must count on it first.
  */
-export class RemovalWork extends OrderedSource<RemovalEntry> {
+export class DeferredDeleteSource extends OrderedSource<RemovalEntry> {
   private read: number
   private allowed: number
   private position: LedgerPosition

@@ -21,7 +21,7 @@ interface Entry {
  * Work read from a failure ledger that was set aside to be tried again, in its order. An entry leaves the totals of the failed when it is
  * settled anew.
  */
-export class LedgerWork extends OrderedSource<Entry> {
+export class RetrySource extends OrderedSource<Entry> {
   private readonly entries: AsyncGenerator<LedgerEntry, void, undefined>
   private state: RetryState
   private ended = false

@@ -5,7 +5,7 @@ import type { Throttle } from '../../job/events.js'
 import type { DeferredDelete } from '../../job/outcome.js'
 import type { Place } from '../../job/place.js'
 import { settled, type Totals } from '../../job/totals.js'
-import { RemovalWork } from '../../sources/deferred-delete-source.js'
+import { DeferredDeleteSource } from '../../sources/deferred-delete-source.js'
 import { addTo, type Tally } from '../../sources/tally.js'
 import type { ActionContext } from '../actions/actions.js'
 import { deletingDeferred, DEFERRED_DELETE_FLIGHTS } from '../actions/deferred-delete.js'
@@ -17,7 +17,7 @@ import { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
 /** What a run deletes behind its checkpoint: its ledger, and how far that is done. */
 export interface DeferredDeletes {
   readonly ledger: Ledger<DeferredDelete>
-  readonly work: RemovalWork
+  readonly work: DeferredDeleteSource
   /** Those that the tally has gained, to be written to the ledger. */
   take(): readonly DeferredDelete[]
   /** Objects that are to be deleted, whether on the ledger yet or not. */
@@ -56,7 +56,7 @@ export async function openDeferredDeletes(options: DeferredDeleteOptions): Promi
   if (path === undefined || (job.kind !== 'sync' && job.kind !== 'move')) return undefined
   const ledger = await openRemovals(path, removals)
   const { prefix } = job.kind === 'sync' ? job.destination : job.source
-  const work = new RemovalWork(path, removals.done, prefix, tally)
+  const work = new DeferredDeleteSource(path, removals.done, prefix, tally)
   const pacers = pacersFor(1)
   let slots: ConcurrencyLimit | undefined
   let planned = removals.entries

@@ -20,7 +20,7 @@ import {
   type SetAside,
 } from '../../storage/set-aside.js'
 import type { ObjectSummary } from '../../storage/storage.js'
-import { LedgerWork } from '../../sources/retry-source.js'
+import { RetrySource } from '../../sources/retry-source.js'
 import { ListWork, entryNeedsOf } from '../../sources/files-from/files-from-source.js'
 import { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { Complete } from '../../sources/named-object.js'
@@ -144,7 +144,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   const again =
     checkpoint.retry === undefined
       ? undefined
-      : new LedgerWork(folder, checkpoint.retry, job.source.prefix, tally, complete)
+      : new RetrySource(folder, checkpoint.retry, job.source.prefix, tally, complete)
   const keyList = listOf(job)
   const list =
     keyList === undefined || checkpoint.list === undefined
@@ -274,7 +274,7 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
     emit({ type: 'progress', snapshot: snapshot() })
   }, PROGRESS_INTERVAL)
   const waysFor = (pacer: Pacer): ActionContext => waysTo(unlikeOthers, pacer)
-  const workOn = async (work: LedgerWork | ListWork, largeOnes: 'act' | 'defer'): Promise<void> => {
+  const workOn = async (work: RetrySource | ListWork, largeOnes: 'act' | 'defer'): Promise<void> => {
     const actFor = (pacer: Pacer): Action => {
       const act = actOf(job, waysFor(pacer))
       return keyList === undefined ? act : actingOnNamed(act, job.source.prefix)
