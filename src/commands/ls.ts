@@ -1,49 +1,39 @@
 import { resolve } from 'node:path'
-import { headerLine } from '../engine/output/ls-lines.js'
-import { packer, packingOf } from '../engine/output/compression.js'
-import { lsSink } from '../engine/session/scan-results.js'
-import { bytes, shellWord } from '../report/format.js'
 import type { LsJob } from '../job/ls.js'
-import { placeUrl } from '../job/place.js'
-import { printable } from '../keys.js'
-import { scanned } from '../report/scan-progress.js'
-import type { CommandIo } from './run/io.js'
-import { readChoice, readFlag, readText, type Flags } from './options/common-options.js'
-import { parsePlace } from './options/places.js'
-import { conclude, readInto, startScan, type Scan } from './run/start-scan.js'
+import type { Command } from './options/command.js'
+import { EXIT_TABLE } from './options/exit.js'
+import { booleanFlag, grouped, readArgument, readChoice, readFlag, readText, textFlag } from './options/flag-values.js'
+import { anySource, parsePlace } from './options/places.js'
+import { scanFlags } from './options/run-options.js'
 
-/** `s3move ls SOURCE`. Resolves with the exit code. */
-export function ls(source: string, flags: Flags, io: CommandIo): Promise<number> {
-  const to = readText(flags, 'to')
-  const job: LsJob = {
-    kind: 'ls',
-    source: parsePlace(source, 'source'),
-    format: readChoice(flags, 'format', ['text', 'json', 'csv']) ?? 'text',
-    sorted: readFlag(flags, 'sorted') ?? false,
-    ...(to === undefined ? {} : { to: resolve(io.cwd, to) }),
-  }
-  // Refused before any request.
-  if (job.to !== undefined) packer(packingOf(job.to))
-  return startScan(job, flags, io, (scan) => performLs(job, scan))
-}
-
-/** Writes every key. */
-export async function performLs(job: LsJob, scan: Scan): Promise<number> {
-  const { io, progress, quiet, resumed } = scan
-  const packing = job.to === undefined ? 'plain' : packingOf(job.to)
-  const terminal = job.to === undefined && 'isTTY' in io.stdout && io.stdout.isTTY === true
-  const ended = await readInto(job.to, scan, (outlet, keyspace) => {
-    const header = headerLine(job.format)
-    if (header !== '' && outlet.bytes === 0 && !(resumed && job.to === undefined)) {
-      outlet.write(packer(packing)(header), () => undefined)
+export const command: Command = {
+  usage: 'ls <source>',
+  summary: 'write every key below a prefix',
+  help: '$0 ls s3://bucket[/prefix]\n\nWrites every key, with size, ETag, last modification and storage class, to standard output or a file.',
+  options: [
+    ...[scanFlags, anySource],
+    (argv) =>
+      grouped(argv, 'Output:', {
+        format: textFlag('text, json or csv', 'text'),
+        sorted: booleanFlag('in the byte order of the keys; else as they come'),
+        to: textFlag('file to write; .gz and .zst are compressed. It is FILE.part until it is whole'),
+      }),
+  ],
+  examples: [
+    ['$0 ls s3://photos --to photos.csv.gz --format csv', 'an inventory'],
+    ['$0 ls s3://photos/2019/ --sorted | head', 'the first keys of a folder'],
+  ],
+  epilogue: EXIT_TABLE,
+  async run(flags, io) {
+    const to = readText(flags, 'to')
+    const job: LsJob = {
+      kind: 'ls',
+      source: parsePlace(readArgument(flags, 'source'), 'source'),
+      format: readChoice(flags, 'format', ['text', 'json', 'csv']) ?? 'text',
+      sorted: readFlag(flags, 'sorted') ?? false,
+      ...(to === undefined ? {} : { to: resolve(io.cwd, to) }),
     }
-    return lsSink(job, { packing, terminal }, outlet, keyspace)
-  })
-  if (ended.end === 'finished' && !quiet) {
-    if (job.to !== undefined) {
-      progress.say(`wrote ${scanned(ended.listed, ended.elapsed)} to ${shellWord(job.to)}, ${bytes(ended.bytes)}`)
-    }
-    if (ended.listed === 0) progress.say(`${placeUrl(job.source)} has no objects; are bucket and prefix right?`)
-  }
-  return conclude(scan, ended, job.to === undefined ? 'keys are missing' : `${printable(job.to)}.part is incomplete`)
+    const { startScan } = await import('./run/start-scan.js')
+    return await startScan(job, flags, io)
+  },
 }

@@ -1,31 +1,58 @@
 import type { MoveJob } from '../job/move.js'
-import { copyOf } from '../engine/actions/sync.js'
-import { readAttributes } from './options/attribute-options.js'
-import { begin } from './run/start-write.js'
-import type { CommandIo } from './run/io.js'
-import { readKeyListOf } from './options/files-from-options.js'
-import { warningOfLosses } from './run/fidelity-warning.js'
-import { readConnection, type Flags } from './options/common-options.js'
-import { checkPair, parsePlace } from './options/places.js'
-import { checkSlashes, readPrefixAs } from './options/prefix.js'
-import { readRestore } from './options/restore-options.js'
-import { readNames, readObjects } from './options/selection-options.js'
+import { attributeFlags, readAttributes } from './options/attribute-options.js'
+import type { Command } from './options/command.js'
+import { readConnection, sideFlags } from './options/connection-options.js'
+import { EXIT_TABLE } from './options/exit.js'
+import { listFlags, readKeyListOf } from './options/files-from-options.js'
+import { readArgument } from './options/flag-values.js'
+import { settingFlags } from './options/header-options.js'
+import { checkPair, parsePlace, placeArguments } from './options/places.js'
+import { checkSlashes, prefixFlags, readPrefixAs } from './options/prefix.js'
+import { readRestore, restoreFlags } from './options/restore-options.js'
+import { freshFlags, runFlags } from './options/run-options.js'
+import { nameFlags, readNames, readObjects, selectionFlags } from './options/selection-options.js'
 
-/** `s3move move SOURCE DESTINATION`. Resolves with the exit code. */
-export async function move(source: string, destination: string, flags: Flags, io: CommandIo): Promise<number> {
-  const place = parsePlace(source, 'source')
-  const job: MoveJob = {
-    kind: 'move',
-    source: place,
-    destination: parsePlace(destination, 'destination'),
-    ...readPrefixAs(place, flags),
-    ...readAttributes(flags, io.cwd),
-    ...readObjects(flags),
-    ...(await readKeyListOf(flags, io.cwd)),
-    ...readRestore(flags),
-    ...readNames(flags),
-  }
-  checkSlashes([job.source, job.destination], [source, destination], flags, io)
-  checkPair(job.source, job.destination, readConnection(flags, {}))
-  return await begin(job, flags, io, warningOfLosses(copyOf(job), flags))
+export const command: Command = {
+  usage: 'move <source> <destination>',
+  summary: 'copy every object, and delete it at the source once its copy is proven',
+  help: '$0 move s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object as copy does. An object is deleted at the source only when its copy is proven and its key is on the disk, in moved.ndjson.',
+  options: [
+    ...[
+      listFlags,
+      selectionFlags,
+      prefixFlags,
+      nameFlags,
+      settingFlags,
+      attributeFlags,
+      restoreFlags,
+      runFlags,
+      sideFlags,
+    ],
+    ...[placeArguments, freshFlags],
+  ],
+  examples: [
+    ['$0 move s3://photos/2019/ s3://archive/2019/', 'a folder'],
+    ['$0 move s3://a s3://b --dry-run', 'how many objects, how many requests'],
+  ],
+  epilogue: EXIT_TABLE,
+  async run(flags, io) {
+    const [source, destination] = [readArgument(flags, 'source'), readArgument(flags, 'destination')]
+    const place = parsePlace(source, 'source')
+    const job: MoveJob = {
+      kind: 'move',
+      source: place,
+      destination: parsePlace(destination, 'destination'),
+      ...readPrefixAs(place, flags),
+      ...readAttributes(flags, io.cwd),
+      ...readObjects(flags),
+      ...(await readKeyListOf(flags, io.cwd)),
+      ...readRestore(flags),
+      ...readNames(flags),
+    }
+    checkSlashes([job.source, job.destination], [source, destination], flags, io)
+    checkPair(job.source, job.destination, readConnection(flags, {}))
+    const { begin } = await import('./run/start-write.js')
+    const { warningOfLosses } = await import('./run/fidelity-warning.js')
+    return await begin(job, flags, io, warningOfLosses(job, flags))
+  },
 }

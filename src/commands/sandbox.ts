@@ -1,4 +1,74 @@
-import { startSandbox, type SandboxOptions } from '../sandbox/server.js'
+import type { Argv } from 'yargs'
+import { UserError } from '../errors.js'
+import type { SandboxOptions } from '../sandbox/server.js'
+import { dialects } from '../sandbox/wire/dialects.js'
+import type { Command } from './options/command.js'
+import { defined, many, readText, readWhole, textFlag, texts, type Flags } from './options/flag-values.js'
+
+export const command: Command = {
+  usage: 'sandbox [buckets..]',
+  summary: 'a simulated S3 server on this machine, for rehearsals',
+  help:
+    '$0 sandbox [BUCKET..]\n\nServes S3 on loopback until interrupted, and prints the lines to paste. A bucket is NAME, which stores what is put,\n' +
+    'or NAME:LAYOUT:COUNT[:OPTION=VALUE,..], which is synthetic and costs no memory. Layouts: seq, hex, dates, hot, deep, odd.\n' +
+    'Options: size=BYTES, big=N, glacier=N, denied=N, tags=N (one object in N), prefix=TEXT. Without buckets: src:seq:100k dst',
+  options: [sandboxFlags],
+  examples: [
+    ['$0 sandbox src:hex:5M dst', 'five million synthetic objects, and a bucket to copy them to'],
+    ['$0 sandbox src:odd:10k dst --latency copy=20-60 --fault 503=1%', 'odd keys, slow copies, throttling'],
+  ],
+  run(flags, io) {
+    return sandbox(readSandbox(flags), io)
+  },
+}
+
+/** Flags of the simulated server. */
+export function sandboxFlags(argv: Argv): Argv {
+  const names = Object.keys(dialects).join(', ')
+  return argv
+    .positional('buckets', {
+      type: 'string',
+      array: true,
+      describe: 'NAME[:FLAG,..] or NAME:LAYOUT:COUNT[:OPTION=VALUE,..]',
+    })
+    .options({
+      port: textFlag('port to listen on', 'a free one'),
+      'access-key': textFlag('AK:SK, to verify signatures with', 'any signature is accepted'),
+      latency: textFlag('CLASS=MIN-MAX,.. in ms; classes: list, copy, head, get, put, delete, other, all'),
+      rate: textFlag('write=N,read=N: requests a second for each first folder; 503 SlowDown beyond'),
+      fault: many(
+        'KIND=RATE[@Operation], repeatable; kinds: 500, 503, reset, reset-after, truncate, hang, copy200err, copy200empty, space, expired, disorder, denied',
+      ),
+      dialect: textFlag(
+        `another store that it plays: ${names}; or switches, as README lists them`,
+        'all that S3 knows',
+      ),
+      restore: textFlag('seconds that restoring an archived object takes', '0: ready at once'),
+      seed: textFlag('seed of latencies and faults', '1'),
+    })
+}
+
+/** The sandbox that the flags ask for. */
+export function readSandbox(flags: Flags): SandboxOptions {
+  const buckets = texts(flags.buckets)
+  const faults = texts(flags.fault)
+  const [accessKeyId, secretAccessKey, ...more] = readText(flags, 'access-key')?.split(':') ?? []
+  if (accessKeyId !== undefined && (secretAccessKey === undefined || more.length > 0)) {
+    throw new UserError('--access-key wants an access key and a secret key', 'write --access-key AK:SK')
+  }
+  return defined<SandboxOptions>({
+    port: readWhole(flags, 'port', 0, 65_535),
+    buckets: buckets.length > 0 ? buckets : ['src:seq:100k', 'dst'],
+    accessKeyId,
+    secretAccessKey,
+    latency: readText(flags, 'latency'),
+    rate: readText(flags, 'rate'),
+    faults,
+    restoreSeconds: readWhole(flags, 'restore', 0, 1_000_000),
+    dialect: readText(flags, 'dialect'),
+    seed: readWhole(flags, 'seed', 0, 0xffff_ffff),
+  })
+}
 
 /** The names of the buckets to copy from and to in the example: a synthetic one first, then another. */
 function exampleBuckets(specs: readonly string[]): [string, string] {
@@ -17,6 +87,7 @@ export async function sandbox(
   io: { stdout: NodeJS.WritableStream; stop: AbortSignal },
 ): Promise<number> {
   const { accessKeyId = 'sandbox', secretAccessKey = 'sandbox', region = 'us-east-1', buckets = [] } = options
+  const { startSandbox } = await import('../sandbox/server.js')
   const server = await startSandbox(options)
   try {
     const [source, destination] = exampleBuckets(buckets)

@@ -1,32 +1,80 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { lossesOfRewriting } from '../engine/actions/fidelity.js'
 import { UserError } from '../errors.js'
-import { shellWord } from '../report/format.js'
 import { placeUrl } from '../job/place.js'
 import type { HeaderRule, SetHeadersJob } from '../job/set-headers.js'
-import { begin, type Prepare } from './run/start-write.js'
-import { CANNED_ACLS, readMetadata, readRemovedHeaders, readSettings, refuseBoth } from './options/header-options.js'
-import type { CommandIo } from './run/io.js'
-import { readKeyListOf } from './options/files-from-options.js'
-import { readChoice, readFlag, readText, type Flags } from './options/common-options.js'
-import { parseBucket } from './options/places.js'
+import { shellWord } from '../report/format.js'
+import type { Command } from './options/command.js'
+import { EXIT_TABLE } from './options/exit.js'
+import { listFlags, readKeyListOf } from './options/files-from-options.js'
+import {
+  booleanFlag,
+  grouped,
+  readArgument,
+  readChoice,
+  readFlag,
+  readText,
+  textFlag,
+  type Flags,
+} from './options/flag-values.js'
+import {
+  CANNED_ACLS,
+  readMetadata,
+  readRemovedHeaders,
+  readSettings,
+  refuseBoth,
+  settingFlags,
+} from './options/header-options.js'
+import { onLossFlag } from './options/pace-options.js'
+import { bucketSource, parseBucket } from './options/places.js'
+import { freshFlags, runFlags } from './options/run-options.js'
+import type { Prepare } from './run/start-write.js'
 
-/** `s3move set-headers SOURCE`. Resolves with the exit code. */
-export async function setHeaders(source: string, flags: Flags, io: CommandIo): Promise<number> {
-  const place = parseBucket(source, 'place')
-  const guess = readGuess(flags)
-  const acl = readAcl(flags)
-  const job: SetHeadersJob = {
-    kind: 'set-headers',
-    source: place,
-    ...(await readKeyListOf(flags, io.cwd)),
-    rules: await readJobRules(flags, guess !== undefined, io.cwd),
-    ...(guess === undefined ? {} : { guess }),
-    folderMarkers: readFlag(flags, 'folder-markers') ?? false,
-    ...(acl === undefined ? {} : { acl }),
-  }
-  return await begin(job, flags, io, preparation(job))
+export const command: Command = {
+  usage: 'set-headers <source>',
+  summary: 'change headers of every object below a prefix, in place',
+  help: '$0 set-headers s3://bucket[/prefix] --cache-control VALUE ...\n\nChanges headers in place: HEAD, and only where something would change a copy of the object onto itself that keeps all the rest.',
+  options: [
+    ...[listFlags, settingFlags],
+    (argv) =>
+      grouped(argv, 'Headers:', {
+        'if-unset': booleanFlag('set only what is not there'),
+        'guess-content-type': booleanFlag('by the extension, where Content-Type is missing or binary/octet-stream'),
+        force: booleanFlag('with --guess-content-type: replace every Content-Type that differs'),
+        rules: textFlag('file of rules, YAML or JSON: which objects get which headers (see README)'),
+      }),
+    (argv) =>
+      grouped(argv, 'Objects:', {
+        preserve: textFlag('acl: keep access control lists, for one more request an object'),
+        acl: textFlag('canned access control list for every object rewritten, such as public-read'),
+        'reset-acl': booleanFlag('let S3 reset access control lists: objects become private'),
+        'on-loss': onLossFlag('warn'),
+        'folder-markers': booleanFlag('also empty objects whose key ends in /'),
+      }),
+    ...[runFlags, bucketSource, freshFlags],
+  ],
+  examples: [
+    ["$0 set-headers s3://photos --cache-control 'public, max-age=31536000'", 'for a year'],
+    ['$0 set-headers s3://site --guess-content-type --dry-run', 'what would change'],
+    ['$0 set-headers s3://site --rules rules.yaml --preserve acl', 'by rules; public objects stay public'],
+  ],
+  epilogue: EXIT_TABLE,
+  async run(flags, io) {
+    const place = parseBucket(readArgument(flags, 'source'), 'place')
+    const guess = readGuess(flags)
+    const acl = readAcl(flags)
+    const job: SetHeadersJob = {
+      kind: 'set-headers',
+      source: place,
+      ...(await readKeyListOf(flags, io.cwd)),
+      rules: await readJobRules(flags, guess !== undefined, io.cwd),
+      ...(guess === undefined ? {} : { guess }),
+      folderMarkers: readFlag(flags, 'folder-markers') ?? false,
+      ...(acl === undefined ? {} : { acl }),
+    }
+    const { begin } = await import('./run/start-write.js')
+    return await begin(job, flags, io, preparation(job))
+  },
 }
 
 // Nothing is rewritten before it is certain what becomes of access control lists.
@@ -45,6 +93,7 @@ function preparation(job: SetHeadersJob): Prepare {
     if (acls === false && job.acl !== undefined && !HARMLESS.has(job.acl)) {
       throw new UserError(`the bucket of ${url} has access control lists disabled`, 'leave --acl away')
     }
+    const { lossesOfRewriting } = await import('../engine/actions/fidelity.js')
     const lost = lossesOfRewriting({ bucket: job.source.bucket, software: ends.source.software })
     if (lost !== undefined) warn(lost)
     if (versioned === true) {

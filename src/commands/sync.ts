@@ -1,34 +1,58 @@
 import { UserError } from '../errors.js'
 import type { SyncBy, SyncJob } from '../job/sync.js'
-import { copyOf } from '../engine/actions/sync.js'
-import { readAttributes } from './options/attribute-options.js'
-import { begin } from './run/start-write.js'
-import type { CommandIo } from './run/io.js'
-import { warningOfLosses } from './run/fidelity-warning.js'
-import { readConnection, readFlag, readWhole, type Flags } from './options/common-options.js'
-import { checkPair, parsePlace } from './options/places.js'
-import { checkSlashes, readPrefixAs } from './options/prefix.js'
-import { readRestore } from './options/restore-options.js'
-import { readObjects } from './options/selection-options.js'
+import { attributeFlags, readAttributes } from './options/attribute-options.js'
+import type { Command } from './options/command.js'
+import { readConnection, sideFlags } from './options/connection-options.js'
+import { EXIT_TABLE } from './options/exit.js'
+import { booleanFlag, grouped, readArgument, readFlag, readWhole, textFlag, type Flags } from './options/flag-values.js'
+import { settingFlags } from './options/header-options.js'
+import { checkPair, parsePlace, placeArguments } from './options/places.js'
+import { checkSlashes, prefixFlags, readPrefixAs } from './options/prefix.js'
+import { readRestore, restoreFlags } from './options/restore-options.js'
+import { freshFlags, runFlags } from './options/run-options.js'
+import { readObjects, selectionFlags } from './options/selection-options.js'
 
-/** `s3move sync SOURCE DESTINATION`. Resolves with the exit code. */
-export async function sync(source: string, destination: string, flags: Flags, io: CommandIo): Promise<number> {
-  const deletion = readDeletion(flags)
-  const place = parsePlace(source, 'source')
-  const job: SyncJob = {
-    kind: 'sync',
-    source: place,
-    destination: parsePlace(destination, 'destination'),
-    by: readComparison(flags),
-    ...readAttributes(flags, io.cwd),
-    ...readObjects(flags),
-    ...readRestore(flags),
-    ...(deletion === undefined ? {} : { delete: deletion, ...readPrefixAs(place, flags) }),
-  }
-  const connection = readConnection(flags, {})
-  checkSlashes([job.source, job.destination], [source, destination], flags, io)
-  checkPair(job.source, job.destination, connection, deletion !== undefined)
-  return await begin(job, flags, io, warningOfLosses(copyOf(job), flags))
+export const command: Command = {
+  usage: 'sync <source> <destination>',
+  summary: 'copy what is missing or different',
+  help: '$0 sync s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and copies what is missing at the destination or different: by size, ETag and, where these say nothing, by which is newer.',
+  options: [
+    ...[selectionFlags, prefixFlags],
+    (argv) =>
+      grouped(argv, 'Synchronisation:', {
+        'size-only': booleanFlag('copy what is missing or has another size, and compare nothing else'),
+        newer: booleanFlag('copy what is missing or newer at the source (Last-Modified), and compare nothing else'),
+        delete: booleanFlag('delete what only the destination has, once both sides have been listed'),
+        'max-delete': textFlag('with --delete: delete nothing at all when more objects than this would be'),
+      }),
+    ...[settingFlags, attributeFlags, restoreFlags, runFlags, sideFlags, placeArguments, freshFlags],
+  ],
+  examples: [
+    ['$0 sync s3://photos s3://photos-eu', 'what is missing or different'],
+    ['$0 sync s3://a s3://b --delete --max-delete 1000', 'and delete what is extra, 1,000 at most'],
+  ],
+  epilogue: EXIT_TABLE,
+  async run(flags, io) {
+    const [source, destination] = [readArgument(flags, 'source'), readArgument(flags, 'destination')]
+    const deletion = readDeletion(flags)
+    const place = parsePlace(source, 'source')
+    const job: SyncJob = {
+      kind: 'sync',
+      source: place,
+      destination: parsePlace(destination, 'destination'),
+      by: readComparison(flags),
+      ...readAttributes(flags, io.cwd),
+      ...readObjects(flags),
+      ...readRestore(flags),
+      ...(deletion === undefined ? {} : { delete: deletion, ...readPrefixAs(place, flags) }),
+    }
+    const connection = readConnection(flags, {})
+    checkSlashes([job.source, job.destination], [source, destination], flags, io)
+    checkPair(job.source, job.destination, connection, deletion !== undefined)
+    const { begin } = await import('./run/start-write.js')
+    const { warningOfLosses } = await import('./run/fidelity-warning.js')
+    return await begin(job, flags, io, warningOfLosses(job, flags))
+  },
 }
 
 function readComparison(flags: Flags): SyncBy {

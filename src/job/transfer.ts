@@ -4,6 +4,10 @@ import { placeShape, placeUrl, type Place } from './place.js'
 import { oneOf, positive, shape } from './schema.js'
 import { selectionShape, type Selection } from './selection.js'
 
+/** What S3 allows for a part that is not the last, in bytes. */
+export const SMALLEST_PART = 5 * 1024 ** 2
+export const LARGEST_PART = 5 * 1024 ** 3
+
 /** What all jobs have that make objects at `destination` of those at `source`. */
 export interface Transfer {
   readonly source: Place

@@ -16,12 +16,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   version: [],
   times: [],
   keys: [],
+  'endpoint-url': ['keys', 'errors'],
   rfc2047: [],
   job: ['keys', 'times'],
   checkpoint: ['job', 'keys', 'times', 'processes', 'file-system', 'errors'],
   rules: ['job', 'rfc2047', 'keys', 'times', 'errors'],
   storage: ['storage/disk', 'storage/s3', 'job', 'keys', 'errors', 'abort'],
-  'storage/s3': ['storage', 'job', 'rfc2047', 'keys', 'times', 'errors'],
+  'storage/s3': ['storage', 'job', 'rfc2047', 'endpoint-url', 'keys', 'times', 'errors'],
   'storage/disk': ['storage', 'rules', 'job', 'keys', 'times', 'processes', 'file-system', 'errors'],
   sources: ['storage', 'checkpoint', 'job', 'keys', 'errors'],
   'sources/ranges': ['sources', 'keys'],
@@ -73,20 +74,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'sandbox/operations': ['sandbox/buckets', 'sandbox/wire', 'times'],
   sandbox: ['sandbox/operations', 'sandbox/buckets', 'sandbox/wire', 'errors'],
   'commands/options': [
-    'commands/run',
-    'sandbox',
-    'sandbox/wire',
     'report',
-    'engine/session',
-    'engine/actions',
     'sources/files-from',
-    'storage/disk',
-    'storage',
     'rules',
-    'checkpoint',
     'job',
+    'endpoint-url',
     'keys',
     'times',
+    'version',
     'errors',
   ],
   'commands/run': [
@@ -106,6 +101,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'checkpoint',
     'job',
     'keys',
+    'times',
     'version',
     'file-system',
     'errors',
@@ -114,31 +110,31 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'commands/run',
     'commands/options',
     'sandbox',
+    'sandbox/wire',
     'report',
-    'engine/session',
-    'engine/output',
     'engine/actions',
-    'sources/files-from',
     'rules',
-    'checkpoint',
     'job',
     'keys',
-    'times',
-    'version',
     'errors',
   ],
-  cli: [
-    'commands',
-    'commands/run',
-    'commands/options',
-    'checkpoint',
-    'keys',
-    'version',
-    'libuv-wakeups',
-    'processes',
-    'errors',
-  ],
+  cli: ['commands', 'commands/options', 'checkpoint', 'keys', 'version', 'libuv-wakeups', 'processes', 'errors'],
 }
+
+/** What is loaded before it is known which command runs, whatever loads it: what flags mean, and no more. */
+const LOADED_AT_EACH_START: readonly string[] = [
+  'commands',
+  'commands/options',
+  'report',
+  'rules',
+  'sandbox/wire',
+  'job',
+  'endpoint-url',
+  'keys',
+  'times',
+  'version',
+  'errors',
+]
 
 /** The folder of a file; a file in `src` itself is by itself. */
 function roomOf(file: string): string {
@@ -153,12 +149,15 @@ interface SourceFile {
   readonly imports: readonly string[]
   /** Those of `imports` that are there when the program runs. */
   readonly loads: readonly string[]
+  /** Those of `loads` that are there as soon as the file is. */
+  readonly loadsAtOnce: readonly string[]
   readonly packages: readonly string[]
 }
 
 function read(file: string): SourceFile {
   const tree = ts.createSourceFile(file, readFileSync(join(SRC, file), 'utf8'), ts.ScriptTarget.ES2023, true)
   const names: string[] = []
+  const later: string[] = []
   const types: string[] = []
   const visit = (node: ts.Node): void => {
     if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier !== undefined) {
@@ -169,7 +168,7 @@ function read(file: string): SourceFile {
       expect(name !== undefined && ts.isStringLiteral(name), `${file}: import() of a name that is not literal`).toBe(
         true,
       )
-      names.push((name as ts.StringLiteral).text)
+      later.push((name as ts.StringLiteral).text)
     } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
       types.push((node.argument.literal as ts.StringLiteral).text)
     }
@@ -178,13 +177,15 @@ function read(file: string): SourceFile {
   visit(tree)
   const within = (name: string): boolean => name.startsWith('.')
   const resolve = (name: string): string => posix.join(dirname(file), name).replace(/\.js$/, '.ts')
-  const loads = names.filter(within).map(resolve)
+  const loadsAtOnce = names.filter(within).map(resolve)
+  const loads = [...loadsAtOnce, ...later.filter(within).map(resolve)]
   return {
     file,
     tree,
     loads,
+    loadsAtOnce,
     imports: [...loads, ...types.filter(within).map(resolve)],
-    packages: [...names, ...types].filter((name) => !within(name)),
+    packages: [...names, ...later, ...types].filter((name) => !within(name)),
   }
 }
 
@@ -235,6 +236,15 @@ describe('the source files', () => {
         rooms.filter((to) => needed.get(room)?.has(to) !== true),
         `what ${room} is allowed and does not need`,
       ).toEqual([])
+  })
+
+  test('of commands load what declares them, and the rest only when they run', () => {
+    const graph = new Map(sources.map((source) => [source.file, source]))
+    const start = graph.get('cli.ts')?.loads.filter((file) => file.startsWith('commands/')) ?? []
+    expect(sources.filter(({ file }) => roomOf(file) === 'commands' && !start.includes(file))).toEqual([])
+    const found = new Set(start)
+    for (const file of found) for (const target of graph.get(file)?.loadsAtOnce ?? []) found.add(target)
+    expect([...new Set([...found].map(roomOf))].sort()).toEqual([...LOADED_AT_EACH_START].sort())
   })
 
   test('form no circle when they are loaded, not even within a part (types alone may refer to each other)', () => {

@@ -1,53 +1,48 @@
 import { resolve } from 'node:path'
 import type { Argv } from 'yargs'
 import { UserError } from '../../errors.js'
-import { LARGEST_PART, SMALLEST_PART } from '../../engine/actions/multipart.js'
 import type { CopyJob } from '../../job/copy.js'
 import type { Attributes, Trait } from '../../job/object-attributes.js'
+import { LARGEST_PART, SMALLEST_PART } from '../../job/transfer.js'
 import { printable } from '../../keys.js'
 import { CANNED_ACLS, readMetadata, readRemovedHeaders, readSettings, refuseBoth } from './header-options.js'
 import {
   booleanFlag,
+  defined,
+  grouped,
   many,
-  ON_LOSS,
   readChoice,
   readFlag,
   readList,
   readText,
   textFlag,
   type Flags,
-} from './common-options.js'
+} from './flag-values.js'
+import { onLossFlag } from './pace-options.js'
 
 /** What a copy keeps when nobody says otherwise, and what else it can keep. */
 const BY_ITSELF = ['metadata', 'storage-class', 'tags'] as const
 const ON_REQUEST = ['acl', 'encryption', 'lock', 'redirect'] as const
 
 /** Flags of what copies are to have. */
-export function attributeFlags<T>(argv: Argv<T>): Argv<T> {
-  return argv
-    .option('preserve', many(`what else to keep, at a request or two an object: ${ON_REQUEST.join(', ')}; repeatable`))
-    .option('no-preserve', many(`what not to keep: ${BY_ITSELF.join(', ')}; repeatable`))
-    .option('storage-class', textFlag('storage class of the copies, such as STANDARD_IA', 'that of the source'))
-    .option('acl', textFlag('canned access control list of the copies, such as bucket-owner-full-control'))
-    .option('sse', textFlag('encryption of the copies: AES256, aws:kms or aws:kms:dsse', 'as the bucket has it'))
-    .option('sse-kms-key-id', textFlag('KMS key of the copies, with --sse aws:kms'))
-    .option(
-      'bucket-key',
-      booleanFlag('with --sse aws:kms: use a key of the bucket’s, for fewer KMS requests (--no-bucket-key: none)'),
-    )
-    .option('checksum-algorithm', textFlag(`checksum of the copies: ${CHECKSUMS.join(', ')}`, 'that of the source'))
-    .option('tagging', textFlag("tags of the copies in place of those of the source: 'team=web&cost=7'"))
-    .option('source-sse-c-key-file', textFlag('file of the key with which the sources are encrypted (SSE-C)'))
-    .option('sse-c-key-file', textFlag('file of the key with which to encrypt the copies (SSE-C)'))
-    .option('on-loss', textFlag(ON_LOSS, 'warn'))
-    .option('part-size', textFlag('size of the parts in which objects over 5 GiB are copied, such as 1G', '512M'))
-    .group(
-      [
-        ...['preserve', 'no-preserve', 'storage-class', 'acl', 'sse', 'sse-kms-key-id', 'bucket-key'],
-        ...['checksum-algorithm', 'tagging', 'source-sse-c-key-file', 'sse-c-key-file', 'on-loss', 'part-size'],
-      ],
-      'What copies have beside their content:',
-    )
+export function attributeFlags(argv: Argv): Argv {
+  return grouped(argv, 'What copies have beside their content:', {
+    preserve: many(`what else to keep, at a request or two an object: ${ON_REQUEST.join(', ')}; repeatable`),
+    'no-preserve': many(`what not to keep: ${BY_ITSELF.join(', ')}; repeatable`),
+    'storage-class': textFlag('storage class of the copies, such as STANDARD_IA', 'that of the source'),
+    acl: textFlag('canned access control list of the copies, such as bucket-owner-full-control'),
+    sse: textFlag('encryption of the copies: AES256, aws:kms or aws:kms:dsse', 'as the bucket has it'),
+    'sse-kms-key-id': textFlag('KMS key of the copies, with --sse aws:kms'),
+    'bucket-key': booleanFlag(
+      'with --sse aws:kms: use a key of the bucket’s, for fewer KMS requests (--no-bucket-key: none)',
+    ),
+    'checksum-algorithm': textFlag(`checksum of the copies: ${CHECKSUMS.join(', ')}`, 'that of the source'),
+    tagging: textFlag("tags of the copies in place of those of the source: 'team=web&cost=7'"),
+    'source-sse-c-key-file': textFlag('file of the key with which the sources are encrypted (SSE-C)'),
+    'sse-c-key-file': textFlag('file of the key with which to encrypt the copies (SSE-C)'),
+    'on-loss': onLossFlag('warn'),
+    'part-size': textFlag('size of the parts in which objects over 5 GiB are copied, such as 1G', '512M'),
+  })
 }
 
 const CHECKSUMS = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const
@@ -58,7 +53,7 @@ export function readAttributes(flags: Flags, cwd: string): Pick<CopyJob, 'attrib
   const keyFile = readText(flags, 'sse-c-key-file')
   const sourceKeyFile = readText(flags, 'source-sse-c-key-file')
   const preserved = readTraits(flags, 'preserve', [...ON_REQUEST, ...BY_ITSELF])
-  const given: { -readonly [Name in keyof Attributes]: Attributes[Name] | undefined } = {
+  const given: Given = {
     preserve: someOf(preserved.filter((trait) => ON_REQUEST.some((one) => one === trait))),
     drop: someOf(readTraits(flags, 'no-preserve', BY_ITSELF)),
     storageClass: readStorageClass(flags),
@@ -74,7 +69,7 @@ export function readAttributes(flags: Flags, cwd: string): Pick<CopyJob, 'attrib
     keyFile: keyFile === undefined ? undefined : resolve(cwd, keyFile),
   }
   refuseContradictions(given, preserved)
-  const attributes = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  const attributes = defined<Attributes>(given)
   return {
     ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
     ...(partSize === undefined ? {} : { partSize }),

@@ -1,38 +1,24 @@
 import { resolve } from 'node:path'
 import type { Argv } from 'yargs'
-import type { ListState } from '../../checkpoint/checkpoint.js'
 import { UserError } from '../../errors.js'
-import { count, objects, shellWord } from '../../report/format.js'
+import { shellWord } from '../../report/format.js'
 import type { KeyList } from '../../job/files-from.js'
-import { listOf, withList, type WriteJob } from '../../job/kinds.js'
 import { printable } from '../../keys.js'
-import { recognised } from '../../sources/files-from/list-format.js'
-import { surveyList, entryNeedsOf } from '../../sources/files-from/files-from-source.js'
-import { readChoice, readText, type Flags } from './common-options.js'
+import { defined, grouped, readChoice, readText, textFlag, type Flags } from './flag-values.js'
 
 /** Flags of a file that names the objects. */
-export function listFlags<T>(argv: Argv<T>): Argv<T> {
-  const one = { type: 'string', nargs: 1, requiresArg: true } as const
-  return argv
-    .option('files-from', {
-      ...one,
-      describe: 'file that names the objects, in place of a listing; whole keys; gz too',
-    })
-    .option('files-format', {
-      ...one,
-      describe: 'keys (one a line), ndjson, csv, or inventory (its manifest.json) [default: by the name or first line]',
-    })
-    .option('delimiter', {
-      ...one,
-      describe: "what separates the columns of CSV: ',' ';' '|' tab [default: by the header]",
-    })
-    .option('csv-escape', {
-      ...one,
-      describe:
-        'backslash (MySQL, MariaDB, PostgreSQL COPY) or double (quotes are doubled) [default: what is possible]',
-    })
-    .option('key-column', { ...one, describe: 'column of the keys: its name in the header, or its number without one' })
-    .group(['files-from', 'files-format', 'delimiter', 'csv-escape', 'key-column'], 'Objects that a file names:')
+export function listFlags(argv: Argv): Argv {
+  const one = (describe: string, otherwise?: string) => ({ ...textFlag(describe, otherwise), nargs: 1 })
+  return grouped(argv, 'Objects that a file names:', {
+    'files-from': one('file that names the objects, in place of a listing; whole keys; gz too'),
+    'files-format': one(
+      'keys (one a line), ndjson, csv, or inventory (its manifest.json)',
+      'by the name or first line',
+    ),
+    delimiter: one("what separates the columns of CSV: ',' ';' '|' tab", 'by the header'),
+    'csv-escape': one('backslash (MySQL, MariaDB, PostgreSQL COPY) or double (quotes are doubled)', 'what is possible'),
+    'key-column': one('column of the keys: its name in the header, or its number without one'),
+  })
 }
 
 /** The list that the flags name, as a part of a job; how it is escaped is open until it was surveyed. A `UserError` when it cannot be read. */
@@ -55,12 +41,10 @@ export async function readKeyListOf(flags: Flags, cwd: string): Promise<{ readon
       'leave it away; --concurrency is what counts, or cut the list into several, each with a run of its own',
     )
   }
+  const { recognised } = await import('../../sources/files-from/list-format.js')
   const list = await recognised({
     file: resolve(cwd, given),
-    ...(format === undefined ? {} : { format }),
-    ...(escape === undefined ? {} : { escape }),
-    ...(column === undefined ? {} : { column }),
-    ...(delimiter === undefined ? {} : { delimiter }),
+    ...defined({ format, escape, column, delimiter }),
   })
   const [flag] =
     list.format === 'csv' ? [] : reading.filter((name) => list.format !== 'keys' || name !== '--csv-escape')
@@ -93,46 +77,8 @@ function readDelimiter(flags: Flags): string | undefined {
   )
 }
 
-/** What a survey of a job's list found. */
-export interface Survey {
-  /** The job, with the list as it is to be read. */
-  readonly job: WriteJob
-  readonly state: ListState
-  /** What it is and what it holds, fit to print. */
-  readonly found: string
-}
-
-/** Reads the list of a job to its end, if it has one. A `UserError` for a line that the job cannot take, or that can be read in two ways. */
-export async function surveyOf(job: WriteJob): Promise<Survey | undefined> {
-  const told = listOf(job)
-  if (told === undefined) return undefined
-  const bucket = entryNeedsOf(job)
-  const { list, state, first, passedOver, urls } = await surveyList(told, bucket)
-  const { file, format, ...reading } = list
-  const unusual = urls || Object.keys(reading).length > 0
-  const parts = [
-    `${shellWord(file)} is read as ${FORMATS[format]}${inWords(list)}: ${objects(state.of)}`,
-    ...(unusual && first !== undefined ? [`the first is ${printable(first.key)}`] : []),
-    ...(urls ? [`s3://${bucket.bucket}/ is taken off all of them`] : []),
-    ...(passedOver === 0
-      ? []
-      : [
-          `passed over: ${count(passedOver)} ${passedOver === 1 ? 'line' : 'lines'} of delete markers or versions that are not current`,
-        ]),
-  ]
-  return { job: withList(job, list), state, found: parts.join('; ') }
-}
-
-function inWords({ delimiter, escape, rawQuotes, column }: KeyList): string {
-  const parts = [
-    ...(delimiter === undefined ? [] : [`separated by ${delimiter === '\t' ? 'tabs' : delimiter}`]),
-    ...(escape === 'backslash' ? [`with backslash escapes${rawQuotes === true ? ' and without quotes' : ''}`] : []),
-    ...(column === undefined ? [] : [`with its keys in column ${printable(String(column))}`]),
-  ]
-  return parts.length === 0 ? '' : ` ${parts.join(', ')}`
-}
-
-const FORMATS: Readonly<Record<KeyList['format'], string>> = {
+/** What a list is read as, in words. */
+export const FORMATS: Readonly<Record<KeyList['format'], string>> = {
   keys: 'one key a line',
   ndjson: 'one JSON object a line',
   csv: 'CSV',

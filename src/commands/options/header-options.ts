@@ -1,13 +1,29 @@
+import type { Argv } from 'yargs'
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import { httpDate, nameProblem, SETTABLE, valueProblem } from '../../rules/header-names.js'
-import { readList, readText, type Flags } from './common-options.js'
+import { grouped, many, readList, readText, textFlag, type Flags } from './flag-values.js'
 
 /** The access control lists that S3 knows by name. */
 export const CANNED_ACLS = [
   ...['private', 'public-read', 'public-read-write', 'authenticated-read', 'aws-exec-read'],
   ...['bucket-owner-read', 'bucket-owner-full-control'],
 ] as const
+
+/** Flags of headers and user metadata to be set or taken away. */
+export function settingFlags(argv: Argv): Argv {
+  return grouped(argv, 'Headers:', {
+    'cache-control': textFlag("such as 'public, max-age=31536000'"),
+    'content-type': textFlag('such as text/html'),
+    'content-encoding': textFlag('such as gzip'),
+    'content-language': textFlag('such as en'),
+    'content-disposition': textFlag('such as attachment'),
+    expires: textFlag('a date: 2027-01-31, or as HTTP has it'),
+    metadata: many('NAME=VALUE of user metadata, repeatable'),
+    remove: many('header to take away, repeatable'),
+    'remove-metadata': many('NAME of user metadata to take away, repeatable'),
+  })
+}
 
 /** The headers to be set, by lower-case name. */
 export function readSettings(flags: Flags): [string, string][] {

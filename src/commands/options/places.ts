@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { Argv } from 'yargs'
 import { UserError } from '../../errors.js'
 import { connectionOf, type Connection } from '../../job/connection.js'
 import { isFolder, placeUrl, type Place } from '../../job/place.js'
@@ -9,6 +10,27 @@ const ARN = /^(arn:[^/]+:accesspoint[/:][^/]+)(?:\/(.*))?$/s
 const NAME = /^([^/]*)(?:\/(.*))?$/s
 const EXAMPLE = 'write s3://bucket or s3://bucket/prefix'
 const EITHER = `${EXAMPLE}, or file:///folder for a folder of this machine`
+
+/** The arguments of the jobs between two places. */
+export function placeArguments(argv: Argv): Argv {
+  return anySource(argv).positional('destination', { type: 'string', describe: ANY_PLACE, demandOption: true })
+}
+
+/** The argument of the jobs that read one place. */
+export function anySource(argv: Argv): Argv {
+  return argv.positional('source', { type: 'string', describe: ANY_PLACE, demandOption: true })
+}
+
+/** The argument of the jobs that change a bucket in place. */
+export function bucketSource(argv: Argv): Argv {
+  return argv.positional('source', {
+    type: 'string',
+    describe: 's3://bucket or s3://bucket/prefix',
+    demandOption: true,
+  })
+}
+
+const ANY_PLACE = 's3://bucket, s3://bucket/prefix or file:///folder'
 
 /** Reads `s3://bucket[/prefix]` as `parseBucket` does, or `file:///folder`. `role` names the argument in the error. */
 export function parsePlace(text: string, role: string): Place {

@@ -2,18 +2,21 @@ import type { Argv } from 'yargs'
 import { UserError } from '../../errors.js'
 import type { Restore } from '../../job/transfer.js'
 import { printable } from '../../keys.js'
-import { readText, type Flags } from './common-options.js'
+import { grouped, readText, textFlag, type Flags } from './flag-values.js'
 
 const TIERS = ['standard', 'bulk', 'expedited'] as const
 
 /** Flag of what becomes of archived objects. */
-export function restoreFlags<T>(argv: Argv<T>): Argv<T> {
-  return argv
-    .option('restore', {
-      ...{ type: 'string', nargs: 1, requiresArg: true },
-      describe: `DAYS[:TIER]: have archived objects restored for so many days, to be copied by a later ‘resume --only-failed’ (${TIERS.join(', ')}) [default: skip them]`,
-    })
-    .group(['restore'], 'Archived objects:')
+export function restoreFlags(argv: Argv): Argv {
+  return grouped(argv, 'Archived objects:', {
+    restore: {
+      ...textFlag(
+        `DAYS[:TIER]: have archived objects restored for so many days, to be copied by a later ‘resume --only-failed’ (${TIERS.join(', ')})`,
+        'skip them',
+      ),
+      nargs: 1,
+    },
+  })
 }
 
 /** The restoring that was asked for, for a job. A mistake is a `UserError`. */

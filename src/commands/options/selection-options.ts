@@ -6,33 +6,29 @@ import { timeOf } from '../../times.js'
 import { renamer } from '../../rules/rename.js'
 import { selector } from '../../rules/selection.js'
 import { parseSize } from '../../rules/size.js'
-import { durationOf, readList, readText, type Flags } from './common-options.js'
+import { durationOf, grouped, many, readList, readText, textFlag, type Flags } from './flag-values.js'
 
 /**
  * Flags of which objects. `args` is the command line that `argv` will parse: the order of --include and --exclude among each other
  * is nowhere else.
  */
-export function selectionFlags<T>(argv: Argv<T>, args: readonly string[]): Argv<T> {
+export function selectionFlags(argv: Argv, args: readonly string[]): Argv {
   // With `nargs` a value may begin with a hyphen and a digit.
-  const one = (describe: string) => ({ type: 'string', nargs: 1, requiresArg: true, describe }) as const
-  const many = (describe: string) => ({ ...one(`${describe}, repeatable`), array: true }) as const
-  return argv
-    .option('include', many('glob on the key below the prefix; of all globs the last that matches decides'))
-    .option('exclude', many("glob on the key below the prefix; --exclude '*' --include '*.jpg' takes these alone"))
-    .option('regex', many('RE2 expression to be found in the key below the prefix'))
-    .option('size', one('bytes, or K, M, G, T: +1M at least, -5G at most, 1M..5G from to, 0 exactly'))
-    .option('newer-than', one('last modified then or later: 2026-01-31, 2026-01-31T12:00:00Z, or 36h or 7d ago'))
-    .option('older-than', one('last modified before then'))
-    .option('storage-class-is', many('storage class, such as STANDARD_IA'))
-    .option('after', one('full key: only those behind it (--after=KEY if it begins with a hyphen)'))
-    .option('until', one('full key: only those up to it, and itself'))
-    .group(
-      [...['include', 'exclude', 'regex', 'size', 'newer-than', 'older-than', 'storage-class-is', 'after', 'until']],
-      'Which objects (all that is given must hold):',
-    )
-    .middleware((flags) => {
-      Object.assign(flags, { [ORDER]: globOrder(args) })
-    })
+  const one = (describe: string) => ({ ...textFlag(describe), nargs: 1 })
+  const several = (describe: string) => many(`${describe}, repeatable`)
+  return grouped(argv, 'Which objects (all that is given must hold):', {
+    include: several('glob on the key below the prefix; of all globs the last that matches decides'),
+    exclude: several("glob on the key below the prefix; --exclude '*' --include '*.jpg' takes these alone"),
+    regex: several('RE2 expression to be found in the key below the prefix'),
+    size: one('bytes, or K, M, G, T: +1M at least, -5G at most, 1M..5G from to, 0 exactly'),
+    'newer-than': one('last modified then or later: 2026-01-31, 2026-01-31T12:00:00Z, or 36h or 7d ago'),
+    'older-than': one('last modified before then'),
+    'storage-class-is': several('storage class, such as STANDARD_IA'),
+    after: one('full key: only those behind it (--after=KEY if it begins with a hyphen)'),
+    until: one('full key: only those up to it, and itself'),
+  }).middleware((flags) => {
+    Object.assign(flags, { [ORDER]: globOrder(args) })
+  })
 }
 
 // Beside the flags, where no flag of a command line can have its name.
@@ -50,13 +46,10 @@ function globOrder(args: readonly string[]): Verdict[] {
 }
 
 /** Flag of what copies are called. */
-export function nameFlags<T>(argv: Argv<T>): Argv<T> {
-  return argv
-    .option('map', {
-      ...{ type: 'string', array: true, nargs: 1, requiresArg: true },
-      describe: "s/regex/replacement/ on the key below the prefix, as sed has it (RE2's syntax), repeatable",
-    })
-    .group(['map'], 'Names of the copies:')
+export function nameFlags(argv: Argv): Argv {
+  return grouped(argv, 'Names of the copies:', {
+    map: many("s/regex/replacement/ on the key below the prefix, as sed has it (RE2's syntax), repeatable"),
+  })
 }
 
 /** The objects that the flags choose, as a part of a job. */

@@ -38,9 +38,9 @@ import type { OpenStores } from '../../storage/open.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import { endsOf, threadsFor, type Opened } from './open-and-run.js'
 import type { Example } from './example.js'
-import { EXIT } from './exit.js'
-import { unless, type CommandIo } from './io.js'
-import type { OutputOptions } from '../options/common-options.js'
+import { EXIT } from '../options/exit.js'
+import { unless, type CommandIo } from '../options/io.js'
+import type { OutputOptions } from '../options/output-options.js'
 
 /** What a dry run needs. */
 export interface DryRunOptions {

@@ -10,10 +10,11 @@ import { openEnds, type OpenStores, type StoreNeeds } from '../../storage/open.j
 import { sharedTurns } from '../../engine/actions/name-locks.js'
 import { startThreads, type IdleThreads } from '../../engine/workers/thread-pool.js'
 import type { Example } from './example.js'
-import { EXIT } from './exit.js'
-import { unless, type CommandIo } from './io.js'
+import { EXIT } from '../options/exit.js'
+import { unless, type CommandIo } from '../options/io.js'
 import type { CustomerKeys } from '../options/sse-c-key.js'
-import { DEFAULT_PACE, DELETE_PACE, type OutputOptions } from '../options/common-options.js'
+import type { OutputOptions } from '../options/output-options.js'
+import { DEFAULT_PACE, DELETE_PACE } from '../options/pace-options.js'
 
 /** The two ends of a job, and what ends the work on them. */
 export interface Opened {

@@ -1,20 +1,32 @@
 import { join } from 'node:path'
 import { FORMAT, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
-import { createFolder, hasCheckpoint, readCheckpoint, RUNS } from '../../checkpoint/checkpoint-file.js'
-import { defaultFolderName, differences } from '../../checkpoint/job-name.js'
+import { createFolder, RUNS } from '../../checkpoint/checkpoint-file.js'
+import { defaultFolderName } from '../../checkpoint/job-name.js'
 import { lockRun } from '../../checkpoint/lock.js'
 import { setAside } from '../../checkpoint/retry-steps.js'
 import { UserError } from '../../errors.js'
-import { shellWord } from '../../report/format.js'
 import type { Connection } from '../../job/connection.js'
 import { listOf, onlyDeletes, selectionOf, type WriteJob } from '../../job/kinds.js'
+import type { Pace } from '../../job/pace.js'
 import { isFolder } from '../../job/place.js'
 import { noTotals } from '../../job/totals.js'
-import { printable, type KeyRange } from '../../keys.js'
-import { createProgress } from '../../report/progress.js'
+import type { KeyRange } from '../../keys.js'
+import { createProgress, type Progress } from '../../report/progress.js'
 import { rangesOf } from '../../rules/selection.js'
 import { environmentProfile } from '../../storage/aws-environment.js'
 import { version } from '../../version.js'
+import { readConnection } from '../options/connection-options.js'
+import { readFlag, readText, type Flags } from '../options/flag-values.js'
+import { checkFolders } from '../options/folders.js'
+import { unless, type CommandIo } from '../options/io.js'
+import { readTelling, type OutputOptions } from '../options/output-options.js'
+import { readPace } from '../options/pace-options.js'
+import { checkInOneBucket } from '../options/places.js'
+import { readKeysOf } from '../options/sse-c-key.js'
+import { checkFolder, checkOutsideSides } from './checkpoint-folder.js'
+import { dryRun } from './dry-run.js'
+import { exampleOf, type Example } from './example.js'
+import { surveyOf, type Survey } from './list-survey.js'
 import {
   deletes,
   drive,
@@ -23,22 +35,28 @@ import {
   noting,
   open,
   paceFor,
-  threadsFor,
   storeNeedsOf,
+  threadsFor,
   type Opened,
 } from './open-and-run.js'
-import { dryRun } from './dry-run.js'
-import { exampleOf } from './example.js'
-import { checkFolders, checkOutsideSides } from '../options/folders.js'
-import { unless, type CommandIo } from './io.js'
-import { readKeysOf } from '../options/sse-c-key.js'
-import { surveyOf } from '../options/files-from-options.js'
-import { readConnection, readFlag, readPace, readTelling, readText, type Flags } from '../options/common-options.js'
-import { checkInOneBucket } from '../options/places.js'
-import { checkSiblings } from '../options/prefix.js'
+import { checkSiblings } from './prefix-siblings.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
 export type Prepare = (opened: Opened, warn: (message: string) => void) => Promise<void>
+
+/** A job, and how it is to be done. */
+interface Setup {
+  readonly job: WriteJob
+  readonly pace: Pace
+  readonly telling: OutputOptions
+  /** The folder that was named for it. */
+  readonly given: string | undefined
+  readonly fresh: boolean
+  readonly dry: boolean
+  readonly survey: Survey | undefined
+  readonly progress: Progress
+  readonly io: CommandIo
+}
 
 /** Begins a job that changes objects, with the flags that all of them share. Resolves with the exit code. */
 export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
@@ -76,68 +94,79 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
       pace,
       ...noting(progress),
     })
-    const { connection, sourceFolder, settings } = opened.ends
     try {
-      if ('destination' in job && !settings.distinctBuckets) {
-        checkInOneBucket(job.source, job.destination, mirrors(job))
-      }
-      if (settings.streamed) checkStreamable(job)
-      const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
-      await checkSiblings(job, { source: opened.ends.source.store, destination: opened.ends.destination?.store }, io)
-      const ranges = wantedRanges(job)
-      // Each looks at the first objects: both in one round trip.
-      const [example] = await Promise.all([
-        telling.quiet ? undefined : exampleOf(job, opened.ends.source.store, ranges),
-        prepare?.(opened, warn),
-      ])
-      if (settings.streamed && !isFolder(job.source) && !isFolder(endsOf(job).destination))
-        warn('no one credential can copy between these two: every byte passes through this machine')
-      if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, example, opened, telling, io })
-      const folder = given ?? join(RUNS, defaultFolderName(job, connection))
-      await createFolder(folder)
-      const lock = await lockRun(folder)
-      try {
-        await checkFolder(folder, job, connection, fresh)
-        await setAside(folder)
-        const now = new Date().toISOString()
-        const checkpoint: WriteCheckpoint = {
-          format: FORMAT,
-          program: `s3move ${version()}`,
-          job,
-          connection,
-          ...(sourceFolder === undefined ? {} : { sourceFolder }),
-          pace,
-          state: 'unfinished',
-          startedAt: now,
-          savedAt: now,
-          activeMs: 0,
-          sessions: 1,
-          ranges,
-          listed: survey?.state.of ?? 0,
-          ...(survey === undefined || survey.state.of === 0 ? {} : { list: survey.state }),
-          totals: noTotals(),
-          ledger: { bytes: 0, entries: 0 },
-          history: [],
-        }
-        return await drive({
-          folder,
-          checkpoint,
-          opened,
-          example,
-          progress,
-          telling,
-          io,
-          onlyFailed: false,
-          resumed: false,
-        })
-      } finally {
-        await lock.release()
-      }
+      const setup = { job, pace, telling, given, fresh, dry, survey, progress, io }
+      return await beginBetween(opened, setup, prepare)
     } finally {
       opened.close()
     }
   } finally {
     progress.close()
+  }
+}
+
+// The places have answered: what is wrong between them, and what a person must know before the first object.
+async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Promise<number> {
+  const { job, pace, telling, dry, survey, progress, io } = setup
+  const { source, destination, settings } = opened.ends
+  if ('destination' in job && !settings.distinctBuckets) {
+    checkInOneBucket(job.source, job.destination, mirrors(job))
+  }
+  if (settings.streamed) checkStreamable(job)
+  const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
+  await checkSiblings(job, { source: source.store, destination: destination?.store }, io)
+  const ranges = wantedRanges(job)
+  // Each looks at the first objects: both in one round trip.
+  const [example] = await Promise.all([
+    telling.quiet ? undefined : exampleOf(job, source.store, ranges),
+    prepare?.(opened, warn),
+  ])
+  if (settings.streamed && !isFolder(job.source) && !isFolder(endsOf(job).destination))
+    warn('no one credential can copy between these two: every byte passes through this machine')
+  if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, example, opened, telling, io })
+  return await runFromStart(opened, setup, ranges, example)
+}
+
+async function runFromStart(
+  opened: Opened,
+  { job, pace, telling, given, fresh, survey, progress, io }: Setup,
+  ranges: readonly KeyRange[],
+  example: Example | undefined,
+): Promise<number> {
+  const { connection, sourceFolder } = opened.ends
+  const folder = given ?? join(RUNS, defaultFolderName(job, connection))
+  await createFolder(folder)
+  const lock = await lockRun(folder)
+  try {
+    await checkFolder(folder, job, connection, fresh)
+    await setAside(folder)
+    const now = new Date().toISOString()
+    const checkpoint: WriteCheckpoint = {
+      format: FORMAT,
+      program: `s3move ${version()}`,
+      job,
+      connection,
+      ...(sourceFolder === undefined ? {} : { sourceFolder }),
+      pace,
+      state: 'unfinished',
+      startedAt: now,
+      savedAt: now,
+      activeMs: 0,
+      sessions: 1,
+      ranges,
+      listed: survey?.state.of ?? 0,
+      ...(survey === undefined || survey.state.of === 0 ? {} : { list: survey.state }),
+      totals: noTotals(),
+      ledger: { bytes: 0, entries: 0 },
+      history: [],
+    }
+    return await drive({
+      ...{ folder, checkpoint, opened, example, progress, telling, io },
+      onlyFailed: false,
+      resumed: false,
+    })
+  } finally {
+    await lock.release()
   }
 }
 
@@ -163,21 +192,4 @@ function ambient(): Connection {
   const { AWS_ACCESS_KEY_ID: key = '' } = process.env
   const profile = environmentProfile()
   return profile === undefined || key !== '' ? {} : { profile }
-}
-
-async function checkFolder(folder: string, job: WriteJob, connection: Connection, fresh: boolean): Promise<void> {
-  if (fresh || !(await hasCheckpoint(folder))) return
-  const { checkpoint } = await readCheckpoint(folder)
-  const different = differences(checkpoint, { job, connection })
-  if (different.length > 0) {
-    throw new UserError(
-      `${printable(folder)} holds the checkpoint of another job (${different.join('; ')})`,
-      'give this job a folder of its own with --checkpoint, or throw the other run away with --fresh',
-    )
-  }
-  if (checkpoint.state === 'finished') return
-  throw new UserError(
-    `an unfinished run of this job is in ${printable(folder)}`,
-    `go on with it: s3move resume ${shellWord(folder)} (or begin again from the start: add --fresh)`,
-  )
 }

@@ -3,6 +3,7 @@ import { StorageError } from '../../errors.js'
 import type { UploadState } from '../../checkpoint/checkpoint.js'
 import { able, type HeaderFields, type ObjectHead, type ObjectSummary, type Storage } from '../../storage/storage.js'
 import { NO_PART_COPY, type Part, type PartRange, type Uploading } from '../../storage/parts.js'
+import { LARGEST_PART } from '../../job/transfer.js'
 import { TAKEN } from './outcome.js'
 import { asOne } from './as-one.js'
 
@@ -10,9 +11,7 @@ import { asOne } from './as-one.js'
 const COPY_LIMIT = 5 * 1024 ** 3
 /** Least size of a part that is copied inside a store, in bytes: few requests, and yet some to be under way at once. */
 const PART_SIZE = 512 * 1024 ** 2
-/** What S3 allows for a part that is not the last, and how many there may be. */
-export const SMALLEST_PART = 5 * 1024 ** 2
-export const LARGEST_PART = 5 * 1024 ** 3
+/** How many parts S3 allows. */
 const MOST_PARTS = 10_000
 
 /** Sizes in bytes. */

@@ -7,7 +7,7 @@ import { profileSettings, type ProfileSettings } from './aws-config.js'
 import { agentsFor, connectTimeout, type Trust } from './connect.js'
 import type { CredentialSource } from '../credential-source.js'
 import { environmentKeys, openCredentials } from './credentials.js'
-import { checkEndpoint, endpointHint } from '../endpoint.js'
+import { checkEndpoint, endpointHint } from '../../endpoint-url.js'
 
 /** Where requests for one bucket go, as the SDK's endpoint resolution says. Plain data, to be sent between threads. */
 export interface Target {

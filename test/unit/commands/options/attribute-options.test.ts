@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { readAttributes } from '../../../../src/commands/options/attribute-options.js'
-import { readOnLoss } from '../../../../src/commands/options/common-options.js'
+import { readOnLoss } from '../../../../src/commands/options/pace-options.js'
 import { UserError } from '../../../../src/errors.js'
 
 const read = (flags: Record<string, unknown>) => readAttributes(flags, '/here')

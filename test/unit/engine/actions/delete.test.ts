@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { confirm } from '../../../../src/commands/delete.js'
-import type { CommandIo } from '../../../../src/commands/run/io.js'
+import type { CommandIo } from '../../../../src/commands/options/io.js'
 import { removingTogether } from '../../../../src/engine/actions/delete.js'
 import { StorageError, type Severity } from '../../../../src/errors.js'
 import { createMeter, retrying } from '../../../../src/storage/retry.js'

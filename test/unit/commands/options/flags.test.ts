@@ -1,19 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import yargs from 'yargs'
-import {
-  connectionFlags,
-  DEFAULT_PACE,
-  paceFlags,
-  readConnection,
-  readFlag,
-  readPace,
-  readSandbox,
-  readTelling,
-  readText,
-  sandboxFlags,
-  tellingFlags,
-  type Flags,
-} from '../../../../src/commands/options/common-options.js'
+import { connectionFlags, readConnection } from '../../../../src/commands/options/connection-options.js'
+import { readFlag, readText, type Flags } from '../../../../src/commands/options/flag-values.js'
+import { readTelling, tellingFlags } from '../../../../src/commands/options/output-options.js'
+import { DEFAULT_PACE, paceFlags, readPace } from '../../../../src/commands/options/pace-options.js'
+import { readSandbox, sandboxFlags } from '../../../../src/commands/sandbox.js'
 import { UserError } from '../../../../src/errors.js'
 
 /** The flags of a command line, parsed as the program does. */

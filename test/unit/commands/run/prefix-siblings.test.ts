@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { checkSiblings } from '../../../../src/commands/options/prefix.js'
+import { checkSiblings } from '../../../../src/commands/run/prefix-siblings.js'
 import { UserError } from '../../../../src/errors.js'
 import type { DeleteJob } from '../../../../src/job/delete.js'
 import type { SyncJob } from '../../../../src/job/sync.js'

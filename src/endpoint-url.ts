@@ -1,5 +1,5 @@
-import { UserError } from '../errors.js'
-import { printable } from '../keys.js'
+import { UserError } from './errors.js'
+import { printable } from './keys.js'
 
 /** What to write, for the hint of a `checkEndpoint`. */
 export function endpointHint(flag: string): string {

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { FORMAT, type Checkpoint } from '../../../src/checkpoint/checkpoint.js'
-import { createFolder, saveCheckpoint } from '../../../src/checkpoint/checkpoint-file.js'
-import { lockRun } from '../../../src/checkpoint/lock.js'
-import { status } from '../../../src/commands/status.js'
-import { UserError } from '../../../src/errors.js'
+import { FORMAT, type Checkpoint } from '../../../../src/checkpoint/checkpoint.js'
+import { createFolder, saveCheckpoint } from '../../../../src/checkpoint/checkpoint-file.js'
+import { lockRun } from '../../../../src/checkpoint/lock.js'
+import { status } from '../../../../src/commands/run/show-status.js'
+import { UserError } from '../../../../src/errors.js'
 
 let cwd: string
 

@@ -1,7 +1,7 @@
 /** What a command may touch of the process. */
 export interface CommandIo {
   readonly stdin: NodeJS.ReadableStream & { isTTY?: boolean }
-  readonly stdout: NodeJS.WritableStream
+  readonly stdout: NodeJS.WritableStream & { columns?: number }
   readonly stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
   readonly cwd: string
   /** The command line, from the command's name on. */

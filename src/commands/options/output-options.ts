@@ -1,0 +1,28 @@
+import type { Argv } from 'yargs'
+import { UserError } from '../../errors.js'
+import { booleanFlag, grouped, readFlag, type Flags } from './flag-values.js'
+
+/** How much is told, and how. */
+export interface OutputOptions {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly verbose: boolean
+}
+
+/** Flags of what is told. */
+export function tellingFlags(argv: Argv): Argv {
+  return grouped(argv, 'Output:', {
+    json: booleanFlag('one line of JSON for each event, on standard output'),
+    quiet: { ...booleanFlag('tell only of warnings and failures'), alias: 'q' },
+    verbose: { ...booleanFlag('tell of each object'), alias: 'v' },
+  })
+}
+
+/** What the flags say of output. */
+export function readTelling(flags: Flags): OutputOptions {
+  const [json, quiet, verbose] = (['json', 'quiet', 'verbose'] as const).map((name) => readFlag(flags, name) ?? false)
+  if (quiet === true && verbose === true) {
+    throw new UserError('--quiet and --verbose contradict each other', 'give one of them')
+  }
+  return { json: json ?? false, quiet: quiet ?? false, verbose: verbose ?? false }
+}

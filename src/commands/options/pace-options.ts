@@ -1,0 +1,59 @@
+import type { Argv } from 'yargs'
+import type { Pace } from '../../job/pace.js'
+import { grouped, readChoice, readDuration, readRate, readWhole, textFlag, type Flags } from './flag-values.js'
+
+/** What is done when the flags do not say otherwise. */
+export const DEFAULT_PACE: Pace = { concurrency: 256, lanes: 16 }
+
+/** The same for deletions: with so many objects in flight to a lane, each request names a thousand. */
+export const DELETE_PACE: Pace = { concurrency: 10_000, lanes: 8 }
+
+const MOST_CONCURRENCY = 10_000
+const MOST_LANES = 1_000
+const MOST_THREADS = 256
+
+/** Flags of how fast. */
+export function paceFlags(argv: Argv): Argv {
+  return grouped(argv, 'Speed and failures:', {
+    concurrency: textFlag('objects in flight at once', `${DEFAULT_PACE.concurrency}`),
+    lanes: textFlag('key ranges listed at once', `${DEFAULT_PACE.lanes}`),
+    threads: textFlag('worker threads', 'what the machine and --concurrency can use'),
+    'max-errors': textFlag(
+      'stop when more objects than this have failed',
+      'when the first 1,000, or from some moment on nearly all, fail alike',
+    ),
+    'retry-for': RETRY_FOR,
+    bandwidth: textFlag('most bytes a second that pass through this machine each way: 500K, 50M, 1G', 'no limit'),
+  })
+}
+
+/** How long a transient error is retried. */
+export const RETRY_FOR = textFlag('how long what may pass is tried again: 30s, 10m, 2h', '2h')
+
+/** The pace that the flags ask for, `base` where they are silent. */
+export function readPace(flags: Flags, base: Pace): Pace {
+  const maxErrors = readWhole(flags, 'max-errors', 0, Number.MAX_SAFE_INTEGER) ?? base.maxErrors
+  const threads = readWhole(flags, 'threads', 1, MOST_THREADS) ?? base.threads
+  const retryFor = readDuration(flags, 'retry-for', 0) ?? base.retryFor
+  const bandwidth = readRate(flags, 'bandwidth') ?? base.bandwidth
+  const onLoss = readOnLoss(flags) ?? base.onLoss
+  return {
+    concurrency: readWhole(flags, 'concurrency', 1, MOST_CONCURRENCY) ?? base.concurrency,
+    lanes: readWhole(flags, 'lanes', 1, MOST_LANES) ?? base.lanes,
+    ...(threads === undefined ? {} : { threads }),
+    ...(maxErrors === undefined ? {} : { maxErrors }),
+    ...(retryFor === undefined ? {} : { retryFor }),
+    ...(bandwidth === undefined ? {} : { bandwidth }),
+    ...(onLoss === 'fail' ? { onLoss } : {}),
+  }
+}
+
+/** Flag of what to do about losses. */
+export function onLossFlag(otherwise: string) {
+  return textFlag('when a look shows that an object loses what it was to have: warn, or fail', otherwise)
+}
+
+/** What to do when objects lose something that they were to have; undefined when the flags do not say. */
+export function readOnLoss(flags: Flags): 'warn' | 'fail' | undefined {
+  return readChoice(flags, 'on-loss', ['warn', 'fail'])
+}

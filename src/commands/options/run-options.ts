@@ -1,0 +1,42 @@
+import type { Argv } from 'yargs'
+import { connectionFlags } from './connection-options.js'
+import { booleanFlag, grouped, readArgument, textFlag, type Flags } from './flag-values.js'
+import { tellingFlags } from './output-options.js'
+import { paceFlags, RETRY_FOR } from './pace-options.js'
+
+/** Flags of the jobs that change objects. Those of the run itself stand further down in the help, under a heading that each command gives them. */
+export function runFlags(argv: Argv): Argv {
+  return tellingFlags(connectionFlags(paceFlags(argv))).options({
+    checkpoint: textFlag('folder of the run', 'below .s3move/'),
+    'dry-run': booleanFlag('say what would be done, and change nothing'),
+  })
+}
+
+/** Flags of a run that begins. */
+export function freshFlags(argv: Argv): Argv {
+  return argv
+    .option('fresh', booleanFlag('begin again, though an unfinished run of this job exists'))
+    .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
+}
+
+/** Flags of the jobs that only read. */
+export function scanFlags(argv: Argv): Argv {
+  return grouped(connectionFlags(argv), 'Run:', {
+    lanes: textFlag('key ranges listed at once', '64'),
+    threads: textFlag('worker threads', 'what the machine and --lanes can use'),
+    'retry-for': RETRY_FOR,
+    checkpoint: textFlag('folder in which to keep how far it came, so that it can be resumed'),
+    fresh: booleanFlag('begin again, though an unfinished run is in --checkpoint'),
+    quiet: { ...booleanFlag('no progress'), alias: 'q' },
+  })
+}
+
+/** The argument that names a run. */
+export function runArgument(argv: Argv): Argv {
+  return argv.positional('dir', { type: 'string', describe: 'folder of the run, or the checkpoint.json in it' })
+}
+
+/** The run that is named, if one is. */
+export function readRunArgument(flags: Flags): string | undefined {
+  return flags.dir === undefined ? undefined : readArgument(flags, 'dir')
+}

@@ -1,0 +1,101 @@
+import { jsonText } from '../../checkpoint/json.js'
+import { packer, packingOf } from '../../engine/output/compression.js'
+import { headerLine } from '../../engine/output/ls-lines.js'
+import { UsageCounts } from '../../engine/output/usage-counts.js'
+import { duSink, lsSink, verifySink } from '../../engine/session/scan-results.js'
+import type { Sink } from '../../engine/session/scan-session.js'
+import type { DuJob } from '../../job/du.js'
+import type { ScanJob } from '../../job/kinds.js'
+import type { LsJob } from '../../job/ls.js'
+import { placeUrl } from '../../job/place.js'
+import { differing, NO_VERDICTS } from '../../job/verdicts.js'
+import type { VerifyJob } from '../../job/verify.js'
+import { printable } from '../../keys.js'
+import { bytes, row, shellWord } from '../../report/format.js'
+import { scanned } from '../../report/scan-progress.js'
+import { censusReport } from '../../report/usage-report.js'
+import { likenessHeadline, likenessRows } from '../../report/verify-summary.js'
+import { EXIT } from '../options/exit.js'
+import { conclude, read, readInto, type Scan } from './run-scan.js'
+
+/** Carries out what is particular to a job: opens its sink, reads into it, tells its result, as `json` if there is such a form. Answers the exit code. */
+export function performScan(job: ScanJob, scan: Scan, json: boolean): Promise<number> {
+  switch (job.kind) {
+    case 'ls':
+      return performLs(job, scan)
+    case 'du':
+      return performDu(job, scan)
+    case 'verify':
+      return performVerify(job, scan, json)
+  }
+}
+
+/** Writes every key. */
+async function performLs(job: LsJob, scan: Scan): Promise<number> {
+  const { io, progress, quiet, resumed } = scan
+  const packing = job.to === undefined ? 'plain' : packingOf(job.to)
+  const terminal = job.to === undefined && 'isTTY' in io.stdout && io.stdout.isTTY === true
+  const ended = await readInto(job.to, scan, (outlet, keyspace) => {
+    const header = headerLine(job.format)
+    if (header !== '' && outlet.bytes === 0 && !(resumed && job.to === undefined)) {
+      outlet.write(packer(packing)(header), () => undefined)
+    }
+    return lsSink(job, { packing, terminal }, outlet, keyspace)
+  })
+  if (ended.end === 'finished' && !quiet) {
+    if (job.to !== undefined) {
+      progress.say(`wrote ${scanned(ended.listed, ended.elapsed)} to ${shellWord(job.to)}, ${bytes(ended.bytes)}`)
+    }
+    if (ended.listed === 0) progress.say(`${placeUrl(job.source)} has no objects; are bucket and prefix right?`)
+  }
+  return conclude(scan, ended, job.to === undefined ? 'keys are missing' : `${printable(job.to)}.part is incomplete`)
+}
+
+/** Counts, and tells the result on stdout. */
+async function performDu(job: DuJob, scan: Scan): Promise<number> {
+  const { checkpoint, io } = scan
+  const census = new UsageCounts({ depth: job.depth })
+  if (checkpoint.scan?.census !== undefined) census.merge(checkpoint.scan.census)
+  const ended = await read(scan, () => duSink(job, census))
+  scan.progress.close()
+  const { format, dates } = job.report
+  const complete = ended.end === 'finished'
+  const url = placeUrl(job.source)
+  io.stdout.write(censusReport(census.data(), { format, dates, depth: job.depth, url, complete }))
+  return conclude(scan, ended, 'the figures are of a part only')
+}
+
+/** Writes the differences, and on stderr a summary, as `json` if asked for. */
+async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise<number> {
+  const { progress, quiet } = scan
+  const packing = job.to === undefined ? 'plain' : packingOf(job.to)
+  const before = scan.checkpoint.scan?.likenesses ?? NO_VERDICTS
+  let sink: Sink | undefined
+  const ended = await readInto(job.to, scan, (outlet) => (sink = verifySink(job, packing, outlet, before)))
+  if (ended.readerGone) return EXIT.failures
+  const found = sink?.state().likenesses ?? before
+  const complete = ended.end === 'finished'
+  if (json) {
+    const { source, destination } = job
+    const summary = { source: placeUrl(source), destination: placeUrl(destination), complete, objects: ended.listed }
+    progress.say(jsonText({ ...summary, ...found }))
+  } else if (!quiet) {
+    const headline = complete ? `finished: ${likenessHeadline(found)}` : 'found so far:'
+    for (const line of [headline, ...likenessRows(found)]) progress.say(line)
+    progress.say(row('time', scanned(ended.listed, ended.elapsed)))
+    if (complete && job.to !== undefined) progress.say(row('written', `${shellWord(job.to)}, ${bytes(ended.bytes)}`))
+    if (found['same-size'] > 0) progress.say(row('hint', hintFor(job)))
+    if (complete && ended.listed === 0)
+      progress.say(row('hint', 'both sides are empty; are buckets and prefixes right?'))
+  }
+  if (complete) return differing(found) > 0 ? EXIT.failures : EXIT.done
+  return conclude(
+    scan,
+    ended,
+    job.to === undefined ? 'only a part was compared' : `${printable(job.to)}.part is incomplete`,
+  )
+}
+
+function hintFor({ deep }: VerifyJob): string {
+  return deep ? '--bytes reads the content of both sides' : '--deep looks for checksums, --bytes reads the content'
+}

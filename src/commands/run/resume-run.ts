@@ -1,0 +1,239 @@
+import { relative } from 'node:path'
+import { isScan, isWrite, type ScanCheckpoint, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
+import { findRuns, readCheckpoint, refuseLinks, type SavedRun } from '../../checkpoint/checkpoint-file.js'
+import { differences } from '../../checkpoint/job-name.js'
+import { lockRun } from '../../checkpoint/lock.js'
+import { proveLedgers } from '../../checkpoint/prove.js'
+import { UserError } from '../../errors.js'
+import type { Connection } from '../../job/connection.js'
+import { deferredDeletesOf, listOf, onlyDeletes } from '../../job/kinds.js'
+import type { Pace } from '../../job/pace.js'
+import { sum } from '../../job/totals.js'
+import { differing } from '../../job/verdicts.js'
+import { printable } from '../../keys.js'
+import { jobTitle, objects, shellWord } from '../../report/format.js'
+import { createProgress, type Progress } from '../../report/progress.js'
+import { failedByCode } from '../../report/summary.js'
+import { intersection } from '../../rules/ranges.js'
+import { checkList } from '../../sources/files-from/files-from-source.js'
+import { version } from '../../version.js'
+import { readConnection } from '../options/connection-options.js'
+import { EXIT } from '../options/exit.js'
+import type { Flags } from '../options/flag-values.js'
+import type { CommandIo } from '../options/io.js'
+import type { OutputOptions } from '../options/output-options.js'
+import { readPace } from '../options/pace-options.js'
+import { checkInOneBucket } from '../options/places.js'
+import { readKeysOf, type CustomerKeys } from '../options/sse-c-key.js'
+import { checkOutsideSides } from './checkpoint-folder.js'
+import { dryRun } from './dry-run.js'
+import { deletes, drive, endsOf, mirrors, noting, open, storeNeedsOf, threadsFor } from './open-and-run.js'
+import { finishFile } from './run-scan.js'
+import { resumeScan } from './start-scan.js'
+import { wantedRanges } from './start-write.js'
+
+/** Which run is to go on, and with what of it. */
+export interface ResumeRequest {
+  /** The folder of the run, or a file in it; without it the only one here that is not finished. */
+  readonly dir: string | undefined
+  readonly onlyFailed: boolean
+  /** Of the failed objects, those with these codes. */
+  readonly codes: readonly string[] | undefined
+  readonly dry: boolean
+  readonly telling: OutputOptions
+}
+
+/** Goes on with a run, with the flags that all of them share. Resolves with the exit code. */
+export async function resume(asked: ResumeRequest, flags: Flags, io: CommandIo): Promise<number> {
+  const { onlyFailed, telling } = asked
+  const { folder, checkpoint: found } = await choose(asked.dir, onlyFailed, io.cwd)
+  await refuseLinks(folder)
+  await checkOutsideSides(found.job, folder, io.cwd)
+  if (isScan(found)) return await resumeReading(folder, found, flags, io, asked)
+  const pace = readPace(flags, found.pace)
+  const connection = readConnection(flags, found.connection)
+  if (nothingToDo(found, onlyFailed)) {
+    if (!telling.quiet) io.stderr.write(`${whyNothing(found, folder, onlyFailed)}\n`)
+    if (ledgerEntries(found) > 0) return EXIT.failures
+    return found.state === 'finished' ? EXIT.done : EXIT.stopped
+  }
+
+  const customerKeys = await readKeysOf(found.job)
+  const progress = createProgress({ ...io, ...telling })
+  try {
+    const lock = await lockRun(folder)
+    try {
+      const checkpoint = await provenCheckpoint(folder, onlyFailed)
+      return await resumeWriting({ asked, folder, checkpoint, pace, connection, customerKeys, progress, io })
+    } finally {
+      await lock.release()
+    }
+  } finally {
+    progress.close()
+  }
+}
+
+// Only under the lock is it certain that nobody else moves it on.
+async function provenCheckpoint(folder: string, onlyFailed: boolean): Promise<WriteCheckpoint> {
+  const { checkpoint } = await readCheckpoint(folder)
+  if (!isWrite(checkpoint)) throw new UserError(`${printable(folder)} now holds another job`, 'see s3move status')
+  checkRanges(folder, checkpoint)
+  await proveLedgers(folder, checkpoint)
+  const list = listOf(checkpoint.job)
+  if (list !== undefined && checkpoint.list !== undefined && !onlyFailed) await checkList(list, checkpoint.list)
+  return checkpoint
+}
+
+interface WritingSetup {
+  readonly asked: ResumeRequest
+  readonly folder: string
+  readonly checkpoint: WriteCheckpoint
+  readonly pace: Pace
+  readonly connection: Connection
+  readonly customerKeys: CustomerKeys
+  readonly progress: Progress
+  readonly io: CommandIo
+}
+
+async function resumeWriting(setup: WritingSetup): Promise<number> {
+  const { folder, checkpoint, pace, progress, io } = setup
+  const { onlyFailed, codes, dry, telling } = setup.asked
+  const { job } = checkpoint
+  const opened = await open(endsOf(job), setup.connection, {
+    customerKeys: setup.customerKeys,
+    readOnly: dry || onlyDeletes(job),
+    strays: true,
+    named: listOf(job) !== undefined || onlyFailed,
+    deletes: deletes(job),
+    wanted: storeNeedsOf(job),
+    again: true,
+    sourceFolder: checkpoint.sourceFolder,
+    emptied: deferredDeletesOf(job)?.side === 'source',
+    threads: dry || onlyFailed ? 0 : threadsFor(job, pace),
+    io,
+    pace,
+    ...noting(progress),
+  })
+  try {
+    const { connection, sourceFolder, settings } = opened.ends
+    const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
+    if ('destination' in job && !settings.distinctBuckets) checkInOneBucket(job.source, job.destination, mirrors(job))
+    // The store may have moved; were it another one, what is settled would be missing there.
+    for (const difference of differences(checkpoint, { job, connection })) {
+      warn(`${difference}; what was done so far is taken to be there too`)
+    }
+    const unfound = noneOf(checkpoint, codes)
+    if (unfound !== undefined) warn(unfound)
+    if (dry) {
+      const { ranges, list } = checkpoint
+      return await dryRun({ job, pace, ranges, list, opened, telling, io })
+    }
+    return await drive({
+      folder,
+      checkpoint: {
+        ...checkpoint,
+        program: `s3move ${version()}`,
+        connection,
+        ...(sourceFolder === undefined ? {} : { sourceFolder }),
+        pace,
+        sessions: checkpoint.sessions + 1,
+      },
+      ...{ opened, progress, telling, io, onlyFailed, codes },
+      resumed: true,
+    })
+  } finally {
+    opened.close()
+  }
+}
+
+// That no object failed with one of these codes, where that is so: the name may be misspelt. What a retry that ended early has left is not counted.
+function noneOf({ totals, retry }: WriteCheckpoint, codes: readonly string[] | undefined): string | undefined {
+  if (codes === undefined || retry != null || codes.some((code) => (totals.failed[code] ?? 0) > 0)) return undefined
+  return `no object in the failure ledger failed with ${printable(codes.join(' or '))}; it has ${failedByCode(totals.failed)}`
+}
+
+// What remains must be of what the job selects: else it was damaged before checkpoints had a checksum.
+function checkRanges(folder: string, { job, ranges }: WriteCheckpoint): void {
+  const inside = intersection(ranges, wantedRanges(job))
+  const whole = ranges.every(
+    ({ after, until }, index) => inside[index]?.after === after && inside[index]?.until === until,
+  )
+  if (whole && inside.length === ranges.length) return
+  throw new UserError(
+    `the checkpoint in ${printable(folder)} is damaged: what remains is not within what the job selects`,
+    'restore the folder from a copy, or start the job anew with another checkpoint folder',
+  )
+}
+
+async function resumeReading(
+  folder: string,
+  checkpoint: ScanCheckpoint,
+  flags: Flags,
+  io: CommandIo,
+  { onlyFailed, dry }: ResumeRequest,
+): Promise<number> {
+  const { job } = checkpoint
+  for (const [name, given] of Object.entries({ 'only-failed': onlyFailed, 'dry-run': dry })) {
+    if (given)
+      throw new UserError(`--${name} is for jobs that write, and this is: ${jobTitle(job)}`, `leave --${name} away`)
+  }
+  if (checkpoint.state === 'finished') {
+    if ('to' in job) await finishFile(job.to, checkpoint)
+    io.stderr.write(`${whyNothing(checkpoint, folder, false)}\n`)
+    const found = checkpoint.scan?.likenesses
+    return found !== undefined && differing(found) > 0 ? EXIT.failures : EXIT.done
+  }
+  return await resumeScan({ folder, checkpoint }, flags, io)
+}
+
+async function choose(dir: string | undefined, onlyFailed: boolean, cwd: string): Promise<SavedRun> {
+  if (dir !== undefined) return readCheckpoint(dir)
+  const runs = (await findRuns(cwd))
+    .filter((run): run is SavedRun => 'checkpoint' in run)
+    .map((run) => ({ ...run, folder: relative(cwd, run.folder) }))
+  const candidates = runs.filter(({ checkpoint }) => !nothingToDo(checkpoint, onlyFailed))
+  const [only, ...others] = candidates
+  if (only === undefined) {
+    throw new UserError(
+      onlyFailed ? 'no run here has failed objects' : 'no unfinished run here',
+      runs.length === 0
+        ? 'give the folder of the run: s3move resume DIR'
+        : 'see ‘s3move status’ for the runs here, or give the folder of another: s3move resume DIR',
+    )
+  }
+  if (others.length > 0) {
+    const lines = candidates.map(({ folder, checkpoint: { job } }) => `  ${shellWord(folder)}  (${jobTitle(job)})`)
+    throw new UserError(
+      `${candidates.length} runs here can be resumed:\n${lines.join('\n')}`,
+      'name one: s3move resume DIR',
+    )
+  }
+  return only
+}
+
+function nothingToDo(checkpoint: SavedRun['checkpoint'], onlyFailed: boolean): boolean {
+  return onlyFailed ? ledgerEntries(checkpoint) === 0 && !isUnderWay(checkpoint) : checkpoint.state === 'finished'
+}
+
+// What failed and was tried again by a session that was killed is in the failure ledger no more: it waits to be tried once more, or to be deleted.
+function isUnderWay({ waiting, removals }: SavedRun['checkpoint']): boolean {
+  return waiting !== undefined || (removals !== undefined && removals.done.entries < removals.entries)
+}
+
+function ledgerEntries({ ledger, retry }: SavedRun['checkpoint']): number {
+  return ledger.entries + (retry === undefined ? 0 : retry.of - retry.entries)
+}
+
+function whyNothing(checkpoint: SavedRun['checkpoint'], folder: string, onlyFailed: boolean): string {
+  if (onlyFailed) {
+    const none = `nothing to try again: no object is in the failure ledger of ${shellWord(folder)}`
+    return checkpoint.state === 'finished'
+      ? none
+      : `${none}; the run is not finished, to go on with it: s3move resume ${shellWord(folder)}`
+  }
+  const failed = sum(checkpoint.totals.failed)
+  const done = `nothing to resume: the run in ${shellWord(folder)} is finished`
+  return failed === 0
+    ? done
+    : `${done}, with ${objects(failed)} in the failure ledger; to try those again: s3move resume --only-failed ${shellWord(folder)}`
+}

@@ -1,0 +1,115 @@
+import { open as openFile, rename } from 'node:fs/promises'
+import { reasonOf } from '../../checkpoint/checkpoint-error.js'
+import type { ScanCheckpoint } from '../../checkpoint/checkpoint.js'
+import {
+  fileOutlet,
+  provenBeginning,
+  streamOutlet,
+  type OutputWriter,
+  type Written,
+} from '../../engine/output/output-writer.js'
+import { runScan, type ScanEnd, type ScanOptions, type Sink } from '../../engine/session/scan-session.js'
+import { UserError } from '../../errors.js'
+import { systemCode } from '../../file-system.js'
+import { printable, printableName } from '../../keys.js'
+import { shellWord } from '../../report/format.js'
+import type { ScanProgress } from '../../report/scan-progress.js'
+import type { Keyspace } from '../../sources/ranges/keyspace.js'
+import { EXIT } from '../options/exit.js'
+import type { CommandIo } from '../options/io.js'
+import type { Opened } from './open-and-run.js'
+
+/** A job that only reads, ready to run: everything was found out. */
+export interface Scan {
+  readonly checkpoint: ScanCheckpoint
+  /** The run's folder, locked; absent when nothing is kept. */
+  readonly folder: string | undefined
+  readonly opened: Opened
+  readonly resumed: boolean
+  readonly progress: ScanProgress
+  readonly io: CommandIo
+  readonly quiet: boolean
+}
+
+/** Runs a scan into a sink. */
+export function read(scan: Scan, openSink: ScanOptions['openSink']): Promise<ScanEnd> {
+  const { checkpoint, folder, opened, progress, io } = scan
+  return runScan({
+    ...{ checkpoint, folder, openSink, ends: opened.ends, crew: opened.hands.crew(opened.ends), drain: opened.drain },
+    abandon: io.abandon,
+    warn: (message) => progress.say(`warning: ${printableName(message)}`),
+    progress: (listed, elapsed) => progress.update(listed, elapsed),
+  })
+}
+
+/**
+ * Runs a scan whose lines go to the file `to`, which gets its name once it is whole, or to standard output. Answers also how many bytes were
+ * written, over all sessions if there is a file.
+ */
+export async function readInto(
+  to: string | undefined,
+  scan: Scan,
+  openSink: (outlet: OutputWriter, keyspace: Keyspace) => Sink,
+): Promise<ScanEnd & { readonly bytes: number }> {
+  const { checkpoint, folder, io, resumed, progress } = scan
+  let told: ((error: unknown) => void) | undefined
+  const fail = (error: unknown): void => told?.(error)
+  const outlet =
+    to === undefined
+      ? streamOutlet(io.stdout, fail)
+      : await fileOutlet(
+          to,
+          { before: resumed ? writtenBefore(checkpoint) : undefined, proven: folder !== undefined },
+          fail,
+        )
+  try {
+    const ended = await read(scan, (keyspace, failed) => {
+      told = failed
+      return openSink(outlet, keyspace)
+    })
+    progress.close()
+    if (ended.end === 'finished') await outlet.finish()
+    return { ...ended, bytes: outlet.bytes }
+  } finally {
+    await outlet.close()
+  }
+}
+
+function writtenBefore({ scan }: ScanCheckpoint): Written {
+  return { bytes: scan?.bytes ?? 0, ...(scan?.sha256 === undefined ? {} : { sha256: scan.sha256 }) }
+}
+
+/** Gives the finished output of a job its name, in case that a crash came before. */
+export async function finishFile(to: string | undefined, checkpoint: ScanCheckpoint): Promise<void> {
+  if (to === undefined) return
+  try {
+    const file = await openFile(`${to}.part`)
+    try {
+      await provenBeginning(file, `${to}.part`, writtenBefore(checkpoint))
+    } finally {
+      await file.close()
+    }
+    await rename(`${to}.part`, to)
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return
+    if (error instanceof UserError) throw error
+    throw new UserError(
+      `cannot give ${printable(`${to}.part`)} its name: ${reasonOf(error)}`,
+      'rename it by hand: it is whole',
+    )
+  }
+}
+
+/** Says on stderr why a scan did not finish, and how to go on. Answers the exit code. */
+export function conclude({ progress, folder }: Scan, { end, stop, readerGone }: ScanEnd, incomplete: string): number {
+  if (stop === undefined && (end === 'finished' || readerGone)) return EXIT.done
+  const because = stop === undefined ? '' : ` (${stop.reason})`
+  progress.say(`${end} before it finished${because}: ${incomplete}`)
+  if (stop?.hint !== undefined) progress.say(`  hint      ${printable(stop.hint)}`)
+  progress.say(
+    folder === undefined
+      ? '  next      the same command, which begins anew (with --checkpoint DIR it could go on)'
+      : `  next      s3move resume ${shellWord(folder)}`,
+  )
+  return stop === undefined ? EXIT.interrupted : EXIT.stopped
+}
