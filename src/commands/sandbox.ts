@@ -40,7 +40,7 @@ export function sandboxFlags(argv: Argv): Argv {
         'KIND=RATE[@Operation], repeatable; kinds: 500, 503, reset, reset-after, truncate, hang, copy200err, copy200empty, space, expired, disorder, denied',
       ),
       dialect: textFlag(
-        `another store that it plays: ${names}; or switches, as README lists them`,
+        `another store that it plays: ${names}; or switches, as docs/sandbox.md lists them`,
         'all that S3 knows',
       ),
       restore: textFlag('seconds that restoring an archived object takes', '0: ready at once'),
