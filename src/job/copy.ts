@@ -33,3 +33,13 @@ export const COPY: WriteKind<CopyJob> = {
     ['names', job.map ?? []],
   ],
 }
+
+/** The same as a copy of every object. */
+export function copyOf({ source, destination, attributes, partSize, map }: Omit<CopyJob, 'kind'>): CopyJob {
+  return {
+    ...{ kind: 'copy', source, destination },
+    ...(attributes === undefined ? {} : { attributes }),
+    ...(partSize === undefined ? {} : { partSize }),
+    ...(map === undefined ? {} : { map }),
+  }
+}

@@ -91,7 +91,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/workers',
     'engine/output',
     'engine/actions',
-    'engine/lanes',
     'sources/files-from',
     'sources/ranges',
     'sources',

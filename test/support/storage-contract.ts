@@ -15,7 +15,7 @@ import {
   type PutObjectCommandInput,
 } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { copyAction } from '../../src/engine/actions/copy.js'
+import { copyAction } from '../../src/engine/actions/copy-object.js'
 import { copyInParts } from '../../src/engine/actions/multipart.js'
 import { setHeadersAction } from '../../src/engine/actions/set-headers.js'
 import type { Attributes } from '../../src/job/object-attributes.js'

@@ -1,20 +1,16 @@
 import { keepsHeaders } from '../../engine/actions/copy-attributes.js'
 import { foresee, lossesOfCopies, type FidelityReport } from '../../engine/actions/fidelity.js'
-import { copyOf } from '../../engine/actions/sync.js'
 import { stopReason } from '../../engine/session/stop-reason.js'
 import { StorageError, UserError } from '../../errors.js'
-import type { CopyJob } from '../../job/copy.js'
-import type { MoveJob } from '../../job/move.js'
 import { placeUrl } from '../../job/place.js'
-import type { SyncJob } from '../../job/sync.js'
+import type { Transfer } from '../../job/transfer.js'
 import type { BucketTraits } from '../../storage/storage.js'
 import type { Prepare } from './start-write.js'
 import type { Flags } from '../options/flag-values.js'
 import { readOnLoss } from '../options/pace-options.js'
 
 /** Says before the first copy what copies would lose, so that whoever wants to keep it knows; with `--on-loss fail` that is a `UserError`. */
-export function warningOfLosses(asked: CopyJob | SyncJob | MoveJob, flags: Flags): Prepare {
-  const job = asked.kind === 'copy' ? asked : copyOf(asked)
+export function warningOfLosses(job: Transfer, flags: Flags): Prepare {
   const onLoss = readOnLoss(flags)
   return async ({ ends: { source, destination, settings } }, warn) => {
     const { streamed } = settings

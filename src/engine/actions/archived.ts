@@ -5,10 +5,10 @@ import type { SyncJob } from '../../job/sync.js'
 import { able, type ObjectSummary } from '../../storage/storage.js'
 import { failed, isArchived, outcomeOf } from './outcome.js'
 import type { WorkItem } from '../../sources/work-source.js'
-import type { ActionContext } from './actions.js'
+import type { ActionContext } from './context.js'
 import { isGone, unlessListed } from './gone.js'
 import type { Action } from '../lanes/lane.js'
-import { deletionFailed } from './sync.js'
+import { deletionFailed } from './deferred-delete.js'
 
 /** How a store that has no RestoreObject refuses it. */
 const NOT_RESTORED: ReadonlySet<number> = new Set([405, 501])

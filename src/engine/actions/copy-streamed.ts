@@ -12,7 +12,7 @@ import {
   type Storage,
 } from '../../storage/storage.js'
 import { outcomeOf, TAKEN } from './outcome.js'
-import type { ActionContext } from './actions.js'
+import type { ActionContext } from './context.js'
 import { anewInParts, unlessChanged } from './copy-in-parts.js'
 import { fieldsOfNew } from './copy-attributes.js'
 import { MemoryBudget } from './memory-budget.js'

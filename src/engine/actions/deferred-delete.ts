@@ -1,23 +1,40 @@
 import PQueue from 'p-queue'
 import { StorageError } from '../../errors.js'
 import type { MoveJob } from '../../job/move.js'
-import type { Outcome } from '../../job/outcome.js'
+import type { DeferredDelete, Outcome } from '../../job/outcome.js'
 import { isFolder } from '../../job/place.js'
 import type { SyncJob } from '../../job/sync.js'
 import { renamer } from '../../rules/rename.js'
-import { able, type ObjectHead, type Storage } from '../../storage/storage.js'
+import { able, type ObjectHead, type ObjectSummary, type Storage } from '../../storage/storage.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { exists, failed, outcomeOf, unlessGone } from './outcome.js'
-import type { ActionContext } from './actions.js'
+import type { ActionContext, Requests } from './context.js'
 import { onceOf } from './as-one.js'
 import { areApart, isMd5 } from './compare-objects.js'
 import { listedAs, unlessTrulyGone } from './gone.js'
 import type { Action } from '../lanes/lane.js'
 import { stayingFor } from './not-a-key.js'
-import { removingTogether } from './delete.js'
-import { NOT_KEPT, whyCopyLacks } from './spot-checks.js'
+import { removingTogether } from './delete-batches.js'
+import { NOT_KEPT, requestsOfCopyCheck, whyCopyLacks } from './spot-checks.js'
 import { checkingRemovals } from './still-listed.js'
-import { DELETION } from './sync.js'
+
+/** The entry of an object that is to be deleted. */
+export function deferredDeleteOf(prefix: string, object: ObjectSummary, copy?: string): DeferredDelete {
+  const { key, size, etag, lastModified, storageClass } = object
+  return {
+    ...{ key: prefix + key, size, etag, lastModified },
+    ...(storageClass === 'STANDARD' ? {} : { storageClass }),
+    ...(copy === undefined ? {} : { copy }),
+  }
+}
+
+/** The operation of a failure to delete an object. */
+export const DELETION = 'DeleteObjects'
+
+/** Whether an object is tried again because it could not be deleted. */
+export function deletionFailed({ failedIn }: WorkItem): boolean {
+  return failedIn?.startsWith('DeleteObject') === true
+}
 
 /** Objects on the ledger that are in flight at once, so that full requests to delete them are sent. Few of them are looked at at once. */
 export const DEFERRED_DELETE_FLIGHTS = 4_000
@@ -74,6 +91,15 @@ export function deletingDeferred(job: SyncJob | MoveJob, ways: ActionContext, lo
     if (now.etag === object.etag) throw error
     return changed(job, object)
   }
+}
+
+/** What is sent before each request to delete such an object; a folder costs nothing. */
+export function requestsOfLooks(job: SyncJob | MoveJob, { destination, settings }: ActionContext): Requests {
+  const { source: from, destination: to } = job
+  const looked = job.kind === 'sync' && destination.conditional === true ? [from] : [from, to]
+  // The list of each copy is looked at as well.
+  const deeper = job.kind === 'move' && settings.onLoss === 'fail' ? requestsOfCopyCheck(job) : {}
+  return { ...deeper, HeadObject: looked.filter((place) => !isFolder(place)).length }
 }
 
 function judgingMoved(

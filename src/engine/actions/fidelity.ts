@@ -1,6 +1,6 @@
 import { StorageError } from '../../errors.js'
-import type { CopyJob } from '../../job/copy.js'
 import type { Trait } from '../../job/object-attributes.js'
+import type { Transfer } from '../../job/transfer.js'
 import { printable } from '../../keys.js'
 import type { Headers } from '../../rules/decide.js'
 import { nameInCeph } from '../../rules/header-names.js'
@@ -34,7 +34,7 @@ const FIRST = 10
  * Rejects with a StorageError when nothing at all can be done.
  */
 export async function foresee(
-  job: CopyJob,
+  job: Transfer,
   source: Storage,
   { traits, keepsTags, software }: Receiving,
 ): Promise<FidelityReport | undefined> {

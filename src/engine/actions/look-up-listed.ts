@@ -1,5 +1,5 @@
 import { StorageError } from '../../errors.js'
-import type { WriteJob } from '../../job/kinds.js'
+import { ofAllVersions, onlyDeletes, selectionOf, type WriteJob } from '../../job/kinds.js'
 import type { Outcome } from '../../job/outcome.js'
 import type { Selection } from '../../job/selection.js'
 import { selector } from '../../rules/selection.js'
@@ -8,8 +8,7 @@ import type { Storage } from '../../storage/storage.js'
 import { fromVersion, historyOf } from '../../sources/version-listing.js'
 import { bare, type Complete, type Named } from '../../sources/named-object.js'
 import type { WorkItem } from '../../sources/work-source.js'
-import { failed, outcomeOf } from './outcome.js'
-import { FILTERED } from './actions.js'
+import { failed, FILTERED, outcomeOf } from './outcome.js'
 import { unlessListed } from './gone.js'
 import { asTold } from './manifests.js'
 import type { Action, Decide } from '../lanes/lane.js'
@@ -17,7 +16,7 @@ import { pacersFor } from '../lanes/pacer.js'
 import type { Pacer } from '../lanes/pacer.js'
 import { outcomeOfHead } from './set-headers.js'
 import type { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
-import { deletionFailed } from './sync.js'
+import { deletionFailed } from './deferred-delete.js'
 
 const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
 
@@ -42,10 +41,10 @@ export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Comple
   if (pacer === undefined) throw new Error('there is no pacer')
   const store = storeFor(pacer)
   const { reading } = store
-  const select = job.kind === 'set-headers' ? undefined : job.select
+  const select = selectionOf(job)
   const isNamed = select === undefined ? undefined : selector(byName(select), prefix)
-  const versions = (job.kind === 'copy' || job.kind === 'delete') && job.versions === true
-  const looks = job.kind !== 'delete' || (select !== undefined && !isByName(select))
+  const versions = ofAllVersions(job)
+  const looks = !onlyDeletes(job) || (select !== undefined && !isByName(select))
   const told = (object: Named): WorkItem | undefined => {
     const { size, etag = '', lastModified, storageClass } = object
     const unknown = bare(object)

@@ -1,4 +1,5 @@
 import { timeOf } from '../../times.js'
+import { copyOf } from '../../job/copy.js'
 import type { MoveJob } from '../../job/move.js'
 import type { Outcome } from '../../job/outcome.js'
 import { isFolder } from '../../job/place.js'
@@ -9,14 +10,17 @@ import { isAborted, sleep } from '../../abort.js'
 import type { ObjectHead, ObjectSummary, Storage } from '../../storage/storage.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { failed, outcomeOf, TAKEN, unlessGone } from './outcome.js'
-import type { ActionContext } from './actions.js'
+import { withArchiveHandling } from './archived.js'
+import type { ActionContext, KindActions } from './context.js'
 import { headersOf } from './copy-attributes.js'
 import { areApart, isMd5 } from './compare-objects.js'
-import { copyAction } from './copy.js'
+import { copyAction, requestsOfCopy } from './copy-object.js'
+import { deferredDeleteOf, deletingDeferred, deletionFailed, requestsOfLooks } from './deferred-delete.js'
 import { unlessTrulyGone } from './gone.js'
 import type { Action } from '../lanes/lane.js'
 import { guarded, turnsNeeded, withNoClobber, type Guard } from './no-clobber.js'
-import { copyOf, deletionFailed, deferredDeleteOf } from './sync.js'
+import { refusingOrDeferring } from './refuse-names.js'
+import { requestsOfCopyCheck } from './spot-checks.js'
 
 /** The action of `move` on one object: a copy, and the proof that it is one. It is deleted later, once that is on the ledger. */
 export function moveAction(job: MoveJob, ways: ActionContext): Action {
@@ -131,4 +135,13 @@ async function isProven({ reading }: Storage, object: WorkItem, etag: string): P
   if (etag === object.etag && isMd5(etag)) return true
   const head = await unlessGone(reading.head(object.key))
   return head !== undefined && head.size === object.size && head.etag === etag
+}
+
+export const MOVE_ACTIONS: KindActions<MoveJob> = {
+  decide: refusingOrDeferring,
+  act: (job, context) => withArchiveHandling(job, context, moveAction(job, context)),
+  requests: requestsOfCopy,
+  checkRequests: requestsOfCopyCheck,
+  deleteDeferred: deletingDeferred,
+  deferredLooks: requestsOfLooks,
 }

@@ -5,9 +5,9 @@ import { renamer } from '../../rules/rename.js'
 import { around } from '../../storage/around.js'
 import { able, type HeaderFields, type ObjectSummary, type Storage } from '../../storage/storage.js'
 import { exists, outcomeOf, TAKEN } from './outcome.js'
-import type { ActionContext } from './actions.js'
+import type { ActionContext } from './context.js'
 import { asOne } from './as-one.js'
-import { copyAction } from './copy.js'
+import { copyAction } from './copy-object.js'
 import { LIMITS, type Limits } from './multipart.js'
 import type { Action } from '../lanes/lane.js'
 import type { NameLocks } from './name-locks.js'
@@ -37,7 +37,7 @@ export function withNoClobber(job: CopyJob, ways: ActionContext, limits: Limits 
     { ...ways, destination: guarded(destination, IF_ABSENT, turnsNeeded(job, ways)) },
     limits,
   )
-  const look = looking(job, destination)
+  const look = lookingForTaken(job, destination)
   const nameOf = renamer(job.map)
   const before = ways.uploads?.before
   return async (object) => {
@@ -61,7 +61,7 @@ export function withNoClobber(job: CopyJob, ways: ActionContext, limits: Limits 
 }
 
 /** What becomes of an object for which the destination is looked at: it is passed over, or nothing is in its way. */
-export function looking(
+export function lookingForTaken(
   { source, map }: CopyJob,
   destination: Storage,
 ): (object: ObjectSummary) => Promise<Outcome | undefined | 'absent'> {

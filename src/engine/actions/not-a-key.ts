@@ -1,4 +1,4 @@
-import type { WriteJob } from '../../job/kinds.js'
+import { deferredDeletesOf, selectionOf, type WriteJob } from '../../job/kinds.js'
 import type { Outcome } from '../../job/outcome.js'
 import { leavesOut } from '../../rules/selection.js'
 import type { Storage } from '../../storage/storage.js'
@@ -9,7 +9,7 @@ export const NOT_A_KEY: Outcome = { kind: 'skipped', reason: 'NotAKey' }
 
 /** Whether what is no object is no part of the job either, since what it stands for is not selected. */
 export function leavingOut(job: WriteJob): (stray: WorkItem) => boolean {
-  const select = job.kind === 'set-headers' ? undefined : job.select
+  const select = selectionOf(job)
   if (select === undefined) return () => false
   const isLeftOut = leavesOut(select, job.source.prefix)
   return (stray) => isLeftOut(stray, stray.notAKey?.standsFor ?? 'object')
@@ -17,7 +17,7 @@ export function leavingOut(job: WriteJob): (stray: WorkItem) => boolean {
 
 /** What is told of what is no object. */
 export function noticeOf(job: WriteJob, { notAKey }: WorkItem): string {
-  const deletes = job.kind === 'sync' && job.delete !== undefined
+  const deletes = deferredDeletesOf(job)?.when === 'at-the-end'
   const kept = deletes ? `; nothing that belongs below ${notAKey?.within ?? ''} is deleted at the destination` : ''
   return `skipped: ${notAKey?.why ?? ''} (NotAKey)${kept}`
 }

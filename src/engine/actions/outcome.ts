@@ -48,6 +48,9 @@ export async function exists({ reading }: Storage, key: string): Promise<boolean
   }
 }
 
+/** The outcome of what was not asked for. */
+export const FILTERED: Outcome = { kind: 'skipped', reason: 'filtered' }
+
 /** The code of a write that found its name taken, and was to replace nothing. */
 export const TAKEN = 'DestinationExists'
 

@@ -2,11 +2,12 @@ import type { CopyJob } from '../../job/copy.js'
 import { NAMES_COLLIDE } from '../../job/outcome.js'
 import { collisions, renameProblem, renamer } from '../../rules/rename.js'
 import { failed } from './outcome.js'
-import { refusal } from './copy.js'
+import type { DecideContext } from './context.js'
+import { deferral, refusal } from './copy-object.js'
 import type { Decide } from '../lanes/lane.js'
 
 /** As `refusal`, for a job that renames: also what has no good name, or one that another object of its page has as well. */
-export function refusing(job: Pick<CopyJob, 'source' | 'destination' | 'map'>, distinctBuckets?: boolean): Decide {
+function refusing(job: Pick<CopyJob, 'source' | 'destination' | 'map'>, distinctBuckets?: boolean): Decide {
   if (job.map === undefined) return (object) => refusal(job, object, { distinctBuckets })
   const nameOf = renamer(job.map)
   const { source, destination } = job
@@ -32,4 +33,14 @@ export function refusing(job: Pick<CopyJob, 'source' | 'destination' | 'map'>, d
     }
     return refusal(job, object, { distinctBuckets, name })
   }
+}
+
+/** The same, putting off what is too large for one request where that is to be done apart. */
+export function refusingOrDeferring(
+  job: Pick<CopyJob, 'source' | 'destination' | 'map'>,
+  { settings: { distinctBuckets, streamed } }: DecideContext,
+  large: 'defer' | 'act',
+): Decide {
+  const refuse = refusing(job, distinctBuckets)
+  return large === 'act' ? refuse : (object, page) => refuse(object, page) ?? deferral(job, object, streamed)
 }

@@ -4,6 +4,7 @@ import type { SetHeadersJob } from '../../job/set-headers.js'
 import { decide, decideByListing, type Change, type Untouched } from '../../rules/decide.js'
 import { able, type HeaderFields, type ObjectHead, type ObjectSummary, type Storage } from '../../storage/storage.js'
 import { failed, isArchived, outcomeOf } from './outcome.js'
+import type { KindActions } from './context.js'
 import { lookingAgain } from './as-one.js'
 import { unlessListed } from './gone.js'
 import { copyInParts, LIMITS, type Limits } from './multipart.js'
@@ -157,4 +158,20 @@ async function rewriteWhole(
 
 function isSame(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
   return one.size === other.size && [...one].every(([name, value]) => other.get(name) === value)
+}
+
+export const SET_HEADERS_ACTIONS: KindActions<SetHeadersJob> = {
+  look:
+    (job, { source }) =>
+    async (object) => {
+      try {
+        const plan = await planned(job, source, object)
+        return plan.outcome ?? { ...REWRITTEN, changes: plan.changes }
+      } catch (error) {
+        return outcomeOfHead(error, job.source.prefix, object)
+      }
+    },
+  act: (job, { destination, checks }) => setHeadersAction(job, destination, undefined, checks),
+  requests: () => ({ CopyObject: 1 }),
+  checkRequests: ({ acl = 'reset' }) => ({ HeadObject: 1, ...(acl === 'reset' ? {} : { GetObjectAcl: 1 }) }),
 }

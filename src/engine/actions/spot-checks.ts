@@ -1,17 +1,17 @@
 import { StorageError, UserError } from '../../errors.js'
 import type { CopyJob } from '../../job/copy.js'
-import type { WriteJob } from '../../job/kinds.js'
 import type { Attributes } from '../../job/object-attributes.js'
 import type { Outcome } from '../../job/outcome.js'
 import { isFolder, placeUrl, type Place } from '../../job/place.js'
 import type { SetHeadersJob } from '../../job/set-headers.js'
+import type { Transfer } from '../../job/transfer.js'
 import { printable } from '../../keys.js'
 import { renamer } from '../../rules/rename.js'
 import type { Notice } from '../../storage/notice.js'
 import type { HeaderFields, ObjectHead, ObjectSummary, Storage } from '../../storage/storage.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { failed, unlessGone } from './outcome.js'
-import type { ActionContext } from './actions.js'
+import type { ActionContext, Requests } from './context.js'
 import { onceOf } from './as-one.js'
 import { lacksOf, type AskedAttributes, type MissingAttribute } from './asked-attributes.js'
 import { fieldsOfNew } from './copy-attributes.js'
@@ -34,14 +34,9 @@ export function mostChecks(
   return Math.min(written, Math.max(lanes, threads) + (FIRST_CHECKED - 1) * threads + Math.floor(written / CHECKED_OF))
 }
 
-/** The requests of one look at what a job has written; without those that only a look at it can tell, for its tags. */
-export function requestsOfCheck(job: WriteJob): Readonly<Record<string, number>> {
-  if (job.kind === 'delete') return {}
-  if (job.kind === 'set-headers') {
-    const { acl = 'reset' } = job
-    return { HeadObject: 1, ...(acl === 'reset' ? {} : { GetObjectAcl: 1 }) }
-  }
-  const { source, destination, attributes: { acl, preserve, tagging } = {} } = job
+/** The requests of one look at a copy; without those that only a look at it can tell, for its tags. */
+export function requestsOfCopyCheck({ source, destination, attributes = {} }: Transfer): Requests {
+  const { acl, preserve, tagging } = attributes
   if (isFolder(destination)) return {}
   const reads = isFolder(source) ? 1 : 2
   return {

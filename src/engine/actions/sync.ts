@@ -1,17 +1,22 @@
 import { StorageError } from '../../errors.js'
-import type { CopyJob } from '../../job/copy.js'
-import type { DeferredDelete, Outcome } from '../../job/outcome.js'
+import { copyOf } from '../../job/copy.js'
+import type { Outcome } from '../../job/outcome.js'
 import type { SyncJob } from '../../job/sync.js'
 import { timeOf } from '../../times.js'
 import type { ObjectSummary } from '../../storage/storage.js'
+import { itemsAfter } from '../../sources/pair-listing.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { outcomeOf, unlessGone } from './outcome.js'
-import type { ActionContext } from './actions.js'
+import { withArchiveHandling } from './archived.js'
+import type { ActionContext, KindActions } from './context.js'
 import { contentByHead, contentByListing } from './compare-objects.js'
-import { copyAction, refusal } from './copy.js'
+import { copyAction, deferral, refusal, requestsOfCopy } from './copy-object.js'
+import { deferredDeleteOf, DELETION, deletingDeferred, deletionFailed, requestsOfLooks } from './deferred-delete.js'
 import { unlessTrulyGone } from './gone.js'
 import type { Action, Decide } from '../lanes/lane.js'
 import { headOf, unclearBetween, type Unclear } from './manifests.js'
+import { stayingFor } from './not-a-key.js'
+import { requestsOfCopyCheck } from './spot-checks.js'
 
 const UNCHANGED: Outcome = { kind: 'skipped', reason: 'unchanged' }
 const EXTRA: Outcome = { kind: 'skipped', reason: 'extra' }
@@ -26,7 +31,7 @@ export function decideSync(job: SyncJob, distinctBuckets?: boolean, isUnclear?: 
 }
 
 /** Whether an object is to be copied whatever a closer look would show. */
-export function isCopied(job: SyncJob, object: WorkItem, isUnclear?: Unclear): boolean {
+function isCopied(job: SyncJob, object: WorkItem, isUnclear?: Unclear): boolean {
   return object.extra !== true && !deletionFailed(object) && need(job, object, isUnclear) === 'copy'
 }
 
@@ -45,16 +50,6 @@ export function syncAction(job: SyncJob, ways: ActionContext, copy = copyAction(
         : outcome
     }
     return await copy(object)
-  }
-}
-
-/** The same as a copy of every object. */
-export function copyOf({ source, destination, attributes, partSize, map }: Omit<CopyJob, 'kind'>): CopyJob {
-  return {
-    ...{ kind: 'copy', source, destination },
-    ...(attributes === undefined ? {} : { attributes }),
-    ...(partSize === undefined ? {} : { partSize }),
-    ...(map === undefined ? {} : { map }),
   }
 }
 
@@ -117,27 +112,43 @@ function outcomeOfExtra({ source, destination, delete: deletes }: SyncJob, objec
     : { kind: 'delete-deferred', deferredDelete: deferredDeleteOf(destination.prefix, object) }
 }
 
-/** The entry of an object that is to be deleted. */
-export function deferredDeleteOf(prefix: string, object: ObjectSummary, copy?: string): DeferredDelete {
-  const { key, size, etag, lastModified, storageClass } = object
-  return {
-    ...{ key: prefix + key, size, etag, lastModified },
-    ...(storageClass === 'STANDARD' ? {} : { storageClass }),
-    ...(copy === undefined ? {} : { copy }),
-  }
-}
-
-/** The operation of a failure to delete an object. */
-export const DELETION = 'DeleteObjects'
-
-/** Whether an object is tried again because it could not be deleted. */
-export function deletionFailed({ failedIn }: WorkItem): boolean {
-  return failedIn?.startsWith('DeleteObject') === true
-}
-
 async function stillExtra(job: SyncJob, { source, destination }: ActionContext, object: WorkItem): Promise<Outcome> {
   if ((await unlessTrulyGone(source, object.key, source.reading.head(object.key))) !== undefined)
     return { kind: 'skipped', reason: 'appeared' }
   const { size, etag, lastModified, storageClass } = await destination.reading.head(object.key)
   return outcomeOfExtra(job, { key: object.key, size, etag, lastModified, storageClass })
+}
+
+const WRITTEN: Outcome = { kind: 'copied' }
+const DELETED: Outcome = { kind: 'deleted' }
+
+export const SYNC_ACTIONS: KindActions<SyncJob> = {
+  listing:
+    (_, { source, destination }) =>
+    (after) =>
+      itemsAfter(source, destination, after),
+  decide(job, { settings: { distinctBuckets, streamed }, isUnclear }, large) {
+    const decide = decideSync(job, distinctBuckets, isUnclear)
+    if (large === 'act') return decide
+    return (object, page) => {
+      const outcome = decide(object, page)
+      if (outcome !== undefined) return outcome
+      const deferred = deferral(job, object, streamed)
+      return deferred !== undefined && isCopied(job, object, isUnclear) ? deferred : undefined
+    }
+  },
+  look(job, context) {
+    const look = syncAction(job, context, () => Promise.resolve(WRITTEN))
+    const stays = stayingFor(job, context.source)
+    return async (object) => {
+      if (object.extra === true) return (await stays?.(object.key)) === true ? EXTRA : DELETED
+      const outcome = await look(object)
+      return outcome?.kind === 'delete-deferred' ? DELETED : outcome
+    }
+  },
+  act: (job, context) => withArchiveHandling(job, context, syncAction(job, context)),
+  requests: requestsOfCopy,
+  checkRequests: requestsOfCopyCheck,
+  deleteDeferred: deletingDeferred,
+  deferredLooks: requestsOfLooks,
 }

@@ -6,9 +6,9 @@ import { NO_VERDICTS, type Verdict, type Verdicts } from '../../job/verdicts.js'
 import type { VerifyJob } from '../../job/verify.js'
 import { able, type ObjectHead, type ObjectSummary } from '../../storage/storage.js'
 import type { Pair } from '../../sources/pair-listing.js'
-import { copyAction, refusal } from './copy.js'
+import { copyAction, refusal } from './copy-object.js'
 import { unlessTrulyGone } from './gone.js'
-import type { ActionContext } from './actions.js'
+import type { ActionContext } from './context.js'
 import { isSameAcl, traitsThatDiffer } from './asked-attributes.js'
 import {
   contentByHead,

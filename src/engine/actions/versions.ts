@@ -7,10 +7,10 @@ import { able, type Storage } from '../../storage/storage.js'
 import type { ObjectVersion } from '../../storage/object-versions.js'
 import { hasHistory, historyOf } from '../../sources/version-listing.js'
 import { failed, outcomeOf } from './outcome.js'
-import type { ActionContext } from './actions.js'
+import type { ActionContext } from './context.js'
 import { unlessListed } from './gone.js'
 import type { Action } from '../lanes/lane.js'
-import { removingTogether } from './delete.js'
+import { removingTogether } from './delete-batches.js'
 import { checkingRemovals } from './still-listed.js'
 
 const COPIED: Outcome = { kind: 'copied' }

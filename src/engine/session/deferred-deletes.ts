@@ -2,13 +2,15 @@ import { openRemovals, removalLedger } from '../../checkpoint/deferred-delete-le
 import type { LedgerPosition, WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import type { Ledger } from '../../checkpoint/ledger.js'
 import type { Throttle } from '../../job/events.js'
+import { deferredDeletesOf, deletionPlace } from '../../job/kinds.js'
 import type { DeferredDelete } from '../../job/outcome.js'
 import type { Place } from '../../job/place.js'
 import { settled, type Totals } from '../../job/totals.js'
 import { DeferredDeleteSource } from '../../sources/deferred-delete-source.js'
 import { addTo, type Tally } from '../../sources/tally.js'
-import type { ActionContext } from '../actions/actions.js'
-import { deletingDeferred, DEFERRED_DELETE_FLIGHTS } from '../actions/deferred-delete.js'
+import type { ActionContext } from '../actions/context.js'
+import { deletionOf } from '../actions/actions.js'
+import { DEFERRED_DELETE_FLIGHTS } from '../actions/deferred-delete.js'
 import type { Gate } from '../lanes/gate.js'
 import { heldBack, pacersFor, type Pacer } from '../lanes/pacer.js'
 import { runLanes, type LanesOptions } from '../lanes/run-lanes.js'
@@ -53,10 +55,10 @@ export async function openDeferredDeletes(options: DeferredDeleteOptions): Promi
   const { folder, checkpoint, tally, gate, stop, fail } = options
   const { job, pace, removals = NONE } = checkpoint
   const path = removalLedger(folder, job)
-  if (path === undefined || (job.kind !== 'sync' && job.kind !== 'move')) return undefined
+  const deletes = deferredDeletesOf(job)
+  if (path === undefined || deletes === undefined) return undefined
   const ledger = await openRemovals(path, removals)
-  const { prefix } = job.kind === 'sync' ? job.destination : job.source
-  const work = new DeferredDeleteSource(path, removals.done, prefix, tally)
+  const work = new DeferredDeleteSource(path, removals.done, deletionPlace(job).prefix, tally)
   const pacers = pacersFor(1)
   let slots: ConcurrencyLimit | undefined
   let planned = removals.entries
@@ -80,7 +82,7 @@ export async function openDeferredDeletes(options: DeferredDeleteOptions): Promi
       return owed()
     },
     whyKept(waiting) {
-      const why = job.kind === 'sync' ? reason(job.delete?.most ?? Infinity, waiting) : undefined
+      const why = deletes.when === 'at-the-end' ? reason(deletes.most ?? Infinity, waiting) : undefined
       if (why !== undefined) {
         addTo(tally.totals.skipped, 'extra', owed())
         work.forgo(ledger.position)
@@ -97,7 +99,7 @@ export async function openDeferredDeletes(options: DeferredDeleteOptions): Promi
       gate.attach(slots)
       await runLanes({
         work,
-        actFor: () => deletingDeferred(job, ways, pace.concurrency),
+        actFor: () => deletionOf(job, ways, pace.concurrency),
         pacers,
         slots,
         stop,

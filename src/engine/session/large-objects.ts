@@ -3,7 +3,7 @@ import { LateLedger, type ObjectEntry } from '../../checkpoint/object-ledger.js'
 import { largeRemaining, type LargeState, type LedgerPosition, type UploadState } from '../../checkpoint/checkpoint.js'
 import type { LargeObject, Outcome } from '../../job/outcome.js'
 import type { ObjectSummary } from '../../storage/storage.js'
-import type { UploadLog } from '../actions/actions.js'
+import type { UploadLog } from '../actions/context.js'
 import type { Action } from '../lanes/lane.js'
 
 /** Large objects under way at once; each has several parts under way. */

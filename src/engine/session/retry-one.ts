@@ -1,13 +1,13 @@
-import { listOf, type WriteJob } from '../../job/kinds.js'
+import { listOf, writeKindOf, type WriteJob } from '../../job/kinds.js'
 import type { WaitingObject } from '../../job/outcome.js'
 import { sleep } from '../../abort.js'
 import type { Storage } from '../../storage/storage.js'
 import { named, type Complete } from '../../sources/named-object.js'
 import type { WorkItem } from '../../sources/work-source.js'
-import { actOf, decisionOf, type DecideContext, type ActionContext } from '../actions/actions.js'
-import { deletingDeferred } from '../actions/deferred-delete.js'
+import { actOf, decisionOf, deletionOf } from '../actions/actions.js'
+import type { ActionContext, DecideContext } from '../actions/context.js'
+import { deletionFailed } from '../actions/deferred-delete.js'
 import { actingOnNamed, unlessKnown } from '../actions/look-up-listed.js'
-import { deletionFailed } from '../actions/sync.js'
 import type { Attempt } from './waiting.js'
 
 /** What one attempt at an object needs. */
@@ -25,7 +25,7 @@ export function attempting({ job, ways, ends, complete }: AttemptOptions) {
   const act = listOf(job) === undefined ? whole : actingOnNamed(whole, prefix)
   // However large it is: its parts are tried again on the spot.
   const decide = unlessKnown(decisionOf(job, ends, 'act'))
-  const leave = job.kind === 'move' || job.kind === 'sync' ? deletingDeferred(job, ways) : undefined
+  const leave = writeKindOf(job).deferredDeletes === undefined ? undefined : deletionOf(job, ways)
   return async (failure: WaitingObject): Promise<Attempt | undefined> => {
     const [object] = (await complete([named(failure, prefix)])) ?? []
     if (object === undefined) return undefined

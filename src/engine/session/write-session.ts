@@ -7,7 +7,7 @@ import { LEDGER } from '../../checkpoint/ledger-file.js'
 import { beginRetry, endRetry } from '../../checkpoint/retry-steps.js'
 import { RunFolder } from '../../checkpoint/run-folder.js'
 import type { RunEvent, Snapshot } from '../../job/events.js'
-import { listOf, type WriteJob } from '../../job/kinds.js'
+import { deferredDeletesOf, deletionPlace, listOf, type WriteJob } from '../../job/kinds.js'
 import { RESTORE_REQUESTED, type Deferral, type Outcome } from '../../job/outcome.js'
 import { settled } from '../../job/totals.js'
 import type { OpenStores } from '../../storage/open.js'
@@ -25,7 +25,8 @@ import { ListWork, entryNeedsOf } from '../../sources/files-from/files-from-sour
 import { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { Complete } from '../../sources/named-object.js'
 import { createTally } from '../../sources/tally.js'
-import { actOf, decisionOf, doneTo, type ActionContext } from '../actions/actions.js'
+import { actOf, decisionOf, doneTo } from '../actions/actions.js'
+import type { ActionContext } from '../actions/context.js'
 import type { WorkerPool, Task } from '../workers/worker-pool.js'
 import { openDeferredDeletes, owedBefore } from './deferred-deletes.js'
 import { Gate, Turnstile } from '../lanes/gate.js'
@@ -292,20 +293,21 @@ async function sessionIn(run: RunFolder, options: SessionOptions): Promise<Sessi
   const work = async (): Promise<void> => {
     // What was moved is deleted as it comes; what is extra, when all is known. Where an object may be what another has its content in, all must be
     // copied before.
-    const late = job.kind === 'move' && ends.source.software !== undefined
+    const when = deferredDeletesOf(job)?.when
+    const late = when === 'as-they-come' && ends.source.software !== undefined
     const tryingAgain = waiting.run()
-    const moved = job.kind === 'move' && !late ? deferredDeletes?.deleteDeferred(waysFor, watch) : undefined
+    const moved = when === 'as-they-come' && !late ? deferredDeletes?.deleteDeferred(waysFor, watch) : undefined
     if (again !== undefined) await workOn(again, 'act')
     if (!options.onlyFailed && !drain.signal.aborted) await runCrew()
     // What is moved after all is deleted after all.
-    if (job.kind === 'move') await awaitWaiting()
+    if (when === 'as-they-come') await awaitWaiting()
     if (deferredDeletes !== undefined && !drain.signal.aborted) {
       // From then on the ledger is whole, and a checkpoint counts on it.
       await keeper.save().catch(fail)
     }
     if (deferredDeletes !== undefined && !drain.signal.aborted) {
       const listed = ranges.remaining().length === 0 && again?.remaining() === undefined && large.remaining === 0
-      if (job.kind === 'sync' && listed) {
+      if (when === 'at-the-end' && listed) {
         kept = deferredDeletes.whyKept(waiting.remaining)
         if (kept === undefined) await deferredDeletes.deleteDeferred(waysFor, watch)
         else warn(`${kept}: nothing was deleted`)
@@ -396,7 +398,7 @@ function tell(
   { key, size }: ObjectSummary,
   outcome: Outcome | Deferral,
 ): void {
-  const place = job.kind === 'sync' && outcome.kind === 'deleted' ? job.destination : job.source
+  const place = outcome.kind === 'deleted' ? deletionPlace(job) : job.source
   const full = place.prefix + key
   const done = doneTo(job, outcome)
   if (done !== undefined) emit({ type: done, key: full, bytes: size })

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { asOne, lookingAgain } from '../../../src/engine/actions/as-one.js'
-import { removingTogether } from '../../../src/engine/actions/delete.js'
+import { removingTogether } from '../../../src/engine/actions/delete-batches.js'
 import { StorageError, type Severity } from '../../../src/errors.js'
 import { lookingFirst } from '../../../src/storage/looking-first.js'
 import { createMeter, retrying } from '../../../src/storage/retry.js'

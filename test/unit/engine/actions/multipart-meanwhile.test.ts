@@ -1,6 +1,6 @@
 import { GetObjectCommand, HeadObjectCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-s3'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { copyAction } from '../../../../src/engine/actions/copy.js'
+import { copyAction } from '../../../../src/engine/actions/copy-object.js'
 import { withNoClobber } from '../../../../src/engine/actions/no-clobber.js'
 import { setHeadersAction } from '../../../../src/engine/actions/set-headers.js'
 import type { CopyJob } from '../../../../src/job/copy.js'

@@ -2,7 +2,7 @@ import { HeadObjectCommand, ListMultipartUploadsCommand } from '@aws-sdk/client-
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { ActionContext } from '../../../../src/engine/actions/actions.js'
+import type { ActionContext } from '../../../../src/engine/actions/context.js'
 import { withNoClobber } from '../../../../src/engine/actions/no-clobber.js'
 import { StorageError } from '../../../../src/errors.js'
 import type { CopyJob } from '../../../../src/job/copy.js'

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { copyAction, refusal } from '../../../../src/engine/actions/copy.js'
+import { copyAction, refusal } from '../../../../src/engine/actions/copy-object.js'
 import { runLane, type Action } from '../../../../src/engine/lanes/lane.js'
 import { Pacer, pacersFor } from '../../../../src/engine/lanes/pacer.js'
 import { runLanes } from '../../../../src/engine/lanes/run-lanes.js'

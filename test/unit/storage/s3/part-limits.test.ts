@@ -6,9 +6,9 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import type { ActionContext } from '../../../../src/engine/actions/actions.js'
+import type { ActionContext } from '../../../../src/engine/actions/context.js'
 import { MemoryBudget } from '../../../../src/engine/actions/memory-budget.js'
-import { copyAction } from '../../../../src/engine/actions/copy.js'
+import { copyAction } from '../../../../src/engine/actions/copy-object.js'
 import { partSizeFor } from '../../../../src/engine/actions/multipart.js'
 import { setHeadersAction } from '../../../../src/engine/actions/set-headers.js'
 import { streaming } from '../../../../src/engine/actions/copy-streamed.js'

@@ -1,0 +1,79 @@
+import type { UploadState } from '../../checkpoint/checkpoint.js'
+import type { WriteJob } from '../../job/kinds.js'
+import type { Outcome } from '../../job/outcome.js'
+import type { RunSettings } from '../../job/pace.js'
+import type { Change } from '../../rules/decide.js'
+import type { Listing } from '../../sources/page-listing.js'
+import type { WorkItem } from '../../sources/work-source.js'
+import type { Notice } from '../../storage/notice.js'
+import type { ObjectSummary, Storage } from '../../storage/storage.js'
+import type { Action, Decide } from '../lanes/lane.js'
+import type { Unclear } from './manifests.js'
+import type { MemoryBudget } from './memory-budget.js'
+import type { NameLocks } from './name-locks.js'
+import type { LaneChecks } from './spot-checks.js'
+
+/** Between which stores objects are moved, and how. */
+export interface ActionContext {
+  readonly source: Storage
+  readonly destination: Storage
+  /** Where nobody says whether the buckets are distinct, their names tell. */
+  readonly settings: Pick<RunSettings, 'streamed'> & Partial<RunSettings>
+  /** For these bytes: of the thread, shared by all of its lanes. */
+  readonly memory?: MemoryBudget | undefined
+  /** When aborted, no further part of an object is begun. */
+  readonly stop?: AbortSignal | undefined
+  /** Where objects get other names: whose turn it is at one of the destination, over all threads. */
+  readonly turns?: NameLocks | undefined
+  /** Where some of what is written is to be looked at. */
+  readonly checks?: LaneChecks | undefined
+  /** Where somebody keeps account of what is uploaded in parts. */
+  readonly uploads?: UploadLog | undefined
+}
+
+/** What of the ways decides about objects. */
+export interface DecideContext extends Pick<ActionContext, 'settings'> {
+  /** Told of what is no object, when that is decided. */
+  readonly notice?: ((notice: Notice) => void) | undefined
+  /** Where listings do not tell enough of objects. */
+  readonly isUnclear?: Unclear | undefined
+}
+
+/** The account of the upload of one object. */
+export interface UploadLog {
+  /** That of before, to go on with. */
+  readonly before: UploadState | undefined
+  /** Told of a new one; nothing is in it before the answer. */
+  readonly begun: (upload: UploadState) => Promise<void>
+}
+
+/** The two stores of a job. */
+export type Stores = Pick<ActionContext, 'source' | 'destination'>
+
+/** What would become of an object, and which of its headers would change. */
+export type Prospect = Outcome & { readonly changes?: readonly Change[] }
+
+/** Says that as far as a look tells. Undefined when the run is ending. */
+export type Look = (object: WorkItem) => Promise<Prospect | undefined>
+
+/** Requests by operation. */
+export type Requests = Readonly<Record<string, number>>
+
+/** How jobs of one kind are done: all that lanes and a dry run ask. */
+export interface KindActions<J extends WriteJob> {
+  /** How the objects are listed, from behind a key, where that is not as the source lists them. */
+  readonly listing?: (job: J, stores: Stores) => (after: string | undefined) => Listing<WorkItem>
+  /** What is decided without a request. What is too large for one is put off, or not. */
+  readonly decide?: (job: J, context: DecideContext, large: 'defer' | 'act') => Decide
+  /** What `act` finds out before it changes anything; without it every object is written. */
+  readonly look?: (job: J, context: ActionContext) => Look | undefined
+  readonly act: (job: J, context: ActionContext) => Action
+  /** What `act` sends for an object that it writes; without what only a look at it can tell, for tags and retries. */
+  readonly requests: (job: J, object: ObjectSummary, context: ActionContext) => Requests
+  /** What one spot check of an object that was written sends. */
+  readonly checkRequests: (job: J) => Requests
+  /** The deletion of what is on the ledger for that. */
+  readonly deleteDeferred?: (job: J, context: ActionContext, looksAtOnce?: number) => Action
+  /** What it sends before each request to delete. */
+  readonly deferredLooks?: (job: J, context: ActionContext) => Requests
+}

@@ -1,0 +1,172 @@
+import type { ListState } from '../../checkpoint/checkpoint.js'
+import { UserError } from '../../errors.js'
+import { deferredDeletesOf, deletionPlace, listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
+import type { Outcome } from '../../job/outcome.js'
+import type { Pace } from '../../job/pace.js'
+import { isFolder } from '../../job/place.js'
+import { noTotals, type Totals } from '../../job/totals.js'
+import type { KeyRange } from '../../keys.js'
+import { ListWork, entryNeedsOf } from '../../sources/files-from/files-from-source.js'
+import { leasesOver } from '../../sources/listing-source.js'
+import { Keyspace } from '../../sources/ranges/keyspace.js'
+import { addTo, createTally, type Tally } from '../../sources/tally.js'
+import { hasHistory } from '../../sources/version-listing.js'
+import type { WorkSource } from '../../sources/work-source.js'
+import type { OpenStores } from '../../storage/open.js'
+import type { ObjectSummary } from '../../storage/storage.js'
+import {
+  decisionOf,
+  listingOf,
+  lookOf,
+  requestsBeforeDeletion,
+  requestsOf,
+  requestsOfCheck,
+} from '../actions/actions.js'
+import type { Prospect, Requests, Stores } from '../actions/context.js'
+import { lookingUp, unlessKnown } from '../actions/look-up-listed.js'
+import { unclearBetween } from '../actions/manifests.js'
+import { stayingFor } from '../actions/not-a-key.js'
+import { mostChecks } from '../actions/spot-checks.js'
+import { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
+import type { Action, Decide } from '../lanes/lane.js'
+import { pacersFor } from '../lanes/pacer.js'
+import { runLanes } from '../lanes/run-lanes.js'
+import { stopReason } from './stop-reason.js'
+
+/** What a rehearsal needs. */
+export interface RehearsalOptions {
+  readonly job: WriteJob
+  readonly pace: Pace
+  /** How many threads the run would have. */
+  readonly threads: number
+  readonly ranges: readonly KeyRange[]
+  /** What remains of the list of the job. */
+  readonly list: ListState | undefined
+  readonly ends: OpenStores
+  readonly drain: AbortController
+  /** Told of each object. */
+  readonly tell: (object: ObjectSummary, prospect: Prospect) => void
+}
+
+/** What a run would do with all objects, and what it would send. */
+export interface Rehearsal {
+  readonly totals: Totals
+  /** Of those that it would copy, the ones in an archive by their storage class. */
+  readonly archived: number
+  /** That it would delete, where it deletes all versions. */
+  readonly versions: number
+  /** What the objects are listed by, and how often. */
+  readonly listing: string
+  readonly lists: number
+  /** Looks that were taken, as a run would. */
+  readonly heads: number
+  /** To write and delete. */
+  readonly sent: Requests
+  /** Looks right before deletions, by HEAD and otherwise. */
+  readonly before: number
+  readonly deeper: Requests
+  /** At most, to look at what was written. */
+  readonly checks: Requests
+}
+
+/** Takes the objects as a run does, in its lanes, and only looks where that would act. Rejects with a UserError when that would stop. */
+export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
+  const { job, pace, threads, ends, drain, tell } = options
+  // Those of before were to find out what copies would lose.
+  const headsBefore = ends.meter.requests.HeadObject ?? 0
+  const { source, destination = source, settings, notice } = ends
+  const isUnclear = unclearBetween(source.store, destination.store)
+  const context = { source: source.store, destination: destination.store, settings, notice, isUnclear }
+  const tally = createTally(noTotals(), () => undefined)
+  const slots = new ConcurrencyLimit(pace.concurrency)
+  const writes: Record<string, number> = {}
+  let archived = 0
+  let versions = 0
+  const take = (object: ObjectSummary, outcome: Prospect): Outcome => {
+    if (outcome.kind === 'copied') {
+      if ('destination' in job && ARCHIVES.has(object.storageClass)) archived++
+      for (const [operation, n] of Object.entries(requestsOf(job, object, context))) addTo(writes, operation, n)
+    }
+    if (hasHistory(object) && outcome.kind === 'deleted') versions += object.history.length
+    tell(object, outcome)
+    return outcome
+  }
+  const look = lookOf(job, context)
+  const act: Action = async (object) => {
+    const outcome = await look(object)
+    return outcome && take(object, outcome)
+  }
+  const decideOn = unlessKnown(decisionOf(job, context, 'act'))
+  const stays = stayingFor(job, context.source)
+  const decide: Decide = (object, page) => {
+    const decided = decideOn(object, page)
+    if (decided === undefined || decided.kind === 'deferred' || decided.kind === 'waiting') return undefined
+    if (decided.kind !== 'delete-deferred') return take(object, decided)
+    return stays === undefined ? take(object, DELETED) : undefined
+  }
+  let reason: unknown
+  await runLanes({
+    work: workOf(options, context, tally, slots),
+    decide,
+    actFor: () => act,
+    pacers: pacersFor(pace.lanes),
+    slots,
+    stop: drain.signal,
+    fail(error) {
+      reason ??= error
+      drain.abort()
+    },
+  })
+  tally.takeFailures()
+  if (reason !== undefined) {
+    const stop = stopReason(reason)
+    throw new UserError(stop.reason, stop.hint)
+  }
+  const { totals } = tally
+  const isMoved = deferredDeletesOf(job)?.side === 'source'
+  const gone = isMoved ? totals.copied : versions > 0 ? versions : (totals.deleted ?? 0)
+  const { HeadObject: before = 0, ...deeper } = requestsBeforeDeletion(job, context)
+  const listing = 'versions' in job ? 'ListObjectVersions' : 'ListObjectsV2'
+  // A list is worked on by one lane.
+  const lanes = listOf(job) === undefined ? pace.lanes : 1
+  return {
+    ...{ totals, archived, versions, listing },
+    lists: ends.meter.requests[listing] ?? 0,
+    heads: (ends.meter.requests.HeadObject ?? 0) - headsBefore,
+    sent: withDeletions(job, gone, writes, settings.streamed),
+    before: before * gone,
+    deeper: times(deeper, gone),
+    checks: times(requestsOfCheck(job), mostChecks(totals.copied, { lanes, threads: Math.max(1, threads) })),
+  }
+}
+
+const DELETED: Outcome = { kind: 'deleted' }
+
+// Whether they are restored only the copy itself would tell, or a HEAD of each.
+const ARCHIVES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE'])
+
+function workOf(
+  { job, ranges, list, ends, drain }: RehearsalOptions,
+  context: Stores,
+  tally: Tally,
+  slots: ConcurrencyLimit,
+): WorkSource {
+  const keyList = listOf(job)
+  if (keyList === undefined || list === undefined)
+    return leasesOver(new Keyspace(ranges), listingOf(job, context), tally)
+  const lookUps = lookingUp({ job, storeFor: ends.source.storeFor, slots, stop: drain.signal })
+  return new ListWork(keyList, entryNeedsOf(job), list, tally, lookUps)
+}
+
+function times(requests: Requests, n: number): Requests {
+  return n === 0 ? {} : Object.fromEntries(Object.entries(requests).map(([operation, each]) => [operation, each * n]))
+}
+
+function withDeletions(job: WriteJob, gone: number, writes: Requests, streamed: boolean): Requests {
+  const { destination } = 'destination' in job ? job : { destination: job.source }
+  return {
+    ...(onlyDeletes(job) || isFolder(destination) ? {} : { [streamed ? 'PutObject' : 'CopyObject']: 0 }),
+    ...writes,
+    ...(gone === 0 || isFolder(deletionPlace(job)) ? {} : { DeleteObjects: Math.ceil(gone / 1000) }),
+  }
+}
