@@ -1,94 +1,15 @@
 import { Worker } from 'node:worker_threads'
-import type { WorkerPool, PoolWork, Task } from './worker-pool.js'
+import type { WorkerPool, PoolWork } from './worker-pool.js'
 import type { Valve } from '../lanes/gate.js'
-import { StorageError, UserError, type StorageErrorDetails } from '../../errors.js'
+import { UserError } from '../../errors.js'
 import { together } from '../lanes/pacer.js'
 import type { Throttle } from '../../job/events.js'
 import type { RunSettings } from '../../job/pace.js'
 import type { Side } from '../../job/place.js'
 import type { OpenStores, OpenStore } from '../../storage/open.js'
-import type { Notice } from '../../storage/notice.js'
-import type { StoreDescriptor } from '../../storage/descriptor.js'
 import type { Meter } from '../../storage/retry.js'
-import type { Credentials, CredentialSource, Renewal } from '../../storage/credential-source.js'
-import { RangeServer, type Cursor, type RangeAnswer, type RangeRequest } from '../../sources/ranges/remote-ranges.js'
-
-/** A store that a thread opens for itself, with what it needs and is never stored. */
-export type StoreForThread = StoreDescriptor & { readonly credentials: Credentials | undefined }
-
-/** What a thread is to do. */
-export interface ThreadStart {
-  readonly type: 'start'
-  readonly task: Task
-  readonly source: StoreForThread
-  readonly destination: StoreForThread | undefined
-  readonly settings: RunSettings
-}
-
-/** What a thread is told. */
-export type ToThread =
-  | ThreadStart
-  | RangeAnswer
-  /** A delivery was taken in. */
-  | { readonly type: 'settled' }
-  | { readonly type: 'drain' }
-  /** For a `Gate`. */
-  | { readonly type: 'gate'; readonly action: 'pause' | 'resume' }
-  | { readonly type: 'probe'; readonly count: number }
-  | { readonly type: 'credentials'; readonly side: Side; readonly current: Credentials }
-  | { readonly type: 'refreshed'; readonly side: Side; readonly renewal: Renewal }
-
-/** What a thread tells. */
-export type FromThread =
-  | RangeRequest
-  | { readonly type: 'delivery'; readonly cursors: readonly Cursor[]; readonly product: unknown }
-  /** What the meter has counted since the last time. */
-  | { readonly type: 'pulse'; readonly meter: Meter; readonly inFlight: number; readonly held: Throttle | undefined }
-  | { readonly type: 'refresh'; readonly side: Side }
-  /** Of a folder. */
-  | { readonly type: 'notice'; readonly notice: Notice }
-  | { readonly type: 'failed'; readonly error: ErrorImage }
-  | { readonly type: 'ended' }
-
-/** An error as it crosses between threads. */
-export type ErrorImage =
-  | {
-      readonly kind: 'storage'
-      readonly message: string
-      readonly details: StorageErrorDetails
-      readonly attempts: number
-    }
-  | { readonly kind: 'user'; readonly message: string; readonly hint: string | undefined }
-  | { readonly kind: 'defect'; readonly message: string; readonly stack: string | undefined }
-
-/** The image of an error. */
-export function toImage(error: unknown): ErrorImage {
-  if (error instanceof StorageError) {
-    const { message, details, attempts } = error
-    return { kind: 'storage', message, details, attempts }
-  }
-  if (error instanceof UserError) return { kind: 'user', message: error.message, hint: error.hint }
-  if (error instanceof Error) return { kind: 'defect', message: error.message, stack: error.stack }
-  return { kind: 'defect', message: String(error), stack: undefined }
-}
-
-/** The error of an image. */
-function fromImage(image: ErrorImage): Error {
-  switch (image.kind) {
-    case 'storage': {
-      const error = new StorageError(image.message, image.details)
-      error.attempts = image.attempts
-      return error
-    }
-    case 'user':
-      return new UserError(image.message, image.hint)
-    case 'defect': {
-      const error = new Error(image.message)
-      if (image.stack !== undefined) error.stack = image.stack
-      return error
-    }
-  }
-}
+import { RangeServer, type Cursor } from '../../sources/ranges/remote-ranges.js'
+import { fromImage, type FromThread, type StoreForThread, type ToThread } from './messages.js'
 
 /** A thread ended though it was not told to: what it held is in the checkpoint, unsettled. */
 class ThreadDied extends UserError {
@@ -102,7 +23,7 @@ class ThreadDied extends UserError {
 
 /** Threads that have been started and wait for a task: starting takes as long as reaching the store, so both go on together. */
 export interface IdleThreads {
-  /** The threads as a crew that works on `ends`. */
+  /** The threads as a pool that works on `ends`. */
   crew(ends: OpenStores): WorkerPool
   close(): void
 }
@@ -128,11 +49,11 @@ export function startThreads(count: number): IdleThreads {
   const close = (): void => {
     for (const worker of workers) void worker.terminate()
   }
-  return { close, crew: (ends) => new ThreadCrew(workers, ends, close) }
+  return { close, crew: (ends) => new ThreadPool(workers, ends, close) }
 }
 
-class ThreadCrew implements WorkerPool, Valve {
-  private readonly pulses = new Map<Worker, Extract<FromThread, { readonly type: 'pulse' }>>()
+class ThreadPool implements WorkerPool, Valve {
+  private readonly pulses = new Map<Worker, Pulse>()
 
   constructor(
     private readonly workers: readonly Worker[],
@@ -187,100 +108,130 @@ class ThreadCrew implements WorkerPool, Valve {
     for (const worker of this.workers) tell(worker, message)
   }
 
-  private async refresh(worker: Worker, side: Side, credentials: CredentialSource | undefined): Promise<void> {
-    const renewal = (await credentials?.refresh()) ?? 'impossible'
-    const current = credentials?.current
-    if (current !== undefined) tell(worker, { type: 'credentials', side, current })
-    tell(worker, { type: 'refreshed', side, renewal })
-  }
-
   private drive(worker: Worker, index: number, work: PoolWork): Promise<void> {
-    const { task, keyspace, deliver, fail } = work
-    const { source, destination, settings, meter } = this.ends
-    const server = new RangeServer(keyspace, (answer) => tell(worker, answer))
-    const order = new Order()
-    const credentials = { source: source.credentials, destination: destination?.credentials }
-    for (const side of SIDES) {
-      credentials[side]?.onChange((current) => tell(worker, { type: 'credentials', side, current }))
-    }
-    return new Promise((resolve) => {
-      const ended = (): void => {
-        worker.removeAllListeners('message').removeAllListeners('error').removeAllListeners('exit')
-        worker.on('error', () => undefined)
-        this.pulses.delete(worker)
-        server.abandon()
-        resolve()
-      }
-      const died = (cause: string): void => {
-        fail(new ThreadDied(cause))
-        ended()
-      }
-      worker.on('message', (message: FromThread) => {
-        switch (message.type) {
-          case 'claim':
-          case 'page':
-          case 'trimmed':
-            server.requested(message)
-            return
-          case 'release':
-            order.behind(message.grant, () => server.requested(message))
-            return
-          case 'delivery':
-            order.begun(message.cursors)
-            deliver(
-              message.product,
-              () => {
-                server.settle(message.cursors)
-                tell(worker, { type: 'settled' })
-                order.settled(message.cursors)
-              },
-              server.first(message.cursors),
-            )
-            return
-          case 'pulse':
-            this.pulses.set(worker, message)
-            add(meter, message.meter)
-            return
-          case 'refresh':
-            void this.refresh(worker, message.side, credentials[message.side])
-            return
-          case 'notice':
-            this.ends.notice(message.notice)
-            return
-          case 'failed':
-            fail(fromImage(message.error))
-            return
-          case 'ended':
-            order.behind(undefined, ended)
-        }
-      })
-      worker.on('error', (error) => died(error instanceof Error ? error.message : String(error)))
-      worker.on('exit', (code) => died(`exit code ${code}`))
-      if (worker.threadId === -1) {
-        died('it could not be started')
-        return
-      }
-      tell(worker, {
-        ...{ type: 'start', task },
-        source: reachOf(source),
-        destination: destination === undefined ? undefined : reachOf(destination),
-        settings: {
-          ...settings,
-          concurrency: share(settings.concurrency, this.workers.length, index),
-          lanes: share(settings.lanes, this.workers.length, index),
-        },
-      })
+    const thread = new ThreadAtWork(worker, work, this.ends, this.pulses)
+    const { settings } = this.ends
+    return thread.run({
+      ...settings,
+      concurrency: share(settings.concurrency, this.workers.length, index),
+      lanes: share(settings.lanes, this.workers.length, index),
     })
   }
 }
 
+type Pulse = Extract<FromThread, { readonly type: 'pulse' }>
+
 const SIDES = ['source', 'destination'] as const
+
+/** A thread from the start of its task to the end. */
+class ThreadAtWork {
+  private readonly server: RangeServer
+  private readonly order = new DeliveryOrder()
+  private resolve: () => void = () => undefined
+
+  constructor(
+    private readonly worker: Worker,
+    private readonly work: PoolWork,
+    private readonly ends: OpenStores,
+    private readonly pulses: Map<Worker, Pulse>,
+  ) {
+    this.server = new RangeServer(work.keyspace, (answer) => tell(worker, answer))
+    for (const side of SIDES) {
+      ends[side]?.credentials?.onChange((current) => tell(worker, { type: 'credentials', side, current }))
+    }
+  }
+
+  /** Resolves when it has ended, however that came. */
+  run(settings: RunSettings): Promise<void> {
+    const { worker } = this
+    const { source, destination } = this.ends
+    return new Promise((resolve) => {
+      this.resolve = resolve
+      worker.on('message', (message: FromThread) => this.received(message))
+      worker.on('error', (error) => this.died(error instanceof Error ? error.message : String(error)))
+      worker.on('exit', (code) => this.died(`exit code ${code}`))
+      if (worker.threadId === -1) {
+        this.died('it could not be started')
+        return
+      }
+      tell(worker, {
+        ...{ type: 'start', task: this.work.task, settings },
+        source: reachOf(source),
+        destination: destination === undefined ? undefined : reachOf(destination),
+      })
+    })
+  }
+
+  private received(message: FromThread): void {
+    const { server, order } = this
+    switch (message.type) {
+      case 'claim':
+      case 'page':
+      case 'trimmed':
+        server.requested(message)
+        return
+      case 'release':
+        order.behind(message.grant, () => server.requested(message))
+        return
+      case 'delivery':
+        this.delivered(message)
+        return
+      case 'pulse':
+        this.pulses.set(this.worker, message)
+        add(this.ends.meter, message.meter)
+        return
+      case 'refresh':
+        void this.refresh(message.side)
+        return
+      case 'notice':
+        this.ends.notice(message.notice)
+        return
+      case 'failed':
+        this.work.fail(fromImage(message.error))
+        return
+      case 'ended':
+        order.behind(undefined, () => this.ended())
+    }
+  }
+
+  private delivered({ cursors, product }: Extract<FromThread, { readonly type: 'delivery' }>): void {
+    const { server, order } = this
+    order.begun(cursors)
+    const settle = (): void => {
+      server.settle(cursors)
+      tell(this.worker, { type: 'settled' })
+      order.settled(cursors)
+    }
+    this.work.deliver(product, settle, server.first(cursors))
+  }
+
+  private async refresh(side: Side): Promise<void> {
+    const credentials = this.ends[side]?.credentials
+    const renewal = (await credentials?.refresh()) ?? 'impossible'
+    const current = credentials?.current
+    if (current !== undefined) tell(this.worker, { type: 'credentials', side, current })
+    tell(this.worker, { type: 'refreshed', side, renewal })
+  }
+
+  private died(cause: string): void {
+    this.work.fail(new ThreadDied(cause))
+    this.ended()
+  }
+
+  private ended(): void {
+    this.worker.removeAllListeners('message').removeAllListeners('error').removeAllListeners('exit')
+    this.worker.on('error', () => undefined)
+    this.pulses.delete(this.worker)
+    this.server.abandon()
+    this.resolve()
+  }
+}
 
 /**
  * What was delivered of each grant and is not settled. A release counts only once all of its grant is settled: else keys would be handed
  * out again whose results are on their way.
  */
-class Order {
+class DeliveryOrder {
   private readonly unsettled = new Map<number, number>()
   private readonly waiting = new Map<number | undefined, () => void>()
 

@@ -7,7 +7,7 @@ import type { Notice } from '../../storage/notice.js'
 import { openRoute } from '../../storage/descriptor.js'
 import type { Credentials, CredentialSource, Renewal } from '../../storage/credential-source.js'
 import { keepThreadPoolAwake } from '../../libuv-wakeups.js'
-import { toImage, type FromThread, type StoreForThread, type ThreadStart, type ToThread } from './thread-pool.js'
+import { toImage, type FromThread, type StoreForThread, type ThreadStart, type ToThread } from './messages.js'
 import { PortRanges } from '../../sources/ranges/remote-ranges.js'
 
 /**
