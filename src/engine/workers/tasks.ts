@@ -12,7 +12,8 @@ import { listingAfter } from '../../sources/page-listing.js'
 import { pairsAfter } from '../../sources/pair-listing.js'
 import { createTally, type TallyGain } from '../../sources/tally.js'
 import type { ClaimableRanges } from '../../sources/work-source.js'
-import { actOf, decisionOf, doneTo, listingOf } from '../actions/actions.js'
+import { actOf, decisionOf, listingOf } from '../actions/actions.js'
+import { eventOf } from '../actions/object-event.js'
 import { UsageCounts } from '../output/usage-counts.js'
 import type { Task } from './worker-pool.js'
 import type { Gate } from '../lanes/gate.js'
@@ -107,13 +108,8 @@ function writeWorkshop(options: WorkerTaskOptions, { job, watched }: Task & { ki
   const listing = listingOf(job, { source: source(), destination: destination() })
   const add = (object: ObjectSummary, outcome: Outcome | Deferral): void => {
     tally.add(object, outcome)
-    if (!watched) return
-    const key = job.source.prefix + object.key
-    const done = doneTo(job, outcome)
-    if (done !== undefined) seen.push({ type: done, key, bytes: object.size })
-    // What is no object was told of.
-    else if (outcome.kind === 'skipped' && outcome.reason !== 'NotAKey')
-      seen.push({ type: 'skipped', key, reason: outcome.reason })
+    const event = watched ? eventOf(job, object, outcome) : undefined
+    if (event !== undefined) seen.push(event)
   }
   return {
     run: () =>

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { Gate } from '../lanes/gate.js'
-import { openWorkshop } from './tasks.js'
+import { openWorkshop, type WorkerTask } from './tasks.js'
 import { createMeter, retrying, type StoreFor } from '../../storage/retry.js'
 import type { Side } from '../../job/place.js'
 import type { Notice } from '../../storage/notice.js'
@@ -46,102 +46,123 @@ function keptCredentials(side: Side, reach: StoreForThread | undefined): KeptCre
   }
 }
 
-// One task, from its start to its end. Requests and answers go by `port`, in order.
-function work(start: ThreadStart): void {
-  const { task, settings } = start
-  const drain = new AbortController()
-  const fail = (error: unknown): void => {
-    send({ type: 'failed', error: toImage(error) })
-    drain.abort()
+/** One task, from its start to its end. Requests and answers go by `port`, in order. */
+class TaskInThread {
+  private readonly credentials: Readonly<Record<Side, KeptCredentials>>
+  private readonly drain = new AbortController()
+  private readonly gate = new Gate()
+  private readonly meter = createMeter()
+  private readonly ranges = new PortRanges(send, () => this.flush())
+  private readonly work: WorkerTask
+  /** Deliveries that are on their way. */
+  private unsettled = 0
+  private waiting: (() => void)[] = []
+
+  constructor(private readonly start: ThreadStart) {
+    const { task, settings, source, destination } = start
+    this.credentials = {
+      source: keptCredentials('source', source),
+      destination: keptCredentials('destination', destination),
+    }
+    this.work = openWorkshop({
+      ...{ task, settings, notice, ranges: this.ranges, gate: this.gate, stop: this.drain.signal },
+      source: this.open('source', source),
+      destination: destination === undefined ? undefined : this.open('destination', destination),
+      fail: (error) => {
+        send({ type: 'failed', error: toImage(error) })
+        this.drain.abort()
+      },
+      flush: () => this.flush(),
+      // Pages in order wait for those before them, however many there are; the keyspace bounds them then.
+      room: () =>
+        (task.kind === 'ls' && task.sorted) || this.unsettled < MOST_UNSETTLED
+          ? undefined
+          : new Promise<void>((resolve) => this.waiting.push(resolve)),
+    })
   }
 
-  const credentials = {
-    source: keptCredentials('source', start.source),
-    destination: keptCredentials('destination', start.destination),
+  async run(): Promise<void> {
+    port.on('message', (message: ToThread) => this.received(message))
+    const timer = setInterval(() => this.flush(), FLUSH_INTERVAL[this.start.task.kind])
+    await this.work.run()
+    clearInterval(timer)
+    this.flush()
+    send({ type: 'ended' })
   }
-  const meter = createMeter()
-  const policy = { retryFor: settings.retryFor, giveUp: drain.signal }
-  const notice = (notice: Notice): void => send({ type: 'notice', notice })
-  const open = (side: Side, reach: StoreForThread): StoreFor => {
-    const store = openRoute(reach, credentials[side], settings, notice, drain.signal)
+
+  private open(side: Side, reach: StoreForThread): StoreFor {
+    const { settings } = this.start
+    const giveUp = this.drain.signal
+    const policy = { retryFor: settings.retryFor, giveUp }
+    const store = openRoute(reach, this.credentials[side], settings, notice, giveUp)
     // What a disk is asked counts as no request.
-    const counts = 'folder' in reach ? createMeter() : meter
-    return (pressure, setAside) => retrying(store, policy, counts, pressure, setAside)
+    const meter = 'folder' in reach ? createMeter() : this.meter
+    return (pressure, setAside) => retrying(store, policy, meter, pressure, setAside)
   }
 
-  const gate = new Gate()
-  let unsettled = 0
-  let waiting: (() => void)[] = []
-  const flush = (): void => {
-    const cursors = ranges.takeCursors()
+  private flush(): void {
+    const { meter, work } = this
+    const cursors = this.ranges.takeCursors()
     if (cursors.length > 0) {
-      const { product, transfer } = workshop.collect()
-      unsettled++
+      const { product, transfer } = work.collect()
+      this.unsettled++
       send({ type: 'delivery', cursors, product }, transfer)
     }
-    send({ type: 'pulse', meter, inFlight: workshop.inFlight, held: workshop.held })
+    send({ type: 'pulse', meter, inFlight: work.inFlight, held: work.held })
     meter.throttled = 0
     meter.retried = 0
     for (const operation of Object.keys(meter.requests)) meter.requests[operation] = 0
   }
-  const ranges = new PortRanges(send, flush)
-  const workshop = openWorkshop({
-    ...{ task, ranges, settings, gate, stop: drain.signal, fail, flush, notice },
-    source: open('source', start.source),
-    destination: start.destination === undefined ? undefined : open('destination', start.destination),
-    // Pages in order wait for those before them, however many there are; the keyspace bounds them then.
-    room: () =>
-      (task.kind === 'ls' && task.sorted) || unsettled < MOST_UNSETTLED
-        ? undefined
-        : new Promise<void>((resolve) => waiting.push(resolve)),
-  })
 
-  port.on('message', (message: ToThread) => {
+  private received(message: ToThread): void {
+    const { gate } = this
     switch (message.type) {
       case 'start':
         throw new Error('a thread was started twice')
       case 'drain':
-        drain.abort()
+        this.drain.abort()
         // What waits to be begun is passed over then.
         gate.resume()
         // Nothing waits for room any more: there will be no further page.
-        unsettled = -Infinity
-        break
+        this.unsettled = -Infinity
+        this.makeRoom()
+        return
       case 'gate':
-        if (!drain.signal.aborted) gate[message.action]()
+        if (!this.drain.signal.aborted) gate[message.action]()
         return
       case 'probe':
         gate.probe(message.count)
         return
       case 'credentials':
-        credentials[message.side].current = message.current
+        this.credentials[message.side].current = message.current
         return
       case 'refreshed':
-        credentials[message.side].refreshed(message.renewal)
+        this.credentials[message.side].refreshed(message.renewal)
         return
       case 'settled':
-        unsettled--
-        break
+        this.unsettled--
+        this.makeRoom()
+        return
       case 'grant':
       case 'none':
       case 'verdict':
-        ranges.answered(message)
-        return
+        this.ranges.answered(message)
     }
-    if (unsettled >= MOST_UNSETTLED) return
-    const told = waiting
-    waiting = []
+  }
+
+  private makeRoom(): void {
+    if (this.unsettled >= MOST_UNSETTLED) return
+    const told = this.waiting
+    this.waiting = []
     for (const resolve of told) resolve()
-  })
-  const timer = setInterval(flush, FLUSH_INTERVAL[task.kind])
-  void workshop.run().then(() => {
-    clearInterval(timer)
-    flush()
-    send({ type: 'ended' })
-  })
+  }
+}
+
+function notice(notice: Notice): void {
+  send({ type: 'notice', notice })
 }
 
 port.once('message', (message: ToThread) => {
   if (message.type !== 'start') throw new Error('a thread was told something before it was started')
-  work(message)
+  void new TaskInThread(message).run()
 })
