@@ -1,10 +1,11 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { LedgerPosition } from './checkpoint.js'
+import type { LedgerPosition, WriteCheckpoint } from './checkpoint.js'
 import { checkpointError } from './checkpoint-error.js'
 import { syncFolder } from '../file-system.js'
 import { isRenamed, LEDGER, openLedger, renameIn, RETRYING, sizeOf } from './ledger-file.js'
 import { REMOVAL_LEDGERS } from './deferred-delete-ledger.js'
+import type { RunFolder } from './run-folder.js'
 
 /*
  * Trying the failed objects again, in steps between which a crash does no harm:
@@ -29,6 +30,25 @@ export async function beginRetry(folder: string, position: LedgerPosition): Prom
   const { file } = await openLedger(join(folder, LEDGER), position)
   await file.close()
   await renameIn(folder, LEDGER, RETRYING)
+}
+
+/** Steps 1 and 2, before anything can be appended to a new ledger. `codes` are those of the failures to try; absent for all. */
+export async function setFailuresAside(
+  run: Pick<RunFolder, 'path' | 'save'>,
+  checkpoint: WriteCheckpoint,
+  codes: readonly string[] | undefined,
+): Promise<WriteCheckpoint> {
+  const { ledger, retry } = checkpoint
+  if (retry !== undefined || ledger.entries === 0) return checkpoint
+  await beginRetry(run.path, ledger)
+  const begun: WriteCheckpoint = {
+    ...checkpoint,
+    state: 'unfinished',
+    ledger: { bytes: 0, entries: 0 },
+    retry: { bytes: 0, entries: 0, of: ledger.entries, ...(codes === undefined ? {} : { codes }), ledger },
+  }
+  await run.save(begun)
+  return begun
 }
 
 /** Step 5. May be repeated. Throws a CheckpointError when the file cannot be removed. */

@@ -1,5 +1,5 @@
 import type { RunEvent } from '../../job/events.js'
-import type { WriteJob } from '../../job/kinds.js'
+import { deletionPlace, type WriteJob } from '../../job/kinds.js'
 import type { Deferral, Outcome } from '../../job/outcome.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import { doneTo } from './actions.js'
@@ -12,7 +12,7 @@ export function eventOf(
 ): RunEvent | undefined {
   const done = doneTo(job, outcome)
   if (done !== undefined) {
-    const place = job.kind === 'sync' && outcome.kind === 'deleted' ? job.destination : job.source
+    const place = outcome.kind === 'deleted' ? deletionPlace(job) : job.source
     return { type: done, key: place.prefix + key, bytes: size }
   }
   // What is no object was told of.

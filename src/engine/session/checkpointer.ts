@@ -26,17 +26,6 @@ interface Holder {
   flush(): Promise<LedgerPosition>
 }
 
-/** Saves a run again and again, so that it can be killed at any moment. */
-export interface Checkpointer {
-  /** Saves the state of now: failures first, then the checkpoint that passes them. Waits for a save under way. Rejects with a `CheckpointError`. */
-  save(): Promise<void>
-  /**
-   * Ends the regular saves and saves for the last time. What may pass (a full disk) is borne with as in a regular save, unless `hurry`
-   * is aborted. Rejects with a `CheckpointError`.
-   */
-  end(hurry: AbortSignal): Promise<void>
-}
-
 const NOWHERE: LedgerPosition = { bytes: 0, entries: 0 }
 
 /** How long after one save the next begins, in milliseconds. What was done since is done again after a kill: at 20,000 objects a second, five pages. */
@@ -46,8 +35,8 @@ const INTERVAL = 250
 const PATIENCE = 10 * 60_000
 const AGAIN = 1_000
 
-/** What a keeper tells. */
-export interface KeeperOptions {
+/** What a checkpointer tells, and what it saves beside the state. */
+export interface CheckpointerOptions {
   /** Called when a regular save failed for good, after which there are no more. */
   readonly fail: (error: unknown) => void
   /** Told when saving fails for the time being, and when it succeeds again. */
@@ -62,31 +51,68 @@ export interface KeeperOptions {
 }
 
 /**
- * Keeps a run in its folder. `state` is asked at each save. A save that fails because the disk is full does not end the run at once: the work
- * goes on, only that a kill would make more of it be repeated.
+ * Saves a run again and again, so that it can be killed at any moment. `state` is asked at each save. A save that fails because the disk is full does
+ * not end the run at once: the work goes on, only that a kill would make more of it be repeated.
  */
-export function createKeeper(
-  folder: Pick<RunFolder, 'look' | 'save'>,
-  ledger: Pick<FailureLedger, 'append' | 'position'>,
-  state: () => RunState,
-  { fail, warn, retryFor, large, waiting, deferredDeletes: kept }: KeeperOptions,
-): Checkpointer {
-  let timer: NodeJS.Timeout | undefined
-  let stopped = false
-  let busy: Promise<void> = Promise.resolve()
+export class Checkpointer {
+  private timer: NodeJS.Timeout | undefined
+  private stopped = false
+  private busy: Promise<void> = Promise.resolve()
+  private failingSince: number | undefined
   // Those of a write that did not succeed: their keys count as settled, so the next save must bring them.
-  let unwritten: readonly Failure[] = []
-  let unwrittenDeferredDeletes: readonly DeferredDelete[] = []
+  private unwritten: readonly Failure[] = []
+  private unwrittenDeletes: readonly DeferredDelete[] = []
 
-  const saveOnce = async (): Promise<void> => {
-    const { failures, deferredDeletes = [], deletesDone = NOWHERE, checkpoint } = state()
-    unwritten = unwritten.length === 0 ? failures : [...unwritten, ...failures]
-    unwrittenDeferredDeletes =
-      unwrittenDeferredDeletes.length === 0 ? deferredDeletes : [...unwrittenDeferredDeletes, ...deferredDeletes]
+  constructor(
+    private readonly folder: Pick<RunFolder, 'look' | 'save'>,
+    private readonly ledger: Pick<FailureLedger, 'append' | 'position'>,
+    private readonly state: () => RunState,
+    private readonly options: CheckpointerOptions,
+  ) {}
+
+  /** Begins the regular saves. */
+  start(): void {
+    this.plan(INTERVAL)
+  }
+
+  /** Saves the state of now: failures first, then the checkpoint that passes them. Waits for a save under way. Rejects with a `CheckpointError`. */
+  save(): Promise<void> {
+    const turn = this.busy.then(() => this.saveOnce())
+    this.busy = turn.catch(() => undefined)
+    return turn
+  }
+
+  /**
+   * Ends the regular saves and saves for the last time. What may pass (a full disk) is borne with as in a regular save, unless `hurry`
+   * is aborted. Rejects with a `CheckpointError`.
+   */
+  async end(hurry: AbortSignal): Promise<void> {
+    this.stopped = true
+    clearTimeout(this.timer)
+    for (;;) {
+      await this.busy
+      try {
+        await this.save()
+        this.saved()
+        return
+      } catch (error) {
+        this.bear(error)
+        if (hurry.aborted) throw error
+        await sleep(AGAIN, hurry)
+      }
+    }
+  }
+
+  private async saveOnce(): Promise<void> {
+    const { folder, ledger } = this
+    const { large, waiting, deferredDeletes: kept } = this.options
+    const { failures, deferredDeletes = [], deletesDone = NOWHERE, checkpoint } = this.state()
+    this.unwritten = joined(this.unwritten, failures)
+    this.unwrittenDeletes = joined(this.unwrittenDeletes, deferredDeletes)
     // Another session's ledgers must not be written to either.
     await folder.look()
-    await ledger.append(unwritten)
-    unwritten = []
+    await ledger.append(this.unwritten)
+    this.unwritten = []
     const end = await large?.flush()
     const { large: begun, waiting: awaited } = checkpoint
     const setAside = await waiting?.flush()
@@ -100,60 +126,45 @@ export function createKeeper(
       await folder.save(counted)
       return
     }
-    await kept.ledger.append(unwrittenDeferredDeletes)
-    unwrittenDeferredDeletes = []
+    await kept.ledger.append(this.unwrittenDeletes)
+    this.unwrittenDeletes = []
     const { position } = kept.ledger
     await folder.save({ ...counted, removals: { ...position, done: deletesDone } })
     kept.work.allow(position)
   }
-  const save = (): Promise<void> => {
-    const turn = busy.then(saveOnce)
-    busy = turn.catch(() => undefined)
-    return turn
+
+  private plan(pause: number): void {
+    this.timer = setTimeout(() => {
+      this.save()
+        .then(
+          () => this.saved(),
+          (error: unknown) => this.bear(error),
+        )
+        .then(() => {
+          if (!this.stopped) this.plan(this.failingSince === undefined ? INTERVAL : AGAIN)
+        }, this.options.fail)
+    }, pause)
   }
-  let failingSince: number | undefined
-  const saved = (): void => {
-    if (failingSince !== undefined) warn('the checkpoint can be saved again')
-    failingSince = undefined
+
+  private saved(): void {
+    if (this.failingSince !== undefined) this.options.warn('the checkpoint can be saved again')
+    this.failingSince = undefined
   }
+
   // Throws the error on when it is not to be borne with.
-  const bear = (error: unknown): void => {
+  private bear(error: unknown): void {
+    const { retryFor, warn } = this.options
     if (!mayPass(error)) throw error
     const now = performance.now()
-    if (failingSince === undefined) {
+    if (this.failingSince === undefined) {
       const reason = error instanceof Error ? error.message : String(error)
       if (retryFor > 0) warn(`${reason}. The work goes on; a kill now would make what was done since be repeated`)
     }
-    failingSince ??= now
-    if (now - failingSince >= Math.min(PATIENCE, retryFor)) throw error
+    this.failingSince ??= now
+    if (now - this.failingSince >= Math.min(PATIENCE, retryFor)) throw error
   }
-  const plan = (pause: number): void => {
-    timer = setTimeout(() => {
-      save()
-        .then(saved, bear)
-        .then(() => {
-          if (!stopped) plan(failingSince === undefined ? INTERVAL : AGAIN)
-        }, fail)
-    }, pause)
-  }
-  plan(INTERVAL)
-  return {
-    save,
-    async end(hurry) {
-      stopped = true
-      clearTimeout(timer)
-      for (;;) {
-        await busy
-        try {
-          await save()
-          saved()
-          return
-        } catch (error) {
-          bear(error)
-          if (hurry.aborted) throw error
-          await sleep(AGAIN, hurry)
-        }
-      }
-    },
-  }
+}
+
+function joined<T>(before: readonly T[], more: readonly T[]): readonly T[] {
+  return before.length === 0 ? more : [...before, ...more]
 }

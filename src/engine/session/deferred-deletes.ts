@@ -46,18 +46,27 @@ export interface DeferredDeleteOptions {
   readonly checkpoint: WriteCheckpoint
   readonly tally: Tally
   readonly gate: Gate
+  readonly ledger: Ledger<DeferredDelete>
   readonly stop: AbortSignal
   readonly fail: (error: unknown) => void
 }
 
 /** Opens the ledger of a job that deletes behind its checkpoint, as it was when that was saved; undefined for other jobs. */
-export async function openDeferredDeletes(options: DeferredDeleteOptions): Promise<DeferredDeletes | undefined> {
-  const { folder, checkpoint, tally, gate, stop, fail } = options
+export async function openDeleteLedger(
+  folder: string,
+  { job, removals = NONE }: WriteCheckpoint,
+): Promise<Ledger<DeferredDelete> | undefined> {
+  const path = removalLedger(folder, job)
+  return path === undefined ? undefined : await openRemovals(path, removals)
+}
+
+/** What a job deletes behind its checkpoint; undefined for a job that does not. */
+export function createDeferredDeletes(options: DeferredDeleteOptions): DeferredDeletes | undefined {
+  const { folder, checkpoint, tally, gate, ledger, stop, fail } = options
   const { job, pace, removals = NONE } = checkpoint
   const path = removalLedger(folder, job)
   const deletes = deferredDeletesOf(job)
   if (path === undefined || deletes === undefined) return undefined
-  const ledger = await openRemovals(path, removals)
   const work = new DeferredDeleteSource(path, removals.done, deletionPlace(job).prefix, tally)
   const pacers = pacersFor(1)
   let slots: ConcurrencyLimit | undefined

@@ -5,9 +5,10 @@ import type { OpenStores } from '../../storage/open.js'
 import { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { RangeClaim } from '../../sources/work-source.js'
 import type { WorkerPool, Task } from '../workers/worker-pool.js'
-import { createKeeper } from './checkpointer.js'
+import { Checkpointer } from './checkpointer.js'
+import { Ending } from './ending.js'
 import { ReaderGone } from '../output/output-writer.js'
-import { stopReason, type Stop } from './stop-reason.js'
+import type { Stop } from './stop-reason.js'
 
 /** Where the result of a job that only reads goes. */
 export interface Sink {
@@ -73,19 +74,13 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
   const began = performance.now()
   const elapsed = (): number => performance.now() - began
 
-  let stop: Stop | undefined
-  let defect: { readonly error: unknown } | undefined
   let readerGone = false
+  const ending = new Ending(drain)
   const fail = (error: unknown): void => {
-    if (error instanceof ReaderGone) readerGone = true
-    else if (stop === undefined && defect === undefined) {
-      try {
-        stop = stopReason(error)
-      } catch {
-        defect = { error }
-      }
-    }
-    drain.abort()
+    if (error instanceof ReaderGone) {
+      readerGone = true
+      drain.abort()
+    } else ending.fail(error)
   }
 
   const ordered = 'sorted' in checkpoint.job && checkpoint.job.sorted
@@ -113,25 +108,27 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
   }
   // Nothing fails by itself in a listing, so in place of a ledger it is the output that must be on the disk first.
   const output = { append: () => sink.sync(), position: { bytes: 0, entries: 0 } }
-  const keeper =
+  const checkpointer =
     run === undefined
       ? undefined
-      : createKeeper(run, output, () => ({ failures: [], checkpoint: state() }), {
+      : new Checkpointer(run, output, () => ({ failures: [], checkpoint: state() }), {
           fail,
           warn: options.warn,
           retryFor,
         })
+  checkpointer?.start()
   const progress = setInterval(() => options.progress(listed(), elapsed()), PROGRESS_INTERVAL)
   try {
-    await keeper?.save().catch(fail)
+    await checkpointer?.save().catch(fail)
     const { task, deliver } = sink
     const work = crew.run({ task, keyspace, deliver, stop: drain.signal, fail })
     await Promise.race([work, aborted(options.abandon), aborted(broken.signal)])
-    await keeper?.end(drain.signal).catch(fail)
+    await checkpointer?.end(drain.signal).catch(fail)
   } finally {
     clearInterval(progress)
   }
-  if (defect !== undefined) throw defect.error
+  ending.throwDefect()
+  const { stop } = ending
   const end = stop !== undefined ? 'stopped' : keyspace.remaining().length > 0 ? 'interrupted' : 'finished'
   return { end, readerGone, stop, listed: listed(), elapsed: elapsed() }
 }

@@ -1,0 +1,140 @@
+import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
+import { addSample } from '../../checkpoint/rate-samples.js'
+import type { RunEvent, Snapshot } from '../../job/events.js'
+import { listOf } from '../../job/kinds.js'
+import { settled } from '../../job/totals.js'
+import type { OpenStores } from '../../storage/open.js'
+import type { ListWork } from '../../sources/files-from/files-from-source.js'
+import type { Keyspace } from '../../sources/ranges/keyspace.js'
+import type { RetrySource } from '../../sources/retry-source.js'
+import type { Tally } from '../../sources/tally.js'
+import type { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
+import { heldBack, together, type Pacer } from '../lanes/pacer.js'
+import type { WorkerPool } from '../workers/worker-pool.js'
+import type { RunState } from './checkpointer.js'
+import { owedBefore, type DeferredDeletes } from './deferred-deletes.js'
+import type { Futility } from './futility.js'
+import type { LargeObjects } from './large-objects.js'
+import type { WaitingObjects } from './waiting.js'
+
+/** What a session knows of its work. */
+export interface SessionParts {
+  /** As the session found it. */
+  readonly checkpoint: WriteCheckpoint
+  readonly ends: OpenStores
+  readonly crew: WorkerPool
+  readonly stop: AbortSignal
+  readonly emit: (event: RunEvent) => void
+  readonly slots: ConcurrencyLimit
+  readonly pacers: readonly Pacer[]
+  readonly tally: Tally
+  readonly futility: Futility
+  readonly ranges: Keyspace
+  /** What failed before and is tried again. */
+  readonly again: RetrySource | undefined
+  /** Of `--files-from`. */
+  readonly list: ListWork | undefined
+  readonly large: LargeObjects
+  readonly waiting: WaitingObjects
+  readonly deferredDeletes: DeferredDeletes | undefined
+}
+
+/** How far a session has come. */
+export class SessionState {
+  /** No further large object will be found. */
+  listingDone = false
+  private readonly began = performance.now()
+  private readonly listedBefore: number
+  private history: WriteCheckpoint['history']
+
+  constructor(private readonly parts: SessionParts) {
+    const { checkpoint, large, waiting } = parts
+    const settledBefore = settled(checkpoint.totals) + owedBefore(checkpoint)
+    // Of a list all is known before the start.
+    this.listedBefore =
+      listOf(checkpoint.job) === undefined ? settledBefore + large.remaining + waiting.remaining : checkpoint.listed
+    this.history = checkpoint.history
+  }
+
+  /** Something was not begun that belongs to the run. */
+  get remains(): boolean {
+    const { ranges, list, large, waiting } = this.parts
+    return ranges.remaining().length > 0 || list?.remaining() !== undefined || large.remaining + waiting.remaining > 0
+  }
+
+  /** What is told of it now. */
+  snapshot(): Snapshot {
+    const { tally, ranges, slots, pacers, deferredDeletes, crew, large, waiting, ends, futility } = this.parts
+    return {
+      totals: tally.totals,
+      listed: this.listedBefore + ranges.listed,
+      listingEnded: ranges.listingEnded,
+      inFlight:
+        slots.busy +
+        (deferredDeletes?.inFlight ?? 0) +
+        crew.inFlight +
+        (large.counts?.underWay ?? 0) +
+        waiting.inFlight,
+      large: large.counts,
+      waiting: waiting.counts,
+      throttled: ends.meter.throttled,
+      held: together(heldBack(pacers), together(deferredDeletes?.held, crew.held)),
+      ...(futility.cause === undefined ? {} : { paused: futility.cause }),
+      retried: ends.meter.retried,
+      requests: ends.meter.requests,
+      settledHere: tally.added,
+      elapsed: performance.now() - this.began,
+    }
+  }
+
+  /**
+   * Takes what is to be saved, in one synchronous step: an object that is settled between two lines of it would be in the ranges and
+   * not in the totals, or the other way round.
+   */
+  take(): RunState {
+    const { checkpoint, tally, ranges, again, list, large, waiting, deferredDeletes, ends, futility, stop, emit } =
+      this.parts
+    futility.look(tally)
+    const failures = tally.takeFailures()
+    for (const failure of failures) if (!tally.isKept(failure)) emit({ type: 'failed', failure })
+    // A copy: objects go on being settled while this state is being written.
+    const totals = structuredClone(tally.totals)
+    const activeMs = checkpoint.activeMs + (performance.now() - this.began)
+    const { throttled } = ends.meter
+    this.history = addSample(this.history, { activeMs, settled: settled(totals), bytes: totals.bytes, throttled })
+    const taken = deferredDeletes?.take()
+    const remaining = ranges.remaining()
+    large.hold(tally.takeDeferred(), this.listingDone)
+    const setAside = tally.takeWaiting()
+    for (const failure of setAside) emit({ type: 'waiting', failure })
+    waiting.hold(setAside)
+    const { retry: before, list: listBefore, large: begun, waiting: awaited, removals, paused, ...rest } = checkpoint
+    const retry = again?.remaining()
+    const unlisted = list?.remaining()
+    const owed = deferredDeletes?.owed ?? 0
+    const listDone = remaining.length === 0 && unlisted === undefined
+    const unfinished = waiting.state()
+    const done = listDone && retry === undefined && large.remaining === 0 && unfinished === undefined && owed === 0
+    return {
+      failures,
+      ...(deferredDeletes === undefined || taken === undefined
+        ? {}
+        : { deferredDeletes: taken, deletesDone: deferredDeletes.work.done }),
+      checkpoint: {
+        ...rest,
+        state: done ? 'finished' : 'unfinished',
+        savedAt: new Date().toISOString(),
+        activeMs,
+        ranges: remaining,
+        listed: this.listedBefore + ranges.listed,
+        totals,
+        ...(retry === undefined ? {} : { retry }),
+        ...(unlisted === undefined ? {} : { list: unlisted }),
+        ...(large.remaining === 0 ? {} : { large: large.state() }),
+        ...(unfinished === undefined ? {} : { waiting: unfinished }),
+        ...(futility.cause === undefined || stop.aborted ? {} : { paused: futility.cause }),
+        history: this.history,
+      },
+    }
+  }
+}
