@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8'
 import { CheckpointError } from './checkpoint/checkpoint-error.js'
+import type { Command } from './commands/options/command.js'
 import { EXIT } from './commands/options/exit.js'
 import { Interrupted, type CommandIo } from './commands/options/io.js'
 import { UserError } from './errors.js'
@@ -42,6 +43,28 @@ async function handedOver(stream: NodeJS.WritableStream): Promise<void> {
   await new Promise<void>((resolve) => stream.write('', () => resolve()))
 }
 
+/** The commands, in the order of the help. */
+const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>> = new Map([
+  ['copy', () => import('./commands/copy.js')],
+  ['sync', () => import('./commands/sync.js')],
+  ['move', () => import('./commands/move.js')],
+  ['set-headers', () => import('./commands/set-headers.js')],
+  ['delete', () => import('./commands/delete.js')],
+  ['ls', () => import('./commands/ls.js')],
+  ['du', () => import('./commands/du.js')],
+  ['verify', () => import('./commands/verify.js')],
+  ['resume', () => import('./commands/resume.js')],
+  ['status', () => import('./commands/status.js')],
+  ['sandbox', () => import('./commands/sandbox.js')],
+])
+
+// The one that the command line begins with; all of them where it begins otherwise.
+async function commandsFor([name = '']: readonly string[]): Promise<Command[]> {
+  const named = COMMANDS.get(name)
+  const modules = await Promise.all((named === undefined ? [...COMMANDS.values()] : [named]).map((load) => load()))
+  return modules.map(({ command }) => command)
+}
+
 async function main(args: readonly string[]): Promise<number> {
   // Before anything is loaded: a version must be had at once.
   if (args.length === 1 && args[0] === '--version') {
@@ -49,26 +72,10 @@ async function main(args: readonly string[]): Promise<number> {
     return EXIT.done
   }
   const { runCommandLine } = await import('./commands/options/command-line.js')
-  // In the order of the help.
-  const modules = await Promise.all([
-    import('./commands/copy.js'),
-    import('./commands/sync.js'),
-    import('./commands/move.js'),
-    import('./commands/set-headers.js'),
-    import('./commands/delete.js'),
-    import('./commands/ls.js'),
-    import('./commands/du.js'),
-    import('./commands/verify.js'),
-    import('./commands/resume.js'),
-    import('./commands/status.js'),
-    import('./commands/sandbox.js'),
-  ])
+  const commands = await commandsFor(args)
   const { stdin, stdout, stderr } = process
   const io: CommandIo = { stdin, stdout, stderr, cwd: process.cwd(), args, ...stopOnSignals() }
-  return await runCommandLine(
-    modules.map(({ command }) => command),
-    io,
-  )
+  return await runCommandLine(commands, io)
 }
 
 /** Says what ended the program. Answers the exit code. */
