@@ -14,7 +14,7 @@ import type { LinesProduct, VerifyProduct } from '../workers/tasks.js'
 /** Counts. `census` holds what was counted before, and afterwards all. */
 export function duSink(job: DuJob, census: UsageCounts): Sink {
   return {
-    task: { kind: 'du', depth: job.depth },
+    task: { kind: 'usage', depth: job.depth },
     deliver(product, settle) {
       census.merge(product as ReturnType<UsageCounts['take']>)
       settle()
@@ -29,7 +29,7 @@ export function duSink(job: DuJob, census: UsageCounts): Sink {
 export function verifySink(job: VerifyJob, packing: Compression, outlet: OutputWriter, before: Verdicts): Sink {
   let likenesses = before
   return {
-    task: { kind: 'verify', job, packing },
+    task: { kind: 'comparison', job, packing },
     deliver(product, settle) {
       const { bytes, gain } = product as VerifyProduct
       // Also when there is nothing to write: what is settled must not overtake what is being written.
@@ -59,7 +59,7 @@ export function lsSink(
 ): Sink {
   const { format, sorted, source } = job
   const state = (): ScanState => outlet.kept ?? {}
-  const task: Sink['task'] = { kind: 'ls', format, packing, prefix: source.prefix, terminal, sorted }
+  const task: Sink['task'] = { kind: 'lines', format, packing, prefix: source.prefix, terminal, sorted }
   const common = { task, state, sync: () => outlet.sync() }
   if (!sorted) {
     const deliver: Sink['deliver'] = (product, settle) => outlet.write((product as LinesProduct).bytes, settle)

@@ -81,11 +81,11 @@ export function openWorkshop(options: WorkerTaskOptions): WorkerTask {
   switch (options.task.kind) {
     case 'write':
       return writeWorkshop(options, options.task)
-    case 'du':
+    case 'usage':
       return duWorkshop(options, options.task)
-    case 'ls':
+    case 'lines':
       return lsWorkshop(options, options.task)
-    case 'verify':
+    case 'comparison':
       return verifyWorkshop(options, options.task)
   }
 }
@@ -142,7 +142,7 @@ function writeWorkshop(options: WorkerTaskOptions, { job, watched }: Task & { ki
   }
 }
 
-function duWorkshop(options: WorkerTaskOptions, { depth }: Task & { kind: 'du' }): WorkerTask {
+function duWorkshop(options: WorkerTaskOptions, { depth }: Task & { kind: 'usage' }): WorkerTask {
   const census = new UsageCounts({ depth })
   const take: TakeObjects = (objects, settle) => {
     census.add(objects)
@@ -173,7 +173,7 @@ function objectsOf({ source }: WorkerTaskOptions): PagesOptions<ObjectSummary>['
 /** Text is packed and sent in pieces of about this many characters. */
 const PIECE = 512 * 1024
 
-function lsWorkshop(options: WorkerTaskOptions, task: Task & { kind: 'ls' }): WorkerTask {
+function lsWorkshop(options: WorkerTaskOptions, task: Task & { kind: 'lines' }): WorkerTask {
   const write = objectLineWriter(task.format, task.prefix, task.terminal)
   const pack = packer(task.packing)
   let text = ''
@@ -199,7 +199,7 @@ function lsWorkshop(options: WorkerTaskOptions, task: Task & { kind: 'ls' }): Wo
   }
 }
 
-function verifyWorkshop(options: WorkerTaskOptions, { job, packing }: Task & { kind: 'verify' }): WorkerTask {
+function verifyWorkshop(options: WorkerTaskOptions, { job, packing }: Task & { kind: 'comparison' }): WorkerTask {
   const { source, destination, settings, stop, fail, flush } = options
   if (destination === undefined) throw new Error('there is no destination to compare with')
   const pack = packer(packing)

@@ -15,10 +15,10 @@ export type Task =
       /** Tell of each object, not only of failures. */
       readonly watched: boolean
     }
-  | { readonly kind: 'du'; readonly depth: number }
-  | { readonly kind: 'verify'; readonly job: VerifyJob; readonly packing: Compression }
+  | { readonly kind: 'usage'; readonly depth: number }
+  | { readonly kind: 'comparison'; readonly job: VerifyJob; readonly packing: Compression }
   | {
-      readonly kind: 'ls'
+      readonly kind: 'lines'
       readonly format: LineFormat
       readonly packing: Compression
       /** What keys are relative to: they are written in full. */

@@ -14,7 +14,7 @@ import { PortRanges } from '../../sources/ranges/remote-ranges.js'
  * How long what is settled may wait to be sent, in milliseconds. A kill loses sight of it, and it is done again. A census is as much to
  * send however little was counted, and what is repeated of a listing costs little.
  */
-const FLUSH_INTERVAL = { write: 25, ls: 100, du: 200, verify: 100 }
+const FLUSH_INTERVAL = { write: 25, lines: 100, usage: 200, comparison: 100 }
 /** Deliveries that may be on their way when a thread that reads works ahead. */
 const MOST_UNSETTLED = 4
 
@@ -75,7 +75,7 @@ class TaskInThread {
       flush: () => this.flush(),
       // Pages in order wait for those before them, however many there are; the keyspace bounds them then.
       room: () =>
-        (task.kind === 'ls' && task.sorted) || this.unsettled < MOST_UNSETTLED
+        (task.kind === 'lines' && task.sorted) || this.unsettled < MOST_UNSETTLED
           ? undefined
           : new Promise<void>((resolve) => this.waiting.push(resolve)),
     })
