@@ -1,8 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { StorageError } from '../errors.js'
-import { keyBytes, LONGEST_KEY, printable } from '../keys.js'
-import { isDenied } from './s3/storage-errors.js'
-import type { S3Store } from './s3/store.js'
+import { keyBytes, LONGEST_KEY } from '../keys.js'
 
 /**
  * A name, relative to `prefixes`, for an object that nobody has, as long as a key may be there. Where a prefix leaves less than
@@ -13,72 +10,4 @@ export function probeName(...prefixes: readonly string[]): string {
   const random = randomUUID()
   const name = `s3move-probe-${random}`
   return name.length <= room ? name : random.replaceAll('-', '').slice(0, room)
-}
-
-/** So many hexadecimal digits are not the name of an object by chance. */
-const UNLIKELY = 16
-
-/**
- * A copy of an object that does not exist cannot write anything, and whether it is refused for its source or for want of permission tells whether
- * `destination` could be written to. False where no such name fits below the prefixes: nothing was asked then.
- */
-export async function probeCopy(destination: S3Store, source: S3Store): Promise<boolean> {
-  const key = probeName(destination.place.prefix, source.place.prefix)
-  if (key.length < UNLIKELY) return false
-  try {
-    await destination.copyFrom(source, { key, size: 0, etag: '', lastModified: '', storageClass: 'STANDARD' })
-  } catch (error) {
-    if (!(error instanceof StorageError) || error.severity !== 'skip') throw error
-  }
-  return true
-}
-
-/** An upload that is begun and aborted writes nothing either, under any name. */
-export async function probeUpload({ uploading, place }: S3Store): Promise<void> {
-  const key = probeName(place.prefix)
-  await uploading.abort(key, await uploading.begin(key, []))
-}
-
-/**
- * Whether the credentials of `destination` may copy from `source`: where they are told that there is no such object rather than that they may not ask.
- */
-export async function probeRead(destination: S3Store, source: S3Store): Promise<boolean> {
-  try {
-    return await probeCopy(destination, source)
-  } catch (error) {
-    if (error instanceof StorageError && error.severity !== 'retry' && error.severity !== 'throttle') return false
-    throw error
-  }
-}
-
-/** A first request to a store. */
-export type Ask = (store: S3Store) => Promise<unknown>
-
-/**
- * Credentials that may do all that is to be done with objects that are `named` may be forbidden to list, to see what does not exist, or to write what
- * is called otherwise. So a refusal of `ask` proves nothing then, and is only noted; the first objects tell.
- */
-export function unlessDenied(
-  ask: Ask,
-  { named, note }: { readonly named?: boolean; readonly note: (message: string) => void },
-): Ask {
-  if (named !== true) return ask
-  return async (store) => {
-    try {
-      await ask(store)
-    } catch (error) {
-      if (!(error instanceof StorageError) || !isDenied(error) || (error.region ?? store.region) !== store.region)
-        throw error
-      note(
-        `these credentials may not ${DOING[error.operation] ?? error.operation} s3://${printable(store.place.bucket)}, which is not needed where objects are named: the first of them will tell`,
-      )
-    }
-  }
-}
-
-const DOING: Readonly<Record<string, string>> = {
-  ListObjectsV2: 'list',
-  HeadBucket: 'look at',
-  CopyObject: 'try a copy into',
-  CreateMultipartUpload: 'try an upload to',
 }

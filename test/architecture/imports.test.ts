@@ -94,7 +94,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'sources/files-from',
     'sources/ranges',
     'sources',
-    'storage/disk',
     'storage',
     'rules',
     'checkpoint',
@@ -134,6 +133,9 @@ const LOADED_AT_EACH_START: readonly string[] = [
   'version',
   'errors',
 ]
+
+/** A file of one backend of storage. */
+const BACKEND = /^storage\/[^/]+\//
 
 /** The folder of a file; a file in `src` itself is by itself. */
 function roomOf(file: string): string {
@@ -244,6 +246,15 @@ describe('the source files', () => {
     const found = new Set(start)
     for (const file of found) for (const target of graph.get(file)?.loadsAtOnce ?? []) found.add(target)
     expect([...new Set([...found].map(roomOf))].sort()).toEqual([...LOADED_AT_EACH_START].sort())
+  })
+
+  test('look into a backend of storage through storage/backends.ts alone', () => {
+    const wrong = sources.flatMap(({ file, imports }) =>
+      imports
+        .filter((target) => BACKEND.test(target) && roomOf(target) !== roomOf(file) && file !== 'storage/backends.ts')
+        .map((target) => `${file} → ${target}`),
+    )
+    expect(wrong).toEqual([])
   })
 
   test('form no circle when they are loaded, not even within a part (types alone may refer to each other)', () => {

@@ -2,9 +2,8 @@ import { resolve } from 'node:path'
 import type { Argv } from 'yargs'
 import { UserError } from '../../errors.js'
 import { connectionOf, type Connection } from '../../job/connection.js'
-import { isFolder, placeUrl, type Place } from '../../job/place.js'
+import { isFolder, placeUrl, type Place, type Side } from '../../job/place.js'
 import { keyBytes, LONGEST_KEY, printable } from '../../keys.js'
-import { checkReach } from './folders.js'
 
 const ARN = /^(arn:[^/]+:accesspoint[/:][^/]+)(?:\/(.*))?$/s
 const NAME = /^([^/]*)(?:\/(.*))?$/s
@@ -89,12 +88,19 @@ export function parseBucket(text: string, role: string, example = EXAMPLE): Plac
  * `connection` reaches the two sides in different ways, equal names may mean different things, which is known only when they have answered.
  */
 export function checkPair(source: Place, destination: Place, connection: Connection = {}, deletes = false): void {
-  checkReach(source, destination, connection)
+  checkReach('source', source, connection)
+  checkReach('destination', destination, connection)
   if (isFolder(source) || isFolder(destination)) {
     checkFolderPair(source, destination)
     return
   }
   if (source.bucket === destination.bucket && !mayDiffer(connection)) checkInOneBucket(source, destination, deletes)
+}
+
+// A folder is reached in one way.
+function checkReach(side: Side, place: Place, connection: Connection): void {
+  if (!isFolder(place) || connection[side] === undefined) return
+  throw new UserError(`--${side}-… is for a bucket, and the ${side} is a folder`, `leave --${side}-… away`)
 }
 
 /** Refuses two places in one bucket of which one is the other or lies in it, where that would be a mistake; it is one to delete what is extra in both cases. */

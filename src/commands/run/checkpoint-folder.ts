@@ -4,10 +4,10 @@ import { differences } from '../../checkpoint/job-name.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
 import type { Job } from '../../job/kinds.js'
-import { isFolder, placeUrl } from '../../job/place.js'
+import { placeUrl } from '../../job/place.js'
 import { printable } from '../../keys.js'
 import { shellWord } from '../../report/format.js'
-import { liesIn } from '../../storage/disk/open-folder.js'
+import { backendOf } from '../../storage/backends.js'
 
 /**
  * Refuses to keep a run's checkpoint (in `given`, or in the folder of those that were given none), or what it writes, in a folder that is a side of its
@@ -17,14 +17,15 @@ export async function checkOutsideSides(job: Job, given: string | undefined, cwd
   const folder = given ?? (scan ? undefined : RUNS)
   for (const side of ['source', 'destination'] as const) {
     const place = side === 'source' ? job.source : 'destination' in job ? job.destination : undefined
-    if (place === undefined || !isFolder(place)) continue
-    if (folder !== undefined && (await liesIn(resolve(cwd, folder), place.bucket))) {
+    if (place === undefined) continue
+    const { holds } = backendOf(place)
+    if (folder !== undefined && (await holds?.(place, resolve(cwd, folder))) === true) {
       throw new UserError(
         `the checkpoint folder ${printable(folder)} lies in the ${side}, ${placeUrl(place)}, and would be taken for objects of it`,
         'name a folder outside of it with --checkpoint DIR; one that holds a run can be moved, and resumed there',
       )
     }
-    if ('to' in job && (await liesIn(dirname(job.to), place.bucket))) {
+    if ('to' in job && (await holds?.(place, dirname(job.to))) === true) {
       throw new UserError(
         `${printable(job.to)} lies in the ${side}, ${placeUrl(place)}, and would be taken for an object of it`,
         'name a file outside of it with --to',

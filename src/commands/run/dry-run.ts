@@ -14,7 +14,6 @@ import { exampleLine, failedByCode, skippedByReason, skipReason } from '../../re
 import type { Change } from '../../rules/decide.js'
 import { renamer } from '../../rules/rename.js'
 import { addTo } from '../../sources/tally.js'
-import { notOurs } from '../../storage/disk/open-folder.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import type { Example } from './example.js'
 import { endsOf, threadsFor, type Opened } from './open-and-run.js'
@@ -40,8 +39,7 @@ export interface DryRunOptions {
 export async function dryRun(options: DryRunOptions): Promise<number> {
   const { job, pace, ranges, list, example, opened, telling, io } = options
   const { ends, drain } = opened
-  const { destination } = endsOf(job)
-  if (isFolder(destination) && ends.destination?.store.writing === undefined) throw notOurs(destination.bucket)
+  if (ends.destination?.unwritable !== undefined) throw ends.destination.unwritable
   if (example !== undefined && !telling.json) io.stderr.write(`${exampleLine(example)}\n`)
   const nameOf = renamer(mapOf(job))
   const tell = (object: ObjectSummary, prospect: Prospect): void => {

@@ -17,7 +17,6 @@ import { environmentProfile } from '../../storage/aws-environment.js'
 import { version } from '../../version.js'
 import { readConnection } from '../options/connection-options.js'
 import { readFlag, readText, type Flags } from '../options/flag-values.js'
-import { checkFolders } from '../options/folders.js'
 import { unless, type CommandIo } from '../options/io.js'
 import { readTelling, type OutputOptions } from '../options/output-options.js'
 import { readPace } from '../options/pace-options.js'
@@ -40,6 +39,7 @@ import {
   type Opened,
 } from './open-and-run.js'
 import { checkSiblings } from './prefix-siblings.js'
+import { checkSides } from './refused-flags.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
 export type Prepare = (opened: Opened, warn: (message: string) => void) => Promise<void>
@@ -60,7 +60,7 @@ interface Setup {
 
 /** Begins a job that changes objects, with the flags that all of them share. Resolves with the exit code. */
 export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
-  checkFolders(asked)
+  checkSides(asked)
   const pace = readPace(flags, paceFor(asked))
   const reached = readConnection(flags, ambient())
   const telling = readTelling(flags)

@@ -4,7 +4,7 @@ import { openWorkshop, type WorkerTask } from './tasks.js'
 import { createMeter, retrying, type StoreFor } from '../../storage/retry.js'
 import type { Side } from '../../job/place.js'
 import type { Notice } from '../../storage/notice.js'
-import { openRoute } from '../../storage/descriptor.js'
+import { loadStores } from '../../storage/backends.js'
 import type { Credentials, CredentialSource, Renewal } from '../../storage/credential-source.js'
 import { keepThreadPoolAwake } from '../../libuv-wakeups.js'
 import { toImage, type FromThread, type StoreForThread, type ThreadStart, type ToThread } from './messages.js'
@@ -20,6 +20,8 @@ const MOST_UNSETTLED = 4
 
 keepThreadPoolAwake()
 if (parentPort === null) throw new Error('thread.js is not a program of its own')
+// What is told to the thread meanwhile waits until it is listened to.
+const storeFrom = await loadStores()
 const port = parentPort
 const send = (message: FromThread, transfer: readonly ArrayBuffer[] = []): void => port.postMessage(message, transfer)
 
@@ -94,9 +96,9 @@ class TaskInThread {
     const { settings } = this.start
     const giveUp = this.drain.signal
     const policy = { retryFor: settings.retryFor, giveUp }
-    const store = openRoute(reach, this.credentials[side], settings, notice, giveUp)
-    // What a disk is asked counts as no request.
-    const meter = 'folder' in reach ? createMeter() : this.meter
+    const store = storeFrom(reach, this.credentials[side], settings, notice, giveUp)
+    // What is asked where there is no server counts as no request.
+    const meter = store.host === undefined ? createMeter() : this.meter
     return (pressure, setAside) => retrying(store, policy, meter, pressure, setAside)
   }
 

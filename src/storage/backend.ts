@@ -1,0 +1,96 @@
+import type { UserError } from '../errors.js'
+import type { Connection } from '../job/connection.js'
+import type { WriteJob } from '../job/kinds.js'
+import type { AskedSettings, RunSettings } from '../job/pace.js'
+import type { FolderIdentity, Place, Side } from '../job/place.js'
+import type { CredentialSource } from './credential-source.js'
+import type { Notice } from './notice.js'
+import type { OpenOptions } from './open.js'
+import type { Meter, RetryPolicy, StoreFor } from './retry.js'
+import type { BucketTraits, Software, Storage } from './storage.js'
+
+/** A kind of store: all that the rest of the program knows of it, beside what is a `Storage`. */
+export interface Backend {
+  /** What a place of it is called: `a folder`. */
+  readonly called: string
+  opens(place: Place): boolean
+  /** What can be asked of copies and its places do not have. */
+  readonly refused: readonly RefusedFlag[]
+  /** Whether a file of this machine, which need not be there yet, would be an object of a place. */
+  readonly holds?: (place: Place, path: string) => Promise<boolean>
+  /** Begins to open those sides of a job that are places of it. */
+  open(sides: Sides, options: OpenOptions, tools: OpeningTools): Promise<Opening>
+  /** Loads what opens a store again by its descriptor, in another thread. */
+  loadStores(): Promise<FromDescriptor>
+}
+
+/** A flag for what places of a backend do not have. */
+export interface RefusedFlag {
+  readonly flag: string
+  readonly side: Side
+  readonly isAsked: (job: WriteJob) => boolean
+}
+
+/** Sides of a job. */
+export interface Sides {
+  readonly source?: Place | undefined
+  readonly destination?: Place | undefined
+}
+
+/** What those share who open a store. */
+export interface OpeningTools {
+  readonly policy: RetryPolicy
+  /** For first requests: a person waits for them. */
+  readonly patience: RetryPolicy
+  readonly meter: Meter
+  readonly notice: (notice: Notice) => void
+}
+
+/** Sides of a job on their way to be opened. */
+export interface Opening {
+  /** Asks the place something harmless. The source comes first. What is wrong is a `UserError`. */
+  open(side: Side, place: Place): Promise<OpenStore>
+  /** What both sides are to each other, once they are open. */
+  pair(): Promise<Pick<RunSettings, 'streamed' | 'distinctBuckets'>>
+  /** Whether the destination allows still what it allowed then, as far as that can be told. */
+  stillAllowed(): Promise<boolean>
+  /** The connection asked for, completed by what was found out. */
+  completed(connection: Connection): Connection
+  close(): void
+}
+
+/** A place that answered, with retries built in. */
+export interface OpenStore {
+  readonly store: Storage
+  /** The same for one who wants to feel its pressure. */
+  readonly storeFor: StoreFor
+  readonly route: StoreDescriptor
+  readonly credentials: CredentialSource | undefined
+  /** Which folder a source is; absent where it is a bucket. */
+  readonly folder?: FolderIdentity
+  /** Why nothing can be written to it, though it could be opened. */
+  readonly unwritable?: UserError | undefined
+  /** Whose software it is, where that has Swift's API as well. */
+  readonly software?: Software | undefined
+  /** What its bucket's settings mean; whether objects can be locked only where `locks` are asked for. */
+  traits(locks?: boolean): Promise<BucketTraits>
+  /** Whether objects that are written there can have tags; undefined where that is not known. */
+  keepsTags(): Promise<boolean | undefined>
+}
+
+/**
+ * How a store is opened once it is known where it is; what it holds beside its place, only its backend knows. Plain data, to be sent between threads;
+ * keys in it are secrets and never stored.
+ */
+export interface StoreDescriptor {
+  readonly place: Place
+}
+
+/** Opens a store, without asking it anything. `notice` is told of what a person should know of it; after `stop` what is read is not waited for. */
+export type FromDescriptor = (
+  descriptor: StoreDescriptor,
+  credentials: Pick<CredentialSource, 'current' | 'refresh'>,
+  settings: AskedSettings,
+  notice: (notice: Notice) => void,
+  stop: AbortSignal,
+) => Storage

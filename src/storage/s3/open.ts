@@ -1,0 +1,299 @@
+import { StorageError, UserError } from '../../errors.js'
+import { connectionOf, type Connection, type EndConnection } from '../../job/connection.js'
+import type { RunSettings } from '../../job/pace.js'
+import type { Place, Side } from '../../job/place.js'
+import { printable } from '../../keys.js'
+import type { Opening, OpeningTools, OpenStore, Sides } from '../backend.js'
+import { meaningOf } from '../error-codes.js'
+import { hedged } from '../hedged.js'
+import type { OpenOptions, StoreNeeds } from '../open.js'
+import { overlap } from '../overlap.js'
+import { retrying, withRetries } from '../retry.js'
+import type { Storage } from '../storage.js'
+import { openAccount, type Account } from './account.js'
+import type { BucketDescriptor } from './descriptor.js'
+import { probeCopy, probeRead, probeUpload, unlessDenied, type Ask } from './preflight.js'
+import { PROBE_TAGS, S3Store } from './store.js'
+
+/**
+ * Begins to open those sides of a job that are buckets: resolves how they are reached. Each is asked something harmless then, so that a wrong name, key,
+ * region or permission is found before the first copy; a bucket is followed to the region that S3 names.
+ */
+export async function openBuckets(sides: Sides, options: OpenOptions, tools: OpeningTools): Promise<Opening> {
+  for (const place of [sides.source, sides.destination]) if (place !== undefined) refuseDirectoryBucket(place)
+  return new BucketOpening(sides, await openAccounts(sides, options), options, tools)
+}
+
+/** A bucket that answered. */
+interface Bucket {
+  readonly store: S3Store
+  readonly account: Account
+}
+
+class BucketOpening implements Opening {
+  private readonly buckets: Partial<Record<Side, Bucket>> = {}
+  private proven = true
+
+  constructor(
+    private readonly sides: Sides,
+    private readonly accounts: Accounts,
+    private readonly options: OpenOptions,
+    private readonly tools: OpeningTools,
+  ) {}
+
+  async open(side: Side, place: Place): Promise<OpenStore> {
+    const { options, tools } = this
+    const { policy, patience, meter } = tools
+    const account = this.accounts[side]
+    if (account === undefined) throw new Error(`no account for the ${side}`)
+    const store = await reach(side, place, account, { ...options, ...tools }, this.firstQuestion(side))
+    this.buckets[side] = { store, account }
+    if (side === 'destination' && !options.readOnly) await checkWanted(store, options.wanted ?? [])
+    if (this.sides.source === undefined || this.sides.destination === undefined) store.opening = false
+    return {
+      store: retrying(store, policy, meter),
+      storeFor: (pressure, setAside) => retrying(store, policy, meter, pressure, setAside),
+      credentials: account.credentials,
+      get software() {
+        return store.software
+      },
+      get route(): BucketDescriptor {
+        return { place: store.place, address: store.address, ...keysFor(side, options) }
+      },
+      traits: (locks) => store.traits((operation, ask) => withRetries(operation, ask, patience, meter), locks),
+      keepsTags: async () => (options.readOnly ? undefined : (await store.probes.refusalOf(PROBE_TAGS)) === undefined),
+    }
+  }
+
+  async pair(): Promise<Pick<RunSettings, 'streamed' | 'distinctBuckets'>> {
+    const { source: one, destination: other } = this.buckets
+    if (one === undefined || other === undefined) throw new Error('a side is not open')
+    const { patience, meter } = this.tools
+    const near = one.account.endpointUrl === other.account.endpointUrl
+    if (near) other.store.learnFrom(one.store)
+    const copies = near && (one.account === other.account || (await probeRead(other.store, one.store)))
+    const once = (store: S3Store): Storage => retrying(store, patience, meter)
+    const distinctBuckets = !(await inOneBucket(one, other, this.options, once))
+    for (const { store } of [one, other]) store.opening = false
+    return { streamed: !copies, distinctBuckets }
+  }
+
+  async stillAllowed(): Promise<boolean> {
+    const { destination } = this.buckets
+    if (destination === undefined || this.options.readOnly || !this.proven) return true
+    return await allows(() => this.probe(destination.store))
+  }
+
+  completed(connection: Connection): Connection {
+    return completed(connection, this.buckets.source, this.buckets.destination)
+  }
+
+  close(): void {
+    for (const { store } of Object.values(this.buckets)) store.close()
+    for (const account of new Set(Object.values(this.accounts))) account.close()
+  }
+
+  private firstQuestion(side: Side): Ask {
+    const { options } = this
+    if (side === 'source') {
+      return unlessDenied((store) => this.first('ListObjectsV2', () => store.list({ limit: 1 })), options)
+    }
+    const note = (message: string): void => {
+      this.proven = false
+      options.note(message)
+    }
+    return unlessDenied((store) => this.probe(store), { ...options, note })
+  }
+
+  private async probe(store: S3Store): Promise<void> {
+    const { source } = this.buckets
+    const copies = source !== undefined && source.account === this.accounts.destination
+    if (this.options.readOnly) await this.first('HeadBucket', () => store.headBucket())
+    else if (!copies || !(await this.first('CopyObject', () => probeCopy(store, source.store))))
+      await this.first('CreateMultipartUpload', () => probeUpload(store))
+  }
+
+  private first<T>(operation: string, ask: () => Promise<T>): Promise<T> {
+    const { patience, meter } = this.tools
+    return withRetries(operation, () => hedged(ask), patience, meter)
+  }
+}
+
+// Absent for what is no bucket.
+type Accounts = Readonly<Partial<Record<Side, Account>>>
+
+// One account for both sides, unless they are reached in different ways.
+async function openAccounts(sides: Sides, options: OpenOptions): Promise<Accounts> {
+  const accounts = await accountsOf(sides, options)
+  const { source, destination } = sides
+  const inside = source !== undefined && destination !== undefined && source.bucket !== destination.bucket
+  if (!inside || !Object.values(accounts).some(({ accelerated }) => accelerated)) return accounts
+  for (const account of new Set(Object.values(accounts))) account.close()
+  throw new UserError(
+    'the profile has use_accelerate_endpoint = true, and copies between buckets do not go through S3 Transfer Acceleration',
+    'use a --profile without use_accelerate_endpoint: no byte of such a copy passes through this machine',
+  )
+}
+
+async function accountsOf({ source, destination }: Sides, { connection, warn }: OpenOptions): Promise<Accounts> {
+  const [one, other] = [connectionOf(connection, 'source'), connectionOf(connection, 'destination')]
+  if (source === undefined) return destination === undefined ? {} : { destination: await openAccount(other, warn) }
+  const account = await openAccount(one, warn)
+  if (destination === undefined) return { source: account }
+  if (identityOf(one) === identityOf(other)) return { source: account, destination: account }
+  try {
+    return { source: account, destination: await openAccount(other, warn) }
+  } catch (error) {
+    account.close()
+    throw error
+  }
+}
+
+function identityOf({ endpointUrl, profile, region, pathStyle, noSignRequest }: Connection): string {
+  return JSON.stringify({ endpointUrl, profile, region, pathStyle, noSignRequest })
+}
+
+function completed(connection: Connection, from: Bucket | undefined, to: Bucket | undefined): Connection {
+  const found = ({ account, store }: Bucket): EndConnection => ({
+    ...(account.endpointUrl === undefined ? {} : { endpointUrl: account.endpointUrl }),
+    pathStyle: account.pathStyle,
+    region: store.region,
+  })
+  if (from !== undefined && from.account === to?.account) return { ...connection, ...found(to) }
+  const one = from === undefined || to === undefined
+  const side = (side: Side, bucket: Bucket | undefined): Connection =>
+    bucket === undefined
+      ? {}
+      : // What is said of both sides is said of the bucket, where the other is a folder.
+        one && connection[side] === undefined
+        ? found(bucket)
+        : { [side]: { ...connection[side], ...found(bucket) } }
+  return { ...connection, ...side('source', from), ...side('destination', to) }
+}
+
+function refuseDirectoryBucket({ bucket }: Place): void {
+  if (!/--xa?-s3$/.test(bucket)) return
+  throw new UserError(
+    `${bucket} is a directory bucket (S3 Express One Zone): it does not list in order, so no run over it could be resumed without losing keys`,
+    'use a general purpose bucket',
+  )
+}
+
+async function reach(
+  side: Side,
+  place: Place,
+  account: Account,
+  options: OpenOptions & OpeningTools,
+  ask: Ask,
+): Promise<S3Store> {
+  const { expectedOwner, requestPayer } = connectionOf(options.connection, side)
+  const open = async (region?: string): Promise<S3Store> => {
+    const opened = new S3Store(place, {
+      ...{ expectedOwner, requestPayer, trust: account.trust, signPayload: account.signPayload },
+      credentials: account.credentials,
+      settings: options.settings,
+      stop: options.giveUp,
+      notice: options.notice,
+      ...keysFor(side, options),
+      ...(side === 'source' ? {} : { expectedSourceOwner: connectionOf(options.connection, 'source').expectedOwner }),
+      target: await account.target(place.bucket, region),
+      aws: account.endpointUrl === undefined,
+      ...(side === 'source' ? {} : { insists: (options.wanted ?? []).flatMap(namesOf) }),
+    })
+    opened.opening = true
+    return opened
+  }
+  let store = await open()
+  try {
+    try {
+      await ask(store)
+    } catch (error) {
+      const region = error instanceof StorageError ? error.region : undefined
+      if (region === undefined || region === store.region) throw error
+      options.note(
+        `s3://${printable(place.bucket)} is in region ${printable(region)}, not ${store.region}: going there`,
+      )
+      store.close()
+      store = await open(region)
+      await ask(store)
+    }
+    if (expectedOwner !== undefined && account.endpointUrl !== undefined) await checkOwner(store, options)
+    return store
+  } catch (error) {
+    store.close()
+    throw preflightProblem(error, place)
+  }
+}
+
+function namesOf({ fields }: StoreNeeds): string[] {
+  return fields.map(([name]) => name)
+}
+
+// What a store refuses by itself would be refused for every object.
+async function checkWanted({ place, probes }: S3Store, wanted: readonly StoreNeeds[]): Promise<void> {
+  for (const { flag, fields } of wanted) {
+    const refusal = await probes.refusalOf(fields)
+    if (refusal === undefined) continue
+    const { code, status, message } = refusal
+    throw new UserError(
+      `the store of s3://${printable(place.bucket)} does not know what ${flag} asks for: ${printable(message)} (${printable(code)}, HTTP ${status ?? ''})`,
+      `leave ${flag} away`,
+    )
+  }
+}
+
+// Whoever gives an owner relies on it.
+async function checkOwner({ place, probes }: S3Store, { notice }: Pick<OpeningTools, 'notice'>): Promise<void> {
+  if (!(await probes.ignoresOwner())) return
+  const bucket = `s3://${printable(place.bucket)}`
+  notice({
+    kind: `not-supported --expected-bucket-owner ${bucket}`,
+    message: `the store of ${bucket} ignores --expected-bucket-owner: it guards nothing there, whoever owns the bucket`,
+  })
+}
+
+function keysFor(
+  side: Side,
+  { customerKeys = {} }: OpenOptions,
+): Pick<BucketDescriptor, 'customerKey' | 'customerKeyOfSource'> {
+  return { customerKey: customerKeys[side], customerKeyOfSource: side === 'source' ? undefined : customerKeys.source }
+}
+
+// What is refused for another reason, or not answered, says nothing of permissions.
+async function allows(ask: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await ask()
+    return true
+  } catch (error) {
+    return !(error instanceof StorageError && meaningOf(error.code)?.all === 'access')
+  }
+}
+
+const ACCESS_POINT = /^arn:|-s3alias$/
+
+// Whether an object of the source can be one of the destination. Another account, or another URL, may have other buckets of the same names, or the same
+// bucket.
+async function inOneBucket(
+  source: Bucket,
+  destination: Bucket,
+  { readOnly, again, deletes, warn }: OpenOptions,
+  once: (store: S3Store) => Storage,
+): Promise<boolean> {
+  const [one, other] = [source.store.place, destination.store.place]
+  const named = source.account === destination.account && ![one, other].some(({ bucket }) => ACCESS_POINT.test(bucket))
+  const options = { named, deletes: deletes === true, mayWrite: !readOnly, again: again === true, warn }
+  try {
+    return await overlap(once(source.store), once(destination.store), options)
+  } catch (error) {
+    throw preflightProblem(error, other)
+  }
+}
+
+function preflightProblem(error: unknown, place: Place): unknown {
+  if (!(error instanceof StorageError)) return error
+  const status = error.status === undefined ? '' : `, HTTP ${error.status}`
+  return new UserError(
+    `s3://${printable(place.bucket)}: ${error.operation} failed: ${printable(error.message)} (${printable(error.code)}${status})`,
+    error.hint,
+  )
+}
