@@ -124,3 +124,30 @@ export class AdaptiveTimeout {
     else this.nearlyAll = Math.min(this.most / MARGIN, this.nearlyAll * (1 + UP))
   }
 }
+
+/** The time-outs of a store: one for each operation. */
+export class OperationTimeouts {
+  private readonly known = new Map<string, AdaptiveTimeout>()
+
+  /** `most` as that of each; `inherited` is what another instance for the same store has learned. */
+  constructor(
+    private readonly most: number,
+    private readonly inherited: Readonly<Record<string, number>> | undefined,
+  ) {}
+
+  of(operation: string, method: string): AdaptiveTimeout {
+    let timeout = this.known.get(operation)
+    if (timeout === undefined) {
+      timeout = new AdaptiveTimeout(this.most, this.inherited?.[operation], method === 'GET' || method === 'HEAD')
+      this.known.set(operation, timeout)
+    }
+    return timeout
+  }
+
+  /** How long nearly all answers to an operation took so far, in milliseconds. */
+  get usual(): Readonly<Record<string, number>> {
+    const usual: Record<string, number> = {}
+    for (const [operation, { learned }] of this.known) if (learned !== undefined) usual[operation] = learned
+    return usual
+  }
+}

@@ -1,5 +1,6 @@
 import type { FromDescriptor, StoreDescriptor } from '../backend.js'
-import { S3Store, type BucketAddress } from './store.js'
+import { S3Store } from './store.js'
+import type { BucketAddress } from './store-options.js'
 
 /** Where a bucket is. */
 export interface BucketDescriptor extends StoreDescriptor {

@@ -13,7 +13,8 @@ import type { Storage } from '../storage.js'
 import { openAccount, type Account } from './account.js'
 import type { BucketDescriptor } from './descriptor.js'
 import { probeCopy, probeRead, probeUpload, unlessDenied, type Ask } from './preflight.js'
-import { PROBE_TAGS, S3Store } from './store.js'
+import { S3Store } from './store.js'
+import { PROBE_TAGS } from './unsupported.js'
 
 /**
  * Begins to open those sides of a job that are buckets: resolves how they are reached. Each is asked something harmless then, so that a wrong name, key,

@@ -12,6 +12,11 @@ export interface Probes {
    * does not, or where that cannot be told. AWS is not asked.
    */
   refusalOf(fields: Fields): Promise<StorageError | undefined>
+  /**
+   * Why the plainest request is not answered as it should be: for an object that does not exist, or for a copy of that from the bucket of a request with
+   * such `fields`.
+   */
+  troubleWith(fields: Fields): Promise<StorageError | undefined>
   /** Whether it answers as always although its bucket is expected to be that of an account which nobody has. */
   ignoresOwner(): Promise<boolean>
 }
@@ -19,8 +24,11 @@ export interface Probes {
 /** Accounts that AWS gives to nobody. */
 const NOBODY = ['000000000000', '999999999999'] as const
 
-/** The probes of a store whose requests go by `channel` as they are: nothing is left out of them. */
-export function createProbes(channel: Pick<Channel, 'place' | 'bucketPath' | 'aws' | 'always' | 'request'>): Probes {
+/** The probes of a store whose requests go by `channel` as they are: nothing is left out of them. What is refused to `unjudged` is not looked into. */
+export function createProbes(
+  channel: Pick<Channel, 'place' | 'bucketPath' | 'aws' | 'always' | 'request'>,
+  unjudged: Channel['request'],
+): Probes {
   const { place, bucketPath, aws, always, request } = channel
   const { bucket } = place
   const copyNothing = async (more: Fields): Promise<StorageError | undefined> => {
@@ -32,6 +40,25 @@ export function createProbes(channel: Pick<Channel, 'place' | 'bucketPath' | 'aw
     return response.status < 300 ? undefined : faultOf(response, asked)
   }
   return {
+    async troubleWith(given) {
+      const source = sourceIn(given)
+      const key = `s3move-probe-${randomUUID()}`
+      const asked = { operation: source === undefined ? 'GetObject' : 'CopyObject', bucket, key }
+      const fields = source === undefined ? always : sorted([...always, ['x-amz-copy-source', `${source}/${key}`]])
+      try {
+        const method = source === undefined ? 'GET' : 'PUT'
+        const response = await unjudged(asked, { method, path: `${bucketPath}/${key}`, fields })
+        if (response.status < 300) return undefined
+        const fault = faultOf(response, asked)
+        // What a proxy says by itself proves nothing of the store.
+        const isOfObject = fault.severity === 'skip' || fault.severity === 'fail-object'
+        return isOfObject && response.body.includes('<Code>') ? undefined : fault
+      } catch (error) {
+        if (error instanceof StorageError) return error
+        throw error
+      }
+    },
+
     async refusalOf(fields) {
       if (aws) return undefined
       try {
@@ -61,3 +88,11 @@ export function createProbes(channel: Pick<Channel, 'place' | 'bucketPath' | 'aw
     },
   }
 }
+
+// The bucket that is copied from, as `x-amz-copy-source` begins; undefined when this is no copy.
+function sourceIn(fields: Fields): string | undefined {
+  const source = fields.find(([name]) => name === 'x-amz-copy-source')?.[1]
+  return source === undefined ? undefined : SOURCE_BUCKET.exec(source)?.[0]
+}
+
+const SOURCE_BUCKET = /^arn:.*?\/object(?=\/)|^\/[^/]+/

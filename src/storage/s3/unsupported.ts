@@ -1,4 +1,4 @@
-import type { StorageError } from '../../errors.js'
+import { StorageError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import type { Notice } from '../notice.js'
 import type { Asked } from './storage-errors.js'
@@ -66,6 +66,7 @@ export class Unsupported {
   private readonly names: Set<string>
 
   private readonly insists: ReadonlySet<string>
+  private askedForTags: Promise<boolean> | undefined
 
   /** `host` is that of the store. */
   constructor(
@@ -90,9 +91,15 @@ export class Unsupported {
     this.learn(name, fault, `requests go without it; ${instead}`)
   }
 
-  /** The store was asked, and refuses tags: whatever has some must not be written without. */
-  addTags(fault: Refusal): void {
-    this.learn(TAGGING, fault, 'objects that have tags fail; a new copy with --no-preserve tags copies them without')
+  /** Whether the store refuses tags, as `ask` tells: whatever has some must not be written without. Asked once, however many are refused at the same time. */
+  lacksTags(ask: () => Promise<StorageError | undefined>): Promise<boolean> {
+    this.askedForTags ??= ask().then((refusal) => {
+      // It may have been too busy to say.
+      if (refusal === undefined) this.askedForTags = undefined
+      else this.learn(TAGGING, refusal, TAGS_FAIL)
+      return refusal !== undefined
+    })
+    return this.askedForTags
   }
 
   private learn(name: string, { code, status }: Refusal, consequence: string): void {
@@ -163,4 +170,19 @@ const UNKNOWN: ReadonlySet<string> = new Set(['InvalidArgument', 'InvalidRequest
 export function isOtherAnswer(before: StorageError, status: number, code: string | undefined): boolean {
   if (status < 300) return true
   return status < 500 && status !== 408 && status !== 429 && !(status === before.status && code === before.code)
+}
+
+const TAGS_FAIL = 'objects that have tags fail; a new copy with --no-preserve tags copies them without'
+
+/** What tells whether a store takes tags. */
+export const PROBE_TAGS: Fields = [
+  ['x-amz-tagging', 's3move=probe'],
+  ['x-amz-tagging-directive', 'REPLACE'],
+]
+
+/** The error of an object with tags, which the store does not take. */
+export function tagsNotSupported(asked: Asked): StorageError {
+  const message =
+    'it has tags, and the store that it is written to keeps none: a new copy with --no-preserve tags copies it without'
+  return new StorageError(message, { severity: 'fail-object', code: 'TagsNotSupported', ...asked })
 }
