@@ -253,9 +253,12 @@ describe('the lock of a run between processes', () => {
   beforeAll(async () => {
     compiled = await mkdtemp(join(tmpdir(), 's3move-compiled-'))
     await writeFile(join(compiled, 'package.json'), '{"type":"module"}')
-    await mkdir(join(compiled, 'checkpoint'))
-    const names = (await readdir('src/checkpoint')).map((name) => `checkpoint/${name}`)
-    for (const name of ['keys.ts', 'errors.ts', 'job.ts', 'file-system.ts', 'processes.ts', 'times.ts', ...names]) {
+    const names = ['keys.ts', 'errors.ts', 'file-system.ts', 'processes.ts', 'times.ts']
+    for (const room of ['checkpoint', 'job']) {
+      await mkdir(join(compiled, room))
+      names.push(...(await readdir(join('src', room))).map((name) => `${room}/${name}`))
+    }
+    for (const name of names) {
       const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, verbatimModuleSyntax: true }
       const { outputText } = ts.transpileModule(await readFile(join('src', name), 'utf8'), { compilerOptions: options })
       await writeFile(join(compiled, name.replace(/\.ts$/, '.js')), outputText)
