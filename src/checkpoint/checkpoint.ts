@@ -5,7 +5,7 @@ import type { Waiting } from '../job/events.js'
 import { jobShape, isScanJob, type Job, type ScanJob, type WriteJob } from '../job/kinds.js'
 import { paceShape, type Pace } from '../job/pace.js'
 import { folderIdentityShape, type FolderIdentity } from '../job/place.js'
-import { count, counts, duration, list, Mismatch, oneOf, positive, shape, text, time } from '../job/schema.js'
+import { checkCount, counts, checkDuration, list, Mismatch, oneOf, positive, shape, text, time } from '../job/schema.js'
 import { totalsShape, type Totals } from '../job/totals.js'
 import { censusShape, type CensusData } from '../job/usage.js'
 import { verdictsShape, type Verdicts } from '../job/verdicts.js'
@@ -181,12 +181,12 @@ export interface Checkpoint {
   readonly history: readonly RateSample[]
 }
 
-const ledgerPosition = shape<LedgerPosition>({ bytes: count, entries: count }, { sha256: text })
+const ledgerPosition = shape<LedgerPosition>({ bytes: checkCount, entries: checkCount }, { sha256: text })
 const upload = shape<UploadState>({ id: text, partSize: positive, etag: text, lastModified: text }, {})
 const large = shape<LargeState>(
   {
     ...{ ledger: ledgerPosition, begun: ledgerPosition },
-    open: list(shape<LargeState['open'][number]>({ at: count }, { upload })),
+    open: list(shape<LargeState['open'][number]>({ at: checkCount }, { upload })),
   },
   {},
 )
@@ -200,28 +200,33 @@ const document = shape<Checkpoint>(
     state: oneOf('unfinished', 'finished'),
     startedAt: time,
     savedAt: time,
-    activeMs: duration,
+    activeMs: checkDuration,
     sessions: positive,
     ranges: list(shape<KeyRange>({}, { after: text, until: text })),
-    listed: count,
+    listed: checkCount,
     totals: totalsShape,
     ledger: ledgerPosition,
-    history: list(shape<RateSample>({ activeMs: duration, settled: count, bytes: count, throttled: count }, {})),
+    history: list(
+      shape<RateSample>({ activeMs: checkDuration, settled: checkCount, bytes: checkCount, throttled: checkCount }, {}),
+    ),
   },
   {
     sourceFolder: folderIdentityShape,
     retry: shape<RetryState>(
-      { bytes: count, entries: count, of: count },
+      { bytes: checkCount, entries: checkCount, of: checkCount },
       { codes: list(text), ledger: ledgerPosition },
     ),
-    list: shape<ListState>({ entries: count, of: count, size: count, modified: count, sha256: text }, { whole: text }),
+    list: shape<ListState>(
+      { entries: checkCount, of: checkCount, size: checkCount, modified: checkCount, sha256: text },
+      { whole: text },
+    ),
     large,
     waiting: shape<WaitingState>(
-      { bytes: count, entries: count, done: ledgerPosition, errors: counts },
+      { bytes: checkCount, entries: checkCount, done: ledgerPosition, errors: counts },
       { sha256: text },
     ),
-    removals: shape<RemovalState>({ bytes: count, entries: count, done: ledgerPosition }, { sha256: text }),
-    scan: shape<ScanState>({}, { bytes: count, sha256: text, census: censusShape, likenesses: verdictsShape }),
+    removals: shape<RemovalState>({ bytes: checkCount, entries: checkCount, done: ledgerPosition }, { sha256: text }),
+    scan: shape<ScanState>({}, { bytes: checkCount, sha256: text, census: censusShape, likenesses: verdictsShape }),
     paused: text,
   },
 )

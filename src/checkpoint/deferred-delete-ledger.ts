@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { deferredDeletesOf, type WriteJob } from '../job/kinds.js'
 import type { DeferredDelete } from '../job/outcome.js'
 import type { Side } from '../job/place.js'
-import { count, shape, text } from '../job/schema.js'
+import { checkCount, shape, text } from '../job/schema.js'
 import type { LedgerPosition } from './checkpoint.js'
 import { jsonText } from './json.js'
 import { ledgerLines, parseEntry } from './ledger-lines.js'
@@ -25,7 +25,7 @@ export function openRemovals(path: string, position: LedgerPosition): Promise<Le
 
 /** Proves that a value is an entry of such a ledger. */
 export const checkDeferredDelete = shape<DeferredDelete>(
-  { key: text, size: count, etag: text, lastModified: text },
+  { key: text, size: checkCount, etag: text, lastModified: text },
   { storageClass: text, copy: text },
 )
 

@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { UserError } from '../errors.js'
 import type { Failure } from '../job/outcome.js'
 import { printable } from '../keys.js'
-import { count, Mismatch, shape, text, type Check } from '../job/schema.js'
+import { checkCount, Mismatch, shape, text, type Check } from '../job/schema.js'
 import { systemCode } from '../file-system.js'
 import { reasonOf } from './checkpoint-error.js'
 import { jsonText, parseJson } from './json.js'
@@ -67,10 +67,10 @@ export async function* ledgerLines(
 
 /** The fields of a failure and what they must be. */
 export const FAILURE_FIELDS = {
-  required: { key: text, operation: text, code: text, message: text, attempts: count, time: text },
+  required: { key: text, operation: text, code: text, message: text, attempts: checkCount, time: text },
   optional: {
-    ...{ version: text, size: count, etag: text, storageClass: text, lastModified: text },
-    ...{ status: count, requestId: text },
+    ...{ version: text, size: checkCount, etag: text, storageClass: text, lastModified: text },
+    ...{ status: checkCount, requestId: text },
   },
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { isRunning, pidNamespace } from '../processes.js'
-import { count, shape, text, time } from '../job/schema.js'
+import { checkCount, shape, text, time } from '../job/schema.js'
 
 /** Who holds a lock, precise enough to tell whether that very process still lives. */
 export interface Holder {
@@ -23,7 +23,7 @@ export interface Holder {
 
 /** Reads the content of a lock. Throws a Mismatch for what is not a Holder. */
 export const checkHolder = shape<Holder>(
-  { pid: count, host: text, startedAt: time, token: text },
+  { pid: checkCount, host: text, startedAt: time, token: text },
   { machine: text, boot: text, pidNamespace: text, processStart: text },
 )
 

@@ -1,4 +1,4 @@
-import { count, flag, positive, shape, text } from './schema.js'
+import { checkCount, flag, positive, shape, text } from './schema.js'
 import type { Side } from './place.js'
 
 /** How one side is reached. */
@@ -48,6 +48,6 @@ export const connectionShape = shape<Connection>(
     noVerifySsl: flag,
     connectTimeout: positive,
     readTimeout: positive,
-    minRate: count,
+    minRate: checkCount,
   },
 )

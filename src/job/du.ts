@@ -1,6 +1,6 @@
 import type { JobKind } from './kind.js'
 import { placeShape, type Place } from './place.js'
-import { count, oneOf, shape } from './schema.js'
+import { checkCount, oneOf, shape } from './schema.js'
 
 /** How the result of `du` is told. */
 export interface DuReport {
@@ -20,7 +20,7 @@ export interface DuJob {
 const reportShape = shape<DuReport>({ format: oneOf('text', 'json', 'csv'), dates: oneOf('year', 'month', 'day') }, {})
 
 export const DU: JobKind<DuJob> = {
-  shape: shape<DuJob>({ kind: oneOf('du'), source: placeShape, depth: count, report: reportShape }, {}),
+  shape: shape<DuJob>({ kind: oneOf('du'), source: placeShape, depth: checkCount, report: reportShape }, {}),
   verb: 'counting',
   // How the result is told changes nothing of what is counted.
   parts: ({ depth }) => [['depth', String(depth)]],

@@ -32,11 +32,11 @@ export interface WriteKind<J> extends JobKind<J> {
   /** Where what it deletes is, if it is not the source. */
   readonly deletesAt?: Side
   /** What it deletes behind its checkpoint; undefined where it does not. */
-  readonly deferredDeletes?: (job: J) => DeferredDeletes | undefined
+  readonly deferredDeletes?: (job: J) => DeferredDeletePlan | undefined
 }
 
 /** What a job deletes once that is on the disk. */
-export interface DeferredDeletes {
+export interface DeferredDeletePlan {
   readonly side: Side
   /** What is moved, as soon as its copy is proven; what is extra, when both sides have been listed to their ends. */
   readonly when: 'as-they-come' | 'at-the-end'

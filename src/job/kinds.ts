@@ -2,7 +2,7 @@ import { COPY, type CopyJob } from './copy.js'
 import { DELETE, type DeleteJob } from './delete.js'
 import { DU, type DuJob } from './du.js'
 import type { KeyList } from './files-from.js'
-import type { DeferredDeletes, JobKind, WriteKind } from './kind.js'
+import type { DeferredDeletePlan, JobKind, WriteKind } from './kind.js'
 import { LS, type LsJob } from './ls.js'
 import { MOVE, type MoveJob } from './move.js'
 import type { Place } from './place.js'
@@ -57,7 +57,7 @@ export function onlyDeletes(job: WriteJob): boolean {
 }
 
 /** What a job deletes behind its checkpoint, if it does. */
-export function deferredDeletesOf(job: WriteJob): DeferredDeletes | undefined {
+export function deferredDeletesOf(job: WriteJob): DeferredDeletePlan | undefined {
   return writeKindOf(job).deferredDeletes?.(job)
 }
 

@@ -1,4 +1,4 @@
-import { count, oneOf, positive, shape } from './schema.js'
+import { checkCount, oneOf, positive, shape } from './schema.js'
 
 /** How fast it is to be done, and how much failure is borne. Free to change on resume. */
 export interface Pace {
@@ -21,7 +21,7 @@ export interface Pace {
 /** As a checkpoint holds it. */
 export const paceShape = shape<Pace>(
   { concurrency: positive, lanes: positive },
-  { threads: positive, maxErrors: count, retryFor: count, bandwidth: positive, onLoss: oneOf('fail') },
+  { threads: positive, maxErrors: checkCount, retryFor: checkCount, bandwidth: positive, onLoss: oneOf('fail') },
 )
 
 /** How many bytes of content a second may be moved each way, over all threads. */

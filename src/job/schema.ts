@@ -75,10 +75,12 @@ export function byKind<T extends { readonly kind: string }>(kinds: {
 /** Counts by name, whatever the names. */
 export const counts: Check<Record<string, number>> = (value, at) =>
   // From entries, because a name such as `__proto__` must become a field like any other.
-  Object.fromEntries(Object.entries(asRecord(value, at)).map(([name, item]) => [name, count(item, join(at, name))]))
+  Object.fromEntries(
+    Object.entries(asRecord(value, at)).map(([name, item]) => [name, checkCount(item, join(at, name))]),
+  )
 
 /** A whole number, zero or more. May be beyond 2^53, where it is no longer exact: bytes of a very large run. */
-export const count: Check<number> = (value, at) => {
+export const checkCount: Check<number> = (value, at) => {
   if (!Number.isInteger(value) || Number(value) < 0) throw mismatch(at, 'a whole number, zero or more', value)
   return Number(value)
 }
@@ -90,7 +92,7 @@ export const positive: Check<number> = (value, at) => {
 }
 
 /** A finite number, zero or more. */
-export const duration: Check<number> = (value, at) => {
+export const checkDuration: Check<number> = (value, at) => {
   if (!Number.isFinite(value) || Number(value) < 0) throw mismatch(at, 'a number, zero or more', value)
   return Number(value)
 }

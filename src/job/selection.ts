@@ -1,4 +1,4 @@
-import { count, list, oneOf, shape, text, time, tuple } from './schema.js'
+import { checkCount, list, oneOf, shape, text, time, tuple } from './schema.js'
 
 /** Which objects a job is for: all for which every condition that is there holds. Plain data, kept in the checkpoint. */
 export interface Selection {
@@ -23,7 +23,7 @@ export const selectionShape = shape<Selection>(
   {},
   {
     globs: list(tuple<readonly ['include' | 'exclude', string]>(oneOf('include', 'exclude'), text)),
-    ...{ regex: list(text), minSize: count, maxSize: count, modifiedSince: time, modifiedBefore: time },
+    ...{ regex: list(text), minSize: checkCount, maxSize: checkCount, modifiedSince: time, modifiedBefore: time },
     ...{ storageClasses: list(text), after: text, until: text },
   },
 )

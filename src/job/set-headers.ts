@@ -2,7 +2,7 @@ import { keyListShape, type KeyList } from './files-from.js'
 import type { WriteKind } from './kind.js'
 import { headerShape } from './object-attributes.js'
 import { placeShape, type Place } from './place.js'
-import { count, flag, list, oneOf, shape, text, time } from './schema.js'
+import { checkCount, flag, list, oneOf, shape, text, time } from './schema.js'
 
 /** Which objects a rule is for. Every condition that is there must hold; of a list, one of its items. */
 export interface ObjectMatch {
@@ -49,7 +49,7 @@ export interface SetHeadersJob {
 const matchShape = shape<ObjectMatch>(
   {},
   {
-    ...{ key: list(text), contentType: list(text), storageClass: list(text), minSize: count, maxSize: count },
+    ...{ key: list(text), contentType: list(text), storageClass: list(text), minSize: checkCount, maxSize: checkCount },
     ...{ modifiedSince: time, modifiedBefore: time, has: list(headerShape), lacks: list(text) },
   },
 )

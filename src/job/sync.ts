@@ -1,6 +1,6 @@
 import type { WriteKind } from './kind.js'
 import { prefixAsShape } from './place.js'
-import { count, oneOf, shape } from './schema.js'
+import { checkCount, oneOf, shape } from './schema.js'
 import { TRANSFER, transferParts, type Transfer } from './transfer.js'
 
 /** How `sync` tells whether a copy is needed: by what the listings tell of the content, by size alone, or by Last-Modified alone. */
@@ -22,7 +22,7 @@ export const SYNC: WriteKind<SyncJob> = {
     {
       ...TRANSFER.optional,
       prefixAs: prefixAsShape,
-      delete: shape<NonNullable<SyncJob['delete']>>({}, { most: count }),
+      delete: shape<NonNullable<SyncJob['delete']>>({}, { most: checkCount }),
     },
   ),
   verb: 'syncing',

@@ -1,4 +1,4 @@
-import { count, counts, shape } from './schema.js'
+import { checkCount, counts, shape } from './schema.js'
 import type { SkipReason } from './outcome.js'
 
 /** Objects settled so far, each counted once however often a run was resumed. */
@@ -35,20 +35,32 @@ export function sum(counts: Readonly<Record<string, number | undefined>>): numbe
 
 export const totalsShape = shape<Totals>(
   {
-    copied: count,
-    bytes: count,
+    copied: checkCount,
+    bytes: checkCount,
     skipped: shape<Partial<Record<SkipReason, number>>>(
       {},
       {
-        ...{ gone: count, 'prefix-marker': count, unchanged: count, 'no-rule': count, archived: count },
-        ...{ 'sse-c': count, locked: count, 'folder-marker': count, extra: count, appeared: count },
-        filtered: count,
-        'outside-folder': count,
-        NotAKey: count,
-        exists: count,
+        ...{
+          gone: checkCount,
+          'prefix-marker': checkCount,
+          unchanged: checkCount,
+          'no-rule': checkCount,
+          archived: checkCount,
+        },
+        ...{
+          'sse-c': checkCount,
+          locked: checkCount,
+          'folder-marker': checkCount,
+          extra: checkCount,
+          appeared: checkCount,
+        },
+        filtered: checkCount,
+        'outside-folder': checkCount,
+        NotAKey: checkCount,
+        exists: checkCount,
       },
     ),
     failed: counts,
   },
-  { deleted: count, freed: count },
+  { deleted: checkCount, freed: checkCount },
 )

@@ -1,4 +1,4 @@
-import { count, list, shape, text, tuple } from './schema.js'
+import { checkCount, list, shape, text, tuple } from './schema.js'
 
 /** A group of objects: its name, how many, and their bytes. */
 export type Group = readonly [name: string, objects: number, bytes: number]
@@ -24,8 +24,8 @@ export interface CensusData {
   readonly other: { readonly storageClasses: Amount; readonly days: Amount; readonly folders: Amount }
 }
 
-const amount = shape<Amount>({ objects: count, bytes: count }, {})
-const groups = list(tuple<Group>(text, count, count))
+const amount = shape<Amount>({ objects: checkCount, bytes: checkCount }, {})
+const groups = list(tuple<Group>(text, checkCount, checkCount))
 
 export const censusShape = shape<CensusData>(
   {

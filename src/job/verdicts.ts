@@ -1,4 +1,4 @@
-import { count, shape } from './schema.js'
+import { checkCount, shape } from './schema.js'
 
 /**
  * How two objects of a name compare: `same-size` when no content was compared, `missing` at the destination, `extra` there,
@@ -33,6 +33,14 @@ export function differing({ different, missing, extra, unknown, fixed }: Verdict
 }
 
 export const verdictsShape = shape<Verdicts>(
-  { same: count, 'same-size': count, different: count, missing: count, extra: count, unknown: count, fixed: count },
+  {
+    same: checkCount,
+    'same-size': checkCount,
+    different: checkCount,
+    missing: checkCount,
+    extra: checkCount,
+    unknown: checkCount,
+    fixed: checkCount,
+  },
   {},
 )

@@ -143,6 +143,26 @@ function roomOf(file: string): string {
   return folder === '.' ? file.replace(/\.ts$/, '') : folder
 }
 
+/** The files of the engine that the rest of the program may import. */
+const FACES_OF_ENGINE: readonly string[] = [
+  'actions/context',
+  'actions/copy-attributes',
+  'actions/fidelity',
+  'actions/look-up-listed',
+  'actions/name-locks',
+  'output/compression',
+  'output/ls-lines',
+  'output/output-writer',
+  'output/usage-counts',
+  'session/deferred-deletes',
+  'session/rehearsal',
+  'session/scan-results',
+  'session/scan-session',
+  'session/stop-reason',
+  'session/write-session',
+  'workers/thread-pool',
+]
+
 interface SourceFile {
   readonly file: string
   readonly tree: ts.SourceFile
@@ -255,6 +275,12 @@ describe('the source files', () => {
         .map((target) => `${file} → ${target}`),
     )
     expect(wrong).toEqual([])
+  })
+
+  test('reach the engine by its faces alone, and use each of these', () => {
+    const within = (file: string): boolean => file.startsWith('engine/')
+    const reached = sources.filter(({ file }) => !within(file)).flatMap(({ imports }) => imports.filter(within))
+    expect([...new Set(reached)].sort()).toEqual(FACES_OF_ENGINE.map((face) => `engine/${face}.ts`))
   })
 
   test('form no circle when they are loaded, not even within a part (types alone may refer to each other)', () => {

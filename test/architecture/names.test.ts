@@ -40,3 +40,20 @@ test('the kinds of jobs are told apart in their own modules, the list of all and
   expect(hits).toEqual([])
   expect(allowed).toBeGreaterThan(10)
 })
+
+/** Exported more than once: by the two backends, which are alike on purpose, and by the sandbox, which knows nothing of the program. */
+const PARALLEL = ['Asked', 'command', 'createReading', 'createRemoving', 'createWriting', 'escapeXml']
+
+test('an exported name means one thing in all of the program', () => {
+  const seen = new Set<string>()
+  const again = new Set<string>()
+  for (const file of readdirSync(SRC, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue
+    const names = readFileSync(join(SRC, file), 'utf8').matchAll(
+      /^export (?:interface|type|class|const|(?:async )?function\*?) (\w+)/gm,
+    )
+    for (const [, name = ''] of names) (seen.has(name) ? again : seen).add(name)
+  }
+  expect(seen.size).toBeGreaterThan(500)
+  expect([...again].sort()).toEqual(PARALLEL)
+})

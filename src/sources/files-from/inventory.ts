@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { count, list, Mismatch, shape, text } from '../../job/schema.js'
+import { checkCount, list, Mismatch, shape, text } from '../../job/schema.js'
 import { parseJson } from '../../checkpoint/json.js'
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
@@ -88,7 +88,7 @@ function known(file: unknown): unknown {
 }
 
 const checkManifest = shape<Manifest>(
-  { sourceBucket: text, fileFormat: text, fileSchema: text, files: list(shape({ key: text, size: count }, {})) },
+  { sourceBucket: text, fileFormat: text, fileSchema: text, files: list(shape({ key: text, size: checkCount }, {})) },
   {},
 )
 
