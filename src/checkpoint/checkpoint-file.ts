@@ -6,7 +6,7 @@ import { timeOf } from '../times.js'
 import type { Checkpoint } from './checkpoint.js'
 import { parseCheckpoint, serializeCheckpoint } from './checkpoint.js'
 import { syncFolder, systemCode } from '../file-system.js'
-import { checkpointError, reasonOf } from './checkpoint-error.js'
+import { CheckpointError, checkpointError, reasonOf } from './checkpoint-error.js'
 import { replaceFile } from './durable.js'
 import { refuseLink } from './own-file.js'
 
@@ -77,13 +77,13 @@ export async function saveCheckpoint(folder: string, checkpoint: Checkpoint): Pr
   await replaceCheckpoint(folder, serializeCheckpoint(checkpoint))
 }
 
-/** The same of a text that `serializeCheckpoint` made. */
-export async function replaceCheckpoint(folder: string, text: string): Promise<void> {
+/** The same of a text that `serializeCheckpoint` made. A CheckpointError of `look`, called right before the file is replaced, is thrown on. */
+export async function replaceCheckpoint(folder: string, text: string, look?: () => Promise<void>): Promise<void> {
   const path = join(folder, CHECKPOINT)
   try {
-    await replaceFile(path, text)
+    await replaceFile(path, text, look)
   } catch (error) {
-    throw checkpointError('save', path, error)
+    throw error instanceof CheckpointError ? error : checkpointError('save', path, error)
   }
 }
 

@@ -8,12 +8,14 @@ export const TEMPORARY = '.tmp'
 
 /**
  * Replaces a file (mode 0600) so that a crash at any moment leaves the old text or the new one, whole. Resolves once the new
- * text would outlast a power cut. On failure the system's error is thrown and the temporary file is removed.
+ * text would outlast a power cut. On failure, also of `look`, which is called right before the file is replaced, the error is thrown and the temporary
+ * file is removed.
  */
-export async function replaceFile(path: string, text: string): Promise<void> {
+export async function replaceFile(path: string, text: string, look?: () => Promise<void>): Promise<void> {
   const temporary = `${path}.${process.pid}-${randomUUID().slice(0, 8)}${TEMPORARY}`
   try {
     await writeNew(temporary, text)
+    await look?.()
     await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => undefined)

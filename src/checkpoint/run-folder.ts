@@ -46,15 +46,17 @@ export class RunFolder {
   /** Replaces the checkpoint, as `saveCheckpoint` does. Throws a CheckpointError, and writes nothing, when it is not this session's any more. */
   async save(checkpoint: Checkpoint): Promise<void> {
     const text = serializeCheckpoint(checkpoint)
-    await this.look()
+    // And once more when all is written but its name: the disk may take its time, and somebody else saves meanwhile.
+    const look = (): Promise<void> => this.look()
+    await look()
     this.#tried = text
     try {
-      await replaceCheckpoint(this.path, text)
+      await replaceCheckpoint(this.path, text, look)
     } catch (error) {
       // The folder may have been taken away meanwhile; or who takes the lock has swept the temporary file away, and has not saved yet.
       await this.look()
       if (systemCode(error instanceof Error ? error.cause : undefined) !== 'ENOENT') throw error
-      await replaceCheckpoint(this.path, text)
+      await replaceCheckpoint(this.path, text, look)
     }
     this.#saved = text
     this.#sessions = checkpoint.sessions

@@ -1,6 +1,8 @@
+import { readdirSync, writeFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FORMAT, serializeCheckpoint, type Checkpoint } from '../../../src/checkpoint/checkpoint.js'
 import { saveCheckpoint } from '../../../src/checkpoint/checkpoint-file.js'
@@ -65,6 +67,18 @@ describe('the folder of a run, held by a session', () => {
       await refused('another process has taken the run in', 'Let the other process go on')
       expect(await readFile(file, 'utf8')).toBe(theirs)
     }
+  })
+
+  it('is not written to when another session saves while what it saves is on its way to the disk', async () => {
+    const theirs = serializeCheckpoint({ ...sample, sessions: 3 })
+    const saving = run.save({ ...sample, listed: 5 })
+    saving.catch(() => undefined)
+    while (!readdirSync(folder).some((name) => name.endsWith('.tmp'))) await nextTurn()
+    writeFileSync(file, theirs)
+    await expect(saving).rejects.toMatchObject({
+      message: expect.stringContaining('another process has taken the run in') as string,
+    })
+    expect([await readFile(file, 'utf8'), await readdir(folder)]).toEqual([theirs, ['checkpoint.json']])
   })
 
   it('is not written to once its checkpoint was changed', async () => {
