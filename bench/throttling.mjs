@@ -5,10 +5,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { startJudge } from '../torture/judge.mjs'
 import { CLI, ended, SANDBOX_ENVIRONMENT } from './program.mjs'
 import { table } from './table.mjs'
+import { buildUnpaced } from './unpaced.mjs'
 
 /** Seconds until a run has found the limit, and then those that are measured. */
 const WARM_UP = 15
@@ -20,7 +20,6 @@ const PARTITIONS = /** @type {const} */ ([
   [4, ['s|^([0-3])|a/\\1|', 's|^([4-7])|b/\\1|', 's|^([89ab][^/])|c/\\1|', 's|^([c-f][^/])|d/\\1|']],
   [16, ['s|^(.)|\\1/|']],
 ])
-const UNPACED = fileURLToPath(new URL('unpaced.mjs', import.meta.url))
 /** The part of a new limit at which the rate has followed it. */
 const FOLLOWED = 0.95
 
@@ -44,8 +43,12 @@ async function copying(limits, maps, paced, watch) {
   const cwd = await mkdtemp(join(tmpdir(), 's3move-bench-'))
   const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', judge.url, '--quiet', '--threads', '1']
   const pace = ['--concurrency', '1024', '--lanes', '64', ...maps.flatMap((map) => ['--map', map])]
-  const env = { ...process.env, ...SANDBOX_ENVIRONMENT, ...(paced ? {} : { NODE_OPTIONS: `--import=${UNPACED}` }) }
-  const child = spawn(process.execPath, [CLI, ...args, ...pace], { cwd, env, stdio: 'ignore' })
+  const env = { ...process.env, ...SANDBOX_ENVIRONMENT }
+  const child = spawn(process.execPath, [paced ? CLI : await buildUnpaced(), ...args, ...pace], {
+    cwd,
+    env,
+    stdio: 'ignore',
+  })
   const end = ended(child)
   const writes = async () => {
     const answer = await fetch(`${judge.url}/_sim/stats`)

@@ -1,5 +1,19 @@
-// Takes the pace away, for the baseline: as many in flight as there are slots, and backoff alone.
-const module = String(new URL('../dist/engine/lanes/pacer.js', import.meta.url))
-const { Pacer } = /** @type {typeof import('../src/engine/lanes/pacer.js')} */ (await import(module))
+import { fileURLToPath } from 'node:url'
+import { bundle } from '../scripts/bundle.mjs'
 
-Pacer.prototype.admit = () => 0
+/** Where what is not bundled is still found. */
+const FOLDER = 'node_modules/.cache/unpaced'
+
+/** Builds the program without its pace, for the baseline: as many in flight as there are slots, and backoff alone. Answers its path. */
+export async function buildUnpaced() {
+  await bundle(FOLDER, [
+    {
+      name: 'unpaced',
+      transform: {
+        filter: { id: /[\\/]lanes[\\/]pacer\.ts$/ },
+        handler: (code) => `${code}\nPacer.prototype.admit = () => 0\n`,
+      },
+    },
+  ])
+  return fileURLToPath(new URL(`../${FOLDER}/cli.js`, import.meta.url))
+}

@@ -1,8 +1,12 @@
 import { compareKeys } from '../keys.js'
+import type { Page } from '../storage/storage.js'
 import { factsOf, type Keyed } from './page-facts.js'
 import { upTo, type Listing } from './page-listing.js'
 import type { Tally } from './tally.js'
 import type { RangeClaim, ClaimableRanges, WorkItem, WorkSource } from './work-source.js'
+
+/** Lists from behind a key; `first` is what was listed there already. */
+export type ListRange<T extends Keyed> = (after: string | undefined, first?: Page) => Listing<T>
 
 /** The objects of a granted range, page by page; undefined at its end. Not to be called again before it has answered. */
 export type NextPage<T extends Keyed> = () => Promise<readonly T[] | undefined>
@@ -17,7 +21,7 @@ export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: RangeClaim)
     if (ended) return undefined
     const page = await (upcoming ?? listing.next(until))
     upcoming = undefined
-    const facts = factsOf(page.objects, page.truncated, before)
+    const facts = factsOf(page.objects, page, before)
     // Most pages are followed by another of the same range, so that is asked for while the verdict is under way.
     if (page.truncated && facts.last !== undefined && (until === undefined || compareKeys(facts.last, until) < 0)) {
       upcoming = listing.next(until)
@@ -31,7 +35,7 @@ export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: RangeClaim)
       return page.objects
     }
     const objects = upTo(page.objects, until)
-    grant.trimmed(factsOf(objects, false, before), facts)
+    grant.trimmed(factsOf(objects, { truncated: false }, before), facts)
     return objects
   }
 }
@@ -39,7 +43,7 @@ export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: RangeClaim)
 /** Work for lanes: leases on the ranges of `ranges`, listed by `listing` from behind a key. What becomes of objects is told to `tally`. */
 export function leasesOver(
   ranges: ClaimableRanges,
-  listing: (after: string | undefined) => Listing<WorkItem>,
+  listing: ListRange<WorkItem>,
   tally: Pick<Tally, 'add'>,
 ): WorkSource {
   return {
@@ -47,7 +51,7 @@ export function leasesOver(
       const grant = await ranges.claim()
       if (grant === undefined) return undefined
       return {
-        next: pagesOf(listing(grant.after), grant),
+        next: pagesOf(listing(grant.after, grant.first), grant),
         settle(object, outcome) {
           tally.add(object, outcome)
           grant.settle(object.key, 1)

@@ -8,6 +8,8 @@ export interface PageFacts {
   readonly count: number
   /** Whether the store has keys behind these (it says so; the count is no sign). */
   readonly truncated: boolean
+  /** It says that it has none, and is asked once more. */
+  readonly inDoubt: boolean
   readonly first: string | undefined
   readonly last: string | undefined
   /** Keys spread evenly over the page. */
@@ -21,7 +23,11 @@ export interface PageFacts {
 const SAMPLES = 12
 
 /** Sums up a page; `before` is the last key of the page before it, if there was one. */
-export function factsOf(objects: readonly Keyed[], truncated: boolean, before: string | undefined): PageFacts {
+export function factsOf(
+  objects: readonly Keyed[],
+  { truncated, inDoubt = false }: { readonly truncated: boolean; readonly inDoubt?: boolean },
+  before: string | undefined,
+): PageFacts {
   const first = objects[0]?.key
   const last = objects.at(-1)?.key
   const samples: string[] = []
@@ -37,7 +43,7 @@ export function factsOf(objects: readonly Keyed[], truncated: boolean, before: s
   let inFolderBefore = 0
   while (inFolderBefore < objects.length && objects[inFolderBefore]?.key.startsWith(folderBefore) === true)
     inFolderBefore++
-  return { count: objects.length, truncated, first, last, samples, inFolder, inFolderBefore }
+  return { count: objects.length, truncated, inDoubt, first, last, samples, inFolder, inFolderBefore }
 }
 
 /** The key up to and including its last slash. */

@@ -6,8 +6,10 @@ import type { Keyed } from './page-facts.js'
 /** What a page taught about the keys behind it. */
 interface Listed<T extends Keyed> {
   readonly objects: readonly T[]
-  /** Whether the store has keys behind these (it says so; the count is no sign). */
+  /** Whether the store has keys behind these (it says so; the count is no sign), or may have some. */
   readonly truncated: boolean
+  /** The store says that it has none, and is asked once more. */
+  readonly inDoubt?: boolean
 }
 
 /** The pages behind a key, in order. Not to be asked again before it has answered. */
@@ -20,18 +22,18 @@ export interface Listing<T extends Keyed> {
 export const FULL_PAGE = 1_000
 
 /**
- * Pages through `store` from behind `after`. A store that contradicts itself is an error that stops the run: one that goes back, or that leads in a
+ * Pages through `store` from behind `after`, where `first` was listed already. A store that contradicts itself is an error that stops the run: one that goes back, or that leads in a
  * circle. One that ends at a full page is asked whether that is so; where a listing ends that costs a request once in a thousand times.
  */
-export function listingAfter(store: Lister, after: string | undefined): Listing<ObjectSummary> {
+export function listingAfter(store: Lister, after: string | undefined, first?: Page): Listing<ObjectSummary> {
   let from: { after?: string | undefined; token?: string | undefined } = { after }
   let last = after
-  let ahead: Page | undefined
+  let known = first
   let circle = new Circle()
   return {
     async next(until) {
-      const page = ahead ?? (await store.list(from))
-      ahead = undefined
+      const page = known ?? (await store.list(from))
+      known = undefined
       const { objects, truncated, token } = page
       const first = objects[0]
       const end = objects.at(-1)
@@ -52,10 +54,7 @@ export function listingAfter(store: Lister, after: string | undefined): Listing<
       }
       if (truncated || end === undefined || objects.length < FULL_PAGE) return { objects, truncated }
       if (until !== undefined && compareKeys(end.key, until) >= 0) return { objects, truncated }
-      const more = await store.list(from)
-      const goesOn = more.objects.length > 0 || more.truncated
-      if (goesOn) ahead = more
-      return { objects, truncated: goesOn }
+      return { objects, truncated: true, inDoubt: true }
     },
   }
 }

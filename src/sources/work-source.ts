@@ -1,5 +1,5 @@
 import type { Deferral, Outcome } from '../job/outcome.js'
-import type { ObjectSummary } from '../storage/storage.js'
+import type { ObjectSummary, Page } from '../storage/storage.js'
 import type { PageFacts } from './page-facts.js'
 
 /** An object as work: what a listing shows of it, and what else is known by where it comes from. */
@@ -56,6 +56,8 @@ export interface PageVerdict {
  */
 export interface RangeClaim {
   readonly after: string | undefined
+  /** The page of objects behind `after`, where it was listed already. */
+  readonly first?: Page | undefined
   /** Where the range ended when it was granted; it may have come nearer since. */
   readonly until: string | undefined
   accept(facts: PageFacts): PageVerdict | Promise<PageVerdict>

@@ -7,7 +7,7 @@ import type { CredentialSource } from './credential-source.js'
 import type { Notice } from './notice.js'
 import type { OpenOptions } from './open.js'
 import type { Meter, RetryPolicy, StoreFor } from './retry.js'
-import type { BucketTraits, Software, Storage } from './storage.js'
+import type { BucketTraits, Page, Software, Storage } from './storage.js'
 
 /** A kind of store: all that the rest of the program knows of it, beside what is a `Storage`. */
 export interface Backend {
@@ -66,6 +66,8 @@ export interface OpenStore {
   readonly storeFor: StoreFor
   readonly route: StoreDescriptor
   readonly credentials: CredentialSource | undefined
+  /** The first page of a source, as it was listed to see whether it can be. */
+  readonly first?: Page | undefined
   /** Which folder a source is; absent where it is a bucket. */
   readonly folder?: FolderIdentity
   /** Why nothing can be written to it, though it could be opened. */

@@ -6,7 +6,8 @@ import type { Selection } from '../../job/selection.js'
 import { endsInSlash, isBeside, type KeyRange } from '../../keys.js'
 import { renamer } from '../../rules/rename.js'
 import { selector } from '../../rules/selection.js'
-import type { ObjectSummary, Storage } from '../../storage/storage.js'
+import type { OpenStore } from '../../storage/backend.js'
+import type { ObjectSummary, Page } from '../../storage/storage.js'
 import { readKeyList } from '../../sources/files-from/read-list.js'
 import { entryNeedsOf } from '../../sources/files-from/files-from-source.js'
 
@@ -25,7 +26,7 @@ export interface Example {
  */
 export async function exampleOf(
   job: WriteJob,
-  source: Storage,
+  source: Pick<OpenStore, 'store' | 'first'>,
   ranges: readonly KeyRange[],
 ): Promise<Example | undefined> {
   if (!('destination' in job)) return undefined
@@ -50,7 +51,7 @@ type Test = (key: string) => boolean
 
 async function listed(
   { select, source: { prefix } }: Job,
-  source: Storage,
+  { store, first }: Pick<OpenStore, 'store' | 'first'>,
   [range]: readonly KeyRange[],
   isOne: Test,
 ): Promise<string | undefined> {
@@ -58,10 +59,8 @@ async function listed(
   const isSelected = select === undefined ? () => true : selector(select, prefix)
   const { after } = range
   // The first may be the marker.
-  const { objects } = await source.list({
-    limit: select === undefined ? 2 : SOME,
-    ...(after === undefined ? {} : { after }),
-  })
+  const page = async (): Promise<Page> => await store.list({ limit: select === undefined ? 2 : SOME, after })
+  const { objects } = after === undefined && first !== undefined ? first : await page()
   return objects.find((object) => object.notAKey === undefined && isOne(object.key) && isSelected(object))?.key
 }
 

@@ -118,7 +118,7 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
   const ranges = wantedRanges(job)
   // Each looks at the first objects: both in one round trip.
   const [example] = await Promise.all([
-    telling.quiet ? undefined : exampleOf(job, source.store, ranges),
+    telling.quiet ? undefined : exampleOf(job, source, ranges),
     prepare?.(opened, warn),
   ])
   if (settings.streamed && !isFolder(job.source) && !isFolder(endsOf(job).destination))

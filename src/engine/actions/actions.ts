@@ -4,7 +4,8 @@ import type { Deferral, Outcome } from '../../job/outcome.js'
 import { isFolder } from '../../job/place.js'
 import { isBeside } from '../../keys.js'
 import { selector } from '../../rules/selection.js'
-import { listingAfter, type Listing } from '../../sources/page-listing.js'
+import type { ListRange } from '../../sources/listing-source.js'
+import { listingAfter } from '../../sources/page-listing.js'
 import { versionsAfter } from '../../sources/version-listing.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import type { ObjectSummary } from '../../storage/storage.js'
@@ -66,11 +67,13 @@ export function requestsBeforeDeletion(job: WriteJob, context: ActionContext): R
 }
 
 /** How the objects of a job are listed, from behind a key. */
-export function listingOf(job: WriteJob, stores: Stores): (after: string | undefined) => Listing<WorkItem> {
+export function listingOf(job: WriteJob, stores: Stores): ListRange<WorkItem> {
   const listing = actionsOf(job).listing?.(job, stores)
   if (listing !== undefined) return listing
   const { source } = stores
-  return ofAllVersions(job) ? (after) => versionsAfter(source, after) : (after) => listingAfter(source, after)
+  return ofAllVersions(job)
+    ? (after) => versionsAfter(source, after)
+    : (after, first) => listingAfter(source, after, first)
 }
 
 /** What a job decides without a request, if anything. Unless told otherwise it puts off objects that are too large for one. */

@@ -4,7 +4,7 @@ import type { Transfer } from '../../job/transfer.js'
 import { printable } from '../../keys.js'
 import type { Headers } from '../../rules/decide.js'
 import { nameInCeph } from '../../rules/header-names.js'
-import type { BucketTraits, ObjectHead, ObjectSummary, Software, Storage } from '../../storage/storage.js'
+import type { BucketTraits, ObjectHead, ObjectSummary, Page, Software, Storage } from '../../storage/storage.js'
 import { headersOf, needsHead } from './copy-attributes.js'
 
 /** What a look at one object tells of a copy before it begins. */
@@ -30,16 +30,17 @@ export interface Receiving {
 const FIRST = 10
 
 /**
- * Looks at the first object below the source and tells what its copy would lose. Nothing is written. Undefined when there is no object.
+ * Looks at the first object below the source, of which `first` may be known already, and tells what its copy would lose. Nothing is written. Undefined when there is no object.
  * Rejects with a StorageError when nothing at all can be done.
  */
 export async function foresee(
   job: Transfer,
   source: Storage,
   { traits, keepsTags, software }: Receiving,
+  first?: Page,
 ): Promise<FidelityReport | undefined> {
-  const { objects } = await source.list({ limit: FIRST })
-  const real = objects.filter(({ notAKey }) => notAKey === undefined)
+  const { objects } = first ?? (await source.list({ limit: FIRST }))
+  const real = objects.slice(0, FIRST).filter(({ notAKey }) => notAKey === undefined)
   const object = real.find(({ size }) => size > 0) ?? real[0]
   if (object === undefined) return undefined
   const { reading } = source

@@ -1,14 +1,13 @@
 import type { Keyed } from '../../sources/page-facts.js'
 import { unlessAborted } from '../../abort.js'
-import { pagesOf } from '../../sources/listing-source.js'
-import type { Listing } from '../../sources/page-listing.js'
+import { pagesOf, type ListRange } from '../../sources/listing-source.js'
 import type { RangeClaim, ClaimableRanges } from '../../sources/work-source.js'
 
 /** What lanes need that take in whole pages. */
 export interface PagesOptions<T extends Keyed> {
   readonly ranges: ClaimableRanges
   /** Lists from behind a key. */
-  readonly listing: (after: string | undefined) => Listing<T>
+  readonly listing: ListRange<T>
   readonly lanes: number
   /**
    * Takes in a page that is not empty, and tells by `settle` how many of its objects are done, in their order. Whoever takes time answers
@@ -50,7 +49,7 @@ export async function runPages<T extends Keyed>(options: PagesOptions<T>): Promi
 
 async function read<T extends Keyed>(grant: RangeClaim, options: PagesOptions<T>): Promise<void> {
   const { listing, take, taken, room, stop } = options
-  const next = pagesOf(listing(grant.after), grant)
+  const next = pagesOf(listing(grant.after, grant.first), grant)
   let upcoming = next()
   for (;;) {
     const objects = await unlessAborted(upcoming, stop)

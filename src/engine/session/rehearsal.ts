@@ -153,7 +153,7 @@ function workOf(
 ): WorkSource {
   const keyList = listOf(job)
   if (keyList === undefined || list === undefined)
-    return leasesOver(new Keyspace(ranges), listingOf(job, context), tally)
+    return leasesOver(new Keyspace(ranges, { first: ends.source.first }), listingOf(job, context), tally)
   const lookUps = lookingUp({ job, storeFor: ends.source.storeFor, slots, stop: drain.signal })
   return new ListWork(keyList, entryNeedsOf(job), list, tally, lookUps)
 }

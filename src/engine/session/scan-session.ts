@@ -85,7 +85,7 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
 
   const ordered = 'sorted' in checkpoint.job && checkpoint.job.sorted
   const inOrder = { lanes, moved: () => sink.moved() }
-  const keyspace = new Keyspace(checkpoint.ranges, ordered ? { inOrder } : {})
+  const keyspace = new Keyspace(checkpoint.ranges, { ...(ordered ? { inOrder } : {}), first: ends.source.first })
   // What cannot be written will never be settled, so nobody may wait for that.
   const broken = new AbortController()
   const sink = options.openSink(keyspace, (error) => {

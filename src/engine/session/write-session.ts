@@ -134,7 +134,7 @@ class WriteSession {
       ...{ checkpoint, ends, crew, emit, slots, tally, futility, pacers: this.pacers, stop: this.stop },
       ...this.actions.sources(folder, checkpoint, tally),
       // S3 limits ranges of keys: all of them are to be made use of.
-      ranges: new Keyspace(checkpoint.ranges, { spread: true }),
+      ranges: new Keyspace(checkpoint.ranges, { spread: true, first: ends.source.first }),
       large: this.largeObjects(),
       waiting: this.waitingObjects(),
       deferredDeletes:

@@ -12,6 +12,8 @@ interface Held {
   outstanding: number
   /** Nothing remains to be listed. */
   ended: boolean
+  /** Nothing may remain to be listed: it is not worth a cut. */
+  inDoubt: boolean
 }
 
 /** How to hand out work whose results must be settled in the order of the keys. */
@@ -28,6 +30,8 @@ export interface Arrangement {
   readonly inOrder?: InOrder
   /** Ranges that are worked on at once are to lie all over the keyspace, even if the lanes have to wait for them. */
   readonly spread?: boolean
+  /** The first page of all objects, where it was listed already. */
+  readonly first?: RangeClaim['first']
 }
 
 /** Pages that may be accepted and unsettled before those in front of them, when keys are settled in order. */
@@ -49,15 +53,17 @@ export class Keyspace implements ClaimableRanges {
   private readonly waiting: ((grant: RangeClaim | undefined) => void)[] = []
   private readonly splitter: Splitter
   private readonly inOrder: InOrder | undefined
+  private first: RangeClaim['first']
   private closed = false
   /** Keys accepted so far. */
   listed = 0
   /** Keys settled so far. */
   settled = 0
 
-  constructor(ranges: readonly KeyRange[], { inOrder, spread = false }: Arrangement = {}) {
+  constructor(ranges: readonly KeyRange[], { inOrder, spread = false, first }: Arrangement = {}) {
     this.open = [...ranges]
     this.inOrder = inOrder
+    this.first = first
     this.splitter = new Splitter(spread)
   }
 
@@ -100,15 +106,23 @@ export class Keyspace implements ClaimableRanges {
   private serve(): void {
     while (this.waiting.length > 0) {
       const range = this.closed ? undefined : this.nextOpen()
-      if (range !== undefined) this.waiting.shift()?.(this.hold(range.after, territory(range.after, range.until)))
+      if (range !== undefined) this.waiting.shift()?.(this.holdOpen(range))
       else if (this.closed || this.held.size === 0) this.waiting.shift()?.(undefined)
       else if (!this.cut()) return
     }
   }
 
-  private hold(after: string | undefined, land: RangeEstimate): RangeClaim {
+  // A page is old once it was handed out, and whoever lists behind it then lists anew.
+  private holdOpen({ after, until }: KeyRange): RangeClaim {
+    const first = after === undefined ? this.first : undefined
+    if (after === undefined) this.first = undefined
+    return this.hold(after, territory(after, until), first)
+  }
+
+  private hold(after: string | undefined, land: RangeEstimate, first?: RangeClaim['first']): RangeClaim {
     const grant: RangeClaim = {
       after,
+      first,
       until: land.until,
       accept: (facts) => this.accept(held, facts),
       trimmed: (facts, from) => {
@@ -128,7 +142,7 @@ export class Keyspace implements ClaimableRanges {
         this.inOrder?.moved()
       },
     }
-    const held: Held = { grant, after, territory: land, outstanding: 0, ended: false }
+    const held: Held = { grant, after, territory: land, outstanding: 0, ended: false, inDoubt: false }
     this.held.add(held)
     return grant
   }
@@ -143,6 +157,7 @@ export class Keyspace implements ClaimableRanges {
       return { ended: true, until, trim: true }
     }
     held.ended = !facts.truncated || order === 0
+    held.inDoubt = facts.inDoubt
     this.take(held, facts)
     if (this.inOrder !== undefined) this.holdBack(held, this.inOrder)
     return { ended: held.ended, until: held.territory.until, trim: false }
@@ -212,7 +227,7 @@ export class Keyspace implements ClaimableRanges {
   }
 
   private divisible(): Iterable<RangeEstimate> {
-    const divisible = [...this.held].filter((held) => !held.ended)
+    const divisible = [...this.held].filter((held) => !held.ended && !held.inDoubt)
     if (this.inOrder !== undefined && this.unsettled() >= (PAGES_AHEAD / 2) * PAGE) {
       // There is enough in hand: more of it is only of use where it is waited for.
       const first = this.firstHeld()

@@ -19,6 +19,7 @@ export type RangeAnswer =
       readonly grant: number
       readonly after: string | undefined
       readonly until: string | undefined
+      readonly first: RangeClaim['first']
     }
   | { readonly type: 'none' }
   | { readonly type: 'verdict'; readonly grant: number; readonly verdict: PageVerdict }
@@ -81,10 +82,11 @@ export class PortRanges implements ClaimableRanges {
     return taken
   }
 
-  private grant(grant: number, { after, until }: Pick<RangeClaim, 'after' | 'until'>): RangeClaim {
+  private grant(grant: number, { after, until, first }: Pick<RangeClaim, 'after' | 'until' | 'first'>): RangeClaim {
     return {
       after,
       until,
+      first,
       accept: (facts) =>
         new Promise((resolve) => {
           this.pages.set(grant, resolve)
@@ -166,7 +168,8 @@ export class RangeServer {
     }
     const number = ++this.granted
     this.grants.set(number, grant)
-    this.send({ type: 'grant', grant: number, after: grant.after, until: grant.until })
+    const { after, until, first } = grant
+    this.send({ type: 'grant', grant: number, after, until, first })
   }
 
   private async accept(number: number, facts: PageFacts): Promise<void> {

@@ -18,6 +18,8 @@ export interface ProfileSettings {
   readonly useDualstackEndpoint?: boolean | undefined
   readonly useAccelerateEndpoint?: boolean | undefined
   readonly payloadSigningEnabled?: boolean | undefined
+  /** Whether the profile or the environment says anything of endpoints with FIPS. */
+  readonly fips: boolean
 }
 
 /**
@@ -57,6 +59,7 @@ export async function profileSettings(name: string | undefined): Promise<Profile
     useDualstackEndpoint: flag('s3.use_dualstack_endpoint'),
     useAccelerateEndpoint: flag('s3.use_accelerate_endpoint'),
     payloadSigningEnabled: flag('s3.payload_signing_enabled'),
+    fips: settings.has('use_fips_endpoint') || process.env.AWS_USE_FIPS_ENDPOINT !== undefined,
   }
 }
 

@@ -219,6 +219,11 @@ function tlsOptions(hostname: string, trust: Trust): ConnectionOptions {
   return { ...servername, ALPNProtocols: ['http/1.1'], ...trustOptions(trust) }
 }
 
+/** Throws a `UserError` for a CA bundle that cannot be read. */
+export function checkTrust(trust: Trust): void {
+  trustOptions(trust)
+}
+
 function trustOptions(trust: Trust): ConnectionOptions {
   if (trust.noVerifySsl === true) return { rejectUnauthorized: false }
   const path = trust.caBundle ?? process.env.AWS_CA_BUNDLE

@@ -1,4 +1,3 @@
-import type { S3Client } from '@aws-sdk/client-s3'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
 import { printable } from '../../keys.js'
@@ -21,9 +20,12 @@ const RENEWED_PAUSE = 500
 /** Providers keep what they have until shortly before it expires, so asking often costs nothing. */
 const REFRESH_INTERVAL = 30_000
 
-/** Fetches the credentials of `client`, which are `fixed` where they cannot change; without any it is a `UserError`. `warn` is told of their end. */
+/** Provides credentials that it keeps until shortly before they expire, or are to be fetched anew at once. */
+export type ProvideCredentials = (options?: { readonly forceRefresh?: boolean }) => Promise<Credentials>
+
+/** Fetches the first credentials of a provider, which are `fixed` where they cannot change; without any it is a `UserError`. `warn` is told of their end. */
 export async function openCredentials(
-  client: S3Client,
+  provide: ProvideCredentials,
   connection: Connection,
   profile: string | undefined,
   fixed: boolean,
@@ -32,7 +34,6 @@ export async function openCredentials(
   if (connection.noSignRequest === true) {
     return { current: undefined, refresh: () => Promise.resolve('impossible'), onChange: ignore, close: ignore }
   }
-  const provide = client.config.credentials
   let current: Credentials
   try {
     current = await provide()

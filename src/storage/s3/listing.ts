@@ -87,7 +87,11 @@ export class ObjectListing {
       return
     }
     if (after !== undefined && compareKeys(prefix + after, begins) >= 0) return
-    if (now === undefined ? answer.truncated : compareKeys(now, begins) <= 0) return
+    if (now === undefined && answer.truncated) return
+    if (now !== undefined && compareKeys(now, begins) <= 0) {
+      if (after === undefined) this.begins = now
+      return
+    }
     const only = `encoding-type=url&list-type=2&max-keys=1&prefix=${encodeQuery(begins)}`
     const { objects } = await this.page(asked, only)
     if (objects[0]?.key !== begins && !(await this.isThere(begins))) {

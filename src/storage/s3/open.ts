@@ -9,7 +9,7 @@ import { hedged } from '../hedged.js'
 import type { OpenOptions, StoreNeeds } from '../open.js'
 import { overlap } from '../overlap.js'
 import { retrying, withRetries } from '../retry.js'
-import type { Storage } from '../storage.js'
+import type { Page, Storage } from '../storage.js'
 import { openAccount, type Account } from './account.js'
 import type { BucketDescriptor } from './descriptor.js'
 import { probeCopy, probeRead, probeUpload, unlessDenied, type Ask } from './preflight.js'
@@ -25,6 +25,9 @@ export async function openBuckets(sides: Sides, options: OpenOptions, tools: Ope
   return new BucketOpening(sides, await openAccounts(sides, options), options, tools)
 }
 
+/** Objects of a page. */
+const PAGE = 1_000
+
 /** A bucket that answered. */
 interface Bucket {
   readonly store: S3Store
@@ -33,6 +36,8 @@ interface Bucket {
 
 class BucketOpening implements Opening {
   private readonly buckets: Partial<Record<Side, Bucket>> = {}
+  private readonly answered: Partial<Record<Side, Promise<S3Store>>> = {}
+  private first: Page | undefined
   private proven = true
 
   constructor(
@@ -47,14 +52,13 @@ class BucketOpening implements Opening {
     const { policy, patience, meter } = tools
     const account = this.accounts[side]
     if (account === undefined) throw new Error(`no account for the ${side}`)
-    const store = await reach(side, place, account, { ...options, ...tools }, this.firstQuestion(side))
-    this.buckets[side] = { store, account }
-    if (side === 'destination' && !options.readOnly) await checkWanted(store, options.wanted ?? [])
+    const store = await (this.answered[side] ?? this.reach(side, place, account))
     if (this.sides.source === undefined || this.sides.destination === undefined) store.opening = false
     return {
       store: retrying(store, policy, meter),
       storeFor: (pressure, setAside) => retrying(store, policy, meter, pressure, setAside),
       credentials: account.credentials,
+      first: side === 'source' ? this.first : undefined,
       get software() {
         return store.software
       },
@@ -94,10 +98,24 @@ class BucketOpening implements Opening {
     for (const account of new Set(Object.values(this.accounts))) account.close()
   }
 
+  // Both sides are asked at the same time, once it is known where the source is.
+  private reach(side: Side, place: Place, account: Account): Promise<S3Store> {
+    const { options, tools, sides, accounts } = this
+    const made = (store: S3Store): void => {
+      this.buckets[side] = { store, account }
+      const { destination } = sides
+      if (side !== 'source' || destination === undefined || accounts.destination === undefined) return
+      this.answered.destination ??= this.reach('destination', destination, accounts.destination)
+      // The source comes first with what is wrong.
+      this.answered.destination.catch(() => undefined)
+    }
+    return reach(side, place, account, { ...options, ...tools }, { made, ask: this.firstQuestion(side) })
+  }
+
   private firstQuestion(side: Side): Ask {
     const { options } = this
     if (side === 'source') {
-      return unlessDenied((store) => this.first('ListObjectsV2', () => store.list({ limit: 1 })), options)
+      return unlessDenied((store) => this.askSource(store), options)
     }
     const note = (message: string): void => {
       this.proven = false
@@ -106,15 +124,26 @@ class BucketOpening implements Opening {
     return unlessDenied((store) => this.probe(store), { ...options, note })
   }
 
+  // A page is asked for beside the first key: two answers that do not begin alike prove nothing, and the run lists anew.
+  private async askSource(store: S3Store): Promise<void> {
+    const list = (limit: number): Promise<Page> => this.ask('ListObjectsV2', () => store.list({ limit }))
+    const [one, page] = await Promise.all([
+      list(1),
+      // Where objects are named nothing needs to be listed.
+      this.options.named === true ? undefined : list(PAGE).catch(() => undefined),
+    ])
+    this.first = page?.objects[0]?.key === one.objects[0]?.key ? page : undefined
+  }
+
   private async probe(store: S3Store): Promise<void> {
     const { source } = this.buckets
     const copies = source !== undefined && source.account === this.accounts.destination
-    if (this.options.readOnly) await this.first('HeadBucket', () => store.headBucket())
-    else if (!copies || !(await this.first('CopyObject', () => probeCopy(store, source.store))))
-      await this.first('CreateMultipartUpload', () => probeUpload(store))
+    if (this.options.readOnly) await this.ask('HeadBucket', () => store.headBucket())
+    else if (!copies || !(await this.ask('CopyObject', () => probeCopy(store, source.store))))
+      await this.ask('CreateMultipartUpload', () => probeUpload(store))
   }
 
-  private first<T>(operation: string, ask: () => Promise<T>): Promise<T> {
+  private ask<T>(operation: string, ask: () => Promise<T>): Promise<T> {
     const { patience, meter } = this.tools
     return withRetries(operation, () => hedged(ask), patience, meter)
   }
@@ -185,7 +214,7 @@ async function reach(
   place: Place,
   account: Account,
   options: OpenOptions & OpeningTools,
-  ask: Ask,
+  { made, ask }: { readonly made: (store: S3Store) => void; readonly ask: Ask },
 ): Promise<S3Store> {
   const { expectedOwner, requestPayer } = connectionOf(options.connection, side)
   const open = async (region?: string): Promise<S3Store> => {
@@ -202,6 +231,7 @@ async function reach(
       ...(side === 'source' ? {} : { insists: (options.wanted ?? []).flatMap(namesOf) }),
     })
     opened.opening = true
+    made(opened)
     return opened
   }
   let store = await open()
@@ -219,6 +249,7 @@ async function reach(
       await ask(store)
     }
     if (expectedOwner !== undefined && account.endpointUrl !== undefined) await checkOwner(store, options)
+    if (side === 'destination' && !options.readOnly) await checkWanted(store, options.wanted ?? [])
     return store
   } catch (error) {
     store.close()

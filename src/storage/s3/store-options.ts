@@ -1,7 +1,7 @@
 import type { RunSettings } from '../../job/pace.js'
 import type { CredentialSource } from '../credential-source.js'
 import type { Notice } from '../notice.js'
-import type { Target } from './account.js'
+import type { Target } from './target.js'
 import type { Trust } from './connect.js'
 
 /** How a store is reached. Plain data without secrets, to be sent between threads. */

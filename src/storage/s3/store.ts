@@ -18,7 +18,7 @@ import type {
 import type { Uploading } from '../parts.js'
 import type { Versions } from '../object-versions.js'
 import type { Wrap } from '../around.js'
-import type { Target } from './account.js'
+import type { Target } from './target.js'
 import { bucketTraits } from './bucket-traits.js'
 import { createCopying } from './copying.js'
 import { customerFields } from './customer-key.js'

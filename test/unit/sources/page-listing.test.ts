@@ -48,6 +48,13 @@ describe('a listing', () => {
     expect(short.asked.length).toBe(1)
   })
 
+  test('begins with the page that is known already, which is not asked for again', async () => {
+    const source = store(({ after }) => ({ objects: after === undefined ? [] : keys(5, 1000), truncated: false }))
+    const first = { objects: keys(1000), truncated: true }
+    expect((await all(listingAfter(source, undefined, first))).length).toBe(1005)
+    expect(source.asked).toEqual([{ after: '000999' }])
+  })
+
   test.each<[string, string[]]>([
     ['one token again and again', ['t']],
     ['two in turn', ['t', 'u']],

@@ -8,7 +8,7 @@ import type { Failure, Outcome } from '../../../src/job/outcome.js'
 import { noTotals, sum, type Totals } from '../../../src/job/totals.js'
 import type { ListFrom, ObjectSummary, Page, Storage } from '../../../src/storage/storage.js'
 import type { RangeClaim, WorkSource } from '../../../src/sources/work-source.js'
-import type { PageFacts } from '../../../src/sources/page-facts.js'
+import { factsOf, type PageFacts } from '../../../src/sources/page-facts.js'
 import { Keyspace } from '../../../src/sources/ranges/keyspace.js'
 import { leasesOver } from '../../../src/sources/listing-source.js'
 import { listingAfter } from '../../../src/sources/page-listing.js'
@@ -447,6 +447,7 @@ async function writeInOrder({ pages, lanes, seed }: Bulk) {
   const facts = (from: number, to: number): PageFacts => ({
     ...{ count: to - from, truncated: to < total, inFolder: to - from, inFolderBefore: to - from },
     ...(to > from ? { first: nameOf(from), last: nameOf(to - 1) } : { first: undefined, last: undefined }),
+    inDoubt: false,
     samples: to > from ? [nameOf(from), nameOf((from + to) >> 1), nameOf(to - 1)] : [],
   })
   const waiting = new Map<RangeClaim, { readonly pages: [from: number, to: number][]; ended: boolean }>()
@@ -601,5 +602,31 @@ describe('createTally', () => {
     expect([tally.added, called]).toEqual([3, 1])
     expect(tally.takeFailures()).toHaveLength(1)
     expect(tally.takeFailures()).toEqual([])
+  })
+})
+
+describe('a keyspace whose first page is known', () => {
+  const first = { objects: [], truncated: true }
+
+  test('gives it to who begins at the start, and never again: it is old by then', async () => {
+    const keyspace = new Keyspace([{ until: 'm' }, { after: 'm' }], { first })
+    const [start, rest] = [await keyspace.claim(), await keyspace.claim()]
+    expect([start?.after, start?.first, rest?.after, rest?.first]).toEqual([undefined, first, 'm', undefined])
+    start?.release()
+    expect((await keyspace.claim())?.first).toBeUndefined()
+  })
+
+  test('does not cut a range of which the store says that it is at its end, until it is asked once more', async () => {
+    const keyspace = new Keyspace([{}])
+    const grant = await keyspace.claim()
+    let other: unknown
+    void keyspace.claim().then((claimed) => (other = claimed))
+    const objects = Array.from({ length: 1000 }, (_, i) => ({ key: String(i).padStart(4, '0') }))
+    await grant?.accept(factsOf(objects, { truncated: true, inDoubt: true }, undefined))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(other).toBeUndefined()
+    await grant?.accept(factsOf(objects, { truncated: true }, undefined))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(other).toBeDefined()
   })
 })

@@ -484,7 +484,8 @@ describe('opening both ends', () => {
     const { url } = sandbox
     const opened = await ends({ connection: { endpointUrl: url } })
     expect(opened.connection).toEqual({ endpointUrl: url, pathStyle: true, region: 'us-east-1' })
-    expect(opened.meter.requests).toEqual({ ListObjectsV2: 1, CopyObject: 1 })
+    expect(opened.meter.requests).toEqual({ ListObjectsV2: 2, CopyObject: 1 })
+    expect(opened.source.first).toEqual(await opened.source.store.list({}))
     expect(opened.source.route).toHaveProperty('address.usual.ListObjectsV2')
     expect((await opened.destination!.store.list({})).objects).toEqual([])
     expect(sandbox.stats().copies).toEqual({})
@@ -496,7 +497,7 @@ describe('opening both ends', () => {
   test('sends no write request when it is only to look', async () => {
     const { url } = await sandboxed(keys)
     const opened = await ends({ connection: { endpointUrl: url }, readOnly: true })
-    expect(opened.meter.requests).toEqual({ ListObjectsV2: 1, HeadBucket: 1 })
+    expect(opened.meter.requests).toEqual({ ListObjectsV2: 2, HeadBucket: 1 })
   })
 
   test('takes the endpoint from AWS_ENDPOINT_URL_S3 and remembers it', async () => {
