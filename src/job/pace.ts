@@ -32,10 +32,21 @@ export interface Bandwidth {
   readonly through: SharedArrayBuffer
 }
 
+/** The slots of a run, one for each object in flight, where threads share them. */
+export interface SharedSlots {
+  readonly shared: SharedArrayBuffer
+  readonly total: number
+  readonly threads: number
+  /** Which of the threads this is, from 0. */
+  readonly index: number
+}
+
 /** The settings of a run, wherever something is done for it. Plain data, to be sent between threads; whoever needs one takes it from here. */
 export interface RunSettings extends Pick<Pace, 'maxErrors' | 'onLoss'> {
   /** Objects in flight at once; in a thread, its share of them. */
   readonly concurrency: number
+  /** In a thread, what it shares with others of what is in flight. */
+  readonly slots?: SharedSlots
   /** Ranges listed at once; in a thread, its share of them. */
   readonly lanes: number
   /** How many threads there are, beside the main one. */

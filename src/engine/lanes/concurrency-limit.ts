@@ -1,8 +1,13 @@
 import PQueue from 'p-queue'
+import type { SharedSlots } from '../../job/pace.js'
 import type { Valve } from './gate.js'
+import { SlotLoans } from './slot-loans.js'
 
 /** How many objects a lane may add each time there is room. */
 const GRANT = 16
+
+/** A thread that has fewer slots than it may have looks again so soon, in milliseconds: what ends in another thread wakes nobody here. */
+const LOOK_AGAIN = 2
 
 /**
  * The object operations in flight, over all lanes: at most `concurrency` at once. Lanes wait for room before they add
@@ -14,8 +19,15 @@ export class ConcurrencyLimit implements Valve {
   private readonly waiting: (() => void)[] = []
 
   private readonly waitsInQueue: Fifo[] = []
+  private readonly loans: SlotLoans | undefined
+  private look: NodeJS.Timeout | undefined
 
-  constructor(private readonly concurrency: number) {
+  /** With `slots`, `concurrency` is the share of them that nobody keeps from it. */
+  constructor(
+    private readonly concurrency: number,
+    slots?: SharedSlots,
+  ) {
+    this.loans = slots === undefined ? undefined : new SlotLoans(slots)
     const queues = this.waitsInQueue
     class Mine extends Fifo {
       constructor() {
@@ -23,7 +35,7 @@ export class ConcurrencyLimit implements Valve {
         queues.push(this)
       }
     }
-    this.queue = new PQueue<Fifo>({ concurrency, queueClass: Mine })
+    this.queue = new PQueue<Fifo>({ concurrency: this.loans?.held ?? concurrency, queueClass: Mine })
     this.backlog = Math.max(concurrency, GRANT)
   }
 
@@ -34,7 +46,7 @@ export class ConcurrencyLimit implements Valve {
 
   /** Whether half of the operations that may be in flight are not, and none waits. */
   get idle(): boolean {
-    return this.queue.size === 0 && this.queue.pending * 2 < this.queue.concurrency
+    return this.queue.size === 0 && this.queue.pending * 2 < this.concurrency
   }
 
   /** Waits for room; answers how many operations may be added before asking again. */
@@ -46,11 +58,14 @@ export class ConcurrencyLimit implements Valve {
   /** Carries out `operation` when its turn comes. It must not reject, and calls `ended` as the last thing it does. */
   add(operation: () => Promise<void>): void {
     void this.queue.add(operation)
+    this.borrow()
   }
 
   /** Lets a waiting lane go on, if there is room. */
   ended(): void {
     if (this.waiting.length > 0) this.wake()
+    // The queue counts what ends now as under way still.
+    this.borrow(this.queue.pending - 1)
   }
 
   /** Carries out nothing more but what is under way; what is added waits. */
@@ -62,9 +77,10 @@ export class ConcurrencyLimit implements Valve {
   probe(count: number): void {
     for (const queue of this.waitsInQueue) queue.bringForward(count, GRANT)
     // The queue begins what it may in the very call.
+    const { concurrency } = this.queue
     this.queue.concurrency = this.queue.pending + count
     this.queue.start().pause()
-    this.queue.concurrency = this.concurrency
+    this.queue.concurrency = concurrency
   }
 
   resume(): void {
@@ -76,6 +92,20 @@ export class ConcurrencyLimit implements Valve {
     this.waiting.shift()?.()
     // When the run is ending, whoever is woken adds nothing: the others must not wait for an operation that never comes.
     if (this.waiting.length > 0) setImmediate(() => this.wake())
+  }
+
+  // Slots go where there is work.
+  private borrow(busy = this.queue.pending): void {
+    const { loans, queue } = this
+    if (loans === undefined) return
+    const lacking = loans.adjust(busy + queue.size, busy)
+    if (loans.held !== queue.concurrency) queue.concurrency = loans.held
+    if (lacking && this.look === undefined) {
+      this.look = setTimeout(() => {
+        this.look = undefined
+        this.borrow()
+      }, LOOK_AGAIN).unref()
+    }
   }
 
   private roomy(): boolean {

@@ -102,7 +102,7 @@ function writeWorkshop(options: WorkerTaskOptions, { job, watched }: Task & { ki
   const checks = new SpotChecks({ strict: settings.onLoss === 'fail', notice, fail })
   let tally = createTally(noTotals(), () => undefined)
   let seen: RunEvent[] = []
-  const slots = new ConcurrencyLimit(settings.concurrency)
+  const slots = new ConcurrencyLimit(settings.concurrency, settings.slots)
   options.gate?.attach(slots)
   const pacers = pacersFor(settings.lanes)
   const listing = listingOf(job, { source: source(), destination: destination() })
@@ -167,7 +167,7 @@ function duWorkshop(options: WorkerTaskOptions, { depth }: Task & { kind: 'usage
 type TakeObjects = PagesOptions<ObjectSummary>['take']
 
 function objectsOf({ source }: WorkerTaskOptions): PagesOptions<ObjectSummary>['listing'] {
-  return (after) => listingAfter(source(), after)
+  return (after, first) => listingAfter(source(), after, first)
 }
 
 /** Text is packed and sent in pieces of about this many characters. */
@@ -203,7 +203,7 @@ function verifyWorkshop(options: WorkerTaskOptions, { job, packing }: Task & { k
   const { source, destination, settings, stop, fail, flush } = options
   if (destination === undefined) throw new Error('there is no destination to compare with')
   const pack = packer(packing)
-  const slots = new ConcurrencyLimit(settings.concurrency)
+  const slots = new ConcurrencyLimit(settings.concurrency, settings.slots)
   const report = createReport(job)
   // A pair that goes on failing while others are compared must not hold these up: what it is stays unknown.
   const setAside = new UnlikeOthers(GIVEN_UP)

@@ -3,8 +3,9 @@ import type { WorkerPool, PoolWork } from './worker-pool.js'
 import type { Valve } from '../lanes/gate.js'
 import { UserError } from '../../errors.js'
 import { together } from '../lanes/pacer.js'
+import { sharedSlots, shareOf } from '../lanes/slot-loans.js'
 import type { Throttle } from '../../job/events.js'
-import type { RunSettings } from '../../job/pace.js'
+import type { RunSettings, SharedSlots } from '../../job/pace.js'
 import type { Side } from '../../job/place.js'
 import type { OpenStore } from '../../storage/backend.js'
 import type { OpenStores } from '../../storage/open.js'
@@ -34,23 +35,37 @@ export interface IdleThreads {
  */
 const NURSERY_MB = 16
 
-/** Starts `count` threads. */
+/** Starts a thread, and `count` in all once it is known that there is work for more. */
 export function startThreads(count: number): IdleThreads {
-  const workers = Array.from(
-    { length: count },
-    () =>
-      new Worker(new URL('worker-thread.js', import.meta.url), {
-        resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB },
-        // What dependencies want to warn of is not our user's business.
-        execArgv: ['--no-warnings'],
-      }),
-  )
-  // Until it works, a thread that dies is noticed when it is given its task.
-  for (const worker of workers) worker.on('error', () => undefined)
+  const workers: Worker[] = []
+  const start = (upTo: number): void => {
+    while (workers.length < upTo) workers.push(startThread())
+  }
+  start(Math.min(count, 1))
   const close = (): void => {
     for (const worker of workers) void worker.terminate()
   }
-  return { close, crew: (ends) => new ThreadPool(workers, ends, close) }
+  const crew = (ends: OpenStores): WorkerPool => {
+    if (!isOnePage(ends)) start(count)
+    return new ThreadPool(workers, ends, close)
+  }
+  return { close, crew }
+}
+
+function startThread(): Worker {
+  const worker = new Worker(new URL('worker-thread.js', import.meta.url), {
+    resourceLimits: { maxYoungGenerationSizeMb: NURSERY_MB },
+    // What dependencies want to warn of is not our user's business.
+    execArgv: ['--no-warnings'],
+  })
+  // Until it works, a thread that dies is noticed when it is given its task.
+  worker.on('error', () => undefined)
+  return worker
+}
+
+// Whether the requests for all there is are so few that a second thread would only take time to start.
+function isOnePage({ source: { first }, settings: { streamed } }: OpenStores): boolean {
+  return first?.truncated === false && !streamed
 }
 
 class ThreadPool implements WorkerPool, Valve {
@@ -79,9 +94,10 @@ class ThreadPool implements WorkerPool, Valve {
       work.keyspace.close()
       for (const worker of this.workers) tell(worker, { type: 'drain' })
     }
+    const slots = sharedSlots(this.ends.settings.concurrency, this.workers.length)
     let detach: (() => void) | undefined
     await Promise.all([
-      ...this.workers.map((worker, index) => this.drive(worker, index, work)),
+      ...this.workers.map((worker, index) => this.drive(worker, { ...slots, index }, work)),
       // After the starts, which must come first.
       Promise.resolve().then(() => {
         detach = work.gate?.attach(this)
@@ -109,13 +125,15 @@ class ThreadPool implements WorkerPool, Valve {
     for (const worker of this.workers) tell(worker, message)
   }
 
-  private drive(worker: Worker, index: number, work: PoolWork): Promise<void> {
+  private drive(worker: Worker, slots: SharedSlots, work: PoolWork): Promise<void> {
     const thread = new ThreadAtWork(worker, work, this.ends, this.pulses)
     const { settings } = this.ends
+    const { threads, index } = slots
     return thread.run({
       ...settings,
-      concurrency: share(settings.concurrency, this.workers.length, index),
-      lanes: share(settings.lanes, this.workers.length, index),
+      slots,
+      concurrency: shareOf(settings.concurrency, threads, index),
+      lanes: shareOf(settings.lanes, threads, index),
     })
   }
 }
@@ -271,11 +289,6 @@ function tell(worker: Worker, message: ToThread): void {
 
 function reachOf({ route, credentials }: OpenStore): StoreForThread {
   return { ...route, credentials: credentials?.current }
-}
-
-// What of a total falls to one of several, at least one.
-function share(total: number, parts: number, index: number): number {
-  return Math.max(1, Math.floor((total + index) / parts))
 }
 
 function add(meter: Meter, gain: Meter): void {
