@@ -4,7 +4,7 @@ import { DeleteObjectCommand, ListObjectVersionsCommand, PutObjectCommand } from
 import { describe, expect, test } from 'vitest'
 import { contentOf, expectCopiedOnce, put, sandbox, type TestSandbox } from '../support/cli-buckets.js'
 import { run, start, until, workFolder, type Finished } from '../support/cli-program.js'
-import { front, type FrontAnswer, type FrontRequest } from '../support/front.js'
+import { front, type Front, type FrontAnswer, type FrontRequest } from '../support/front.js'
 
 /** Of `src:seq:2000` these objects never succeed; the digits are those of their numbers. */
 const BAD = /photos\/0+(3|777|1500)\.jpg/
@@ -39,10 +39,10 @@ async function tried(
   args: readonly string[],
   answer: FrontAnswer,
   when = isBad,
-): Promise<[Finished, string]> {
+): Promise<[Finished, string, Front]> {
   const cwd = await workFolder()
-  const { url } = await front(server.port, always(answer, when))
-  return [await run([...args, ...flags(url)], { cwd }), cwd]
+  const before = await front(server.port, always(answer, when))
+  return [await run([...args, ...flags(before.url)], { cwd }), cwd, before]
 }
 
 describe('objects for which a store always fails, while others succeed', () => {
@@ -55,7 +55,8 @@ describe('objects for which a store always fails, while others succeed', () => {
     const server = await sandbox({ buckets: ['src:seq:2000', 'dst'] })
     // HEAD says no code.
     const when = (asked: FrontRequest): boolean => asked.method !== 'HEAD' && isBad(asked)
-    const [{ code: exit, stderr }, cwd] = await tried(server, ['copy', 's3://src', 's3://dst'], answer, when)
+    const args = ['copy', 's3://src', 's3://dst']
+    const [{ code: exit, stderr }, cwd, before] = await tried(server, args, answer, when)
     expect([exit, stderr]).toEqual([
       3,
       expect.stringContaining('1,997 objects copied, none skipped, 3 failed') as string,
@@ -64,18 +65,18 @@ describe('objects for which a store always fails, while others succeed', () => {
     expect((await failures(cwd)).map((failure) => [failure.key, failure.code])).toEqual(
       BAD_KEYS.map((key) => [key, code]),
     )
-    expectCopiedOnce(server, 'dst', 1997)
+    expectCopiedOnce(server, 'dst', 1997, before)
   })
 
   test('are tried again at growing intervals, and done as soon as the store does them', async () => {
     const server = await sandbox({ buckets: ['src:seq:2000', 'dst'] })
     const cwd = await workFolder()
     let refused = 0
-    const { url } = await front(server.port, (asked) => (isBad(asked) && refused++ < 15 ? { status: 500 } : undefined))
-    const { code, stderr } = await run(['copy', 's3://src', 's3://dst', '-v', ...flags(url, '1h')], { cwd })
+    const before = await front(server.port, (asked) => (isBad(asked) && refused++ < 15 ? { status: 500 } : undefined))
+    const { code, stderr } = await run(['copy', 's3://src', 's3://dst', '-v', ...flags(before.url, '1h')], { cwd })
     expect([code, stderr]).toEqual([0, expect.stringContaining('finished: 2,000 objects copied') as string])
     for (const key of BAD_KEYS) expect(stderr).toContain(`waiting ${key}: CopyObject InternalError 500: it said 500\n`)
-    expectCopiedOnce(server, 'dst', 2000)
+    expectCopiedOnce(server, 'dst', 2000, before)
   })
 
   test('set-headers: a HEAD that a proxy cannot pass on holds up no other object', async () => {
@@ -110,13 +111,13 @@ describe('objects for which a store always fails, while others succeed', () => {
     const cwd = await workFolder()
     let refused = 0
     // What names one of them is refused as a whole, twice in a row; then each by itself for a while.
-    const { url } = await front(server.port, ({ method, url: path, body }) =>
+    const before = await front(server.port, ({ method, url: path, body }) =>
       method === 'POST' && path.includes('delete') && BAD.test(body) && refused++ < 5 ? { status: 500 } : undefined,
     )
-    const { code, stderr } = await run(['move', 's3://src/', 's3://dst/', ...flags(url, '1h')], { cwd })
+    const { code, stderr } = await run(['move', 's3://src/', 's3://dst/', ...flags(before.url, '1h')], { cwd })
     expect([code, stderr]).toEqual([0, expect.stringContaining('2,000 objects moved') as string])
     expect((await contentOf(server, 'src')).size).toBe(0)
-    expectCopiedOnce(server, 'dst', 2000)
+    expectCopiedOnce(server, 'dst', 2000, before)
   })
 
   test('of a list they are set aside too, when they are looked up and when they are copied', async () => {

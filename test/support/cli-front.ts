@@ -5,7 +5,7 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
 /** What a server behind the front answered, to be changed. */
@@ -40,15 +40,16 @@ export async function front(url: string, { before, after, behind }: Hooks): Prom
           const more = behind?.(request)
           const { socket } = response
           if (more === 'less') answered.headers['content-length'] = `${answered.body.length + 5}`
-          else if (more !== undefined) socket?.cork()
-          response.writeHead(answered.status, answered.headers)
-          if (method !== 'HEAD') response.write(answered.body)
-          response.end()
+          const reply = (): void => {
+            response.writeHead(answered.status, answered.headers)
+            if (method !== 'HEAD') response.write(answered.body)
+            response.end()
+          }
+          if (more !== undefined && more !== 'less' && !more.late && socket !== null)
+            inOnePiece(socket, reply, more.bytes)
+          else reply()
           if (more === 'less') socket?.destroySoon()
-          if (more === undefined || more === 'less') return
-          if (!more.late) socket?.write(more.bytes)
-          socket?.uncork()
-          if (more.late) setTimeout(() => socket?.write(more.bytes), 1)
+          else if (more?.late === true) setTimeout(() => socket?.write(more.bytes), 1)
         })
       })
       through.end(sent)
@@ -60,6 +61,19 @@ export async function front(url: string, { before, after, behind }: Hooks): Prom
     server.close()
   })
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+// Corked, a socket would not do: the end of an answer uncorks it, and what is written then may arrive when the next request has been sent.
+function inOnePiece(socket: Socket, answer: () => void, behind: string): void {
+  const pieces: Uint8Array[] = []
+  const write = socket.write.bind(socket)
+  socket.write = (piece: string | Uint8Array, encoding?: unknown): boolean => {
+    pieces.push(typeof piece === 'string' ? Buffer.from(piece, encoding as BufferEncoding | undefined) : piece)
+    return true
+  }
+  answer()
+  socket.write = write
+  socket.write(Buffer.concat([...pieces, Buffer.from(behind)]))
 }
 
 async function collected(stream: AsyncIterable<Buffer>): Promise<Buffer> {

@@ -14,11 +14,16 @@ export interface FrontRequest {
   readonly body: string
 }
 
-/** Starts a server before that at `port` which answers by itself what `answer` says, for the time of the test. Resolves to its URL. */
-export async function front(
-  port: number,
-  answer: (asked: FrontRequest) => FrontAnswer | undefined,
-): Promise<{ readonly url: string }> {
+/** A server before another one. */
+export interface Front {
+  readonly url: string
+  /** Requests whose connection the other side closed before they were answered. */
+  readonly unanswered: number
+}
+
+/** Starts a server before that at `port` which answers by itself what `answer` says, for the time of the test. */
+export async function front(port: number, answer: (asked: FrontRequest) => FrontAnswer | undefined): Promise<Front> {
+  let unanswered = 0
   const server = createServer((incoming, outgoing) => {
     const chunks: Buffer[] = []
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
@@ -30,6 +35,9 @@ export async function front(
         incoming.socket.resetAndDestroy()
         return
       }
+      outgoing.on('close', () => {
+        if (!outgoing.writableFinished) unanswered++
+      })
       if (own !== undefined) {
         const { status, code = 'InternalError' } = own
         const text = `<?xml version="1.0"?><Error><Code>${code}</Code><Message>it said ${String(status)}</Message></Error>`
@@ -50,5 +58,10 @@ export async function front(
     server.closeAllConnections()
     server.close()
   })
-  return { url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}` }
+  return {
+    url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    get unanswered() {
+      return unanswered
+    },
+  }
 }

@@ -5,6 +5,7 @@ import { StorageError } from '../../errors.js'
 import type { Waiting } from '../../job/events.js'
 import type { Failure, Outcome, WaitingObject } from '../../job/outcome.js'
 import { sleep } from '../../abort.js'
+import { connectionHint } from '../../storage/connection-hint.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import { addTo } from '../../sources/tally.js'
 import { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
@@ -268,5 +269,5 @@ function told({ copy: _, ...failure }: WaitingObject): Failure {
 
 // Nothing answers any more, which is nothing to blame an object for.
 function silence({ key, code, message, operation }: Failure, bucket: string): StorageError {
-  return new StorageError(message, { severity: 'stop-run', code, operation, bucket, key })
+  return new StorageError(message, { severity: 'stop-run', code, operation, bucket, key, hint: connectionHint(code) })
 }

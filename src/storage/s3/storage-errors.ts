@@ -1,4 +1,5 @@
 import { StorageError, UserError, type Severity } from '../../errors.js'
+import { CERTIFICATE, connectionHint } from '../connection-hint.js'
 import { BARE_STATUS, meaningOf, statusMeaning } from '../error-codes.js'
 import { explanationIn } from './error-explanation.js'
 import { HttpError, responseHeader, type HttpResponse } from './http.js'
@@ -100,20 +101,11 @@ export function connectionFault(error: unknown, asked: Asked, host: string): unk
       operation: asked.operation,
       bucket: asked.bucket,
       key: asked.key,
-      hint: certificate
-        ? 'trust the server’s certificate with --ca-bundle FILE (or AWS_CA_BUNDLE, or ca_bundle of the profile), or, for a test, use --no-verify-ssl'
-        : code === 'ENOTFOUND' || code === 'EAI_AGAIN'
-          ? 'check --endpoint-url and --region, and that this machine can look up names'
-          : WRONG_SCHEME.has(code)
-            ? 'check whether the endpoint wants http:// or https://'
-            : 'check --endpoint-url, the network, and HTTPS_PROXY, HTTP_PROXY and NO_PROXY',
+      hint: connectionHint(code),
     },
     { cause: error },
   )
 }
-
-const CERTIFICATE = /CERT|^UNABLE_TO_|^HOSTNAME_MISMATCH|^ERR_TLS_CERT/
-const WRONG_SCHEME = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'EPROTO'])
 
 /** Whether a store says that credentials were right and are no more. */
 export function isExpired(code: string): boolean {
