@@ -30,8 +30,9 @@ async function failures(
     .map((line) => JSON.parse(line) as { readonly key: string; readonly code: string })
 }
 
+// Not so many at once that a front on a busy machine leaves some of them unanswered for seconds, which are then sent again.
 const flags = (url: string, retryFor = '3s') => [
-  ...['--endpoint-url', url, '--checkpoint', 'run', '--retry-for', retryFor],
+  ...['--endpoint-url', url, '--checkpoint', 'run', '--retry-for', retryFor, '--concurrency', '32'],
 ]
 
 async function tried(
