@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startJudge } from '../torture/judge.mjs'
 import { CLI, ended, SANDBOX_ENVIRONMENT } from './program.mjs'
 import { table } from './table.mjs'
-import { buildUnpaced } from './unpaced.mjs'
+import { unpaced } from './unpaced.mjs'
 
 /** Seconds until a run has found the limit, and then those that are measured. */
 const WARM_UP = 15
@@ -44,7 +44,7 @@ async function copying(limits, maps, paced, watch) {
   const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', judge.url, '--quiet', '--threads', '1']
   const pace = ['--concurrency', '1024', '--lanes', '64', ...maps.flatMap((map) => ['--map', map])]
   const env = { ...process.env, ...SANDBOX_ENVIRONMENT }
-  const child = spawn(process.execPath, [paced ? CLI : await buildUnpaced(), ...args, ...pace], {
+  const child = spawn(process.execPath, [paced ? CLI : await unpaced(), ...args, ...pace], {
     cwd,
     env,
     stdio: 'ignore',

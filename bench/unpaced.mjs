@@ -4,8 +4,15 @@ import { bundle } from '../scripts/bundle.mjs'
 /** Where what is not bundled is still found. */
 const FOLDER = 'node_modules/.cache/unpaced'
 
-/** Builds the program without its pace, for the baseline: as many in flight as there are slots, and backoff alone. Answers its path. */
-export async function buildUnpaced() {
+/** @type {Promise<string> | undefined} */
+let built
+
+/** The path of the program without its pace, for the baseline: as many in flight as there are slots, and backoff alone. It is built once. */
+export function unpaced() {
+  return (built ??= build())
+}
+
+async function build() {
   await bundle(FOLDER, [
     {
       name: 'unpaced',
