@@ -121,6 +121,6 @@ test('a first page that takes longer than usual servers do is waited for as --re
   const { code } = await run(['copy', 's3://src', 's3://dst', '--endpoint-url', url], { cwd })
   expect(code).toBe(0)
   expect((await contentOf(server, 'dst')).size).toBe(3)
-  // The first is asked a second time, for it might have been lost; one more each for the example, for what copies lose, and for the run.
+  // The key and the page of the preflight are each asked for a second time, for they might have been lost; one more is for a run that lists anew.
   expect(lists).toBeLessThanOrEqual(5)
 })

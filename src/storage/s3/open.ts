@@ -9,7 +9,7 @@ import { hedged } from '../hedged.js'
 import type { OpenOptions, StoreNeeds } from '../open.js'
 import { overlap } from '../overlap.js'
 import { retrying, withRetries } from '../retry.js'
-import type { Page, Storage } from '../storage.js'
+import type { ListFrom, Page, Storage } from '../storage.js'
 import { openAccount, type Account } from './account.js'
 import type { BucketDescriptor } from './descriptor.js'
 import { probeCopy, probeRead, probeUpload, unlessDenied, type Ask } from './preflight.js'
@@ -24,9 +24,6 @@ export async function openBuckets(sides: Sides, options: OpenOptions, tools: Ope
   for (const place of [sides.source, sides.destination]) if (place !== undefined) refuseDirectoryBucket(place)
   return new BucketOpening(sides, await openAccounts(sides, options), options, tools)
 }
-
-/** Objects of a page. */
-const PAGE = 1_000
 
 /** A bucket that answered. */
 interface Bucket {
@@ -126,11 +123,11 @@ class BucketOpening implements Opening {
 
   // A page is asked for beside the first key: two answers that do not begin alike prove nothing, and the run lists anew.
   private async askSource(store: S3Store): Promise<void> {
-    const list = (limit: number): Promise<Page> => this.ask('ListObjectsV2', () => store.list({ limit }))
+    const list = (from: ListFrom): Promise<Page> => this.ask('ListObjectsV2', () => store.list(from))
     const [one, page] = await Promise.all([
-      list(1),
+      list({ limit: 1 }),
       // Where objects are named nothing needs to be listed.
-      this.options.named === true ? undefined : list(PAGE).catch(() => undefined),
+      this.options.named === true ? undefined : list({}).catch(() => undefined),
     ])
     this.first = page?.objects[0]?.key === one.objects[0]?.key ? page : undefined
   }
