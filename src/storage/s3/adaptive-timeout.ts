@@ -4,11 +4,16 @@ export interface Timeout {
   readonly ms: number
   /** Until all of it has come, however steadily it does. */
   readonly whole: number
+  /** While nothing has come over the connection yet, not even an earlier answer; `ms`, if it is not said. */
+  readonly first?: number
 }
 
 /** However quick a server usually is, it is given this many milliseconds. */
 const LEAST = 1_000
-/** One of which nothing is known is given so many at first: it may be slow, and the request may be lost. */
+/**
+ * One of which nothing is known is given so many at first: it may be slow, and the request may be lost. So is each new connection: a server
+ * may answer those that it has thousands of times before it accepts the next one (Node.js since 20.3 accepts one in each turn of its event loop).
+ */
 const UNKNOWN = 5_000
 /** How many times longer than nearly all answers take an answer may take. */
 const MARGIN = 20
@@ -78,18 +83,27 @@ export class AdaptiveTimeout {
     return this.wholeIn(this.ms)
   }
 
+  /** Milliseconds for a request that is the first one of its connection. */
+  get first(): number {
+    return this.firstIn(this.ms)
+  }
+
   /** For one request, which may take `extra` milliseconds beyond the usual. */
   for(name: string, extra: number): Timeout {
     if (extra === 0 && this.late.size === 0) return this
     const factor = MORE ** (this.late.get(name) ?? 0)
-    const ms = (): number => Math.min(this.most, this.ms * factor) + extra
+    const usual = (): number => Math.min(this.most, this.ms * factor)
     const wholeIn = this.wholeIn.bind(this)
+    const firstIn = this.firstIn.bind(this)
     return {
       get ms() {
-        return ms()
+        return usual() + extra
       },
       get whole() {
-        return wholeIn(ms())
+        return wholeIn(usual() + extra)
+      },
+      get first() {
+        return firstIn(usual()) + extra
       },
     }
   }
@@ -117,6 +131,10 @@ export class AdaptiveTimeout {
 
   private wholeIn(ms: number): number {
     return this.read && ms < this.most ? Math.min(WHOLE * ms, Math.max(UNKNOWN, ms)) : WHOLE * ms
+  }
+
+  private firstIn(ms: number): number {
+    return Math.max(ms, Math.min(this.most, UNKNOWN))
   }
 
   private slow(price: number): void {

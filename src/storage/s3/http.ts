@@ -221,6 +221,8 @@ class Connection {
   private reusable = true
   private once = false
   private used = false
+  /** Whether nothing has come over it yet. */
+  private fresh = true
 
   constructor(
     private readonly on: ConnectionEvents,
@@ -317,6 +319,7 @@ class Connection {
 
   read(buffer: Buffer, length: number): void {
     this.rate.add(length)
+    this.fresh = false
     switch (this.phase) {
       case Phase.Head:
         this.head += buffer.toString('latin1', 0, length)
@@ -375,7 +378,7 @@ class Connection {
   }
 
   sweep(now: number, limits: ReadLimits, stopped: number | undefined): void {
-    const { pending, sent, heard } = this
+    const { pending, fresh, sent, heard } = this
     if (pending === undefined) {
       if (now - heard >= IDLE_LIMIT) this.destroy('the connection was idle', 'ECONNRESET')
       return
@@ -383,7 +386,7 @@ class Connection {
     const { silence, sink } = pending
     const rate = this.phase === Phase.Head || this.sink() === undefined ? undefined : this.rate
     const ending = sink === undefined ? undefined : stopped
-    switch (judge(now, { silence, sent, heard, rate, stopped: ending }, limits)) {
+    switch (judge(now, { silence, fresh, sent, heard, rate, stopped: ending }, limits)) {
       case 'waiting':
         return
       case 'silent':

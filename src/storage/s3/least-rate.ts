@@ -78,6 +78,8 @@ export type RateVerdict = 'waiting' | 'silent' | 'slow' | 'ending'
 /** What is known of an answer that is waited for; times are those of `PoolClock`. */
 export interface Awaited {
   readonly silence: Timeout
+  /** Whether nothing has come over its connection yet. */
+  readonly fresh: boolean
   /** When the request was sent, and when the server was last heard of. */
   readonly sent: number
   readonly heard: number
@@ -88,9 +90,14 @@ export interface Awaited {
 }
 
 /** Judges whether an answer is waited for any longer. */
-export function judge(now: number, { silence, sent, heard, rate, stopped }: Awaited, limits: ReadLimits): RateVerdict {
+export function judge(
+  now: number,
+  { silence, fresh, sent, heard, rate, stopped }: Awaited,
+  limits: ReadLimits,
+): RateVerdict {
   if (stopped !== undefined && now - stopped >= GRACE) return 'ending'
-  if (now - heard >= silence.ms) return 'silent'
-  if (rate === undefined) return now - sent >= silence.whole ? 'silent' : 'waiting'
+  const { ms, whole, first = ms } = silence
+  if (now - heard >= (fresh ? first : ms)) return 'silent'
+  if (rate === undefined) return now - sent >= (fresh ? Math.max(first, whole) : whole) ? 'silent' : 'waiting'
   return rate.tooSlow(now, limits) ? 'slow' : 'waiting'
 }

@@ -28,6 +28,15 @@ describe('how long an answer is waited for', () => {
     expect(seasoned(200).ms).toBeLessThan(8_000)
   })
 
+  test('is five seconds at least for the first request of a connection, and never more than the most', () => {
+    const patience = seasoned(20)
+    expect([patience.first, patience.for('k', 10).first]).toEqual([5_000, 5_010])
+    const short = new AdaptiveTimeout(3_000)
+    for (let i = 0; i < 2_000; i++) short.answered(`k${i}`, 20, 0)
+    expect([short.ms, short.first]).toEqual([1_000, 3_000])
+    expect(seasoned(1_000).first).toBe(seasoned(1_000).ms)
+  })
+
   test('stays short when one request in fifty is never answered, and is the most again when all become slow', () => {
     const patience = seasoned(20)
     for (let i = 0; i < 5_000; i++) {

@@ -479,6 +479,23 @@ describe('an HTTP pool', () => {
     expect(wires[0]!.destroyed).toBe(true)
   })
 
+  test('waits longer for the first byte of a connection, which the server may not have accepted yet', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
+    const { pool, wires } = wired()
+    const asked = { ...GET, silence: { ms: 1000, whole: 5000, first: 7000 } }
+    const sending = pool.send(asked)
+    await turn()
+    vi.advanceTimersByTime(6500)
+    expect(wires[0]!.destroyed).toBe(false)
+    wires[0]!.feed('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+    expect(await sending).toMatchObject({ status: 200 })
+    const settled = pool.send(asked).catch((error: unknown) => error)
+    await turn()
+    expect(wires).toHaveLength(1)
+    vi.advanceTimersByTime(1500)
+    expect(await settled).toMatchObject({ name: 'HttpError', code: 'ETIMEDOUT' })
+  })
+
   test('gives up a server that sends a byte now and then, after the time for a whole answer', async () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] })
     const { pool, wires } = wired()
