@@ -55,7 +55,12 @@ export const STORAGE_CLASS = 'x-amz-storage-class'
 
 /** Attributes as text, in ASCII: metadata is hostile to whoever looks at the file. */
 export function attributesText(attributes: StoredAttributes): string {
-  const text = JSON.stringify(attributes)
+  return asciiJson(attributes)
+}
+
+/** JSON in ASCII. */
+export function asciiJson(value: unknown): string {
+  const text = JSON.stringify(value)
   return text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 

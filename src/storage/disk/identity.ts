@@ -1,5 +1,6 @@
-import { lstat, readdir } from 'node:fs/promises'
+import { lstat as lstatExactly, readdir } from 'node:fs/promises'
 import type { FolderIdentity } from '../../job/place.js'
+import { lstat } from './calls.js'
 import { unlessMissing } from './files.js'
 import { MARKER, OURS } from './names.js'
 
@@ -8,7 +9,7 @@ type Numbers = Pick<FolderIdentity, 'device' | 'inode'>
 /** The numbers of a folder (absolute, no symbolic link), or undefined when there is none. */
 export async function numbersOf(folder: string): Promise<Numbers | undefined> {
   // What is in it is asked for, so that what is mounted only when it is used is mounted.
-  const stats = await unlessMissing(lstat(`${folder}/.`, { bigint: true }))
+  const stats = await unlessMissing(lstatExactly(`${folder}/.`, { bigint: true }))
   return stats?.isDirectory() === true ? { device: String(stats.dev), inode: String(stats.ino) } : undefined
 }
 
@@ -24,7 +25,7 @@ export function isOne(a: Numbers, b: Numbers | undefined): boolean {
  * that of the folder where a file system makes numbers up, it is taken for the same as long as something is in it; when both have, it is another.
  */
 export async function isStill(root: string, { names, ...before }: FolderIdentity): Promise<boolean> {
-  if (names !== 'literal') return (await unlessMissing(lstat(`${root}/${MARKER}`))) !== undefined
+  if (names !== 'literal') return (await lstat(`${root}/${MARKER}`)) !== undefined
   const now = await numbersOf(root)
   if (now === undefined) return false
   const changed = Number(now.device !== before.device) + Number(now.inode !== before.inode)

@@ -59,6 +59,11 @@ export function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')))
 }
 
+/** The last part of a path. */
+export function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
 /**
  * What a name in a folder stands for: a segment of a key, `'part'` for a folder whose names go on with a segment, undefined when no key has it.
  * `path` is relative to the folder of the segment, so it has `/` within a part; `first` says whether it begins a key.

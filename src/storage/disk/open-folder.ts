@@ -11,8 +11,14 @@ import { probe } from './name-rules.js'
 import { removeLeftovers, TEMPORARY_FOLDER, temporaryName } from './temporary.js'
 import { unlessMissing } from './files.js'
 
-/** What this program writes. */
-const FORMAT = 1
+/** What this program writes. It still reads the first one, which had the attributes of each object in a file of their own. */
+const FORMAT = 2
+
+/** What a folder of ours says of itself. */
+interface Marker {
+  readonly format: number
+  readonly names: Exclude<Names, 'literal'>
+}
 
 /** A folder whose names are understood. Plain data, to be sent between threads. */
 export interface OpenedFolder extends FolderIdentity {
@@ -53,7 +59,7 @@ export async function openFolder(
     const numbers = await numbersOf(root)
     if (numbers === undefined) throw new UserError(`${printable(folder)} is no folder`, 'name a folder')
     await checkAbove(root)
-    const names = await readMarker(root)
+    const names = (await readMarker(root))?.names
     if (names === undefined && mayBeWritten && (await isEmpty(root))) return { root, ...NOWHERE }
     return { root, names: names ?? 'literal', ...numbers }
   })
@@ -63,7 +69,7 @@ export async function openFolder(
 const NOWHERE = { names: 'exact', device: '', inode: '', absent: true } as const
 
 async function isTheOne(root: string, before: FolderIdentity, emptied: boolean): Promise<boolean> {
-  if (!(await isStill(root, before)) || ((await readMarker(root)) ?? 'literal') !== before.names) return false
+  if (!(await isStill(root, before)) || ((await readMarker(root))?.names ?? 'literal') !== before.names) return false
   // The numbers of one disk may be those of another, and mostly are in a container.
   return before.names !== 'literal' || emptied || !(await isEmpty(root))
 }
@@ -89,7 +95,8 @@ export async function openFolderToWrite(
     const made = await mkdir(folder, { recursive: true })
     const root = await realpath(folder)
     const temporary = `${root}/${TEMPORARY_FOLDER}`
-    let names = await readMarker(root)
+    const marker = await readMarker(root)
+    let names = marker?.names
     if (names === undefined) {
       if (!(await isEmpty(root))) throw notOurs(folder)
       await makeOwn(`${root}/${OURS}`)
@@ -99,6 +106,8 @@ export async function openFolderToWrite(
       if (made !== undefined) await syncUp(root, dirname(made))
     }
     await makeOwn(temporary)
+    // An earlier s3move would not find what is written from now on.
+    if (marker !== undefined && marker.format < FORMAT) await writeMarker(root, marker.names)
     await removeLeftovers(temporary)
     const numbers = await numbersOf(root)
     if (numbers === undefined) throw new UserError(`${printable(folder)} is no folder`, 'name a folder')
@@ -195,7 +204,7 @@ async function checkOwn(path: string): Promise<boolean> {
   throw new UserError(`${printable(path)} is no folder, though s3move keeps its own files there`, 'move it away')
 }
 
-async function readMarker(root: string): Promise<Names | undefined> {
+async function readMarker(root: string): Promise<Marker | undefined> {
   if (!(await checkOwn(`${root}/${OURS}`))) return undefined
   const path = `${root}/${MARKER}`
   let text
@@ -212,8 +221,8 @@ async function readMarker(root: string): Promise<Names | undefined> {
   if (typeof format === 'number' && format > FORMAT) {
     throw new UserError(`${printable(root)} was written by a later s3move (format ${format})`, 'use that one')
   }
-  if (format !== FORMAT || (names !== 'exact' && names !== 'folded')) throw damaged(path)
-  return names
+  if ((format !== FORMAT && format !== 1) || (names !== 'exact' && names !== 'folded')) throw damaged(path)
+  return { format, names }
 }
 
 function fieldsOf(text: string, path: string): Partial<Record<string, unknown>> {
@@ -234,7 +243,7 @@ function damaged(path: string): UserError {
 }
 
 // Several at once write the same, so the last may win.
-async function writeMarker(root: string, names: Names): Promise<void> {
+async function writeMarker(root: string, names: Marker['names']): Promise<void> {
   const temporary = `${root}/${TEMPORARY_FOLDER}/${temporaryName()}`
   await newFile(temporary, (file) => file.writeFile(`${JSON.stringify({ format: FORMAT, names })}\n`))
   await rename(temporary, `${root}/${MARKER}`)

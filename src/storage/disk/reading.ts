@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Stats } from 'node:fs'
-import type { FileHandle } from 'node:fs/promises'
 import { typeOf } from '../../rules/content-types.js'
 import { contentEncoding } from '../content-encoding.js'
 import type { HeaderFields, ObjectHead, ObjectSummary, Reading } from '../storage.js'
 import { placeUrl } from '../../job/place.js'
 import { STORAGE_CLASS, type StoredAttributes } from './attributes.js'
 import type { Notice } from '../notice.js'
+import { close, fstat, readFully } from './calls.js'
 import { changed, diskFault, fault, gone, type Asked } from './storage-errors.js'
 import type { Tree } from './tree.js'
 
@@ -49,16 +49,17 @@ export function createReading(tree: Tree, notice: (notice: Notice) => void): Rea
   const using = async <T>(
     operation: Asked['operation'],
     key: string,
-    work: (file: FileHandle, asked: Asked) => Promise<T>,
+    work: (file: number, stats: Stats, asked: Asked) => Promise<T>,
   ): Promise<T> => {
     const asked: Asked = { operation, bucket: tree.root, key }
     try {
-      const file = await tree.open(key, asked)
-      if (file === undefined) throw gone(asked)
+      const opened = await tree.open(key, asked)
+      if (opened === undefined) throw gone(asked)
+      const { file, stats } = opened
       try {
-        return await work(file, asked)
+        return await work(file, stats, asked)
       } finally {
-        await file.close()
+        await close(file)
       }
     } catch (error) {
       throw diskFault(error, asked)
@@ -68,23 +69,22 @@ export function createReading(tree: Tree, notice: (notice: Notice) => void): Rea
   // Reads, provided that the object has the ETag before and after.
   const reading = <T>(
     { key, etag }: Pick<ObjectSummary, 'key' | 'etag'>,
-    work: (file: FileHandle, found: Found, asked: Asked) => Promise<T>,
+    work: (file: number, found: Found, asked: Asked) => Promise<T>,
   ): Promise<T> =>
-    using('GetObject', key, async (file, asked) => {
-      const stats = await file.stat()
+    using('GetObject', key, async (file, stats, asked) => {
       const attributes = await attributesOf(key, stats, asked)
       if (summary(key, stats, attributes).etag !== etag) throw changed(asked)
       const answer = await work(file, { stats, attributes }, asked)
-      const after = await file.stat()
+      const after = await fstat(file)
       if (after.size !== stats.size || after.mtimeMs !== stats.mtimeMs) throw changed(asked)
       return answer
     })
 
   const look = (key: string): Promise<Found> =>
-    using('HeadObject', key, async (file, asked) => {
-      const stats = await file.stat()
-      return { stats, attributes: await attributesOf(key, stats, asked) }
-    })
+    using('HeadObject', key, async (_, stats, asked) => ({
+      stats,
+      attributes: await attributesOf(key, stats, asked),
+    }))
 
   return {
     async head(key) {
@@ -116,10 +116,10 @@ export function createReading(tree: Tree, notice: (notice: Notice) => void): Rea
         const digest = createHash('sha256')
         const buffer = Buffer.allocUnsafe(Math.min(size, PIECE))
         for (let at = 0; at < size;) {
-          const { bytesRead } = await file.read(buffer, 0, buffer.length, at)
-          if (bytesRead === 0) throw changed(asked)
-          digest.update(buffer.subarray(0, bytesRead))
-          at += bytesRead
+          const count = await readFully(file, buffer.subarray(0, size - at), at)
+          if (count === 0) throw changed(asked)
+          digest.update(buffer.subarray(0, count))
+          at += count
         }
         return digest.digest('hex')
       }),
@@ -162,14 +162,10 @@ function ofContent([name, value]: HeaderFields[number]): HeaderFields {
   return kept === undefined ? [] : [[name, kept]]
 }
 
-async function bytesOf(file: FileHandle, first: number, size: number, asked: Asked): Promise<Buffer> {
+async function bytesOf(file: number, first: number, size: number, asked: Asked): Promise<Buffer> {
   // Not from a pool that is shared: the piece is kept and sent while others are read.
   const bytes = Buffer.allocUnsafeSlow(size)
-  for (let at = 0; at < size;) {
-    const { bytesRead } = await file.read(bytes, at, size - at, first + at)
-    if (bytesRead === 0) throw changed(asked)
-    at += bytesRead
-  }
+  if ((await readFully(file, bytes, first)) < size) throw changed(asked)
   return bytes
 }
 

@@ -3,6 +3,7 @@ import { lookingFirst } from '../looking-first.js'
 import type { ListFrom, ObjectSummary, Page, Reading, Removing, Storage, Writing } from '../storage.js'
 import { toldOnce, type Notice } from '../notice.js'
 import { diskFault, type Asked } from './storage-errors.js'
+import { AttributesLogs } from './attributes-logs.js'
 import { listPage, straysAbove } from './listing.js'
 import type { OpenedFolder } from './open-folder.js'
 import { createReading } from './reading.js'
@@ -29,6 +30,7 @@ export class DiskStore implements Storage {
     notice: (notice: Notice) => void,
   ) {
     this.tree = new Tree(folder)
+    const logs = new AttributesLogs(this.tree)
     const first = toldOnce(notice)
     this.snapshots = new Snapshots(this.tree)
     this.keeps = ({ notAKey }) => {
@@ -37,8 +39,8 @@ export class DiskStore implements Storage {
       return false
     }
     this.reading = createReading(this.tree, first)
-    this.removing = lookingFirst(createRemoving(this.tree))
-    if (folder.names !== 'literal') this.writing = createWriting(this.tree)
+    this.removing = lookingFirst(createRemoving(this.tree, logs))
+    if (folder.names !== 'literal') this.writing = createWriting(this.tree, logs)
   }
 
   async list(from: ListFrom): Promise<Page> {

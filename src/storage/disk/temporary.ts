@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { lstat, readdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { isRunning, pidNamespace } from '../../processes.js'
 import { OURS } from './names.js'
-import { removeFile, unlessMissing } from './files.js'
+import { lstat, namesIn } from './calls.js'
+import { removeFile } from './files.js'
 
 /** The folder of files that are not finished, in the file system of those that are. */
 export const TEMPORARY_FOLDER = `${OURS}/tmp`
@@ -24,16 +24,16 @@ export function lockName(subject: string): { readonly own: string; readonly endi
 
 /** Removes what processes that were killed left unfinished in a folder (absolute). */
 export async function removeLeftovers(folder: string): Promise<void> {
-  for (const name of (await unlessMissing(readdir(folder))) ?? []) {
+  for (const name of await namesIn(folder)) {
     if (await isLeftBehind(folder, name)) await removeFile(`${folder}/${name}`)
   }
 }
 
-/** Whether a file in a folder (absolute) is there and belongs to no living process, as far as can be told. */
-export async function isLeftBehind(folder: string, name: string): Promise<boolean> {
-  const stats = await unlessMissing(lstat(`${folder}/${name}`))
+/** Whether a file in a folder (absolute) is there and belongs to no living process, as far as `owner`, which begins like a temporary name, can tell. */
+export async function isLeftBehind(folder: string, name: string, owner = name): Promise<boolean> {
+  const stats = await lstat(`${folder}/${name}`)
   if (stats?.isFile() !== true) return false
-  const [, place, number, lock] = /^([0-9a-f]{12})-(\d+)-(lock-)?/.exec(name) ?? []
+  const [, place, number, lock] = /^([0-9a-f]{12})-(\d+)-(lock-)?/.exec(owner) ?? []
   const pid = place === HERE && number !== undefined ? Number(number) : undefined
   // Not the time of modification, which is set to that of the object.
   const { ctimeMs } = stats

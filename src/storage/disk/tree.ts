@@ -1,18 +1,20 @@
 import { constants, type Stats } from 'node:fs'
-import { lstat, mkdir, open, readFile, rename, rmdir, type FileHandle } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { attributesIn, isSameStamp, type StoredAttributes } from './attributes.js'
+import { AttributesIndexes } from './attributes-indexes.js'
 import { syncFolder, systemCode } from '../../file-system.js'
+import { close, fstat, lstat, mkdir, openFile, rename, rmdir } from './calls.js'
 import { unlessMissing } from './files.js'
 import type { OpenedFolder } from './open-folder.js'
 import { isStill } from './identity.js'
 import { folderGone, notFollowed, type Asked } from './storage-errors.js'
-import { ASIDE, isStorable, OURS, parentOf, pathOf, type Names } from './names.js'
+import { ASIDE, isStorable, OURS, nameOf, parentOf, pathOf, type Names } from './names.js'
 
 /** Where the attributes are, as a tree of the same folders. */
 const ATTRIBUTES = `${OURS}/attributes`
 
-/** How the file of the attributes of an object ends, which no folder does. */
-const ATTRIBUTES_SUFFIX = '%.json'
+/** How the file of the attributes of an object ended in the first format, which no folder does. */
+export const ATTRIBUTES_SUFFIX = '%.json'
 
 // A FIFO that has come to be in the place of a file must not be waited for.
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
@@ -40,6 +42,7 @@ export class Tree {
   /** Paths that are no symbolic links, nor on the other side of one. */
   private readonly seen = new Set<string>()
   private readonly making = new Map<string, Promise<void>>()
+  private readonly indexes = new AttributesIndexes()
   private readonly syncs = new Map<string, { running: Promise<void>; next?: Promise<void> }>()
 
   /** Absolute, without symbolic links. */
@@ -57,36 +60,49 @@ export class Tree {
     return path === '' ? this.root : `${this.root}/${path}`
   }
 
-  /** The path of the attributes of the object at `path`; both are relative. */
+  /** Where the attributes of the objects in a folder are; both are relative. */
+  attributesFolder(folder: string): string {
+    return folder === '' ? ATTRIBUTES : `${ATTRIBUTES}/${folder}`
+  }
+
+  /** Where those of the object at `path` were in the first format; both are relative. */
   attributesPath(path: string): string {
     return `${ATTRIBUTES}/${path}${ATTRIBUTES_SUFFIX}`
   }
 
   /** Where an object is now; undefined if it is not there. */
   async find(key: string, asked: Asked): Promise<Found | undefined> {
-    if (!isStorable(key, this.names)) return this.nothing(asked)
+    const found = await this.look(key, asked)
+    if (found === undefined) await this.nothing(asked)
+    return found
+  }
+
+  /** Where an object is, as far as the root is still there: that is to be asked of `nothing`. */
+  async look(key: string, asked: Asked): Promise<Found | undefined> {
+    if (!isStorable(key, this.names)) return undefined
     const relative = pathOf(key, this.names)
-    if (!(await this.check(parentOf(relative), asked))) return this.nothing(asked)
+    if (!(await this.check(parentOf(relative), asked))) return undefined
     const path = this.absolute(relative)
     const places = this.names === 'literal' ? [path] : [path, path + ASIDE]
     for (const place of places) {
-      const stats = await unlessMissing(lstat(place))
+      const stats = await lstat(place)
       if (stats?.isFile() === true) return { path: place, stats }
       if (stats !== undefined && !stats.isDirectory()) throw notFollowed(asked)
     }
-    return this.nothing(asked)
+    return undefined
   }
 
   /** Opens an object for reading; undefined if it is not there. */
-  async open(key: string, asked: Asked): Promise<FileHandle | undefined> {
+  async open(key: string, asked: Asked): Promise<{ readonly file: number; readonly stats: Stats } | undefined> {
     // What is found may have to make room before it is opened, and is then found elsewhere.
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const found = await this.find(key, asked)
       if (found === undefined) return undefined
       try {
-        const file = await open(found.path, READ)
-        if ((await file.stat()).isFile()) return file
-        await file.close()
+        const file = await openFile(found.path, READ)
+        const stats = await fstat(file)
+        if (stats.isFile()) return { file, stats }
+        await close(file)
         throw notFollowed(asked)
       } catch (error) {
         if (systemCode(error) === 'ELOOP') throw notFollowed(asked)
@@ -104,14 +120,24 @@ export class Tree {
     others?: () => void,
   ): Promise<StoredAttributes | undefined> {
     if (this.names === 'literal') return undefined
-    const relative = this.attributesPath(pathOf(key, this.names))
-    if (!(await this.check(parentOf(relative), asked))) return undefined
-    const text = await unlessMissing(readFile(this.absolute(relative), { encoding: 'latin1', flag: READ }))
-    if (text === undefined) return undefined
-    const attributes = attributesIn(text)
-    if (attributes !== undefined && isSameStamp(attributes, { size, modified: mtimeMs })) return attributes
-    others?.()
+    const path = pathOf(key, this.names)
+    const folder = this.attributesFolder(parentOf(path))
+    if (!(await this.check(folder, asked))) return undefined
+    const content = { size, modified: mtimeMs }
+    const logged = await this.indexes.of(this.absolute(folder)).of(nameOf(path), content)
+    if (typeof logged === 'object') return logged
+    const alone = logged === 'none' ? undefined : await this.attributesAlone(path)
+    if (alone !== undefined && isSameStamp(alone, content)) return alone
+    if (logged === 'other' || alone !== undefined) others?.()
     return undefined
+  }
+
+  // As the first format had them.
+  private async attributesAlone(path: string): Promise<StoredAttributes | undefined> {
+    const file = this.absolute(this.attributesPath(path))
+    if ((await lstat(file)) === undefined) return undefined
+    const text = await unlessMissing(readFile(file, { encoding: 'latin1', flag: READ }))
+    return text === undefined ? undefined : attributesIn(text)
   }
 
   /** Throws unless the root is still the folder that was opened: an unmounted disk must not look like one without objects. */
@@ -124,7 +150,7 @@ export class Tree {
   async check(folder: string, asked: Asked): Promise<boolean> {
     if (folder === '' || this.known.has(folder) || this.seen.has(folder)) return true
     if (!(await this.check(parentOf(folder), asked))) return false
-    const stats = await unlessMissing(lstat(this.absolute(folder)))
+    const stats = await lstat(this.absolute(folder))
     if (stats === undefined || stats.isFile()) return false
     if (!stats.isDirectory()) throw notFollowed(asked)
     remember(this.seen, folder)
@@ -158,7 +184,7 @@ export class Tree {
           continue
         }
       }
-      const stats = await unlessMissing(lstat(path))
+      const stats = await lstat(path)
       if (stats?.isDirectory() === true) break
       if (stats === undefined) continue
       if (!stats.isFile()) throw notFollowed(asked)

@@ -1,73 +1,68 @@
 import { createHash } from 'node:crypto'
-import { link, lstat, rename, unlink, type FileHandle } from 'node:fs/promises'
-import type { ObjectContent, HeaderFields, Writing } from '../storage.js'
-import { attributesFrom, attributesText, isSameStamp } from './attributes.js'
-import { newFile, systemCode } from '../../file-system.js'
+import type { ObjectContent, Writing } from '../storage.js'
+import { attributesFrom, isSameStamp, type StoredAttributes } from './attributes.js'
+import { attributesLine, withdrawal } from './attributes-lines.js'
+import type { AttributesLogs } from './attributes-logs.js'
+import { close, link, lstat, openFile, rename, setTimes, sync, unlink, writeAll } from './calls.js'
+import { systemCode } from '../../file-system.js'
 import { timeOf } from '../../times.js'
 import { alone } from './exclusive-rename.js'
+import { GroupCommit } from './group-commit.js'
+import { inParallel } from './in-parallel.js'
 import { diskFault, fault, type Asked } from './storage-errors.js'
-import { ASIDE, isStorable, parentOf, pathOf } from './names.js'
+import { ASIDE, isStorable, nameOf, parentOf, pathOf } from './names.js'
 import { TEMPORARY_FOLDER, temporaryName } from './temporary.js'
-import { removeFile, unlessMissing } from './files.js'
+import { removeFile } from './files.js'
 import { MOST_TRIES, type Tree } from './tree.js'
+
+/** An object whose content is in a file of its own, and is to get its place. */
+interface Written {
+  readonly asked: Asked
+  readonly key: string
+  /** Where it belongs, relative. */
+  readonly path: string
+  /** Where it is, absolute; and it is still open. */
+  readonly temporary: string
+  readonly file: number
+  readonly attributes: StoredAttributes
+  /** Whether nothing of its name may be there yet. */
+  readonly ifAbsent: boolean
+}
+
+/** What becomes of one in its batch. */
+interface Placing extends Written {
+  /** Where it goes, relative. */
+  target: string
+  /** Whether its attributes could be taken for those of the content that it replaces. */
+  looksAlike: boolean
+  error?: unknown
+}
 
 /**
  * Writes objects below a tree. Content is old or new and never in between, whatever is killed when; new content has its attributes, and lasts once the call has resolved.
  *
- * Attributes are told by size and time to belong to a content. So they are put in place before the content, which makes both appear in one step. Where they could be taken
- * for those of the content that is to be replaced, that one loses its own first, and the new ones come last. A kill in between leaves old or new content without attributes,
- * which whoever compares takes for something else, and it is written again.
+ * Attributes are told by size and time to belong to a content. So they are in the log before the content is in its place, which makes both appear in one step. Where they
+ * could be taken for those of the content that is to be replaced, the log first takes back what it said of that, and the new ones come last. A kill in between leaves old or
+ * new content without attributes, which whoever compares takes for something else, and it is written again.
+ *
+ * Nothing of an object waits for the disk alone: whatever was written meanwhile is placed together, with one sync of each log and each folder.
  */
-export function createWriting(tree: Tree): Writing {
-  const write = async (
-    asked: Asked,
-    key: string,
-    content: ObjectContent,
-    fields: HeaderFields,
-    lastModified: string,
-  ): Promise<string> => {
-    if (!isStorable(key, tree.names)) throw fault(asked, 'fail-object', 'InvalidKey', 'its key is no valid Unicode')
-    const path = pathOf(key, tree.names)
-    const sidePath = tree.attributesPath(path)
-    const temporary = temporaryPath(tree)
-    const side = temporaryPath(tree)
-    try {
-      const written = await fill(temporary, asked, content, lastModified)
-      const attributes = attributesFrom(fields, written)
-      await newFile(side, (file) => file.writeFile(attributesText(attributes), 'latin1'))
-      const found = await tree.find(key, asked)
-      if (fields.some(([name]) => name === IF_ABSENT)) {
-        if (found !== undefined) throw taken(asked)
-        // Attributes that are there are of another who was faster, or of one who was killed: the winner's come last then.
-        const first = await placeNew(() => place(tree, side, sidePath, asked, moveNew))
-        if (!(await placeNew(() => placeObject(tree, temporary, path, asked, moveNew)))) throw taken(asked)
-        if (!first) await place(tree, side, sidePath, asked)
-        return attributes.etag
-      }
-      const target = found?.path === tree.absolute(path + ASIDE) ? path + ASIDE : path
-      const old = found && { size: found.stats.size, modified: found.stats.mtimeMs }
-      const placeSide = (): Promise<void> => place(tree, side, sidePath, asked)
-      if (old !== undefined && isSameStamp(old, written)) {
-        await removeSide(tree, sidePath, asked)
-        await placeObject(tree, temporary, target, asked)
-        await placeSide()
-      } else {
-        await placeSide()
-        await placeObject(tree, temporary, target, asked)
-      }
-      return attributes.etag
-    } catch (error) {
-      await Promise.all([temporary, side].map((file) => removeFile(file).catch(() => undefined)))
-      if (systemCode(error) === 'ENOENT') await tree.nothing(asked)
-      throw error
-    }
-  }
+export function createWriting(tree: Tree, logs: AttributesLogs): Writing {
+  const commit = new GroupCommit<Written>((batch) => logs.alone(() => placeAll(tree, logs, batch)))
   return {
     async write(key, content, fields, lastModified) {
       const asked: Asked = { operation: 'PutObject', bucket: tree.root, key }
+      const temporary = tree.absolute(`${TEMPORARY_FOLDER}/${temporaryName()}`)
       try {
-        return await write(asked, key, content, fields, lastModified)
+        if (!isStorable(key, tree.names)) throw fault(asked, 'fail-object', 'InvalidKey', 'its key is no valid Unicode')
+        const { file, ...written } = await fill(temporary, asked, content, lastModified)
+        const attributes = attributesFrom(fields, written)
+        const ifAbsent = fields.some(([name]) => name === IF_ABSENT)
+        await commit.add({ asked, key, path: pathOf(key, tree.names), temporary, file, attributes, ifAbsent })
+        return attributes.etag
       } catch (error) {
+        await removeFile(temporary).catch(() => undefined)
+        if (systemCode(error) === 'ENOENT') await tree.nothing(asked)
         throw diskFault(error, asked)
       }
     },
@@ -80,23 +75,115 @@ function taken(asked: Asked): Error {
   return fault(asked, 'fail-object', 'PreconditionFailed', 'there is a file of its name')
 }
 
-async function removeSide(tree: Tree, path: string, asked: Asked): Promise<void> {
-  const folder = parentOf(path)
-  if (!(await tree.check(folder, asked))) return
-  if ((await removeFile(tree.absolute(path))) === 'removed') await tree.sync(folder)
+// Answers the error of each, or undefined.
+async function placeAll(tree: Tree, logs: AttributesLogs, batch: readonly Written[]): Promise<readonly unknown[]> {
+  const all: readonly Placing[] = batch.map((written) => ({ ...written, target: written.path, looksAlike: false }))
+  for (let rest = all; rest.length > 0;) {
+    // What goes to the same place comes after what is there by then.
+    const first = new Map(rest.toReversed().map((placing) => [placing.path, placing]))
+    await placeEach(tree, logs, [...first.values()])
+    rest = rest.filter((placing) => first.get(placing.path) !== placing)
+  }
+  return all.map(({ error }) => error)
 }
 
-function temporaryPath(tree: Tree): string {
-  return tree.absolute(`${TEMPORARY_FOLDER}/${temporaryName()}`)
+// No two to the same place.
+async function placeEach(tree: Tree, logs: AttributesLogs, all: readonly Placing[]): Promise<void> {
+  await each(all, async ({ file }) => {
+    try {
+      await sync(file)
+    } finally {
+      await close(file)
+    }
+  })
+  const absent: Placing[] = []
+  await each(all, async (placing) => {
+    if (!(await aim(tree, placing))) absent.push(placing)
+  })
+  if (absent.length > 0) await tree.nothing({ operation: 'PutObject', bucket: tree.root })
+  await log(tree, logs, all.filter(isGood), ({ path, attributes, looksAlike }) =>
+    looksAlike ? withdrawal(nameOf(path), 'none') : attributesLine(nameOf(path), attributes),
+  )
+  const late: Placing[] = []
+  await each(all, async (placing) => {
+    if (await place(tree, placing)) return
+    late.push(placing)
+    throw taken(placing.asked)
+  })
+  // Another one was faster, whose attributes count.
+  await log(tree, logs, late, ({ path }) => withdrawal(nameOf(path), 'undone'))
+  const placed = byFolder(all.filter(isGood))
+  await inParallel([...placed], ([folder, placings]) => together(placings, () => tree.sync(folder)))
+  // Only now, or a power cut could leave them to the content of before.
+  const alike = all.filter((placing) => placing.looksAlike && isGood(placing))
+  await log(tree, logs, alike, ({ path, attributes }) => attributesLine(nameOf(path), attributes))
 }
 
-function fill(
+function isGood({ error }: Placing): boolean {
+  return error === undefined
+}
+
+async function each(all: readonly Placing[], work: (placing: Placing) => Promise<void>): Promise<void> {
+  const one = async (placing: Placing): Promise<void> => {
+    try {
+      await work(placing)
+    } catch (error) {
+      placing.error = error
+    }
+  }
+  await Promise.all(all.filter(isGood).map(one))
+}
+
+// What goes wrong for a folder does for all that are in it.
+async function together(all: readonly Placing[], work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    for (const placing of all) placing.error ??= error
+  }
+}
+
+function byFolder(all: readonly Placing[]): ReadonlyMap<string, Placing[]> {
+  const folders = new Map<string, Placing[]>()
+  for (const placing of all) {
+    const folder = parentOf(placing.target)
+    const others = folders.get(folder)
+    if (others === undefined) folders.set(folder, [placing])
+    else others.push(placing)
+  }
+  return folders
+}
+
+async function log(
+  tree: Tree,
+  logs: AttributesLogs,
+  all: readonly Placing[],
+  line: (placing: Placing) => string,
+): Promise<void> {
+  await inParallel([...byFolder(all)], ([folder, placings]) =>
+    together(placings, () => logs.append(folder, placings.map(line), { operation: 'PutObject', bucket: tree.root })),
+  )
+}
+
+// Where it goes, and what it replaces.
+async function aim(tree: Tree, placing: Placing): Promise<boolean> {
+  const { key, path, asked, attributes, ifAbsent } = placing
+  const found = await tree.look(key, asked)
+  if (found === undefined) return false
+  if (ifAbsent) throw taken(asked)
+  if (found.path === tree.absolute(path + ASIDE)) placing.target = path + ASIDE
+  placing.looksAlike = isSameStamp({ size: found.stats.size, modified: found.stats.mtimeMs }, attributes)
+  return true
+}
+
+async function fill(
   path: string,
   asked: Asked,
   content: ObjectContent,
   lastModified: string,
-): Promise<{ readonly size: number; readonly modified: number; readonly etag: string }> {
-  return newFile(path, async (file) => {
+): Promise<{ readonly file: number; readonly size: number; readonly modified: number; readonly etag: string }> {
+  const file = await openFile(path, 'wx')
+  try {
     const { size } = content
     const md5 = createHash('md5')
     let length = 0
@@ -116,20 +203,16 @@ function fill(
     }
     const given = timeOf(lastModified)
     const modified = Number.isFinite(given) ? given : Date.now()
-    await file.utimes(modified / 1000, modified / 1000)
-    return { size, modified, etag }
-  })
+    await setTimes(file, modified)
+    return { file, size, modified, etag }
+  } catch (error) {
+    await close(file)
+    throw error
+  }
 }
 
 function broken(asked: Asked, message: string): Error {
   return fault(asked, 'fail-object', 'BrokenContent', message)
-}
-
-async function writeAll(file: FileHandle, piece: Buffer, position: number): Promise<void> {
-  for (let at = 0; at < piece.length;) {
-    const { bytesWritten } = await file.write(piece, at, piece.length - at, position + at)
-    at += bytesWritten
-  }
 }
 
 /** Gives a finished file (absolute) its path in the tree. */
@@ -145,7 +228,7 @@ const moveNew: Move = async (tree, from, path, asked) => {
   } catch (error) {
     if (!NO_LINKS.has(systemCode(error) ?? '')) throw error
     await alone(tree, path, asked, async () => {
-      if ((await unlessMissing(lstat(to))) !== undefined) throw new AlreadyThere(`there is ${to} already`)
+      if ((await lstat(to)) !== undefined) throw new AlreadyThere(`there is ${to} already`)
       await rename(from, to)
     })
     return
@@ -161,43 +244,40 @@ class AlreadyThere extends Error {
 
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'])
 
-// Whether a file could be placed where none was.
-async function placeNew(work: () => Promise<void>): Promise<boolean> {
+// False when it may only be placed where nothing is, and something is.
+async function place(tree: Tree, placing: Placing): Promise<boolean> {
+  const move = placing.ifAbsent ? moveNew : replace
   try {
-    await work()
+    try {
+      await moveTo(tree, placing, move)
+    } catch (error) {
+      if (!A_FOLDER.has(systemCode(error) ?? '')) throw error
+      if ((await lstat(tree.absolute(placing.target)))?.isDirectory() !== true) throw error
+      placing.target = placing.path + ASIDE
+      await moveTo(tree, placing, move)
+    }
     return true
   } catch (error) {
-    if (systemCode(error) === 'EEXIST') return false
+    if (placing.ifAbsent && systemCode(error) === 'EEXIST') return false
     throw error
   }
 }
 
-// Moves a finished file to its path (relative), making the folders that it needs.
-async function place(tree: Tree, temporary: string, path: string, asked: Asked, move: Move = replace): Promise<void> {
-  const folder = parentOf(path)
+// Makes the folders that it needs.
+async function moveTo(tree: Tree, { temporary, target, asked }: Placing, move: Move): Promise<void> {
+  const folder = parentOf(target)
   for (let tries = 0; ; tries++) {
     await tree.make(folder, asked)
     try {
-      await move(tree, temporary, path, asked)
-      break
+      await move(tree, temporary, target, asked)
+      return
     } catch (error) {
       const code = systemCode(error)
       // The folder was empty, so another one removed it; unless the file itself is gone.
       const vanished = code === 'ENOENT' || code === 'ENOTDIR'
-      if (!vanished || tries >= MOST_TRIES || (await unlessMissing(lstat(temporary))) === undefined) throw error
+      if (!vanished || tries >= MOST_TRIES || (await lstat(temporary)) === undefined) throw error
       tree.forget(folder)
     }
-  }
-  await tree.sync(folder)
-}
-
-async function placeObject(tree: Tree, temporary: string, path: string, asked: Asked, move?: Move): Promise<void> {
-  try {
-    await place(tree, temporary, path, asked, move)
-  } catch (error) {
-    if (!A_FOLDER.has(systemCode(error) ?? '')) throw error
-    if ((await unlessMissing(lstat(tree.absolute(path))))?.isDirectory() !== true) throw error
-    await place(tree, temporary, path + ASIDE, asked, move)
   }
 }
 

@@ -8,7 +8,7 @@ import { DiskStore } from '../../../../src/storage/disk/store.js'
 import { lockName } from '../../../../src/storage/disk/temporary.js'
 
 // FAT, exFAT and some network file systems have no hard links.
-vi.mock('node:fs/promises', async (original) => ({
+vi.mock('../../../../src/storage/disk/calls.js', async (original) => ({
   ...(await original<object>()),
   link: () => Promise.reject(Object.assign(new Error('operation not permitted'), { code: 'EPERM' })),
 }))
