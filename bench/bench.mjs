@@ -1,4 +1,4 @@
-// `npm run bench [-- --quick] [-- --no-peers] [-- --throttling [--rate N]]`: measures s3move and, in the same run and on the same server, what it is
+// `npm run bench [-- --quick] [-- --no-peers] [-- --only TEXT] [-- --json FILE] [-- --throttling [--rate N]]`: measures s3move and, in the same run and on the same server, what it is
 // compared with. CONTRIBUTING.md says how to read the tables.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
@@ -12,6 +12,7 @@ import { peersOnPath } from './peers.mjs'
 import { buildIfMissing, CLI, SANDBOX_ENVIRONMENT, startSandbox } from './program.mjs'
 import { mebibytes, number, ratio, table } from './table.mjs'
 import { rampTable, throttlingTable } from './throttling.mjs'
+import { compare, titleOf, works } from './works.mjs'
 
 const { values: flags } = parseArgs({
   options: {
@@ -19,6 +20,8 @@ const { values: flags } = parseArgs({
     'no-peers': { type: 'boolean', default: false },
     throttling: { type: 'boolean', default: false },
     rate: { type: 'string', default: '3500' },
+    only: { type: 'string' },
+    json: { type: 'string' },
   },
 })
 /** Of the numbers of objects. */
@@ -168,6 +171,29 @@ async function layouts() {
   }
 }
 
+/** What people do, beside a peer: those works whose title has the text of `--only`. */
+async function besidePeers() {
+  const times = flags.quick ? 1 : 3
+  say(`\nFrom start to exit, beside a peer, median of ${String(times)} in turn`)
+  const lines = [['', 's3move s', 'peer s', 'time', 's3move CPU s', 'peer CPU s', 'CPU', 'peak MiB', 'peer MiB']]
+  const rows = []
+  for (const work of works(scale)) {
+    if (flags.only !== undefined && !titleOf(work).includes(flags.only)) continue
+    const names = peers.map(({ name }) => name)
+    const [own, peer] = await compare(work, names, await mkdtemp(join(folder, 'work-')), times)
+    if (own === undefined) continue
+    rows.push({ title: titleOf(work), own, peer })
+    lines.push([
+      ...[titleOf(work), number(own.seconds, 2), number(peer?.seconds, 2), ratio(own.seconds, peer?.seconds)],
+      ...[number(own.cpu, 2), number(peer?.cpu, 2), ratio(own.cpu, peer?.cpu)],
+      ...[mebibytes(own.peak), mebibytes(peer?.peak)],
+    ])
+    say(lines.at(-1)?.join('   ') ?? '')
+  }
+  say(`\n${table(lines)}`)
+  if (flags.json !== undefined) await writeFile(flags.json, `${JSON.stringify(rows, undefined, 2)}\n`)
+}
+
 /** Memory must not depend on the number of keys. */
 async function memory() {
   // Fewer than these would not fill the memory that a run of any length needs.
@@ -238,6 +264,19 @@ async function outside(url) {
   await starts(url, source, destination)
 }
 
+async function everythingElse() {
+  await throughput()
+  await latency()
+  await layouts()
+  await memory()
+  const sandbox = await startSandbox(['src:hex:1000', 'dst'])
+  try {
+    await starts(sandbox.url, 'src', 'dst')
+  } finally {
+    await sandbox.stop()
+  }
+}
+
 process.removeAllListeners('warning')
 process.on('warning', () => undefined)
 await buildIfMissing()
@@ -257,16 +296,8 @@ try {
   } else {
     if (!flags['no-peers'])
       say(`found on PATH: ${peers.map(({ name }) => name).join(', ') || 'no s5cmd, rclone or aws'}`)
-    await throughput()
-    await latency()
-    await layouts()
-    await memory()
-    const sandbox = await startSandbox(['src:hex:1000', 'dst'])
-    try {
-      await starts(sandbox.url, 'src', 'dst')
-    } finally {
-      await sandbox.stop()
-    }
+    await besidePeers()
+    if (flags.only === undefined) await everythingElse()
   }
 } finally {
   await rm(folder, { recursive: true, force: true })
