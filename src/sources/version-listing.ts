@@ -1,5 +1,5 @@
 import type { ObjectSummary, Storage } from '../storage/storage.js'
-import type { ObjectVersion, VersionCursor, VersionPage, Versions } from '../storage/object-versions.js'
+import type { ObjectVersion, VersionCursor, Versions } from '../storage/object-versions.js'
 import { Circle, contradiction, FULL_PAGE, type Listing } from './page-listing.js'
 
 /** An object with all that it ever was. Its size is that of all versions together; else it shows its newest version. */
@@ -21,28 +21,22 @@ export function versionsAfter(store: Pick<Storage, 'versions'>, after: string | 
   const known = withVersions(store.versions)
   let from: VersionCursor | undefined = after === undefined ? undefined : { key: after }
   let begun: ObjectVersion[] = []
-  let ahead: VersionPage | undefined
   const circle = new Circle()
   return {
     async next() {
-      let page = ahead ?? (await known.list(from))
-      ahead = undefined
+      const page = await known.list(from)
       const end = page.versions.at(-1)
-      if (page.next === undefined && end !== undefined && page.versions.length >= FULL_PAGE) {
-        // As full as it can be, and yet the last: it is asked whether that is so.
-        const behind = { key: end.key, version: end.version }
-        const more = await known.list(behind)
-        if (more.versions.length > 0 || more.next !== undefined) [ahead, page] = [more, { ...page, next: behind }]
-      }
-      from = page.next
+      // As full as it can be, and yet the last: it is asked whether that is so.
+      const inDoubt = page.next === undefined && end !== undefined && page.versions.length >= FULL_PAGE
+      from = inDoubt ? { key: end.key, version: end.version } : page.next
       if (from !== undefined && circle.closes(`${from.key}\n${from.version ?? ''}`)) {
         throw contradiction({}, 'its pages lead back to where they began', 'ListObjectVersions')
       }
       const all = begun.length === 0 ? page.versions : [...begun, ...page.versions]
       const last = all.at(-1)?.key
-      const whole = page.next === undefined ? all.length : all.findIndex(({ key }) => key === last)
+      const whole = from === undefined ? all.length : all.findIndex(({ key }) => key === last)
       begun = all.slice(Math.max(0, whole))
-      return { objects: grouped(all.slice(0, Math.max(0, whole))), truncated: page.next !== undefined }
+      return { objects: grouped(all.slice(0, Math.max(0, whole))), truncated: from !== undefined, inDoubt }
     },
   }
 }
