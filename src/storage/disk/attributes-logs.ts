@@ -95,9 +95,10 @@ export class AttributesLogs {
     await sync(log.file)
     if (isNew) await this.tree.sync(this.tree.attributesFolder(folder))
     log.end += bytes.length
-    const { nlink } = await fstat(log.file)
-    if (nlink === 0) await this.leave(folder, log)
-    return nlink > 0
+    // Some file systems count no names.
+    if ((await fstat(log.file)).nlink > 0 || (await lstat(log.path)) !== undefined) return true
+    await this.leave(folder, log)
+    return false
   }
 
   private async begin(folder: string, asked: Asked): Promise<OwnLog> {
