@@ -14,14 +14,13 @@ export type NextPage<T extends Keyed> = () => Promise<readonly T[] | undefined>
 /** Hands out the pages of `listing`, which begins where the grant does, once each is accepted. */
 export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: RangeClaim): NextPage<T> {
   let { until } = grant
-  let before: string | undefined
   let ended = false
   let upcoming: ReturnType<typeof listing.next> | undefined
   return async () => {
     if (ended) return undefined
     const page = await (upcoming ?? listing.next(until))
     upcoming = undefined
-    const facts = factsOf(page.objects, page, before)
+    const facts = factsOf(page.objects, page)
     // Most pages are followed by another of the same range, so that is asked for while the verdict is under way.
     if (page.truncated && facts.last !== undefined && (until === undefined || compareKeys(facts.last, until) < 0)) {
       upcoming = listing.next(until)
@@ -30,12 +29,9 @@ export function pagesOf<T extends Keyed>(listing: Listing<T>, grant: RangeClaim)
     }
     const verdict = await grant.accept(facts)
     ;({ ended, until } = verdict)
-    if (!verdict.trim) {
-      before = facts.last ?? before
-      return page.objects
-    }
+    if (!verdict.trim) return page.objects
     const objects = upTo(page.objects, until)
-    grant.trimmed(factsOf(objects, { truncated: false }, before), facts)
+    grant.trimmed(factsOf(objects, { truncated: false }), facts)
     return objects
   }
 }

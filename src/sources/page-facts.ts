@@ -12,41 +12,40 @@ export interface PageFacts {
   readonly inDoubt: boolean
   readonly first: string | undefined
   readonly last: string | undefined
-  /** Keys spread evenly over the page. */
+  /** Keys spread over the page, in order; the last one before the folder of its last key is among them. */
   readonly samples: readonly string[]
-  /** How many keys at its end lie in the folder of its last key. */
-  readonly inFolder: number
-  /** How many keys at its beginning lie in the folder of the key before the page. */
-  readonly inFolderBefore: number
 }
 
 const SAMPLES = 12
 
-/** Sums up a page; `before` is the last key of the page before it, if there was one. */
+/** Sums up a page. */
 export function factsOf(
   objects: readonly Keyed[],
   { truncated, inDoubt = false }: { readonly truncated: boolean; readonly inDoubt?: boolean },
-  before: string | undefined,
 ): PageFacts {
   const first = objects[0]?.key
   const last = objects.at(-1)?.key
-  const samples: string[] = []
-  for (let i = 0; i < SAMPLES && i < objects.length; i++) {
-    const sample = objects[Math.floor((i * (objects.length - 1)) / (SAMPLES - 1))]
-    if (sample !== undefined) samples.push(sample.key)
-  }
   const folder = parentFolder(last ?? '')
-  const folderBefore = parentFolder(before ?? '')
-  let inFolder = 0
-  while (inFolder < objects.length && objects[objects.length - 1 - inFolder]?.key.startsWith(folder) === true)
-    inFolder++
-  let inFolderBefore = 0
-  while (inFolderBefore < objects.length && objects[inFolderBefore]?.key.startsWith(folderBefore) === true)
-    inFolderBefore++
-  return { count: objects.length, truncated, inDoubt, first, last, samples, inFolder, inFolderBefore }
+  let [edge, known] = [-1, objects.length - 1]
+  while (known - edge > 1) {
+    const middle = (edge + known) >> 1
+    if (objects[middle]?.key.startsWith(folder) === true) known = middle
+    else edge = middle
+  }
+  const samples: string[] = []
+  let before = -1
+  for (let i = 0; i < SAMPLES && i < objects.length; i++) {
+    const at = Math.floor((i * (objects.length - 1)) / (SAMPLES - 1))
+    for (const index of before < edge && edge < at ? [edge, at] : [at]) {
+      const sample = objects[index]
+      if (sample !== undefined) samples.push(sample.key)
+    }
+    before = at
+  }
+  return { count: objects.length, truncated, inDoubt, first, last, samples }
 }
 
 /** The key up to and including its last slash. */
-export function parentFolder(key: string): string {
+function parentFolder(key: string): string {
   return key.slice(0, key.lastIndexOf('/') + 1)
 }

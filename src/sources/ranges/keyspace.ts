@@ -226,7 +226,7 @@ export class Keyspace implements ClaimableRanges {
     return true
   }
 
-  private divisible(): Iterable<RangeEstimate> {
+  private divisible(): readonly RangeEstimate[] {
     const divisible = [...this.held].filter((held) => !held.ended && !held.inDoubt)
     if (this.inOrder !== undefined && this.unsettled() >= (PAGES_AHEAD / 2) * PAGE) {
       // There is enough in hand: more of it is only of use where it is waited for.

@@ -1,19 +1,24 @@
-import { parentFolder, type PageFacts } from '../page-facts.js'
-import { commonLength, keyAt, KeyModel, placeIn, SLASH, successor } from './key-model.js'
+import { compareKeys } from '../../keys.js'
+import type { PageFacts } from '../page-facts.js'
+import { commonLength, keyAt, placeIn, successor, type Frame } from './frame.js'
+import { KeyModel } from './key-model.js'
+import { levelAt, SLASH } from './key-shape.js'
 
 /** What the splitter keeps of a range that is being listed. */
 export interface RangeEstimate {
   /** The last key listed; absent before the first page. */
   cursor: string | undefined
   until: string | undefined
+  /** Where it begins. */
+  readonly after: string | undefined
   /** First keys of its latest pages, oldest first. */
   readonly recent: string[]
   pages: number
-  /** The folder of the cursor, and how many of its keys were listed here. */
-  folder: string
-  inFolder: number
-  /** Whether the folders in which its keys lie have been marked off. */
+  /** Whether the folders in which its first page lies have been marked off, or need not be. */
   marked: boolean
+  /** The end of the folder that its latest pages did not leave and that is not all of it, and for how many pages that is so. */
+  folder: string | undefined
+  inFolder: number
   /** Splits of it that gave away next to nothing, since the last that did not. */
   disappointments: number
   /** Ranges split off it whose first page has not come yet. */
@@ -32,9 +37,6 @@ export interface RangeEstimate {
   expected: number
   /** How often it was found to reach as far as had been estimated. */
   trust: number
-  /** The end of the outermost folder that was marked off before it, and how far those before that were of its kind. */
-  outer: string
-  alike: number
   /** Pages that seem to remain; undefined when it must be estimated anew. */
   estimate: Estimate | undefined
 }
@@ -44,11 +46,12 @@ export function territory(after: string | undefined, until: string | undefined):
   return {
     cursor: after,
     until,
+    after,
     recent: [],
     pages: 0,
-    folder: '',
-    inFolder: 0,
     marked: false,
+    folder: undefined,
+    inFolder: 0,
     disappointments: 0,
     awaited: 0,
     restUntil: 0,
@@ -58,29 +61,23 @@ export function territory(after: string | undefined, until: string | undefined):
     worthwhile: 0,
     expected: 0,
     trust: 0,
-    outer: '',
-    alike: 0,
     estimate: undefined,
   }
 }
 
 /** Makes a cut: the range ends at the first mark, and others begin there. Answers those, which together have all that it gave away. */
-export function parted({ territory: whole, marks, expected, structural }: Cut): RangeEstimate[] {
+export function parted({ territory: whole, marks, expected, folders }: Cut): RangeEstimate[] {
   const parts = marks.map((mark, i) => {
     const isLast = i + 1 === marks.length
     const part = territory(mark, marks[i + 1] ?? whole.until)
     part.parent = whole
-    part.structural = structural
-    part.marked = !isLast || (!structural && whole.until !== undefined)
+    part.structural = i < folders
+    part.marked = i + 1 !== folders && (!isLast || whole.until !== undefined)
     part.expected = expected[i] ?? 0
-    if (isLast) {
-      part.outer = whole.outer
-      part.alike = whole.alike
-      if (!structural) part.trust = whole.trust + 1
-    }
+    if (isLast && !part.structural) part.trust = whole.trust + 1
     return part
   })
-  if (!structural) for (const [i, part] of parts.entries()) part.before = i === 0 ? whole : parts[i - 1]
+  for (const [i, part] of parts.entries()) if (!part.structural) part.before = i === 0 ? whole : parts[i - 1]
   whole.awaited += parts.length
   whole.until = marks[0]
   whole.estimate = undefined
@@ -89,6 +86,8 @@ export function parted({ territory: whole, marks, expected, structural }: Cut): 
 
 interface Estimate {
   readonly pages: number
+  /** The ends of folders that are to be marked off, the innermost first. */
+  readonly folders: readonly string[]
   /** A key that is `x` of the way from the cursor to the end; `x` in (0, 1). */
   readonly keyAt: (x: number) => string
   /** The reverse. */
@@ -101,25 +100,26 @@ export interface Cut {
   readonly marks: readonly string[]
   /** Pages that are expected behind each mark; empty when nothing is known of them, or nobody asks. */
   readonly expected: readonly number[]
-  /** The marks are the ends of folders. */
-  readonly structural: boolean
+  /** How many of the marks, the first, are the ends of folders. */
+  readonly folders: number
 }
 
 /** A range is not split below this many pages: the half page that is lost at each end would cost more than it brings. */
-const FLOOR = 6
+const FLOOR = 4
 /** A new range whose first page holds fewer objects than this was not worth its LIST call. */
 const WORTHWHILE = 300
-/** Calls that may be wasted on splits: a few at the start, then this share of the pages. */
+/** Calls that may be wasted on splits: a few at the start, then this share of the pages, or that while most lanes are idle. */
 const FREE_WASTE = 16
 const WASTE_SHARE = 0.14
+const IDLE_WASTE_SHARE = 0.2
+/** What is left of a disappointment after another page. */
+const FORGIVEN = 0.8
 const MOST_MARKS = 12
 const MOST_EQUAL_MARKS = 8
 /** Where ranges are to be spread, none is cut while another, of which so many times as much is expected, has not shown its first page. */
 const FAR_MORE = 2
 /** A range that was found to be so long this often is cut into equal parts. */
 const TRUSTED = 3
-/** Folders side by side are marked off one after the other until they are so much alike; then what lies behind them is estimated. */
-const ALIKE = 8
 /** A range seems longer than it is while its end is unknown: above this many pages it is probed in growing steps. */
 const SPARSE = 64
 
@@ -127,16 +127,14 @@ const SPARSE = 64
  * Decides where ranges are cut when lanes have nothing to do (docs/design/listing.md tells how, and what it costs on which layout).
  *
  * First the folders in which a range's keys lie are marked off, which bounds it by what exists. Then the keys are read as
- * numbers whose digits are the bytes seen at each position; where the pages of a range lie on that scale tells how many
- * remain, and where to cut. An estimate can be wrong by any factor, so cuts of a range that seems long are geometric: they find the
+ * numbers whose digits are the bytes seen at each place of their names; where the pages of a range lie on that scale tells how
+ * many remain, and where to cut. An estimate can be wrong by any factor, so cuts of a range that seems long are geometric: they find the
  * scale in one round trip. A cut that yields nothing costs one LIST call; their number is bounded.
  */
 export class Splitter {
   private readonly model = new KeyModel()
   private pages = 0
   private wasted = 0
-  /** By folder level: the most keys found in a folder that was listed to its end. */
-  private readonly largest: number[] = []
 
   /** `spread`: nothing is cut small as long as much more may lie elsewhere, so that ranges lie all over the keyspace. */
   constructor(private readonly spread = false) {}
@@ -144,51 +142,57 @@ export class Splitter {
   /** Takes in a page of a territory. */
   learn(territory: RangeEstimate, facts: PageFacts): void {
     this.pages++
-    this.judge(territory, facts.count)
     const { first, last } = facts
+    this.learnEnd(territory, facts)
+    this.judge(territory, facts.count)
     if (first === undefined || last === undefined) return
-    for (const sample of facts.samples) this.model.learn(sample)
-    this.measureFolders(territory, facts, last)
+    this.model.learn(territory.pages === 0 ? facts.samples : [territory.cursor ?? '', ...facts.samples])
     if (territory.recent.push(first) > 3) territory.recent.shift()
     territory.pages++
+    territory.disappointments *= FORGIVEN
     territory.cursor = last
     territory.estimate = undefined
+    const outermost = this.folderMarks(territory).at(-1)
+    territory.inFolder = outermost !== undefined && outermost === territory.folder ? territory.inFolder + 1 : 0
+    territory.folder = outermost
   }
 
   /** The best cut for `idle` lanes that have nothing to do, or undefined when none is worth its calls. */
-  choose(territories: Iterable<RangeEstimate>, idle: number): Cut | undefined {
+  choose(territories: readonly RangeEstimate[], idle: number): Cut | undefined {
+    const share = idle > territories.length ? IDLE_WASTE_SHARE : WASTE_SHARE
     for (;;) {
-      if (idle < 1 || this.wasted > FREE_WASTE + WASTE_SHARE * this.pages) return undefined
+      if (idle < 1 || this.wasted > FREE_WASTE + share * this.pages) return undefined
       const best = this.richest(territories)
       if (best === undefined) return undefined
-      const most = Math.ceil(idle / 2)
-      const folders = best.marked ? [] : folderMarks(best, most)
-      compareFolders(best, folders.at(-1))
-      const structural = !best.marked && best.alike < ALIKE
-      const marks = structural ? folders : this.marks(best, most)
+      const cut = this.cut(best, Math.ceil(idle / 2))
       best.marked = true
-      if (marks.length > 0) {
-        const expected = structural || !this.spread ? [] : this.expected(best, marks)
-        return { territory: best, marks, expected, structural }
-      }
-      if (!structural) {
-        best.disappointments++
-        best.restUntil = best.pages + 2 ** Math.min(best.disappointments, 5)
-      }
+      best.estimate = undefined
+      if (cut.marks.length > 0) return cut
+      best.disappointments++
+      best.restUntil = best.pages + 2 ** Math.min(best.disappointments, 5)
     }
   }
 
-  // Notes how large folders get: those that were listed to their end, by level.
-  private measureFolders(territory: RangeEstimate, facts: PageFacts, last: string): void {
-    const folder = parentFolder(last)
-    if (folder === territory.folder) {
-      territory.inFolder += facts.inFolder
-      return
+  private learnEnd({ after, until, parent }: RangeEstimate, { last, truncated }: PageFacts): void {
+    if (truncated) return
+    if (last !== undefined) this.model.learnGap(last, until ?? '')
+    else if (after !== undefined && parent?.cursor !== undefined) this.model.learnNothing(after, until, parent.cursor)
+  }
+
+  private cut(territory: RangeEstimate, most: number): Cut {
+    const { folders } = this.estimate(territory)
+    const outermost = folders.at(-1)
+    // Of the first folders nothing is known yet of how far it is from one to the next.
+    const guessed = outermost !== undefined && territory.after === undefined ? [] : this.marks(territory, most)
+    const beyond = outermost === undefined ? guessed : guessed.filter((mark) => compareKeys(mark, outermost) > 0)
+    // Folders one after the other would be a round trip each, so where not all of it is possible the guesses come first.
+    if (guessed.length > 0 && folders.length + beyond.length > most) {
+      const expected = this.spread ? this.expected(territory, guessed) : []
+      return { territory, marks: guessed, expected, folders: 0 }
     }
-    const level = levelOf(territory.folder)
-    this.largest[level] = Math.max(this.largest[level] ?? 0, territory.inFolder + facts.inFolderBefore)
-    territory.folder = folder
-    territory.inFolder = facts.inFolder
+    const ends = fewer(folders, Math.min(most, MOST_MARKS))
+    const expected = this.spread && ends.length === 0 ? this.expected(territory, beyond) : []
+    return { territory, marks: [...ends, ...beyond], expected, folders: ends.length }
   }
 
   private judge(territory: RangeEstimate, found: number): void {
@@ -222,7 +226,10 @@ export class Splitter {
     }
     for (const territory of territories) {
       if (territory.pages === 0 || territory.awaited > 0 || territory.pages < territory.restUntil) continue
-      const worth = territory.marked ? this.estimate(territory).pages / 2 ** territory.disappointments : Infinity
+      const { pages, folders } = this.estimate(territory)
+      // What has gone on for long will go on.
+      const least = territory.marked ? territory.inFolder : territory.after === undefined ? Infinity : FLOOR
+      const worth = Math.max(pages / 2 ** territory.disappointments, folders.length > 0 ? least : 0)
       if (worth >= most) {
         most = worth
         best = territory
@@ -236,14 +243,13 @@ export class Splitter {
     return territory.estimate
   }
 
-  private measure({ recent, cursor, until, folder, inFolder }: RangeEstimate): Estimate {
+  private measure(territory: RangeEstimate): Estimate {
+    const { after, recent, pages, cursor, until } = territory
     const here = Buffer.from(cursor ?? '')
     const keys = [...recent.map((key) => Buffer.from(key)), here]
     const low = keys[0] ?? here
     const end = until === undefined ? undefined : Buffer.from(until)
-    // A counter may go on for as long as its digits allow, unless other folders of its kind have shown where it ends.
-    const mayGrow = inFolder > (this.largest[levelOf(folder)] ?? 0)
-    const frame = this.model.frame(low, end, mayGrow ? Infinity : Buffer.byteLength(folder))
+    const frame = this.model.frame(low, end, cursor ?? '')
     const from = placeIn(frame, here)
     const to = frame.open || end === undefined ? 1 : placeIn(frame, end)
     // The widest of the latest pages: the estimate is to be low rather than high, for a cut beyond the data is a wasted call.
@@ -254,11 +260,33 @@ export class Splitter {
       if (before !== undefined) width = Math.max(width, place - before)
       before = place
     }
+    // Folders side by side lie as far apart as those that it went through, however near to each other the keys in one are.
+    if (here.includes(SLASH, frame.start)) width = Math.max(width, (from - startOf(frame, after, here)) / pages)
     return {
       pages: Math.max(0, (to - from) / width),
+      folders: this.folderMarks(territory),
       keyAt: (x) => keyAt(frame, here, from + (to - from) * x, width / 8),
       placeOf: (key) => (placeIn(frame, Buffer.from(key)) - from) / (to - from),
     }
+  }
+
+  // The ends of the folders that hold both the first and the last key of the first page, or of two pages later on, which
+  // may then hold many more: what comes behind each is looked for at once, and the range itself is bounded by the innermost.
+  private folderMarks(territory: RangeEstimate): string[] {
+    const cursor = Buffer.from(territory.cursor ?? '')
+    const first = territory.recent.at(territory.marked ? -2 : -1)
+    if (first === undefined) return []
+    const shared = commonLength(Buffer.from(first), cursor)
+    const marks: string[] = []
+    let level = levelAt(cursor, shared)
+    for (let i = shared - 1; i >= 0; i--) {
+      if (cursor[i] !== SLASH) continue
+      level--
+      if (!this.model.mayFollow(territory.cursor ?? '', level)) continue
+      const end = successor(cursor.subarray(0, i + 1))
+      if (end !== undefined) marks.push(end)
+    }
+    return usable(territory, marks)
   }
 
   private expected(territory: RangeEstimate, marks: readonly string[]): number[] {
@@ -281,19 +309,15 @@ export class Splitter {
   }
 }
 
-// The ends of the folders that hold both the first and the last key of the latest page: what comes behind each is
-// looked for at once, and the range itself is bounded by the innermost.
-function folderMarks(territory: RangeEstimate, most: number): string[] {
-  const cursor = Buffer.from(territory.cursor ?? '')
-  const shared = commonLength(Buffer.from(territory.recent.at(-1) ?? ''), cursor)
-  const marks: string[] = []
-  for (let i = shared - 1; i >= 0; i--) {
-    if (cursor[i] !== SLASH) continue
-    const end = successor(cursor.subarray(0, i + 1))
-    if (end !== undefined) marks.push(end)
-  }
-  const every = Math.ceil(marks.length / Math.min(most, MOST_MARKS))
-  return usable(territory, every > 1 ? marks.filter((_, i) => i % every === 0) : marks)
+// Where a range begins in a frame: at its beginning, when it lies before that.
+function startOf(frame: Frame, after: string | undefined, here: Buffer): number {
+  const start = Buffer.from(after ?? '')
+  return commonLength(start, here) < frame.start ? 0 : placeIn(frame, start)
+}
+
+function fewer(marks: readonly string[], most: number): readonly string[] {
+  const every = Math.ceil(marks.length / most)
+  return every > 1 ? marks.filter((_, i) => i % every === 0) : marks
 }
 
 function usable({ cursor, until }: RangeEstimate, marks: readonly string[]): string[] {
@@ -305,23 +329,4 @@ function usable({ cursor, until }: RangeEstimate, marks: readonly string[]): str
     .sort((a, b) => Buffer.compare(a, b))
     .filter((mark, i, all) => i === 0 || Buffer.compare(mark, all[i - 1] ?? mark) !== 0)
     .map((mark) => mark.toString())
-}
-
-// Folders of one level are alike, and the more so when only numbers tell their names apart.
-function compareFolders(territory: RangeEstimate, outer: string | undefined): void {
-  if (outer === undefined) return
-  const { outer: before } = territory
-  if (levelOf(outer) !== levelOf(before)) territory.alike = 0
-  else territory.alike += formOf(outer) === formOf(before) ? 4 : 1
-  territory.outer = outer
-}
-
-function formOf(path: string): string {
-  return path.replace(/[0-9]+/g, '0')
-}
-
-function levelOf(path: string): number {
-  let level = 0
-  for (let i = path.indexOf('/'); i >= 0; i = path.indexOf('/', i + 1)) level++
-  return level
 }

@@ -445,7 +445,7 @@ async function writeInOrder({ pages, lanes, seed }: Bulk) {
     return low
   }
   const facts = (from: number, to: number): PageFacts => ({
-    ...{ count: to - from, truncated: to < total, inFolder: to - from, inFolderBefore: to - from },
+    ...{ count: to - from, truncated: to < total },
     ...(to > from ? { first: nameOf(from), last: nameOf(to - 1) } : { first: undefined, last: undefined }),
     inDoubt: false,
     samples: to > from ? [nameOf(from), nameOf((from + to) >> 1), nameOf(to - 1)] : [],
@@ -622,10 +622,10 @@ describe('a keyspace whose first page is known', () => {
     let other: unknown
     void keyspace.claim().then((claimed) => (other = claimed))
     const objects = Array.from({ length: 1000 }, (_, i) => ({ key: String(i).padStart(4, '0') }))
-    await grant?.accept(factsOf(objects, { truncated: true, inDoubt: true }, undefined))
+    await grant?.accept(factsOf(objects, { truncated: true, inDoubt: true }))
     await new Promise((resolve) => setImmediate(resolve))
     expect(other).toBeUndefined()
-    await grant?.accept(factsOf(objects, { truncated: true }, undefined))
+    await grant?.accept(factsOf(objects, { truncated: true }))
     await new Promise((resolve) => setImmediate(resolve))
     expect(other).toBeDefined()
   })
