@@ -134,14 +134,18 @@ export interface Reading {
   /** The SHA-256 of the content, read to its end, in hexadecimal digits; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
   digest(key: string, object: Pick<ObjectSummary, 'size' | 'etag' | 'manifest'>): Promise<string>
 
-  /** What HEAD tells, and all of the content, which is not empty; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
-  open(object: Pick<ObjectSummary, 'key' | 'size' | 'etag' | 'version' | 'manifest'>): Promise<Opened>
+  /**
+   * What HEAD tells, and all of the content, which is not empty; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. The
+   * bytes lie in `room` where it is given, which is as long as they are.
+   */
+  open(object: Pick<ObjectSummary, 'key' | 'size' | 'etag' | 'version' | 'manifest'>, room?: Buffer): Promise<Opened>
 
-  /** Bytes `first` to `last` of the content, both included; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. */
+  /** Bytes `first` to `last` of the content, both included; an error of code `PreconditionFailed` if the ETag is no longer that of `object`. They lie in `room`, too. */
   read(
     object: Pick<ObjectSummary, 'key' | 'etag' | 'version' | 'manifest'>,
     first: number,
     last: number,
+    room?: Buffer,
   ): Promise<Buffer>
 }
 
@@ -170,7 +174,7 @@ export interface Rewriting {
   rewrite(object: ObjectSummary, etag: string, fields: HeaderFields): Promise<string>
 }
 
-/** What is to be written: its pieces, in order, anew for each try. */
+/** What is to be written: its pieces, in order, anew for each try. A piece is whole until the next is asked for, and the last until it is written. */
 export interface ObjectContent {
   readonly size: number
   /** The MD5 that it is to have, which the store compares. */

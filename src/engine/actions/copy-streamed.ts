@@ -139,8 +139,8 @@ function inOne(job: CopyJob, { source, destination }: ActionContext, memory: Mem
   const nameOf = renamer(job.map)
   const writing = able(destination.writing, 'be written to')
   return (object: ObjectSummary, known: ObjectHead | undefined): Promise<string> =>
-    memory.holding(object.size, async () => {
-      const { head, bytes } = await readWhole(source, object, known)
+    memory.holding(object.size, async (room) => {
+      const { head, bytes } = await readWhole(source, object, known, room)
       const md5 = md5Of(head)
       const fingerprint = leftToCompare(head)
       fingerprint?.add(bytes)
@@ -161,15 +161,16 @@ async function readWhole(
   { place, reading }: Storage,
   object: ObjectSummary,
   known: ObjectHead | undefined,
+  room: Buffer,
 ): Promise<{ readonly head: ObjectHead; readonly bytes: Buffer }> {
   const { key, version, size } = object
   if (size > 0) {
-    const opened = await reading.open(object)
+    const opened = await reading.open(object, room)
     return object.manifest === true ? { ...opened, head: asManifest(opened.head) } : opened
   }
   const head = known ?? (await reading.head(key, version, object))
   if (head.size > 0) throw grown(place.bucket, place.prefix + key)
-  return { head, bytes: Buffer.alloc(0) }
+  return { head, bytes: room }
 }
 
 // It is looked at anew, and may have to be read in another way.
@@ -200,11 +201,11 @@ function inPieces(job: CopyJob, { source, destination }: ActionContext, memory: 
     const { size, lastModified } = head
     const now = at(object, head)
     const fields = vouched(await fieldsOfNew(job.attributes, source, now, head), head)
-    const content: ObjectContent = { size, md5: md5Of(head), pieces: () => piecesOf(source, now, head, piece) }
     // Those that are read ahead, and the one that is being written.
-    return await memory.holding(inMemory(size, piece), () =>
-      writing.write(nameOf(object.key), content, fields, lastModified),
-    )
+    return await memory.holding(inMemory(size, piece), (room) => {
+      const content: ObjectContent = { size, md5: md5Of(head), pieces: () => piecesOf(source, now, head, piece, room) }
+      return writing.write(nameOf(object.key), content, fields, lastModified)
+    })
   }
 }
 
@@ -213,9 +214,10 @@ async function* piecesOf(
   object: ObjectSummary,
   head: ObjectHead,
   piece: number,
+  room: Buffer,
 ): AsyncGenerator<Buffer> {
   const fingerprint = leftToCompare(head)
-  for await (const bytes of readAhead(source, object, { first: 0, last: object.size - 1 }, piece)) {
+  for await (const bytes of readAhead(source, object, { first: 0, last: object.size - 1 }, piece, room)) {
     fingerprint?.add(bytes)
     yield bytes
   }

@@ -11,18 +11,24 @@ export function inMemory(size: number, piece: number): number {
   return Math.min(size, (AHEAD + 1) * piece)
 }
 
-/** The bytes `first` to `last` of an object, both included, in pieces of `piece` bytes, some of which are read ahead. */
+/**
+ * The bytes `first` to `last` of an object, both included, in pieces of `piece` bytes, some of which are read ahead. They lie in `room`, of as many
+ * bytes as `inMemory` says: a piece is whole until the next is asked for.
+ */
 export async function* readAhead(
   source: Storage,
   object: ObjectSummary,
   { first, last }: Pick<PartRange, 'first' | 'last'>,
   piece: number,
+  room: Buffer,
 ): AsyncGenerator<Buffer> {
   const ahead: Promise<Buffer>[] = []
   let next = first
   const readOn = (): void => {
     if (next > last) return
-    const read = source.reading.read(object, next, Math.min(next + piece - 1, last))
+    const end = Math.min(next + piece, last + 1)
+    const at = (next - first) % ((AHEAD + 1) * piece)
+    const read = source.reading.read(object, next, end - 1, room.subarray(at, at + end - next))
     // It is awaited in its turn, or not at all when one before it fails.
     read.catch(() => undefined)
     ahead.push(read)

@@ -33,8 +33,8 @@ export function sentParts(
   let added = 0
 
   const whole = (uploading: Uploading, part: PartRange, there: Part | undefined): Promise<Part> =>
-    memory.holding(part.last - part.first + 1, async () => {
-      const reading = source.reading.read(object, part.first, part.last)
+    memory.holding(part.last - part.first + 1, async (room) => {
+      const reading = source.reading.read(object, part.first, part.last, room)
       const mine = Promise.all([reading, taken]).then(([bytes]) => fingerprint?.add(bytes))
       taken = mine
       // One that fails is told of by the part that it is of.
@@ -50,10 +50,10 @@ export function sentParts(
     })
 
   // The bytes of a part, of which `ended` gets the MD5.
-  async function* piecesOf(part: PartRange, ended: (md5: Buffer) => void): AsyncGenerator<Buffer> {
+  async function* piecesOf(part: PartRange, room: Buffer, ended: (md5: Buffer) => void): AsyncGenerator<Buffer> {
     const digest = createHash('md5')
     let at = part.first
-    for await (const bytes of readAhead(source, object, part, piece)) {
+    for await (const bytes of readAhead(source, object, part, piece, room)) {
       digest.update(bytes)
       if (at + bytes.length > added) {
         fingerprint?.add(bytes.subarray(Math.max(0, added - at)))
@@ -65,26 +65,35 @@ export function sentParts(
     ended(digest.digest())
   }
 
-  const digestOf = async (part: PartRange): Promise<Buffer> => {
+  const digestOf = async (part: PartRange, room: Buffer): Promise<Buffer> => {
     let md5 = Buffer.alloc(0)
-    const pieces = piecesOf(part, (digest) => (md5 = Buffer.from(digest)))
+    const pieces = piecesOf(part, room, (digest) => (md5 = Buffer.from(digest)))
     for (let piece = await pieces.next(); piece.done !== true; piece = await pieces.next());
     return md5
   }
 
-  const inPieces = async (uploading: Uploading, part: PartRange, there: Part | undefined): Promise<Part> => {
+  const inPieces = async (
+    uploading: Uploading,
+    part: PartRange,
+    there: Part | undefined,
+    room: Buffer,
+  ): Promise<Part> => {
     const size = part.last - part.first + 1
     // Where ETags are no MD5s the store compares one that is sent ahead of the bytes, so these are read twice.
-    let md5 = there === undefined && plain ? undefined : await digestOf(part)
+    let md5 = there === undefined && plain ? undefined : await digestOf(part, room)
     if (md5 !== undefined && there?.etag === md5.toString('hex')) {
       digests[part.number - 1] = md5
       return there
     }
     const send = async (known: Buffer | undefined): Promise<Part> =>
-      await uploading.streamPart(part, { size, md5: known, pieces: () => piecesOf(part, (digest) => (md5 = digest)) })
+      await uploading.streamPart(part, {
+        size,
+        md5: known,
+        pieces: () => piecesOf(part, room, (digest) => (md5 = digest)),
+      })
     const proven = md5 !== undefined
     let sent = await send(md5)
-    const digest = md5 ?? (await digestOf(part))
+    const digest = md5 ?? (await digestOf(part, room))
     digests[part.number - 1] = digest
     if (sent.etag !== digest.toString('hex')) {
       plain = false
@@ -102,7 +111,7 @@ export function sentParts(
       const before = fingerprint === undefined ? undefined : taken
       const mine = (async () => {
         await before
-        return await memory.holding(inMemory(last - first + 1, piece), () => inPieces(uploading, part, there))
+        return await memory.holding(inMemory(last - first + 1, piece), (room) => inPieces(uploading, part, there, room))
       })()
       taken = mine
       mine.catch(() => undefined)

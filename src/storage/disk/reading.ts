@@ -92,10 +92,10 @@ export function createReading(tree: Tree, notice: (notice: Notice) => void): Rea
       return headOf(key, stats, attributes)
     },
 
-    open: ({ key, etag }) =>
+    open: ({ key, etag }, room) =>
       reading({ key, etag }, async (file, { stats, attributes }, asked) => ({
         head: headOf(key, stats, attributes),
-        bytes: await bytesOf(file, 0, stats.size, asked),
+        bytes: await bytesOf(file, 0, stats.size, asked, room),
       })),
 
     async tagging(key) {
@@ -124,8 +124,8 @@ export function createReading(tree: Tree, notice: (notice: Notice) => void): Rea
         return digest.digest('hex')
       }),
 
-    read: (object, first, last) =>
-      reading(object, (file, _, asked) => bytesOf(file, first, Math.max(0, last - first + 1), asked)),
+    read: (object, first, last, room) =>
+      reading(object, (file, _, asked) => bytesOf(file, first, Math.max(0, last - first + 1), asked, room)),
 
     async grants(key) {
       const { attributes } = await look(key)
@@ -162,9 +162,9 @@ function ofContent([name, value]: HeaderFields[number]): HeaderFields {
   return kept === undefined ? [] : [[name, kept]]
 }
 
-async function bytesOf(file: number, first: number, size: number, asked: Asked): Promise<Buffer> {
+async function bytesOf(file: number, first: number, size: number, asked: Asked, room?: Buffer): Promise<Buffer> {
   // Not from a pool that is shared: the piece is kept and sent while others are read.
-  const bytes = Buffer.allocUnsafeSlow(size)
+  const bytes = room?.length === size ? room : Buffer.allocUnsafeSlow(size)
   if ((await readFully(file, bytes, first)) < size) throw changed(asked)
   return bytes
 }

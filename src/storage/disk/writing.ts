@@ -189,9 +189,14 @@ async function fill(
     let length = 0
     for await (const piece of content.pieces()) {
       if (length + piece.length > size) throw broken(asked, `more than ${size} bytes came`)
-      md5.update(piece)
-      await writeAll(file, piece, length)
-      length += piece.length
+      for (let at = 0; at < piece.length; at += WRITTEN_AT_ONCE) {
+        const slice = piece.subarray(at, at + WRITTEN_AT_ONCE)
+        // The system writes in a thread of its own, and this one has the time to hash.
+        const written = writeAll(file, slice, length)
+        md5.update(slice)
+        await written
+        length += slice.length
+      }
     }
     if (length < size) throw broken(asked, `${length} bytes came where there should be ${size}`)
     const etag = md5.digest('hex')
@@ -210,6 +215,9 @@ async function fill(
     throw error
   }
 }
+
+/** What is written at once: Linux took five times as long for 8 MiB as for as much in such pieces. */
+const WRITTEN_AT_ONCE = 512 * 1024
 
 function broken(asked: Asked, message: string): Error {
   return fault(asked, 'fail-object', 'BrokenContent', message)

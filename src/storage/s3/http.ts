@@ -322,16 +322,15 @@ class Connection {
     this.fresh = false
     switch (this.phase) {
       case Phase.Head:
-        this.head += buffer.toString('latin1', 0, length)
-        this.readHead()
+        this.readHead(buffer.subarray(0, length))
         break
       case Phase.Length: {
         const { missing } = this
         this.missing -= length
         // What comes behind the end is told of below.
-        if (this.missing >= 0) this.take(buffer, length)
+        if (this.missing >= 0) this.take(buffer.subarray(0, length))
         else if (this.pending?.surplus === true) {
-          this.take(buffer, missing)
+          this.take(buffer.subarray(0, missing))
           this.missing = 0
         }
         break
@@ -341,7 +340,7 @@ class Connection {
         this.readChunks()
         break
       case Phase.UntilClose:
-        this.take(buffer, length)
+        this.take(buffer.subarray(0, length))
         break
       case Phase.Idle:
         // Some servers say why they close a connection that was not used.
@@ -415,15 +414,17 @@ class Connection {
     this.socket?.destroy()
   }
 
-  private readHead(): void {
+  // Only what is a head becomes text: content may come with it.
+  private readHead(bytes: Buffer): void {
+    let rest = this.head === '' ? bytes : Buffer.concat([Buffer.from(this.head, 'latin1'), bytes])
     for (;;) {
-      const end = this.head.indexOf('\r\n\r\n')
+      const end = rest.indexOf('\r\n\r\n')
+      this.head = rest.toString('latin1', 0, end < 0 ? rest.length : end)
       if (end < 0) {
         if (this.head.length > HEAD_LIMIT) this.destroy('the head of the answer is too long', 'EPROTO')
         return
       }
-      const rest = this.head.slice(end + 4)
-      this.head = this.head.slice(0, end)
+      rest = rest.subarray(end + 4)
       const status = STATUS_LINE.exec(this.head)?.[1]
       if (status === undefined) {
         this.destroy('the answer is not HTTP/1.1', 'EPROTO')
@@ -436,12 +437,11 @@ class Connection {
         return
       }
       // 1xx announces the real answer.
-      this.head = rest
     }
   }
 
   // The ways in which a body may end, in the order of RFC 9112 §6.3.
-  private startBody(rest: string): void {
+  private startBody(rest: Buffer): void {
     const head = this.head
     const surplus = this.pending?.surplus === true
     this.reusable = !this.once && head.startsWith('HTTP/1.1') && !CLOSE.test(head) && !surplus
@@ -449,7 +449,7 @@ class Connection {
       this.phase = Phase.Length
       this.missing = 0
       // The answer is whole all the same.
-      if (rest !== '') {
+      if (rest.length > 0) {
         this.reusable = false
         this.on.excess()
       }
@@ -459,7 +459,7 @@ class Connection {
       // With a length as well somebody on the way may have ended the body elsewhere (RFC 9112 §6.1).
       if (CONTENT_LENGTH.test(head)) this.reusable = false
       this.phase = Phase.Chunked
-      this.raw = rest
+      this.raw = rest.toString('latin1')
       this.readChunks()
       return
     }
@@ -475,8 +475,8 @@ class Connection {
       this.longerThanTold()
       return
     }
-    const content = isMore ? rest.slice(0, Number(length)) : rest
-    this.add(content)
+    const content = isMore ? rest.subarray(0, Number(length)) : rest
+    this.take(content)
     // What came with the head may be too long.
     if (this.phase === Phase.Closed) return
     if (length === undefined) {
@@ -504,16 +504,10 @@ class Connection {
     this.destroy('the answer is too long', this.bodyLimit() === BODY_LIMIT ? 'EPROTO' : TOO_LONG)
   }
 
-  private take(buffer: Buffer, length: number): void {
+  private take(bytes: Buffer): void {
     const sink = this.sink()
-    if (sink === undefined) this.body += buffer.toString('latin1', 0, length)
-    else this.pour(buffer.subarray(0, length), sink)
-  }
-
-  private add(piece: string): void {
-    const sink = this.sink()
-    if (sink === undefined) this.body += piece
-    else this.pour(Buffer.from(piece, 'latin1'), sink)
+    if (sink === undefined) this.body += bytes.toString('latin1')
+    else this.pour(bytes, sink)
   }
 
   private pour(bytes: Uint8Array, sink: (bytes: Uint8Array) => void): void {
@@ -572,7 +566,7 @@ class Connection {
         this.destroy('the answer has a malformed chunk', 'EPROTO')
         return
       }
-      this.add(this.raw.slice(start, start + length))
+      this.take(Buffer.from(this.raw.slice(start, start + length), 'latin1'))
       if (this.phase !== Phase.Chunked) return
       at = start + length + 2
     }

@@ -23,8 +23,10 @@ export function createReading(channel: Channel): Reading {
     throw faultOf(response, asked)
   }
   const codings = new KnownCodings()
-  const readBytes = async (wanted: WantedContent): Promise<{ asked: Asked; response: HttpResponse; bytes: Buffer }> => {
-    const bytes = Buffer.allocUnsafe(wanted.size)
+  const readBytes = async (
+    wanted: WantedContent,
+    bytes: Buffer = Buffer.allocUnsafe(wanted.size),
+  ): Promise<{ asked: Asked; response: HttpResponse; bytes: Buffer }> => {
     const begin = (): Take => {
       let length = 0
       return (more) => {
@@ -79,16 +81,19 @@ export function createReading(channel: Channel): Reading {
       return digest.digest('hex')
     },
 
-    async open(object) {
+    async open(object, room) {
       const { size } = object
-      const { asked, response, bytes } = await readBytes({ object, size, fields: [['x-amz-checksum-mode', 'ENABLED']] })
+      const { asked, response, bytes } = await readBytes(
+        { object, size, fields: [['x-amz-checksum-mode', 'ENABLED']] },
+        room,
+      )
       const head = readHead(response, asked)
       checkEtag(head, response, asked)
       return { head: { ...head, size }, bytes }
     },
 
-    async read(object, first, last) {
-      return (await readBytes({ object, size: last - first + 1, range: [first, last] })).bytes
+    async read(object, first, last, room) {
+      return (await readBytes({ object, size: last - first + 1, range: [first, last] }, room)).bytes
     },
   }
 }

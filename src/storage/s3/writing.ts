@@ -68,8 +68,15 @@ export function checked(content: ObjectContent, asked: Asked): Pieces {
 }
 
 async function gathered(content: Pieces): Promise<Buffer> {
-  const pieces: Buffer[] = []
-  for await (const piece of content) pieces.push(piece)
-  const [only, ...others] = pieces
-  return only !== undefined && others.length === 0 ? only : Buffer.concat(pieces)
+  let all: Buffer | undefined
+  let length = 0
+  for await (const piece of content) {
+    if (piece.length === content.length) all = piece
+    else {
+      all ??= Buffer.allocUnsafeSlow(content.length)
+      all.set(piece, length)
+    }
+    length += piece.length
+  }
+  return all ?? Buffer.alloc(0)
 }

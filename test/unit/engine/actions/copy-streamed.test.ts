@@ -39,10 +39,13 @@ function sourceOf(
     ...{ plainEtag, unshown: 0, archived: false, locked: false },
   })
   const never = () => Promise.reject(new Error('not asked for'))
-  const read = (key: string, etag: string, first: number, last: number): Buffer<ArrayBuffer> => {
+  const read = (key: string, etag: string, first: number, last: number, room?: Buffer): Buffer => {
     before?.()
     if (etag !== object.etag) throw fault('PreconditionFailed', key)
-    return spoil(Buffer.from(object.body.subarray(first, last + 1)))
+    const bytes = spoil(Buffer.from(object.body.subarray(first, last + 1)))
+    if (room?.length !== bytes.length) return bytes
+    room.set(bytes)
+    return room
   }
   return {
     place: JOB.source,
@@ -50,8 +53,9 @@ function sourceOf(
     reading: {
       ...{ tagging: never, grants: never, digest: never },
       head: () => Promise.resolve(headNow()),
-      open: async ({ key, etag, size }) => Promise.resolve({ bytes: read(key, etag, 0, size - 1), head: headNow() }),
-      read: async ({ key, etag }, first, last) => Promise.resolve(read(key, etag, first, last)),
+      open: async ({ key, etag, size }, room) =>
+        Promise.resolve({ bytes: read(key, etag, 0, size - 1, room), head: headNow() }),
+      read: async ({ key, etag }, first, last, room) => Promise.resolve(read(key, etag, first, last, room)),
     },
   }
 }
@@ -107,7 +111,7 @@ function destinationOf(parts: boolean) {
     writing: {
       async write(key, content, fields) {
         const pieces: Buffer[] = []
-        for await (const piece of content.pieces()) pieces.push(piece)
+        for await (const piece of content.pieces()) pieces.push(Buffer.from(piece))
         const body = Buffer.concat(pieces)
         if (content.md5 !== undefined && content.md5.toString('hex') !== md5(body)) throw fault('BrokenContent', key)
         objects.set(key, { body, fields })
@@ -340,24 +344,31 @@ describe('content that passes through this machine', () => {
 })
 
 describe('a budget', () => {
-  test('never holds more bytes than its budget, and serves all in their turn', async () => {
+  test('never holds more bytes than its budget, and serves all in their turn, each with a room of its own', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.nat(150), { maxLength: 40 }), fc.scheduler(), async (wanted, scheduler) => {
         const budget = new MemoryBudget(100)
         let held = 0
         const begun: number[] = []
+        const spoilt: number[] = []
         const all = wanted.map((bytes, index) =>
-          budget.holding(bytes, async () => {
+          budget.holding(bytes, async (room) => {
+            expect(room.length).toBe(bytes)
+            room.fill(index)
             begun.push(index)
             held += Math.min(bytes, 100)
             expect(held).toBeLessThanOrEqual(100)
             await scheduler.schedule(Promise.resolve())
             held -= Math.min(bytes, 100)
+            if (!room.every((byte) => byte === index)) spoilt.push(index)
             if (bytes % 7 === 0) throw new Error('failed')
           }),
         )
         await scheduler.waitFor(Promise.allSettled(all))
         expect(begun).toEqual(wanted.map((_, index) => index))
+        expect(spoilt).toEqual([])
+        // Nothing of it is lost in pieces.
+        await budget.holding(100, (room) => Promise.resolve(room.fill(1)))
       }),
     )
   })
