@@ -108,7 +108,7 @@ export interface Cut {
 const FLOOR = 4
 /** A new range whose first page holds fewer objects than this was not worth its LIST call. */
 const WORTHWHILE = 300
-/** Calls that may be wasted on splits: a few at the start, then this share of the pages, or that while most lanes are idle. */
+/** Calls that may be wasted on splits: at the start so many, or half as many as there are lanes; then this share of the pages, or that while most lanes are idle. */
 const FREE_WASTE = 16
 const WASTE_SHARE = 0.14
 const IDLE_WASTE_SHARE = 0.2
@@ -159,9 +159,11 @@ export class Splitter {
 
   /** The best cut for `idle` lanes that have nothing to do, or undefined when none is worth its calls. */
   choose(territories: readonly RangeEstimate[], idle: number): Cut | undefined {
-    const share = idle > territories.length ? IDLE_WASTE_SHARE : WASTE_SHARE
+    const lanes = idle + territories.length
+    const free = Math.max(FREE_WASTE, lanes / 2)
+    const share = idle > lanes / 2 ? IDLE_WASTE_SHARE : WASTE_SHARE
     for (;;) {
-      if (idle < 1 || this.wasted > FREE_WASTE + share * this.pages) return undefined
+      if (idle < 1 || this.wasted > free + share * this.pages) return undefined
       const best = this.richest(territories)
       if (best === undefined) return undefined
       const cut = this.cut(best, Math.ceil(idle / 2))
