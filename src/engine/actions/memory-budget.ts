@@ -1,3 +1,5 @@
+import { sharedMemory } from '../../hashing.js'
+
 /** Bytes of the memory, from `first` on and before `end`. */
 interface Range {
   first: number
@@ -37,7 +39,7 @@ export class MemoryBudget {
 
   private room(first: number, bytes: number): Buffer {
     if (bytes > this.capacity) return Buffer.allocUnsafeSlow(bytes)
-    this.memory ??= Buffer.allocUnsafeSlow(this.capacity)
+    this.memory ??= sharedMemory(this.capacity)
     return this.memory.subarray(first, first + bytes)
   }
 

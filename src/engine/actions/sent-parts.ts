@@ -1,6 +1,7 @@
 import { createHash, hash } from 'node:crypto'
 import type { ObjectHead, ObjectSummary, Storage } from '../../storage/storage.js'
 import type { Part, PartRange, Uploading } from '../../storage/parts.js'
+import { md5While } from '../../hashing.js'
 import type { MemoryBudget } from './memory-budget.js'
 import { fingerprintOf } from './content-digest.js'
 import type { MakeParts } from './multipart.js'
@@ -40,9 +41,9 @@ export function sentParts(
       // One that fails is told of by the part that it is of.
       mine.catch(() => undefined)
       const bytes = await reading
-      const md5 = hash('md5', bytes, 'buffer')
+      const etag = await md5While((add) => add(bytes))
+      const md5 = Buffer.from(etag, 'hex')
       digests[part.number - 1] = md5
-      const etag = md5.toString('hex')
       const sent = there?.etag === etag ? there : await uploading.sendPart(part, bytes, md5)
       if (sent.etag !== etag) plain = false
       await mine

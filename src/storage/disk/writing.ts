@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import type { ObjectContent, Writing } from '../storage.js'
 import { attributesFrom, isSameStamp, type StoredAttributes } from './attributes.js'
 import { attributesLine, withdrawal } from './attributes-lines.js'
 import type { AttributesLogs } from './attributes-logs.js'
 import { close, link, lstat, openFile, rename, setTimes, sync, unlink, writeAll } from './calls.js'
 import { systemCode } from '../../file-system.js'
+import { md5While } from '../../hashing.js'
 import { timeOf } from '../../times.js'
 import { alone } from './exclusive-rename.js'
 import { GroupCommit } from './group-commit.js'
@@ -185,21 +185,18 @@ async function fill(
   const file = await openFile(path, 'wx')
   try {
     const { size } = content
-    const md5 = createHash('md5')
-    let length = 0
-    for await (const piece of content.pieces()) {
-      if (length + piece.length > size) throw broken(asked, `more than ${size} bytes came`)
-      for (let at = 0; at < piece.length; at += WRITTEN_AT_ONCE) {
-        const slice = piece.subarray(at, at + WRITTEN_AT_ONCE)
-        // The system writes in a thread of its own, and this one has the time to hash.
-        const written = writeAll(file, slice, length)
-        md5.update(slice)
-        await written
-        length += slice.length
+    const etag = await md5While(async (add) => {
+      let length = 0
+      for await (const piece of content.pieces()) {
+        if (length + piece.length > size) throw broken(asked, `more than ${size} bytes came`)
+        const written = writeAll(file, piece, length)
+        // It is waited for in any case: the file must not be closed, nor the memory be used for others, before.
+        written.catch(() => undefined)
+        await add(piece).finally(() => written)
+        length += piece.length
       }
-    }
-    if (length < size) throw broken(asked, `${length} bytes came where there should be ${size}`)
-    const etag = md5.digest('hex')
+      if (length < size) throw broken(asked, `${length} bytes came where there should be ${size}`)
+    })
     if (content.md5 !== undefined && content.md5.toString('hex') !== etag) {
       throw broken(
         asked,
@@ -215,9 +212,6 @@ async function fill(
     throw error
   }
 }
-
-/** What is written at once: Linux took five times as long for 8 MiB as for as much in such pieces. */
-const WRITTEN_AT_ONCE = 512 * 1024
 
 function broken(asked: Asked, message: string): Error {
   return fault(asked, 'fail-object', 'BrokenContent', message)

@@ -20,13 +20,13 @@ export interface Trust {
   readonly minRate?: number | undefined
 }
 
-/** Receives the bytes a socket reads. The buffer is shared between sockets and holds them only during the call. */
+/** Receives the bytes a socket reads. The buffer may be shared between sockets, and holds them only during the call then. */
 export type OnBytes = (buffer: Buffer, length: number) => void
 
 /** Opens sockets to one server, through the proxy that the environment (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`) names for it. */
 export interface Dialer {
-  /** A socket whose bytes go to `onBytes`, connected and, for https, verified. */
-  open(onBytes: OnBytes): Promise<Socket>
+  /** A socket whose bytes go to `onBytes`, connected and, for https, verified. `next` is asked, where it can be, what the next of them are to be read into. */
+  open(onBytes: OnBytes, next?: () => Buffer): Promise<Socket>
   /** The name that requests carry in `Host`. */
   readonly host: string
   /** How requests are written for a proxy that reads them itself; absent where there is none, or it carries a tunnel. */
@@ -49,7 +49,8 @@ export function connectTimeout(trust: Trust): number {
 /** Bytes that are read at once, at most. */
 export const MOST_READ = 256 * 1024
 
-const READ_BUFFER = Buffer.allocUnsafe(MOST_READ)
+/** What sockets read into where nothing else is said, one after the other. */
+export const READ_BUFFER = Buffer.allocUnsafe(MOST_READ)
 
 /** A dialer for the server of `url` (scheme, host and port count). A CA bundle that cannot be read is a `UserError`. */
 export function dialerFor(url: URL, trust: Trust): Dialer {
@@ -63,9 +64,9 @@ export function dialerFor(url: URL, trust: Trust): Dialer {
   return {
     host: url.host,
     forward,
-    async open(onBytes) {
+    async open(onBytes, next) {
       const onread = {
-        buffer: READ_BUFFER,
+        buffer: next ?? READ_BUFFER,
         callback(length: number, buffer: Uint8Array): boolean {
           onBytes(buffer as Buffer, length)
           return true

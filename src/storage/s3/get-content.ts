@@ -14,6 +14,8 @@ export interface WantedContent {
   /** The first of them and the last, where not all are wanted. */
   readonly range?: readonly [first: number, last: number] | undefined
   readonly fields?: HeaderFields
+  /** Where they are to be in the end, if whoever takes them looks whether they are there already. */
+  readonly room?: Buffer | undefined
 }
 
 /** Takes bytes as they come; they are its own only until it returns. */
@@ -27,7 +29,7 @@ export type Take = (bytes: Uint8Array) => void
 export async function readContent(
   channel: Channel,
   known: KnownCodings,
-  { object, size, range, fields = [] }: WantedContent,
+  { object, size, range, fields = [], room }: WantedContent,
   begin: () => Take,
 ): Promise<{ readonly asked: Asked; readonly response: HttpResponse }> {
   const { key, etag, version, manifest } = object
@@ -60,6 +62,7 @@ export async function readContent(
         query,
         fields: sent,
         sink,
+        room: room === undefined ? undefined : () => room.subarray(length),
         most: size,
         surplus,
         accept,

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Bandwidth } from '../../job/pace.js'
 import { spend } from '../bandwidth.js'
-import { MOST_READ, type Dialer, type Forward } from './connect.js'
+import { MOST_READ, READ_BUFFER, type Dialer, type Forward } from './connect.js'
 import type { Timeout } from './adaptive-timeout.js'
 import { RestingPlace } from './idle-connections.js'
 import { judge, MIN_RATE, PoolClock, ReadRate, SWEEP, type ReadLimits } from './least-rate.js'
@@ -23,6 +23,8 @@ export interface HttpRequest {
   readonly silence: Timeout
   /** Takes the body of a 2xx as it comes, which is then empty in the answer. The bytes are its own only until it returns. */
   readonly sink?: ((bytes: Uint8Array) => void) | undefined
+  /** Where the next bytes for the sink may be read into at once. It gets them all the same, and some from elsewhere. */
+  readonly room?: (() => Buffer) | undefined
   /** Most bytes that the sink takes or, without one, the body may have; an answer that is longer is given up with the code `TOO_LONG`. */
   readonly most?: number | undefined
   /** Bytes behind the content are no fault of this answer; nothing else is asked over its connection then. */
@@ -128,7 +130,10 @@ export function createHttpPool(
       clock,
     )
     if (exceeded) connection.useOnce()
-    const socket = await dialer.open((buffer, length) => connection.read(buffer, length))
+    const socket = await dialer.open(
+      (buffer, length) => connection.read(buffer, length),
+      () => connection.next(),
+    )
     if (closed) {
       socket.destroy()
       throw new HttpError('the run is ending', 'ECANCELED')
@@ -170,6 +175,10 @@ const IDLE_LIMIT = 10_000
 const USUAL: ReadLimits = { minRate: MIN_RATE, window: 60_000 }
 /** Bytes of a body that are sent at once: a server that takes them, however slowly, is not silent. */
 const SLICE = 256 * 1024
+/** The end of a body is read like all else, so that what lies behind it shows. */
+const TAIL = MOST_READ / 2
+/** Most of a body that is read at once into its room. */
+const ROOM_READ = 4 * MOST_READ
 const HEAD_LIMIT = 64 * 1024
 const BODY_LIMIT = 256 * 1024 * 1024
 
@@ -190,7 +199,7 @@ const enum Phase {
 }
 
 /** What is needed of a request until its answer is there. Its head is not: kept, it would be moved by the collector instead of dropped. */
-type Pending = Pick<HttpRequest, 'silence' | 'sink' | 'most' | 'bodiless' | 'surplus'>
+type Pending = Pick<HttpRequest, 'silence' | 'sink' | 'room' | 'most' | 'bodiless' | 'surplus'>
 
 /**
  * One connection. Idle, it accepts a request; it then reads the head of the answer, the body in the way the head says,
@@ -259,8 +268,8 @@ class Connection {
       }
       this.resolve = resolve
       this.reject = reject
-      const { silence, sink, most, bodiless, surplus } = request
-      const pending = { silence, sink, most, bodiless, surplus }
+      const { silence, sink, room, most, bodiless, surplus } = request
+      const pending = { silence, sink, room, most, bodiless, surplus }
       this.pending = pending
       this.phase = Phase.Head
       this.head = ''
@@ -364,6 +373,14 @@ class Connection {
       this.heard = this.clock.now()
       if (this.bandwidth !== undefined && this.pending?.sink !== undefined) this.pauseFor(this.bandwidth, length)
     }
+  }
+
+  /** What the next bytes are to be read into. */
+  next(): Buffer {
+    const most = this.phase === Phase.Length && this.sink() !== undefined ? this.missing - TAIL : 0
+    const room = most < MOST_READ ? undefined : this.pending?.room?.()
+    if (room === undefined || room.length < most) return READ_BUFFER
+    return room.subarray(0, Math.min(most, this.bandwidth === undefined ? ROOM_READ : MOST_READ))
   }
 
   private pauseFor(bandwidth: Bandwidth, length: number): void {

@@ -30,11 +30,12 @@ export function createReading(channel: Channel): Reading {
     const begin = (): Take => {
       let length = 0
       return (more) => {
-        bytes.set(more, length)
+        const isThere = more.buffer === bytes.buffer && more.byteOffset === bytes.byteOffset + length
+        if (!isThere) bytes.set(more, length)
         length += more.length
       }
     }
-    return { ...(await readContent(channel, codings, wanted, begin)), bytes }
+    return { ...(await readContent(channel, codings, { ...wanted, room: bytes }, begin)), bytes }
   }
   return {
     head: createHeading(channel, codings),

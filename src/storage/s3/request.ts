@@ -22,6 +22,7 @@ export interface StoreRequest {
   readonly body?: Buffer | Pieces
   /** As those of `HttpRequest`. */
   readonly sink?: (bytes: Uint8Array) => void
+  readonly room?: (() => Buffer) | undefined
   readonly most?: number
   readonly surplus?: boolean
   /** `Accept-Encoding`, which is not signed: proxies change it. */

@@ -217,7 +217,7 @@ export class S3Store implements Storage {
     suspects = this.options.aws !== true,
   ): Promise<HttpResponse> {
     const { operation } = asked
-    const { method, path, query = '', body, sink, most, surplus, accept, extra = 0 } = given
+    const { method, path, query = '', body, sink, room, most, surplus, accept, extra = 0 } = given
     const known = this.unsupported.without(operation, given.fields)
     const fields = this.metadataForm.own(this.etagCase.ownFields(known))
     const readTimeout = this.options.trust.readTimeout ?? READ_TIMEOUT
@@ -246,7 +246,7 @@ export class S3Store implements Storage {
         sink === undefined && !first
           ? patience.for(name, extra)
           : { ms: readTimeout, whole: HEAD_TIMEOUTS * readTimeout }
-      response = await this.pool.send({ head, body, sink, most, surplus, silence, bodiless: method === 'HEAD' })
+      response = await this.pool.send({ head, body, sink, room, most, surplus, silence, bodiless: method === 'HEAD' })
     } catch (error) {
       const isLate = error instanceof HttpError && error.code === 'ETIMEDOUT'
       if (isLate && sink === undefined) patience.gaveUp(name)

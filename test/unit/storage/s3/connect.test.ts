@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer, get as getHttp, type Server as HttpServer } from 'node:http'
 import { createServer as createHttpsServer, get as getHttps } from 'node:https'
@@ -372,4 +373,49 @@ describe('a server that takes connections and says nothing', () => {
     await expect(dialer.open(() => undefined)).rejects.toMatchObject({ code: 'ETIMEDOUT' })
     expect(taken).toBe(1)
   })
+})
+
+describe('content that has its place in memory', () => {
+  test.each([['http', undefined] as const, ['https', true] as const])(
+    'comes whole by %s, most of it read right into its place, and the connection is used again',
+    async (scheme, secure) => {
+      const content = randomBytes(5_000_000)
+      const sockets = new Set<unknown>()
+      const serve: Parameters<typeof createHttpServer>[1] = ({ socket }, response) => {
+        sockets.add(socket)
+        response.setHeader('content-length', content.length)
+        response.end(content)
+      }
+      const port = await listening(
+        secure === undefined
+          ? createHttpServer({}, serve)
+          : createHttpsServer({ key: good.key, cert: good.cert }, serve),
+      )
+      const pool = createHttpPool(dialerFor(new URL(`${scheme}://127.0.0.1:${port}`), { noVerifySsl: true }))
+      try {
+        for (let n = 0; n < 3; n++) {
+          const memory = Buffer.alloc(content.length)
+          let [length, direct] = [0, 0]
+          await pool.send({
+            head: 'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+            silence: { ms: 10_000, whole: 50_000 },
+            room: () => memory.subarray(length),
+            sink: (bytes) => {
+              if (bytes.buffer === memory.buffer) {
+                expect(bytes.byteOffset).toBe(memory.byteOffset + length)
+                direct += bytes.length
+              } else memory.set(bytes, length)
+              length += bytes.length
+            },
+          })
+          expect(length).toBe(content.length)
+          expect(memory.equals(content)).toBe(true)
+          expect(direct).toBeGreaterThan(content.length / 2)
+        }
+        expect(sockets.size).toBe(1)
+      } finally {
+        pool.close()
+      }
+    },
+  )
 })
