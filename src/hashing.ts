@@ -27,7 +27,7 @@ export async function md5While(work: (add: RunningMd5['add']) => Promise<void>):
   try {
     await work((bytes) => {
       const apart = bytes.length > SMALL && bytes.buffer instanceof SharedArrayBuffer && availableParallelism() > 1
-      md5 ??= apart ? (helper ??= new Helper()).begin() : hereBegun()
+      md5 ??= apart ? leastBusy().begin() : hereBegun()
       return md5.add(bytes)
     })
   } catch (error) {
@@ -51,7 +51,17 @@ interface Told {
   readonly bytes?: Uint8Array
 }
 
-let helper: Helper | undefined
+/** Those of this thread. Two hash faster than one thread reads; there may be as many threads as processors. */
+const helpers: Helper[] = []
+const MOST_HELPERS = 2
+
+function leastBusy(): Helper {
+  const [first] = helpers.sort((one, other) => one.open - other.open)
+  if (first !== undefined && (first.open === 0 || helpers.length === MOST_HELPERS)) return first
+  const another = new Helper()
+  helpers.push(another)
+  return another
+}
 
 /** A thread that hashes for this one. It lasts as long, and keeps it from ending only while it has something to answer. */
 class Helper {
@@ -60,6 +70,8 @@ class Helper {
   private readonly waiting: { readonly answer: (digest: string) => void; readonly fail: (error: unknown) => void }[] =
     []
   private begun = 0
+  /** MD5s that have not ended. */
+  open = 0
 
   constructor() {
     this.worker.unref()
@@ -69,17 +81,21 @@ class Helper {
     })
     this.worker.on('error', (error) => {
       for (const { fail } of this.waiting.splice(0)) fail(error)
-      helper = undefined
+      helpers.splice(helpers.indexOf(this), 1)
     })
   }
 
   begin(): RunningMd5 {
     const id = ++this.begun
+    this.open++
     return {
       add: async (bytes) => {
         await this.tell({ id, bytes })
       },
-      end: () => this.tell({ id }),
+      end: () => {
+        this.open--
+        return this.tell({ id })
+      },
     }
   }
 
