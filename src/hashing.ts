@@ -31,7 +31,8 @@ export async function md5While(work: (add: RunningMd5['add']) => Promise<void>):
       return md5.add(bytes)
     })
   } catch (error) {
-    await md5?.end()
+    // Until then the bytes may be read.
+    await md5?.end().catch(() => undefined)
     throw error
   }
   return await (md5 ?? hereBegun()).end()
@@ -72,6 +73,8 @@ class Helper {
   private begun = 0
   /** MD5s that have not ended. */
   open = 0
+  /** Why it answers no more. */
+  private failure: Error | undefined
 
   constructor() {
     this.worker.unref()
@@ -80,6 +83,7 @@ class Helper {
       if (this.waiting.length === 0) this.worker.unref()
     })
     this.worker.on('error', (error) => {
+      this.failure = error
       for (const { fail } of this.waiting.splice(0)) fail(error)
       helpers.splice(helpers.indexOf(this), 1)
     })
@@ -101,6 +105,10 @@ class Helper {
 
   private tell(told: Told): Promise<string> {
     return new Promise((answer, fail) => {
+      if (this.failure !== undefined) {
+        fail(this.failure)
+        return
+      }
       this.waiting.push({ answer, fail })
       this.worker.ref()
       this.worker.postMessage(told)

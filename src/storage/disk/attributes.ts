@@ -53,18 +53,13 @@ const TAGGING = 'x-amz-tagging'
 /** The field that names a storage class. */
 export const STORAGE_CLASS = 'x-amz-storage-class'
 
-/** Attributes as text, in ASCII: metadata is hostile to whoever looks at the file. */
-export function attributesText(attributes: StoredAttributes): string {
-  return asciiJson(attributes)
-}
-
-/** JSON in ASCII. */
+/** JSON in ASCII: metadata is hostile to whoever looks at the file. */
 export function asciiJson(value: unknown): string {
   const text = JSON.stringify(value)
   return text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
-/** Reads attributes; undefined for what is not written by `attributesText`, or not to its end. */
+/** Reads attributes; undefined for what was not written by `asciiJson`, or not to its end. */
 export function attributesIn(text: string): StoredAttributes | undefined {
   let read: unknown
   try {

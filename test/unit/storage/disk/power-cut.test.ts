@@ -10,7 +10,7 @@ import { DiskStore } from '../../../../src/storage/disk/store.js'
 import { PowerCutDisk, restore, type Leftover } from '../../../support/power-cut-disk.js'
 
 // Told of each step.
-const watch = vi.hoisted(() => ({ disk: undefined as PowerCutDisk | undefined, stepped: () => undefined as void }))
+const watch = vi.hoisted(() => ({ disk: undefined as PowerCutDisk | undefined, stepped: (): void => undefined }))
 
 vi.mock('../../../../src/storage/disk/calls.js', async (original) => {
   const real = await original<typeof Calls>()
