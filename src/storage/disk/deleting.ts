@@ -69,7 +69,7 @@ async function settle(
       if (tree.names === 'literal') continue
       if (first === folder) await logs.withdraw(folder, names, asked)
       // The root stays, empty or not.
-      if (folder === '' && (await isBare(tree.root, OURS))) await logs.remove(folder)
+      if (first === '' && (await isBare(tree.root, OURS))) await logs.remove('')
       for (let gone = folder; gone !== first; gone = parentOf(gone)) await logs.remove(gone)
       stay.add(await tree.prune(tree.attributesFolder(folder)))
     }
