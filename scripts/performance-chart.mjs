@@ -6,7 +6,7 @@ import { argv } from 'node:process'
 /** @typedef {{ readonly title: string, readonly own: Result, readonly peer?: Result }} Row */
 
 const ROW = 34
-const [LEFT, WIDTH, RIGHT, TOP] = [270, 380, 130, 58]
+const [LEFT, WIDTH, RIGHT, TOP] = [330, 340, 130, 58]
 
 /** @param {string} text */
 const escaped = (text) => text.replace(/[&<>]/g, (character) => `&#${String(character.charCodeAt(0))};`)
