@@ -38,7 +38,7 @@ export function works(scale) {
   const few = (/** @type {number} */ objects) => Math.max(2, Math.round(objects * scale))
   return [
     ...[1_000, 20_000, 100_000].map((objects) => ({
-      ...{ name: 'within a store, 30 ms a copy', objects: objects === 1_000 ? objects : many(objects), size: 1_000 },
+      ...{ name: 'within a store', objects: objects === 1_000 ? objects : many(objects), size: 1_000 },
       ...{ from: /** @type {const} */ ('store'), to: /** @type {const} */ ('store'), latency: AS_S3 },
     })),
     { name: 'store to disk', objects: many(20_000), size: 4096, from: 'store', to: 'disk' },
