@@ -5,6 +5,22 @@ export function systemCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
+/** Whether an error says that a path leads nowhere. */
+export function isMissing(error: unknown): boolean {
+  const code = systemCode(error)
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}
+
+/** What a call on a file answers, or undefined when its path leads nowhere. */
+export async function unlessMissing<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
+  }
+}
+
 /** Makes a file that must not exist yet. Answers what `write` does, once its content is on the disk. */
 export async function newFile<T>(path: string, write: (file: FileHandle) => Promise<T>, mode?: number): Promise<T> {
   const file = await open(path, 'wx', mode)

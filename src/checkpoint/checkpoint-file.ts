@@ -5,7 +5,7 @@ import { printable } from '../keys.js'
 import { timeOf } from '../times.js'
 import type { Checkpoint } from './checkpoint.js'
 import { parseCheckpoint, serializeCheckpoint } from './checkpoint.js'
-import { syncFolder, systemCode } from '../file-system.js'
+import { isMissing, syncFolder, systemCode } from '../file-system.js'
 import { CheckpointError, checkpointError, reasonOf } from './checkpoint-error.js'
 import { replaceFile } from './durable.js'
 import { refuseLink } from './own-file.js'
@@ -62,8 +62,7 @@ export async function hasCheckpoint(folder: string): Promise<boolean> {
     await stat(path)
     return true
   } catch (error) {
-    const code = systemCode(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return false
+    if (isMissing(error)) return false
     throw unreadable(path, error)
   }
 }
@@ -134,8 +133,7 @@ async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
   } catch (error) {
-    const code = systemCode(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') return []
+    if (isMissing(error)) return []
     throw unreadable(folder, error)
   }
 }
@@ -152,8 +150,7 @@ async function readFolder(folder: string): Promise<SavedRun> {
 }
 
 function unreadable(path: string, error: unknown): UserError {
-  const code = systemCode(error)
-  return code === 'ENOENT' || code === 'ENOTDIR'
+  return isMissing(error)
     ? new UserError(`there is no checkpoint at ${printable(path)}`, WHICH_FOLDER)
     : new UserError(`cannot read ${printable(path)}: ${reasonOf(error)}`)
 }

@@ -1,6 +1,6 @@
 import type { BigIntStats } from 'node:fs'
 import { stat, type FileHandle } from 'node:fs/promises'
-import { newFile, systemCode } from '../file-system.js'
+import { isMissing, newFile } from '../file-system.js'
 import { CheckpointError, checkpointError } from './checkpoint-error.js'
 import { writeAt } from './ledger-file.js'
 
@@ -16,7 +16,7 @@ export async function checkSameFile(
   try {
     own = identityOf(await file.stat({ bigint: true }))
     named = await stat(path, { bigint: true }).then(identityOf, (error: unknown) => {
-      if (isMissingFile(error)) return undefined
+      if (isMissing(error)) return undefined
       throw error
     })
   } catch (error) {
@@ -91,10 +91,4 @@ export function identityOf({ dev, ino }: BigIntStats): Identity {
 /** Whether two are one. */
 export function isSameFile(one: Identity, other: Identity): boolean {
   return one.device === other.device && one.inode === other.inode
-}
-
-/** Whether an error says that there is no such file. */
-export function isMissingFile(error: unknown): boolean {
-  const code = systemCode(error)
-  return code === 'ENOENT' || code === 'ENOTDIR'
 }

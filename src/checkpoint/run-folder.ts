@@ -1,11 +1,11 @@
 import { open, readFile, stat, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
-import { syncFolder, systemCode } from '../file-system.js'
+import { isMissing, syncFolder, systemCode } from '../file-system.js'
 import { printable } from '../keys.js'
 import { parseCheckpoint, serializeCheckpoint, type Checkpoint } from './checkpoint.js'
 import { CheckpointError, checkpointError } from './checkpoint-error.js'
 import { writeNew } from './durable.js'
-import { identityOf, isMissingFile, isSameFile, removed, wasWritten, type Identity } from './fence.js'
+import { identityOf, isSameFile, removed, wasWritten, type Identity } from './fence.js'
 import { CHECKPOINT, replaceCheckpoint } from './checkpoint-file.js'
 
 /*
@@ -77,7 +77,7 @@ export class RunFolder {
     try {
       now = identityOf(await stat(this.path, { bigint: true }))
     } catch (error) {
-      if (!isMissingFile(error)) throw checkpointError('look at the folder', this.path, error)
+      if (!isMissing(error)) throw checkpointError('look at the folder', this.path, error)
     }
     const before = this.held === undefined ? this.identity : identityOf(await this.held.stat({ bigint: true }))
     if (now !== undefined && isSameFile(now, before)) return
@@ -94,7 +94,7 @@ export class RunFolder {
     try {
       text = await readFile(path, 'utf8')
     } catch (error) {
-      if (!isMissingFile(error)) throw checkpointError('read', path, error)
+      if (!isMissing(error)) throw checkpointError('read', path, error)
       const back = await wasWritten(writeNew(path, saved).then(() => syncFolder(this.path)))
       throw removed(`the checkpoint ${printable(path)}`, back)
     }

@@ -1,16 +1,15 @@
 import { constants } from 'node:fs'
 import { attributesIn, isSameStamp, type Stamp, type StoredAttributes } from './attributes.js'
+import { isMissing } from '../../file-system.js'
 import { lineIn } from './attributes-lines.js'
-import { close, fstat, isMissing, lstat, namesIn, openFile, readFully } from './calls.js'
+import { close, fstat, lstat, namesIn, openFile, readFully } from './calls.js'
+import { changedAt, isSettled } from './files.js'
 
 /** How the names of logs begin, which no other names do. They are in order of age. */
 export const LOG = '%log-'
 
 /** Bytes that are read at once. */
 const PIECE = 1024 * 1024
-
-/** How long ago a folder must have been changed for the next change to have another time, in milliseconds: two seconds on some file systems. */
-const SETTLED = 2_100
 
 const LINE_BREAK = 0x0a
 
@@ -109,14 +108,13 @@ export class AttributesIndex {
 
   private async refresh(): Promise<void> {
     const stats = await lstat(this.folder)
-    const changed = stats === undefined ? 0 : Math.max(stats.mtimeMs, stats.ctimeMs)
+    const changed = stats === undefined ? 0 : changedAt(stats)
     if (changed !== this.changed) {
       const began = Date.now()
-      const names =
-        stats === undefined ? [] : (await namesIn(this.folder)).filter((name) => name.startsWith(LOG)).sort()
+      const names = await logsIn(this.folder)
       if (this.logs.some(({ name }, index) => name !== names[index])) this.forget()
       for (const name of names.slice(this.logs.length)) await this.add(name)
-      this.changed = began - changed > SETTLED ? changed : undefined
+      this.changed = isSettled(changed, began) ? changed : undefined
     }
     for (const log of this.logs) if ((await fstat(log.file)).size > log.end) await this.load(log)
   }
@@ -167,6 +165,11 @@ export class AttributesIndex {
     this.latest.clear()
     this.changed = undefined
   }
+}
+
+/** The logs in a folder (absolute), the oldest first. */
+export async function logsIn(folder: string): Promise<readonly string[]> {
+  return (await namesIn(folder)).filter((name) => name.startsWith(LOG)).sort()
 }
 
 async function textOf({ log, at, bytes }: Line): Promise<string> {

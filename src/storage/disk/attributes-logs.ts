@@ -1,7 +1,8 @@
 import { attributesIn, isSameStamp } from './attributes.js'
-import { AttributesIndex, LOG } from './attributes-index.js'
+import { AttributesIndex, LOG, logsIn } from './attributes-index.js'
 import { withdrawal } from './attributes-lines.js'
-import { close, fstat, isMissing, lstat, namesIn, openFile, rename, sync, writeAll } from './calls.js'
+import { close, fstat, lstat, openFile, rename, sync, writeAll } from './calls.js'
+import { isMissing } from '../../file-system.js'
 import { removeFile } from './files.js'
 import { ASIDE } from './names.js'
 import type { Asked } from './storage-errors.js'
@@ -187,11 +188,6 @@ async function lineThatCounts(object: string, lines: readonly string[]): Promise
     )
   }
   return lines[0]
-}
-
-/** The logs in a folder (absolute), the oldest first. */
-async function logsIn(folder: string): Promise<readonly string[]> {
-  return (await namesIn(folder)).filter((name) => name.startsWith(LOG)).sort()
 }
 
 function logName(age: number): string {

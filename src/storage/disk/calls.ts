@@ -1,6 +1,6 @@
 import fs, { type Stats } from 'node:fs'
 import { promisify } from 'node:util'
-import { systemCode } from '../../file-system.js'
+import { unlessMissing } from '../../file-system.js'
 
 /** Calls that take so many milliseconds on average are left to libuv's threads. */
 const SLOW = 0.5
@@ -46,7 +46,6 @@ const later = {
   rmdir: promisify(fs.rmdir),
   fsync: promisify(fs.fsync),
   readdir: promisify(fs.readdir),
-  opendir: promisify(fs.opendir),
 }
 
 /** As in node:fs/promises, but answers the number of the open file. */
@@ -103,24 +102,15 @@ export async function fstat(file: number): Promise<Stats> {
 
 /** What is at a path, links not followed; undefined when there is nothing, or no folder on the way there. */
 export async function lstat(path: string | Buffer): Promise<Stats | undefined> {
-  try {
-    return await quickest(
+  return await unlessMissing(
+    quickest<Stats | undefined>(
       () => fs.lstatSync(path, MAY_BE_MISSING),
       () => later.lstat(path),
-    )
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
+    ),
+  )
 }
 
 const MAY_BE_MISSING = { throwIfNoEntry: false } as const
-
-/** Whether an error says that a path leads nowhere. */
-export function isMissing(error: unknown): boolean {
-  const code = systemCode(error)
-  return code === 'ENOENT' || code === 'ENOTDIR'
-}
 
 export async function rename(from: string, to: string): Promise<void> {
   await quickest(
@@ -163,21 +153,11 @@ export async function rmdir(path: string): Promise<void> {
 
 /** The names in a folder; none when it is not there. */
 export async function namesIn(folder: string): Promise<readonly string[]> {
-  try {
-    return await quickest(
-      () => fs.readdirSync(folder),
-      () => later.readdir(folder),
-    )
-  } catch (error) {
-    if (isMissing(error)) return []
-    throw error
-  }
-}
-
-/** Whether a folder has nothing in it but perhaps `name`. Not all of a large one is read for that. */
-export async function isBare(folder: string, name: string): Promise<boolean> {
-  for await (const entry of await later.opendir(folder)) if (entry.name !== name) return false
-  return true
+  const names = quickest(
+    () => fs.readdirSync(folder),
+    () => later.readdir(folder),
+  )
+  return (await unlessMissing(names)) ?? []
 }
 
 /** Resolves once a file would outlast a power cut, times included. Always in libuv's threads: it waits for the disk. */

@@ -3,10 +3,11 @@ import type { Removal, Removing } from '../storage.js'
 import type { AttributesLogs } from './attributes-logs.js'
 import { changed, diskFault, type Asked } from './storage-errors.js'
 import { inParallel } from './in-parallel.js'
-import { ASIDE, isStorable, nameOf, OURS, parentOf, pathOf } from './names.js'
-import { isBare } from './calls.js'
+import { ASIDE, isStorable, nameOf, parentOf, pathOf } from './names.js'
+import { isEmpty } from './identity.js'
 import { summary } from './reading.js'
-import { removeFile, unlessMissing } from './files.js'
+import { unlessMissing } from '../../file-system.js'
+import { removeFile } from './files.js'
 import type { Tree } from './tree.js'
 
 /** Removes objects of a tree, their attributes, and the folders that are empty then. */
@@ -69,7 +70,7 @@ async function settle(
       if (tree.names === 'literal') continue
       if (first === folder) await logs.withdraw(folder, names, asked)
       // The root stays, empty or not.
-      if (first === '' && (await isBare(tree.root, OURS))) await logs.remove('')
+      if (first === '' && (await isEmpty(tree.root))) await logs.remove('')
       for (let gone = folder; gone !== first; gone = parentOf(gone)) await logs.remove(gone)
       stay.add(await tree.prune(tree.attributesFolder(folder)))
     }

@@ -1,7 +1,8 @@
 import type { Dirent } from 'node:fs'
-import { lstat, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { standInFor } from '../../keys.js'
-import { unlessMissing } from './files.js'
+import { unlessMissing } from '../../file-system.js'
+import { lstat } from './calls.js'
 
 /** What a folder has under a name. */
 export interface Entry {
@@ -65,5 +66,5 @@ export async function statsOf(
   folder: string,
   { name, raw }: Entry,
 ): Promise<{ size: number; mtimeMs: number } | undefined> {
-  return await unlessMissing(lstat(raw ?? `${folder}/${name}`))
+  return await lstat(raw ?? `${folder}/${name}`)
 }

@@ -1,14 +1,18 @@
-import { systemCode } from '../../file-system.js'
-import { isMissing, lstat, unlink } from './calls.js'
+import type { Stats } from 'node:fs'
+import { isMissing, systemCode } from '../../file-system.js'
+import { lstat, unlink } from './calls.js'
 
-/** What a call on a file answers, or undefined when there is no such file. */
-export async function unlessMissing<T>(call: Promise<T>): Promise<T | undefined> {
-  try {
-    return await call
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
+/** How long ago a folder must have been changed for the next change to have another time, in milliseconds: two seconds on some file systems. */
+const SETTLED = 2_100
+
+/** When a folder was last changed, in milliseconds since 1970. */
+export function changedAt({ mtimeMs, ctimeMs }: Stats): number {
+  return Math.max(mtimeMs, ctimeMs)
+}
+
+/** Whether a change of a folder since `now`, at which it had last been changed at `changed`, would show in its times. */
+export function isSettled(changed: number, now: number): boolean {
+  return now - changed > SETTLED
 }
 
 /** Removes a file; one that is not there, or that is a folder, is no error. */

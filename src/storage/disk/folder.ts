@@ -1,10 +1,10 @@
-import { lstat } from 'node:fs/promises'
 import { compareKeys, standInFor } from '../../keys.js'
 import type { NotAKey } from '../storage.js'
 import { entriesOf, statsOf, type Entry } from './entries.js'
 import { fault, type Asked } from './storage-errors.js'
 import { ASIDE, folderOf, OURS, segmentOf } from './names.js'
-import { unlessMissing } from './files.js'
+import { lstat } from './calls.js'
+import { changedAt } from './files.js'
 import type { Tree } from './tree.js'
 
 /** What was in a folder when it was read. */
@@ -34,10 +34,10 @@ export async function readFolder(tree: Tree, prefix: string, asked: Asked): Prom
   const isRoot = folder === ''
   const enter = async (within: string): Promise<void> => {
     const path = tree.absolute([folder, within].filter((part) => part !== '').join('/'))
-    const stats = await unlessMissing(lstat(path))
+    const stats = await lstat(path)
     const entries = stats?.isDirectory() === true ? await entriesOf(path) : undefined
     if (stats === undefined || entries === undefined) return
-    folders.push([path, Math.max(stats.mtimeMs, stats.ctimeMs)])
+    folders.push([path, changedAt(stats)])
     const parts: string[] = []
     for (const entry of entries) {
       const { name, raw } = entry

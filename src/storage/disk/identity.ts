@@ -1,7 +1,7 @@
-import { lstat as lstatExactly, readdir } from 'node:fs/promises'
+import { lstat as lstatExactly, opendir } from 'node:fs/promises'
 import type { FolderIdentity } from '../../job/place.js'
 import { lstat } from './calls.js'
-import { unlessMissing } from './files.js'
+import { unlessMissing } from '../../file-system.js'
 import { MARKER, OURS } from './names.js'
 
 type Numbers = Pick<FolderIdentity, 'device' | 'inode'>
@@ -34,5 +34,7 @@ export async function isStill(root: string, { names, ...before }: FolderIdentity
 
 /** Whether a folder has nothing in it but what is ours: runs keep their checkpoints in a folder of that name. */
 export async function isEmpty(root: string): Promise<boolean> {
-  return (await readdir(root)).every((name) => name === OURS)
+  // Not all of a large folder is read for that.
+  for await (const { name } of await opendir(root)) if (name !== OURS) return false
+  return true
 }

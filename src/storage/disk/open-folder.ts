@@ -1,15 +1,15 @@
 import { constants } from 'node:fs'
-import { lstat, mkdir, readFile, realpath, rename } from 'node:fs/promises'
+import { mkdir, readFile, realpath, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { UserError } from '../../errors.js'
 import { placeUrl, type FolderIdentity } from '../../job/place.js'
 import { printable } from '../../keys.js'
-import { newFile, syncFolder, systemCode } from '../../file-system.js'
+import { newFile, syncFolder, systemCode, unlessMissing } from '../../file-system.js'
 import { isEmpty, isOne, isStill, numbersOf } from './identity.js'
 import { MARKER, OURS, type Names } from './names.js'
 import { probe } from './name-rules.js'
 import { removeLeftovers, TEMPORARY_FOLDER, temporaryName } from './temporary.js'
-import { unlessMissing } from './files.js'
+import { lstat } from './calls.js'
 
 /** What this program writes. It still reads the first one, which had the attributes of each object in a file of their own. */
 const FORMAT = 2
@@ -156,7 +156,7 @@ async function realPathOf(folder: string): Promise<string> {
 async function checkAbove(folder: string): Promise<void> {
   for (let path = folder; path !== dirname(path);) {
     path = dirname(path)
-    if ((await unlessMissing(lstat(join(path, MARKER)))) === undefined) continue
+    if ((await lstat(join(path, MARKER))) === undefined) continue
     throw new UserError(
       `${printable(folder)} lies in ${printable(path)}, which s3move wrote, so names in it stand for keys of that one`,
       `name ${printable(path)}, and choose with --exclude '*' --include`,
@@ -199,7 +199,7 @@ async function makeOwn(path: string): Promise<void> {
 }
 
 async function checkOwn(path: string): Promise<boolean> {
-  const stats = await unlessMissing(lstat(path))
+  const stats = await lstat(path)
   if (stats === undefined || stats.isDirectory()) return stats !== undefined
   throw new UserError(`${printable(path)} is no folder, though s3move keeps its own files there`, 'move it away')
 }

@@ -1,7 +1,7 @@
-import { lstat } from 'node:fs/promises'
 import type { Asked } from './storage-errors.js'
 import { readFolder, type FolderContent } from './folder.js'
-import { unlessMissing } from './files.js'
+import { lstat } from './calls.js'
+import { changedAt, isSettled } from './files.js'
 import type { Tree } from './tree.js'
 
 /** A folder as it was when it was read. */
@@ -14,9 +14,6 @@ export interface FolderSnapshot extends FolderContent {
 
 /** Most names that are kept, beside those of the folder that was read last. */
 const MOST_NAMES = 300_000
-
-/** How long ago a folder must have been changed for the next change to have another time, in milliseconds: two seconds on some file systems. */
-const SETTLED = 2_100
 
 /**
  * What is in the folders of a tree, read when it is needed, and again when it has changed: else each page of a large folder would read all of
@@ -50,7 +47,7 @@ export class Snapshots {
     this.drop(prefix)
     if (content === undefined) return undefined
     const latest = Math.max(...content.folders.map(([, changed]) => changed))
-    const snapshot = { ...content, ends: new Set<string>(), settled: began - latest > SETTLED }
+    const snapshot = { ...content, ends: new Set<string>(), settled: isSettled(latest, began) }
     for (const other of this.kept.keys()) {
       if (this.total <= MOST_NAMES) break
       this.drop(other)
@@ -76,8 +73,8 @@ function weightOf({ names, folders }: FolderSnapshot): number {
 async function isCurrent({ settled, folders }: FolderSnapshot): Promise<boolean> {
   if (!settled) return false
   for (const [path, changed] of folders) {
-    const stats = await unlessMissing(lstat(path))
-    if (stats?.isDirectory() !== true || Math.max(stats.mtimeMs, stats.ctimeMs) !== changed) return false
+    const stats = await lstat(path)
+    if (stats?.isDirectory() !== true || changedAt(stats) !== changed) return false
   }
   return true
 }

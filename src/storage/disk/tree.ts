@@ -2,9 +2,8 @@ import { constants, type Stats } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { attributesIn, isSameStamp, type StoredAttributes } from './attributes.js'
 import { AttributesIndexes } from './attributes-indexes.js'
-import { syncFolder, systemCode } from '../../file-system.js'
+import { isMissing, syncFolder, systemCode, unlessMissing } from '../../file-system.js'
 import { close, fstat, lstat, mkdir, openFile, rename, rmdir } from './calls.js'
-import { unlessMissing } from './files.js'
 import type { OpenedFolder } from './open-folder.js'
 import { isStill } from './identity.js'
 import { folderGone, notFollowed, type Asked } from './storage-errors.js'
@@ -177,7 +176,7 @@ export class Tree {
         break
       } catch (error) {
         const code = systemCode(error)
-        if (tries >= MOST_TRIES || (code !== 'EEXIST' && code !== 'ENOENT' && code !== 'ENOTDIR')) throw error
+        if (tries >= MOST_TRIES || (code !== 'EEXIST' && !isMissing(error))) throw error
         if (code !== 'EEXIST') {
           await this.nothing(asked)
           this.forget(parentOf(folder))
@@ -212,7 +211,7 @@ export class Tree {
         await rmdir(this.absolute(path))
       } catch (error) {
         const code = systemCode(error) ?? ''
-        if (code === 'ENOENT' || code === 'ENOTDIR') continue
+        if (isMissing(error)) continue
         if (FULL.has(code)) break
         throw error
       }

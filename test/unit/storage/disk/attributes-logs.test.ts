@@ -14,20 +14,10 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { openFolder, openFolderToWrite } from '../../../../src/storage/disk/open-folder.js'
 import { DiskStore } from '../../../../src/storage/disk/store.js'
-
-const made: string[] = []
-afterEach(async () => {
-  for (const folder of made.splice(0)) await rm(folder, { recursive: true })
-})
-
-async function newFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 's3move-logs-'))
-  made.push(folder)
-  return folder
-}
+import { workFolder } from '../../../support/cli-program.js'
 
 /** As a new process would. */
 const open = async (folder: string): Promise<DiskStore> =>
@@ -64,7 +54,7 @@ async function bury(folder: string): Promise<void> {
 }
 
 test('keeps the attributes of all objects of a folder in one file, a line each, readable without s3move', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   const store = await open(folder)
   await Promise.all(Array.from({ length: 50 }, (_, index) => put(store, `a/${index}`, 'x', `note ${index}`)))
   const [log = '', ...more] = await logsIn(join(attributesOf(folder), 'a'))
@@ -76,7 +66,7 @@ test('keeps the attributes of all objects of a folder in one file, a line each, 
 })
 
 test('reads a folder of the first format, and tells an earlier s3move that it is one no more once it is written to', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   await put(await open(folder), 'a/x', 'hello', 'new')
   const [log = ''] = await logsIn(join(attributesOf(folder), 'a'))
   const line = await readFile(join(attributesOf(folder), 'a', log), 'utf8')
@@ -101,7 +91,7 @@ test('reads a folder of the first format, and tells an earlier s3move that it is
 })
 
 test('a line that was cut off, or is damaged, spoils no other one', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   await put(await open(folder), 'x', 'hello', 'one')
   const [log = ''] = await logsIn(attributesOf(folder))
   const path = join(attributesOf(folder), log)
@@ -117,7 +107,7 @@ test('a line that was cut off, or is damaged, spoils no other one', async () => 
 })
 
 test('an object whose replacement was killed before its last step has its own attributes, or none', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   const store = await open(folder)
   await put(store, 'x', 'first', 'first')
   const [log = ''] = await logsIn(attributesOf(folder))
@@ -145,7 +135,7 @@ test('an object whose replacement was killed before its last step has its own at
 })
 
 test('logs of runs that are over become one, and only lines that count are kept', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   const keys = Array.from({ length: 20 }, (_, index) => `a/${index}`)
   for (let run = 0; run < 9; run++) {
     const store = await open(folder)
@@ -159,7 +149,7 @@ test('logs of runs that are over become one, and only lines that count are kept'
 })
 
 test('logs of a process that is at work are left alone', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   await put(await open(folder), 'x', 'hello', 'living')
   const [living = ''] = await logsIn(attributesOf(folder))
   for (let run = 0; run < 6; run++) {
@@ -176,7 +166,7 @@ test('logs of a process that is at work are left alone', async () => {
 })
 
 test('a log that was taken away is begun anew, and nothing of it is lost', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   const store = await open(folder)
   await put(store, 'a/x', 'hello', 'one')
   await rm(join(attributesOf(folder), 'a'), { recursive: true })

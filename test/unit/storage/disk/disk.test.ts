@@ -4,24 +4,14 @@ import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os'
 import { isAbsolute, join, normalize } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compareKeys, standInFor } from '../../../../src/keys.js'
 import { isStorable, pathOf, segmentOf, type Names } from '../../../../src/storage/disk/names.js'
 import { openFolder, openFolderToWrite } from '../../../../src/storage/disk/open-folder.js'
 import { DiskStore } from '../../../../src/storage/disk/store.js'
 import type { ObjectContent, HeaderFields, Storage } from '../../../../src/storage/storage.js'
+import { workFolder } from '../../../support/cli-program.js'
 import { contractOfAll } from '../../../support/storage-contract.js'
-
-const made: string[] = []
-afterEach(async () => {
-  for (const folder of made.splice(0)) await rm(folder, { recursive: true })
-})
-
-async function newFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 's3move-disk-'))
-  made.push(folder)
-  return folder
-}
 
 const warnings: string[] = []
 const open = async (folder: string, write = true): Promise<DiskStore> =>
@@ -177,7 +167,7 @@ test('names that are folded stay apart where capitals are not told from small le
 })
 
 test('holds objects of hostile keys side by side, each with its own content, in byte order', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   const store = await open(join(folder, 'new', 'backup'))
   const keys = HOSTILE.toSorted(() => Math.random() - 0.5)
   await Promise.all(
@@ -232,7 +222,7 @@ test('lists in UTF-8 byte order from any key on, in pages of any size, whatever 
 }, 60_000)
 
 test('gives content, headers, tags and time back as they were written, over what was there', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   const store = await open(folder)
   const headers: HeaderFields = [
     ['content-type', 'text/x; charset="a"'],
@@ -267,7 +257,7 @@ test('gives content, headers, tags and time back as they were written, over what
 })
 
 test('keeps what was there when content breaks off, comes short or is too much, and leaves nothing behind', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   const store = await open(folder)
   await put(store, 'x', 'as it was', [['x-amz-meta-a', 'b']])
   const body = randomBytes(700_000)
@@ -288,7 +278,7 @@ test('keeps what was there when content breaks off, comes short or is too much, 
 })
 
 test('of many who write what must not be there yet one succeeds, and its content and headers stay', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   const stores = [await open(folder), await open(folder)]
   for (const key of ['plain', 'deep/er', 'both']) {
     // The last has to make room for a folder.
@@ -312,7 +302,7 @@ test('of many who write what must not be there yet one succeeds, and its content
 })
 
 test('tells an object that was written to since, and one that is gone', async () => {
-  const { reading, removing, writing } = await open(await newFolder())
+  const { reading, removing, writing } = await open(await workFolder())
   const store = { reading, writing } as unknown as Storage
   const etag = await put(store, 'x', 'hello')
   await put(store, 'x', 'other')
@@ -327,7 +317,7 @@ test('tells an object that was written to since, and one that is gone', async ()
 })
 
 test('neither follows a symbolic link nor lists it, and says so', async () => {
-  const [folder, outside] = [await newFolder(), await newFolder()]
+  const [folder, outside] = [await workFolder(), await workFolder()]
   const store = await open(folder)
   await writeFile(join(outside, 'secret'), 'secret')
   await put(store, 'a', '1')
@@ -351,7 +341,7 @@ test('neither follows a symbolic link nor lists it, and says so', async () => {
 test.runIf(process.platform === 'linux')(
   'lists what is no object apart from objects, in order, however a page ends',
   async () => {
-    const folder = await newFolder()
+    const folder = await workFolder()
     const raw = (...parts: (string | number)[]): Buffer =>
       Buffer.concat([
         Buffer.from(`${folder}/`),
@@ -405,7 +395,7 @@ test.runIf(process.platform === 'linux')(
 )
 
 test('reads a folder that somebody else made as it is, and refuses to write into it', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   await mkdir(join(folder, 'a'))
   await writeFile(join(folder, 'a', '100%25'), 'plain')
   await writeFile(join(folder, 'a-b'), '')
@@ -416,7 +406,7 @@ test('reads a folder that somebody else made as it is, and refuses to write into
 })
 
 test('says in one line that a folder is missing, or is none', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   await writeFile(join(folder, 'file'), '')
   await expect(open(join(folder, 'none'), false)).rejects.toThrow(/^the folder .* does not exist$/)
   await expect(open(join(folder, 'file'), false)).rejects.toThrow(/is no folder$/)
@@ -424,7 +414,7 @@ test('says in one line that a folder is missing, or is none', async () => {
 })
 
 test('a folder that vanished is an error, not a store without objects', async () => {
-  const folder = join(await newFolder(), 'x')
+  const folder = join(await workFolder(), 'x')
   const store = await open(folder)
   await put(store, 'a', '1')
   await rm(folder, { recursive: true })

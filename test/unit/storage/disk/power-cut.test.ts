@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterEach, expect, test, vi } from 'vitest'
 import type * as Calls from '../../../../src/storage/disk/calls.js'
 import type * as FileSystem from '../../../../src/file-system.js'
 import { openFolder, openFolderToWrite } from '../../../../src/storage/disk/open-folder.js'
 import { DiskStore } from '../../../../src/storage/disk/store.js'
+import { workFolder } from '../../../support/cli-program.js'
 import { PowerCutDisk, restore, type Leftover } from '../../../support/power-cut-disk.js'
 
 // Told of each step.
@@ -54,17 +52,9 @@ vi.mock('../../../../src/file-system.js', async (original) => {
   }
 })
 
-const made: string[] = []
-afterEach(async () => {
+afterEach(() => {
   watch.disk = undefined
-  for (const folder of made.splice(0)) await rm(folder, { recursive: true })
 })
-
-async function newFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 's3move-cut-'))
-  made.push(folder)
-  return folder
-}
 
 const TIME = '2024-01-02T03:04:05.000Z'
 
@@ -85,7 +75,7 @@ const openToRead = async (folder: string): Promise<DiskStore> =>
   new DiskStore({ bucket: folder, prefix: '' }, await openFolder(folder), () => undefined)
 
 test('a power cut at any moment leaves each object old or new, with its attributes or none, and what was confirmed as it was', async () => {
-  const folder = await newFolder()
+  const folder = await workFolder()
   const opened = await openFolderToWrite(folder)
   const newStore = (): DiskStore => new DiskStore({ bucket: folder, prefix: '' }, opened, () => undefined)
   const before = newStore()
@@ -129,7 +119,7 @@ test('a power cut at any moment leaves each object old or new, with its attribut
   const seen = new Set<string>()
   for (const { left, allowed } of cuts) {
     for (const happens of [() => true, () => false, () => Math.random() < 0.5]) {
-      const after = await newFolder()
+      const after = await workFolder()
       await restore(left, folder, after, happens)
       const found = await openToRead(after)
       const { objects } = await found.list({})
