@@ -3,7 +3,7 @@ import { attributesFrom, isSameStamp, type StoredAttributes } from './attributes
 import { attributesLine, withdrawal } from './attributes-lines.js'
 import type { AttributesLogs } from './attributes-logs.js'
 import { close, link, lstat, openFile, rename, setTimes, sync, unlink, writeAll } from './calls.js'
-import { systemCode } from '../../file-system.js'
+import { isMissing, systemCode } from '../../file-system.js'
 import { md5While } from '../../hashing.js'
 import { timeOf } from '../../times.js'
 import { alone } from './exclusive-rename.js'
@@ -78,6 +78,13 @@ function taken(asked: Asked): Error {
 // Answers the error of each, or undefined.
 async function placeAll(tree: Tree, logs: AttributesLogs, batch: readonly Written[]): Promise<readonly unknown[]> {
   const all: readonly Placing[] = batch.map((written) => ({ ...written, target: written.path, looksAlike: false }))
+  await each(all, async ({ file }) => {
+    try {
+      await sync(file)
+    } finally {
+      await close(file)
+    }
+  })
   for (let rest = all; rest.length > 0;) {
     // What goes to the same place comes after what is there by then.
     const first = new Map(rest.toReversed().map((placing) => [placing.path, placing]))
@@ -89,13 +96,6 @@ async function placeAll(tree: Tree, logs: AttributesLogs, batch: readonly Writte
 
 // No two to the same place.
 async function placeEach(tree: Tree, logs: AttributesLogs, all: readonly Placing[]): Promise<void> {
-  await each(all, async ({ file }) => {
-    try {
-      await sync(file)
-    } finally {
-      await close(file)
-    }
-  })
   const absent: Placing[] = []
   await each(all, async (placing) => {
     if (!(await aim(tree, placing))) absent.push(placing)
@@ -274,10 +274,8 @@ async function moveTo(tree: Tree, { temporary, target, asked }: Placing, move: M
       await move(tree, temporary, target, asked)
       return
     } catch (error) {
-      const code = systemCode(error)
       // The folder was empty, so another one removed it; unless the file itself is gone.
-      const vanished = code === 'ENOENT' || code === 'ENOTDIR'
-      if (!vanished || tries >= MOST_TRIES || (await lstat(temporary)) === undefined) throw error
+      if (!isMissing(error) || tries >= MOST_TRIES || (await lstat(temporary)) === undefined) throw error
       tree.forget(folder)
     }
   }
