@@ -17,6 +17,8 @@ const PROOF = 15_000
 /** So much more than what is refused by chance is tolerated, and so much of that is left after each span. */
 const HEADROOM = 2
 const FADING = 0.995
+/** What is left of it after a span in which so little was refused that chance cannot explain half of it. */
+const DISPROVED = 0.7
 /** Lanes were held back for nothing when so many times as much turns out to be refused by chance. */
 const QUICKENING = 1.5
 
@@ -107,8 +109,15 @@ export class ChanceRefusals {
 
   private tolerate(refused: number): void {
     const before = this.part
-    this.part = Math.max(TOLERATED, before * FADING, HEADROOM * Math.min(MOST_TOLERATED, refused))
+    const left = before * (HEADROOM * this.mostByChance() < before / 2 ? DISPROVED : FADING)
+    this.part = Math.max(TOLERATED, left, HEADROOM * Math.min(MOST_TOLERATED, refused))
     if (this.part > QUICKENING * before) this.onFound()
+  }
+
+  // Chance strikes every request, so no larger part can have been refused by it than was refused at all; of none among n that is 3/n ("rule of three").
+  private mostByChance(): number {
+    const { accepted, turnedAway } = this
+    return (turnedAway + DEVIATIONS * Math.sqrt(turnedAway) + 3) / (accepted + turnedAway)
   }
 
   private isLimit(): boolean {

@@ -194,7 +194,8 @@ describe('a pacer', () => {
           for (const [lane, done] of world.done.entries()) expect(done - doneBefore[lane]!).toBeGreaterThan(share / 20)
         },
       ),
-      { numRuns: 15 },
+      // In this one the limit is met lane by lane, and what the last of them were refused was once put down to chance for minutes.
+      { numRuns: 15, examples: [[{ lanes: 18, rate: 5127, slots: 152, latency: 37, seed: 0 }]] },
     )
   })
 
