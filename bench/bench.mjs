@@ -59,16 +59,34 @@ const say = (text) => process.stdout.write(`${text}\n`)
  * @param {string} source
  * @param {string} destination
  * @param {number} concurrency
+ */
+const runS3move = (url, source, destination, concurrency) =>
+  runWriting('s3move', url, ['copy', `s3://${source}`, `s3://${destination}`, '--concurrency', String(concurrency)])
+
+/**
+ * A HEAD and a copy onto itself for each object.
+ * @param {string} url
+ * @param {string} bucket
+ * @param {number} concurrency
+ */
+const runSetHeaders = (url, bucket, concurrency) =>
+  runWriting('s3move set-headers', url, [
+    ...['set-headers', `s3://${bucket}`, '--cache-control', 'max-age=60', '--concurrency', String(concurrency)],
+  ])
+
+/**
+ * @param {string} name
+ * @param {string} url
+ * @param {readonly string[]} command
  * @returns {Promise<Row>}
  */
-async function runS3move(url, source, destination, concurrency) {
-  const [from, to, pace] = [`s3://${source}`, `s3://${destination}`, String(concurrency)]
-  const args = ['copy', from, to, '--endpoint-url', url, '--concurrency', pace, '--checkpoint', 'run', '--fresh']
+async function runWriting(name, url, command) {
+  const args = [...command, '--endpoint-url', url, '--checkpoint', 'run', '--fresh']
   const run = await measured(process.execPath, [CLI, ...args], place)
   const status = await measured(process.execPath, [CLI, 'status', 'run', '--json'], place)
   const copied = status.code === 0 ? Number(/** @type {{ copied: number }} */ (JSON.parse(status.stdout)).copied) : 0
   return {
-    name: 's3move',
+    name,
     copied,
     note: run.code === 0 ? '' : `ended with code ${String(run.code)}: ${run.stderr}`,
     run,
@@ -129,6 +147,7 @@ async function throughput() {
       const copied = (await sandbox.stats()).copies[`by-${name}`]?.unique ?? 0
       rows.push({ name, copied, note: run.code === 0 ? '' : `ended with code ${String(run.code)}: ${run.stderr}`, run })
     }
+    rows.push(await runSetHeaders(sandbox.url, 'src', 256))
     sayRows(rows, base)
   } finally {
     await sandbox.stop()
