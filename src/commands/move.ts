@@ -9,13 +9,13 @@ import { settingFlags } from './options/header-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags, readPrefixAs } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
-import { freshFlags, runFlags } from './options/run-options.js'
+import { freshFlags, runFlags, yesFlag } from './options/run-options.js'
 import { nameFlags, readNames, readObjects, selectionFlags } from './options/selection-options.js'
 
 export const command: Command = {
   usage: 'move <source> <destination>',
   summary: 'copy every object, and delete it at the source once its copy is proven',
-  help: '$0 move s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object as copy does. An object is deleted at the source only when its copy is proven and its key is on the disk, in moved.ndjson.',
+  help: '$0 move s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object as copy does. An object is deleted at the source only when its copy is proven and its key is on the disk, in moved.ndjson. Asks for the name of the source’s bucket first.',
   options: [
     ...[
       listFlags,
@@ -28,11 +28,12 @@ export const command: Command = {
       runFlags,
       sideFlags,
     ],
-    ...[placeArguments, freshFlags],
+    ...[placeArguments, yesFlag, freshFlags],
   ],
   examples: [
     ['$0 move s3://photos/2019/ s3://archive/2019/', 'a folder'],
     ['$0 move s3://a s3://b --dry-run', 'how many objects, how many requests'],
+    ['$0 move s3://a s3://b --yes', 'without a question, for scripts'],
   ],
   epilogue: EXIT_TABLE,
   async run(flags, io) {

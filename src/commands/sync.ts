@@ -9,13 +9,13 @@ import { settingFlags } from './options/header-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags, readPrefixAs } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
-import { freshFlags, runFlags } from './options/run-options.js'
+import { freshFlags, runFlags, yesFlag } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
 
 export const command: Command = {
   usage: 'sync <source> <destination>',
   summary: 'copy what is missing or different',
-  help: '$0 sync s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and copies what is missing at the destination or different: by size, ETag and, where these say nothing, by which is newer.',
+  help: '$0 sync s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and copies what is missing at the destination or different: by size, ETag and, where these say nothing, by which is newer. With --delete it asks for the name of the destination’s bucket first.',
   options: [
     ...[selectionFlags, prefixFlags],
     (argv) =>
@@ -25,7 +25,7 @@ export const command: Command = {
         delete: booleanFlag('delete what only the destination has, once both sides have been listed'),
         'max-delete': textFlag('with --delete: delete nothing at all when more objects than this would be'),
       }),
-    ...[settingFlags, attributeFlags, restoreFlags, runFlags, sideFlags, placeArguments, freshFlags],
+    ...[settingFlags, attributeFlags, restoreFlags, runFlags, sideFlags, placeArguments, yesFlag, freshFlags],
   ],
   examples: [
     ['$0 sync s3://photos s3://photos-eu', 'what is missing or different'],

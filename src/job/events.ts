@@ -78,7 +78,7 @@ export type RunEvent =
       readonly snapshot: Snapshot
       readonly checkpoint: string
       readonly ledger: string
-      /** Why it stopped, when it did not finish by itself. */
+      /** Why it stopped, when it did not finish by itself; why `sync --delete` has deleted nothing, when it finished. */
       readonly reason?: string
       readonly hint?: string
     }

@@ -29,6 +29,8 @@ export function summaryLines(event: SummaryEvent, context: SummaryContext): stri
   lines.push(...doneRows(totals, context.job))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(totals.skipped)}`))
   if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(totals.failed)}`))
+  if (event.end === 'finished' && event.reason !== undefined)
+    lines.push(row('kept', `what only the destination has, as ${printable(event.reason)}`))
   const { waiting } = event.snapshot
   if (waiting !== undefined) lines.push(waitingRow(waiting))
   lines.push(row('time', timeSpent(event.snapshot, context)))

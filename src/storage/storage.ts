@@ -328,6 +328,8 @@ export interface BucketTraits {
   readonly acls: boolean | undefined
   /** Whether a write keeps what it replaces; undefined when the store does not tell. */
   readonly versioned: boolean | undefined
+  /** It keeps those that it has, and none of what is written since its versioning was suspended. */
+  readonly suspended?: true
   /** Whether objects can be locked (Object Lock); undefined when the store does not tell, or was not asked. */
   readonly locks?: boolean | undefined
 }

@@ -115,7 +115,6 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/actions',
     'rules',
     'job',
-    'keys',
     'errors',
   ],
   cli: ['commands', 'commands/options', 'checkpoint', 'keys', 'version', 'libuv-wakeups', 'processes', 'errors'],

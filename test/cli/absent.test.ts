@@ -69,11 +69,11 @@ describe('where HEAD tells no length', () => {
     const cdn = await front(box.url, LENGTHLESS)
     await writeFile(join(cwd, 'disk.keys'), 'disk\ndisk-empty\n')
     const source = ['--source-endpoint-url', cdn]
-    const toDisk = ['move', 's3://src', `file://${cwd}/to`, '--files-from', 'disk.keys', ...source]
+    const toDisk = ['move', '--yes', 's3://src', `file://${cwd}/to`, '--files-from', 'disk.keys', ...source]
     expect((await run(toDisk, { cwd })).code).toBe(0)
     expect((await readFile(join(cwd, 'to/disk'))).equals(whole)).toBe(true)
     expect((await readFile(join(cwd, 'to/disk-empty'))).length).toBe(0)
-    const toStore = ['move', 's3://src', 's3://dst', ...source, '--destination-endpoint-url', two.url]
+    const toStore = ['move', '--yes', 's3://src', 's3://dst', ...source, '--destination-endpoint-url', two.url]
     expect((await run(toStore, { cwd })).code).toBe(0)
     expect((await bytesIn(two, 'dst/store')).equals(whole)).toBe(true)
     expect((await contentOf(box, 'src')).size).toBe(0)
@@ -108,7 +108,7 @@ describe('objects that are listed and not found', () => {
 
   test.each([
     ['copy', ['copy', 's3://src', 's3://dst']],
-    ['move', ['move', 's3://src', 's3://dst']],
+    ['move', ['move', '--yes', 's3://src', 's3://dst']],
     ['sync', ['sync', 's3://src', 's3://dst']],
     ['set-headers', ['set-headers', 's3://src', '--cache-control', 'no-cache']],
     ['copy after a look', ['copy', 's3://src', 's3://dst', '--preserve', 'redirect']],

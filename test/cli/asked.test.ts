@@ -278,7 +278,7 @@ test('with --on-loss fail move deletes nothing whose copy lacks what was asked f
     }),
   )
   const cwd = await workFolder()
-  const args = ['move', ...places, '--endpoint-url', url, '--on-loss', 'fail', '--checkpoint', 'run']
+  const args = ['move', '--yes', ...places, '--endpoint-url', url, '--on-loss', 'fail', '--checkpoint', 'run']
   const { code } = await run([...args, '--lanes', '1', '--threads', '1', '--concurrency', '1'], { cwd })
   expect([code, [...(await contentOf(server, 'src')).keys()]]).toEqual([3, ['k25']])
   expect(await ledger(cwd)).toEqual([expect.objectContaining({ key: 'k25', code: 'AttributesNotKept' })])

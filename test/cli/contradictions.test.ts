@@ -29,8 +29,8 @@ const without =
 describe('a store whose listing contradicts itself', () => {
   test.each<[string, string[]]>([
     ['copy', ['copy', 's3://src', 's3://dst']],
-    ['sync --delete', ['sync', 's3://src', 's3://dst', '--delete']],
-    ['move', ['move', 's3://src', 's3://dst']],
+    ['sync --delete', ['sync', 's3://src', 's3://dst', '--delete', '--yes']],
+    ['move', ['move', '--yes', 's3://src', 's3://dst']],
     ['ls', ['ls', 's3://src']],
     ['du', ['du', 's3://src']],
     ['verify', ['verify', 's3://src', 's3://dst']],

@@ -42,7 +42,9 @@ describe('s3move delete s3://bucket/prefix', () => {
     const server = await sandbox({ buckets: ['src:seq:10'] })
     const line = refusal(await run(args(server, 's3://src'), { cwd }))
     expect(line).toMatch(/^s3move: every object of s3:\/\/src would be deleted, and there is no terminal.*\n.*--yes/)
-    expect(refusal(await run(args(server, 's3://src/a\n'), { cwd }))).toContain('begins with s3://src/a\\n would')
+    expect(refusal(await run(args(server, 's3://src/a\n'), { cwd }))).toContain(
+      'that is s3://src/a\\n or in the folder of that name would',
+    )
     expect(server.stats().requests).toBe(0)
   })
 

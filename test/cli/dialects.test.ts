@@ -71,11 +71,11 @@ describe.each(NAMES)('a store that speaks as %s does', (dialect) => {
 
     await server.s3.send(new DeleteObjectCommand({ Bucket: 'src', Key: 'a' }))
     await put(server, 'src', 'new', { Body: 'new' })
-    const synced = await s3move(['sync', 's3://src', 's3://dst', '--delete', ...url])
+    const synced = await s3move(['sync', 's3://src', 's3://dst', '--delete', '--yes', ...url])
     const mirrored = await sizesIn(server, 'src')
     expect([synced.code, await sizesIn(server, 'dst')], synced.stderr).toEqual([0, mirrored])
 
-    const moved = await s3move(['move', 's3://src', 's3://end', ...url])
+    const moved = await s3move(['move', '--yes', 's3://src', 's3://end', ...url])
     const left = await sizesIn(server, 'src')
     expect([moved.code, left, await sizesIn(server, 'end')], moved.stderr).toEqual([0, {}, mirrored])
 

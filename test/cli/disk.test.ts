@@ -172,16 +172,16 @@ describe('a bucket on the local disk', () => {
     expect(first.code).toBe(0)
     await put(server, 'src', 'a', { Body: 'changed', ...RARE })
     await put(server, 'src', 'a/new', { Body: 'new' })
-    const again = await s3move('sync', 's3://src', folder('backup'), '--fresh', '--delete')
+    const again = await s3move('sync', 's3://src', folder('backup'), '--fresh', '--delete', '--yes')
     expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('2 objects copied') as string])
     await put(server, 'dst', 'only/here', { Body: 'x' })
     await put(server, 'dst', 'a', { Body: 'older' })
-    const up = await s3move('sync', folder('backup'), 's3://dst', '--delete')
+    const up = await s3move('sync', folder('backup'), 's3://dst', '--delete', '--yes')
     expect([up.code, up.stderr]).toEqual([0, expect.stringContaining(' 1 deleted') as string])
     await expectEqual(server)
     await put(server, 'src', 'x', { Body: 'x' })
     expect((await s3move('sync', 's3://src', folder('backup'), '--fresh')).code).toBe(0)
-    const down = await s3move('sync', 's3://dst', folder('backup'), '--delete')
+    const down = await s3move('sync', 's3://dst', folder('backup'), '--delete', '--yes')
     expect([down.code, down.stderr]).toEqual([0, expect.stringContaining('0 objects copied, 1 deleted') as string])
     expect((await s3move('verify', 's3://dst', folder('backup'))).code).toBe(0)
   }, 120_000)
@@ -190,10 +190,10 @@ describe('a bucket on the local disk', () => {
     const { server, cwd, folder, s3move } = await setting()
     const count = await fill(server)
     const before = await contentOf(server, 'src')
-    const down = await s3move('move', 's3://src', folder('backup'))
+    const down = await s3move('move', '--yes', 's3://src', folder('backup'))
     expect([down.code, down.stderr]).toEqual([0, expect.stringContaining(`${count} objects moved`) as string])
     expect((await contentOf(server, 'src')).size).toBe(0)
-    const up = await s3move('move', folder('backup'), 's3://dst')
+    const up = await s3move('move', '--yes', folder('backup'), 's3://dst')
     expect([up.code, up.stderr]).toEqual([0, expect.stringContaining(`${count} objects moved`) as string])
     expect(await contentOf(server, 'dst')).toEqual(before)
     expect(await readdir(join(cwd, 'backup'))).toEqual(['.s3move'])
@@ -302,14 +302,14 @@ describe('a folder that somebody else made', () => {
     for (const name of ['site/a', 'outside/b']) await writeFile(join(cwd, name), 'x')
     for (const key of ['a', 'link/b', 'extra']) await put(server, 'dst', key, { Body: 'x' })
     await symlink(join(cwd, 'outside'), join(cwd, 'site/link'))
-    const kept = await s3move('sync', folder('site'), 's3://dst', '--delete')
+    const kept = await s3move('sync', folder('site'), 's3://dst', '--delete', '--yes')
     expect([kept.code, kept.stderr]).toEqual([0, expect.stringContaining('2 only at the destination') as string])
     expect([...(await contentOf(server, 'dst')).keys()]).toEqual(['a', 'extra', 'link/b'])
     // Not even when the link itself is left out, for it is what lies behind it.
-    const left = await s3move('sync', folder('site'), 's3://dst', '--delete', '--exclude', 'link')
+    const left = await s3move('sync', folder('site'), 's3://dst', '--delete', '--yes', '--exclude', 'link')
     expect([left.code, [...(await contentOf(server, 'dst')).keys()]]).toEqual([0, ['a', 'link/b']])
     await rm(join(cwd, 'site/link'))
-    const { code, stderr } = await s3move('sync', folder('site'), 's3://dst', '--delete')
+    const { code, stderr } = await s3move('sync', folder('site'), 's3://dst', '--delete', '--yes')
     expect([code, stderr]).toEqual([0, expect.stringContaining(' 1 deleted') as string])
   })
 
@@ -333,7 +333,7 @@ describe('a folder that somebody else made', () => {
 
     test('each is told of once and skipped, and deletion stops below its folder alone', async () => {
       const { server, folder, s3move } = await odd()
-      const asked = ['sync', folder('site'), 's3://dst', '--delete']
+      const asked = ['sync', folder('site'), 's3://dst', '--delete', '--yes']
       const dry = await s3move(...asked, '--dry-run')
       const { code, stderr } = await s3move(...asked)
       expect(code).toBe(0)
@@ -366,7 +366,7 @@ describe('a folder that somebody else made', () => {
     ])('what filters leave out is no part of the job: %j', async (patterns) => {
       const { server, folder, s3move } = await odd()
       const filters = patterns.flatMap((pattern) => ['--exclude', pattern])
-      const { code, stderr } = await s3move('sync', folder('site'), 's3://dst', '--delete', ...filters)
+      const { code, stderr } = await s3move('sync', folder('site'), 's3://dst', '--delete', '--yes', ...filters)
       expect([code, stderr]).toEqual([0, expect.not.stringMatching(/warning|NotAKey/) as string])
       const keys = [...(await contentOf(server, 'dst')).keys()]
       expect(keys).toContain('www/index')
@@ -377,7 +377,7 @@ describe('a folder that somebody else made', () => {
 
     test('a move leaves them where they are', async () => {
       const { server, cwd, folder, s3move } = await odd()
-      const { code, stderr } = await s3move('move', folder('site'), 's3://dst/moved/')
+      const { code, stderr } = await s3move('move', '--yes', folder('site'), 's3://dst/moved/')
       expect([code, stderr]).toEqual([0, expect.stringContaining('4 objects moved, 4 skipped, none failed') as string])
       expect([...(await contentOf(server, 'dst', 'moved/')).keys()]).toEqual(GOOD.map((key) => `moved/${key}`))
       expect(await readdir(join(cwd, 'site'))).toEqual(['logs', 'old'])
@@ -481,9 +481,13 @@ describe('mistakes with folders are one line and a hint', () => {
         ...(['move', 'copy', 'sync', 'verify'] as const).map((name) => [name, 'backup', 'mount'] as const),
         ...[['move', 'mount', 'backup'] as const, ['move', 'mount', 'backup/b'] as const],
       ]) {
-        expect(refusal(await s3move(command, folder(from), folder(to)))).toContain('one is the other, or lies in it')
+        expect(
+          refusal(await s3move(command, ...(command === 'move' ? ['--yes'] : []), folder(from), folder(to))),
+        ).toContain('one is the other, or lies in it')
       }
-      expect(refusal(await s3move('move', folder('mount/b'), folder('backup')))).toContain('which s3move wrote')
+      expect(refusal(await s3move('move', '--yes', folder('mount/b'), folder('backup')))).toContain(
+        'which s3move wrote',
+      )
       expect(await readdir(join(cwd, 'backup'), { recursive: true })).toEqual(before)
       expect([unbind(), bind('site')]).toEqual([0, 0])
       for (const args of [['copy'], ['copy', '--dry-run']]) {
@@ -499,7 +503,7 @@ describe('mistakes with folders are one line and a hint', () => {
     for (let index = 0; index < 200; index++) await writeFile(join(cwd, 'site', `${index}`), 'x')
     for (const key of ['extra/1', 'extra/2']) await put(server, 'dst', key, { Body: 'x' })
     const puts = (): number => server.stats().byOperation.PutObject ?? 0
-    const running = start(['sync', folder('site'), 's3://dst', '--delete', '--concurrency', '2'], as)
+    const running = start(['sync', folder('site'), 's3://dst', '--delete', '--yes', '--concurrency', '2'], as)
     await until(() => puts() > 20, running)
     await rename(join(cwd, 'site'), join(cwd, 'away'))
     await mkdir(join(cwd, 'site'))

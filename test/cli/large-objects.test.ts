@@ -146,8 +146,8 @@ describe('large objects of Swift’s API on Ceph', () => {
     ['copy', ['--preserve', 'redirect']],
     ['copy', ['--files-from', 'list']],
     ['sync', []],
-    ['move', []],
-    ['move', ['--map', 's/^/new-/']],
+    ['move', ['--yes']],
+    ['move', ['--map', 's/^/new-/', '--yes']],
   ] as const)(
     'are read and written anew by %s %j: the copy outlives the parts of its source',
     async (command, flags) => {
@@ -220,7 +220,7 @@ describe('large objects of Swift’s API on Ceph', () => {
 
   test('move takes parts and what is made of them from one place: the content is whole at the destination', async () => {
     const { server, large, cwd } = await library('ceph', '/src/a-parts/')
-    const args = ['move', 's3://src', 's3://dst', '--endpoint-url', large.url, ...ENDS]
+    const args = ['move', '--yes', 's3://src', 's3://dst', '--endpoint-url', large.url, ...ENDS]
     const { code, stderr } = await run(args, { cwd })
     expect(code, stderr).toBe(0)
     for (const key of ['disc', 'film']) expect(await textIn(server, `/dst/${key}`)).toBe(WHOLE.toString())
@@ -231,7 +231,7 @@ describe('large objects of Swift’s API on Ceph', () => {
   test('one whose parts are gone is a failure by name, and move leaves it', async () => {
     const { server, large, cwd } = await library()
     for (const name of ['1', '2']) await fetch(`${server.url}/parts/film/${name}`, { method: 'DELETE' })
-    const args = ['move', 's3://src', 's3://dst', '--endpoint-url', large.url, ...ENDS]
+    const args = ['move', '--yes', 's3://src', 's3://dst', '--endpoint-url', large.url, ...ENDS]
     expect((await run(args, { cwd })).code).toBe(3)
     expect(await codesIn(cwd)).toEqual(['SwiftLargeObject', 'SwiftLargeObject'])
     expect([...(await contentOf(server, 'src')).keys()]).toEqual(['disc', 'film'])

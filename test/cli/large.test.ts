@@ -82,7 +82,7 @@ describe('s3move copy of objects over 5 GiB', () => {
     const source = await contentOf(server, 'src')
     await server.fault('hang', '1', 'UploadPartCopy')
     const [, ...rest] = args(server)
-    const running = start([command, ...rest], { cwd })
+    const running = start([command, ...rest, '--yes'], { cwd })
     await until(async () => {
       const now = await saved(cwd)
       const begun = now?.large?.open.filter(({ upload }) => upload !== undefined)

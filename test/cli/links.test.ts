@@ -28,7 +28,7 @@ describe('s3move resume never writes through a link', () => {
     const server = await sandbox({ buckets: ['src', 'dst'] })
     for (let i = 0; i < 40; i++) await put(server, 'src', `k${i}`, { Body: 'x' })
     await server.fault('hang', '1/2', 'CopyObject')
-    const args = ['move', 's3://src', 's3://dst', '--endpoint-url', server.url, '--checkpoint', 'run']
+    const args = ['move', '--yes', 's3://src', 's3://dst', '--endpoint-url', server.url, '--checkpoint', 'run']
     await killed(cwd, args, isThere(join(cwd, 'run/checkpoint.json')))
     const [path, victim] = [join(cwd, 'run', name), join(cwd, 'victim')]
     if ((await lstat(path).catch(() => undefined)) === undefined) await writeFile(victim, 'all that I have\n')

@@ -196,7 +196,7 @@ describe('s3move copy --files-from', () => {
     await writeFile(join(cwd, 'list'), JSON.stringify({ key: 'a', versionId: old!.VersionId }))
     expect((await run(command({ cwd, server }, 'copy', 's3://src', 's3://dst'), { cwd })).code).toBe(0)
     expect((await contentOf(server, 'dst')).get('a')).toMatchObject({ size: 3 })
-    const moved = await run(command({ cwd, server }, 'move', 's3://src', 's3://dst', '--fresh'), { cwd })
+    const moved = await run(command({ cwd, server }, 'move', 's3://src', 's3://dst', '--yes', '--fresh'), { cwd })
     expect(refusal(moved)).toContain('line 1 of')
     expect((await run(command({ cwd, server }, 'delete', 's3://src', '--yes', '--fresh'), { cwd })).code).toBe(0)
     expect((await versions()).map(({ Size }) => Size)).toEqual([6])
@@ -245,7 +245,7 @@ describe('kill -9 of a run over a list, then s3move resume', () => {
     const listed = ['ls', 's3://src', '--endpoint-url', server.url, '--format', 'json', '--to', 'all.gz']
     expect((await run(listed, { cwd })).code).toBe(0)
     let args = [kind, 's3://src', 's3://dst', '--files-from', 'all.gz', '--endpoint-url', server.url]
-    args = [...args, '--checkpoint', 'run', '--concurrency', '16']
+    args = [...args, '--checkpoint', 'run', '--concurrency', '16', ...(kind === 'move' ? ['--yes'] : [])]
     let state = seed * 7919
     let kills = 0
     let repeatable = 0

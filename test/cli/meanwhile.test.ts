@@ -62,7 +62,7 @@ describe('what somebody writes between two tries of a request, to a store that h
       server.url,
       meanwhile(isDelete, () => put(server, 'src', 'b', { Body: 'the only copy' }), how),
     )
-    const { code } = await run(['move', 's3://src', 's3://dst', ...to(url)], { cwd })
+    const { code } = await run(['move', '--yes', 's3://src', 's3://dst', ...to(url)], { cwd })
     expect([code, await failures(cwd)]).toEqual([3, ['SourceChanged']])
     expect([[...(await contentOf(server, 'src')).keys()], await bodyOf(server, 'src', 'b')]).toEqual([
       ['b'],
@@ -78,7 +78,7 @@ describe('what somebody writes between two tries of a request, to a store that h
     for (const key of ['a', 'b']) await put(server, 'src', key, { Body: `of ${key}` })
     const act = () => put(server, 'dst', 'a', { Body: 'of another' })
     const url = await standIn(server.url, meanwhile(isDelete, act, 'slow down'))
-    const { code } = await run(['move', 's3://src', 's3://dst', ...to(url)], { cwd })
+    const { code } = await run(['move', '--yes', 's3://src', 's3://dst', ...to(url)], { cwd })
     expect([code, await failures(cwd), [...(await contentOf(server, 'src')).keys()]]).toEqual([
       3,
       ['CopyNotProven'],
@@ -98,7 +98,7 @@ describe('what somebody writes between two tries of a request, to a store that h
         await put(server, 'src', 'appears', { Body: 'as new' })
       }
       const url = await standIn(server.url, meanwhile(isDelete, act, how))
-      const { code } = await run(['sync', 's3://src', 's3://dst', '--delete', ...to(url)], { cwd })
+      const { code } = await run(['sync', 's3://src', 's3://dst', '--delete', '--yes', ...to(url)], { cwd })
       expect([code, await failures(cwd)]).toEqual([3, ['DestinationChanged']])
       expect([...(await contentOf(server, 'dst')).keys()]).toEqual(['appears', 'kept', 'written'])
     },
@@ -111,7 +111,7 @@ describe('what somebody writes between two tries of a request, to a store that h
       'copy --no-clobber with headers',
       ['copy', 's3://src', 's3://dst', '--no-clobber', '--cache-control', 'no-store', '--preserve', 'acl'],
     ],
-    ['move --map', ['move', 's3://src', 's3://dst', '--map', 's/^/x/']],
+    ['move --map', ['move', '--yes', 's3://src', 's3://dst', '--map', 's/^/x/']],
   ])('%s does not replace it', async (_title, command) => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets })
@@ -144,7 +144,7 @@ describe('what somebody writes between two tries of a request, to a store that h
     await put(server, 'src', 'a', { Body: 'of the source' })
     const nothing = () => Promise.resolve()
     const url = await standIn(server.url, meanwhile(isCopyTo('/dst/xa'), nothing, 'lost after'))
-    const { code } = await run(['move', 's3://src', 's3://dst', '--map', 's/^/x/', ...to(url)], { cwd })
+    const { code } = await run(['move', '--yes', 's3://src', 's3://dst', '--map', 's/^/x/', ...to(url)], { cwd })
     expect([code, (await contentOf(server, 'src')).size, await bodyOf(server, 'dst', 'xa')]).toEqual([
       0,
       0,

@@ -115,7 +115,7 @@ describe('metadata with _ in its name, to a store that writes - for it', () => {
     const destination = await sandbox({ buckets: ['dst'], dialect: 'ceph' })
     await put(destination, 'dst', 'a', { Body: 'a', Metadata: { 'my-key': '1', other: '2' } })
     const ends = ['--source-endpoint-url', source.url, '--destination-endpoint-url', destination.url]
-    const { code, stderr } = await s3move('move', 's3://src', 's3://dst', ...ends, '--map', 's|^in/||')
+    const { code, stderr } = await s3move('move', '--yes', 's3://src', 's3://dst', ...ends, '--map', 's|^in/||')
     expect([code, stderr]).toEqual([0, expect.stringContaining('1 object moved')])
   })
 })

@@ -5,7 +5,7 @@ import { contentOf, expectSame, put, sandbox, traitsOf, type TestSandbox } from 
 import { refusal, run, start, until, workFolder, type Finished } from '../support/cli-program.js'
 
 const args = (server: TestSandbox, from: string, to: string, ...more: string[]) =>
-  ['move', from, to, '--endpoint-url', server.url, '--checkpoint', 'run', ...more] as const
+  ['move', '--yes', from, to, '--endpoint-url', server.url, '--checkpoint', 'run', ...more] as const
 const asked = (server: TestSandbox, operation: string) => server.stats().byOperation[operation as 'HeadObject'] ?? 0
 
 async function linesOf(cwd: string, file: string): Promise<Record<string, unknown>[]> {

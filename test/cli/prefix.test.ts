@@ -77,10 +77,10 @@ describe('what deletes below a prefix without a slash at its end', () => {
     ['delete', 's3://one/logs', '--dry-run'],
     ['delete', 's3://one/logs', '--all-versions', '--yes'],
     ['delete', 's3://one/logs', '--yes', '--exclude', '*', '--include', '/a'],
-    ['move', 's3://one/logs', 's3://other/logs'],
-    ['move', 's3://one/logs', 's3://other/kept', '--dry-run'],
-    ['sync', 's3://other/logs', 's3://one/logs', '--delete'],
-    ['sync', 's3://one/logs', 's3://other/logs', '--delete', '--max-delete', '5'],
+    ['move', '--yes', 's3://one/logs', 's3://other/logs'],
+    ['move', '--yes', 's3://one/logs', 's3://other/kept', '--dry-run'],
+    ['sync', 's3://other/logs', 's3://one/logs', '--delete', '--yes'],
+    ['sync', 's3://one/logs', 's3://other/logs', '--delete', '--yes', '--max-delete', '5'],
   ]
 
   test.each(commands)('%s %s %s is refused where a key goes on otherwise', { timeout: 60_000 }, async (...args) => {
@@ -113,7 +113,7 @@ describe('what deletes below a prefix without a slash at its end', () => {
     const server = await buckets(['a.txt', 'logs', 'logs/1', 'logs/\u{10ffff}', 'logs/\u{10ffff}2', 'lo'])
     const flags = ['--endpoint-url', server.url]
     expect((await run(['delete', 's3://one/a.txt', '--yes', ...flags], { cwd })).stderr).toContain('1 object deleted')
-    const moved = await run(['move', 's3://one/logs', 's3://other/old', ...flags], { cwd })
+    const moved = await run(['move', '--yes', 's3://one/logs', 's3://other/old', ...flags], { cwd })
     expect([moved.code, moved.stderr]).toEqual([0, expect.stringContaining('4 objects moved') as string])
     expect(await keysOf(server, 'one')).toEqual(['lo'])
     expect(await keysOf(server, 'other')).toEqual(['old', 'old/1', 'old/\u{10ffff}', 'old/\u{10ffff}2'])
@@ -122,7 +122,7 @@ describe('what deletes below a prefix without a slash at its end', () => {
   test('takes in all that begins with it where --prefix-as-text says so', async () => {
     const cwd = await workFolder()
     const server = await buckets(['logs/a', 'logs-archive/b'], ['logs/a', 'logs/c', 'logs-x/d'])
-    const sync = ['sync', 's3://one/logs', 's3://other/logs', '--delete', '--prefix-as-text']
+    const sync = ['sync', 's3://one/logs', 's3://other/logs', '--delete', '--yes', '--prefix-as-text']
     const { code, stderr } = await run([...sync, '--endpoint-url', server.url], { cwd })
     expect([code, stderr]).toEqual([0, expect.stringContaining('2 deleted') as string])
     expect(await keysOf(server, 'other')).toEqual(['logs-archive/b', 'logs/a'])
@@ -179,8 +179,8 @@ describe('what deletes below a prefix without a slash at its end', () => {
   test.each(['delete', 'move'])('%s refuses a list that names a key beside the folder', async (command) => {
     const cwd = await workFolder()
     const server = await buckets(['logs', 'logs/a', 'logs-archive/b'])
-    const places = command === 'move' ? ['s3://one/logs', 's3://other/old'] : ['s3://one/logs', '--yes']
-    const args = [command, ...places, '--files-from', 'keys', '--endpoint-url', server.url]
+    const places = command === 'move' ? ['s3://one/logs', 's3://other/old'] : ['s3://one/logs']
+    const args = [command, ...places, '--yes', '--files-from', 'keys', '--endpoint-url', server.url]
     await writeFile(join(cwd, 'keys'), 'logs\nlogs/a\nlogs-archive/b\n')
     const line = refusal(await run(args, { cwd }))
     expect(line).toMatch(/line 3 of .*not in the folder s3:\/\/one\/logs: logs-archive\/b\n.*--prefix-as-text/)
@@ -195,7 +195,7 @@ describe('before the start a line', () => {
   test.each<[string[], string | undefined]>([
     [['copy', 's3://one/site/', 's3://other/backup/'], 'site/a/b.css → backup/a/b.css'],
     [['sync', 's3://one', 's3://other'], 'odd\\u{202e}\\n → odd\\u{202e}\\n'],
-    [['move', 's3://one/site/', 's3://other', '--map', 's/css$/txt/'], 'site/a/b.css → a/b.txt'],
+    [['move', '--yes', 's3://one/site/', 's3://other', '--map', 's/css$/txt/'], 'site/a/b.css → a/b.txt'],
     [['copy', 's3://one', 's3://other', '--include', 'x', '--exclude', '*', '--include', 'site/c*'], 'site/c → site/c'],
     [['copy', 's3://one', 's3://other/x/', '--after', 'site/a/b.css'], 'site/c → x/site/c'],
     [['copy', 's3://one/site/c', 's3://other/d'], 'site/c → d'],

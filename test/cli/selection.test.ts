@@ -133,7 +133,7 @@ describe('s3move copy --map s/regex/replacement/', () => {
   test('move renames as well, and deletes what was copied', async () => {
     const cwd = await workFolder()
     const server = await filled('a', 'b')
-    const args = ['move', 's3://src', 's3://dst', '--endpoint-url', server.url, '--map', 's/^a$/c/']
+    const args = ['move', '--yes', 's3://src', 's3://dst', '--endpoint-url', server.url, '--map', 's/^a$/c/']
     expect((await run(args, { cwd })).code).toBe(0)
     expect([await keysIn(server, 'src'), await keysIn(server, 'dst')]).toEqual([[], ['b', 'c']])
   })

@@ -174,15 +174,15 @@ describe('between two stores with credentials of their own', () => {
       ['move', 's3://src/a/', 's3://src/a/c/', 'lies inside the source'],
       ['sync', 's3://src/a/b/', 's3://src/a/', '--delete would delete the source'],
     ] as const) {
-      const more = command === 'sync' ? ['--delete'] : []
+      const more = { copy: [], move: ['--yes'], sync: ['--delete', '--yes'] }[command]
       expect(refusal(await run([command, source, destination, ...ways, ...more], as))).toContain(said)
     }
-    const tried = await run(['move', 's3://src/a/', 's3://src/a/', '--dry-run', ...ways], as)
+    const tried = await run(['move', '--yes', 's3://src/a/', 's3://src/a/', '--dry-run', ...ways], as)
     expect(tried.stderr).toContain('may be one bucket, reached in two ways')
     expect(await contentOf(from, 'src')).toEqual(before)
     expect((await from.s3.send(new ListMultipartUploadsCommand({ Bucket: 'src' }))).Uploads ?? []).toEqual([])
     // Where no object can be in the way of another, two URLs are as good as one.
-    expect((await run(['move', 's3://src/a/', 's3://src/c/', ...ways], as)).code).toBe(0)
+    expect((await run(['move', '--yes', 's3://src/a/', 's3://src/c/', ...ways], as)).code).toBe(0)
     expect([...(await contentOf(from, 'src')).keys()]).toEqual(['c/1', 'c/b/2'])
   })
 
@@ -234,11 +234,11 @@ describe('between two stores with credentials of their own', () => {
     expect([first.code, first.stderr]).toEqual([0, expect.stringContaining('9 objects copied') as string])
     const puts = both.to.stats().byOperation.PutObject
     await put(both.to, 'dst', 'extra', { Body: 'x' })
-    const again = await run(both.args('sync', '--fresh', '--delete'), both.as)
+    const again = await run(both.args('sync', '--fresh', '--delete', '--yes'), both.as)
     expect([again.code, both.to.stats().byOperation.PutObject]).toEqual([0, puts! + 1])
     await expectEqual(both)
     const before = await contentOf(both.from, 'src')
-    const { code, stderr } = await run(both.args('move', '--fresh'), both.as)
+    const { code, stderr } = await run(both.args('move', '--yes', '--fresh'), both.as)
     expect([code, stderr]).toEqual([0, expect.stringContaining('9 objects moved') as string])
     expect((await contentOf(both.from, 'src')).size).toBe(0)
     expect([...(await contentOf(both.to, 'dst')).keys()]).toEqual([...before.keys()])

@@ -73,7 +73,16 @@ describe('s3move sync s3://aaa/in/ s3://bbb', () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:seq:2500:size=10,prefix=in/', 'bbb'] })
     await put(server, 'bbb', 'extra\n1', { Body: 'extra' })
-    const place = ['sync', 's3://src/in/', 's3://bbb', '--endpoint-url', server.url, '--delete', '--dry-run'] as const
+    const place = [
+      'sync',
+      's3://src/in/',
+      's3://bbb',
+      '--endpoint-url',
+      server.url,
+      '--delete',
+      '--yes',
+      '--dry-run',
+    ] as const
     const { code, stdout } = await run(place, { cwd })
     expect([code, stdout]).toEqual([
       0,
@@ -84,7 +93,7 @@ describe('s3move sync s3://aaa/in/ s3://bbb', () => {
     const told = await run([...place, '-v'], { cwd })
     expect(told.stdout).toContain('delete s3://bbb/extra\\n1\n')
     const kept = await run([...place, '--max-delete', '0'], { cwd })
-    expect(kept.stdout).toContain('would keep   what is extra: 1 objects are only at the destination')
+    expect(kept.stdout).toContain('would keep   what is extra: 1 object is only at the destination')
     expect((await contentOf(server, 'bbb')).size).toBe(1)
     expect(asked(server, 'DeleteObjects')).toBe(0)
   })
@@ -92,7 +101,7 @@ describe('s3move sync s3://aaa/in/ s3://bbb', () => {
   test.each([
     [['s3://aaa', 's3://aaa'], 'source and destination are the same'],
     [['s3://aaa/x/', 's3://aaa/x/y/'], 'lies inside the source'],
-    [['s3://aaa/x/', 's3://aaa', '--delete'], '--delete would delete the source'],
+    [['s3://aaa/x/', 's3://aaa', '--delete', '--yes'], '--delete would delete the source'],
     [['s3://aaa', 's3://bbb', '--max-delete', '3'], '--max-delete limits --delete'],
     [['s3://aaa', 's3://bbb', '--newer', '--size-only'], 'two ways to compare'],
   ])('%j is refused before any request', async (given, message) => {
@@ -101,20 +110,28 @@ describe('s3move sync s3://aaa/in/ s3://bbb', () => {
 })
 
 describe('s3move sync --delete', () => {
+  test('without a terminal and without --yes nothing is asked of the stores', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['aaa', 'bbb'] })
+    const line = refusal(await run(args(server, '--delete'), { cwd }))
+    expect(line).toMatch(/^s3move: what only s3:\/\/bbb\/ has would be deleted, and there is no terminal.*\n.*--yes/)
+    expect(server.stats().requests).toBe(0)
+  })
+
   test('deletes what only the destination has, and nothing else', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:hex:3000:prefix=in/', 'old:seq:2000', 'bbb'] })
     expect((await run(['copy', 's3://old', 's3://bbb', '--endpoint-url', server.url], { cwd })).code).toBe(0)
     for (const key of ['odd\r\n', 'control\u0001', ' lead']) await put(server, 'bbb', key)
     const place = ['sync', 's3://src/in/', 's3://bbb', '--endpoint-url', server.url, '--checkpoint', 'run'] as const
-    const told = await run([...place, '--delete', '--max-delete', '2003', '-v'], { cwd })
+    const told = await run([...place, '--delete', '--yes', '--max-delete', '2003', '-v'], { cwd })
     finished(told, 'finished: 3,000 objects copied, 2,003 deleted, none skipped, none failed')
     expect(told.stderr).toContain('deleted odd\\r\\n (0 B)')
     expect(told.stderr).toMatch(/^ {2}deleted {3}2,003 objects, /m)
     expectSame(await contentOf(server, 'bbb'), await contentOf(server, 'src'), (key) => key.slice(3))
     const ledger = (await readFile(join(cwd, 'run/extra.ndjson'), 'utf8')).trimEnd().split('\n')
     expect(ledger.length).toBe(2003)
-    const again = await run([...place, '--delete', '--max-delete', '2003'], { cwd })
+    const again = await run([...place, '--delete', '--yes', '--max-delete', '2003'], { cwd })
     finished(again, '0 objects copied, 3,000 skipped')
   })
 
@@ -122,18 +139,23 @@ describe('s3move sync --delete', () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['aaa', 'bbb', 'ccc'] })
     for (const key of ['1', '2', '3']) await put(server, 'bbb', key)
-    const empty = await run(args(server, '--delete'), { cwd })
+    const empty = await run(args(server, '--delete', '--yes'), { cwd })
     finished(empty, 'warning: the source has no objects at all: nothing was deleted', 3)
     expect(empty.stderr).toContain('finished: 0 objects copied, 3 skipped')
     await put(server, 'aaa', 'in/1')
-    const many = await run(args(server, '--delete', '--max-delete', '1', '--fresh'), { cwd })
-    finished(many, 'warning: 2 objects are only at the destination, more than --max-delete 1: nothing was deleted', 3)
+    const many = await run(args(server, '--delete', '--yes', '--max-delete', '1', '--fresh'), { cwd })
+    finished(
+      many,
+      'warning: 2 objects are only at the destination, more than --max-delete 1 allows: nothing was deleted',
+      3,
+    )
+    expect(many.stderr).toMatch(/^ {2}kept {6}what only the destination has, as 2 objects are only/m)
     expect((await contentOf(server, 'bbb')).size).toBe(3)
-    finished(await run(args(server, '--delete', '--max-delete', '2', '--fresh'), { cwd }), '2 deleted')
+    finished(await run(args(server, '--delete', '--yes', '--max-delete', '2', '--fresh'), { cwd }), '2 deleted')
     expect([...(await contentOf(server, 'bbb')).keys()]).toEqual(['1'])
     // A whole bucket can have no object of the name of the folder that the destination is.
     for (const key of ['copy/', 'copy/x']) await put(server, 'bbb', key)
-    const bucket = ['sync', 's3://ccc', 's3://bbb/copy/', '--endpoint-url', server.url, '--delete'] as const
+    const bucket = ['sync', 's3://ccc', 's3://bbb/copy/', '--endpoint-url', server.url, '--delete', '--yes'] as const
     expect((await run(bucket, { cwd })).code).toBe(3)
     await put(server, 'ccc', 'y')
     finished(await run(bucket, { cwd }), '1 object copied, 1 deleted, 1 skipped')
@@ -145,7 +167,7 @@ describe('s3move sync --delete', () => {
     const server = await sandbox({ buckets: ['aaa', 'bbb'], latency: 'head=30' })
     await put(server, 'aaa', 'in/k')
     for (let n = 10; n < 50; n++) await put(server, 'bbb', `x${n}`, { Body: 'old' })
-    const running = start(args(server, '--delete', '--concurrency', '1'), { cwd })
+    const running = start(args(server, '--delete', '--yes', '--concurrency', '1'), { cwd })
     // One after the other is looked at. Seven looks come before the listing.
     await until(() => asked(server, 'HeadObject') >= 12, running)
     for (let n = 30; n < 50; n++) await put(server, 'aaa', `in/x${n}`, { Body: 'new' })
@@ -163,12 +185,12 @@ describe('s3move sync --delete', () => {
     for (let n = 0; n < 10; n++) await put(server, 'aaa', `in/k${n}`)
     await server.fault('503', '1/3', 'HeadObject')
     await server.fault('reset', '1/4', 'HeadObject')
-    finished(await run(args(server, '--delete'), { cwd }), '10 objects copied, 20 deleted')
+    finished(await run(args(server, '--delete', '--yes'), { cwd }), '10 objects copied, 20 deleted')
     for (let n = 0; n < 20; n++) await put(server, 'bbb', `x${n}`)
     await server.fault('503', '0', 'HeadObject')
     await server.fault('reset', '0', 'HeadObject')
     await server.fault('denied', '1', 'HeadObject')
-    finished(await run(args(server, '--delete'), { cwd }), '0 objects copied, 10 skipped, 20 failed', 3)
+    finished(await run(args(server, '--delete', '--yes'), { cwd }), '0 objects copied, 10 skipped, 20 failed', 3)
     expect((await contentOf(server, 'bbb')).size).toBe(30)
     await server.fault('denied', '0', 'HeadObject')
     await put(server, 'aaa', 'in/x7')
@@ -186,7 +208,7 @@ describe('s3move sync --delete', () => {
       finished(await run(place, { cwd }), '6,000 objects copied')
       await put(server, 'bbb', 'zz extra')
       await server.fault(fault, fault === 'disorder' ? '1/3' : '1/2', 'ListObjectsV2')
-      const { code } = await run([...place, '--delete', '--fresh'], { cwd })
+      const { code } = await run([...place, '--delete', '--yes', '--fresh'], { cwd })
       await server.fault(fault, '0', 'ListObjectsV2')
       const there = await contentOf(server, 'bbb')
       // A store that does not list in order stops the run, before anything is deleted.
@@ -206,7 +228,7 @@ describe('s3move sync --delete', () => {
     expect((await run(['copy', 's3://old', 's3://bbb', '--endpoint-url', server.url], { cwd })).code).toBe(0)
     const place = ['sync', 's3://src/in/', 's3://bbb', '--endpoint-url', server.url, '--checkpoint', 'run'] as const
     const done = (): number => asked(server, 'CopyObject') - 1502 + asked(server, 'HeadObject') / 2
-    let line: readonly string[] = [...place, '--delete', '--concurrency', '16', '--lanes', '4']
+    let line: readonly string[] = [...place, '--delete', '--yes', '--concurrency', '16', '--lanes', '4']
     for (let kill = 0; kill < 4; kill++) {
       const target = done() + ((round * 131 + kill * 277) % 700) + 50
       const running = start(line, { cwd })
@@ -231,7 +253,7 @@ describe('s3move sync --delete', () => {
     await server.fault('denied', '1/40', 'CopyObject')
     await server.fault('hang', '1', 'UploadPartCopy')
     const place = ['sync', 's3://src', 's3://bbb', '--endpoint-url', server.url, '--checkpoint', 'run'] as const
-    const running = start([...place, '--delete'], { cwd })
+    const running = start([...place, '--delete', '--yes'], { cwd })
     const saved = async (): Promise<{ ranges: unknown[]; large?: { open: unknown[] }; ledger: { entries: number } }> =>
       JSON.parse(await readFile(join(cwd, 'run/checkpoint.json'), 'utf8').catch(() => '{"ranges":[{}]}')) as never
     await until(async () => {
@@ -257,7 +279,7 @@ describe('s3move sync --delete', () => {
     const server = await sandbox({ buckets: ['aaa', 'bbb'], latency: 'head=30' })
     for (const key of ['in/1', 'in/2']) await put(server, 'aaa', key)
     for (let n = 0; n < 50; n++) await put(server, 'bbb', `x${n}`, { Body: 'old' })
-    const running = start(args(server, '--delete', '--concurrency', '1'), { cwd })
+    const running = start(args(server, '--delete', '--yes', '--concurrency', '1'), { cwd })
     // Seven looks come before the listing.
     await until(() => asked(server, 'HeadObject') >= 8, running)
     await put(server, 'bbb', 'x49', { Body: 'new' })

@@ -44,38 +44,50 @@ describe('one bucket, or one place in it, that has two names', () => {
     [
       'the bucket',
       alias,
-      ['move', 's3://old', 's3://new'],
+      ['move', '--yes', 's3://old', 's3://new'],
       ['old/a', 'old/b/c'],
       'source and destination are the same',
     ],
-    ['the bucket, below a prefix', alias, ['move', 's3://old/p/', 's3://new/p/'], ['old/p/a'], 'are the same'],
-    ['the bucket, into itself', alias, ['move', 's3://old/', 's3://new/x/'], ['old/x/a'], 'lies inside the source'],
+    ['the bucket, below a prefix', alias, ['move', '--yes', 's3://old/p/', 's3://new/p/'], ['old/p/a'], 'are the same'],
+    [
+      'the bucket, into itself',
+      alias,
+      ['move', '--yes', 's3://old/', 's3://new/x/'],
+      ['old/x/a'],
+      'lies inside the source',
+    ],
     [
       'the bucket, out of itself',
       alias,
-      ['sync', 's3://old/in/', 's3://new', '--delete'],
+      ['sync', 's3://old/in/', 's3://new', '--delete', '--yes'],
       ['old/in/a', 'old/in/in/b'],
       '--delete would delete the source',
     ],
-    ['a prefix in capitals', lower, ['move', 's3://fold/p/', 's3://fold/P/'], ['fold/p/a'], 'under another name'],
+    [
+      'a prefix in capitals',
+      lower,
+      ['move', '--yes', 's3://fold/p/', 's3://fold/P/'],
+      ['fold/p/a'],
+      'under another name',
+    ],
     [
       'a prefix in capitals that lies in the source',
       lower,
-      ['move', 's3://fold/p/', 's3://fold/P/in/'],
+      ['move', '--yes', 's3://fold/p/', 's3://fold/P/in/'],
       ['fold/p/in/a'],
       'under another name',
     ],
     [
       'a prefix in capitals that the source lies in',
       lower,
-      ['sync', 's3://fold/p/in/', 's3://fold/P/', '--delete'],
+      ['sync', 's3://fold/p/in/', 's3://fold/P/', '--delete', '--yes'],
       ['fold/p/in/a', 'fold/p/b'],
       'under another name',
     ],
     [
       'a prefix with an empty folder',
       slashes,
-      ['move', 's3://fold/p/', 's3://fold//p/'],
+      ['move', '--yes', 's3://fold/p/', 's3://fold//p/'],
       ['fold/p/a'],
       'under another name',
     ],
@@ -106,7 +118,7 @@ describe('one bucket, or one place in it, that has two names', () => {
     for (const key of ['a', 'b', 'c']) await put(server, 'old', key, { Body: key })
     await aged()
     const url = await standIn(server.url, blind(folding(alias)))
-    const command = ['move', 's3://old', 's3://new', '--endpoint-url', url, '--checkpoint', 'run'] as const
+    const command = ['move', '--yes', 's3://old', 's3://new', '--endpoint-url', url, '--checkpoint', 'run'] as const
     const told = await run(command, { cwd })
     expect([told.code, told.stderr]).toEqual([3, expect.stringContaining('0 objects moved, none skipped, 3 failed')])
     expect(told.stderr).toContain('with the same Last-Modified')
@@ -129,7 +141,7 @@ describe('one bucket, or one place in it, that has two names', () => {
       },
     }
     const url = await standIn(server.url, blind(folding(alias), nothing))
-    const command = ['move', 's3://old', 's3://new', '--endpoint-url', url, '--checkpoint', 'run'] as const
+    const command = ['move', '--yes', 's3://old', 's3://new', '--endpoint-url', url, '--checkpoint', 'run'] as const
     expect((await run(command, { cwd })).code).toBe(3)
     expect(await failures(cwd)).toEqual(['CopyNotToldApart', 'CopyNotToldApart'])
     expect(await left(server, 'old')).toEqual(['a', 'b'])
@@ -144,7 +156,7 @@ describe('one bucket, or one place in it, that has two names', () => {
     const dots = (path: string): string =>
       path.replace('/fold/out/..%2Fin/', '/fold/in/').replace('/fold/out/../in/', '/fold/in/')
     const url = await standIn(server.url, folding(dots))
-    const command = ['move', 's3://fold/in/', 's3://fold/out/', '--map', 's|^|../in/|'] as const
+    const command = ['move', '--yes', 's3://fold/in/', 's3://fold/out/', '--map', 's|^|../in/|'] as const
     const told = await run([...command, '--endpoint-url', url, '--checkpoint', 'run'], { cwd })
     expect([told.code, await left(server, 'fold')]).toEqual([3, ['in/a', 'in/b']])
     expect(await failures(cwd)).toEqual(['SourceChanged', 'SourceChanged'])
@@ -155,9 +167,9 @@ describe('one bucket, or one place in it, that has two names', () => {
     const server = await sandbox({ buckets: ['old', 'fold'] })
     for (const key of ['p/a', 'p/b']) await put(server, 'fold', key, { Body: key })
     const to = ['--endpoint-url', server.url, '--checkpoint', 'run'] as const
-    expect((await run(['move', 's3://fold/p/', 's3://fold/P/', ...to], { cwd })).code).toBe(0)
+    expect((await run(['move', '--yes', 's3://fold/p/', 's3://fold/P/', ...to], { cwd })).code).toBe(0)
     expect(await left(server, 'fold')).toEqual(['P/a', 'P/b'])
-    expect((await run(['move', 's3://fold', 's3://old', ...to, '--fresh'], { cwd })).code).toBe(0)
+    expect((await run(['move', '--yes', 's3://fold', 's3://old', ...to, '--fresh'], { cwd })).code).toBe(0)
     expect([await left(server, 'fold'), await left(server, 'old')]).toEqual([[], ['P/a', 'P/b']])
   })
 })

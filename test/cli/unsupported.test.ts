@@ -118,7 +118,7 @@ test('a store that refuses ETags in DeleteObjects is sent none after the first, 
       refused++
       return refuse(request, response, 400, 'MalformedXML')
     },
-    ['move', 's3://src', 's3://dst', '--threads', '1'],
+    ['move', '--yes', 's3://src', 's3://dst', '--threads', '1'],
   )
   expect([code, (await contentOf(server, 'src')).size, (await contentOf(server, 'dst')).size]).toEqual([0, 0, 4])
   expect([refused, granted > 0]).toEqual([1, true])
@@ -148,7 +148,7 @@ describe('a store that does not know conditions on writes', () => {
 
   test('is moved into under new names', async () => {
     const server = await filled(['a', 'b'], dialect)
-    const { code } = await directly(server, ['move', 's3://src', 's3://dst', '--map', 's/^/n-/'])
+    const { code } = await directly(server, ['move', '--yes', 's3://src', 's3://dst', '--map', 's/^/n-/'])
     expect([code, [...(await contentOf(server, 'dst')).keys()], (await contentOf(server, 'src')).size]).toEqual([
       ...[0, ['n-a', 'n-b']],
       0,
@@ -355,7 +355,7 @@ describe('a store that lists the MD5 of an object of parts, and tells its ETag o
   }
   const ends = (command: string, url: string): string[] => [
     ...[command, 's3://src', 's3://dst', '--endpoint-url', url],
-    ...['--checkpoint', 'run', ...(command === 'sync' ? ['--delete'] : [])],
+    ...['--checkpoint', 'run', '--yes', ...(command === 'sync' ? ['--delete'] : [])],
   ]
 
   test.each(['move', 'sync'])('has it deleted by %s', async (command) => {

@@ -98,7 +98,7 @@ describe('objects for which a store always fails, while others succeed', () => {
 
   test('move: their sources stay, those of all others are deleted; tried again they are moved as well', async () => {
     const server = await sandbox({ buckets: ['src:seq:2000', 'dst'] })
-    const [{ code, stderr }, cwd] = await tried(server, ['move', 's3://src/', 's3://dst/'], { status: 500 })
+    const [{ code, stderr }, cwd] = await tried(server, ['move', '--yes', 's3://src/', 's3://dst/'], { status: 500 })
     expect([code, stderr]).toEqual([3, expect.stringContaining('1,997 objects moved') as string])
     expect([...(await contentOf(server, 'src')).keys()]).toEqual(BAD_KEYS)
     const again = await run(['resume', '--only-failed', 'run', '--endpoint-url', server.url], { cwd })
@@ -115,7 +115,7 @@ describe('objects for which a store always fails, while others succeed', () => {
     const before = await front(server.port, ({ method, url: path, body }) =>
       method === 'POST' && path.includes('delete') && BAD.test(body) && refused++ < 5 ? { status: 500 } : undefined,
     )
-    const { code, stderr } = await run(['move', 's3://src/', 's3://dst/', ...flags(before.url, '1h')], { cwd })
+    const { code, stderr } = await run(['move', '--yes', 's3://src/', 's3://dst/', ...flags(before.url, '1h')], { cwd })
     expect([code, stderr]).toEqual([0, expect.stringContaining('2,000 objects moved') as string])
     expect((await contentOf(server, 'src')).size).toBe(0)
     expectCopiedOnce(server, 'dst', 2000, before)
@@ -138,7 +138,7 @@ describe('objects for which a store always fails, while others succeed', () => {
   test('sync copies all others, deletes what is extra, and leaves none out', async () => {
     const server = await sandbox({ buckets: ['src:seq:2000', 'dst'] })
     await server.s3.send(new PutObjectCommand({ Bucket: 'dst', Key: 'extra', Body: 'x' }))
-    const args = ['sync', 's3://src/', 's3://dst/', '--delete']
+    const args = ['sync', 's3://src/', 's3://dst/', '--delete', '--yes']
     const [{ code, stderr }, cwd] = await tried(server, args, { status: 500 })
     expect([code, stderr]).toEqual([3, expect.stringContaining('1,997 objects copied, 1 deleted') as string])
     expect((await failures(cwd)).map(({ key }) => key)).toEqual(BAD_KEYS)
@@ -330,7 +330,7 @@ test('move: an object of which no answer ever comes does not keep the others fro
   const first = await front(server.port, ({ url, headers }) =>
     /^.(src|dst).k00[05]/.test(String(headers['x-amz-copy-source'] ?? url)) ? 'reset' : undefined,
   )
-  const moved = await run(['move', 's3://src', 's3://dst', ...flags(first.url)], { cwd })
+  const moved = await run(['move', '--yes', 's3://src', 's3://dst', ...flags(first.url)], { cwd })
   expect([moved.code, (await failures(cwd)).map(({ key }) => key)]).toEqual([3, ['k000', 'k005']])
   const second = await front(server.port, ({ url, headers }) =>
     /^.(src|dst).k000/.test(String(headers['x-amz-copy-source'] ?? url)) ? 'reset' : undefined,

@@ -19,6 +19,11 @@ export function freshFlags(argv: Argv): Argv {
     .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
 }
 
+/** The consent to a deletion, of the jobs that delete. */
+export function yesFlag(argv: Argv): Argv {
+  return grouped(argv, 'Run:', { yes: booleanFlag('delete without a question; needed where there is no terminal') })
+}
+
 /** Flags of the jobs that only read. */
 export function scanFlags(argv: Argv): Argv {
   return grouped(connectionFlags(argv), 'Run:', {

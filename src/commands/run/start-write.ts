@@ -23,6 +23,7 @@ import { readPace } from '../options/pace-options.js'
 import { checkInOneBucket } from '../options/places.js'
 import { readKeysOf } from '../options/sse-c-key.js'
 import { checkFolder, checkOutsideSides } from './checkpoint-folder.js'
+import { questionBefore, type Question } from './deletion-question.js'
 import { dryRun } from './dry-run.js'
 import { exampleOf, type Example } from './example.js'
 import { surveyOf, type Survey } from './list-survey.js'
@@ -54,6 +55,8 @@ interface Setup {
   readonly fresh: boolean
   readonly dry: boolean
   readonly survey: Survey | undefined
+  /** What is asked before it begins. */
+  readonly question: Question | undefined
   readonly progress: Progress
   readonly io: CommandIo
 }
@@ -74,6 +77,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
   const job = survey?.job ?? asked
   // Refused before any request where the folder is known, and again under the lock.
   if (given !== undefined && !dry) await checkFolder(given, job, reached, fresh)
+  const question = questionBefore(job, flags, io)
 
   const progress = createProgress({ ...io, ...telling })
   try {
@@ -95,7 +99,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
       ...noting(progress),
     })
     try {
-      const setup = { job, pace, telling, given, fresh, dry, survey, progress, io }
+      const setup = { job, pace, telling, given, fresh, dry, survey, question, progress, io }
       return await beginBetween(opened, setup, prepare)
     } finally {
       opened.close()
@@ -124,6 +128,7 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
   if (settings.streamed && !isFolder(job.source) && !isFolder(endsOf(job).destination))
     warn('no one credential can copy between these two: every byte passes through this machine')
   if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, example, opened, telling, io })
+  await setup.question?.(opened, survey?.state.of)
   return await runFromStart(opened, setup, ranges, example)
 }
 

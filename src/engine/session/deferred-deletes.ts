@@ -127,7 +127,11 @@ export function createDeferredDeletes(options: DeferredDeleteOptions): DeferredD
 
 /** Why so many objects that only the destination has must not be deleted, when `ofSource` were listed at the source; undefined when they may. */
 export function reasonToKeep(extras: number, ofSource: number, most: number): string | undefined {
-  if (extras > most) return `${extras} objects are only at the destination, more than --max-delete ${most}`
+  if (extras > most) {
+    const [found, limit] = [extras, most].map((n) => n.toLocaleString('en-US'))
+    const are = extras === 1 ? 'object is' : 'objects are'
+    return `${found} ${are} only at the destination, more than --max-delete ${limit} allows`
+  }
   return extras > 0 && ofSource === 0 ? 'the source has no objects at all' : undefined
 }
 

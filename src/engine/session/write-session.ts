@@ -181,7 +181,8 @@ class WriteSession {
     }
     const end = ending.stop !== undefined ? 'stopped' : stop.aborted ? 'interrupted' : 'finished'
     const snapshot = state.snapshot()
-    emit({ type: 'summary', end, snapshot, checkpoint: folder, ledger: join(folder, LEDGER), ...ending.stop })
+    const why = ending.stop ?? (this.kept === undefined ? {} : { reason: this.kept })
+    emit({ type: 'summary', end, snapshot, checkpoint: folder, ledger: join(folder, LEDGER), ...why })
     const failed = ledger.position.entries + (parts.again?.untried() ?? 0)
     return { end, failed, kept: this.kept !== undefined }
   }

@@ -35,6 +35,7 @@ export async function bucketTraits(
   }
   const ownership = await ask('GetBucketOwnershipControls', 'ownershipControls')
   const versioning = await ask('GetBucketVersioning', 'versioning')
+  const status = versioning instanceof StorageError ? undefined : elementText(versioning.body, 'Status')
   const locking = locks ? locksOf(await ask('GetObjectLockConfiguration', 'object-lock')) : undefined
   const rule = ownership instanceof StorageError ? undefined : elementText(ownership.body, 'ObjectOwnership')
   return {
@@ -44,7 +45,8 @@ export async function bucketTraits(
         : rule === undefined
           ? undefined
           : rule !== 'BucketOwnerEnforced',
-    versioned: versioning instanceof StorageError ? undefined : elementText(versioning.body, 'Status') === 'Enabled',
+    versioned: versioning instanceof StorageError ? undefined : status === 'Enabled',
+    ...(status === 'Suspended' ? { suspended: true } : {}),
     locks: locking,
   }
 }

@@ -38,14 +38,17 @@ test('on Swift, copy, verify --deep, move, sync --delete and delete keep every o
   const third = `third-${to}`
   await makeBucket(server, third)
   const moved = `finished: ${COUNT} objects moved, none skipped, none failed`
-  await done(['move', destination, `s3://${third}`], moved)
+  await done(['move', '--yes', destination, `s3://${third}`], moved)
   expect([(await contentOf(server, to)).size, await wholeOf(server, third)]).toEqual([0, before])
 
   // Half of the source goes, so half of its copies are extra.
   const leaves = [...before.keys()].filter((key, index) => index % 2 === 0 || key === 'parts/two')
   for (const Key of leaves) await server.s3.send(new DeleteObjectCommand({ Bucket: from, Key }))
   const left = new Map([...before].filter(([key]) => !leaves.includes(key)))
-  await done(['sync', source, `s3://${third}`, '--delete'], `finished: 0 objects copied, ${leaves.length} deleted`)
+  await done(
+    ['sync', source, `s3://${third}`, '--delete', '--yes'],
+    `finished: 0 objects copied, ${leaves.length} deleted`,
+  )
   expect([await wholeOf(server, from), await wholeOf(server, third)]).toEqual([left, left])
 
   await done(['delete', `s3://${third}`, '--yes'], `${left.size} objects deleted, none skipped, none failed`)

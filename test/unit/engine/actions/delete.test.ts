@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import { confirm } from '../../../../src/commands/delete.js'
+import { confirm } from '../../../../src/commands/run/deletion-question.js'
 import type { CommandIo } from '../../../../src/commands/options/io.js'
 import { removingTogether } from '../../../../src/engine/actions/delete-batches.js'
 import { StorageError, type Severity } from '../../../../src/errors.js'
@@ -122,21 +122,21 @@ describe('the question before a deletion', () => {
     const told: CommandIo = { stdin, stderr, stdout: new PassThrough(), cwd: '/', args: [], stop: stop.signal, abandon }
     return { told, stdin, stop, said: () => String(stderr.read()) }
   }
-  const whole = { source: { bucket: 'photos', prefix: '' } }
+  const whole = { kind: 'delete', source: { bucket: 'photos', prefix: '' } } as const
 
   test('goes on when the name of the bucket is typed', async () => {
     const { told, stdin, said } = io()
-    const asked = confirm(whole, 'Nobody can bring them back.', told)
+    const asked = confirm(whole, ['3 objects, 7 B', 'nobody can bring them back'], told)
     stdin.write('photos\n')
     await asked
     expect(said()).toBe(
-      'every object of s3://photos is to be deleted. Nobody can bring them back.\nType the name of the bucket to go on: ',
+      'every object of s3://photos is to be deleted\n  3 objects, 7 B\n  nobody can bring them back\nType the name of the bucket to go on (photos): ',
     )
   })
 
   test.each(['yes\n', '\n', 'photos2\n', undefined])('refuses any other answer: %j', async (answer) => {
     const { told, stdin } = io()
-    const asked = confirm({ source: { bucket: 'photos', prefix: 'a\nb' } }, '', told)
+    const asked = confirm({ ...whole, source: { bucket: 'photos', prefix: 'a\nb' } }, [], told)
     if (answer === undefined) stdin.end()
     else stdin.write(answer)
     await expect(asked).rejects.toThrow('nothing was deleted')
@@ -144,7 +144,7 @@ describe('the question before a deletion', () => {
 
   test('is ended by Ctrl-C', async () => {
     const { told, stop } = io()
-    const asked = confirm(whole, '', told)
+    const asked = confirm(whole, [], told)
     stop.abort()
     await expect(asked).rejects.toThrow('interrupted')
   })

@@ -1,0 +1,119 @@
+import { basename } from 'node:path'
+import { UserError } from '../../errors.js'
+import {
+  deferredDeletesOf,
+  deletionPlace,
+  listOf,
+  ofAllVersions,
+  onlyDeletes,
+  selectionOf,
+  type WriteJob,
+} from '../../job/kinds.js'
+import { isFolder, placeUrl, type Place } from '../../job/place.js'
+import { printable } from '../../keys.js'
+import { shellWord } from '../../report/format.js'
+import type { BucketTraits } from '../../storage/storage.js'
+import { readFlag, type Flags } from '../options/flag-values.js'
+import { unless, type CommandIo } from '../options/io.js'
+import { amountOf } from './deletion-amount.js'
+import { deletes, type Opened } from './open-and-run.js'
+
+/** Asks, once the places have answered; throws a `UserError` unless the answer is yes. `listed` are the objects that a list names, if there is one. */
+export type Question = (opened: Opened, listed: number | undefined) => Promise<void>
+
+/**
+ * What is asked before a job that deletes begins; undefined for another one, for a dry run and where `--yes` says so beforehand.
+ * Throws a `UserError` where there is no terminal to ask at.
+ */
+export function questionBefore(job: WriteJob, flags: Flags, io: CommandIo): Question | undefined {
+  if (!onlyDeletes(job) && !deletes(job)) return undefined
+  if (readFlag(flags, 'yes') === true || readFlag(flags, 'dry-run') === true) return undefined
+  if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) {
+    throw new UserError(
+      `${whatOf(job)} would be deleted${afterwards(job)}, and there is no terminal to ask whether that is meant`,
+      'add --yes if it is; --dry-run says how many objects these are',
+    )
+  }
+  return async (opened, listed) => {
+    const end = endOfDeletions(job, opened)
+    const [amount, traits] = await Promise.all([
+      unless(io.stop, amountOf(job, opened, listed, io.cwd)),
+      unless(io.stop, end.traits()),
+    ])
+    await confirm(job, [amount, consequence(job, traits)], io)
+  }
+}
+
+function endOfDeletions(job: WriteJob, { ends }: Opened): Opened['ends']['source'] {
+  return deferredDeletesOf(job)?.side === 'destination' ? (ends.destination ?? ends.source) : ends.source
+}
+
+/** Resolves when the name of the bucket, or of the folder, was typed, else throws a UserError. `facts` are told with the question. */
+export async function confirm(job: WriteJob, facts: readonly string[], io: CommandIo): Promise<void> {
+  const place = deletionPlace(job)
+  const [name, called] = nameOf(place)
+  const lines = [`${whatOf(job)} is to be deleted${afterwards(job)}`, ...facts.map((fact) => `  ${fact}`)]
+  io.stderr.write(`${lines.join('\n')}\n`)
+  const { createInterface } = await import('node:readline/promises')
+  const question = createInterface({ input: io.stdin, output: io.stderr, terminal: false })
+  try {
+    const ended = new Promise<string>((resolve) => {
+      question.once('close', () => resolve(''))
+      // A terminal that was closed cannot be read from.
+      question.once('error', () => resolve(''))
+    })
+    const asked = question.question(`Type the name of the ${called} to go on (${printable(name)}): `)
+    const answer = await unless(io.stop, Promise.race([asked, ended]))
+    if (answer.trim() === name) return
+  } finally {
+    question.close()
+  }
+  throw new UserError(
+    `that is not the name of the ${called} (${printable(name)}): nothing was ${onlyDeletes(job) ? 'deleted' : 'changed'}`,
+    'give the same command again',
+  )
+}
+
+function nameOf(place: Place): readonly [name: string, called: 'bucket' | 'folder'] {
+  // The root of all folders has no name.
+  return isFolder(place) ? [basename(place.bucket) || place.bucket, 'folder'] : [place.bucket, 'bucket']
+}
+
+function whatOf(job: WriteJob): string {
+  const place = deletionPlace(job)
+  const list = listOf(job)
+  const some = selectionOf(job) !== undefined
+  if (deferredDeletesOf(job)?.side === 'destination')
+    return `what only ${placeUrl(place)} has${some ? ', as far as it is selected,' : ''}`
+  if (list !== undefined)
+    return `what ${shellWord(list.file)} names of ${placeUrl(place)}${some ? ' and is selected' : ''}`
+  const which = some ? 'every selected object' : 'every object'
+  if (isFolder(place)) return `${which} of ${placeUrl(place)}`
+  if ('prefixAs' in job) return `${which} that is ${placeUrl(place)} or in the folder of that name`
+  return place.prefix === ''
+    ? `${which} of ${placeUrl({ bucket: place.bucket })}`
+    : `${which} whose key begins with ${placeUrl(place)}`
+}
+
+function afterwards(job: WriteJob): string {
+  if (deferredDeletesOf(job)?.side !== 'source' || !('destination' in job)) return ''
+  return ` there once its copy is proven at ${placeUrl(job.destination)}`
+}
+
+// What becomes of what is deleted. Nothing is claimed that the bucket does not say.
+function consequence(job: WriteJob, { versioned, suspended }: BucketTraits): string {
+  if (ofAllVersions(job) && onlyDeletes(job))
+    return 'all versions and delete markers go with it: nobody can bring them back'
+  const moves = deferredDeletesOf(job)?.side === 'source'
+  const lost = moves ? 'the copies are all that is left then' : 'nobody can bring back what is deleted'
+  if (isFolder(deletionPlace(job))) return `a folder keeps no versions: ${lost}`
+  if (versioned === true) {
+    const named = listOf(job) === undefined || !onlyDeletes(job) ? '' : '; a version that the list names goes for good'
+    return `the bucket keeps versions: each object gets a delete marker, and its versions stay${named}`
+  }
+  if (suspended === true)
+    return 'the versioning of the bucket is suspended: what was written since goes for good, older versions stay'
+  return versioned === false
+    ? `the bucket keeps no versions: ${lost}`
+    : `whether the bucket keeps versions is not known, as it does not tell: if it keeps none, ${lost}`
+}
