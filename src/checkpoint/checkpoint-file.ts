@@ -50,7 +50,7 @@ export async function readCheckpoint(path: string): Promise<SavedRun> {
 
 /** Throws a UserError when one of the files that a resume of a run writes, or replaces, is a link to another. */
 export async function refuseLinks(folder: string): Promise<void> {
-  for (const name of await namesIn(folder)) {
+  for (const name of await namesBelow(folder)) {
     if (name === CHECKPOINT || name.endsWith(LEDGERS)) await refuseLink(join(folder, name))
   }
 }
@@ -116,7 +116,7 @@ export async function findRuns(workingDirectory: string): Promise<readonly (Save
   const runs = join(workingDirectory, RUNS)
   const saved: SavedRun[] = []
   const broken: BrokenRun[] = []
-  for (const name of (await namesIn(runs)).sort()) {
+  for (const name of (await namesBelow(runs)).sort()) {
     const folder = join(runs, name)
     try {
       if (await hasCheckpoint(folder)) saved.push(await readFolder(folder))
@@ -129,7 +129,8 @@ export async function findRuns(workingDirectory: string): Promise<readonly (Save
   return [...saved, ...broken]
 }
 
-async function namesIn(folder: string): Promise<string[]> {
+/** The names in a folder; none when there is no such folder. Throws a UserError when it cannot be read. */
+export async function namesBelow(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
   } catch (error) {

@@ -11,7 +11,7 @@ import { settingFlags } from './options/header-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
-import { freshFlags, runFlags } from './options/run-options.js'
+import { againFlag, freshFlags, runFlags } from './options/run-options.js'
 import { nameFlags, readNames, readObjects, selectionFlags } from './options/selection-options.js'
 import type { Opened } from './run/open-and-run.js'
 
@@ -38,6 +38,7 @@ export const command: Command = {
         'no-clobber': booleanFlag('replace nothing at the destination (If-None-Match)'),
         'all-versions': booleanFlag('each object with all of its versions and delete markers, the oldest first'),
       }),
+    againFlag,
     freshFlags,
   ],
   examples: [

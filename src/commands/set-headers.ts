@@ -27,7 +27,7 @@ import {
 } from './options/header-options.js'
 import { onLossFlag } from './options/pace-options.js'
 import { bucketSource, parseBucket } from './options/places.js'
-import { freshFlags, runFlags } from './options/run-options.js'
+import { againFlag, freshFlags, runFlags } from './options/run-options.js'
 import type { Prepare } from './run/start-write.js'
 
 export const command: Command = {
@@ -51,7 +51,7 @@ export const command: Command = {
         'on-loss': onLossFlag('warn'),
         'folder-markers': booleanFlag('also empty objects whose key ends in /'),
       }),
-    ...[runFlags, bucketSource, freshFlags],
+    ...[runFlags, bucketSource, againFlag, freshFlags],
   ],
   examples: [
     ["$0 set-headers s3://photos --cache-control 'public, max-age=31536000'", 'for a year'],

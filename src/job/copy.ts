@@ -23,6 +23,13 @@ export const COPY: WriteKind<CopyJob> = {
   verb: 'copying',
   done: 'copied',
   task: 'copy',
+  repeats: {
+    all: 'copy all of it once more',
+    instead: ({ list, map, versions, noClobber }) =>
+      [list, map, versions, noClobber].every((asked) => asked === undefined)
+        ? 'sync, which copies only what has changed'
+        : undefined,
+  },
   unnamed: true,
   listsVersions: true,
   parts: (job) => [

@@ -25,6 +25,8 @@ export interface WriteKind<J> extends JobKind<J> {
   readonly done: DoneWord
   /** What it is to do with an object: what a dry run calls that. */
   readonly task: 'copy' | 'rewrite' | 'move' | 'delete'
+  /** What a run of it does once more, whatever an earlier one has done; and what does only what is needed instead, if something does. */
+  readonly repeats?: { readonly all: string; readonly instead?: (job: J) => string | undefined }
   /** Folders of its runs are not named after it. */
   readonly unnamed?: true
   /** A list may name versions of its objects. */

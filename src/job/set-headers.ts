@@ -67,6 +67,7 @@ export const SET_HEADERS: WriteKind<SetHeadersJob> = {
   preposition: ' of',
   done: 'rewritten',
   task: 'rewrite',
+  repeats: { all: 'go over all of it once more' },
   parts: ({ rules, guess, folderMarkers, acl }) => [
     ['changes', { rules, guess: guess ?? null, folderMarkers, acl: acl ?? null }],
   ],

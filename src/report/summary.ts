@@ -97,6 +97,22 @@ function doneCounts({ copied, deleted = 0 }: Totals, job: Job | undefined): stri
   return `${objects(copied)} ${word}${deleted > 0 ? `, ${count(deleted)} deleted` : ''}`
 }
 
+/** The counts of a run in a few words: `299,997 copied, 3 failed`. */
+export function countsInWords(totals: Totals, job: Job): string {
+  const { copied, deleted = 0, skipped, failed } = totals
+  const counts: readonly (readonly [number, string])[] = [
+    ...(doneWord(job) === 'deleted' ? [] : [[copied, doneWord(job)] as const]),
+    ...(
+      [
+        [deleted, 'deleted'],
+        [sum(skipped), 'skipped'],
+        [sum(failed), 'failed'],
+      ] as const
+    ).filter(([n]) => n > 0),
+  ]
+  return counts.length === 0 ? 'none deleted' : counts.map(([n, word]) => `${count(n)} ${word}`).join(', ')
+}
+
 /** The command to run next, to be pasted into a shell; undefined when nothing is left to do. */
 export function nextCommand(finished: boolean, failed: Totals['failed'], folder: string): string | undefined {
   if (!finished) return `s3move resume ${shellWord(folder)}`

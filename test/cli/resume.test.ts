@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { contentOf, expectCopiedOnce, expectSame, sandbox, type TestSandbox } from '../support/cli-buckets.js'
+import { contentOf, expectCopiedOnce, expectSame, put, sandbox, type TestSandbox } from '../support/cli-buckets.js'
 import { refusal, run, start, until, workFolder, type Running } from '../support/cli-program.js'
 
 const copied = (server: TestSandbox, bucket = 'dst'): number => server.stats().copies[bucket]?.unique ?? 0
@@ -226,6 +226,60 @@ describe('s3move copy, when a run of it exists', () => {
     expect(server.stats().copies.dst).toEqual({ total: 1500 + before, unique: 1500, duplicates: before })
     const told = await run(['status', '--json'], { cwd })
     expect(JSON.parse(told.stdout)).toMatchObject({ state: 'finished', copied: 1500, sessions: 1 })
+  })
+
+  test('a finished one is refused with when and what; --again does it once more, in a folder of its own', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:300:denied=100', 'dst'] })
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url]
+    expect((await run(args, { cwd })).code).toBe(3)
+    const folder = await onlyFolder(cwd)
+    const record = await readFile(join(cwd, folder, 'checkpoint.json'), 'utf8')
+    const { copies } = server.stats()
+    const line = refusal(await run(args, { cwd }))
+    expect(line).toMatch(/: this job finished \d.* ago \(29\d copied, \d failed\)\n.* --again .* or use sync/)
+    expect(line).toContain(`s3move resume --only-failed ${folder}`)
+    expect(server.stats().copies).toEqual(copies)
+    const again = await run([...args, '--again'], { cwd })
+    expect([again.code, again.stderr]).toEqual([3, expect.stringContaining(`checkpoint ${folder}-2\n`) as string])
+    expect(server.stats().copies.dst!.total).toBe(2 * copies.dst!.total)
+    expect(await readFile(join(cwd, folder, 'checkpoint.json'), 'utf8')).toBe(record)
+    expect(refusal(await run(args, { cwd }))).toContain(`--only-failed ${folder}-2`)
+    // What failed was tried by the later run.
+    expect((await run(['resume', '--only-failed'], { cwd })).stderr).toContain(`${folder}-2`)
+    expect((await run([...args, '--fresh'], { cwd })).stderr).toContain(`checkpoint ${folder}-3\n`)
+  })
+
+  test('one that found nothing is no obstacle, nor is a finished move', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src', 'dst'] })
+    const to = ['s3://src', 's3://dst', '--endpoint-url', server.url]
+    expect((await run(['copy', ...to], { cwd })).stderr).toContain('has no objects')
+    await put(server, 'src', 'a')
+    expect((await run(['copy', ...to], { cwd })).stderr).toContain('1 object copied')
+    expect((await run(['move', '--yes', ...to], { cwd })).code).toBe(0)
+    await put(server, 'src', 'b')
+    const { code, stderr } = await run(['move', '--yes', ...to], { cwd })
+    expect([code, stderr]).toEqual([
+      0,
+      expect.stringMatching(/an earlier run of this job finished \d.* ago \(1 moved\); its record stays in /) as string,
+    ])
+    const runs = (await readdir(join(cwd, '.s3move'))).sort()
+    expect(runs.map((name) => name.replace(/-[0-9a-f]{8}/, ''))).toEqual([
+      ...['src-move-to-dst', 'src-move-to-dst-2', 'src-to-dst', 'src-to-dst-2'],
+    ])
+  })
+
+  test('the endpoint of the environment makes it no other job', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:10', 'dst'] })
+    const as = { cwd, env: { AWS_ENDPOINT_URL_S3: server.url } }
+    expect((await run(COPY, as)).code).toBe(0)
+    expect(refusal(await run(COPY, as))).toMatch(/this job finished .* ago \(10 copied\)/)
+    expect((await run([...COPY, '--again'], as)).code).toBe(0)
+    const other = await sandbox({ buckets: ['src:seq:10', 'dst'] })
+    const line = refusal(await run(COPY, { cwd, env: { AWS_ENDPOINT_URL_S3: other.url } }))
+    expect(line).toContain(`endpoint: checkpoint has ${server.url}/`.slice(0, -1))
   })
 
   test('another job in the same --checkpoint is refused with the difference, and changes nothing', async () => {

@@ -15,8 +15,13 @@ export function runFlags(argv: Argv): Argv {
 /** Flags of a run that begins. */
 export function freshFlags(argv: Argv): Argv {
   return argv
-    .option('fresh', booleanFlag('begin again, though an unfinished run of this job exists'))
+    .option('fresh', booleanFlag('begin again, though there is a run of this job, unfinished or finished'))
     .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
+}
+
+/** That of a job which would do all of it once more. */
+export function againFlag(argv: Argv): Argv {
+  return grouped(argv, 'Run:', { again: booleanFlag('do all of it once more, though this job is finished') })
 }
 
 /** The consent to a deletion, of the jobs that delete. */

@@ -1,12 +1,15 @@
-import { dirname, resolve } from 'node:path'
-import { hasCheckpoint, readCheckpoint, RUNS } from '../../checkpoint/checkpoint-file.js'
-import { differences } from '../../checkpoint/job-name.js'
+import { dirname, join, resolve } from 'node:path'
+import { hasCheckpoint, namesBelow, readCheckpoint, RUNS, type SavedRun } from '../../checkpoint/checkpoint-file.js'
+import { defaultFolderName, differences } from '../../checkpoint/job-name.js'
 import { UserError } from '../../errors.js'
-import type { Connection } from '../../job/connection.js'
-import type { Job } from '../../job/kinds.js'
-import { placeUrl } from '../../job/place.js'
+import { connectionOf, type Connection, type EndConnection } from '../../job/connection.js'
+import { isScanJob, writeKindOf, type Job, type WriteJob } from '../../job/kinds.js'
+import { placeUrl, type Side } from '../../job/place.js'
+import { settled, sum } from '../../job/totals.js'
 import { printable } from '../../keys.js'
-import { shellWord } from '../../report/format.js'
+import { duration, shellWord } from '../../report/format.js'
+import { countsInWords } from '../../report/summary.js'
+import { timeOf } from '../../times.js'
 import { backendOf } from '../../storage/backends.js'
 
 /**
@@ -34,20 +37,134 @@ export async function checkOutsideSides(job: Job, given: string | undefined, cwd
   }
 }
 
-/** Refuses a folder that holds another run, or an unfinished one, unless it is to be a `fresh` one. */
-export async function checkFolder(folder: string, job: Job, connection: Connection, fresh: boolean): Promise<void> {
-  if (fresh || !(await hasCheckpoint(folder))) return
-  const { checkpoint } = await readCheckpoint(folder)
-  const different = differences(checkpoint, { job, connection })
+/** What a run that begins may do about an earlier one of its job. */
+export interface Beginning {
+  readonly job: WriteJob
+  /** Throw it away, whatever has become of it. */
+  readonly fresh: boolean
+  /** Do all of it once more, where it is finished. */
+  readonly again: boolean
+  /** When the list of the job was last modified, in milliseconds since 1970, if it has one. */
+  readonly listModified: number | undefined
+}
+
+/** Where a run is kept, and the finished one of the same job before it, if there is any. */
+export interface ChosenFolder {
+  readonly folder: string
+  readonly before?: SavedRun | undefined
+}
+
+/**
+ * The folder of a run that was given none: below `.s3move`, each run of a job has one, of which the first is called as `defaultFolderName` says and those
+ * after it `-2` and so on behind that. Throws a `UserError` when an earlier run of the job is unfinished, or has done what would be done again.
+ */
+export async function chooseFolder(beginning: Beginning, connection: Connection): Promise<ChosenFolder> {
+  const name = defaultFolderName(beginning.job, connection)
+  const numbers = (await namesBelow(RUNS)).map((found) => numberOf(found, name)).filter((n) => n !== undefined)
+  let before: SavedRun | undefined
+  for (const number of numbers.sort((a, b) => b - a)) {
+    const folder = join(RUNS, called(name, number))
+    if (!(await hasCheckpoint(folder))) {
+      // It was made for a run that did not come to begin.
+      if (number === numbers[0]) return { folder }
+      continue
+    }
+    const finished = await finishedRun(folder, beginning, connection)
+    if (finished === undefined) return { folder }
+    before ??= finished
+  }
+  return { folder: join(RUNS, called(name, (numbers[0] ?? 0) + 1)), before }
+}
+
+// Undefined for an unfinished one, or one that cannot be read, that is to be thrown away.
+async function finishedRun(
+  folder: string,
+  beginning: Beginning,
+  connection: Connection,
+): Promise<SavedRun | undefined> {
+  if (!beginning.fresh) return await checkFolder(folder, beginning, connection)
+  try {
+    const run = await readCheckpoint(folder)
+    return run.checkpoint.state === 'finished' ? run : undefined
+  } catch (error) {
+    if (error instanceof UserError) return undefined
+    throw error
+  }
+}
+
+function called(name: string, number: number): string {
+  return number === 1 ? name : `${name}-${number}`
+}
+
+function numberOf(found: string, name: string): number | undefined {
+  if (found === name) return 1
+  const [, digits] = /^-([1-9]\d{0,8})$/.exec(found.startsWith(name) ? found.slice(name.length) : '') ?? []
+  return digits === undefined ? undefined : Number(digits)
+}
+
+/**
+ * Refuses a folder that holds another run, an unfinished one of this job, or one that has done what would be done again, unless that is wanted. Answers the
+ * finished run that it holds. Where the endpoint is not `known` yet, as it comes from the environment, that of the run is taken for it.
+ */
+export async function checkFolder(
+  folder: string,
+  { job, fresh, again, listModified }: Omit<Beginning, 'job'> & { readonly job: Job },
+  connection: Connection,
+  known = true,
+): Promise<SavedRun | undefined> {
+  if (fresh || !(await hasCheckpoint(folder))) return undefined
+  const run = await readCheckpoint(folder)
+  const { checkpoint } = run
+  const reached = known ? connection : withEndpoints(connection, checkpoint.connection)
+  const different = differences(checkpoint, { job, connection: reached })
   if (different.length > 0) {
     throw new UserError(
       `${printable(folder)} holds the checkpoint of another job (${different.join('; ')})`,
       'give this job a folder of its own with --checkpoint, or throw the other run away with --fresh',
     )
   }
-  if (checkpoint.state === 'finished') return
-  throw new UserError(
-    `an unfinished run of this job is in ${printable(folder)}`,
-    `go on with it: s3move resume ${shellWord(folder)} (or begin again from the start: add --fresh)`,
-  )
+  // Whether it is this job is certain only with the endpoint.
+  if (reached !== connection && differences(checkpoint, { job, connection }).length > 0) return undefined
+  if (checkpoint.state !== 'finished') {
+    throw new UserError(
+      `an unfinished run of this job is in ${printable(folder)}`,
+      `go on with it: s3move resume ${shellWord(folder)} (or begin again from the start: add --fresh)`,
+    )
+  }
+  if (!isScanJob(job) && !again && hasDone(run, listModified)) refuseRepeating(job, run)
+  return run
+}
+
+/** Whether a finished run found anything to do; and its list, if it had one, is what it was when it began. */
+function hasDone({ checkpoint }: SavedRun, listModified: number | undefined): boolean {
+  const { listed, totals, startedAt } = checkpoint
+  if (listed === 0 && settled(totals) === 0) return false
+  return listModified === undefined || listModified <= timeOf(startedAt)
+}
+
+function refuseRepeating(job: WriteJob, run: SavedRun): void {
+  const { repeats } = writeKindOf(job)
+  if (repeats === undefined) return
+  const { folder, checkpoint } = run
+  const instead = repeats.instead?.(job)
+  const failed = sum(checkpoint.totals.failed)
+  const ways = [
+    `add --again to ${repeats.all}${instead === undefined ? '' : `, or use ${instead}`}`,
+    ...(failed === 0 ? [] : [`what failed: s3move resume --only-failed ${shellWord(folder)}`]),
+  ]
+  throw new UserError(`this job ${finishedInWords(run)}`, ways.join('; '))
+}
+
+/** When a run finished, and with what: `finished 2 min 03 s ago (299,997 copied, 3 failed)`. */
+export function finishedInWords({ checkpoint: { job, savedAt, totals } }: SavedRun): string {
+  return `finished ${duration(Date.now() - timeOf(savedAt))} ago (${countsInWords(totals, job)})`
+}
+
+// A connection whose endpoints, where it has none, are those of a run.
+function withEndpoints(asked: Connection, saved: Connection): Connection {
+  const end = (side: Side): EndConnection => {
+    const endpointUrl = connectionOf(asked, side).endpointUrl ?? connectionOf(saved, side).endpointUrl
+    return endpointUrl === undefined ? {} : { endpointUrl }
+  }
+  return { source: end('source'), destination: end('destination') }
 }

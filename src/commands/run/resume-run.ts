@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
 import { isScan, isWrite, type ScanCheckpoint, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { findRuns, readCheckpoint, refuseLinks, type SavedRun } from '../../checkpoint/checkpoint-file.js'
-import { differences } from '../../checkpoint/job-name.js'
+import { differences, jobHash } from '../../checkpoint/job-name.js'
 import { lockRun } from '../../checkpoint/lock.js'
 import { proveLedgers } from '../../checkpoint/prove.js'
 import { UserError } from '../../errors.js'
@@ -16,6 +16,7 @@ import { createProgress, type Progress } from '../../report/progress.js'
 import { failedByCode } from '../../report/summary.js'
 import { intersection } from '../../rules/ranges.js'
 import { checkList } from '../../sources/files-from/files-from-source.js'
+import { timeOf } from '../../times.js'
 import { version } from '../../version.js'
 import { readConnection } from '../options/connection-options.js'
 import { EXIT } from '../options/exit.js'
@@ -191,7 +192,7 @@ async function choose(dir: string | undefined, onlyFailed: boolean, cwd: string)
   const runs = (await findRuns(cwd))
     .filter((run): run is SavedRun => 'checkpoint' in run)
     .map((run) => ({ ...run, folder: relative(cwd, run.folder) }))
-  const candidates = runs.filter(({ checkpoint }) => !nothingToDo(checkpoint, onlyFailed))
+  const candidates = latest(runs, onlyFailed).filter(({ checkpoint }) => !nothingToDo(checkpoint, onlyFailed))
   const [only, ...others] = candidates
   if (only === undefined) {
     throw new UserError(
@@ -209,6 +210,19 @@ async function choose(dir: string | undefined, onlyFailed: boolean, cwd: string)
     )
   }
   return only
+}
+
+// What failed in one run of a job was tried by the next one.
+function latest(runs: readonly SavedRun[], onlyFailed: boolean): readonly SavedRun[] {
+  if (!onlyFailed) return runs
+  const begun = runs.toSorted((a, b) => timeOf(b.checkpoint.startedAt) - timeOf(a.checkpoint.startedAt))
+  const seen = new Set<string>()
+  return begun.filter(({ checkpoint: { job, connection, state } }) => {
+    const name = jobHash(job, connection)
+    const superseded = seen.has(name)
+    if (state === 'finished') seen.add(name)
+    return !superseded
+  })
 }
 
 function nothingToDo(checkpoint: SavedRun['checkpoint'], onlyFailed: boolean): boolean {

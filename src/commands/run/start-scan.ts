@@ -45,9 +45,10 @@ export async function startScan(job: ScanJob, flags: Flags, io: CommandIo): Prom
     )
   }
   await checkOutsideSides(job, folder, io.cwd, true)
-  if (folder !== undefined) await checkFolder(folder, job, asked, fresh)
+  const anew = { fresh, again: true, listModified: undefined }
+  if (folder !== undefined) await checkFolder(folder, { job, ...anew }, asked, false)
   const begin = async ({ connection, sourceFolder }: OpenStores): Promise<ScanCheckpoint> => {
-    if (folder !== undefined) await checkFolder(folder, job, connection, fresh)
+    if (folder !== undefined) await checkFolder(folder, { job, ...anew }, connection)
     const now = new Date().toISOString()
     return {
       format: FORMAT,

@@ -1,7 +1,5 @@
-import { join } from 'node:path'
 import { FORMAT, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
-import { createFolder, RUNS } from '../../checkpoint/checkpoint-file.js'
-import { defaultFolderName } from '../../checkpoint/job-name.js'
+import { createFolder } from '../../checkpoint/checkpoint-file.js'
 import { lockRun } from '../../checkpoint/lock.js'
 import { setAside } from '../../checkpoint/retry-steps.js'
 import { UserError } from '../../errors.js'
@@ -11,6 +9,7 @@ import type { Pace } from '../../job/pace.js'
 import { isFolder } from '../../job/place.js'
 import { noTotals } from '../../job/totals.js'
 import type { KeyRange } from '../../keys.js'
+import { shellWord } from '../../report/format.js'
 import { createProgress, type Progress } from '../../report/progress.js'
 import { rangesOf } from '../../rules/selection.js'
 import { environmentProfile } from '../../storage/aws-environment.js'
@@ -22,7 +21,7 @@ import { readTelling, type OutputOptions } from '../options/output-options.js'
 import { readPace } from '../options/pace-options.js'
 import { checkInOneBucket } from '../options/places.js'
 import { readKeysOf } from '../options/sse-c-key.js'
-import { checkFolder, checkOutsideSides } from './checkpoint-folder.js'
+import { checkFolder, checkOutsideSides, chooseFolder, finishedInWords, type Beginning } from './checkpoint-folder.js'
 import { questionBefore, type Question } from './deletion-question.js'
 import { dryRun } from './dry-run.js'
 import { exampleOf, type Example } from './example.js'
@@ -52,7 +51,7 @@ interface Setup {
   readonly telling: OutputOptions
   /** The folder that was named for it. */
   readonly given: string | undefined
-  readonly fresh: boolean
+  readonly beginning: Beginning
   readonly dry: boolean
   readonly survey: Survey | undefined
   /** What is asked before it begins. */
@@ -68,7 +67,6 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
   const reached = readConnection(flags, ambient())
   const telling = readTelling(flags)
   const given = readText(flags, 'checkpoint')
-  const fresh = readFlag(flags, 'fresh') ?? false
   const dry = readFlag(flags, 'dry-run') ?? false
   await checkOutsideSides(asked, given, io.cwd)
   const customerKeys = await readKeysOf(asked)
@@ -76,14 +74,17 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
   const survey = await unless(io.stop, surveyOf(asked))
   const job = survey?.job ?? asked
   // Refused before any request where the folder is known, and again under the lock.
-  if (given !== undefined && !dry) await checkFolder(given, job, reached, fresh)
+  const beginning = {
+    ...{ job, fresh: readFlag(flags, 'fresh') ?? false, again: readFlag(flags, 'again') ?? false },
+    listModified: survey?.state.modified,
+  }
+  if (given !== undefined && !dry) await checkFolder(given, beginning, reached, false)
   const question = questionBefore(job, flags, io)
 
   const progress = createProgress({ ...io, ...telling })
   try {
     if (survey !== undefined && !telling.quiet) {
-      if (telling.json) progress.event({ type: 'note', level: 'info', message: survey.found })
-      else io.stderr.write(`${survey.found}\n`)
+      tell(survey.found, { telling, progress, io })
     }
     const opened = await open(endsOf(job), reached, {
       customerKeys,
@@ -99,7 +100,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
       ...noting(progress),
     })
     try {
-      const setup = { job, pace, telling, given, fresh, dry, survey, question, progress, io }
+      const setup = { job, pace, telling, given, beginning, dry, survey, question, progress, io }
       return await beginBetween(opened, setup, prepare)
     } finally {
       opened.close()
@@ -128,22 +129,44 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
   if (settings.streamed && !isFolder(job.source) && !isFolder(endsOf(job).destination))
     warn('no one credential can copy between these two: every byte passes through this machine')
   if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, example, opened, telling, io })
+  const folder = await folderFor(setup, opened)
   await setup.question?.(opened, survey?.state.of)
-  return await runFromStart(opened, setup, ranges, example)
+  return await runFromStart(opened, setup, folder, ranges, example)
+}
+
+// Refused before anything is asked, and again under the lock.
+async function folderFor(setup: Setup, { ends }: Opened): Promise<string> {
+  const { given, beginning } = setup
+  if (given !== undefined) return given
+  const { folder, before } = await chooseFolder(beginning, ends.connection)
+  if (before !== undefined) {
+    const message = `an earlier run of this job ${finishedInWords(before)}; its record stays in ${shellWord(before.folder)}`
+    if (!setup.telling.quiet) tell(message, setup)
+  }
+  return folder
+}
+
+// What a person must know, not only one who asked for more.
+function tell(message: string, { telling, progress, io }: Pick<Setup, 'telling' | 'progress' | 'io'>): void {
+  if (telling.json) progress.event({ type: 'note', level: 'info', message })
+  else io.stderr.write(`${message}\n`)
 }
 
 async function runFromStart(
   opened: Opened,
-  { job, pace, telling, given, fresh, survey, progress, io }: Setup,
+  { job, pace, telling, given, beginning, survey, progress, io }: Setup,
+  folder: string,
   ranges: readonly KeyRange[],
   example: Example | undefined,
 ): Promise<number> {
   const { connection, sourceFolder } = opened.ends
-  const folder = given ?? join(RUNS, defaultFolderName(job, connection))
   await createFolder(folder)
   const lock = await lockRun(folder)
   try {
-    await checkFolder(folder, job, connection, fresh)
+    const found = await checkFolder(folder, beginning, connection)
+    if (found !== undefined && given === undefined) {
+      throw new UserError(`another process has just done this job: it ${finishedInWords(found)}`, 'see s3move status')
+    }
     await setAside(folder)
     const now = new Date().toISOString()
     const checkpoint: WriteCheckpoint = {
