@@ -55,6 +55,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>
   ['verify', () => import('./commands/verify.js')],
   ['resume', () => import('./commands/resume.js')],
   ['status', () => import('./commands/status.js')],
+  ['failures', () => import('./commands/failures.js')],
   ['sandbox', () => import('./commands/sandbox.js')],
 ])
 

@@ -22,13 +22,17 @@ export interface LedgerEntry {
 }
 
 /**
- * Reads a ledger line by line from the line that begins at `fromByte`, in bounded memory. Throws a UserError that names the
+ * Reads a ledger line by line from the line that begins at `fromByte` up to byte `toByte`, in bounded memory. Throws a UserError that names the
  * line when it is damaged or cut, when no line begins there, and when the file cannot be read.
  */
-export async function* readFailures(path: string, fromByte = 0): AsyncGenerator<LedgerEntry, void, undefined> {
+export async function* readFailures(
+  path: string,
+  fromByte = 0,
+  toByte = Infinity,
+): AsyncGenerator<LedgerEntry, void, undefined> {
   let line = 0
   let end = fromByte
-  for await (const bytes of ledgerLines(path, fromByte)) {
+  for await (const bytes of ledgerLines(path, fromByte, toByte)) {
     line++
     end += bytes.length + 1
     yield { failure: parseLine(bytes, path, line, fromByte), end }

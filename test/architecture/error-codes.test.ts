@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { Severity } from '../../src/errors.js'
+import { CODE_TEXTS } from '../../src/storage/error-texts.js'
 import { ERROR_CODES, meaningOf, statusMeaning } from '../../src/storage/error-codes.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -38,13 +39,23 @@ describe('the page on error codes', () => {
   test('has a row for each code of our own, and none that the program does not have', () => {
     const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
     const source = files
-      .filter((name) => name.endsWith('.ts') && !name.startsWith('sandbox'))
+      .filter((name) => name.endsWith('.ts') && !name.startsWith('sandbox') && name !== 'storage/error-texts.ts')
       .map((name) => readFileSync(join(ROOT, 'src', name), 'utf8'))
       .join('\n')
     const told = new Set([...rowsOf(ofOurs), ...rowsOf(ofStores)].map(([code]) => code))
     const written = [...source.matchAll(/\bcode: '([A-Z][a-z]\w+)'/g)].map(([, code]) => code)
     expect(written.filter((code) => !told.has(code))).toEqual([])
     expect(rowsOf(ofOurs).filter(([code]) => !source.includes(`'${code}'`))).toEqual([])
+  })
+
+  test('says in meaning and to do what ‘s3move failures’ says of each code', () => {
+    const plain = (cell = ''): string => cell.replace(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    const told = [...rowsOf(ofStores), ...rowsOf(ofOurs)].map(([code, meaning, , todo]) => [
+      code,
+      { meaning: plain(meaning), todo: plain(todo?.replace(/ \|$/, '')) },
+    ])
+    expect(told).toEqual(told.map(([code]) => [code, CODE_TEXTS.get(code as string)]))
+    expect(told).toHaveLength(CODE_TEXTS.size)
   })
 
   test('is linked from the README', () => {

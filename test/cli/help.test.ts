@@ -39,6 +39,7 @@ describe('s3move --help', () => {
       'verify',
       'resume',
       'status',
+      'failures',
       'sandbox',
     ]
     const flagsIn = (text: string): string[] => text.match(/--[a-z][a-z0-9-]*[a-z0-9]/g) ?? []

@@ -357,3 +357,49 @@ describe('s3move resume, with a damaged checkpoint', () => {
     await expect(stat(join(cwd, 'run/checkpoint.json'))).resolves.toBeDefined()
   })
 })
+
+describe('s3move failures [DIR]', () => {
+  test('tells what failed by code and folder, what that means and what to do; or each object, in three formats', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:300:prefix=in/', 'dst'] })
+    await writeFile(join(cwd, 'list'), '{"key":"in/a\\nb"}\n{"key":"in/deep/x,y"}\n{"key":"in/deep/z"}\n')
+    await server.fault('denied', '100%', 'CopyObject')
+    const copy = ['copy', 's3://src/in/', 's3://dst', '--files-from', 'list', '--files-format', 'ndjson']
+    expect(refusal(await run(['failures'], { cwd }))).toContain('there is no run below')
+    for (const key of ['in/a\nb', 'in/deep/x,y', 'in/deep/z']) await put(server, 'dst', key)
+    const args = [...copy.with(1, 's3://dst/in/').with(2, 's3://dst/out/'), '--max-errors', '100']
+    expect((await run([...args, '--endpoint-url', server.url], { cwd })).code).toBe(3)
+    const folder = await onlyFolder(cwd)
+    const told = await run(['failures'], { cwd })
+    expect([told.code, told.stdout.split('\n')]).toEqual([
+      0,
+      [
+        `3 objects failed in ${folder}: copy s3://dst/in/ to s3://dst/out/`,
+        '',
+        'AccessDenied: 3 objects',
+        '  where     2 in in/deep/, 1 in no folder',
+        '  means     these credentials may not',
+        '  to do     look at policies, access control lists, keys of KMS, holds',
+        expect.stringMatching(/^ {2}said {6}.*\(CopyObject, HTTP 403\)$/),
+        expect.stringMatching(/^ {2}such as {3}in\//),
+        '',
+        `next: s3move resume --only-failed ${folder}`,
+        '',
+      ],
+    ])
+    const keys = await run(['failures', folder, '--code', 'AccessDenied', '--format', 'keys'], { cwd })
+    expect(keys.stdout.trimEnd().split('\n').sort()).toEqual(['in/deep/x,y', 'in/deep/z'])
+    expect(keys.stderr).toBe('warning: 1 key holds a line break and was left out: --format json has all of them\n')
+    const csv = await run(['failures', folder, '--format', 'csv'], { cwd })
+    expect(csv.stdout).toMatch(/^key,version,size,.*,code,message,request_id,attempts,time\n/)
+    expect(csv.stdout).toMatch(/^"in\/deep\/x,y",.*,403,AccessDenied,/m)
+    const json = (await run(['failures', folder, '--json'], { cwd })).stdout
+    expect(json).toBe(await readFile(join(cwd, folder, 'failures.ndjson'), 'utf8'))
+    const none = await run(['failures', folder, '--code', 'SlowDown', '--format', 'keys'], { cwd })
+    expect([none.code, none.stdout, none.stderr]).toEqual([
+      0,
+      '',
+      'no object failed with SlowDown; the ledger has 3 AccessDenied\n',
+    ])
+  })
+})
