@@ -53,6 +53,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>
   ['ls', () => import('./commands/ls.js')],
   ['du', () => import('./commands/du.js')],
   ['verify', () => import('./commands/verify.js')],
+  ['check', () => import('./commands/check.js')],
   ['resume', () => import('./commands/resume.js')],
   ['status', () => import('./commands/status.js')],
   ['failures', () => import('./commands/failures.js')],

@@ -1,9 +1,11 @@
 import type { UserError } from '../errors.js'
 import type { Connection } from '../job/connection.js'
+import type { Finding } from '../job/finding.js'
 import type { WriteJob } from '../job/kinds.js'
 import type { AskedSettings, RunSettings } from '../job/pace.js'
 import type { FolderIdentity, Place, Side } from '../job/place.js'
 import type { CredentialSource } from './credential-source.js'
+import type { ExamineOptions } from './examination.js'
 import type { Notice } from './notice.js'
 import type { OpenOptions } from './open.js'
 import type { Meter, RetryPolicy, StoreFor } from './retry.js'
@@ -20,6 +22,8 @@ export interface Backend {
   readonly holds?: (place: Place, path: string) => Promise<boolean>
   /** Begins to open those sides of a job that are places of it. */
   open(sides: Sides, options: OpenOptions, tools: OpeningTools): Promise<Opening>
+  /** What `examination` finds out about sides that are places of it. */
+  examine(sides: Sides, options: ExamineOptions): Promise<readonly Finding[]>
   /** Loads what opens a store again by its descriptor, in another thread. */
   loadStores(): Promise<FromDescriptor>
 }

@@ -8,11 +8,13 @@ const BACKENDS: readonly Backend[] = [
   {
     ...FOLDERS,
     open: async (...given) => (await import('./disk/open.js')).openFolders(...given),
+    examine: async (sides) => await (await import('./disk/examine.js')).examineFolders(sides),
     loadStores: async () => (await import('./disk/open.js')).folderFrom,
   },
   {
     ...BUCKETS,
     open: async (...given) => await (await import('./s3/open.js')).openBuckets(...given),
+    examine: async (...given) => await (await import('./s3/examine.js')).examineBuckets(...given),
     loadStores: async () => (await import('./s3/descriptor.js')).bucketFrom,
   },
 ]

@@ -21,7 +21,7 @@ const textOf = (path: string): string => documents.get(path)!
 const sentencesOf = (path: string): string => textOf(path).replaceAll(FENCE, '')
 
 describe('the documents', () => {
-  test.each(['copy', 'sync', 'move', 'delete', 'set-headers', 'ls', 'du', 'verify', 'resume', 'status', 'sandbox'])(
+  test.each(['copy', 'sync', 'move', 'delete', 'set-headers', 'ls', 'du', 'verify', 'check', 'resume', 'status', 'sandbox'])(
     'the options at the end of docs/%s.md are what the program says; if not, run: npm run docs',
     async (command) => {
       const { stdout } = await run([command, '--help'], { cwd: await workFolder() })

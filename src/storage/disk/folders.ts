@@ -31,7 +31,7 @@ function attributesOf(job: WriteJob): Attributes {
 }
 
 /** Places that are folders of this machine. */
-export const FOLDERS: Omit<Backend, 'open' | 'loadStores'> = {
+export const FOLDERS: Omit<Backend, 'open' | 'examine' | 'loadStores'> = {
   called: 'a folder',
   opens: isFolder,
   refused: REFUSED,

@@ -6,13 +6,17 @@ import { environmentProfile, environmentRegion } from '../aws-environment.js'
 import { profileSettings, type ProfileSettings } from './aws-config.js'
 import { checkTrust, type Trust } from './connect.js'
 import type { CredentialSource } from '../credential-source.js'
-import { environmentKeys, openCredentials } from './credentials.js'
+import { environmentKeys, openCredentials, originOf, type ProvideCredentials } from './credentials.js'
 import type { Sdk, Variant } from './sdk.js'
 import { plainTarget, type Target } from './target.js'
 
 /** One identity at one endpoint: what the AWS environment, its config files and the flags amount to. */
 export interface Account {
   readonly credentials: CredentialSource
+  /** Where the credentials came from, in words. */
+  readonly origin: string
+  /** The profile in use, where one was named. */
+  readonly profile: string | undefined
   /** The custom endpoint in use, from a flag, the environment or a config file; undefined for AWS's own. */
   readonly endpointUrl: string | undefined
   /** Whether requests name the bucket in the path because of a flag or a custom endpoint. */
@@ -60,7 +64,13 @@ async function open(
   const endpoint = endpointUrl ?? (await (await sdk()).configuredEndpoint(region))
   const variant = variantOf(settings, endpoint)
   const accelerated = variant.useAccelerateEndpoint === true
-  const provide = fixed === undefined ? (await sdk()).credentials(region) : () => Promise.resolve(fixed)
+  const given = fixed === undefined ? (await sdk()).credentials(region) : () => Promise.resolve(fixed)
+  let origin = originOf(connection, undefined)
+  const provide: ProvideCredentials = async (options) => {
+    const found = await given(options)
+    origin = originOf(connection, found)
+    return found
+  }
   const credentials = await openCredentials(provide, connection, profile, fixed !== undefined, warn)
   // Stores other than AWS seldom have a DNS name for each bucket, and the AWS CLI does the same.
   const pathStyle = connection.pathStyle ?? (!accelerated && styleOf(settings, endpoint) === 'path')
@@ -68,6 +78,10 @@ async function open(
 
   return {
     credentials,
+    profile,
+    get origin() {
+      return origin
+    },
     endpointUrl: endpoint === undefined ? undefined : bareUrl(endpoint),
     pathStyle,
     trust,

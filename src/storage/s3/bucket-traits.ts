@@ -6,16 +6,22 @@ import type { Channel } from './request.js'
 import { problemOf } from './storage-errors.js'
 import { elementText } from './xml.js'
 
-/**
- * GetBucketOwnershipControls, GetBucketVersioning and, where `locks` are asked for, GetObjectLockConfiguration, each of which `tried` may try again.
- * What the store does not tell, or not to these credentials, is undefined.
- */
-export async function bucketTraits(
+type TraitAnswer = HttpResponse | StorageError
+
+/** Answers to GetBucketOwnershipControls, GetBucketVersioning and, where it was asked, GetObjectLockConfiguration. */
+export interface AskedTraits {
+  readonly ownership: TraitAnswer
+  readonly versioning: TraitAnswer
+  readonly locking?: TraitAnswer | undefined
+}
+
+/** Asks for the settings of a bucket. `tried` may try each question again. */
+export async function askedTraits(
   { place, bucketPath, always, request }: Channel,
   tried: Wrap,
   locks: boolean,
-): Promise<BucketTraits> {
-  const ask = async (operation: string, subresource: string): Promise<HttpResponse | StorageError> => {
+): Promise<AskedTraits> {
+  const ask = async (operation: string, subresource: string): Promise<TraitAnswer> => {
     const asked = { operation, bucket: place.bucket }
     const wanted = { method: 'GET', path: `${bucketPath}/`, query: `${subresource}=`, fields: always }
     let passing: StorageError | undefined
@@ -33,10 +39,21 @@ export async function bucketTraits(
       return error
     }
   }
-  const ownership = await ask('GetBucketOwnershipControls', 'ownershipControls')
-  const versioning = await ask('GetBucketVersioning', 'versioning')
-  const status = versioning instanceof StorageError ? undefined : elementText(versioning.body, 'Status')
-  const locking = locks ? locksOf(await ask('GetObjectLockConfiguration', 'object-lock')) : undefined
+  return {
+    ownership: await ask('GetBucketOwnershipControls', 'ownershipControls'),
+    versioning: await ask('GetBucketVersioning', 'versioning'),
+    locking: locks ? await ask('GetObjectLockConfiguration', 'object-lock') : undefined,
+  }
+}
+
+/** What the settings of a bucket mean. What the store does not tell, or not to these credentials, is undefined. */
+export async function bucketTraits(channel: Channel, tried: Wrap, locks: boolean): Promise<BucketTraits> {
+  return traitsIn(await askedTraits(channel, tried, locks))
+}
+
+/** What the answers mean. */
+export function traitsIn({ ownership, versioning, locking }: AskedTraits): BucketTraits {
+  const status = versioning instanceof StorageError ? versioning : elementText(versioning.body, 'Status')
   const rule = ownership instanceof StorageError ? undefined : elementText(ownership.body, 'ObjectOwnership')
   return {
     acls:
@@ -45,9 +62,9 @@ export async function bucketTraits(
         : rule === undefined
           ? undefined
           : rule !== 'BucketOwnerEnforced',
-    versioned: versioning instanceof StorageError ? undefined : status === 'Enabled',
+    versioned: status instanceof StorageError ? undefined : status === 'Enabled',
     ...(status === 'Suspended' ? { suspended: true } : {}),
-    locks: locking,
+    locks: locking === undefined ? undefined : locksOf(locking),
   }
 }
 

@@ -12,6 +12,38 @@ export function environmentKeys(): { accessKeyId: string; secretAccessKey: strin
   return { accessKeyId, secretAccessKey, ...(sessionToken === '' ? {} : { sessionToken }) }
 }
 
+/** Where credentials came from, in words: the SDK notes with those that it finds how it found them, by names of its own. */
+export function originOf({ noSignRequest }: Connection, found: (Credentials & WithSource) | undefined): string {
+  if (noSignRequest === true) return 'none: requests are not signed (--no-sign-request)'
+  const ways = Object.keys(found?.$source ?? {})
+  const known = ORIGINS.find(([name]) => ways.includes(name))
+  return known?.[1] ?? (ways.length === 0 ? 'AWS_ACCESS_KEY_ID of the environment' : 'the AWS SDK')
+}
+
+interface WithSource {
+  readonly $source?: Readonly<Record<string, unknown>>
+}
+
+// The more particular first: a role that was assumed with the keys of a profile has both.
+const ORIGINS: readonly (readonly [string, string])[] = [
+  ['CREDENTIALS_ENV_VARS_STS_WEB_ID_TOKEN', 'a web identity token (AWS_WEB_IDENTITY_TOKEN_FILE)'],
+  ['CREDENTIALS_PROFILE_STS_WEB_ID_TOKEN', 'a web identity token of the AWS config files'],
+  ['CREDENTIALS_STS_ASSUME_ROLE_WEB_ID', 'a web identity token'],
+  ['CREDENTIALS_STS_ASSUME_ROLE', 'a role of the AWS config files'],
+  ['CREDENTIALS_PROFILE_SSO', 'SSO (aws sso login)'],
+  ['CREDENTIALS_SSO', 'SSO (aws sso login)'],
+  ['CREDENTIALS_PROFILE_SSO_LEGACY', 'SSO (aws sso login)'],
+  ['CREDENTIALS_SSO_LEGACY', 'SSO (aws sso login)'],
+  ['CREDENTIALS_PROFILE_LOGIN', 'aws login'],
+  ['CREDENTIALS_LOGIN', 'aws login'],
+  ['CREDENTIALS_PROFILE_PROCESS', 'credential_process of the AWS config files'],
+  ['CREDENTIALS_PROCESS', 'credential_process of the AWS config files'],
+  ['CREDENTIALS_PROFILE', 'keys in the AWS config files'],
+  ['CREDENTIALS_HTTP', 'the container that this runs in'],
+  ['CREDENTIALS_IMDS', 'the EC2 instance that this runs on'],
+  ['CREDENTIALS_ENV_VARS', 'AWS_ACCESS_KEY_ID of the environment'],
+]
+
 /** Credentials that could not be renewed are not asked for again for so many milliseconds. */
 const RENEWAL_PAUSE = 5_000
 /** The same of those that were renewed: refused again, they have expired as well, and every moment is lost. */

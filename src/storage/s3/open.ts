@@ -167,7 +167,7 @@ async function accountsOf({ source, destination }: Sides, { connection, warn }: 
   if (source === undefined) return destination === undefined ? {} : { destination: await openAccount(other, warn) }
   const account = await openAccount(one, warn)
   if (destination === undefined) return { source: account }
-  if (identityOf(one) === identityOf(other)) return { source: account, destination: account }
+  if (reachOf(one) === reachOf(other)) return { source: account, destination: account }
   try {
     return { source: account, destination: await openAccount(other, warn) }
   } catch (error) {
@@ -176,7 +176,8 @@ async function accountsOf({ source, destination }: Sides, { connection, warn }: 
   }
 }
 
-function identityOf({ endpointUrl, profile, region, pathStyle, noSignRequest }: Connection): string {
+/** What tells two accounts apart: connections that are equal in it are one. */
+export function reachOf({ endpointUrl, profile, region, pathStyle, noSignRequest }: Connection): string {
   return JSON.stringify({ endpointUrl, profile, region, pathStyle, noSignRequest })
 }
 
@@ -198,7 +199,8 @@ function completed(connection: Connection, from: Bucket | undefined, to: Bucket 
   return { ...connection, ...side('source', from), ...side('destination', to) }
 }
 
-function refuseDirectoryBucket({ bucket }: Place): void {
+/** Throws a `UserError` for a bucket of S3 Express One Zone. */
+export function refuseDirectoryBucket({ bucket }: Place): void {
   if (!/--xa?-s3$/.test(bucket)) return
   throw new UserError(
     `${bucket} is a directory bucket (S3 Express One Zone): it does not list in order, so no run over it could be resumed without losing keys`,

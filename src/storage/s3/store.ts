@@ -19,7 +19,7 @@ import type { Uploading } from '../parts.js'
 import type { Versions } from '../object-versions.js'
 import type { Wrap } from '../around.js'
 import type { Target } from './target.js'
-import { bucketTraits } from './bucket-traits.js'
+import { askedTraits, bucketTraits, type AskedTraits } from './bucket-traits.js'
 import { createCopying } from './copying.js'
 import { customerFields } from './customer-key.js'
 import type { BucketAddress, S3StoreOptions } from './store-options.js'
@@ -33,6 +33,7 @@ import { createHttpPool, HttpError, type HttpPool, type HttpResponse } from './h
 import { MetadataForm } from './metadata-form.js'
 import { ObjectListing } from './listing.js'
 import { OperationTimeouts } from './adaptive-timeout.js'
+import { createPermissionProbes, type PermissionProbes } from './permission-probes.js'
 import { createProbes, type Probes } from './probes.js'
 import { createReading } from './reading.js'
 import { MIN_RATE } from './least-rate.js'
@@ -71,6 +72,7 @@ export class S3Store implements Storage {
   readonly restoring: Restoring
   readonly copyFrom: NonNullable<Storage['copyFrom']>
   readonly probes: Probes
+  readonly permissions: PermissionProbes
   private readonly target: Target
   private readonly credentials: S3StoreOptions['credentials']
   private readonly pool: HttpPool
@@ -155,6 +157,10 @@ export class S3Store implements Storage {
       { ...channel, request: (asked, request) => this.request(asked, request, true, false) },
       (asked, request) => this.request(asked, request, false),
     )
+    this.permissions = createPermissionProbes({
+      ...channel,
+      request: (asked, request) => this.request(asked, request, false, false),
+    })
     this.listing = new ObjectListing(channel, this.reading, options.begins)
   }
 
@@ -203,6 +209,11 @@ export class S3Store implements Storage {
    */
   traits(tried: Wrap, locks = false): Promise<BucketTraits> {
     return bucketTraits(this.channel, tried, locks)
+  }
+
+  /** What the store answered to the same questions. */
+  askedTraits(tried: Wrap): Promise<AskedTraits> {
+    return askedTraits(this.channel, tried, true)
   }
 
   close(): void {

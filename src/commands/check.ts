@@ -1,0 +1,49 @@
+import type { Command } from './options/command.js'
+import { connectionFlags, sideFlags } from './options/connection-options.js'
+import { booleanFlag, grouped, readArgument, readChoice, readFlag, textFlag } from './options/flag-values.js'
+import { anySource, parsePlace } from './options/places.js'
+
+export const command: Command = {
+  usage: 'check <source> [destination]',
+  summary: 'credentials, region, clock, permissions on both sides; what is missing',
+  help: '$0 check s3://bucket[/prefix] [s3://destination[/prefix]]\n\nSays what keeps a job from its work, before it begins: by requests that change nothing. What is missing comes as a policy to paste.',
+  options: [
+    ...[connectionFlags, sideFlags, anySource],
+    (argv) =>
+      grouped(
+        argv.positional('destination', {
+          type: 'string',
+          describe: 's3://bucket, s3://bucket/prefix or file:///folder',
+        }),
+        'Output:',
+        {
+          for: textFlag(
+            'only what this command needs: copy, sync, move, set-headers, delete, ls, du or verify',
+            'copy decides',
+          ),
+          json: booleanFlag('one JSON object'),
+        },
+      ),
+  ],
+  examples: [
+    ['$0 check s3://photos s3://archive/2026/', 'before a copy, sync or move'],
+    ['$0 check s3://photos --for set-headers', 'before the headers of a bucket are changed'],
+  ],
+  epilogue: [
+    'Exit codes:',
+    '  0    everything holds that the command of --for (else copy) needs, as far as can be told without writing',
+    '  2    something does not, or bad input',
+    '  130  interrupted',
+  ].join('\n'),
+  async run(flags, io) {
+    const destination = flags.destination === undefined ? undefined : readArgument(flags, 'destination')
+    const asked = {
+      source: parsePlace(readArgument(flags, 'source'), 'source'),
+      destination: destination === undefined ? undefined : parsePlace(destination, 'destination'),
+      command: readChoice(flags, 'for', ['copy', 'sync', 'move', 'set-headers', 'delete', 'ls', 'du', 'verify']),
+      json: readFlag(flags, 'json') ?? false,
+    }
+    const { checkPlaces } = await import('./run/check-places.js')
+    return await checkPlaces(asked, flags, io)
+  },
+}
