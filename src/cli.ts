@@ -52,6 +52,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>
   ['delete', () => import('./commands/delete.js')],
   ['ls', () => import('./commands/ls.js')],
   ['du', () => import('./commands/du.js')],
+  ['head', () => import('./commands/head.js')],
   ['verify', () => import('./commands/verify.js')],
   ['check', () => import('./commands/check.js')],
   ['resume', () => import('./commands/resume.js')],

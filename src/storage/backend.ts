@@ -22,10 +22,19 @@ export interface Backend {
   readonly holds?: (place: Place, path: string) => Promise<boolean>
   /** Begins to open those sides of a job that are places of it. */
   open(sides: Sides, options: OpenOptions, tools: OpeningTools): Promise<Opening>
+  /** Where the one object is that a place names by its whole key, or path. What cannot be told is a `UserError`. */
+  locate(place: Place): Promise<ObjectLocation>
   /** What `examination` finds out about sides that are places of it. */
   examine(sides: Sides, options: ExamineOptions): Promise<readonly Finding[]>
   /** Loads what opens a store again by its descriptor, in another thread. */
   loadStores(): Promise<FromDescriptor>
+}
+
+/** An object, and the place to open for it. */
+export interface ObjectLocation {
+  readonly place: Place
+  /** Relative to the place. */
+  readonly key: string
 }
 
 /** A flag for what places of a backend do not have. */

@@ -207,6 +207,32 @@ export interface Removal {
   readonly look?: (() => Promise<boolean>) | undefined
 }
 
+/** The lock of an object. */
+interface ObjectLock {
+  readonly mode: string
+  /** As the store wrote it. */
+  readonly until: string
+}
+
+/** The parts that an object was sent in. */
+interface SentParts {
+  readonly count: number
+  /** Bytes of the first. */
+  readonly first: number
+}
+
+/** All that a store tells of an object, for a person. `version` names one that is not the current one. */
+export interface Describing {
+  /** What HEAD says of the object, in its order and not of the connection. An object that is gone is an error of severity `skip`. */
+  fields(key: string, version?: string): Promise<HeaderFields>
+  /** Undefined where it was sent as a whole, or the store does not tell. */
+  readonly parts?: ((key: string, version?: string) => Promise<SentParts | undefined>) | undefined
+  /** Undefined where there is none, or the store knows of none. */
+  readonly retention?: ((key: string, version?: string) => Promise<ObjectLock | undefined>) | undefined
+  /** `ON` or `OFF`. */
+  readonly legalHold?: ((key: string, version?: string) => Promise<string | undefined>) | undefined
+}
+
 /** How objects of a store are removed. */
 export interface Removing {
   /** At most 1,000. What is not there counts as removed. Answers, in their order, an error for each that was not. */
@@ -254,6 +280,7 @@ export interface Storage {
   list(from: ListFrom): Promise<Page>
 
   readonly reading: Reading
+  readonly describing?: Describing | undefined
 
   /** What is no object in the folder of a key and in those above it: objects that it stands for may be missing there. Only folders have such. */
   readonly notKeysAbove?: ((key: string) => Promise<readonly ObjectSummary[]>) | undefined
@@ -301,6 +328,9 @@ export const OPERATIONS: {
   reading: {
     ...{ head: 'HeadObject', tagging: 'GetObjectTagging', grants: 'GetObjectAcl', acl: 'GetObjectAcl' },
     ...{ hidesLock: 'GetObjectRetention', digest: 'GetObject', open: 'GetObject', read: 'GetObject' },
+  },
+  describing: {
+    ...{ fields: 'HeadObject', parts: 'HeadObject', retention: 'GetObjectRetention', legalHold: 'GetObjectLegalHold' },
   },
   uploading: {
     ...{ begin: 'CreateMultipartUpload', copyPart: 'UploadPartCopy', sendPart: 'UploadPart', streamPart: 'UploadPart' },

@@ -21,17 +21,28 @@ const textOf = (path: string): string => documents.get(path)!
 const sentencesOf = (path: string): string => textOf(path).replaceAll(FENCE, '')
 
 describe('the documents', () => {
-  test.each(['copy', 'sync', 'move', 'delete', 'set-headers', 'ls', 'du', 'verify', 'check', 'resume', 'status', 'sandbox'])(
-    'the options at the end of docs/%s.md are what the program says; if not, run: npm run docs',
-    async (command) => {
-      const { stdout } = await run([command, '--help'], { cwd: await workFolder() })
-      const [, told] =
-        /<!-- options of [a-z-]+: npm run docs -->\n\n```text\n(.*)```\n\n<!-- end of options -->\n$/s.exec(
-          textOf(`docs/${command}.md`),
-        ) ?? []
-      expect(told).toBe(stdout)
-    },
-  )
+  test.each([
+    'copy',
+    'sync',
+    'move',
+    'delete',
+    'set-headers',
+    'ls',
+    'du',
+    'head',
+    'verify',
+    'check',
+    'resume',
+    'status',
+    'sandbox',
+  ])('the options at the end of docs/%s.md are what the program says; if not, run: npm run docs', async (command) => {
+    const { stdout } = await run([command, '--help'], { cwd: await workFolder() })
+    const [, told] =
+      /<!-- options of [a-z-]+: npm run docs -->\n\n```text\n(.*)```\n\n<!-- end of options -->\n$/s.exec(
+        textOf(`docs/${command}.md`),
+      ) ?? []
+    expect(told).toBe(stdout)
+  })
 
   test('the README is read in a few minutes', () => {
     expect(textOf('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(150)

@@ -35,5 +35,6 @@ export const FOLDERS: Omit<Backend, 'open' | 'examine' | 'loadStores'> = {
   called: 'a folder',
   opens: isFolder,
   refused: REFUSED,
+  locate: async ({ bucket }) => await (await import('./locate.js')).locateFile(bucket),
   holds: async ({ bucket }, path) => await (await import('./open-folder.js')).liesIn(path, bucket),
 }

@@ -1,6 +1,16 @@
 import type { Place } from '../../job/place.js'
 import { lookingFirst } from '../looking-first.js'
-import type { ListFrom, ObjectSummary, Page, Reading, Removing, Storage, Writing } from '../storage.js'
+import type {
+  Describing,
+  HeaderFields,
+  ListFrom,
+  ObjectSummary,
+  Page,
+  Reading,
+  Removing,
+  Storage,
+  Writing,
+} from '../storage.js'
 import { toldOnce, type Notice } from '../notice.js'
 import { diskFault, type Asked } from './storage-errors.js'
 import { AttributesLogs } from './attributes-logs.js'
@@ -18,6 +28,7 @@ import { createWriting } from './writing.js'
  */
 export class DiskStore implements Storage {
   readonly reading: Reading
+  readonly describing: Describing
   readonly writing?: Writing
   readonly removing: Removing
   private readonly tree: Tree
@@ -39,6 +50,7 @@ export class DiskStore implements Storage {
       return false
     }
     this.reading = createReading(this.tree, first)
+    this.describing = { fields: (key) => toldFields(this.reading, key) }
     this.removing = lookingFirst(createRemoving(this.tree, logs))
     if (folder.names !== 'literal') this.writing = createWriting(this.tree, logs)
   }
@@ -63,4 +75,18 @@ export class DiskStore implements Storage {
       throw diskFault(error, asked)
     }
   }
+}
+
+// As a HEAD would say it.
+async function toldFields(reading: Reading, key: string): Promise<HeaderFields> {
+  const [head, grants] = [await reading.head(key), await reading.grants(key)]
+  return [
+    ['content-length', String(head.size)],
+    ['etag', head.etag],
+    ['last-modified', head.lastModified],
+    ...head.headers,
+    ...head.carried,
+    ...[...head.checksums].map(([algorithm, value]) => [`x-amz-checksum-${algorithm}`, value] as const),
+    ...grants,
+  ]
 }

@@ -6,4 +6,6 @@ export const BUCKETS: Omit<Backend, 'open' | 'examine' | 'loadStores'> = {
   called: 'a bucket',
   opens: (place) => !isFolder(place),
   refused: [],
+  // A prefix that is the whole key: so nothing else is listed when it is opened.
+  locate: (place) => Promise.resolve({ place, key: '' }),
 }

@@ -5,6 +5,7 @@ import { lookingFirst } from '../looking-first.js'
 import type { Notice } from '../notice.js'
 import type {
   BucketTraits,
+  Describing,
   ListFrom,
   Page,
   Reading,
@@ -35,6 +36,7 @@ import { ObjectListing } from './listing.js'
 import { OperationTimeouts } from './adaptive-timeout.js'
 import { createPermissionProbes, type PermissionProbes } from './permission-probes.js'
 import { createProbes, type Probes } from './probes.js'
+import { createDescribing } from './describing.js'
 import { createReading } from './reading.js'
 import { MIN_RATE } from './least-rate.js'
 import { createRemoving } from './deleting.js'
@@ -64,6 +66,7 @@ export class S3Store implements Storage {
   readonly conditional: boolean
   readonly manifests: boolean
   readonly reading: Reading
+  readonly describing: Describing
   readonly uploading: Uploading
   readonly rewriting: Rewriting
   readonly writing: Writing
@@ -146,6 +149,7 @@ export class S3Store implements Storage {
     const { channel } = this
     this.metadataForm = new MetadataForm(channel, options.encodesMetadata)
     this.reading = createReading(channel)
+    this.describing = createDescribing(channel, this.reading)
     this.uploading = this.metadataForm.uploading(createUploading(channel), this.reading)
     this.rewriting = createRewriting(channel, this.reading)
     this.writing = createWriting(channel, this.reading, this.metadataForm)
