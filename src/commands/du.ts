@@ -3,6 +3,7 @@ import type { Command } from './options/command.js'
 import { EXIT_TABLE } from './options/exit.js'
 import { grouped, readArgument, readChoice, readWhole, textFlag } from './options/flag-values.js'
 import { anySource, parsePlace } from './options/places.js'
+import { readResult, resultFlags } from './options/result-options.js'
 import { scanFlags } from './options/run-options.js'
 
 export const command: Command = {
@@ -10,28 +11,26 @@ export const command: Command = {
   summary: 'count objects and bytes below a prefix',
   help: '$0 du s3://bucket[/prefix]\n\nCounts objects and bytes: in total, by storage class, by size, by date of last modification, by folder.',
   options: [
-    ...[scanFlags, anySource],
+    ...[scanFlags, anySource, resultFlags],
     (argv) =>
       grouped(argv, 'Output:', {
         depth: textFlag('by the first N folders', '0'),
         dates: textFlag('by year, month or day', 'year'),
-        format: textFlag('text, json or csv', 'text'),
       }),
   ],
   examples: [
     ['$0 du s3://photos --depth 2', 'which folders are large'],
-    ['$0 du s3://logs --dates day --format csv', 'how many objects each day brings'],
+    ['$0 du s3://logs --dates day --to days.csv', 'how many objects each day brings'],
   ],
   epilogue: EXIT_TABLE,
   async run(flags, io) {
+    const { format, ...to } = readResult(flags, io.cwd)
     const job: DuJob = {
       kind: 'du',
       source: parsePlace(readArgument(flags, 'source'), 'source'),
       depth: readWhole(flags, 'depth', 0, 100) ?? 0,
-      report: {
-        format: readChoice(flags, 'format', ['text', 'json', 'csv']) ?? 'text',
-        dates: readChoice(flags, 'dates', ['year', 'month', 'day']) ?? 'year',
-      },
+      report: { format, dates: readChoice(flags, 'dates', ['year', 'month', 'day']) ?? 'year' },
+      ...to,
     }
     const { startScan } = await import('./run/start-scan.js')
     return await startScan(job, flags, io)

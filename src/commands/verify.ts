@@ -1,14 +1,15 @@
-import { resolve } from 'node:path'
 import { UserError } from '../errors.js'
 import { isFolder, placeUrl } from '../job/place.js'
 import type { VerifyJob } from '../job/verify.js'
+import { printable } from '../keys.js'
 import type { Command } from './options/command.js'
 import { readConnection, sideFlags } from './options/connection-options.js'
 import { EXIT_TABLE } from './options/exit.js'
-import { booleanFlag, grouped, readArgument, readFlag, readText, textFlag } from './options/flag-values.js'
+import { booleanFlag, grouped, readArgument, readFlag, textFlag } from './options/flag-values.js'
 import { DEFAULT_PACE } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags } from './options/prefix.js'
+import { formatOf, readTo } from './options/result-options.js'
 import { scanFlags } from './options/run-options.js'
 
 export const command: Command = {
@@ -29,7 +30,7 @@ export const command: Command = {
     (argv) =>
       grouped(argv, 'Output:', {
         to: textFlag(
-          'file to write the differences to; .gz and .zst are compressed. It is FILE.part until it is whole',
+          'file to write the differences to, or - for standard output; .gz and .zst are compressed. It is FILE.part until it is whole',
         ),
         json: booleanFlag('the summary as one line of JSON'),
         verbose: { ...booleanFlag('also write objects of which only the size could be compared'), alias: 'v' },
@@ -48,7 +49,7 @@ export const command: Command = {
   epilogue: EXIT_TABLE,
   async run(flags, io) {
     const [source, destination] = [readArgument(flags, 'source'), readArgument(flags, 'destination')]
-    const to = readText(flags, 'to')
+    const to = readTo(flags, io.cwd)
     const acl = readFlag(flags, 'acl') ?? false
     const job: VerifyJob = {
       kind: 'verify',
@@ -59,7 +60,13 @@ export const command: Command = {
       fix: readFlag(flags, 'fix') ?? false,
       verbose: readFlag(flags, 'verbose') ?? false,
       ...(acl ? { acl } : {}),
-      ...(to === undefined ? {} : { to: resolve(io.cwd, to) }),
+      ...(to === undefined ? {} : { to }),
+    }
+    if (to !== undefined && formatOf(to) === 'csv') {
+      throw new UserError(
+        `--to ${printable(to)} is named as a file of csv, and differences are lines of JSON`,
+        'name a file such as differences.ndjson',
+      )
     }
     const folder = [job.source, job.destination].find(isFolder)
     if (acl && folder !== undefined) {

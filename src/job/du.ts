@@ -1,6 +1,6 @@
 import type { JobKind } from './kind.js'
 import { placeShape, type Place } from './place.js'
-import { checkCount, oneOf, shape } from './schema.js'
+import { checkCount, oneOf, shape, text } from './schema.js'
 
 /** How the result of `du` is told. */
 export interface DuReport {
@@ -15,12 +15,14 @@ export interface DuJob {
   /** By how many folder levels; 0: not by folder. */
   readonly depth: number
   readonly report: DuReport
+  /** The file to write the result to, an absolute path; standard output when absent. */
+  readonly to?: string
 }
 
 const reportShape = shape<DuReport>({ format: oneOf('text', 'json', 'csv'), dates: oneOf('year', 'month', 'day') }, {})
 
 export const DU: JobKind<DuJob> = {
-  shape: shape<DuJob>({ kind: oneOf('du'), source: placeShape, depth: checkCount, report: reportShape }, {}),
+  shape: shape<DuJob>({ kind: oneOf('du'), source: placeShape, depth: checkCount, report: reportShape }, { to: text }),
   verb: 'counting',
   // How the result is told changes nothing of what is counted.
   parts: ({ depth }) => [['depth', String(depth)]],

@@ -67,10 +67,10 @@ describe('s3move ls s3://src', () => {
     expect(inOrder(keysOf(stdout))).toEqual(all.filter((key) => key.startsWith(prefix)))
   })
 
-  test('--to writes a file that has its name only when it is whole; .gz is compressed', async () => {
+  test('--to writes a file that has its name only when it is whole; its name says the format, and .gz is compressed', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:seq:5000'] })
-    const args = ['ls', 's3://src', '--format', 'csv', '--to', 'keys.csv.gz', '--endpoint-url', server.url]
+    const args = ['ls', 's3://src', '--to', 'keys.csv.gz', '--endpoint-url', server.url]
     const { code, stdout, stderr } = await run(args, { cwd })
     expect([code, stdout]).toEqual([0, ''])
     expect(stderr).toContain('wrote 5,000 objects')
@@ -82,6 +82,32 @@ describe('s3move ls s3://src', () => {
     expect(lines[0]).toBe('key,size,etag,last_modified,storage_class')
     const keys = lines.slice(1).map((line) => line.split(',')[0]!)
     expect(inOrder(keys)).toEqual([...(await contentOf(server, 'src')).keys()])
+  })
+
+  test('--to - is standard output, and no file of that name', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:10'] })
+    const more = ['--to', '-', '--json', '--endpoint-url', server.url]
+    const { code, stdout } = await run(['ls', 's3://src', ...more], { cwd })
+    expect([code, parsed(stdout).length]).toEqual([0, 10])
+    const counts = await run(['du', 's3://src', ...more], { cwd })
+    expect(JSON.parse(counts.stdout)).toMatchObject({ objects: 10, complete: true })
+    expect(existsSync(join(cwd, '-')) || existsSync(join(cwd, '-.part'))).toBe(false)
+  })
+
+  test('du --to writes its result to a file, and a resume of the finished run makes good what is missing', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:1234'] })
+    const args = ['du', 's3://src', '--to', 'counts.csv.gz', '--checkpoint', 'run', '--endpoint-url', server.url]
+    const { code, stdout, stderr } = await run(args, { cwd })
+    expect([code, stdout]).toEqual([0, ''])
+    expect(stderr).toMatch(/^wrote the counts of 1,234 objects in .* to .*counts\.csv\.gz, \d+ B\n$/)
+    const file = join(cwd, 'counts.csv.gz')
+    const written = gunzipSync(await readFile(file)).toString()
+    expect(written).toMatch(/^trait,name,objects,bytes\ntotal,,1234,/)
+    await rm(file)
+    expect((await run(['resume', 'run', '--endpoint-url', server.url], { cwd })).code).toBe(0)
+    expect(gunzipSync(await readFile(file)).toString()).toBe(written)
   })
 
   test('a reader that goes away ends it at once, without a word', async () => {
@@ -110,6 +136,13 @@ describe('s3move ls s3://src', () => {
     [['ls', 's3://src', '--lanes', '0'], '--lanes wants a whole number from 1 to 1000'],
     [['du', 's3://src', '--depth', '-1'], '--depth wants a whole number from 0 to 100'],
     [['du', 's3://src', '--dates', 'week'], '--dates cannot be week'],
+    [['ls', 's3://src', '--to', '/nonexist/x.gz'], 'the folder /nonexist does not exist'],
+    [['du', 's3://src', '--to', '/nonexist/x.gz'], 'the folder /nonexist does not exist'],
+    [['verify', 's3://src', 's3://src2', '--to', '/nonexist/x'], 'the folder /nonexist does not exist'],
+    [['verify', 's3://src', 's3://src2', '--to', 'x.csv'], 'differences are lines of JSON'],
+    [['ls', 's3://src', '--to', '/tmp'], '/tmp is a folder'],
+    [['ls', 's3://src', '--to', '/dev/null'], '/dev/null is no plain file'],
+    [['ls', 's3://src', '--to', 'x.csv', '--format', 'json'], 'x.csv is named as a file of csv'],
     [['ls', 's3://missing'], 'NoSuchBucket'],
   ])('refuses %j', async (args, reason) => {
     const cwd = await workFolder()

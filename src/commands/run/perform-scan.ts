@@ -1,3 +1,4 @@
+import type { ScanCheckpoint } from '../../checkpoint/checkpoint.js'
 import { jsonText } from '../../checkpoint/json.js'
 import { packer, packingOf } from '../../engine/output/compression.js'
 import { headerLine } from '../../engine/output/ls-lines.js'
@@ -8,6 +9,7 @@ import type { DuJob } from '../../job/du.js'
 import type { ScanJob } from '../../job/kinds.js'
 import type { LsJob } from '../../job/ls.js'
 import { placeUrl } from '../../job/place.js'
+import type { CensusData } from '../../job/usage.js'
 import { differing, NO_VERDICTS } from '../../job/verdicts.js'
 import type { VerifyJob } from '../../job/verify.js'
 import { printable } from '../../keys.js'
@@ -16,7 +18,8 @@ import { scanned } from '../../report/scan-progress.js'
 import { censusReport } from '../../report/usage-report.js'
 import { likenessHeadline, likenessRows } from '../../report/verify-summary.js'
 import { EXIT } from '../options/exit.js'
-import { conclude, read, readInto, type Scan } from './run-scan.js'
+import { writeResult } from './output-file.js'
+import { conclude, finishFile, read, readInto, type Scan } from './run-scan.js'
 
 /** Carries out what is particular to a job: opens its sink, reads into it, tells its result, as `json` if there is such a form. Answers the exit code. */
 export function performScan(job: ScanJob, scan: Scan, json: boolean): Promise<number> {
@@ -51,18 +54,40 @@ async function performLs(job: LsJob, scan: Scan): Promise<number> {
   return conclude(scan, ended, job.to === undefined ? 'keys are missing' : `${printable(job.to)}.part is incomplete`)
 }
 
-/** Counts, and tells the result on stdout. */
+/** Counts, and tells the result on stdout or in a file, which is never of a part only. */
 async function performDu(job: DuJob, scan: Scan): Promise<number> {
-  const { checkpoint, io } = scan
+  const { checkpoint, io, progress, quiet } = scan
   const census = new UsageCounts({ depth: job.depth })
   if (checkpoint.scan?.census !== undefined) census.merge(checkpoint.scan.census)
   const ended = await read(scan, () => duSink(job, census))
-  scan.progress.close()
-  const { format, dates } = job.report
+  progress.close()
   const complete = ended.end === 'finished'
-  const url = placeUrl(job.source)
-  io.stdout.write(censusReport(census.data(), { format, dates, depth: job.depth, url, complete }))
-  return conclude(scan, ended, 'the figures are of a part only')
+  const report = duReport(job, census.data(), complete)
+  if (job.to === undefined) io.stdout.write(report)
+  else if (complete) {
+    const size = await writeResult(job.to, report)
+    if (!quiet) {
+      const counted = scanned(ended.listed, ended.elapsed)
+      progress.say(`wrote the counts of ${counted} to ${shellWord(job.to)}, ${bytes(size)}`)
+    }
+  }
+  return conclude(
+    scan,
+    ended,
+    job.to === undefined ? 'the figures are of a part only' : `${printable(job.to)} was not written`,
+  )
+}
+
+/** The result of `du`. */
+function duReport({ source, depth, report }: DuJob, census: CensusData, complete: boolean): string {
+  return censusReport(census, { ...report, depth, url: placeUrl(source), complete })
+}
+
+/** What a finished job was to write gets its place, in case that a crash came before. */
+export async function finishResult({ job, scan }: ScanCheckpoint): Promise<void> {
+  if (!('to' in job)) return
+  if (job.kind !== 'du') await finishFile(job.to, scan)
+  else if (scan?.census !== undefined) await writeResult(job.to, duReport(job, scan.census, true))
 }
 
 /** Writes the differences, and on stderr a summary, as `json` if asked for. */

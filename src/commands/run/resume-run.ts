@@ -29,7 +29,7 @@ import { readKeysOf, type CustomerKeys } from '../options/sse-c-key.js'
 import { checkOutsideSides } from './checkpoint-folder.js'
 import { dryRun } from './dry-run.js'
 import { deletes, drive, endsOf, mirrors, noting, open, storeNeedsOf, threadsFor } from './open-and-run.js'
-import { finishFile } from './run-scan.js'
+import { finishResult } from './perform-scan.js'
 import { resumeScan } from './start-scan.js'
 import { wantedRanges } from './start-write.js'
 
@@ -179,7 +179,7 @@ async function resumeReading(
       throw new UserError(`--${name} is for jobs that write, and this is: ${jobTitle(job)}`, `leave --${name} away`)
   }
   if (checkpoint.state === 'finished') {
-    if ('to' in job) await finishFile(job.to, checkpoint)
+    await finishResult(checkpoint)
     io.stderr.write(`${whyNothing(checkpoint, folder, false)}\n`)
     const found = checkpoint.scan?.likenesses
     return found !== undefined && differing(found) > 0 ? EXIT.failures : EXIT.done

@@ -59,7 +59,7 @@ export async function readInto(
       ? streamOutlet(io.stdout, fail)
       : await fileOutlet(
           to,
-          { before: resumed ? writtenBefore(checkpoint) : undefined, proven: folder !== undefined },
+          { before: resumed ? writtenBefore(checkpoint.scan) : undefined, proven: folder !== undefined },
           fail,
         )
   try {
@@ -75,17 +75,16 @@ export async function readInto(
   }
 }
 
-function writtenBefore({ scan }: ScanCheckpoint): Written {
+function writtenBefore(scan: ScanCheckpoint['scan']): Written {
   return { bytes: scan?.bytes ?? 0, ...(scan?.sha256 === undefined ? {} : { sha256: scan.sha256 }) }
 }
 
-/** Gives the finished output of a job its name, in case that a crash came before. */
-export async function finishFile(to: string | undefined, checkpoint: ScanCheckpoint): Promise<void> {
-  if (to === undefined) return
+/** Gives the finished output of a job its name, as far as it has none, in case that a crash came before. */
+export async function finishFile(to: string, scan: ScanCheckpoint['scan']): Promise<void> {
   try {
     const file = await openFile(`${to}.part`)
     try {
-      await provenBeginning(file, `${to}.part`, writtenBefore(checkpoint))
+      await provenBeginning(file, `${to}.part`, writtenBefore(scan))
     } finally {
       await file.close()
     }

@@ -2,7 +2,6 @@ import { availableParallelism } from 'node:os'
 import { FORMAT, type ScanCheckpoint } from '../../checkpoint/checkpoint.js'
 import { createFolder, readCheckpoint } from '../../checkpoint/checkpoint-file.js'
 import { lockRun } from '../../checkpoint/lock.js'
-import { packer, packingOf } from '../../engine/output/compression.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
 import { kindOf, type ScanJob } from '../../job/kinds.js'
@@ -19,6 +18,7 @@ import type { CommandIo } from '../options/io.js'
 import { DEFAULT_PACE, readPace } from '../options/pace-options.js'
 import { checkFolder, checkOutsideSides } from './checkpoint-folder.js'
 import { open } from './open-and-run.js'
+import { checkOutput } from './output-file.js'
 import { performScan } from './perform-scan.js'
 import type { Scan } from './run-scan.js'
 
@@ -30,8 +30,7 @@ const LANES_A_THREAD = 16
 
 /** Begins a job that only reads, with the flags that all of them share. Resolves with the exit code. */
 export async function startScan(job: ScanJob, flags: Flags, io: CommandIo): Promise<number> {
-  // What cannot be written is refused before any request.
-  if ('to' in job) packer(packingOf(job.to))
+  if ('to' in job) await checkOutput(job.to)
   const json = readFlag(flags, 'json') ?? false
   const pace = readPace(flags, SCAN_PACE)
   const asked = readConnection(flags, {})

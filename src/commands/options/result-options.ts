@@ -1,0 +1,63 @@
+import { resolve } from 'node:path'
+import type { Argv } from 'yargs'
+import { UserError } from '../../errors.js'
+import type { LineFormat } from '../../job/ls.js'
+import { printable } from '../../keys.js'
+import { booleanFlag, grouped, readChoice, readFlag, readText, textFlag, type Flags } from './flag-values.js'
+
+/** Flags of what a job that only reads writes, and where. */
+export function resultFlags(argv: Argv): Argv {
+  return grouped(argv, 'Output:', {
+    format: textFlag('text, json (or ndjson, jsonl) or csv', 'as --to is named, else text'),
+    json: booleanFlag('the same as --format json'),
+    to: textFlag(
+      'file to write, or - for standard output; .gz and .zst are compressed. It is FILE.part until it is whole',
+    ),
+  })
+}
+
+/** A result: in which form, and in which file, by its absolute path; standard output without one. */
+export interface Result {
+  readonly format: LineFormat
+  readonly to?: string
+}
+
+/** Reads the flags of `resultFlags`. A name that says another format than the flags do is a `UserError`: whoever reads the file goes by its name. */
+export function readResult(flags: Flags, cwd: string): Result {
+  const to = readTo(flags, cwd)
+  const asked = readFormat(flags)
+  const named = to === undefined ? undefined : formatOf(to)
+  if (to !== undefined && asked !== undefined && named !== undefined && asked !== named) {
+    throw new UserError(
+      `--to ${printable(to)} is named as a file of ${named}, and was to be written as ${asked}`,
+      `leave --format away, or name a file of ${asked}, such as ${EXAMPLES[asked]}`,
+    )
+  }
+  return { format: asked ?? named ?? 'text', ...(to === undefined ? {} : { to }) }
+}
+
+/** The absolute path of the file that `--to` names; undefined for standard output. */
+export function readTo(flags: Flags, cwd: string): string | undefined {
+  const to = readText(flags, 'to')
+  return to === undefined || to === '-' ? undefined : resolve(cwd, to)
+}
+
+/** The format that the name of a file says, compressed or not; undefined where it says none. */
+export function formatOf(path: string): LineFormat | undefined {
+  const [, extension = ''] = /\.([a-z]+)(?:\.(?:gz|zstd?))?$/i.exec(path) ?? []
+  return BY_EXTENSION.get(extension.toLowerCase())
+}
+
+const BY_EXTENSION: ReadonlyMap<string, LineFormat> = new Map(
+  Object.entries({ csv: 'csv', json: 'json', jsonl: 'json', ndjson: 'json', txt: 'text' } as const),
+)
+
+const EXAMPLES: Readonly<Record<LineFormat, string>> = { text: 'keys.txt', json: 'keys.ndjson', csv: 'keys.csv' }
+
+function readFormat(flags: Flags): LineFormat | undefined {
+  const given = readChoice(flags, 'format', ['text', 'json', 'csv', 'ndjson', 'jsonl'])
+  const format = given === 'ndjson' || given === 'jsonl' ? 'json' : given
+  if (readFlag(flags, 'json') !== true) return format
+  if (format === undefined || format === 'json') return 'json'
+  throw new UserError(`--json and --format ${format} contradict each other`, 'leave one of them away')
+}

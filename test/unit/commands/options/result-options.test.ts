@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest'
+import { readResult } from '../../../../src/commands/options/result-options.js'
+import { UserError } from '../../../../src/errors.js'
+
+describe('readResult', () => {
+  test.each([
+    [{}, { format: 'text' }],
+    [{ to: '-' }, { format: 'text' }],
+    [{ to: '-', json: true }, { format: 'json' }],
+    [{ to: 'x.csv' }, { format: 'csv', to: '/here/x.csv' }],
+    [{ to: 'x.CSV.GZ' }, { format: 'csv', to: '/here/x.CSV.GZ' }],
+    [{ to: '/a/x.json' }, { format: 'json', to: '/a/x.json' }],
+    [{ to: 'x.jsonl.zst' }, { format: 'json', to: '/here/x.jsonl.zst' }],
+    [{ to: 'x.ndjson.zstd' }, { format: 'json', to: '/here/x.ndjson.zstd' }],
+    [{ to: 'x.txt' }, { format: 'text', to: '/here/x.txt' }],
+    [{ to: 'x.gz' }, { format: 'text', to: '/here/x.gz' }],
+    [{ to: 'csv' }, { format: 'text', to: '/here/csv' }],
+    [{ to: 'a.csv/list' }, { format: 'text', to: '/here/a.csv/list' }],
+    [
+      { to: 'list.gz', format: 'csv' },
+      { format: 'csv', to: '/here/list.gz' },
+    ],
+    [
+      { to: 'x.json', format: 'jsonl' },
+      { format: 'json', to: '/here/x.json' },
+    ],
+    [{ format: 'ndjson' }, { format: 'json' }],
+    [{ format: 'json', json: true }, { format: 'json' }],
+  ] as const)('the flags %j make %j', (flags, result) => {
+    expect(readResult(flags, '/here')).toEqual(result)
+  })
+
+  test.each([
+    [{ to: 'x.csv', format: 'json' }, '--to /here/x.csv is named as a file of csv, and was to be written as json'],
+    [{ to: 'x.json.gz', format: 'csv' }, '--to /here/x.json.gz is named as a file of json'],
+    [{ to: 'x.txt', json: true }, '--to /here/x.txt is named as a file of text'],
+    [{ json: true, format: 'csv' }, '--json and --format csv contradict each other'],
+    [{ format: 'xml' }, '--format cannot be xml'],
+  ])('the flags %j are refused', (flags, message) => {
+    const reading = (): unknown => readResult(flags, '/here')
+    expect(reading).toThrow(UserError)
+    expect(reading).toThrow(message)
+  })
+})
