@@ -1,7 +1,8 @@
+import { UserError } from '../errors.js'
 import type { LsJob } from '../job/ls.js'
 import type { Command } from './options/command.js'
 import { EXIT_TABLE } from './options/exit.js'
-import { booleanFlag, grouped, readArgument, readFlag } from './options/flag-values.js'
+import { booleanFlag, grouped, readArgument, readFlag, readText, type Flags } from './options/flag-values.js'
 import { anySource, parsePlace } from './options/places.js'
 import { readResult, resultFlags } from './options/result-options.js'
 import { scanFlags } from './options/run-options.js'
@@ -12,21 +13,39 @@ export const command: Command = {
   help: '$0 ls s3://bucket[/prefix]\n\nWrites every key, with size, ETag, last modification and storage class, to standard output or a file.',
   options: [
     ...[scanFlags, anySource, resultFlags],
-    (argv) => grouped(argv, 'Output:', { sorted: booleanFlag('in the byte order of the keys; else as they come') }),
+    (argv) =>
+      grouped(argv, 'Output:', {
+        sorted: booleanFlag('in the byte order of the keys; else as they come'),
+        folders: booleanFlag('one level: what goes on behind a / is one line, a folder'),
+      }),
   ],
   examples: [
     ['$0 ls s3://photos --to photos.csv.gz', 'an inventory'],
+    ['$0 ls s3://photos/ --folders', 'the folders and objects of one level'],
     ['$0 ls s3://photos/2019/ --sorted | head', 'the first keys of a folder'],
   ],
   epilogue: EXIT_TABLE,
   async run(flags, io) {
+    const folders = readFlag(flags, 'folders') ?? false
+    if (folders) checkOneLevel(flags)
     const job: LsJob = {
       kind: 'ls',
       source: parsePlace(readArgument(flags, 'source'), 'source'),
       sorted: readFlag(flags, 'sorted') ?? false,
+      ...(folders ? { folders } : {}),
       ...readResult(flags, io.cwd),
     }
     const { startScan } = await import('./run/start-scan.js')
     return await startScan(job, flags, io)
   },
+}
+
+// A level is listed by one request after the other, each of which says where the next goes on.
+function checkOneLevel(flags: Flags): void {
+  const flag = ['lanes', 'threads', 'checkpoint'].find((name) => readText(flags, name) !== undefined)
+  if (flag === undefined) return
+  throw new UserError(
+    `--${flag} does not go with --folders: a level is listed by one request after the other, from its beginning`,
+    `leave --${flag} away`,
+  )
 }

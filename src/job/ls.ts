@@ -13,6 +13,8 @@ export interface LsJob {
   readonly format: LineFormat
   /** In byte order; else as they come. */
   readonly sorted: boolean
+  /** One level of names only, in byte order. */
+  readonly folders?: boolean
   /** The file to write, an absolute path; standard output when absent. */
   readonly to?: string
 }
@@ -20,11 +22,12 @@ export interface LsJob {
 export const LS: JobKind<LsJob> = {
   shape: shape<LsJob>(
     { kind: oneOf('ls'), source: placeShape, format: oneOf('text', 'json', 'csv'), sorted: flag },
-    { to: text },
+    { folders: flag, to: text },
   ),
   verb: 'listing',
-  parts: ({ format, sorted, to }) => [
+  parts: ({ format, sorted, folders = false, to }) => [
     ['format', format],
+    ['level', folders ? 'one' : 'all'],
     ['order', sorted ? 'sorted' : 'as it comes'],
     ['output', to === undefined ? 'standard output' : printable(to)],
   ],

@@ -54,6 +54,21 @@ export interface ListFrom {
   readonly within?: string | undefined
 }
 
+/** One LIST answer of a level of names: what goes on behind a `/` is shown as a folder, once. At most 1,000 names, each list in UTF-8 byte order. */
+export interface LevelPage extends Page {
+  /** Relative to the store's prefix; each ends in its only `/`. */
+  readonly folders: readonly string[]
+}
+
+/** A name of one level: an object, or a folder, of which keys go on behind its `/`. */
+export type LevelEntry = { readonly folder: string } | { readonly object: ObjectSummary }
+
+/** How the names of one level are listed. */
+export interface Levels {
+  /** The first page after `after` (which may be shown again where it is a folder), or at the token of the page before. */
+  list(from: Pick<ListFrom, 'after' | 'token'>): Promise<LevelPage>
+}
+
 /** Header fields: [lower-case name, value], one byte a character. */
 export type HeaderFields = readonly (readonly [name: string, value: string])[]
 
@@ -279,6 +294,9 @@ export interface Storage {
   /** The first page of objects after `from`. A page that is not in byte order is an error that stops the run. */
   list(from: ListFrom): Promise<Page>
 
+  /** Absent where `list` costs no more. */
+  readonly levels?: Levels | undefined
+
   readonly reading: Reading
   readonly describing?: Describing | undefined
 
@@ -324,6 +342,7 @@ export const OPERATIONS: {
     : Operations<NonNullable<Storage[Member]>>
 } = {
   list: 'ListObjectsV2',
+  levels: { list: 'ListObjectsV2' },
   copyFrom: 'CopyObject',
   reading: {
     ...{ head: 'HeadObject', tagging: 'GetObjectTagging', grants: 'GetObjectAcl', acl: 'GetObjectAcl' },

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { parse } from 'csv-parse/sync'
 import { describe, expect, test } from 'vitest'
 import { compareKeys } from '../../src/keys.js'
-import { contentOf, sandbox } from '../support/cli-buckets.js'
+import { contentOf, put, sandbox } from '../support/cli-buckets.js'
 import { refusal, run, start, until, workFolder, type Finished } from '../support/cli-program.js'
 
 interface Line {
@@ -148,6 +149,74 @@ describe('s3move ls s3://src', () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:seq:10'] })
     expect(refusal(await run([...args, '--endpoint-url', server.url], { cwd }))).toContain(reason)
+  })
+})
+
+describe('s3move ls --folders', () => {
+  const linesOf = (text: string): string[] => text.split('\n').slice(0, -1)
+
+  test('shows a level as S3 does with a delimiter: text, JSON and CSV, in byte order, with counts', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src'] })
+    const names = ['a-1', 'a/1', 'a/2', 'a/b/1', 'a/b/2', 'a/c d/1', 'ab/x', 'b', 'z/1', 'q,"\n/x', '/odd']
+    const all = [...names, ...Array.from({ length: 1100 }, (_, n) => `m${String(n).padStart(4, '0')}/x`)]
+    await Promise.all(all.map((key) => put(server, 'src', key, { Body: 'x' })))
+    for (const prefix of ['', 'a/', 'a']) {
+      const below = all.filter((key) => key.startsWith(prefix))
+      const level = below.map((key) => key.slice(0, key.indexOf('/', prefix.length) + 1 || key.length))
+      const wanted = inOrder([...new Set(level)])
+      const folders = wanted.filter((name) => name.endsWith('/'))
+      const [f, o] = [folders.length, wanted.length - folders.length]
+      const counts = `${f.toLocaleString('en-US')} folders and ${o} object${o === 1 ? '' : 's'}, ${o} B`
+
+      const from = ['ls', `s3://src/${prefix}`, '--folders', '--endpoint-url', server.url]
+      const json = await run([...from, '--json'], { cwd })
+      expect([json.code, json.stderr]).toEqual([0, `${counts}\n`])
+      const shown = linesOf(json.stdout).map((line) => JSON.parse(line) as { folder?: string; key?: string })
+      expect(shown.map(({ folder, key }) => folder ?? key)).toEqual(wanted)
+      expect(shown.flatMap(({ folder }) => folder ?? [])).toEqual(folders)
+
+      const text = linesOf((await run(from, { cwd })).stdout)
+      expect([text.length, text.filter((line) => / PRE - /.test(line)).length]).toEqual([wanted.length, f])
+
+      const csv = await run([...from, '--to', 'level.csv.gz'], { cwd })
+      expect([csv.code, csv.stderr]).toEqual([0, expect.stringContaining(`wrote ${counts}, to `) as string])
+      const rows: string[][] = parse(gunzipSync(await readFile(join(cwd, 'level.csv.gz'))))
+      expect(rows[0]).toEqual(['folder', 'key', 'size', 'etag', 'last_modified', 'storage_class'])
+      expect(rows.slice(1).map(([folder, key]) => `${folder}${key}`)).toEqual(wanted)
+    }
+  })
+
+  test('shows a level of a folder of this machine', async () => {
+    const cwd = await workFolder()
+    for (const folder of ['top/sub/deep', 'top/none']) await mkdir(join(cwd, folder), { recursive: true })
+    for (const file of ['top/a', 'top/sub/1', 'top/sub/deep/2', 'top/z']) await writeFile(join(cwd, file), 'x')
+    const { code, stdout, stderr } = await run(['ls', `file://${cwd}/top`, '--folders'], { cwd })
+    expect([code, stderr]).toEqual([0, '1 folder and 2 objects, 2 B\n'])
+    expect(linesOf(stdout).map((line) => line.split(' ').at(-1))).toEqual(['a', 'sub/', 'z'])
+  })
+
+  test('goes on through faults, and ends with its reader', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:hex:30k'], faults: ['reset=10%'] })
+    const from = ['ls', 's3://src', '--folders', '--endpoint-url', server.url]
+    const { code, stdout } = await run(from, { cwd })
+    expect([code, linesOf(stdout).length]).toEqual([0, 30_000])
+    const running = start(from, { cwd, slowReader: true })
+    await until(() => running.stdout().length > 0, running)
+    running.close('stdout')
+    expect([(await running.finished).code, running.stderr()]).toEqual([0, ''])
+  })
+
+  test.each([
+    ['--checkpoint', 'run'],
+    ['--lanes', '4'],
+    ['--threads', '2'],
+  ])('refuses %s', async (flag, value) => {
+    const cwd = await workFolder()
+    expect(refusal(await run(['ls', 's3://src', '--folders', flag, value], { cwd }))).toContain(
+      `${flag} does not go with --folders`,
+    )
   })
 })
 

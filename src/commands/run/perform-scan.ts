@@ -18,6 +18,7 @@ import { scanned } from '../../report/scan-progress.js'
 import { censusReport } from '../../report/usage-report.js'
 import { likenessHeadline, likenessRows } from '../../report/verify-summary.js'
 import { EXIT } from '../options/exit.js'
+import { performLevel } from './perform-level.js'
 import { writeResult } from './output-file.js'
 import { conclude, finishFile, read, readInto, type Scan } from './run-scan.js'
 
@@ -25,7 +26,7 @@ import { conclude, finishFile, read, readInto, type Scan } from './run-scan.js'
 export function performScan(job: ScanJob, scan: Scan, json: boolean): Promise<number> {
   switch (job.kind) {
     case 'ls':
-      return performLs(job, scan)
+      return job.folders === true ? performLevel(job, scan) : performLs(job, scan)
     case 'du':
       return performDu(job, scan)
     case 'verify':

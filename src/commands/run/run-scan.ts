@@ -42,16 +42,29 @@ export function read(scan: Scan, openSink: ScanOptions['openSink']): Promise<Sca
   })
 }
 
-/**
- * Runs a scan whose lines go to the file `to`, which gets its name once it is whole, or to standard output. Answers also how many bytes were
- * written, over all sessions if there is a file.
- */
+/** Runs a scan whose lines go to an output, as `writeInto` has it. */
 export async function readInto(
   to: string | undefined,
   scan: Scan,
   openSink: (outlet: OutputWriter, keyspace: Keyspace) => Sink,
 ): Promise<ScanEnd & { readonly bytes: number }> {
-  const { checkpoint, folder, io, resumed, progress } = scan
+  return await writeInto(to, scan, (outlet, onFail) =>
+    read(scan, (keyspace, failed) => {
+      onFail(failed)
+      return openSink(outlet, keyspace)
+    }),
+  )
+}
+
+/**
+ * Runs what writes to the file `to`, which gets its name once it is whole, or to standard output. `onFail` takes who is told that it cannot
+ * be written. Answers also how many bytes were written, over all sessions if there is a file.
+ */
+export async function writeInto<End extends Pick<ScanEnd, 'end'>>(
+  to: string | undefined,
+  { checkpoint, folder, io, resumed, progress }: Scan,
+  run: (outlet: OutputWriter, onFail: (told: (error: unknown) => void) => void) => Promise<End>,
+): Promise<End & { readonly bytes: number }> {
   let told: ((error: unknown) => void) | undefined
   const fail = (error: unknown): void => told?.(error)
   const outlet =
@@ -63,10 +76,7 @@ export async function readInto(
           fail,
         )
   try {
-    const ended = await read(scan, (keyspace, failed) => {
-      told = failed
-      return openSink(outlet, keyspace)
-    })
+    const ended = await run(outlet, (failed) => (told = failed))
     progress.close()
     if (ended.end === 'finished') await outlet.finish()
     return { ...ended, bytes: outlet.bytes }

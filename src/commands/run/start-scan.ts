@@ -100,7 +100,9 @@ async function withScan(setup: ScanSetup): Promise<number> {
   const progress = createScanProgress(io.stderr, kindOf(job).verb, quiet)
   const lock = folder === undefined ? undefined : await lockRun(folder)
   try {
-    const threads = pace.threads ?? Math.min(availableParallelism(), Math.ceil(pace.lanes / LANES_A_THREAD))
+    const oneLevel = 'folders' in job && job.folders
+    const wanted = pace.threads ?? Math.min(availableParallelism(), Math.ceil(pace.lanes / LANES_A_THREAD))
+    const threads = oneLevel ? 0 : wanted
     const note = (message: string): void => {
       if (!quiet) progress.say(message)
     }

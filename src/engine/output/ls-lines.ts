@@ -75,7 +75,7 @@ const STYLES: Readonly<Record<LineFormat, Style>> = {
     plain: ({ key, size, etag, lastModified, storageClass }, prefix) =>
       `${prefix}${key},${size},${etag},${lastModified},${storageClass}\n`,
     careful({ size, etag, lastModified, storageClass }, key, terminal) {
-      const shown = (text: string): string => quoted(terminal ? printable(text) : text)
+      const shown = (text: string): string => csvField(terminal ? printable(text) : text)
       return `${shown(key)},${size},${shown(etag)},${shown(lastModified)},${shown(storageClass)}\n`
     },
   },
@@ -86,6 +86,7 @@ function column(text: string): string {
   return text === '' ? '-' : printable(text).replaceAll(' ', '\\x20')
 }
 
-function quoted(text: string): string {
+/** A field of RFC 4180. */
+export function csvField(text: string): string {
   return /[",\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }

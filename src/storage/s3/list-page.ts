@@ -6,6 +6,8 @@ import { decodeUtf8, unescapeXml } from './xml.js'
 /** What a ListObjectsV2 answer says. Keys are full keys, in the order of the answer. */
 export interface ListAnswer {
   readonly objects: ListedObject[]
+  /** The common prefixes, where a delimiter was asked for: whole, in the order of the answer. */
+  readonly folders: readonly string[]
   readonly truncated: boolean
   readonly nextToken: string | undefined
 }
@@ -51,13 +53,14 @@ export function parseListPage(body: string, most = Infinity): ListAnswer {
   let truncated: string | undefined
   let nextToken: string | undefined
   let keyCount: string | undefined
-  let prefixes = 0
+  const folders: string[] = []
   let urlEncoded = false
   for (let tag = nextTag(cursor); tag !== '/ListBucketResult'; tag = nextTag(cursor)) {
     switch (tag) {
       case 'Contents':
         raw.push(readUsual(cursor) ?? readObject(cursor))
-        if (raw.length > most) throw new OverfullList(`the list holds more than the ${most} keys that were asked for`)
+        if (raw.length + folders.length > most)
+          throw new OverfullList(`the list holds more than the ${most} keys that were asked for`)
         break
       case 'IsTruncated':
         truncated = text(cursor, tag)
@@ -72,8 +75,9 @@ export function parseListPage(body: string, most = Infinity): ListAnswer {
         urlEncoded = text(cursor, tag) === 'url'
         break
       case 'CommonPrefixes':
-        prefixes++
-        skip(cursor, tag)
+        folders.push(readCommonPrefix(cursor))
+        if (raw.length + folders.length > most)
+          throw new OverfullList(`the list holds more than the ${most} names that were asked for`)
         break
       default:
         skip(cursor, tag)
@@ -81,13 +85,18 @@ export function parseListPage(body: string, most = Infinity): ListAnswer {
   }
   if (truncated !== 'true' && truncated !== 'false')
     throw new MalformedList('the list does not say whether there is more')
-  if (keyCount !== undefined && Number(keyCount) !== raw.length + prefixes) {
-    throw new MalformedList(`the list announces ${keyCount} keys and holds ${raw.length + prefixes}`)
+  if (keyCount !== undefined && Number(keyCount) !== raw.length + folders.length) {
+    throw new MalformedList(`the list announces ${keyCount} keys and holds ${raw.length + folders.length}`)
   }
   // EncodingType may come after the first keys, so they are decoded last.
   const decode = urlEncoded ? decodeUrl : decodePlain
   for (const object of raw) object.key = decodeKey(object.key, decode)
-  return { objects: raw, truncated: truncated === 'true', nextToken: nextToken === '' ? undefined : nextToken }
+  return {
+    objects: raw,
+    folders: folders.map((folder) => decodeKey(folder, decode)),
+    truncated: truncated === 'true',
+    nextToken: nextToken === '' ? undefined : nextToken,
+  }
 }
 
 interface Cursor {
@@ -145,6 +154,16 @@ function readObject(cursor: Cursor): ListedObject {
   if (key === undefined) throw new MalformedList('an object in the list has no key')
   if (!Number.isSafeInteger(size)) throw new MalformedList('an object in the list has no size')
   return { key, size, etag, lastModified, storageClass }
+}
+
+function readCommonPrefix(cursor: Cursor): string {
+  let prefix: string | undefined
+  for (let tag = nextTag(cursor); tag !== '/CommonPrefixes'; tag = nextTag(cursor)) {
+    if (tag === 'Prefix') prefix = text(cursor, tag)
+    else skip(cursor, tag)
+  }
+  if (prefix === undefined) throw new MalformedList('a common prefix in the list has no name')
+  return prefix
 }
 
 const STANDARD = 'STANDARD'

@@ -1,6 +1,6 @@
 import { StorageError } from '../../errors.js'
 import { compareKeys, printable } from '../../keys.js'
-import type { ListFrom, ObjectSummary, Page, Reading } from '../storage.js'
+import type { LevelPage, Levels, ListFrom, ObjectSummary, Page, Reading } from '../storage.js'
 import type { Channel } from './request.js'
 import { encodeQuery } from './encode.js'
 import { brokenAnswer, checkOk, faultOf, type Asked } from './storage-errors.js'
@@ -50,6 +50,34 @@ export class ObjectListing {
     }
   }
 
+  /** One level of names: with a delimiter. A store that knows none is an error that stops the run. */
+  readonly levels: Levels = {
+    list: async ({ after, token }): Promise<LevelPage> => {
+      const asked = { operation: 'ListObjectsV2', bucket: this.channel.place.bucket }
+      const { prefix } = this.channel.place
+      let query = `delimiter=%2F&encoding-type=url&list-type=2&max-keys=${PAGE}${this.prefix}`
+      if (token !== undefined) query = `continuation-token=${encodeQuery(token)}&${query}`
+      else if (after !== undefined) query += `&start-after=${encodeQuery(prefix + after)}`
+      const { objects, folders, truncated, nextToken } = await this.page(asked, query)
+      checkOrder(asked, objects, prefix, undefined)
+      const whole = folders.map((key) => ({ key }))
+      checkOrder(asked, whole, prefix, undefined)
+      const behind = (key: string): number => key.indexOf('/', prefix.length)
+      const odd = objects.find(({ key }) => behind(key) >= 0) ?? whole.find(({ key }) => behind(key) !== key.length - 1)
+      if (odd !== undefined) {
+        const message = `with / as delimiter the listing of prefix ${printable(prefix)} holds ${printable(odd.key)}`
+        throw unusable(asked, 'UnknownDelimiter', message)
+      }
+      for (const object of objects) object.key = object.key.slice(prefix.length)
+      return {
+        objects,
+        folders: folders.map((folder) => folder.slice(prefix.length)),
+        truncated,
+        ...(nextToken === undefined ? {} : { token: nextToken }),
+      }
+    },
+  }
+
   private async page(asked: Asked, query: string): Promise<ListAnswer> {
     const path = `${this.channel.bucketPath}/`
     const response = await this.channel.request(asked, {
@@ -62,7 +90,7 @@ export class ObjectListing {
     checkOk(response, asked)
     try {
       const answer = parseListPage(response.body, PAGE)
-      if (answer.truncated && answer.objects.length === 0 && answer.nextToken === undefined) {
+      if (answer.truncated && answer.objects.length + answer.folders.length === 0 && answer.nextToken === undefined) {
         throw new MalformedList('the list is empty, says that there is more, and not where')
       }
       return answer
@@ -117,7 +145,12 @@ export class ObjectListing {
 }
 
 // Ranges, resuming and splitting all rest on the order of keys: a store that does not keep it would silently lose some.
-function checkOrder(asked: Asked, objects: readonly ObjectSummary[], prefix: string, after: string | undefined): void {
+function checkOrder(
+  asked: Asked,
+  objects: readonly Pick<ObjectSummary, 'key'>[],
+  prefix: string,
+  after: string | undefined,
+): void {
   let before = after === undefined ? undefined : prefix + after
   for (const { key } of objects) {
     if (!key.startsWith(prefix)) {

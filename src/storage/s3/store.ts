@@ -6,6 +6,7 @@ import type { Notice } from '../notice.js'
 import type {
   BucketTraits,
   Describing,
+  Levels,
   ListFrom,
   Page,
   Reading,
@@ -65,6 +66,7 @@ export class S3Store implements Storage {
   readonly host: string
   readonly conditional: boolean
   readonly manifests: boolean
+  readonly levels: Levels
   readonly reading: Reading
   readonly describing: Describing
   readonly uploading: Uploading
@@ -166,6 +168,7 @@ export class S3Store implements Storage {
       request: (asked, request) => this.request(asked, request, false, false),
     })
     this.listing = new ObjectListing(channel, this.reading, options.begins)
+    this.levels = this.listing.levels
   }
 
   get region(): string {

@@ -81,7 +81,13 @@ function page(urlEncoded: boolean): fc.Arbitrary<Made> {
   return fc
     .record({
       objects: fc.array(object, { maxLength: 6 }),
-      prefixes: fc.array(fc.constant('<CommonPrefixes><Prefix>a/</Prefix></CommonPrefixes>'), { maxLength: 2 }),
+      prefixes: fc.array(
+        (urlEncoded ? anyKey : legalInXml).map(
+          (folder) =>
+            `<CommonPrefixes><Prefix>${urlEncoded ? urlEncode(folder) : escape(folder)}</Prefix></CommonPrefixes>`,
+        ),
+        { maxLength: 2 },
+      ),
       truncated: fc.boolean(),
       token: fc.option(fc.constantFrom('1abc+/==', 'a&amp;b', 'ключ'), { nil: undefined }),
       counted: fc.boolean(),
@@ -124,7 +130,7 @@ const xmlParser = new XMLParser({
   processEntities: true,
   htmlEntities: true,
   ignoreDeclaration: true,
-  isArray: (name) => name === 'Contents',
+  isArray: (name) => name === 'Contents' || name === 'CommonPrefixes',
 })
 
 /** What a general XML parser makes of the same page. */
@@ -133,11 +139,14 @@ function reference(xml: string): ListAnswer {
     .ListBucketResult!
   const contents = (list.Contents ?? []) as Record<string, string>[]
   const token = list.NextContinuationToken as string | undefined
+  const written = (key: string): string =>
+    list.EncodingType === 'url' ? decodeURIComponent(key.replaceAll('+', ' ')) : key
   return {
+    folders: ((list.CommonPrefixes ?? []) as Record<string, string>[]).map((one) => written(one.Prefix!)),
     truncated: list.IsTruncated === 'true',
     nextToken: token === '' ? undefined : token,
     objects: contents.map((one) => ({
-      key: list.EncodingType === 'url' ? decodeURIComponent(one.Key!.replaceAll('+', ' ')) : one.Key!,
+      key: written(one.Key!),
       size: Number(one.Size),
       etag: one.ETag!.replace(/^"(.*)"$/, '$1'),
       lastModified: one.LastModified!,
@@ -238,9 +247,10 @@ describe('parseListPage', () => {
   })
 
   test('counts common prefixes into KeyCount, as S3 does', () => {
-    expect(
-      parseListPage(minimal(`${one('a')}<CommonPrefixes><Prefix>b/</Prefix></CommonPrefixes>`, 2)).objects,
-    ).toHaveLength(1)
+    const { objects, folders } = parseListPage(
+      minimal(`${one('a')}<CommonPrefixes><Prefix>b/</Prefix></CommonPrefixes>`, 2),
+    )
+    expect([objects.length, folders]).toEqual([1, ['b/']])
   })
 
   test('decodes url-encoded keys exactly: CR, LF, control characters, plus, percent', () => {
