@@ -49,6 +49,17 @@ function textOf(path: string): string {
   }
 }
 
+/**
+ * Whether the terminal belongs to others now, as after ^Z and `bg`, or behind `&`: a shell has put another group of processes in front. Where that
+ * cannot be told (beside Linux), it is answered with false.
+ */
+export function inBackground(): boolean {
+  // proc(5): behind the name in brackets, which may hold anything, come state, parent, group, session, terminal, and the group in front.
+  const stat = textOf('/proc/self/stat')
+  const [, , group, , , front] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return Number(front) > 0 && front !== group
+}
+
 /** The namespace in which process numbers mean what they mean here: that of the machine, or of one container. Undefined where there are none. */
 export function pidNamespace(): string | undefined {
   try {

@@ -5,7 +5,7 @@ import { printable } from '../keys.js'
 import type { Command } from './options/command.js'
 import { readConnection, sideFlags } from './options/connection-options.js'
 import { EXIT_TABLE } from './options/exit.js'
-import { booleanFlag, grouped, readArgument, readFlag, textFlag } from './options/flag-values.js'
+import { booleanFlag, grouped, readArgument, readChoice, readFlag, textFlag } from './options/flag-values.js'
 import { DEFAULT_PACE } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags } from './options/prefix.js'
@@ -17,7 +17,7 @@ export const command: Command = {
   summary: 'compare two places, after a copy by any tool',
   help:
     '$0 verify s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and compares every object with the one of its name: same, same size, different, missing, extra.\n' +
-    'Differences are written as lines of JSON, to standard output or a file.',
+    'Differences are written to standard output or a file, a line each: for people on a terminal, else as JSON.',
   options: [
     scanFlags,
     (argv) =>
@@ -32,7 +32,8 @@ export const command: Command = {
         to: textFlag(
           'file to write the differences to, or - for standard output; .gz and .zst are compressed. It is FILE.part until it is whole',
         ),
-        json: booleanFlag('the summary as one line of JSON'),
+        format: textFlag('text or json', 'text on a terminal, else json'),
+        json: booleanFlag('the summary as one line of JSON, and the differences too'),
         verbose: { ...booleanFlag('also write objects of which only the size could be compared'), alias: 'v' },
       }),
     (argv) =>
@@ -51,6 +52,7 @@ export const command: Command = {
     const [source, destination] = [readArgument(flags, 'source'), readArgument(flags, 'destination')]
     const to = readTo(flags, io.cwd)
     const acl = readFlag(flags, 'acl') ?? false
+    const format = readChoice(flags, 'format', ['text', 'json'])
     const job: VerifyJob = {
       kind: 'verify',
       source: parsePlace(source, 'source'),
@@ -61,6 +63,7 @@ export const command: Command = {
       verbose: readFlag(flags, 'verbose') ?? false,
       ...(acl ? { acl } : {}),
       ...(to === undefined ? {} : { to }),
+      ...(format === undefined ? {} : { format }),
     }
     if (to !== undefined && formatOf(to) === 'csv') {
       throw new UserError(

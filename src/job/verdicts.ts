@@ -6,6 +6,35 @@ import { checkCount, shape } from './schema.js'
  */
 export type Verdict = 'same' | 'same-size' | 'different' | 'missing' | 'extra' | 'unknown'
 
+/** A name whose objects do not compare as the same, or of which that is not known. */
+export interface Difference {
+  /** In full, at the source. */
+  readonly key: string
+  readonly verdict: Verdict
+  /**
+   * In what they differ: `size`, `content`, `changed` (while they were compared), `manifest` (the destination has only one), `tags`, `storage-class`,
+   * `encryption`, `lock`, `acl`, or a header.
+   */
+  readonly differs?: readonly string[] | undefined
+  /** Why they could not be compared. */
+  readonly problem?: Problem | undefined
+  readonly source?: ListedTraits | undefined
+  readonly destination?: ListedTraits | undefined
+  /** What came of copying the source over the destination: that it is right now, or why it is not. */
+  readonly fixed?: true | Problem | undefined
+}
+
+/** Why something could not be done. */
+export interface Problem {
+  readonly code: string
+  readonly message: string
+}
+
+interface ListedTraits {
+  readonly size: number
+  readonly etag: string
+}
+
 /** How many names had which likeness, and how many of these differences were mended since. */
 export type Verdicts = Readonly<Record<Verdict | 'fixed', number>>
 

@@ -3,6 +3,9 @@ import type { JobKind } from './kind.js'
 import { placeShape, placeUrl, type Place } from './place.js'
 import { flag, oneOf, shape, text } from './schema.js'
 
+/** How differences are written by `verify`. */
+export type DifferenceFormat = 'text' | 'json'
+
 /** Compare the objects below `source` with those of the same names below `destination`. */
 export interface VerifyJob {
   readonly kind: 'verify'
@@ -20,6 +23,8 @@ export interface VerifyJob {
   readonly acl?: boolean
   /** The file to write the differences to, an absolute path; standard output when absent. */
   readonly to?: string
+  /** How the differences are written. When absent: for people where they go to a terminal, else as JSON. */
+  readonly format?: DifferenceFormat
 }
 
 export const VERIFY: JobKind<VerifyJob> = {
@@ -28,16 +33,19 @@ export const VERIFY: JobKind<VerifyJob> = {
       ...{ kind: oneOf('verify'), source: placeShape, destination: placeShape },
       ...{ deep: flag, bytes: flag, fix: flag, verbose: flag },
     },
-    { to: text, acl: flag },
+    { to: text, acl: flag, format: oneOf('text', 'json') },
   ),
   verb: 'comparing',
   joined: 'with',
-  parts({ destination, deep, acl = false, bytes, fix, verbose, to }) {
+  parts({ destination, deep, acl = false, bytes, fix, verbose, to, format }) {
     const asked = Object.entries({ deep, acl, bytes, fix, verbose }).filter(([, given]) => given)
     return [
       ['destination', placeUrl(destination)],
       ['comparison', asked.map(([name]) => name).join(', ') || 'of the listings'],
-      ['output', to === undefined ? 'standard output' : printable(to)],
+      [
+        'output',
+        (to === undefined ? 'standard output' : printable(to)) + (format === undefined ? '' : `, as ${format}`),
+      ],
     ]
   },
 }

@@ -6,10 +6,10 @@ import { kindOf, type Job } from '../job/kinds.js'
 import type { Failure } from '../job/outcome.js'
 import { printable, printableName, withBytesShown } from '../keys.js'
 import { timeOf } from '../times.js'
-import { RecentRate } from './progress-line.js'
+import { fittedLine, fullLine, RecentRate } from './progress-line.js'
 import { exampleLine, headline, nextCommand, skipReason, summaryLines } from './summary.js'
 import type { SummaryEvent } from './summary.js'
-import { createLog, createTerminalBar, writeUntilBroken } from './terminal.js'
+import { createLog, createTerminal, writeUntilBroken } from './terminal.js'
 import type { TextSurface } from './terminal.js'
 
 /** Where and how much to tell of a run. */
@@ -44,7 +44,7 @@ export function createProgress(options: ProgressOptions): Progress {
     })
     return jsonProgress(write, quiet)
   }
-  const surface = stderr.isTTY === true ? createTerminalBar(stderr, tell) : createLog(tell)
+  const surface = stderr.isTTY === true ? createTerminal(stderr, tell) : createLog(tell)
   return textProgress(surface, quiet, verbose)
 }
 
@@ -151,7 +151,9 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
   }
   const draw = (snapshot: Snapshot): void => {
     const verb = stopping ? 'stopping' : job === undefined ? 'working' : kindOf(job).verb
-    surface.draw({ verb, snapshot, perSecond: recent.add(snapshot) })
+    const view = { verb, snapshot, perSecond: recent.add(snapshot) }
+    const { elapsed } = snapshot
+    surface.draw({ elapsed, inLog: () => fullLine(view), lines: [(width, bar) => fittedLine(view, width, bar)] })
   }
   const event = (event: RunEvent): void => {
     switch (event.type) {

@@ -1,5 +1,5 @@
-import cliProgress from 'cli-progress'
 import { count, duration, objects, rate } from './format.js'
+import { createLog, createTerminal, type TerminalStream } from './terminal.js'
 
 /** Tells on stderr how far a job has come that only reads. */
 export interface ScanProgress {
@@ -7,54 +7,43 @@ export interface ScanProgress {
   update(listed: number, elapsed: number): void
   /** Writes a line that stays. */
   say(line: string): void
+  /** Makes room on the terminal for lines that somebody else writes at once. */
+  giveWay(): void
   /** Takes away what does not stay. May be called again. */
   close(): void
 }
 
-/** Every so many milliseconds a log gets a line. */
-const LOG_INTERVAL = 10_000
+/** How to tell of it. */
+export interface ScanProgressOptions {
+  /** Such as `listing`. */
+  readonly verb: string
+  /** Without progress. */
+  readonly quiet: boolean
+  /** As a line at the foot of a terminal; else as a line every ten seconds. */
+  readonly redraws: boolean
+}
 
-/**
- * Progress on a terminal as one line that redraws itself, else as a line every ten seconds; none of either when `quiet`. `verb` is such as
- * `listing`.
- */
+/** Tells of progress on `stderr`. */
 export function createScanProgress(
-  stderr: NodeJS.WritableStream & { isTTY?: boolean },
-  verb: string,
-  quiet: boolean,
+  stderr: TerminalStream,
+  { verb, quiet, redraws }: ScanProgressOptions,
 ): ScanProgress {
-  let bar: cliProgress.SingleBar | undefined
-  let logged = 0
+  const write = (text: string): void => void stderr.write(text)
+  const surface = redraws ? createTerminal(stderr, write) : createLog(write)
   let before = 0
-  const close = (): void => {
-    bar?.stop()
-    bar = undefined
-  }
   return {
-    close,
     update(listed, elapsed) {
       before = Math.min(before, listed)
+      if (quiet) return
       const perSecond = elapsed > 0 ? ((listed - before) * 1000) / elapsed : 0
       const line = `${verb}: ${count(listed)} objects so far · ${rate(perSecond)} · ${duration(elapsed)}`
-      if (quiet) return
-      if (stderr.isTTY !== true) {
-        if (elapsed - logged < LOG_INTERVAL) return
-        logged = elapsed
-        stderr.write(`${line}\n`)
-        return
-      }
-      if (bar === undefined) {
-        bar = new cliProgress.SingleBar({
-          ...{ stream: stderr, fps: 4, hideCursor: true, clearOnComplete: true, linewrap: true, gracefulExit: false },
-          format: (_options, params, payload: { readonly line: string }) =>
-            payload.line.slice(0, Math.max(0, params.maxWidth - 1)),
-        })
-        bar.start(1, 0, { line })
-      } else bar.update({ line })
+      surface.draw({ elapsed, inLog: () => line, lines: [(width) => line.slice(0, Math.max(0, width))] })
     },
-    say(line) {
-      close()
-      stderr.write(`${line}\n`)
+    say: (line) => surface.log(`${line}\n`),
+    giveWay: () => surface.erase(),
+    close() {
+      // What a log would tell last is in the result.
+      if (redraws) surface.close()
     },
   }
 }

@@ -70,7 +70,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'errors',
     'abort',
   ],
-  report: ['checkpoint', 'job', 'rfc2047', 'keys', 'times'],
+  report: ['checkpoint', 'job', 'rfc2047', 'keys', 'times', 'processes'],
   'sandbox/wire': ['errors'],
   'sandbox/buckets': ['sandbox/wire', 'errors'],
   'sandbox/operations': ['sandbox/buckets', 'sandbox/wire', 'times'],

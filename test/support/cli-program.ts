@@ -145,8 +145,8 @@ async function end(child: ChildProcess): Promise<void> {
 
 let isNew = false
 
-// These tests run what was built; of a build that is older than its source they would tell a lie.
-function refuseOldBuild(): void {
+/** Throws when the build is older than its source: tests that run what was built would tell a lie. */
+export function refuseOldBuild(): void {
   if (isNew) return
   const built = statSync(PROGRAM, { throwIfNoEntry: false })?.mtimeMs
   if (built === undefined) throw new Error('dist/cli.js does not exist: run ‘npm run build’ first')

@@ -1,7 +1,9 @@
+import { fstatSync } from 'node:fs'
+
 /** What a command may touch of the process. */
 export interface CommandIo {
   readonly stdin: NodeJS.ReadableStream & { isTTY?: boolean }
-  readonly stdout: NodeJS.WritableStream & { columns?: number }
+  readonly stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number; readonly fd?: number }
   readonly stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
   readonly cwd: string
   /** The command line, from the command's name on. */
@@ -10,6 +12,13 @@ export interface CommandIo {
   readonly stop: AbortSignal
   /** Aborted by the second: save and end at once. */
   readonly abandon: AbortSignal
+}
+
+/** Whether another program reads what is written. */
+export function isPipe({ fd }: CommandIo['stdout']): boolean {
+  if (fd === undefined) return false
+  const stats = fstatSync(fd)
+  return stats.isFIFO() || stats.isSocket()
 }
 
 /** The person ended a command before it had begun to change anything. */

@@ -34,11 +34,16 @@ export function performScan(job: ScanJob, scan: Scan, json: boolean): Promise<nu
   }
 }
 
+/** Whether the result goes to standard output line by line, while the job goes on. */
+export function writesLines(job: ScanJob): boolean {
+  return job.kind !== 'du' && job.to === undefined
+}
+
 /** Writes every key. */
 async function performLs(job: LsJob, scan: Scan): Promise<number> {
   const { io, progress, quiet, resumed } = scan
   const packing = job.to === undefined ? 'plain' : packingOf(job.to)
-  const terminal = job.to === undefined && 'isTTY' in io.stdout && io.stdout.isTTY === true
+  const terminal = job.to === undefined && io.stdout.isTTY === true
   const ended = await readInto(job.to, scan, (outlet, keyspace) => {
     const header = headerLine(job.format)
     if (header !== '' && outlet.bytes === 0 && !(resumed && job.to === undefined)) {
@@ -95,9 +100,11 @@ export async function finishResult({ job, scan }: ScanCheckpoint): Promise<void>
 async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise<number> {
   const { progress, quiet } = scan
   const packing = job.to === undefined ? 'plain' : packingOf(job.to)
+  const forPeople = job.to === undefined && !json && scan.io.stdout.isTTY === true
+  const format = job.format ?? (forPeople ? 'text' : 'json')
   const before = scan.checkpoint.scan?.likenesses ?? NO_VERDICTS
   let sink: Sink | undefined
-  const ended = await readInto(job.to, scan, (outlet) => (sink = verifySink(job, packing, outlet, before)))
+  const ended = await readInto(job.to, scan, (outlet) => (sink = verifySink(job, { packing, format }, outlet, before)))
   if (ended.readerGone) return EXIT.failures
   const found = sink?.state().likenesses ?? before
   const complete = ended.end === 'finished'

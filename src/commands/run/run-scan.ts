@@ -69,7 +69,7 @@ export async function writeInto<End extends Pick<ScanEnd, 'end'>>(
   const fail = (error: unknown): void => told?.(error)
   const outlet =
     to === undefined
-      ? streamOutlet(io.stdout, fail)
+      ? streamOutlet(io.stdout, fail, () => progress.giveWay())
       : await fileOutlet(
           to,
           { before: resumed ? writtenBefore(checkpoint.scan) : undefined, proven: folder !== undefined },

@@ -14,12 +14,12 @@ import type { OpenStores } from '../../storage/open.js'
 import { version } from '../../version.js'
 import { readConnection } from '../options/connection-options.js'
 import { readFlag, readText, type Flags } from '../options/flag-values.js'
-import type { CommandIo } from '../options/io.js'
+import { isPipe, type CommandIo } from '../options/io.js'
 import { DEFAULT_PACE, readPace } from '../options/pace-options.js'
 import { checkFolder, checkOutsideSides } from './checkpoint-folder.js'
 import { open } from './open-and-run.js'
 import { checkOutput } from './output-file.js'
-import { performScan } from './perform-scan.js'
+import { performScan, writesLines } from './perform-scan.js'
 import type { Scan } from './run-scan.js'
 
 /** The pace when nothing else is asked for: for the most part, nothing but LIST calls is in flight. */
@@ -97,7 +97,11 @@ interface ScanSetup extends Pick<Scan, 'folder' | 'io' | 'quiet' | 'resumed'> {
 
 async function withScan(setup: ScanSetup): Promise<number> {
   const { job, pace, asked, folder, quiet, io, resumed } = setup
-  const progress = createScanProgress(io.stderr, kindOf(job).verb, quiet)
+  // The reader of a pipe may write to the terminal at any moment, into what is drawn there.
+  const redraws = io.stderr.isTTY === true && !(writesLines(job) && isPipe(io.stdout))
+  // Lines of a log would stand beside the summary that a program is to read.
+  const silent = quiet || (setup.json && !redraws)
+  const progress = createScanProgress(io.stderr, { verb: kindOf(job).verb, quiet: silent, redraws })
   const lock = folder === undefined ? undefined : await lockRun(folder)
   try {
     const oneLevel = 'folders' in job && job.folders

@@ -1,8 +1,7 @@
-import { jsonText } from '../../checkpoint/json.js'
 import { StorageError } from '../../errors.js'
 import type { CopyJob } from '../../job/copy.js'
 import type { Outcome } from '../../job/outcome.js'
-import { NO_VERDICTS, type Verdict, type Verdicts } from '../../job/verdicts.js'
+import { NO_VERDICTS, type Difference, type Problem, type Verdict, type Verdicts } from '../../job/verdicts.js'
 import type { VerifyJob } from '../../job/verify.js'
 import { able, type ObjectHead, type ObjectSummary } from '../../storage/storage.js'
 import type { Pair } from '../../sources/pair-listing.js'
@@ -23,22 +22,8 @@ import type { PagesOptions } from '../lanes/page-lanes.js'
 import type { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
 
 /** How the objects of a name compare. */
-interface Finding {
+interface Finding extends Pick<Difference, 'differs' | 'problem' | 'fixed'> {
   readonly likeness: Verdict
-  /**
-   * In what they differ: `size`, `content`, `changed` (while they were compared), `manifest` (the destination has only one), `tags`, `storage-class`,
-   * `encryption`, `lock`, `acl`, or a header.
-   */
-  readonly differs?: readonly string[]
-  /** Why they could not be compared. */
-  readonly problem?: Problem
-  /** What came of copying the source over the destination: that it is right now, or why it is not. */
-  readonly fixed?: true | Problem
-}
-
-interface Problem {
-  readonly code: string
-  readonly message: string
 }
 
 /** Collects findings. */
@@ -50,28 +35,22 @@ export interface Report {
   collect(): { readonly text: string; readonly gain: Verdicts }
 }
 
-/** A report with a line of JSON for each difference, under the full key of the source. */
-export function createReport({ source, verbose }: VerifyJob): Report {
+/** A report with a line for each difference, under the full key of the source. */
+export function createReport({ source, verbose }: VerifyJob, lineOf: (difference: Difference) => string): Report {
   let text = ''
   let gain = { ...NO_VERDICTS }
   return {
     get length() {
       return text.length
     },
-    add(pair, { likeness, differs, problem, fixed }) {
+    add(pair, { likeness, ...found }) {
       gain[likeness]++
-      if (fixed === true) gain.fixed++
+      if (found.fixed === true) gain.fixed++
       if (likeness === 'same' || (likeness === 'same-size' && !verbose)) return
-      const line = {
-        key: source.prefix + pair.key,
-        verdict: likeness,
-        differs,
-        ...problem,
-        source: traits(pair.source),
-        destination: traits(pair.destination),
-        ...(fixed === undefined ? {} : fixed === true ? { fixed } : { fixed: false, error: fixed }),
-      }
-      text += `${jsonText(line)}\n`
+      text += lineOf({
+        ...{ key: source.prefix + pair.key, verdict: likeness, ...found },
+        ...{ source: traits(pair.source), destination: traits(pair.destination) },
+      })
     },
     collect() {
       const collected = { text, gain }
@@ -82,7 +61,7 @@ export function createReport({ source, verbose }: VerifyJob): Report {
   }
 }
 
-function traits(object: ObjectSummary | undefined): object | undefined {
+function traits(object: ObjectSummary | undefined): Difference['source'] {
   return object === undefined ? undefined : { size: object.size, etag: object.etag }
 }
 

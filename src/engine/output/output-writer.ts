@@ -34,8 +34,12 @@ export interface Written {
   readonly sha256?: string
 }
 
-/** An outlet to a stream such as standard output. */
-export function streamOutlet(stream: NodeJS.WritableStream, fail: (error: unknown) => void): OutputWriter {
+/** An outlet to a stream such as standard output. `before` is called before anything is written. */
+export function streamOutlet(
+  stream: NodeJS.WritableStream,
+  fail: (error: unknown) => void,
+  before: () => void = () => undefined,
+): OutputWriter {
   let bytes = 0
   let broken = false
   return {
@@ -45,6 +49,7 @@ export function streamOutlet(stream: NodeJS.WritableStream, fail: (error: unknow
     kept: undefined,
     write(piece, written) {
       if (broken) return
+      if (piece.length > 0) before()
       stream.write(piece, (error: NodeJS.ErrnoException | null | undefined) => {
         if (error === null || error === undefined) {
           bytes += piece.length

@@ -2,7 +2,7 @@ import type { ScanState } from '../../checkpoint/checkpoint.js'
 import type { DuJob } from '../../job/du.js'
 import type { LsJob } from '../../job/ls.js'
 import { addVerdicts, type Verdicts } from '../../job/verdicts.js'
-import type { VerifyJob } from '../../job/verify.js'
+import type { DifferenceFormat, VerifyJob } from '../../job/verify.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { RangeClaim } from '../../sources/work-source.js'
 import type { UsageCounts } from '../output/usage-counts.js'
@@ -25,11 +25,22 @@ export function duSink(job: DuJob, census: UsageCounts): Sink {
   }
 }
 
+/** How lines of differences are to be made. */
+export interface DifferencesOptions {
+  readonly packing: Compression
+  readonly format: DifferenceFormat
+}
+
 /** Counts what comes of comparing, from `before` on, and writes the differences to `outlet`. */
-export function verifySink(job: VerifyJob, packing: Compression, outlet: OutputWriter, before: Verdicts): Sink {
+export function verifySink(
+  job: VerifyJob,
+  { packing, format }: DifferencesOptions,
+  outlet: OutputWriter,
+  before: Verdicts,
+): Sink {
   let likenesses = before
   return {
-    task: { kind: 'comparison', job, packing },
+    task: { kind: 'comparison', job, packing, format },
     deliver(product, settle) {
       const { bytes, gain } = product as VerifyProduct
       // Also when there is nothing to write: what is settled must not overtake what is being written.

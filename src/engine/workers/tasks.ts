@@ -18,6 +18,7 @@ import { UsageCounts } from '../output/usage-counts.js'
 import type { Task } from './worker-pool.js'
 import type { Gate } from '../lanes/gate.js'
 import { objectLineWriter } from '../output/ls-lines.js'
+import { differenceLine } from '../output/verify-lines.js'
 import { unclearBetween } from '../actions/manifests.js'
 import { heldBack, pacersFor } from '../lanes/pacer.js'
 import { packer } from '../output/compression.js'
@@ -199,12 +200,15 @@ function lsWorkshop(options: WorkerTaskOptions, task: Task & { kind: 'lines' }):
   }
 }
 
-function verifyWorkshop(options: WorkerTaskOptions, { job, packing }: Task & { kind: 'comparison' }): WorkerTask {
+function verifyWorkshop(
+  options: WorkerTaskOptions,
+  { job, packing, format }: Task & { kind: 'comparison' },
+): WorkerTask {
   const { source, destination, settings, stop, fail, flush } = options
   if (destination === undefined) throw new Error('there is no destination to compare with')
   const pack = packer(packing)
   const slots = new ConcurrencyLimit(settings.concurrency, settings.slots)
-  const report = createReport(job)
+  const report = createReport(job, (difference) => differenceLine(format, difference))
   // A pair that goes on failing while others are compared must not hold these up: what it is stays unknown.
   const setAside = new UnlikeOthers(GIVEN_UP)
   const ways = {

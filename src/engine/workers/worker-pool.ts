@@ -1,7 +1,7 @@
 import type { Throttle } from '../../job/events.js'
 import type { WriteJob } from '../../job/kinds.js'
 import type { LineFormat } from '../../job/ls.js'
-import type { VerifyJob } from '../../job/verify.js'
+import type { DifferenceFormat, VerifyJob } from '../../job/verify.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { RangeClaim } from '../../sources/work-source.js'
 import type { Compression } from '../output/compression.js'
@@ -16,7 +16,12 @@ export type Task =
       readonly watched: boolean
     }
   | { readonly kind: 'usage'; readonly depth: number }
-  | { readonly kind: 'comparison'; readonly job: VerifyJob; readonly packing: Compression }
+  | {
+      readonly kind: 'comparison'
+      readonly job: VerifyJob
+      readonly packing: Compression
+      readonly format: DifferenceFormat
+    }
   | {
       readonly kind: 'lines'
       readonly format: LineFormat

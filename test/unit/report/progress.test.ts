@@ -40,8 +40,8 @@ class Sink extends Writable {
 /** As much of a terminal as the bar needs; any other control sequence is an error. */
 class Screen {
   rows = ['']
-  cursorShown = true
   widest = 0
+  #row = 0
   #column = 0
 
   constructor(readonly columns: number) {}
@@ -54,30 +54,35 @@ class Screen {
     }
   }
 
+  // A cursor that is hidden, saved or restored would be an error too: whatever ends the program leaves it so.
   #control(escape: string): void {
-    const last = this.rows.length - 1
+    const up = /^(\d+)A$/.exec(escape)?.[1]
     if (escape === '1G') this.#column = 0
-    else if (escape === '0K') this.rows[last] = this.rows[last]!.slice(0, this.#column)
-    else if (escape === '2K') this.rows[last] = ''.padEnd(this.#column)
-    else if (escape === '0J') this.rows[last] = this.rows[last]!.slice(0, this.#column)
-    else if (escape === '?25l') this.cursorShown = false
-    else if (escape === '?25h') this.cursorShown = true
+    else if (escape === '0K') this.rows[this.#row] = this.rows[this.#row]!.slice(0, this.#column)
+    else if (escape === '0J') this.rows.splice(this.#row, Infinity, this.rows[this.#row]!.slice(0, this.#column))
+    else if (up !== undefined) this.#row -= Number(up)
     else throw new Error(`unexpected escape sequence ${JSON.stringify(escape)}`)
+    if (this.#row < 0) throw new Error('it writes above its first line')
   }
 
   #newRow(): void {
-    this.rows.push('')
+    this.#row++
     this.#column = 0
+    if (this.#row === this.rows.length) this.rows.push('')
   }
 
   #put(character: string): void {
     if (/\p{Cc}/u.test(character)) throw new Error(`raw control character ${JSON.stringify(character)}`)
     if (this.#column === this.columns) this.#newRow()
-    const last = this.rows.length - 1
-    const row = this.rows[last]!
-    this.rows[last] = row.slice(0, this.#column) + character + row.slice(this.#column + 1)
+    const row = this.rows[this.#row]!
+    this.rows[this.#row] = row.slice(0, this.#column) + character + row.slice(this.#column + 1)
     this.#column++
     this.widest = Math.max(this.widest, this.#column)
+  }
+
+  /** Whether the cursor is at the beginning of an empty last line. */
+  get atRest(): boolean {
+    return this.#row === this.rows.length - 1 && this.#column === 0 && this.rows[this.#row] === ''
   }
 }
 
@@ -564,7 +569,8 @@ describe('a terminal', () => {
     const { tell, err, progress } = begin({ columns })
     tell(start)
     tell(progressOf({ elapsed: 90_000, settledHere: 1_111_111, ...before }), progressOf(changes))
-    const bar = err.screen.rows.at(-1)!
+    const bar = err.screen.rows.at(-2)!
+    expect(err.screen.atRest).toBe(true)
     progress.close()
     return bar
   }
@@ -637,7 +643,8 @@ describe('a terminal', () => {
         const { tell, err, progress } = begin({ columns })
         tell(progressOf({ totals: { copied, bytes: 0, skipped: {}, failed: { E: failedCount } }, ...changes }))
         expect(err.screen.widest).toBeLessThan(columns)
-        expect(err.screen.rows).toHaveLength(1)
+        expect(err.screen.rows).toHaveLength(2)
+        expect(err.screen.atRest).toBe(true)
         progress.close()
       }),
     )
@@ -658,16 +665,18 @@ describe('a terminal', () => {
       'copied k (1 B)',
       'failed in/x: CopyObject AccessDenied 403: Access Denied',
       '1.23M done · 12.2k/s · 3 failed · 17 throttled',
+      '',
     ])
     progress.close()
   })
 
-  test('hides its cursor while there is a bar, and is as it was after close', () => {
+  test('has its cursor at the beginning of a line of its own while there is a bar, and is as it was after close', () => {
     const { tell, err, progress } = begin({ columns: 80 })
     tell(progressOf())
-    expect(err.screen.cursorShown).toBe(false)
+    expect(err.screen.atRest).toBe(true)
+    expect(process.listenerCount('SIGTSTP')).toBe(1)
     progress.close()
-    expect(err.screen.cursorShown).toBe(true)
+    expect(process.listenerCount('SIGTSTP')).toBe(0)
     expect(err.screen.rows).toEqual([''])
     const { text } = err
     progress.close()
@@ -678,7 +687,6 @@ describe('a terminal', () => {
   test('ends with the summary in the place of the bar', () => {
     const { tell, err } = begin({ columns: 80 })
     tell(progressOf(), summaryOf({ totals: clean, throttled: 0 }))
-    expect(err.screen.cursorShown).toBe(true)
     expect(err.screen.rows).toEqual([
       'finished: 1,234,567 objects copied, none skipped, none failed',
       '  copied    1,234,567 objects, 1.0 KiB',
@@ -692,7 +700,7 @@ describe('a terminal', () => {
     tell(progressOf())
     Object.assign(err, { columns: 40 })
     tell(progressOf({ elapsed: 101_000 }))
-    expect(err.screen.rows).toEqual(['1.23M done · 12.2k/s · 3 failed'])
+    expect(err.screen.rows).toEqual(['1.23M done · 12.2k/s · 3 failed', ''])
     progress.close()
   })
 })

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ConcurrencyLimit } from '../../../../src/engine/lanes/concurrency-limit.js'
+import { differenceLine } from '../../../../src/engine/output/verify-lines.js'
 import { createReport, verifying } from '../../../../src/engine/actions/verify.js'
 import { StorageError, type Severity } from '../../../../src/errors.js'
 import type { VerifyJob } from '../../../../src/job/verify.js'
@@ -89,7 +90,7 @@ async function compared(options: Partial<VerifyJob>, world: World, key = 'k') {
       } as unknown as Reading,
     }
   }
-  const report = createReport(job)
+  const report = createReport(job, (difference) => differenceLine('json', difference))
   const ended: unknown[] = []
   const take = verifying(job, {
     ...{

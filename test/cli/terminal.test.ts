@@ -1,0 +1,133 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { contentOf, put, sandbox, type TestSandbox } from '../support/cli-buckets.js'
+import { PROGRAM, until, workFolder } from '../support/cli-program.js'
+import { shellTerminal, type ShellTerminal } from '../support/pty.js'
+
+/** The program as it is typed. */
+const s3move = `${process.execPath} ${PROGRAM}`
+/** Progress is told every 250 ms, so pages that come later come between two lines of it. */
+const SLOW_LISTING = 'list=300-600'
+
+async function terminalFor({ url }: TestSandbox, cwd?: string): Promise<ShellTerminal> {
+  return await shellTerminal(cwd ?? (await workFolder()), { AWS_ENDPOINT_URL: url })
+}
+
+/** Types a command, and answers all lines behind it once the shell has taken its end in. */
+async function outputOf(terminal: ShellTerminal, command: string): Promise<string[]> {
+  terminal.type(`${command}; echo "rc=$?"\n`)
+  await terminal.shows(/^rc=\d+$/)
+  expect(terminal.lasting).toEqual([])
+  const lines = await terminal.lines()
+  return lines.slice(
+    lines.findIndex((line) => line.includes('echo "rc=')) + 1,
+    lines.findIndex((line) => /^rc=\d/.test(line)) + 1,
+  )
+}
+
+describe('a terminal of 80 columns', () => {
+  test('shows every difference that verify finds as a line for people, whole, with its summary below', async () => {
+    const server = await sandbox({ buckets: ['src:seq:1500', 'dst'], latency: SLOW_LISTING })
+    const lines = await outputOf(await terminalFor(server), `${s3move} verify s3://src s3://dst`)
+    const keys = (await contentOf(server, 'src')).keys()
+    expect(lines.filter((line) => line.startsWith('missing ')).sort()).toEqual(
+      [...keys].map((key) => `missing    ${key}`).sort(),
+    )
+    expect(lines.slice(1500)).toEqual([
+      'finished: 1,500 objects differ',
+      '  missing   1,500 objects at the destination',
+      expect.stringMatching(/^ {2}time {6}1,500 objects in /),
+      'rc=3',
+    ])
+  })
+
+  test('shows in what objects differ, and no command that a key holds', async () => {
+    const server = await sandbox({ buckets: ['src', 'dst'] })
+    await put(server, 'src', 'size\u001b[2J', { Body: 'xx' })
+    await put(server, 'dst', 'size\u001b[2J', { Body: 'x' })
+    const terminal = await terminalFor(server)
+    const [line] = await outputOf(terminal, `${s3move} verify s3://src s3://dst`)
+    expect(line).toBe('different  size\\x1b[2J  size 2 → 1')
+    terminal.type('clear\n')
+    const [json] = await outputOf(terminal, `${s3move} verify s3://src s3://dst --format json`)
+    expect(JSON.parse(json!)).toMatchObject({ key: 'size\u001b[2J', verdict: 'different', differs: ['size'] })
+  })
+
+  test.each([
+    ['to the terminal', ''],
+    ['through a pipe whose reader writes to the terminal', ' | cat'],
+  ])('shows every line of ls %s, and nothing between or over them', async (_, pipe) => {
+    const server = await sandbox({ buckets: ['src:hex:1500', 'dst'], latency: SLOW_LISTING })
+    const lines = await outputOf(await terminalFor(server), `${s3move} ls s3://src --format csv${pipe}`)
+    expect(lines.shift()).toBe('key,size,etag,last_modified,storage_class')
+    expect(lines.pop()).toBe('rc=0')
+    expect(lines.map((line) => line.split(',')[0]).sort()).toEqual([...(await contentOf(server, 'src')).keys()].sort())
+    for (const line of lines) expect(line).toMatch(/^[0-9a-f]{32},\d+,[0-9a-f]{32},[^,]+,STANDARD$/)
+  })
+})
+
+describe('a copy on a terminal', () => {
+  const copying = `${s3move} copy s3://src s3://dst --concurrency 4 --checkpoint run`
+  const slow = (): Promise<TestSandbox> => sandbox({ buckets: ['src:hex:2000', 'dst'], latency: 'copy=20-30' })
+  const progress = /^[\d,]+ done · .*listing|^\[.*% · /
+
+  test.each(['KILL', 'HUP'] as const)(
+    'leaves all that was written when SIG%s ends it, and the shell in a line of its own',
+    async (signal) => {
+      const server = await slow()
+      const cwd = await workFolder()
+      const terminal = await terminalFor(server, cwd)
+      terminal.type(`${copying}\n`)
+      await terminal.shows(progress)
+      const { pid } = JSON.parse(await readFile(join(cwd, 'run/lock.1/holder.json'), 'utf8')) as { pid: number }
+      process.kill(pid, `SIG${signal}`)
+      await terminal.shows(signal === 'KILL' ? 'Killed' : /^ {2}next {6}s3move resume run$/)
+      await until(async () => /^\$ ?$/.test((await terminal.lines()).at(-1) ?? ''))
+      terminal.type('echo whole\n')
+      await terminal.shows(/^whole$/)
+      expect(terminal.lasting).toEqual([])
+      const lines = await terminal.lines()
+      expect(lines.slice(0, 2)).toEqual([`$ ${copying}`, 'copying s3://src/ to s3://dst/'])
+      const echo = lines.indexOf('$ echo whole')
+      expect(lines.slice(echo - 1, echo + 2)).toEqual([expect.stringMatching(/Killed|next/), '$ echo whole', 'whole'])
+      const above = lines[echo - 2]
+      expect(above).toMatch(signal === 'KILL' ? progress : /^ {2}time /)
+    },
+  )
+
+  test('leaves what the shell writes while it is stopped with ^Z, and nothing of it is drawn while it is in the background', async () => {
+    const server = await slow()
+    const terminal = await terminalFor(server)
+    terminal.type(`${copying}\n`)
+    await terminal.shows(progress)
+    terminal.type('\x1a')
+    await terminal.shows(/^\[1\]\+ {2}Stopped/)
+    terminal.type('bg\n')
+    await terminal.shows(/^\[1\]\+ .* &$/)
+    const before = server.stats().copies.dst?.unique ?? 0
+    // More than a second's work: several times progress would have been drawn.
+    await until(() => (server.stats().copies.dst?.unique ?? 0) > before + 200)
+    terminal.type('echo undisturbed\n')
+    await terminal.shows(/^undisturbed$/)
+    terminal.type('fg\n')
+    await until(async () => (await terminal.lines()).filter((line) => progress.test(line)).length === 2)
+    const lines = await terminal.lines()
+    const from = lines.findIndex((line) => line.startsWith('[1]+  Stopped'))
+    expect(lines.slice(from - 2)).toEqual([
+      expect.stringMatching(progress),
+      '^Z',
+      expect.stringMatching(/^\[1\]\+ {2}Stopped/),
+      '$ bg',
+      expect.stringMatching(/^\[1\]\+ .* &$/),
+      '$ echo undisturbed',
+      'undisturbed',
+      '$ fg',
+      copying,
+      expect.stringMatching(progress),
+    ])
+    expect(terminal.lasting).toEqual([])
+    terminal.type('\x03')
+    await terminal.shows(/^ {2}next {6}s3move resume run$/)
+  })
+})
