@@ -4,10 +4,10 @@ import type { MultiBar, Options, SingleBar } from 'cli-progress'
 import { inBackground } from '../processes.js'
 
 /** A line that fits `width` columns of a terminal; `bar` is how a bar in it is drawn. */
-export type FootLine = (width: number, bar: Options) => string
+type FootLine = (width: number, bar: Options) => string
 
 /** How far the work has come. */
-export interface Drawing {
+interface Drawing {
   /** Milliseconds of this session. */
   readonly elapsed: number
   /** In a line of a log. */

@@ -15,7 +15,7 @@ export async function performLevel(job: LsJob, scan: Scan): Promise<number> {
   const lines = levelLineWriter(
     format,
     source.prefix,
-    to === undefined && 'isTTY' in io.stdout && io.stdout.isTTY === true,
+    to === undefined && 'isTTY' in io.stdout && io.stdout.isTTY,
   )
   const ended = await writeInto(to, scan, (outlet, onFail) => {
     const header = levelHeaderLine(format)
