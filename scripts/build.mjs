@@ -2,9 +2,10 @@ import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundle } from './bundle.mjs'
+import { singleFile } from './single-file.mjs'
 
 // A program of three hundred modules, and as many of its dependencies, would spend most of a short run on finding and reading them. So what ships is
-// a few files, with the licences of all that is in them.
+// a few files, with the licences of all that is in them, and beside them one file that is all of them.
 
 const DIST = fileURLToPath(new URL('../dist', import.meta.url))
 
@@ -13,11 +14,19 @@ const PACKAGE = /^.*[\\/]node_modules[\\/](?:@[^\\/]+[\\/])?[^\\/]+/
 
 rmSync(DIST, { recursive: true, force: true })
 const modules = (await bundle('dist')).flatMap(({ moduleIds }) => moduleIds)
-const packages = new Set(modules.flatMap((module) => PACKAGE.exec(module) ?? []))
-const licences = [...packages].map(licenceOf).sort()
-writeFileSync(join(DIST, 'THIRD-PARTY-LICENSES.txt'), licences.join(`\n${'='.repeat(80)}\n\n`))
+writeFileSync(join(DIST, 'THIRD-PARTY-LICENSES.txt'), licencesOf(modules))
+writeFileSync(join(DIST, 's3move.mjs'), await singleFile(licencesOf))
 // The mode of an entry point is not kept, and npm link uses it as it is.
-chmodSync(join(DIST, 'cli.js'), 0o755)
+for (const entry of ['cli.js', 's3move.mjs']) chmodSync(join(DIST, entry), 0o755)
+
+/** @param {readonly string[]} ids */
+function licencesOf(ids) {
+  const packages = new Set(ids.flatMap((id) => PACKAGE.exec(id) ?? []))
+  return [...packages]
+    .map(licenceOf)
+    .sort()
+    .join(`\n${'='.repeat(80)}\n\n`)
+}
 
 /** @param {string} folder */
 function licenceOf(folder) {

@@ -118,22 +118,27 @@ for (const stream of [process.stdout, process.stderr]) {
   })
 }
 
-keepThreadPoolAwake()
-try {
-  process.exitCode = await main(process.argv.slice(2))
-} catch (error) {
-  process.exitCode = complainOf(error)
+async function program(): Promise<void> {
+  keepThreadPoolAwake()
+  try {
+    process.exitCode = await main(process.argv.slice(2))
+  } catch (error) {
+    process.exitCode = complainOf(error)
+  }
+  // A reader that is slow is waited for, and a signal ends the waiting.
+  for (const signal of ['SIGINT', 'SIGTERM', ...(hangupIgnored ? [] : ['SIGHUP'])]) process.removeAllListeners(signal)
+  await handedOver(process.stdout)
+  if (unwritten !== undefined && process.exitCode === EXIT.done) {
+    complain(
+      `standard output is not whole: ${printable(unwritten.message)}`,
+      'what was done is done; what was to be told is lost: give the output another place',
+    )
+    process.exitCode = EXIT.unexpected
+  }
+  await handedOver(process.stderr)
+  // Connections and timers that are still open must not keep a finished command waiting.
+  process.exit()
 }
-// A reader that is slow is waited for, and a signal ends the waiting.
-for (const signal of ['SIGINT', 'SIGTERM', ...(hangupIgnored ? [] : ['SIGHUP'])]) process.removeAllListeners(signal)
-await handedOver(process.stdout)
-if (unwritten !== undefined && process.exitCode === EXIT.done) {
-  complain(
-    `standard output is not whole: ${printable(unwritten.message)}`,
-    'what was done is done; what was to be told is lost: give the output another place',
-  )
-  process.exitCode = EXIT.unexpected
-}
-await handedOver(process.stderr)
-// Connections and timers that are still open must not keep a finished command waiting.
-process.exit()
+
+// Nothing is awaited at the top: the single file loads this as a script.
+void program()

@@ -321,6 +321,11 @@ export const CODE_TEXTS: ReadonlyMap<string, CodeTexts> = new Map(
       ['a page holds more than was asked for', 'the same', 'OverfullListing'],
       ['a listing is not in the byte order of UTF-8', 'the same', 'UnorderedListing'],
       ['a listing of a prefix holds other keys', 'the same', 'ForeignKey'],
+      [
+        'ls --folders is answered with keys below the level',
+        'leave --folders away, or ask the operator of the store',
+        'UnknownDelimiter',
+      ],
       ['a listing tells a time that is not understood', 'ask who runs the store', 'UnreadableTime'],
       ['a listed key is no UTF-8', 'rename it', 'UndecodableKey'],
       ['HEAD tells a size, tags or metadata in no number', 'look at what answers', 'UnreadableHead'],

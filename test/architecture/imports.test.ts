@@ -115,6 +115,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'engine/actions',
     'rules',
     'job',
+    'keys',
     'errors',
   ],
   cli: ['commands', 'commands/options', 'checkpoint', 'keys', 'version', 'libuv-wakeups', 'processes', 'errors'],

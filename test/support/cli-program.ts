@@ -46,12 +46,14 @@ export interface StartOptions {
   readonly slowReader?: boolean
   /** A file that stdout goes to. */
   readonly stdout?: string
+  /** Another file of the built program. */
+  readonly program?: string
 }
 
 /** Starts `s3move`. It is killed when the test ends, should it still run then. */
 export function start(
   args: readonly string[],
-  { cwd, env = {}, uid, slowReader = false, stdout: file }: StartOptions,
+  { cwd, env = {}, uid, slowReader = false, stdout: file, program = PROGRAM }: StartOptions,
 ): Running {
   refuseOldBuild()
   const variables: Record<string, string | undefined> = {
@@ -64,7 +66,7 @@ export function start(
     ...env,
   }
   const output = file === undefined ? 'pipe' : openSync(file, 'w')
-  const child: ChildProcess = spawn(process.execPath, [PROGRAM, ...args], {
+  const child: ChildProcess = spawn(process.execPath, [program, ...args], {
     cwd,
     env: Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined)),
     stdio: ['ignore', output, 'pipe'],

@@ -4,6 +4,7 @@ import { openWorkshop, type WorkerTask } from './tasks.js'
 import { createMeter, retrying, type StoreFor } from '../../storage/retry.js'
 import type { Side } from '../../job/place.js'
 import type { Notice } from '../../storage/notice.js'
+import type { FromDescriptor } from '../../storage/backend.js'
 import { loadStores } from '../../storage/backends.js'
 import type { Credentials, CredentialSource, Renewal } from '../../storage/credential-source.js'
 import { keepThreadPoolAwake } from '../../libuv-wakeups.js'
@@ -20,8 +21,6 @@ const MOST_UNSETTLED = 4
 
 keepThreadPoolAwake()
 if (parentPort === null) throw new Error('thread.js is not a program of its own')
-// What is told to the thread meanwhile waits until it is listened to.
-const storeFrom = await loadStores()
 const port = parentPort
 const send = (message: FromThread, transfer: readonly ArrayBuffer[] = []): void => port.postMessage(message, transfer)
 
@@ -60,7 +59,10 @@ class TaskInThread {
   private unsettled = 0
   private waiting: (() => void)[] = []
 
-  constructor(private readonly start: ThreadStart) {
+  constructor(
+    private readonly start: ThreadStart,
+    private readonly storeFrom: FromDescriptor,
+  ) {
     const { task, settings, source, destination } = start
     this.credentials = {
       source: keptCredentials('source', source),
@@ -96,7 +98,7 @@ class TaskInThread {
     const { settings } = this.start
     const giveUp = this.drain.signal
     const policy = { retryFor: settings.retryFor, giveUp }
-    const store = storeFrom(reach, this.credentials[side], settings, notice, giveUp)
+    const store = this.storeFrom(reach, this.credentials[side], settings, notice, giveUp)
     // What is asked where there is no server counts as no request.
     const meter = store.host === undefined ? createMeter() : this.meter
     return (pressure, setAside) => retrying(store, policy, meter, pressure, setAside)
@@ -164,7 +166,10 @@ function notice(notice: Notice): void {
   send({ type: 'notice', notice })
 }
 
-port.once('message', (message: ToThread) => {
-  if (message.type !== 'start') throw new Error('a thread was told something before it was started')
-  void new TaskInThread(message).run()
+// What is told to the thread meanwhile waits until it is listened to. Nothing is awaited at the top: the single file loads this as a script.
+void loadStores().then((storeFrom) => {
+  port.once('message', (message: ToThread) => {
+    if (message.type !== 'start') throw new Error('a thread was told something before it was started')
+    void new TaskInThread(message, storeFrom).run()
+  })
 })
