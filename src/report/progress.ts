@@ -22,6 +22,10 @@ export interface ProgressOptions {
   readonly json: boolean
   /** Warnings, failures and an unfinished end only. With `json` the summary is still written. */
   readonly quiet: boolean
+  /** Gets what is meant for a person as well, without a bar, whatever `json` says. */
+  readonly log?: NodeJS.WritableStream | undefined
+  /** Told of the end of the run. */
+  readonly summarised?: ((event: SummaryEvent) => void) | undefined
   /** Also info notes, and a line for each object. Of no effect with `json`, which has every event. */
   readonly verbose: boolean
 }
@@ -36,6 +40,21 @@ export interface Progress {
 
 /** Starts telling what happens. The caller closes it, also when the run fails. */
 export function createProgress(options: ProgressOptions): Progress {
+  const { log, quiet, verbose, summarised } = options
+  const tellers = [createShown(options)]
+  if (log !== undefined) tellers.push(textProgress(createLog(writeUntilBroken(log)), quiet, verbose))
+  return {
+    event(event) {
+      for (const teller of tellers) teller.event(event)
+      if (event.type === 'summary') summarised?.(event)
+    },
+    close() {
+      for (const teller of tellers) teller.close()
+    },
+  }
+}
+
+function createShown(options: ProgressOptions): Progress {
   const { stdout, stderr, json, quiet, verbose } = options
   const tell = writeUntilBroken(stderr)
   if (json) {

@@ -21,15 +21,18 @@ export interface ScanProgressOptions {
   readonly quiet: boolean
   /** As a line at the foot of a terminal; else as a line every ten seconds. */
   readonly redraws: boolean
+  /** Gets the same lines, without redrawing. */
+  readonly log?: NodeJS.WritableStream | undefined
 }
 
 /** Tells of progress on `stderr`. */
 export function createScanProgress(
   stderr: TerminalStream,
-  { verb, quiet, redraws }: ScanProgressOptions,
+  { verb, quiet, redraws, log }: ScanProgressOptions,
 ): ScanProgress {
   const write = (text: string): void => void stderr.write(text)
   const surface = redraws ? createTerminal(stderr, write) : createLog(write)
+  const surfaces = log === undefined ? [surface] : [surface, createLog((text) => void log.write(text))]
   let before = 0
   return {
     update(listed, elapsed) {
@@ -37,9 +40,12 @@ export function createScanProgress(
       if (quiet) return
       const perSecond = elapsed > 0 ? ((listed - before) * 1000) / elapsed : 0
       const line = `${verb}: ${count(listed)} objects so far · ${rate(perSecond)} · ${duration(elapsed)}`
-      surface.draw({ elapsed, inLog: () => line, lines: [(width) => line.slice(0, Math.max(0, width))] })
+      for (const one of surfaces)
+        one.draw({ elapsed, inLog: () => line, lines: [(width) => line.slice(0, Math.max(0, width))] })
     },
-    say: (line) => surface.log(`${line}\n`),
+    say(line) {
+      for (const one of surfaces) one.log(`${line}\n`)
+    },
     giveWay: () => surface.erase(),
     close() {
       // What a log would tell last is in the result.

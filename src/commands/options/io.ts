@@ -1,4 +1,5 @@
 import { fstatSync } from 'node:fs'
+import type { RunEvent } from '../../job/events.js'
 
 /** What a command may touch of the process. */
 export interface CommandIo {
@@ -6,6 +7,10 @@ export interface CommandIo {
   readonly stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number; readonly fd?: number }
   readonly stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
   readonly cwd: string
+  /** Gets the lines that people see as well, as text that keeps its lines. */
+  readonly log?: NodeJS.WritableStream | undefined
+  /** Told of the end of a run. */
+  readonly summarised?: ((event: Extract<RunEvent, { readonly type: 'summary' }>) => void) | undefined
   /** The command line, from the command's name on. */
   readonly args: readonly string[]
   /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP: begin nothing further, let what is in flight end. */

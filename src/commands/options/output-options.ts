@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs'
 import { UserError } from '../../errors.js'
-import { booleanFlag, grouped, readFlag, type Flags } from './flag-values.js'
+import { booleanFlag, grouped, readFlag, textFlag, type Flags } from './flag-values.js'
 
 /** How much is told, and how. */
 export interface OutputOptions {
@@ -15,7 +15,14 @@ export function tellingFlags(argv: Argv): Argv {
     json: booleanFlag('one line of JSON for each event, on standard output'),
     quiet: { ...booleanFlag('tell only of warnings and failures'), alias: 'q' },
     verbose: { ...booleanFlag('tell of each object'), alias: 'v' },
+    ...ATTENDING,
   })
+}
+
+/** Flags of what stands beside a long run, of this start alone. */
+export const ATTENDING = {
+  'log-file': textFlag('file to append what is told to, with the time, without progress bars'),
+  'on-finish': textFlag('command for the shell when the run ends, however: the summary is on its standard input'),
 }
 
 /** What the flags say of output. */

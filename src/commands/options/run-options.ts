@@ -1,7 +1,7 @@
 import type { Argv } from 'yargs'
 import { connectionFlags } from './connection-options.js'
 import { booleanFlag, grouped, readArgument, textFlag, type Flags } from './flag-values.js'
-import { tellingFlags } from './output-options.js'
+import { ATTENDING, tellingFlags } from './output-options.js'
 import { paceFlags, RETRY_FOR } from './pace-options.js'
 
 /** Flags of the jobs that change objects. Those of the run itself stand further down in the help, under a heading that each command gives them. */
@@ -38,6 +38,7 @@ export function scanFlags(argv: Argv): Argv {
     checkpoint: textFlag('folder in which to keep how far it came, so that it can be resumed'),
     fresh: booleanFlag('begin again, though an unfinished run is in --checkpoint'),
     quiet: { ...booleanFlag('no progress'), alias: 'q' },
+    ...ATTENDING,
   })
 }
 

@@ -10,6 +10,7 @@ import { printable } from '../../keys.js'
 import { duration, shellWord } from '../../report/format.js'
 import { countsInWords } from '../../report/summary.js'
 import { timeOf } from '../../times.js'
+import { readText, type Flags } from '../options/flag-values.js'
 import { backendOf } from '../../storage/backends.js'
 
 /**
@@ -34,6 +35,19 @@ export async function checkOutsideSides(job: Job, given: string | undefined, cwd
         'name a file outside of it with --to',
       )
     }
+  }
+}
+
+/** Refuses the same of the file of `--log-file`. */
+export async function checkLogOutside(job: Job, flags: Flags, cwd: string): Promise<void> {
+  const file = readText(flags, 'log-file')
+  if (file === undefined) return
+  for (const place of [job.source, ...('destination' in job ? [job.destination] : [])]) {
+    if ((await backendOf(place).holds?.(place, resolve(cwd, file))) !== true) continue
+    throw new UserError(
+      `the log file ${printable(file)} lies in ${placeUrl(place)}, and would be taken for an object of it`,
+      'name a file outside of it with --log-file',
+    )
   }
 }
 

@@ -15,6 +15,7 @@ import type { Change } from '../../rules/decide.js'
 import { renamer } from '../../rules/rename.js'
 import { addTo } from '../../sources/tally.js'
 import type { ObjectSummary } from '../../storage/storage.js'
+import { sayTo } from './attended.js'
 import type { Example } from './example.js'
 import { endsOf, threadsFor, type Opened } from './open-and-run.js'
 import { EXIT } from '../options/exit.js'
@@ -40,7 +41,7 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   const { job, pace, ranges, list, example, opened, telling, io } = options
   const { ends, drain } = opened
   if (ends.destination?.unwritable !== undefined) throw ends.destination.unwritable
-  if (example !== undefined && !telling.json) io.stderr.write(`${exampleLine(example)}\n`)
+  if (example !== undefined && !telling.json) sayTo(io, exampleLine(example))
   const nameOf = renamer(mapOf(job))
   const tell = (object: ObjectSummary, prospect: Prospect): void => {
     const line = lineOf(job, nameOf, object, prospect)
@@ -52,6 +53,7 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   const complete = !drain.signal.aborted
   if (telling.json) io.stdout.write(`${JSON.stringify(planOf(job, example, found, complete))}\n`)
   else io.stdout.write(`${planLines(job, found, complete).join('\n')}\n`)
+  io.log?.write(`${planLines(job, found, complete).join('\n')}\n`)
   return complete ? EXIT.done : EXIT.interrupted
 }
 

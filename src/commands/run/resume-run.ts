@@ -26,7 +26,8 @@ import type { OutputOptions } from '../options/output-options.js'
 import { readPace } from '../options/pace-options.js'
 import { checkInOneBucket } from '../options/places.js'
 import { readKeysOf, type CustomerKeys } from '../options/sse-c-key.js'
-import { checkOutsideSides } from './checkpoint-folder.js'
+import { attended, sayTo } from './attended.js'
+import { checkLogOutside, checkOutsideSides } from './checkpoint-folder.js'
 import { dryRun } from './dry-run.js'
 import { deletes, drive, endsOf, mirrors, noting, open, storeNeedsOf, threadsFor } from './open-and-run.js'
 import { finishResult } from './perform-scan.js'
@@ -46,15 +47,20 @@ export interface ResumeRequest {
 
 /** Goes on with a run, with the flags that all of them share. Resolves with the exit code. */
 export async function resume(asked: ResumeRequest, flags: Flags, io: CommandIo): Promise<number> {
+  return await attended(flags, io, asked.dry, (io) => resumeAttended(asked, flags, io))
+}
+
+async function resumeAttended(asked: ResumeRequest, flags: Flags, io: CommandIo): Promise<number> {
   const { onlyFailed, telling } = asked
   const { folder, checkpoint: found } = await choose(asked.dir, onlyFailed, io.cwd)
   await refuseLinks(folder)
   await checkOutsideSides(found.job, folder, io.cwd)
+  await checkLogOutside(found.job, flags, io.cwd)
   if (isScan(found)) return await resumeReading(folder, found, flags, io, asked)
   const pace = readPace(flags, found.pace)
   const connection = readConnection(flags, found.connection)
   if (nothingToDo(found, onlyFailed)) {
-    if (!telling.quiet) io.stderr.write(`${whyNothing(found, folder, onlyFailed)}\n`)
+    if (!telling.quiet) sayTo(io, whyNothing(found, folder, onlyFailed))
     if (ledgerEntries(found) > 0) return EXIT.failures
     return found.state === 'finished' ? EXIT.done : EXIT.stopped
   }
@@ -180,7 +186,7 @@ async function resumeReading(
   }
   if (checkpoint.state === 'finished') {
     await finishResult(checkpoint)
-    io.stderr.write(`${whyNothing(checkpoint, folder, false)}\n`)
+    sayTo(io, whyNothing(checkpoint, folder, false))
     const found = checkpoint.scan?.likenesses
     return found !== undefined && differing(found) > 0 ? EXIT.failures : EXIT.done
   }

@@ -16,7 +16,8 @@ import { readConnection } from '../options/connection-options.js'
 import { readFlag, readText, type Flags } from '../options/flag-values.js'
 import { isPipe, type CommandIo } from '../options/io.js'
 import { DEFAULT_PACE, readPace } from '../options/pace-options.js'
-import { checkFolder, checkOutsideSides } from './checkpoint-folder.js'
+import { attended } from './attended.js'
+import { checkFolder, checkLogOutside, checkOutsideSides } from './checkpoint-folder.js'
 import { open } from './open-and-run.js'
 import { checkOutput } from './output-file.js'
 import { performScan, writesLines } from './perform-scan.js'
@@ -30,6 +31,10 @@ const LANES_A_THREAD = 16
 
 /** Begins a job that only reads, with the flags that all of them share. Resolves with the exit code. */
 export async function startScan(job: ScanJob, flags: Flags, io: CommandIo): Promise<number> {
+  return await attended(flags, io, false, (io) => startAttended(job, flags, io))
+}
+
+async function startAttended(job: ScanJob, flags: Flags, io: CommandIo): Promise<number> {
   if ('to' in job) await checkOutput(job.to)
   const json = readFlag(flags, 'json') ?? false
   const pace = readPace(flags, SCAN_PACE)
@@ -44,6 +49,7 @@ export async function startScan(job: ScanJob, flags: Flags, io: CommandIo): Prom
     )
   }
   await checkOutsideSides(job, folder, io.cwd, true)
+  await checkLogOutside(job, flags, io.cwd)
   const anew = { fresh, again: true, listModified: undefined }
   if (folder !== undefined) await checkFolder(folder, { job, ...anew }, asked, false)
   const begin = async ({ connection, sourceFolder }: OpenStores): Promise<ScanCheckpoint> => {
@@ -101,7 +107,7 @@ async function withScan(setup: ScanSetup): Promise<number> {
   const redraws = io.stderr.isTTY === true && !(writesLines(job) && isPipe(io.stdout))
   // Lines of a log would stand beside the summary that a program is to read.
   const silent = quiet || (setup.json && !redraws)
-  const progress = createScanProgress(io.stderr, { verb: kindOf(job).verb, quiet: silent, redraws })
+  const progress = createScanProgress(io.stderr, { verb: kindOf(job).verb, quiet: silent, redraws, log: io.log })
   const lock = folder === undefined ? undefined : await lockRun(folder)
   try {
     const oneLevel = 'folders' in job && job.folders

@@ -21,7 +21,15 @@ import { readTelling, type OutputOptions } from '../options/output-options.js'
 import { readPace } from '../options/pace-options.js'
 import { checkInOneBucket } from '../options/places.js'
 import { readKeysOf } from '../options/sse-c-key.js'
-import { checkFolder, checkOutsideSides, chooseFolder, finishedInWords, type Beginning } from './checkpoint-folder.js'
+import { attended, sayTo } from './attended.js'
+import {
+  checkFolder,
+  checkLogOutside,
+  checkOutsideSides,
+  chooseFolder,
+  finishedInWords,
+  type Beginning,
+} from './checkpoint-folder.js'
 import { questionBefore, type Question } from './deletion-question.js'
 import { dryRun } from './dry-run.js'
 import { exampleOf, type Example } from './example.js'
@@ -62,6 +70,11 @@ interface Setup {
 
 /** Begins a job that changes objects, with the flags that all of them share. Resolves with the exit code. */
 export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
+  const dry = readFlag(flags, 'dry-run') ?? false
+  return await attended(flags, io, dry, (io) => beginAttended(asked, flags, io, prepare))
+}
+
+async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
   checkSides(asked)
   const pace = readPace(flags, paceFor(asked))
   const reached = readConnection(flags, ambient())
@@ -69,6 +82,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
   const given = readText(flags, 'checkpoint')
   const dry = readFlag(flags, 'dry-run') ?? false
   await checkOutsideSides(asked, given, io.cwd)
+  await checkLogOutside(asked, flags, io.cwd)
   const customerKeys = await readKeysOf(asked)
   // A line that is not understood is worth an end before anything is done, and not in the middle.
   const survey = await unless(io.stop, surveyOf(asked))
@@ -149,7 +163,7 @@ async function folderFor(setup: Setup, { ends }: Opened): Promise<string> {
 // What a person must know, not only one who asked for more.
 function tell(message: string, { telling, progress, io }: Pick<Setup, 'telling' | 'progress' | 'io'>): void {
   if (telling.json) progress.event({ type: 'note', level: 'info', message })
-  else io.stderr.write(`${message}\n`)
+  else sayTo(io, message)
 }
 
 async function runFromStart(

@@ -1,0 +1,81 @@
+import { resolve } from 'node:path'
+import { CheckpointError } from '../../checkpoint/checkpoint-error.js'
+import { jsonText } from '../../checkpoint/json.js'
+import { UserError } from '../../errors.js'
+import { printable, withBytesShown, withoutCredentials } from '../../keys.js'
+import type { SummaryEvent } from '../../report/summary.js'
+import { EXIT } from '../options/exit.js'
+import { readText, type Flags } from '../options/flag-values.js'
+import { Interrupted, type CommandIo } from '../options/io.js'
+import { openLogFile } from './log-file.js'
+import { runOnFinish } from './on-finish.js'
+
+/**
+ * Does `work` with the log of `--log-file`, and `--on-finish` after it, whatever its end is; a rehearsal (`dry`) is no run that finishes. Both are of
+ * this start, and not of the job. Resolves or rejects as `work` does.
+ */
+export async function attended(
+  flags: Flags,
+  io: CommandIo,
+  dry: boolean,
+  work: (io: CommandIo) => Promise<number>,
+): Promise<number> {
+  const onFinish = readText(flags, 'on-finish')
+  const path = readText(flags, 'log-file')
+  if (onFinish === undefined && path === undefined) return await work(io)
+  const warn = (message: string): void => void io.stderr.write(`warning: ${message}\n`)
+  const log = path === undefined ? undefined : await openLogFile(resolve(io.cwd, path), warn)
+  let summary: SummaryEvent | undefined
+  const summarised = (event: SummaryEvent): void => void (summary = event)
+  const ended = async (code: number, error?: unknown): Promise<void> => {
+    if (error !== undefined) log?.stream.write(`${complaintOf(error)}\n`)
+    if (onFinish !== undefined && !dry) {
+      const told = { time: new Date().toISOString(), ...(summary ?? withoutSummary(code, error)), exitCode: code }
+      const trouble = await runOnFinish(onFinish, jsonText(told), io.abandon)
+      if (trouble !== undefined)
+        sayTo({ ...io, log: log?.stream }, `warning: --on-finish ${printable(onFinish)}: ${trouble}`)
+    }
+    await log?.close()
+  }
+  return await endingWith(ended, () => work({ ...io, log: log?.stream, summarised }))
+}
+
+async function endingWith(
+  ended: (code: number, error?: unknown) => Promise<void>,
+  work: () => Promise<number>,
+): Promise<number> {
+  let code: number
+  try {
+    code = await work()
+  } catch (error) {
+    await ended(codeOf(error), error)
+    throw error
+  }
+  await ended(code)
+  return code
+}
+
+/** Writes a line for people, and into the log. */
+export function sayTo({ stderr, log }: Pick<CommandIo, 'stderr' | 'log'>, line: string): void {
+  stderr.write(`${line}\n`)
+  log?.write(`${line}\n`)
+}
+
+function codeOf(error: unknown): number {
+  if (error instanceof UserError) return EXIT.usage
+  if (error instanceof CheckpointError) return EXIT.stopped
+  return error instanceof Interrupted ? EXIT.interrupted : EXIT.unexpected
+}
+
+function withoutSummary(code: number, error: unknown): object {
+  if (error !== undefined) return { type: 'error', message: complaintOf(error) }
+  const end = code === EXIT.interrupted ? 'interrupted' : code === EXIT.stopped ? 'stopped' : 'finished'
+  return { type: 'summary', end }
+}
+
+// Messages of ours are fit to be shown; of others nobody knows.
+function complaintOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  const shown = error instanceof UserError || error instanceof CheckpointError ? message : printable(message)
+  return withBytesShown(withoutCredentials(shown))
+}
