@@ -32,10 +32,22 @@ function stopOnSignals(): Pick<CommandIo, 'stop' | 'abandon'> {
   return { stop: stop.signal, abandon: abandon.signal }
 }
 
-function complain(message: string, hint?: string): void {
+/** Says what ended the program: to a person, and where JSON was asked for to a program too. Answers the exit code. */
+async function complain(exitCode: number, message: string, hint?: string): Promise<number> {
   const text = `s3move: ${message}\n${hint === undefined ? '' : `        ${hint}\n`}`
   // Whatever was wrong with a URL, and whoever says so.
   process.stderr.write(withoutCredentials(text))
+  if (asksForJson(process.argv)) {
+    const { jsonRecord } = await import('./report/json-records.js')
+    const told = { exitCode, message: withoutCredentials(message), hint: hint && withoutCredentials(hint) }
+    process.stdout.write(`${jsonRecord('error', told)}\n`)
+  }
+  return exitCode
+}
+
+// The command line may be what is wrong, so it is looked at as it is.
+function asksForJson(args: readonly string[]): boolean {
+  return args.some((arg, at) => /^--(json|format=json)$/.test(arg) || (arg === 'json' && args[at - 1] === '--format'))
 }
 
 /** Resolves once all that was written to a stream is with its reader, or nobody reads it: `exit` drops what a full pipe has not taken. */
@@ -81,25 +93,18 @@ async function main(args: readonly string[]): Promise<number> {
   return await runCommandLine(commands, io)
 }
 
-/** Says what ended the program. Answers the exit code. */
-function complainOf(error: unknown): number {
-  if (error instanceof UserError) {
-    complain(error.message, error.hint)
-    return EXIT.usage
-  }
-  if (error instanceof CheckpointError) {
-    complain(error.message, error.hint)
-    return EXIT.stopped
-  }
+async function complainOf(error: unknown): Promise<number> {
+  if (error instanceof UserError) return await complain(EXIT.usage, error.message, error.hint)
+  if (error instanceof CheckpointError) return await complain(EXIT.stopped, error.message, error.hint)
   if (error instanceof Interrupted) {
-    complain('interrupted before anything was changed', 'give the same command again to begin anew')
-    return EXIT.interrupted
+    const hint = 'give the same command again to begin anew'
+    return await complain(EXIT.interrupted, 'interrupted before anything was changed', hint)
   }
-  complain(
+  return await complain(
+    EXIT.unexpected,
     `unexpected: ${printable(error instanceof Error ? error.message : String(error))}`,
     'this is a defect of s3move; a run that was under way can be resumed: s3move resume',
   )
-  return EXIT.unexpected
 }
 
 // Every listed object lives for a second and is garbage then. Left to itself V8 lets four times what is alive pile up before
@@ -123,17 +128,17 @@ async function program(): Promise<void> {
   try {
     process.exitCode = await main(process.argv.slice(2))
   } catch (error) {
-    process.exitCode = complainOf(error)
+    process.exitCode = await complainOf(error)
   }
   // A reader that is slow is waited for, and a signal ends the waiting.
   for (const signal of ['SIGINT', 'SIGTERM', ...(hangupIgnored ? [] : ['SIGHUP'])]) process.removeAllListeners(signal)
   await handedOver(process.stdout)
   if (unwritten !== undefined && process.exitCode === EXIT.done) {
-    complain(
+    process.exitCode = await complain(
+      EXIT.unexpected,
       `standard output is not whole: ${printable(unwritten.message)}`,
       'what was done is done; what was to be told is lost: give the output another place',
     )
-    process.exitCode = EXIT.unexpected
   }
   await handedOver(process.stderr)
   // Connections and timers that are still open must not keep a finished command waiting.

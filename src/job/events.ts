@@ -75,6 +75,8 @@ export type RunEvent =
   | {
       readonly type: 'summary'
       readonly end: 'finished' | 'interrupted' | 'stopped'
+      /** Of the process. */
+      readonly exitCode: number
       readonly snapshot: Snapshot
       readonly checkpoint: string
       readonly ledger: string

@@ -34,10 +34,15 @@ export interface FolderIdentity {
  * A place as people write it, fit to be shown: `s3://bucket/prefix`, `file:///folder`. It is that of an object where `prefix` is the full key, and
  * that of all of a bucket without.
  */
-export function placeUrl(place: Pick<Place, 'bucket'> & { readonly prefix?: string | undefined }): string {
+export function placeUrl(place: Parameters<typeof exactUrl>[0]): string {
+  return printable(exactUrl(place))
+}
+
+/** The same for a program: every byte as it is, which a terminal could take for a command. */
+export function exactUrl(place: Pick<Place, 'bucket'> & { readonly prefix?: string | undefined }): string {
   const { bucket, prefix } = place
   const within = prefix === undefined || (isFolder(place) && prefix === '') ? '' : `/${prefix}`
-  return printable(`${isFolder(place) ? 'file' : 's3'}://${bucket}${within}`)
+  return `${isFolder(place) ? 'file' : 's3'}://${bucket}${within}`
 }
 
 /** The two sides of a job. */

@@ -117,8 +117,8 @@ export function checkJson(checked: Checked): object {
   const { source, destination, command, findings } = checked
   const policy = missingPolicy(checked)
   return {
-    type: 'check',
     command,
+    exitCode: lacking(checked).length === 0 ? 0 : 2,
     holds: lacking(checked).length === 0,
     source: placeUrl(source),
     ...(destination === undefined ? {} : { destination: placeUrl(destination) }),

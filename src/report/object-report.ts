@@ -52,7 +52,6 @@ export function objectJson({ fields, ...told }: ObjectTold) {
     ([name]) => !PLACED.has(name) && !name.startsWith(META) && !name.startsWith(CHECKSUM),
   )
   return {
-    type: 'object',
     ...{ url: told.url, bucket: told.bucket, key: told.key },
     ...(Number.isFinite(size) ? { size } : {}),
     ...given('etag', values.get('etag')?.replaceAll('"', '')),

@@ -1,11 +1,11 @@
-import { jsonText } from '../checkpoint/json.js'
 import { bytes, count, duration, jobTitle, objects, shellWord, waitingText } from './format.js'
 import { sum } from '../job/totals.js'
 import type { RunEvent, Snapshot } from '../job/events.js'
 import { kindOf, type Job } from '../job/kinds.js'
 import type { Failure } from '../job/outcome.js'
-import { printable, printableName, withBytesShown } from '../keys.js'
+import { printable, printableName } from '../keys.js'
 import { timeOf } from '../times.js'
+import { eventRecord } from './json-records.js'
 import { fittedLine, fullLine, RecentRate } from './progress-line.js'
 import { exampleLine, headline, nextCommand, skipReason, summaryLines } from './summary.js'
 import type { SummaryEvent } from './summary.js'
@@ -100,8 +100,7 @@ function jsonProgress(write: (text: string) => void, quiet: boolean): Progress {
         if (last !== undefined && elapsed - last < JSON_INTERVAL) return
         last = elapsed
       }
-      const told = event.type === 'note' ? { ...event, message: withBytesShown(event.message) } : event
-      lines.add(jsonText({ time: new Date().toISOString(), ...told }))
+      lines.add(eventRecord(event))
       if (!isAboutOneObject(event)) lines.flush()
     },
     close: () => {

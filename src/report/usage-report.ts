@@ -1,6 +1,6 @@
 import type { Amount, CensusData, Group } from '../job/usage.js'
-import { jsonText } from '../checkpoint/json.js'
 import { bytes, count } from './format.js'
+import { jsonRecord } from './json-records.js'
 import type { DuReport } from '../job/du.js'
 import { compareKeys, printable } from '../keys.js'
 
@@ -25,7 +25,7 @@ interface Folder extends Amount {
  */
 export function censusReport(data: CensusData, options: ReportOptions): string {
   const report = {
-    place: options.url,
+    source: options.url,
     complete: options.complete,
     ...data.total,
     storageClasses: data.storageClasses.map(named),
@@ -36,7 +36,7 @@ export function censusReport(data: CensusData, options: ReportOptions): string {
   }
   switch (options.format) {
     case 'json':
-      return `${jsonText(report)}\n`
+      return `${jsonRecord('usage', report)}\n`
     case 'csv':
       return csv(report)
     case 'text':

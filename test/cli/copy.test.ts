@@ -241,8 +241,8 @@ describe('s3move copy --dry-run', () => {
     const server = await sandbox({ buckets: ['src:hex:2500:big=500', 'dst'] })
     const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--json']
     const { stdout } = await run([...args, '--dry-run'], { cwd })
-    const plan = JSON.parse(stdout) as Record<'requests' | 'checksUpTo', Record<string, number>>
-    expect(plan).toMatchObject({ type: 'plan', complete: true, copy: 2500, fail: {} })
+    const plan = JSON.parse(stdout) as Record<'requests' | 'checkRequestsAtMost', Record<string, number>>
+    expect(plan).toMatchObject({ type: 'plan', complete: true, totals: { copied: 2500, failed: {} } })
     const before = server.stats().byOperation
     const { code } = await run(args, { cwd })
     expect(code).toBe(0)
@@ -256,7 +256,7 @@ describe('s3move copy --dry-run', () => {
     // How many lanes there is work for shows only then: some copies are looked at, at least the first.
     const checks = sent.HeadObject! - before.HeadObject! - 1 - plan.requests.HeadObject!
     expect(checks).toBeGreaterThanOrEqual(2 * 3)
-    expect(checks).toBeLessThanOrEqual(plan.checksUpTo.HeadObject!)
+    expect(checks).toBeLessThanOrEqual(plan.checkRequestsAtMost.HeadObject!)
   })
 })
 
@@ -274,7 +274,7 @@ describe('s3move copy --json | --quiet | -v', () => {
     const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>)
     expect(events[0]).toMatchObject({ type: 'start', job: { source: { bucket: 'src', prefix: '' } }, resumed: false })
     expect(events).toContainEqual(expect.objectContaining({ type: 'copied', key: HOSTILE, bytes: 4 }))
-    expect(events.at(-1)).toMatchObject({ type: 'summary', end: 'finished', snapshot: { totals: { copied: 1 } } })
+    expect(events.at(-1)).toMatchObject({ type: 'summary', end: 'finished', exitCode: 0, totals: { copied: 1 } })
     // What a terminal would obey is escaped even here.
     expect(stdout.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u)
   })

@@ -63,7 +63,11 @@ describe('s3move delete s3://bucket/prefix', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>)
-    expect(lines.at(-1)).toMatchObject({ type: 'plan', delete: 2500, bytes: 25_000, requests: { DeleteObjects: 3 } })
+    expect(lines.at(-1)).toMatchObject({
+      type: 'plan',
+      totals: { deleted: 2500, deletedBytes: 25_000 },
+      requests: { DeleteObjects: 3 },
+    })
     expect(lines.filter(({ type }) => type === 'would-delete').length).toBe(2500)
     expect([requests(server), (await contentOf(server, 'src')).size]).toEqual([0, 2500])
   })

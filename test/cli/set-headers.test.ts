@@ -180,15 +180,18 @@ describe('s3move set-headers s3://web', () => {
         .split('\n')
         .map((line) => JSON.parse(line) as unknown),
     ).toEqual([
-      { type: 'would-set', key: 'a\u001b[2J', changes: [{ name: 'cache-control', from: 'no-store', to: 'new' }] },
-      { type: 'would-set', key: 'c', changes: [{ name: 'cache-control', to: 'new' }] },
+      expect.objectContaining({
+        type: 'would-set',
+        key: 'a\u001b[2J',
+        changes: [{ name: 'cache-control', from: 'no-store', to: 'new' }],
+      }),
+      expect.objectContaining({ type: 'would-set', key: 'c', changes: [{ name: 'cache-control', to: 'new' }] }),
       expect.objectContaining({
         type: 'plan',
         complete: true,
-        rewrite: 2,
-        skip: { unchanged: 1 },
+        totals: expect.objectContaining({ copied: 2, skipped: { unchanged: 1 } }) as unknown,
         requests: { ListObjectsV2: 2, HeadObject: 3, CopyObject: 2 },
-        checksUpTo: { HeadObject: 2 },
+        checkRequestsAtMost: { HeadObject: 2 },
       }),
     ])
     expect(copies(server)).toBe(asked)

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished } from 'vitest'
+import { faultOfRecord } from './json-schema.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -86,11 +87,23 @@ export function start(
     close: (stream) => void child[stream]?.destroy(),
     finished: new Promise((resolve, reject) => {
       child.on('error', reject)
-      child.on('close', (code, signal) =>
-        resolve({ code: code ?? undefined, signal: signal ?? undefined, stdout: stdout(), stderr: stderr() }),
-      )
+      child.on('close', (code, signal) => {
+        const fault = args.includes('--json') ? faultIn(stdout()) : undefined
+        if (fault === undefined)
+          resolve({ code: code ?? undefined, signal: signal ?? undefined, stdout: stdout(), stderr: stderr() })
+        else reject(new Error(`not as docs/schema has it: ${fault}`))
+      })
     }),
   }
+}
+
+// A line that a kill has cut off is none.
+function faultIn(stdout: string): string | undefined {
+  for (const line of stdout.split('\n').slice(0, -1)) {
+    const fault = faultOfRecord(line)
+    if (fault !== undefined) return fault
+  }
+  return undefined
 }
 
 /** Runs `s3move` to its end. */

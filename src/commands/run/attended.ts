@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.js'
-import { jsonText } from '../../checkpoint/json.js'
 import { UserError } from '../../errors.js'
 import { printable, withBytesShown, withoutCredentials } from '../../keys.js'
+import { eventRecord, jsonRecord } from '../../report/json-records.js'
 import type { SummaryEvent } from '../../report/summary.js'
 import { EXIT } from '../options/exit.js'
 import { readText, type Flags } from '../options/flag-values.js'
@@ -30,8 +30,8 @@ export async function attended(
   const ended = async (code: number, error?: unknown): Promise<void> => {
     if (error !== undefined) log?.stream.write(`${complaintOf(error)}\n`)
     if (onFinish !== undefined && !dry) {
-      const told = { time: new Date().toISOString(), ...(summary ?? withoutSummary(code, error)), exitCode: code }
-      const trouble = await runOnFinish(onFinish, jsonText(told), io.abandon)
+      const told = summary === undefined ? withoutSummary(code, error) : eventRecord({ ...summary, exitCode: code })
+      const trouble = await runOnFinish(onFinish, told, io.abandon)
       if (trouble !== undefined)
         sayTo({ ...io, log: log?.stream }, `warning: --on-finish ${printable(onFinish)}: ${trouble}`)
     }
@@ -67,10 +67,10 @@ function codeOf(error: unknown): number {
   return error instanceof Interrupted ? EXIT.interrupted : EXIT.unexpected
 }
 
-function withoutSummary(code: number, error: unknown): object {
-  if (error !== undefined) return { type: 'error', message: complaintOf(error) }
-  const end = code === EXIT.interrupted ? 'interrupted' : code === EXIT.stopped ? 'stopped' : 'finished'
-  return { type: 'summary', end }
+function withoutSummary(exitCode: number, error: unknown): string {
+  if (error !== undefined) return jsonRecord('error', { exitCode, message: complaintOf(error) })
+  const end = exitCode === EXIT.interrupted ? 'interrupted' : exitCode === EXIT.stopped ? 'stopped' : 'finished'
+  return jsonRecord('summary', { end, exitCode })
 }
 
 // Messages of ours are fit to be shown; of others nobody knows.

@@ -1,9 +1,9 @@
-import { jsonText } from '../../checkpoint/json.js'
 import { UserError } from '../../errors.js'
 import type { PermittedCommand } from '../../job/permissions.js'
 import type { Place } from '../../job/place.js'
 import { printableName } from '../../keys.js'
 import { actionsFor, checkJson, checkLines, lacking } from '../../report/check-report.js'
+import { jsonRecord } from '../../report/json-records.js'
 import { examine } from '../../storage/examination.js'
 import { readConnection } from '../options/connection-options.js'
 import { EXIT } from '../options/exit.js'
@@ -32,7 +32,7 @@ export async function checkPlaces(asked: CheckRequest, flags: Flags, io: Command
     examine(source, destination, { connection, permissions, giveUp: io.stop, warn }),
   )
   const checked = { source, destination, command: asked.command ?? 'copy', findings }
-  io.stdout.write(json ? `${jsonText(checkJson(checked))}\n` : `${checkLines(checked).join('\n')}\n`)
+  io.stdout.write(json ? `${jsonRecord('check', checkJson(checked))}\n` : `${checkLines(checked).join('\n')}\n`)
   return lacking(checked).length === 0 ? EXIT.done : EXIT.usage
 }
 

@@ -1,5 +1,4 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
-import { jsonText } from '../../checkpoint/json.js'
 import type { Prospect, Requests } from '../../engine/actions/context.js'
 import { ofTheSource, reasonToKeep } from '../../engine/session/deferred-deletes.js'
 import { rehearse, type Rehearsal } from '../../engine/session/rehearsal.js'
@@ -10,6 +9,7 @@ import { placeUrl } from '../../job/place.js'
 import { sum, type Totals } from '../../job/totals.js'
 import { printable, type KeyRange } from '../../keys.js'
 import { bytes, count, objects } from '../../report/format.js'
+import { jsonRecord, placesOf, totalsFields } from '../../report/json-records.js'
 import { exampleLine, failedByCode, skippedByReason, skipReason } from '../../report/summary.js'
 import type { Change } from '../../rules/decide.js'
 import { renamer } from '../../rules/rename.js'
@@ -46,12 +46,12 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   const tell = (object: ObjectSummary, prospect: Prospect): void => {
     const line = lineOf(job, nameOf, object, prospect)
     const wanted = telling.verbose || (line.type === 'would-set' && !telling.quiet)
-    if (wanted) io.stdout.write(telling.json ? `${jsonText(line)}\n` : `${textOf(job, line)}\n`)
+    if (wanted) io.stdout.write(`${telling.json ? recordOf(line) : textOf(job, line)}\n`)
   }
   const threads = threadsFor(job, pace)
   const found = await unless(io.abandon, rehearse({ job, pace, threads, ranges, list, ends, drain, tell }))
   const complete = !drain.signal.aborted
-  if (telling.json) io.stdout.write(`${JSON.stringify(planOf(job, example, found, complete))}\n`)
+  if (telling.json) io.stdout.write(`${jsonRecord('plan', planOf(job, example, found, complete))}\n`)
   else io.stdout.write(`${planLines(job, found, complete).join('\n')}\n`)
   io.log?.write(`${planLines(job, found, complete).join('\n')}\n`)
   return complete ? EXIT.done : EXIT.interrupted
@@ -60,8 +60,6 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
 // What would be done, for programs.
 function planOf(job: WriteJob, example: Example | undefined, found: Rehearsal, complete: boolean): object {
   const { totals, archived, versions, listing, lists, heads, sent, before, deeper, checks } = found
-  const { copied, bytes, deleted = 0, freed = 0 } = totals
-  const { task, deletesAt } = writeKindOf(job)
   const allHeads = heads + before + (sent['HeadObject'] ?? 0)
   const requests: Record<string, number> = {}
   if (lists > 0) addTo(requests, listing, lists)
@@ -69,17 +67,9 @@ function planOf(job: WriteJob, example: Example | undefined, found: Rehearsal, c
     addTo(requests, operation, n)
   for (const [operation, n] of Object.entries(deeper)) addTo(requests, operation, n)
   return {
-    type: 'plan',
-    complete,
-    ...(example === undefined ? {} : { example }),
-    ...(onlyDeletes(job) ? { delete: deleted, bytes: freed } : { [task]: copied, bytes }),
-    ...(deletesAt === 'destination' ? { delete: deleted, freed } : {}),
-    skip: totals.skipped,
-    fail: totals.failed,
-    ...(archived === 0 ? {} : { archived }),
-    ...(versions === 0 ? {} : { versions }),
-    requests,
-    ...(Object.keys(checks).length === 0 ? {} : { checksUpTo: checks }),
+    ...{ ...placesOf(job), job, complete, exitCode: complete ? EXIT.done : EXIT.interrupted, example },
+    ...totalsFields(totals),
+    ...{ archived, versions, requests, checkRequestsAtMost: checks },
   }
 }
 
@@ -158,6 +148,10 @@ function lineOf(job: WriteJob, nameOf: (key: string) => string, object: ObjectSu
     case 'failed':
       return { type: 'would-fail', key, code: outcome.failure.code }
   }
+}
+
+function recordOf({ type, ...fields }: Line): string {
+  return jsonRecord(type, fields)
 }
 
 function textOf(job: WriteJob, line: Line): string {

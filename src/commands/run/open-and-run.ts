@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
-import { runSession } from '../../engine/session/write-session.js'
+import { runSession, type SessionEnd } from '../../engine/session/write-session.js'
 import type { Connection } from '../../job/connection.js'
 import { deferredDeletesOf, listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
 import { settingsAt, type Pace } from '../../job/pace.js'
@@ -157,7 +157,7 @@ export async function drive(options: DriveOptions): Promise<number> {
   const { job, pace } = checkpoint
   progress.event({ type: 'start', job, checkpoint: folder, resumed, pace })
   if (example !== undefined) progress.event({ type: 'example', ...example })
-  const { end, failed, kept } = await runSession({
+  const ended = await runSession({
     folder,
     checkpoint,
     ends: opened.ends,
@@ -167,8 +167,13 @@ export async function drive(options: DriveOptions): Promise<number> {
     drain: opened.drain,
     abandon: io.abandon,
     emit: (event) => progress.event(event),
+    exitCodeOf,
     verbose: telling.verbose,
   })
+  return exitCodeOf(ended)
+}
+
+function exitCodeOf({ end, failed, kept }: SessionEnd): number {
   switch (end) {
     case 'finished':
       return failed > 0 || kept ? EXIT.failures : EXIT.done

@@ -1,5 +1,4 @@
 import type { ScanCheckpoint } from '../../checkpoint/checkpoint.js'
-import { jsonText } from '../../checkpoint/json.js'
 import { packer, packingOf } from '../../engine/output/compression.js'
 import { headerLine } from '../../engine/output/ls-lines.js'
 import { UsageCounts } from '../../engine/output/usage-counts.js'
@@ -10,10 +9,11 @@ import type { ScanJob } from '../../job/kinds.js'
 import type { LsJob } from '../../job/ls.js'
 import { placeUrl } from '../../job/place.js'
 import type { CensusData } from '../../job/usage.js'
-import { differing, NO_VERDICTS } from '../../job/verdicts.js'
+import { differing, NO_VERDICTS, type Verdicts } from '../../job/verdicts.js'
 import type { VerifyJob } from '../../job/verify.js'
 import { printable } from '../../keys.js'
 import { bytes, row, shellWord } from '../../report/format.js'
+import { jsonRecord, placesOf, verdictFields } from '../../report/json-records.js'
 import { scanned } from '../../report/scan-progress.js'
 import { censusReport } from '../../report/usage-report.js'
 import { likenessHeadline, likenessRows } from '../../report/verify-summary.js'
@@ -96,7 +96,7 @@ export async function finishResult({ job, scan }: ScanCheckpoint): Promise<void>
   else if (scan?.census !== undefined) await writeResult(job.to, duReport(job, scan.census, true))
 }
 
-/** Writes the differences, and on stderr a summary, as `json` if asked for. */
+/** Writes the differences, and a summary on stderr, or behind them as `json`. */
 async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise<number> {
   const { progress, quiet } = scan
   const packing = job.to === undefined ? 'plain' : packingOf(job.to)
@@ -109,9 +109,9 @@ async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise
   const found = sink?.state().likenesses ?? before
   const complete = ended.end === 'finished'
   if (json) {
-    const { source, destination } = job
-    const summary = { source: placeUrl(source), destination: placeUrl(destination), complete, objects: ended.listed }
-    progress.say(jsonText({ ...summary, ...found }))
+    const exitCode = complete ? codeOf(found) : ended.stop === undefined ? EXIT.interrupted : EXIT.stopped
+    const fields = { ...placesOf(job), complete, exitCode, objects: ended.listed, ...verdictFields(found) }
+    scan.io.stdout.write(`${jsonRecord('comparison', fields)}\n`)
   } else if (!quiet) {
     const headline = complete ? `finished: ${likenessHeadline(found)}` : 'found so far:'
     for (const line of [headline, ...likenessRows(found)]) progress.say(line)
@@ -121,12 +121,16 @@ async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise
     if (complete && ended.listed === 0)
       progress.say(row('hint', 'both sides are empty; are buckets and prefixes right?'))
   }
-  if (complete) return differing(found) > 0 ? EXIT.failures : EXIT.done
+  if (complete) return codeOf(found)
   return conclude(
     scan,
     ended,
     job.to === undefined ? 'only a part was compared' : `${printable(job.to)}.part is incomplete`,
   )
+}
+
+function codeOf(found: Verdicts): number {
+  return differing(found) > 0 ? EXIT.failures : EXIT.done
 }
 
 function hintFor({ deep }: VerifyJob): string {

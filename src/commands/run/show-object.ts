@@ -1,8 +1,8 @@
-import { jsonText } from '../../checkpoint/json.js'
 import { StorageError, UserError } from '../../errors.js'
 import { isFolder, placeUrl, type Place } from '../../job/place.js'
 import { printable, printableName } from '../../keys.js'
 import { objectJson, objectLines, type ObjectTold, type Unread } from '../../report/object-report.js'
+import { jsonRecord } from '../../report/json-records.js'
 import { locateObject } from '../../storage/locate-object.js'
 import { able, type HeaderFields, type Storage } from '../../storage/storage.js'
 import { readConnection } from '../options/connection-options.js'
@@ -37,7 +37,7 @@ export async function showObject({ place, version, json }: ShowRequest, flags: F
     if (told instanceof StorageError) return complainOf(told, url, version, io)
     const key = isFolder(place) ? located.key : place.prefix
     const object: ObjectTold = { url, bucket: located.place.bucket, key, ...told }
-    io.stdout.write(json ? `${jsonText(objectJson(object))}\n` : `${objectLines(object).join('\n')}\n`)
+    io.stdout.write(json ? `${jsonRecord('object', objectJson(object))}\n` : `${objectLines(object).join('\n')}\n`)
     return EXIT.done
   } finally {
     opened.close()

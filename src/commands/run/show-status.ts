@@ -3,9 +3,9 @@ import { isScan, largeRemaining, waitingIn, type Checkpoint } from '../../checkp
 import { LEDGER } from '../../checkpoint/ledger-file.js'
 import { findRuns, readCheckpoint, RUNS } from '../../checkpoint/checkpoint-file.js'
 import type { SavedRun } from '../../checkpoint/checkpoint-file.js'
-import { jsonText } from '../../checkpoint/json.js'
 import { lockHolder } from '../../checkpoint/lock.js'
 import { UserError } from '../../errors.js'
+import { jsonRecord, placesOf, totalsFields, verdictFields } from '../../report/json-records.js'
 import { count, duration, jobTitle, objects, rate, row, shellWord, waitingRow } from '../../report/format.js'
 import { settled, sum } from '../../job/totals.js'
 import type { Waiting } from '../../job/events.js'
@@ -102,12 +102,14 @@ export async function status(
     const folder = shownPath(io.cwd, run.folder)
     if ('problem' in run) {
       const problem = run.problem.message
-      io.stdout.write(argv.json === true ? `${jsonText({ folder, problem })}\n` : `${shellWord(folder)}: ${problem}\n`)
+      io.stdout.write(
+        argv.json === true ? `${jsonRecord('status', { folder, problem })}\n` : `${shellWord(folder)}: ${problem}\n`,
+      )
       continue
     }
     const holder = await lockHolder(run.folder)
     const told = runStatus({ folder, checkpoint: run.checkpoint }, holder)
-    if (argv.json === true) io.stdout.write(`${jsonText(told)}\n`)
+    if (argv.json === true) io.stdout.write(`${jsonRecord('status', fieldsOf(told))}\n`)
     else if (runs.length === 1)
       io.stdout.write(
         page(told, now)
@@ -117,6 +119,16 @@ export async function status(
     else io.stdout.write(`${oneLine(told, now)}\n`)
   }
   return 0
+}
+
+function fieldsOf(run: RunStatus): object {
+  const { folder, job, copied, bytes, deleted, freed, skipped, failed, verdicts, ...rest } = run
+  return {
+    ...{ folder, ...placesOf(job), job },
+    ...totalsFields({ copied, bytes, deleted, freed, skipped, failed }),
+    ...(verdicts === null ? { verdicts } : verdictFields(verdicts)),
+    ...rest,
+  }
 }
 
 /** Sums up a checkpoint; `folder` is used as it is given. */

@@ -50,6 +50,8 @@ export interface SessionOptions {
   /** Aborted when what is in flight is not to be waited for either. */
   readonly abandon: AbortSignal
   readonly emit: (event: RunEvent) => void
+  /** What the process is going to end with, for the summary. */
+  readonly exitCodeOf: (ended: SessionEnd) => number
   /** Tell of each object, not only of failures. */
   readonly verbose: boolean
 }
@@ -174,7 +176,7 @@ class WriteSession {
   }
 
   private summary(): SessionEnd {
-    const { folder, emit } = this.options
+    const { folder, emit, exitCodeOf } = this.options
     const { ending, stop, state, parts, ledger } = this
     if (ending.stop === undefined && !stop.aborted && state.remains) {
       ending.stop = { reason: 'only the failed objects were tried again; the rest of the run is still to be done' }
@@ -182,9 +184,11 @@ class WriteSession {
     const end = ending.stop !== undefined ? 'stopped' : stop.aborted ? 'interrupted' : 'finished'
     const snapshot = state.snapshot()
     const why = ending.stop ?? (this.kept === undefined ? {} : { reason: this.kept })
-    emit({ type: 'summary', end, snapshot, checkpoint: folder, ledger: join(folder, LEDGER), ...why })
     const failed = ledger.position.entries + (parts.again?.untried() ?? 0)
-    return { end, failed, kept: this.kept !== undefined }
+    const ended: SessionEnd = { end, failed, kept: this.kept !== undefined }
+    const exitCode = exitCodeOf(ended)
+    emit({ type: 'summary', end, exitCode, snapshot, checkpoint: folder, ledger: join(folder, LEDGER), ...why })
+    return ended
   }
 
   private async work(): Promise<void> {

@@ -5,6 +5,7 @@ import type { RunEvent, Snapshot } from '../../../src/job/events.js'
 import type { Failure } from '../../../src/job/outcome.js'
 import { createProgress } from '../../../src/report/progress.js'
 import type { Progress, ProgressOptions } from '../../../src/report/progress.js'
+import { faultOfRecord } from '../../support/json-schema.js'
 
 const NOW = '2026-03-04T05:06:07.000Z'
 const DIR = '.s3move/a-to-b'
@@ -148,6 +149,7 @@ function summaryOf(
   return {
     type: 'summary',
     end: 'finished',
+    exitCode: 0,
     snapshot: ended,
     checkpoint: DIR,
     ledger: `${DIR}/failures.ndjson`,
@@ -478,11 +480,30 @@ next: s3move resume --only-failed ${DIR}
 })
 
 describe('JSON', () => {
-  test('is the event, the time before it, on stdout alone', () => {
+  test('is a record of the event, as the schema has it, on stdout alone', () => {
     const { tell, out, err } = begin({ json: true, columns: 80 })
-    const events = [start, progressOf(), failed(), summaryOf()]
-    tell(...events)
-    expect(out.text).toBe(events.map((event) => `${JSON.stringify({ time: NOW, ...event })}\n`).join(''))
+    tell(start, progressOf({ held: { lanes: 2, rate: 10, prefix: 'a' } }), failed(), summaryOf())
+    const lines = out.text.trimEnd().split('\n')
+    expect(lines.map(faultOfRecord)).toEqual([undefined, undefined, undefined, undefined])
+    expect(lines.map((line) => JSON.parse(line) as object)).toEqual([
+      expect.objectContaining({
+        schema: 's3move/1',
+        time: NOW,
+        type: 'start',
+        source: 's3://a/in/',
+        destination: 's3://b/',
+      }),
+      expect.objectContaining({
+        type: 'progress',
+        elapsedMs: 100_000,
+        held: { lanes: 2, objectsPerSecond: 10, prefix: 'a' },
+      }),
+      expect.objectContaining({ type: 'failed' }),
+      expect.objectContaining({ type: 'summary', exitCode: 0, objectsPerSecond: 12_346 }),
+    ])
+    expect(lines[3]).toContain(
+      '"deleted":0,"deletedBytes":0,"skipped":{"gone":4},"failed":{"AccessDenied":2,"NoSuchKey":1},"failedObjects":3}',
+    )
     expect(err.text).toBe('')
   })
 
@@ -490,7 +511,7 @@ describe('JSON', () => {
     const { tell, out } = begin({ json: true })
     for (let elapsed = 250; elapsed <= 5000; elapsed += 250) tell(progressOf({ elapsed }))
     const told = out.text.trimEnd().split('\n')
-    expect(told.map((line) => (JSON.parse(line) as { snapshot: Snapshot }).snapshot.elapsed)).toEqual([
+    expect(told.map((line) => (JSON.parse(line) as { elapsedMs: number }).elapsedMs)).toEqual([
       250, 1250, 2250, 3250, 4250,
     ])
   })
