@@ -69,6 +69,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>
   ['check', () => import('./commands/check.js')],
   ['resume', () => import('./commands/resume.js')],
   ['status', () => import('./commands/status.js')],
+  ['runs', () => import('./commands/runs.js')],
   ['failures', () => import('./commands/failures.js')],
   ['sandbox', () => import('./commands/sandbox.js')],
 ])

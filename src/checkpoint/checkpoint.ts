@@ -139,6 +139,12 @@ export function isScan(checkpoint: Checkpoint): checkpoint is ScanCheckpoint {
   return isScanJob(checkpoint.job)
 }
 
+/** Why a session ended, and what may be done about it, for a person. */
+export interface StopRecord {
+  readonly reason: string
+  readonly hint?: string
+}
+
 /** All that a later session needs to go on with a run, as kept in `checkpoint.json`. No secrets. */
 export interface Checkpoint {
   readonly format: typeof FORMAT
@@ -177,6 +183,8 @@ export interface Checkpoint {
   readonly scan?: ScanState
   /** The error code that nearly every object failed of, where nothing more was begun for that. */
   readonly paused?: string
+  /** Why the last session ended before the run was done; absent while one is at work, and when it was killed. */
+  readonly stopped?: StopRecord
   /** Oldest first, bounded by `addSample`. */
   readonly history: readonly RateSample[]
 }
@@ -228,6 +236,7 @@ const document = shape<Checkpoint>(
     removals: shape<RemovalState>({ bytes: checkCount, entries: checkCount, done: ledgerPosition }, { sha256: text }),
     scan: shape<ScanState>({}, { bytes: checkCount, sha256: text, census: censusShape, likenesses: verdictsShape }),
     paused: text,
+    stopped: shape<StopRecord>({ reason: text }, { hint: text }),
   },
 )
 

@@ -6,9 +6,19 @@ export const command: Command = {
   usage: 'status [dir]',
   summary: 'what a run has done and what remains',
   help: '$0 status [DIR]\n\nShows a run: what is done, what remains, rates, failures by code. Without DIR, the runs below .s3move/.',
-  options: [runArgument, (argv) => argv.option('json', booleanFlag('one JSON object'))],
+  options: [
+    runArgument,
+    (argv) =>
+      argv.options({
+        json: booleanFlag('one JSON object'),
+        watch: booleanFlag('again each second, until no process works on it; in a pipe a line for each change'),
+      }),
+  ],
   async run(flags, io) {
     const { status } = await import('./run/show-status.js')
-    return await status({ dir: readRunArgument(flags), json: readFlag(flags, 'json') }, io)
+    return await status(
+      { dir: readRunArgument(flags), json: readFlag(flags, 'json'), watch: readFlag(flags, 'watch') },
+      io,
+    )
   },
 }

@@ -117,6 +117,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'job',
     'keys',
     'errors',
+    'keys',
   ],
   cli: ['commands', 'commands/options', 'checkpoint', 'keys', 'version', 'libuv-wakeups', 'processes', 'errors'],
 }

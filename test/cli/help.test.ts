@@ -40,6 +40,7 @@ describe('s3move --help', () => {
       'resume',
       'status',
       'failures',
+      'runs',
       'sandbox',
     ]
     const flagsIn = (text: string): string[] => text.match(/--[a-z][a-z0-9-]*[a-z0-9]/g) ?? []

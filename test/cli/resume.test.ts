@@ -204,7 +204,11 @@ describe('s3move status [DIR]', () => {
 
     await interrupted(cwd, server, 'other')
     const both = (await run(['status'], { cwd })).stdout.trimEnd().split('\n')
-    expect(both).toEqual([expect.stringMatching(/src-to-other/), expect.stringMatching(/src-to-dst.*: finished/)])
+    expect(both).toEqual([
+      expect.stringMatching(/^state/),
+      expect.stringMatching(/^stopped .*src-to-other/),
+      expect.stringMatching(/^finished .*src-to-dst/),
+    ])
   })
 })
 

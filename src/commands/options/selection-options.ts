@@ -148,7 +148,8 @@ function readSize(flags: Flags): Pick<Selection, 'minSize' | 'maxSize'> {
 }
 
 // Kept as a date, so that a run that is resumed means the same.
-function readMoment(flags: Flags, name: string, now: Date): string | undefined {
+/** The moment of a flag, as ISO 8601: a date, or a time back from `now` such as `7d`; undefined when it was not given. */
+export function readMoment(flags: Flags, name: string, now: Date): string | undefined {
   const given = readText(flags, name)
   if (given === undefined) return undefined
   // A number alone might be anything: a year, days, seconds.

@@ -1,12 +1,22 @@
 import { join, relative, resolve } from 'node:path'
-import { isScan, largeRemaining, waitingIn, type Checkpoint } from '../../checkpoint/checkpoint.js'
+import { isScan, largeRemaining, waitingIn, type Checkpoint, type StopRecord } from '../../checkpoint/checkpoint.js'
 import { LEDGER } from '../../checkpoint/ledger-file.js'
 import { findRuns, readCheckpoint, RUNS } from '../../checkpoint/checkpoint-file.js'
 import type { SavedRun } from '../../checkpoint/checkpoint-file.js'
 import { lockHolder } from '../../checkpoint/lock.js'
 import { UserError } from '../../errors.js'
 import { jsonRecord, placesOf, totalsFields, verdictFields } from '../../report/json-records.js'
-import { count, duration, jobTitle, objects, rate, row, shellWord, waitingRow } from '../../report/format.js'
+import {
+  compactCount,
+  count,
+  duration,
+  jobTitle,
+  objects,
+  rate,
+  row,
+  shellWord,
+  waitingRow,
+} from '../../report/format.js'
 import { settled, sum } from '../../job/totals.js'
 import type { Waiting } from '../../job/events.js'
 import type { Job } from '../../job/kinds.js'
@@ -14,6 +24,8 @@ import type { SkipReason } from '../../job/outcome.js'
 import type { Verdicts } from '../../job/verdicts.js'
 import { printable } from '../../keys.js'
 import { timeOf } from '../../times.js'
+import { EXIT } from '../options/exit.js'
+import { watchRuns, type Sighting } from './watch-status.js'
 import { likenessRows } from '../../report/verify-summary.js'
 import { doneRows, failedByCode, nextCommand, skippedByReason } from '../../report/summary.js'
 
@@ -23,6 +35,16 @@ export interface StatusArguments {
   readonly dir?: string | undefined
   /** One JSON object a run, each on a line: a RunStatus, or `{ folder, problem }` for a checkpoint that cannot be read. */
   readonly json?: boolean | undefined
+  /** Tell it again each second, until no process works on any of them. */
+  readonly watch?: boolean | undefined
+}
+
+/** Where `status` tells it. */
+export interface StatusIo {
+  readonly stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number }
+  readonly cwd: string
+  /** Aborted when nobody wants to watch any more. */
+  readonly stop?: AbortSignal
 }
 
 /**
@@ -66,6 +88,11 @@ interface RunStatus {
   readonly waiting: Waiting
   /** The error code that nearly every object failed of, so that only a few are tried now and then; null when the run is not paused for such. */
   readonly paused: string | null
+  /** Why the last session ended before the run was done; null when one is at work, when it is done, and when it was killed. */
+  readonly stopped: StopRecord | null
+  /** Answers that asked the latest session for fewer requests; and how many of them over the last `recentMs`. */
+  readonly throttled: number
+  readonly recentThrottled: number | null
   /** How many failed objects were tried again, and of how many; null when that is not under way. */
   readonly retry: { readonly done: number; readonly of: number } | null
   /** Objects settled a second of time at work. */
@@ -81,44 +108,56 @@ interface RunStatus {
 
 /**
  * Tells on stdout how far a run has come, from its checkpoint alone: it neither locks nor changes the run, so it may be
- * asked while the run goes on. Without a folder, and with several runs to choose from, each is told in a line, the most
- * recently saved first. Answers the exit code. Throws a UserError when there is no run, or its checkpoint cannot be read.
+ * asked while the run goes on. Without a folder, and with several runs to choose from, they are told in a table: those at work first, then the unfinished,
+ * each the most recently saved first. Answers the exit code. Throws a UserError when there is no run, or its checkpoint cannot be read.
  */
-export async function status(
-  argv: StatusArguments,
-  io: { readonly stdout: NodeJS.WritableStream; readonly cwd: string },
-): Promise<number> {
-  const runs = argv.dir === undefined ? await findRuns(io.cwd) : [await readCheckpoint(resolve(io.cwd, argv.dir))]
+export async function status({ dir, json = false, watch = false }: StatusArguments, io: StatusIo): Promise<number> {
+  const look = async (): Promise<Sighting> => {
+    const runs = await lookAt(dir, io.cwd)
+    const live = runs.some((run) => 'state' in run && run.heldBy !== null)
+    return { live, runs, text: json ? jsonLines(runs) : textLines(runs, Date.now(), io.stdout.columns) }
+  }
+  if (watch) return await watchRuns(look, { ...io, json, line: (run) => oneLine(run) })
+  io.stdout.write((await look()).text)
+  return EXIT.done
+}
+
+/** A run, or why it cannot be told of. */
+export type Found = RunStatus | { readonly folder: string; readonly problem: string }
+
+async function lookAt(dir: string | undefined, cwd: string): Promise<readonly Found[]> {
+  const runs = dir === undefined ? await findRuns(cwd) : [await readCheckpoint(resolve(cwd, dir))]
   const [only] = runs
   if (only === undefined) {
     throw new UserError(
-      `there is no run below ${printable(join(io.cwd, RUNS))}`,
+      `there is no run below ${printable(join(cwd, RUNS))}`,
       'Name the folder of the run, the one that was given to --checkpoint: s3move status DIR',
     )
   }
   if (runs.length === 1 && 'problem' in only) throw only.problem
-  const now = Date.now()
-  for (const run of runs) {
-    const folder = shownPath(io.cwd, run.folder)
-    if ('problem' in run) {
-      const problem = run.problem.message
-      io.stdout.write(
-        argv.json === true ? `${jsonRecord('status', { folder, problem })}\n` : `${shellWord(folder)}: ${problem}\n`,
-      )
-      continue
-    }
-    const holder = await lockHolder(run.folder)
-    const told = runStatus({ folder, checkpoint: run.checkpoint }, holder)
-    if (argv.json === true) io.stdout.write(`${jsonRecord('status', fieldsOf(told))}\n`)
-    else if (runs.length === 1)
-      io.stdout.write(
-        page(told, now)
-          .map((line) => `${line}\n`)
-          .join(''),
-      )
-    else io.stdout.write(`${oneLine(told, now)}\n`)
-  }
-  return 0
+  const found = await Promise.all(
+    runs.map(async (run): Promise<Found> => {
+      const folder = shownPath(cwd, run.folder)
+      if ('problem' in run) return { folder, problem: run.problem.message }
+      return runStatus({ folder, checkpoint: run.checkpoint }, await lockHolder(run.folder))
+    }),
+  )
+  return found.toSorted((a, b) => rank(a) - rank(b))
+}
+
+function rank(run: Found): number {
+  if ('problem' in run) return 3
+  return run.heldBy !== null ? 0 : run.state === 'unfinished' ? 1 : 2
+}
+
+function jsonLines(runs: readonly Found[]): string {
+  return runs.map((run) => `${jsonRecord('status', 'problem' in run ? run : fieldsOf(run))}\n`).join('')
+}
+
+function textLines(runs: readonly Found[], now: number, columns: number | undefined): string {
+  const [only] = runs
+  const lines = runs.length === 1 && only !== undefined && 'state' in only ? page(only, now) : table(runs, now, columns)
+  return lines.map((line) => `${line}\n`).join('')
 }
 
 function fieldsOf(run: RunStatus): object {
@@ -162,6 +201,9 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     waiting: waitingIn(checkpoint),
     // Of a run that nobody drives it says only why nothing was done last.
     paused: (holder === undefined ? undefined : checkpoint.paused) ?? null,
+    stopped: (holder === undefined && state !== 'finished' ? checkpoint.stopped : undefined) ?? null,
+    throttled: checkpoint.history.at(-1)?.throttled ?? 0,
+    recentThrottled: recent?.throttled ?? null,
     retry: retry === undefined ? null : { done: retry.entries, of: retry.of },
     averagePerSecond: activeMs > 0 ? (done * 1000) / activeMs : null,
     recentPerSecond: recent?.perSecond ?? null,
@@ -173,14 +215,22 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
 
 const RECENT = 10_000
 
-function recently({ history, activeMs, totals }: Checkpoint): { perSecond: number; ms: number } | undefined {
+interface Recent {
+  readonly perSecond: number
+  readonly ms: number
+  readonly throttled?: number
+}
+
+function recently({ history, activeMs, totals }: Checkpoint): Recent | undefined {
   const before = history.findLast((sample) => activeMs - sample.activeMs >= RECENT) ?? history[0]
   if (before === undefined) return undefined
   const ms = activeMs - before.activeMs
   const gained = settled(totals) - before.settled
   // A loss means that failed objects are tried again.
   if (ms <= 0 || gained < 0) return undefined
-  return { perSecond: (gained * 1000) / ms, ms }
+  // Each session counts from zero.
+  const throttled = (history.at(-1)?.throttled ?? 0) - before.throttled
+  return { perSecond: (gained * 1000) / ms, ms, ...(throttled < 0 ? {} : { throttled }) }
 }
 
 function shownPath(cwd: string, folder: string): string {
@@ -193,6 +243,7 @@ function page(run: RunStatus, now: number): string[] {
   const skipped = sum(run.skipped)
   const failed = sum(run.failed)
   const lines = [title(run), row('folder', shellWord(run.folder)), row('state', run.state)]
+  if (run.state === 'unfinished' && run.heldBy === null) lines.push(...whyStopped(run))
   if (run.heldBy !== null) {
     lines.push(row('held by', `process ${run.heldBy.pid} on ${printable(run.heldBy.host)}, which is working on it`))
   }
@@ -215,9 +266,24 @@ function page(run: RunStatus, now: number): string[] {
   if (run.total === null) lines.push(row('remains', rangesThatRemain(run.rangesRemaining)))
   const rates = rateWords(run)
   if (rates !== '') lines.push(row('rate', rates))
-  if (failed > 0) lines.push(row('failures', `see ${shellWord(run.failures)}`))
+  if (run.throttled > 0) lines.push(row('throttled', throttledWords(run)))
+  if (failed > 0)
+    lines.push(row('failures', `see s3move failures ${shellWord(run.folder)}, or ${shellWord(run.failures)}`))
   lines.push(row('next', run.next ?? waitingFor(run)))
   return lines
+}
+
+function whyStopped({ stopped }: RunStatus): string[] {
+  if (stopped === null)
+    return [row('stopped', 'no process works on it, and none has said why: it was killed, or the machine went down')]
+  const { reason, hint } = stopped
+  return [row('stopped', printable(reason)), ...(hint === undefined ? [] : [row('hint', printable(hint))])]
+}
+
+function throttledWords({ throttled, recentThrottled, recentMs }: RunStatus): string {
+  const times = `asked to slow down ${throttled === 1 ? 'once' : `${count(throttled)} times`} in the latest session`
+  if (recentThrottled === null || recentMs === null) return times
+  return `${times}, ${count(recentThrottled)} of them in the ${duration(recentMs)} before it was saved`
 }
 
 function waitingFor({ heldBy, paused }: RunStatus): string {
@@ -226,11 +292,42 @@ function waitingFor({ heldBy, paused }: RunStatus): string {
   return `mend what ${printable(paused)} means (docs/error-codes.md): it goes on by itself then, or stops after --retry-for`
 }
 
-function oneLine(run: RunStatus, now: number): string {
+/** A run in a line, with nothing in it that changes by itself. */
+function oneLine(run: Found): string {
+  if ('problem' in run) return `${shellWord(run.folder)}: ${run.problem}`
   const failed = sum(run.failed)
   const failures = failed === 0 ? '' : `, ${count(failed)} failed`
-  const paused = run.paused === null ? '' : `, paused (${printable(run.paused)})`
-  return `${shellWord(run.folder)}: ${run.state}, ${doneOfTotal(run)}${failures}${paused}, saved ${ago(run.savedAt, now)}; ${title(run)}`
+  return `${shellWord(run.folder)}: ${stateWord(run)}, ${doneOfTotal(run)}${failures}`
+}
+
+/** What a run is at, in a word. */
+function stateWord({ heldBy, paused, state, stopped }: RunStatus): string {
+  if (heldBy !== null) return paused === null ? 'at work' : 'paused'
+  return state === 'unfinished' && stopped === null ? 'killed' : state === 'unfinished' ? 'stopped' : state
+}
+
+// The name of a folder is never cut, as it is to be pasted: one that is too long for the line has one of its own.
+function table(runs: readonly Found[], now: number, columns = 80): string[] {
+  const heads = ['state', 'done', 'failed', 'saved']
+  const cells = runs.map((run) => {
+    if ('problem' in run) return ['unreadable', '', '', '']
+    const of = run.total === null ? `${compactCount(run.listed)}+` : compactCount(run.total)
+    const failed = sum(run.failed)
+    const done = `${compactCount(run.done)} of ${of}`
+    return [stateWord(run), done, failed === 0 ? '-' : compactCount(failed), ago(run.savedAt, now)]
+  })
+  const widths = heads.map((head, index) => Math.max(head.length, ...cells.map((line) => line[index]?.length ?? 0)))
+  const line = (parts: readonly string[]): string =>
+    parts.map((part, index) => part.padEnd(widths[index] ?? 0)).join('  ')
+  const lines = [`${line(heads)}  folder`]
+  runs.forEach((run, index) => {
+    const start = line(cells[index] ?? [])
+    const folder = shellWord(run.folder)
+    if (start.length + 2 + folder.length <= columns) lines.push(`${start}  ${folder}`)
+    else lines.push(start.trimEnd(), `  ${folder}`)
+    if ('problem' in run) lines.push(`  ${run.problem}`)
+  })
+  return lines
 }
 
 function title({ job }: RunStatus): string {

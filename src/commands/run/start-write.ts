@@ -153,7 +153,8 @@ async function folderFor(setup: Setup, { ends }: Opened): Promise<string> {
   const { given, beginning } = setup
   if (given !== undefined) return given
   const { folder, before } = await chooseFolder(beginning, ends.connection)
-  if (before !== undefined) {
+  // Who asks for it to be done again knows of it.
+  if (before !== undefined && !beginning.fresh && !beginning.again) {
     const message = `an earlier run of this job ${finishedInWords(before)}; its record stays in ${shellWord(before.folder)}`
     if (!setup.telling.quiet) tell(message, setup)
   }

@@ -96,8 +96,11 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
   const listed = (): number => checkpoint.listed + keyspace.settled
   const state = (): Omit<ScanCheckpoint, 'ledger'> => {
     const ranges = keyspace.remaining()
+    const { stopped: then, ...rest } = checkpoint
+    const stopped = ending.stop ?? (drain.signal.aborted ? { reason: 'it was interrupted' } : undefined)
     return {
-      ...checkpoint,
+      ...rest,
+      ...(stopped === undefined || ranges.length === 0 ? {} : { stopped }),
       state: ranges.length === 0 ? 'finished' : 'unfinished',
       savedAt: new Date().toISOString(),
       activeMs: checkpoint.activeMs + elapsed(),

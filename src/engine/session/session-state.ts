@@ -13,6 +13,7 @@ import { heldBack, together, type Pacer } from '../lanes/pacer.js'
 import type { WorkerPool } from '../workers/worker-pool.js'
 import type { RunState } from './checkpointer.js'
 import { owedBefore, type DeferredDeletes } from './deferred-deletes.js'
+import type { Ending } from './ending.js'
 import type { Futility } from './futility.js'
 import type { LargeObjects } from './large-objects.js'
 import type { WaitingObjects } from './waiting.js'
@@ -37,6 +38,7 @@ export interface SessionParts {
   readonly large: LargeObjects
   readonly waiting: WaitingObjects
   readonly deferredDeletes: DeferredDeletes | undefined
+  readonly ending: Pick<Ending, 'stop'>
 }
 
 /** How far a session has come. */
@@ -92,8 +94,21 @@ export class SessionState {
    * not in the totals, or the other way round.
    */
   take(): RunState {
-    const { checkpoint, tally, ranges, again, list, large, waiting, deferredDeletes, ends, futility, stop, emit } =
-      this.parts
+    const {
+      checkpoint,
+      tally,
+      ranges,
+      again,
+      list,
+      large,
+      waiting,
+      deferredDeletes,
+      ends,
+      futility,
+      stop,
+      emit,
+      ending,
+    } = this.parts
     futility.look(tally)
     const failures = tally.takeFailures()
     for (const failure of failures) if (!tally.isKept(failure)) emit({ type: 'failed', failure })
@@ -108,13 +123,15 @@ export class SessionState {
     const setAside = tally.takeWaiting()
     for (const failure of setAside) emit({ type: 'waiting', failure })
     waiting.hold(setAside)
-    const { retry: before, list: listBefore, large: begun, waiting: awaited, removals, paused, ...rest } = checkpoint
+    const { retry: before, list: listBefore, large: begun, waiting: awaited, ...others } = checkpoint
+    const { removals, paused, stopped: then, ...rest } = others
     const retry = again?.remaining()
     const unlisted = list?.remaining()
     const owed = deferredDeletes?.owed ?? 0
     const listDone = remaining.length === 0 && unlisted === undefined
     const unfinished = waiting.state()
     const done = listDone && retry === undefined && large.remaining === 0 && unfinished === undefined && owed === 0
+    const stopped = done ? undefined : (ending.stop ?? (stop.aborted ? INTERRUPTED : undefined))
     return {
       failures,
       ...(deferredDeletes === undefined || taken === undefined
@@ -133,8 +150,11 @@ export class SessionState {
         ...(large.remaining === 0 ? {} : { large: large.state() }),
         ...(unfinished === undefined ? {} : { waiting: unfinished }),
         ...(futility.cause === undefined || stop.aborted ? {} : { paused: futility.cause }),
+        ...(stopped === undefined ? {} : { stopped }),
         history: this.history,
       },
     }
   }
 }
+
+const INTERRUPTED = { reason: 'it was interrupted' }

@@ -133,7 +133,18 @@ class WriteSession {
     }
     this.watch = options.verbose ? watch : undefined
     this.parts = {
-      ...{ checkpoint, ends, crew, emit, slots, tally, futility, pacers: this.pacers, stop: this.stop },
+      ...{
+        checkpoint,
+        ends,
+        crew,
+        emit,
+        slots,
+        tally,
+        futility,
+        pacers: this.pacers,
+        stop: this.stop,
+        ending: this.ending,
+      },
       ...this.actions.sources(folder, checkpoint, tally),
       // S3 limits ranges of keys: all of them are to be made use of.
       ranges: new Keyspace(checkpoint.ranges, { spread: true, first: ends.source.first }),

@@ -63,7 +63,7 @@ async function save(folder: string, changes: Partial<Checkpoint> = {}): Promise<
   await saveCheckpoint(join(cwd, folder), checkpoint(changes))
 }
 
-async function told(argv: { dir?: string; json?: boolean }): Promise<string> {
+async function told(argv: { dir?: string; json?: boolean; watch?: boolean }): Promise<string> {
   let text = ''
   const stdout = new Writable({
     decodeStrings: false,
@@ -79,6 +79,7 @@ async function told(argv: { dir?: string; json?: boolean }): Promise<string> {
 const PAGE = `copy s3://a/in/ to s3://b/
   folder    .s3move/run
   state     unfinished
+  stopped   no process works on it, and none has said why: it was killed, or the machine went down
   started   2026-03-04T09:00:00.000Z (3 h 00 min ago); 10 min 00 s at work in 2 sessions
   saved     2026-03-04T11:59:58.000Z (2.0 s ago)
   done      60,000 objects of 65,000 listed so far
@@ -87,7 +88,7 @@ const PAGE = `copy s3://a/in/ to s3://b/
   failed    3 objects: 2 AccessDenied, 1 Odd\\n\\x1b[2J
   remains   2 ranges of keys; how many objects is not known before the listing has ended
   rate      100/s on average, 1,000/s over the 20.0 s before it was saved
-  failures  see .s3move/run/failures.ndjson
+  failures  see s3move failures .s3move/run, or .s3move/run/failures.ndjson
   next      s3move resume .s3move/run
 `
 
@@ -186,6 +187,35 @@ describe('s3move status DIR', () => {
     expect(await told({})).toContain('s3move resume')
   })
 
+  test('says why the last session of a run ended, and how often it was asked to slow down', async () => {
+    const stopped = { reason: 'all of the first 1,000 objects failed alike (x\u001b[2J)', hint: 'look at the ledger' }
+    const history = [
+      { activeMs: 580_000, settled: 0, bytes: 0, throttled: 5 },
+      { activeMs: 595_000, settled: 57_000, bytes: 0, throttled: 1234 },
+    ]
+    await save('run', { stopped, history })
+    const text = await told({ dir: 'run' })
+    expect(text).toContain(
+      '  stopped   all of the first 1,000 objects failed alike (x\\x1b[2J)\n  hint      look at the ledger\n',
+    )
+    expect(text).toContain(
+      '  throttled asked to slow down 1,234 times in the latest session, 1,229 of them in the 20.0 s',
+    )
+    expect(JSON.parse(await told({ dir: 'run', json: true }))).toMatchObject({ stopped, throttled: 1234 })
+  })
+
+  test('with --watch writes a line for each change until the run ends', async () => {
+    await save('run')
+    const lock = await lockRun(join(cwd, 'run'))
+    const watched = told({ dir: 'run', watch: true })
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    await save('run', FINISHED)
+    await lock.release()
+    expect(await watched).toBe(
+      'run: at work, 60,000 objects of 65,000 listed so far, 3 failed\nrun: finished, 60,000 of 60,000 objects\n',
+    )
+  })
+
   test('refuses a folder without a checkpoint', async () => {
     await expect(told({ dir: 'nowhere' })).rejects.toThrow(UserError)
   })
@@ -223,6 +253,9 @@ describe('s3move status --json', () => {
       averagePerSecond: 100,
       recentPerSecond: 1000,
       recentMs: 20_000,
+      stopped: null,
+      throttled: 0,
+      recentThrottled: 0,
       failures: '.s3move/run/failures.ndjson',
       next: 's3move resume .s3move/run',
     })
@@ -247,18 +280,26 @@ describe('s3move status without a folder', () => {
     expect(await told({})).toBe(PAGE)
   })
 
-  test('has a line for each of several runs, the most recently saved first, and those that cannot be read', async () => {
+  test('has a table of several runs, those at work first, then the unfinished, and those that cannot be read', async () => {
     await save('.s3move/old', { ...FINISHED, savedAt: '2026-03-01T12:00:00.000Z' })
     await save('.s3move/new')
+    await save('.s3move/stopped', { savedAt: '2026-03-03T12:00:00.000Z', stopped: { reason: 'the disk is full' } })
+    const long = `.s3move/${'x'.repeat(60)}`
+    await save(long, { savedAt: '2026-03-02T12:00:00.000Z' })
+    const lock = await lockRun(join(cwd, long))
     await mkdir(join(cwd, '.s3move/broken'))
     await writeFile(join(cwd, '.s3move/broken/checkpoint.json'), '')
-    const lines = (await told({})).split('\n')
-    expect(lines.slice(0, 2)).toEqual([
-      '.s3move/new: unfinished, 60,000 objects of 65,000 listed so far, 3 failed, saved 2.0 s ago; copy s3://a/in/ to s3://b/',
-      '.s3move/old: finished, 60,000 of 60,000 objects, saved 3 d 0 h ago; copy s3://a/in/ to s3://b/',
-    ])
-    expect(lines[2]).toMatch(/^\.s3move\/broken: checkpoint .*checkpoint\.json is empty$/)
-    expect(lines.slice(3)).toEqual([''])
+    const text = await told({})
+    await lock.release()
+    expect(text).toBe(`state       done             failed  saved        folder
+at work     60.0k of 65.0k+  3       2 d 0 h ago
+  ${long}
+killed      60.0k of 65.0k+  3       2.0 s ago    .s3move/new
+stopped     60.0k of 65.0k+  3       1 d 0 h ago  .s3move/stopped
+finished    60.0k of 60.0k   -       3 d 0 h ago  .s3move/old
+unreadable                                        .s3move/broken
+  checkpoint ${join(cwd, '.s3move/broken/checkpoint.json')} is empty
+`)
   })
 
   test('has a line of JSON for each of several runs', async () => {
