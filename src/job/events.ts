@@ -19,11 +19,30 @@ export interface Waiting {
   readonly errors: Readonly<Record<string, number>>
 }
 
+/** A number of objects that is not certain. */
+export interface Expected {
+  readonly objects: number
+  /** Whether somebody has told it (`--expect`), else it is estimated, and can be wrong by any factor. */
+  readonly told: boolean
+}
+
+/** What is expected of a place in which `listed` keys were found so far: what was told is no more of use once there are more. */
+export function expectedOf(
+  listed: number,
+  told: number | undefined,
+  estimated: number | undefined,
+): Expected | undefined {
+  if (told !== undefined && told >= listed) return { objects: told, told: true }
+  return estimated === undefined ? undefined : { objects: estimated, told: false }
+}
+
 /** Numbers of a run at one moment, for progress. Times in milliseconds. */
 export interface Snapshot {
   readonly totals: Readonly<Totals>
   /** Keys seen in listings so far, those of earlier sessions included. */
   readonly listed: number
+  /** How many keys there seem to be in all, until that is known; absent when there is nothing to tell it by. */
+  readonly expected?: Expected | undefined
   /** Whether all of the keyspace has been listed, so that `listed` is the total. */
   readonly listingEnded: boolean
   /** Objects being worked on now. */

@@ -16,12 +16,21 @@ export interface Pace {
   readonly bandwidth?: number
   /** An object that a look shows to lack what it was to have is a failure, and the end of the session; else it is only told. */
   readonly onLoss?: 'fail'
+  /** How many objects there are, as far as anybody knows: for the time that is left. */
+  readonly expect?: number
 }
 
 /** As a checkpoint holds it. */
 export const paceShape = shape<Pace>(
   { concurrency: positive, lanes: positive },
-  { threads: positive, maxErrors: checkCount, retryFor: checkCount, bandwidth: positive, onLoss: oneOf('fail') },
+  {
+    threads: positive,
+    maxErrors: checkCount,
+    retryFor: checkCount,
+    bandwidth: positive,
+    onLoss: oneOf('fail'),
+    expect: positive,
+  },
 )
 
 /** How many bytes of content a second may be moved each way, over all threads. */

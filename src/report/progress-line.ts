@@ -4,6 +4,7 @@ import { compactCount, compactRate, count, duration, rate, waitingText } from '.
 import { settled, sum } from '../job/totals.js'
 import type { Snapshot, Throttle, Waiting } from '../job/events.js'
 import { printable } from '../keys.js'
+import { aboutLeft, aboutShare, type Outlook } from './time-left.js'
 
 /** Objects settled a second over the last ten seconds or so of a session, told by its snapshots. */
 export class RecentRate {
@@ -30,6 +31,8 @@ export interface LineView {
   readonly snapshot: Snapshot
   /** Objects a second of late. */
   readonly perSecond: number
+  /** How far it has come, before the total is known. */
+  readonly outlook?: Outlook | undefined
 }
 
 /** A line of progress with everything in it, for a log. */
@@ -99,16 +102,16 @@ function drawn(view: LineView, detail: Detail, width: number, bar: Options): str
   return `[${cliProgress.Format.BarFormat(fractionDone(view.snapshot), { ...bar, barsize })}] ${text}`
 }
 
-function segments({ snapshot, perSecond }: LineView, detail: Detail): string[] {
+function segments({ snapshot, perSecond, outlook }: LineView, detail: Detail): string[] {
   const number = detail.exact ? count : compactCount
   const done = settled(snapshot.totals)
   const failed = sum(snapshot.totals.failed)
   const parts: string[] = []
-  // A percentage or a time left would be made up before the listing has ended.
   if (snapshot.listingEnded) {
     const total = detail.total ? ` of ${number(snapshot.listed)}` : ''
     parts.push(`${Math.floor(fractionDone(snapshot) * 100)}%`, `${number(done)}${total} done`)
   } else {
+    if (outlook !== undefined) parts.push(aboutShare(outlook))
     parts.push(`${number(done)} done`)
   }
   if (detail.rate) parts.push((detail.exact ? rate : compactRate)(perSecond))
@@ -117,6 +120,7 @@ function segments({ snapshot, perSecond }: LineView, detail: Detail): string[] {
   if (snapshot.listingEnded && detail.timeLeft && perSecond > 0 && (left > 0 || snapshot.waiting === undefined)) {
     parts.push(`${duration((left * 1000) / perSecond)} left`)
   }
+  if (!snapshot.listingEnded && detail.timeLeft && outlook?.left !== undefined) parts.push(aboutLeft(outlook.left))
   if (detail.inFlight) parts.push(`${number(snapshot.inFlight)} in flight`)
   if (snapshot.large !== undefined && detail.throttled) parts.push(largeText(snapshot.large))
   if (snapshot.waiting !== undefined) {

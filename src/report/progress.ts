@@ -1,5 +1,5 @@
 import { bytes, count, duration, jobTitle, objects, shellWord, waitingText } from './format.js'
-import { sum } from '../job/totals.js'
+import { settled, sum } from '../job/totals.js'
 import type { RunEvent, Snapshot } from '../job/events.js'
 import { kindOf, type Job } from '../job/kinds.js'
 import type { Failure } from '../job/outcome.js'
@@ -9,6 +9,7 @@ import { eventRecord } from './json-records.js'
 import { fittedLine, fullLine, RecentRate } from './progress-line.js'
 import { exampleLine, headline, nextCommand, skipReason, summaryLines } from './summary.js'
 import type { SummaryEvent } from './summary.js'
+import { TimeLeft } from './time-left.js'
 import { createLog, createTerminal, writeUntilBroken } from './terminal.js'
 import type { TextSurface } from './terminal.js'
 
@@ -155,6 +156,7 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
     lines.flush()
   }
   const recent = new RecentRate()
+  const timeLeft = new TimeLeft()
   const codesSeen = new Set<string>()
   let job: Job | undefined
   let resumed = false
@@ -169,8 +171,10 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
   }
   const draw = (snapshot: Snapshot): void => {
     const verb = stopping ? 'stopping' : job === undefined ? 'working' : kindOf(job).verb
-    const view = { verb, snapshot, perSecond: recent.add(snapshot) }
-    const { elapsed } = snapshot
+    const { elapsed, expected, settledHere: doneHere } = snapshot
+    const perSecond = recent.add(snapshot)
+    const outlook = timeLeft.look({ expected, done: settled(snapshot.totals), doneHere, elapsed, perSecond })
+    const view = { verb, snapshot, perSecond, outlook }
     surface.draw({ elapsed, inLog: () => fullLine(view), lines: [(width, bar) => fittedLine(view, width, bar)] })
   }
   const event = (event: RunEvent): void => {

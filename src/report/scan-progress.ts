@@ -1,10 +1,12 @@
 import { count, duration, objects, rate } from './format.js'
+import type { Expected } from '../job/events.js'
+import { aboutLeft, aboutShare, TimeLeft } from './time-left.js'
 import { createLog, createTerminal, type TerminalStream } from './terminal.js'
 
 /** Tells on stderr how far a job has come that only reads. */
 export interface ScanProgress {
-  /** Takes in the keys listed so far, and the milliseconds that this session has taken. */
-  update(listed: number, elapsed: number): void
+  /** Takes in the keys listed so far, the milliseconds that this session has taken, and how many keys there seem to be. */
+  update(listed: number, elapsed: number, expected: Expected | undefined): void
   /** Writes a line that stays. */
   say(line: string): void
   /** Makes room on the terminal for lines that somebody else writes at once. */
@@ -33,13 +35,21 @@ export function createScanProgress(
   const write = (text: string): void => void stderr.write(text)
   const surface = redraws ? createTerminal(stderr, write) : createLog(write)
   const surfaces = log === undefined ? [surface] : [surface, createLog((text) => void log.write(text))]
-  let before = 0
+  const timeLeft = new TimeLeft()
+  // By earlier sessions, but for the first moment of this one.
+  let before: number | undefined
   return {
-    update(listed, elapsed) {
-      before = Math.min(before, listed)
+    update(listed, elapsed, expected) {
       if (quiet) return
+      before ??= listed
       const perSecond = elapsed > 0 ? ((listed - before) * 1000) / elapsed : 0
-      const line = `${verb}: ${count(listed)} objects so far · ${rate(perSecond)} · ${duration(elapsed)}`
+      const outlook = timeLeft.look({ expected, done: listed, doneHere: listed - before, elapsed, perSecond })
+      const line = [
+        `${verb}: ${outlook === undefined ? '' : `${aboutShare(outlook)} · `}${count(listed)} objects so far`,
+        rate(perSecond),
+        duration(elapsed),
+        ...(outlook?.left === undefined ? [] : [aboutLeft(outlook.left)]),
+      ].join(' · ')
       for (const one of surfaces)
         one.draw({ elapsed, inLog: () => line, lines: [(width) => line.slice(0, Math.max(0, width))] })
     },

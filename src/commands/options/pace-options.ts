@@ -23,9 +23,16 @@ export function paceFlags(argv: Argv): Argv {
       'when the first 1,000, or from some moment on nearly all, fail alike',
     ),
     'retry-for': RETRY_FOR,
+    expect: EXPECT,
     bandwidth: textFlag('most bytes a second that pass through this machine each way: 500K, 50M, 1G', 'no limit'),
   })
 }
+
+/** How much there is to do. */
+export const EXPECT = textFlag(
+  'how many objects there are, about: for the time that is left',
+  'estimated from the keys',
+)
 
 /** How long a transient error is retried. */
 export const RETRY_FOR = textFlag('how long what may pass is tried again: 30s, 10m, 2h', '2h')
@@ -37,6 +44,7 @@ export function readPace(flags: Flags, base: Pace): Pace {
   const retryFor = readDuration(flags, 'retry-for', 0) ?? base.retryFor
   const bandwidth = readRate(flags, 'bandwidth') ?? base.bandwidth
   const onLoss = readOnLoss(flags) ?? base.onLoss
+  const expect = readWhole(flags, 'expect', 1, Number.MAX_SAFE_INTEGER) ?? base.expect
   return {
     concurrency: readWhole(flags, 'concurrency', 1, MOST_CONCURRENCY) ?? base.concurrency,
     lanes: readWhole(flags, 'lanes', 1, MOST_LANES) ?? base.lanes,
@@ -45,6 +53,7 @@ export function readPace(flags: Flags, base: Pace): Pace {
     ...(retryFor === undefined ? {} : { retryFor }),
     ...(bandwidth === undefined ? {} : { bandwidth }),
     ...(onLoss === 'fail' ? { onLoss } : {}),
+    ...(expect === undefined ? {} : { expect }),
   }
 }
 

@@ -2,7 +2,7 @@ import type { Argv } from 'yargs'
 import { connectionFlags } from './connection-options.js'
 import { booleanFlag, grouped, readArgument, textFlag, type Flags } from './flag-values.js'
 import { ATTENDING, tellingFlags } from './output-options.js'
-import { paceFlags, RETRY_FOR } from './pace-options.js'
+import { EXPECT, paceFlags, RETRY_FOR } from './pace-options.js'
 
 /** Flags of the jobs that change objects. Those of the run itself stand further down in the help, under a heading that each command gives them. */
 export function runFlags(argv: Argv): Argv {
@@ -35,6 +35,7 @@ export function scanFlags(argv: Argv): Argv {
     lanes: textFlag('key ranges listed at once', '64'),
     threads: textFlag('worker threads', 'what the machine and --lanes can use'),
     'retry-for': RETRY_FOR,
+    expect: EXPECT,
     checkpoint: textFlag('folder in which to keep how far it came, so that it can be resumed'),
     fresh: booleanFlag('begin again, though an unfinished run is in --checkpoint'),
     quiet: { ...booleanFlag('no progress'), alias: 'q' },

@@ -38,7 +38,7 @@ export function read(scan: Scan, openSink: ScanOptions['openSink']): Promise<Sca
     ...{ checkpoint, folder, openSink, ends: opened.ends, crew: opened.hands.crew(opened.ends), drain: opened.drain },
     abandon: io.abandon,
     warn: (message) => progress.say(`warning: ${printableName(message)}`),
-    progress: (listed, elapsed) => progress.update(listed, elapsed),
+    progress: (listed, elapsed, expected) => progress.update(listed, elapsed, expected),
   })
 }
 

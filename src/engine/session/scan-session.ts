@@ -1,5 +1,6 @@
 import { aborted } from '../../abort.js'
 import type { ScanCheckpoint, ScanState } from '../../checkpoint/checkpoint.js'
+import { expectedOf, type Expected } from '../../job/events.js'
 import { RunFolder } from '../../checkpoint/run-folder.js'
 import type { OpenStores } from '../../storage/open.js'
 import { Keyspace } from '../../sources/ranges/keyspace.js'
@@ -39,7 +40,7 @@ export interface ScanOptions {
   /** Told what a person should know while it goes on. */
   readonly warn: (message: string) => void
   /** Told several times a second. */
-  readonly progress: (listed: number, elapsed: number) => void
+  readonly progress: (listed: number, elapsed: number, expected: Expected | undefined) => void
 }
 
 /** How it ended. */
@@ -120,7 +121,12 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
           retryFor,
         })
   checkpointer?.start()
-  const progress = setInterval(() => options.progress(listed(), elapsed()), PROGRESS_INTERVAL)
+  const expected = (): Expected | undefined => {
+    const inAll = keyspace.expected()
+    const estimated = inAll === undefined ? undefined : checkpoint.listed + inAll
+    return expectedOf(checkpoint.listed + keyspace.listed, checkpoint.pace.expect, estimated)
+  }
+  const progress = setInterval(() => options.progress(listed(), elapsed(), expected()), PROGRESS_INTERVAL)
   try {
     await checkpointer?.save().catch(fail)
     const { task, deliver } = sink

@@ -1,6 +1,6 @@
 import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { addSample } from '../../checkpoint/rate-samples.js'
-import type { RunEvent, Snapshot } from '../../job/events.js'
+import { expectedOf, type RunEvent, type Snapshot } from '../../job/events.js'
 import { listOf } from '../../job/kinds.js'
 import { settled } from '../../job/totals.js'
 import type { OpenStores } from '../../storage/open.js'
@@ -66,10 +66,15 @@ export class SessionState {
 
   /** What is told of it now. */
   snapshot(): Snapshot {
-    const { tally, ranges, slots, pacers, deferredDeletes, crew, large, waiting, ends, futility } = this.parts
+    const { checkpoint, tally, ranges, slots, pacers, deferredDeletes, crew, large, waiting, ends, futility } =
+      this.parts
+    const listed = this.listedBefore + ranges.listed
+    const inAll = ranges.expected()
+    const estimated = inAll === undefined ? undefined : this.listedBefore + inAll
     return {
       totals: tally.totals,
-      listed: this.listedBefore + ranges.listed,
+      listed,
+      ...(ranges.listingEnded ? {} : { expected: expectedOf(listed, checkpoint.pace.expect, estimated) }),
       listingEnded: ranges.listingEnded,
       inFlight:
         slots.busy +

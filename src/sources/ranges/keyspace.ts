@@ -55,6 +55,8 @@ export class Keyspace implements ClaimableRanges {
   private readonly inOrder: InOrder | undefined
   private first: RangeClaim['first']
   private closed = false
+  /** What was expected when so many keys had been accepted. */
+  private reckoned: { readonly at: number; readonly inAll: number } | undefined
   /** Keys accepted so far. */
   listed = 0
   /** Keys settled so far. */
@@ -81,6 +83,21 @@ export class Keyspace implements ClaimableRanges {
       if (!held.ended || held.outstanding > 0) ranges.push(rangeOf(held))
     }
     return ranges.sort(byStart)
+  }
+
+  /**
+   * How many keys there seem to be in all, those of other sessions left out: what was accepted, and what the splitter expects of the rest. It can be
+   * wrong by any factor, above all in the beginning. Undefined while there are ranges that nobody has looked into.
+   */
+  expected(): number | undefined {
+    if (this.open.length > 0) return undefined
+    // Reckoning is dear, so it is done anew with each hundredth more: however large the bucket, some two thousand times in all.
+    if (this.reckoned === undefined || this.listed > this.reckoned.at * 1.01) {
+      let pages = 0
+      for (const { ended, territory: land } of this.held) if (!ended) pages += this.splitter.remaining(land)
+      this.reckoned = { at: this.listed, inAll: this.listed + Math.round(pages * PAGE) }
+    }
+    return Math.max(this.listed, this.reckoned.inAll)
   }
 
   /** Whether every key has been accepted. */

@@ -175,6 +175,24 @@ export class Splitter {
     }
   }
 
+  /**
+   * Pages that seem to remain of a territory, rather too many than too few: as far as its latest pages lie apart, or all of its pages, whichever says
+   * more. Before its first page it is what was expected when it was split off.
+   */
+  remaining(territory: RangeEstimate): number {
+    if (territory.pages === 0) return territory.expected
+    return Math.max(this.estimate(territory).pages, this.remainingByDensity(territory))
+  }
+
+  private remainingByDensity({ cursor, until, after, recent, pages }: RangeEstimate): number {
+    const here = Buffer.from(cursor ?? '')
+    const end = until === undefined ? undefined : Buffer.from(until)
+    const frame = this.model.frame(Buffer.from(after ?? recent[0] ?? ''), end, cursor ?? '')
+    const [from, start] = [placeIn(frame, here), startOf(frame, after, here)]
+    const to = frame.open || end === undefined ? 1 : placeIn(frame, end)
+    return from > start ? Math.max(0, ((to - from) / (from - start)) * pages) : 0
+  }
+
   private learnEnd({ after, until, parent }: RangeEstimate, { last, truncated }: PageFacts): void {
     if (truncated) return
     if (last !== undefined) this.model.learnGap(last, until ?? '')

@@ -51,12 +51,18 @@ class SlowStore implements Pick<Storage, 'list'> {
 const REST = { size: 1, etag: '', lastModified: '', storageClass: 'STANDARD' }
 const COPIED: Outcome = { kind: 'copied' }
 
-/** Lists everything with some lanes; answers the keys found, LIST calls a page, and time against the ideal. */
+/**
+ * Lists everything with some lanes; answers LIST calls a page, time against the ideal, and how many times too many keys were expected when
+ * a quarter, a half and nine tenths of them were listed.
+ */
 async function survey(keys: readonly string[], lanes: number) {
   const sorted = [...keys].sort(compareKeys)
   const store = new SlowStore(sorted)
+  const keyspace = new Keyspace([{}])
+  const moments = [0.25, 0.5, 0.9]
+  const expected: number[] = []
   const work = leasesOver(
-    new Keyspace([{}]),
+    keyspace,
     (after) => listingAfter(store, after),
     createTally(noTotals(), () => undefined),
   )
@@ -78,11 +84,14 @@ async function survey(keys: readonly string[], lanes: number) {
   while (running > 0) {
     await new Promise((resolve) => setImmediate(resolve))
     store.advance()
+    if (keyspace.listed < (moments[0] ?? Infinity) * sorted.length) continue
+    moments.shift()
+    expected.push((keyspace.expected() ?? NaN) / sorted.length)
   }
   await Promise.all(all)
   const pages = Math.ceil(sorted.length / 1000)
   expect(found.sort(compareKeys)).toEqual(sorted)
-  return { callsPerPage: store.calls / pages, slowdown: store.now / ((pages * 50) / lanes) }
+  return { expected, callsPerPage: store.calls / pages, slowdown: store.now / ((pages * 50) / lanes) }
 }
 
 const N = 200_000
@@ -124,14 +133,19 @@ const layouts: readonly (readonly [string, (i: number) => string])[] = [
 ]
 
 describe('the splitter', () => {
-  test.each(layouts)('keeps 16 lanes busy on %s, with few calls more than there are pages', async (_name, key) => {
-    const { callsPerPage, slowdown } = await survey(
+  test.each(layouts)('keeps 16 lanes busy on %s, with few calls more than there are pages, and knows about how many there are', async (_name, key) => {
+    const { callsPerPage, slowdown, expected } = await survey(
       Array.from({ length: N }, (_, i) => key(i)),
       16,
     )
     // One lane alone would take 16 times the ideal, and bisection two calls a page.
     expect(callsPerPage).toBeLessThan(1.45)
     expect(slowdown).toBeLessThan(2.2)
+    // Of keys of five kinds the one that was not looked into yet is taken for small.
+    expect(expected).toHaveLength(3)
+    expect(Math.min(...expected)).toBeGreaterThan(0.5)
+    expect(Math.max(...expected)).toBeLessThan(2.5)
+    expect(expected[2]).toBeGreaterThan(0.9)
   })
 
   test('wastes few calls on a bucket of a few pages', async () => {
