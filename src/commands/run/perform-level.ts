@@ -19,7 +19,7 @@ export async function performLevel(job: LsJob, scan: Scan): Promise<number> {
     return runLevel({
       ...{ store: opened.ends.source.store, outlet, onFail, drain: opened.drain, abandon: io.abandon },
       pack: (entries) => pack(lines(entries)),
-      progress: (listed, elapsed) => progress.update(listed, elapsed),
+      progress: (listed, elapsed) => progress.update(listed, elapsed, undefined),
     })
   })
   if (ended.end === 'finished' && !quiet) {

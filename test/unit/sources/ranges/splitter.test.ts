@@ -133,20 +133,23 @@ const layouts: readonly (readonly [string, (i: number) => string])[] = [
 ]
 
 describe('the splitter', () => {
-  test.each(layouts)('keeps 16 lanes busy on %s, with few calls more than there are pages, and knows about how many there are', async (_name, key) => {
-    const { callsPerPage, slowdown, expected } = await survey(
-      Array.from({ length: N }, (_, i) => key(i)),
-      16,
-    )
-    // One lane alone would take 16 times the ideal, and bisection two calls a page.
-    expect(callsPerPage).toBeLessThan(1.45)
-    expect(slowdown).toBeLessThan(2.2)
-    // Of keys of five kinds the one that was not looked into yet is taken for small.
-    expect(expected).toHaveLength(3)
-    expect(Math.min(...expected)).toBeGreaterThan(0.5)
-    expect(Math.max(...expected)).toBeLessThan(2.5)
-    expect(expected[2]).toBeGreaterThan(0.9)
-  })
+  test.each(layouts)(
+    'keeps 16 lanes busy on %s, with few calls more than there are pages, and knows about how many there are',
+    async (_name, key) => {
+      const { callsPerPage, slowdown, expected } = await survey(
+        Array.from({ length: N }, (_, i) => key(i)),
+        16,
+      )
+      // One lane alone would take 16 times the ideal, and bisection two calls a page.
+      expect(callsPerPage).toBeLessThan(1.45)
+      expect(slowdown).toBeLessThan(2.2)
+      // Of keys of five kinds the one that was not looked into yet is taken for small.
+      expect(expected).toHaveLength(3)
+      expect(Math.min(...expected)).toBeGreaterThan(0.5)
+      expect(Math.max(...expected)).toBeLessThan(2.5)
+      expect(expected[2]).toBeGreaterThan(0.9)
+    },
+  )
 
   test('wastes few calls on a bucket of a few pages', async () => {
     const { callsPerPage } = await survey(
