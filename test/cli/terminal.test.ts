@@ -69,7 +69,7 @@ describe('a copy on a terminal', () => {
   const copying = `${s3move} copy s3://src s3://dst --concurrency 4 --checkpoint run --expect 4000`
   const slow = (): Promise<TestSandbox> => sandbox({ buckets: ['src:hex:2000', 'dst'], latency: 'copy=20-30' })
   // Of 2,000 objects; when all are listed the total is known.
-  const progress = /^(copying )?about \d+% · [\d,]+ done · .*about .* left|^\[.*% · /
+  const progress = /^(\[.*\] )?(copying )?(about )?\d+% · [\d,.]+k? (of [\d,.]+k? )?done/
 
   test.each(['KILL', 'HUP'] as const)(
     'leaves all that was written when SIG%s ends it, and the shell in a line of its own',
