@@ -128,5 +128,7 @@ describe('a copy on a terminal', () => {
     expect(terminal.lasting).toEqual([])
     terminal.type('\x03')
     await terminal.shows(/^ {2}next {6}s3move resume run$/)
+    // Only then is the folder of the run left alone.
+    await until(async () => /^\$ ?$/.test((await terminal.lines()).at(-1) ?? ''))
   })
 })
