@@ -119,6 +119,10 @@ export interface ScanState {
   readonly bytes?: number
   /** SHA-256 of these bytes, in hexadecimal digits. */
   readonly sha256?: string
+  /** Lines that were written, one for each object; absent where an older program has listed, which wrote one for each key. */
+  readonly lines?: number
+  /** What could not be looked at of what a list names, by error code. */
+  readonly unread?: Readonly<Record<string, number>>
   readonly census?: CensusData
   readonly likenesses?: Verdicts
 }
@@ -234,7 +238,17 @@ const document = shape<Checkpoint>(
       { sha256: text },
     ),
     removals: shape<RemovalState>({ bytes: checkCount, entries: checkCount, done: ledgerPosition }, { sha256: text }),
-    scan: shape<ScanState>({}, { bytes: checkCount, sha256: text, census: censusShape, likenesses: verdictsShape }),
+    scan: shape<ScanState>(
+      {},
+      {
+        bytes: checkCount,
+        sha256: text,
+        lines: checkCount,
+        unread: counts,
+        census: censusShape,
+        likenesses: verdictsShape,
+      },
+    ),
     paused: text,
     stopped: shape<StopRecord>({ reason: text }, { hint: text }),
   },

@@ -1,17 +1,19 @@
 import type { DuJob } from '../job/du.js'
 import type { Command } from './options/command.js'
 import { EXIT_TABLE } from './options/exit.js'
+import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { grouped, readArgument, readChoice, readWhole, textFlag } from './options/flag-values.js'
 import { anySource, parsePlace } from './options/places.js'
 import { readResult, resultFlags } from './options/result-options.js'
 import { scanFlags } from './options/run-options.js'
+import { readObjects, selectionFlags } from './options/selection-options.js'
 
 export const command: Command = {
   usage: 'du <source>',
   summary: 'count objects and bytes below a prefix',
   help: '$0 du s3://bucket[/prefix]\n\nCounts objects and bytes: in total, by storage class, by size, by date of last modification, by folder.',
   options: [
-    ...[scanFlags, anySource, resultFlags],
+    ...[listFlags, selectionFlags, scanFlags, anySource, resultFlags],
     (argv) =>
       grouped(argv, 'Output:', {
         depth: textFlag('by the first N folders', '0'),
@@ -20,6 +22,7 @@ export const command: Command = {
   ],
   examples: [
     ['$0 du s3://photos --depth 2', 'which folders are large'],
+    ['$0 du s3://photos --older-than 365d', 'what was not written to for a year'],
     ['$0 du s3://logs --dates day --to days.csv', 'how many objects each day brings'],
   ],
   epilogue: EXIT_TABLE,
@@ -28,6 +31,8 @@ export const command: Command = {
     const job: DuJob = {
       kind: 'du',
       source: parsePlace(readArgument(flags, 'source'), 'source'),
+      ...readObjects(flags),
+      ...(await readKeyListOf(flags, io.cwd)),
       depth: readWhole(flags, 'depth', 0, 100) ?? 0,
       report: { format, dates: readChoice(flags, 'dates', ['year', 'month', 'day']) ?? 'year' },
       ...to,

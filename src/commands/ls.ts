@@ -2,17 +2,19 @@ import { UserError } from '../errors.js'
 import type { LsJob } from '../job/ls.js'
 import type { Command } from './options/command.js'
 import { EXIT_TABLE } from './options/exit.js'
+import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { booleanFlag, grouped, readArgument, readFlag, readText, type Flags } from './options/flag-values.js'
 import { anySource, parsePlace } from './options/places.js'
 import { readResult, resultFlags } from './options/result-options.js'
 import { scanFlags } from './options/run-options.js'
+import { readObjects, selectionFlags } from './options/selection-options.js'
 
 export const command: Command = {
   usage: 'ls <source>',
   summary: 'write every key below a prefix',
   help: '$0 ls s3://bucket[/prefix]\n\nWrites every key, with size, ETag, last modification and storage class, to standard output or a file.',
   options: [
-    ...[scanFlags, anySource, resultFlags],
+    ...[listFlags, selectionFlags, scanFlags, anySource, resultFlags],
     (argv) =>
       grouped(argv, 'Output:', {
         sorted: booleanFlag('in the byte order of the keys; else as they come'),
@@ -23,6 +25,7 @@ export const command: Command = {
     ['$0 ls s3://photos --to photos.csv.gz', 'an inventory'],
     ['$0 ls s3://photos/ --folders', 'the folders and objects of one level'],
     ['$0 ls s3://photos/2019/ --sorted | head', 'the first keys of a folder'],
+    ["$0 ls s3://photos --exclude '*' --include '*.raw' --size +1G", 'what is large and ends so'],
   ],
   epilogue: EXIT_TABLE,
   async run(flags, io) {
@@ -31,9 +34,23 @@ export const command: Command = {
     const job: LsJob = {
       kind: 'ls',
       source: parsePlace(readArgument(flags, 'source'), 'source'),
+      ...readObjects(flags),
+      ...(await readKeyListOf(flags, io.cwd)),
       sorted: readFlag(flags, 'sorted') ?? false,
       ...(folders ? { folders } : {}),
       ...readResult(flags, io.cwd),
+    }
+    if (folders && (job.select !== undefined || job.list !== undefined)) {
+      throw new UserError(
+        '--folders does not go with filters or --files-from: what is in a folder is not looked at',
+        'leave --folders away',
+      )
+    }
+    if (job.sorted && job.list !== undefined) {
+      throw new UserError(
+        '--sorted does not go with --files-from: a list is read in its order',
+        'sort the list instead',
+      )
     }
     const { startScan } = await import('./run/start-scan.js')
     return await startScan(job, flags, io)

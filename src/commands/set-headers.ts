@@ -28,6 +28,7 @@ import {
 import { onLossFlag } from './options/pace-options.js'
 import { bucketSource, parseBucket } from './options/places.js'
 import { againFlag, freshFlags, runFlags } from './options/run-options.js'
+import { readObjects, selectionFlags } from './options/selection-options.js'
 import type { Prepare } from './run/start-write.js'
 
 export const command: Command = {
@@ -35,7 +36,7 @@ export const command: Command = {
   summary: 'change headers of every object below a prefix, in place',
   help: '$0 set-headers s3://bucket[/prefix] --cache-control VALUE ...\n\nChanges headers in place: HEAD, and only where something would change a copy of the object onto itself that keeps all the rest.',
   options: [
-    ...[listFlags, settingFlags],
+    ...[listFlags, selectionFlags, settingFlags],
     (argv) =>
       grouped(argv, 'Headers:', {
         'if-unset': booleanFlag('set only what is not there'),
@@ -55,6 +56,7 @@ export const command: Command = {
   ],
   examples: [
     ["$0 set-headers s3://photos --cache-control 'public, max-age=31536000'", 'for a year'],
+    ["$0 set-headers s3://site --exclude '*' --include '*.jpg' --cache-control no-cache --if-unset", 'of these alone'],
     ['$0 set-headers s3://site --guess-content-type --dry-run', 'what would change'],
     ['$0 set-headers s3://site --rules rules.yaml --preserve acl', 'by rules; public objects stay public'],
   ],
@@ -66,6 +68,7 @@ export const command: Command = {
     const job: SetHeadersJob = {
       kind: 'set-headers',
       source: place,
+      ...readObjects(flags),
       ...(await readKeyListOf(flags, io.cwd)),
       rules: await readJobRules(flags, guess !== undefined, io.cwd),
       ...(guess === undefined ? {} : { guess }),

@@ -5,21 +5,34 @@ import { printable } from '../keys.js'
 import type { Command } from './options/command.js'
 import { readConnection, sideFlags } from './options/connection-options.js'
 import { EXIT_TABLE } from './options/exit.js'
-import { booleanFlag, grouped, readArgument, readChoice, readFlag, textFlag } from './options/flag-values.js'
+import { listFlags, readKeyListOf } from './options/files-from-options.js'
+import {
+  booleanFlag,
+  grouped,
+  readArgument,
+  readChoice,
+  readFlag,
+  textFlag,
+  type Flags,
+} from './options/flag-values.js'
+import type { CommandIo } from './options/io.js'
 import { DEFAULT_PACE } from './options/pace-options.js'
-import { checkPair, parsePlace, placeArguments } from './options/places.js'
+import { checkPair, comparedArguments, parsePlace } from './options/places.js'
 import { checkSlashes, prefixFlags } from './options/prefix.js'
 import { formatOf, readTo } from './options/result-options.js'
 import { scanFlags } from './options/run-options.js'
+import { nameFlags, readNames, readObjects, selectionFlags } from './options/selection-options.js'
+import type { Comparison } from './run/proving-job.js'
 
 export const command: Command = {
-  usage: 'verify <source> <destination>',
+  usage: 'verify <source> [destination]',
   summary: 'compare two places, after a copy by any tool',
   help:
-    '$0 verify s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and compares every object with the one of its name: same, same size, different, missing, extra.\n' +
+    '$0 verify s3://source[/prefix] s3://destination[/prefix]\n       $0 verify DIR\n\nLists both sides and compares every object with the one of its name: same, same size, different, missing, extra.\n' +
+    'With DIR, the folder of a run of copy or sync, exactly what that was to copy: same places, filters and names.\n' +
     'Differences are written to standard output or a file, a line each: for people on a terminal, else as JSON.',
   options: [
-    scanFlags,
+    ...[listFlags, selectionFlags, nameFlags, scanFlags],
     (argv) =>
       grouped(argv, 'Comparison:', {
         deep: booleanFlag('compare headers, user metadata, tags, checksums, class, encryption and lock too, by HEAD'),
@@ -40,47 +53,91 @@ export const command: Command = {
       grouped(argv, 'Run:', {
         concurrency: textFlag('objects looked at, read or copied at once', `${DEFAULT_PACE.concurrency}`),
       }),
-    ...[prefixFlags, sideFlags, placeArguments],
+    ...[prefixFlags, sideFlags, comparedArguments],
   ],
   examples: [
     ['$0 verify s3://photos s3://photos-eu', 'by size and ETag'],
     ['$0 verify s3://photos s3://photos-eu --deep --to differences.ndjson', 'headers and tags too'],
     ['$0 verify s3://photos s3://photos-eu --fix', 'copy what is missing or different'],
+    ['$0 verify .s3move/photos-to-photos-eu-1a2b3c4d', 'what that run was to copy'],
   ],
   epilogue: EXIT_TABLE,
   async run(flags, io) {
-    const [source, destination] = [readArgument(flags, 'source'), readArgument(flags, 'destination')]
-    const to = readTo(flags, io.cwd)
-    const acl = readFlag(flags, 'acl') ?? false
-    const format = readChoice(flags, 'format', ['text', 'json'])
+    const how = readComparison(flags, io.cwd)
+    const given = { ...readObjects(flags), ...readNames(flags), ...(await readKeyListOf(flags, io.cwd)) }
+    const source = readArgument(flags, 'source')
+    if (flags.destination === undefined) return await verifyRun(source, how, given, flags, io)
+    const destination = readArgument(flags, 'destination')
     const job: VerifyJob = {
-      kind: 'verify',
       source: parsePlace(source, 'source'),
       destination: parsePlace(destination, 'destination'),
-      deep: readFlag(flags, 'deep') ?? false,
-      bytes: readFlag(flags, 'bytes') ?? false,
-      fix: readFlag(flags, 'fix') ?? false,
-      verbose: readFlag(flags, 'verbose') ?? false,
-      ...(acl ? { acl } : {}),
-      ...(to === undefined ? {} : { to }),
-      ...(format === undefined ? {} : { format }),
+      ...given,
+      ...(given.map === undefined && given.list === undefined ? {} : { oneWay: true }),
+      ...how,
     }
-    if (to !== undefined && formatOf(to) === 'csv') {
-      throw new UserError(
-        `--to ${printable(to)} is named as a file of csv, and differences are lines of JSON`,
-        'name a file such as differences.ndjson',
-      )
-    }
-    const folder = [job.source, job.destination].find(isFolder)
-    if (acl && folder !== undefined) {
-      throw new UserError(
-        `--acl compares access control lists, and ${placeUrl(folder)} is a folder, which has none`,
-        'leave --acl away',
-      )
-    }
+    refuseContradictions(job)
     checkSlashes([job.source, job.destination], [source, destination], flags, io)
     checkPair(job.source, job.destination, readConnection(flags, {}))
     const { startScan } = await import('./run/start-scan.js')
     return await startScan(job, flags, io)
   },
+}
+
+function readComparison(flags: Flags, cwd: string): Comparison {
+  const to = readTo(flags, cwd)
+  if (to !== undefined && formatOf(to) === 'csv') {
+    throw new UserError(
+      `--to ${printable(to)} is named as a file of csv, and differences are lines of JSON`,
+      'name a file such as differences.ndjson',
+    )
+  }
+  const format = readChoice(flags, 'format', ['text', 'json'])
+  return {
+    kind: 'verify',
+    deep: readFlag(flags, 'deep') ?? false,
+    bytes: readFlag(flags, 'bytes') ?? false,
+    fix: readFlag(flags, 'fix') ?? false,
+    verbose: readFlag(flags, 'verbose') ?? false,
+    ...(readFlag(flags, 'acl') === true ? { acl: true } : {}),
+    ...(to === undefined ? {} : { to }),
+    ...(format === undefined ? {} : { format }),
+  }
+}
+
+// Which objects and names, the run tells.
+async function verifyRun(dir: string, how: Comparison, given: object, flags: Flags, io: CommandIo): Promise<number> {
+  if (/^[a-z0-9]+:/i.test(dir)) {
+    throw new UserError(
+      `verify compares two places, and was given one: ${printable(dir)}`,
+      'write s3move verify SOURCE DESTINATION, or s3move verify DIR with the folder of a run',
+    )
+  }
+  if (Object.keys(given).length > 0) {
+    throw new UserError(
+      'a run is compared as it was to copy, with filters, names and list of its own',
+      'leave yours away, or name the two places: s3move verify SOURCE DESTINATION',
+    )
+  }
+  const { provingJob } = await import('./run/proving-job.js')
+  const { job, connection, warnings } = await provingJob(dir, how)
+  refuseContradictions(job)
+  if (readFlag(flags, 'quiet') !== true) for (const warning of warnings) io.stderr.write(`warning: ${warning}\n`)
+  const { startScan } = await import('./run/start-scan.js')
+  return await startScan(job, flags, io, connection)
+}
+
+function refuseContradictions({ source, destination, acl = false, fix, map }: VerifyJob): void {
+  const folder = [source, destination].find(isFolder)
+  if (acl && folder !== undefined) {
+    throw new UserError(
+      `--acl compares access control lists, and ${placeUrl(folder)} is a folder, which has none`,
+      'leave --acl away',
+    )
+  }
+  if (fix && map !== undefined) {
+    throw new UserError(
+      '--fix does not go with --map: where two objects get one name it would replace the copy of the other',
+      'write the differences to a file with --to, and give that to the same copy with --files-from',
+    )
+  }
 }

@@ -1,3 +1,4 @@
+import { comparedOf } from './compared.js'
 import { keyListShape, type KeyList } from './files-from.js'
 import type { WriteKind } from './kind.js'
 import { flag, list, oneOf, shape, text } from './schema.js'
@@ -39,6 +40,18 @@ export const COPY: WriteKind<CopyJob> = {
     }),
     ['names', job.map ?? []],
   ],
+  proof(job) {
+    const { list, map, versions = false, noClobber = false } = job
+    // What else is at the destination was none of its business.
+    const more = { oneWay: true, ...(list === undefined ? {} : { list }), ...(map === undefined ? {} : { map }) }
+    return {
+      compared: comparedOf(job, more),
+      warnings: [
+        ...(versions ? ['only the current version of each object is compared, not those before'] : []),
+        ...(noClobber ? ['the run replaced nothing: what the destination had before is compared too'] : []),
+      ],
+    }
+  },
 }
 
 /** The same as a copy of every object. */

@@ -1,6 +1,8 @@
+import { keyListShape, type KeyList } from './files-from.js'
 import type { JobKind } from './kind.js'
 import { placeShape, type Place } from './place.js'
 import { checkCount, oneOf, shape, text } from './schema.js'
+import { selectionShape, type Selection } from './selection.js'
 
 /** How the result of `du` is told. */
 export interface DuReport {
@@ -12,6 +14,8 @@ export interface DuReport {
 export interface DuJob {
   readonly kind: 'du'
   readonly source: Place
+  readonly select?: Selection
+  readonly list?: KeyList
   /** By how many folder levels; 0: not by folder. */
   readonly depth: number
   readonly report: DuReport
@@ -22,8 +26,14 @@ export interface DuJob {
 const reportShape = shape<DuReport>({ format: oneOf('text', 'json', 'csv'), dates: oneOf('year', 'month', 'day') }, {})
 
 export const DU: JobKind<DuJob> = {
-  shape: shape<DuJob>({ kind: oneOf('du'), source: placeShape, depth: checkCount, report: reportShape }, { to: text }),
+  shape: shape<DuJob>(
+    { kind: oneOf('du'), source: placeShape, depth: checkCount, report: reportShape },
+    { select: selectionShape, list: keyListShape, to: text },
+  ),
   verb: 'counting',
   // How the result is told changes nothing of what is counted.
-  parts: ({ depth }) => [['depth', String(depth)]],
+  parts: ({ select, depth }) => [
+    ['objects', select ?? {}],
+    ['depth', String(depth)],
+  ],
 }

@@ -1,3 +1,4 @@
+import type { ComparisonPlan } from './compared.js'
 import type { DoneWord } from './events.js'
 import type { Side } from './place.js'
 import type { Check } from './schema.js'
@@ -33,6 +34,8 @@ export interface WriteKind<J> extends JobKind<J> {
   readonly listsVersions?: true
   /** Where what it deletes is, if it is not the source. */
   readonly deletesAt?: Side
+  /** What proves it, or why nothing can. Absent where it makes no copies. */
+  readonly proof?: (job: J) => ComparisonPlan | string
   /** What it deletes behind its checkpoint; undefined where it does not. */
   readonly deferredDeletes?: (job: J) => DeferredDeletePlan | undefined
 }

@@ -67,26 +67,26 @@ export function deletionPlace(job: WriteJob): Place {
 }
 
 /** The list that names the objects of a job, if there is one. */
-export function listOf(job: WriteJob): KeyList | undefined {
+export function listOf(job: Job): KeyList | undefined {
   return 'list' in job ? job.list : undefined
 }
 
 /** The job, which has a list, with that read in another way. */
-export function withList(job: WriteJob, list: KeyList): WriteJob {
+export function withList<J extends Job>(job: J, list: KeyList): J {
   return 'list' in job ? { ...job, list } : job
 }
 
 /** Which objects a job is for, where it is not for all. */
-export function selectionOf(job: WriteJob): Selection | undefined {
+export function selectionOf(job: Job): Selection | undefined {
   return 'select' in job ? job.select : undefined
 }
 
 /** What objects are to be called, where a job gives them other names. */
-export function mapOf(job: WriteJob): readonly string[] | undefined {
+export function mapOf(job: Job): readonly string[] | undefined {
   return 'map' in job ? job.map : undefined
 }
 
 /** Whether a job is for all versions of its objects. */
-export function ofAllVersions(job: WriteJob): boolean {
+export function ofAllVersions(job: Job): boolean {
   return 'versions' in job && job.versions
 }

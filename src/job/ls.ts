@@ -1,7 +1,9 @@
 import { printable } from '../keys.js'
+import { keyListShape, type KeyList } from './files-from.js'
 import type { JobKind } from './kind.js'
 import { placeShape, type Place } from './place.js'
 import { flag, oneOf, shape, text } from './schema.js'
+import { selectionShape, type Selection } from './selection.js'
 
 /** How keys are written by `ls`. */
 export type LineFormat = 'text' | 'json' | 'csv'
@@ -10,6 +12,8 @@ export type LineFormat = 'text' | 'json' | 'csv'
 export interface LsJob {
   readonly kind: 'ls'
   readonly source: Place
+  readonly select?: Selection
+  readonly list?: KeyList
   readonly format: LineFormat
   /** In byte order; else as they come. */
   readonly sorted: boolean
@@ -22,10 +26,11 @@ export interface LsJob {
 export const LS: JobKind<LsJob> = {
   shape: shape<LsJob>(
     { kind: oneOf('ls'), source: placeShape, format: oneOf('text', 'json', 'csv'), sorted: flag },
-    { folders: flag, to: text },
+    { select: selectionShape, list: keyListShape, folders: flag, to: text },
   ),
   verb: 'listing',
-  parts: ({ format, sorted, folders = false, to }) => [
+  parts: ({ select, format, sorted, folders = false, to }) => [
+    ['objects', select ?? {}],
     ['format', format],
     ['level', folders ? 'one' : 'all'],
     ['order', sorted ? 'sorted' : 'as it comes'],

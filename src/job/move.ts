@@ -21,6 +21,7 @@ export const MOVE: WriteKind<MoveJob> = {
   verb: 'moving',
   done: 'moved',
   task: 'move',
+  proof: () => 'a move deletes each source once it has looked at its copy',
   deferredDeletes: () => ({ side: 'source', when: 'as-they-come' }),
   parts: (job) => [...transferParts(job, { prefixAs: job.prefixAs }), ['names', job.map ?? []]],
 }

@@ -1,4 +1,4 @@
-import { checkCount, list, oneOf, shape, text, time, tuple } from './schema.js'
+import { checkCount, flag, list, oneOf, shape, text, time, tuple } from './schema.js'
 
 /** Which objects a job is for: all for which every condition that is there holds. Plain data, kept in the checkpoint. */
 export interface Selection {
@@ -6,6 +6,8 @@ export interface Selection {
   readonly globs?: readonly (readonly [verdict: 'include' | 'exclude', glob: string])[]
   /** RE2's syntax, searched in the relative key; all must be found. */
   readonly regex?: readonly string[]
+  /** Globs and regular expressions take letters in either case. */
+  readonly ignoreCase?: boolean
   /** Least and largest size, in bytes. */
   readonly minSize?: number
   readonly maxSize?: number
@@ -23,7 +25,14 @@ export const selectionShape = shape<Selection>(
   {},
   {
     globs: list(tuple<readonly ['include' | 'exclude', string]>(oneOf('include', 'exclude'), text)),
-    ...{ regex: list(text), minSize: checkCount, maxSize: checkCount, modifiedSince: time, modifiedBefore: time },
+    ...{
+      regex: list(text),
+      ignoreCase: flag,
+      minSize: checkCount,
+      maxSize: checkCount,
+      modifiedSince: time,
+      modifiedBefore: time,
+    },
     ...{ storageClasses: list(text), after: text, until: text },
   },
 )

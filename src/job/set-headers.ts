@@ -3,6 +3,7 @@ import type { WriteKind } from './kind.js'
 import { headerShape } from './object-attributes.js'
 import { placeShape, type Place } from './place.js'
 import { checkCount, flag, list, oneOf, shape, text, time } from './schema.js'
+import { selectionShape, type Selection } from './selection.js'
 
 /** Which objects a rule is for. Every condition that is there must hold; of a list, one of its items. */
 export interface ObjectMatch {
@@ -35,6 +36,8 @@ export interface HeaderRule {
 export interface SetHeadersJob {
   readonly kind: 'set-headers'
   readonly source: Place
+  /** What of the objects rules are asked about. */
+  readonly select?: Selection
   readonly list?: KeyList
   /** The first that matches an object is applied; an object that none matches is skipped. */
   readonly rules: readonly HeaderRule[]
@@ -61,14 +64,15 @@ const ruleShape = shape<HeaderRule>(
 export const SET_HEADERS: WriteKind<SetHeadersJob> = {
   shape: shape<SetHeadersJob>(
     { kind: oneOf('set-headers'), source: placeShape, rules: list(ruleShape), folderMarkers: flag },
-    { list: keyListShape, guess: oneOf('missing', 'always'), acl: text },
+    { select: selectionShape, list: keyListShape, guess: oneOf('missing', 'always'), acl: text },
   ),
   verb: 'setting headers',
   preposition: ' of',
   done: 'rewritten',
   task: 'rewrite',
   repeats: { all: 'go over all of it once more' },
-  parts: ({ rules, guess, folderMarkers, acl }) => [
+  parts: ({ select, rules, guess, folderMarkers, acl }) => [
+    ['objects', select ?? {}],
     ['changes', { rules, guess: guess ?? null, folderMarkers, acl: acl ?? null }],
   ],
 }

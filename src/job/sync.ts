@@ -1,3 +1,4 @@
+import { comparedOf } from './compared.js'
 import type { WriteKind } from './kind.js'
 import { prefixAsShape } from './place.js'
 import { checkCount, oneOf, shape } from './schema.js'
@@ -30,6 +31,14 @@ export const SYNC: WriteKind<SyncJob> = {
   task: 'copy',
   deletesAt: 'destination',
   deferredDeletes: ({ delete: deletes }) => deletes && { side: 'destination', when: 'at-the-end', most: deletes.most },
+  proof(job) {
+    const { prefixAs, delete: deletes } = job
+    const more = {
+      ...(prefixAs === undefined ? {} : { prefixAs }),
+      ...(deletes === undefined ? { oneWay: true } : {}),
+    }
+    return { compared: comparedOf(job, more), warnings: [] }
+  },
   parts(job) {
     const { by, delete: deletes } = job
     const most = deletes?.most === undefined ? '' : `, at most ${deletes.most}`

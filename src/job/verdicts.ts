@@ -10,6 +10,8 @@ export type Verdict = 'same' | 'same-size' | 'different' | 'missing' | 'extra' |
 export interface Difference {
   /** In full, at the source. */
   readonly key: string
+  /** In full, at the destination, where the job gives new names. */
+  readonly to?: string | undefined
   readonly verdict: Verdict
   /**
    * In what they differ: `size`, `content`, `changed` (while they were compared), `manifest` (the destination has only one), `tags`, `storage-class`,

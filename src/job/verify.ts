@@ -1,16 +1,17 @@
 import { printable } from '../keys.js'
+import type { Compared } from './compared.js'
+import { keyListShape } from './files-from.js'
 import type { JobKind } from './kind.js'
-import { placeShape, placeUrl, type Place } from './place.js'
-import { flag, oneOf, shape, text } from './schema.js'
+import { placeShape, placeUrl, prefixAsShape } from './place.js'
+import { flag, list, oneOf, shape, text } from './schema.js'
+import { selectionShape } from './selection.js'
 
 /** How differences are written by `verify`. */
 export type DifferenceFormat = 'text' | 'json'
 
 /** Compare the objects below `source` with those of the same names below `destination`. */
-export interface VerifyJob {
+export interface VerifyJob extends Compared {
   readonly kind: 'verify'
-  readonly source: Place
-  readonly destination: Place
   /** Headers, metadata and tags too. */
   readonly deep: boolean
   /** Read the content of both. */
@@ -33,14 +34,22 @@ export const VERIFY: JobKind<VerifyJob> = {
       ...{ kind: oneOf('verify'), source: placeShape, destination: placeShape },
       ...{ deep: flag, bytes: flag, fix: flag, verbose: flag },
     },
-    { to: text, acl: flag, format: oneOf('text', 'json') },
+    {
+      ...{ select: selectionShape, list: keyListShape, map: list(text), prefixAs: prefixAsShape, oneWay: flag },
+      ...{ to: text, acl: flag, format: oneOf('text', 'json') },
+    },
   ),
   verb: 'comparing',
   joined: 'with',
-  parts({ destination, deep, acl = false, bytes, fix, verbose, to, format }) {
-    const asked = Object.entries({ deep, acl, bytes, fix, verbose }).filter(([, given]) => given)
+  parts({ destination, select, map, prefixAs, oneWay = false, deep, acl = false, bytes, fix, verbose, to, format }) {
+    const folder = prefixAs !== undefined
+    const asked = Object.entries({ deep, acl, bytes, fix, verbose, 'one way': oneWay, folder }).filter(
+      ([, given]) => given,
+    )
     return [
       ['destination', placeUrl(destination)],
+      ['objects', select ?? {}],
+      ['names', map ?? []],
       ['comparison', asked.map(([name]) => name).join(', ') || 'of the listings'],
       [
         'output',

@@ -1,6 +1,6 @@
 import { bytes, count, duration, objects, rate, row, shellWord, waitingRow } from './format.js'
+import { nothingFound, nothingFoundHint } from './filter-words.js'
 import { NAMES_COLLIDE, RESTORE_REQUESTED } from '../job/outcome.js'
-import { placeUrl } from '../job/place.js'
 import { settled, sum } from '../job/totals.js'
 import type { DoneWord, RunEvent, Snapshot } from '../job/events.js'
 import { isScanJob, writeKindOf, type Job } from '../job/kinds.js'
@@ -73,9 +73,14 @@ export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job
   const because = event.reason === undefined ? '' : ` (${printable(event.reason)})`
   const counts = `${doneCounts(totals, context.job)}, ${orNone(skipped)} skipped, ${orNone(failed)} failed`
   if (event.end !== 'finished') return `${event.end} before it finished${because}: ${counts}`
-  if (listed === 0 && settled(totals) === 0) {
-    const source = context.job === undefined ? 'the source' : placeUrl(context.job.source)
-    return `finished: ${source} has no objects, so nothing was ${doneWord(context.job)}; are bucket and prefix right?`
+  const { filtered = 0 } = totals.skipped
+  if (Math.max(listed, settled(totals)) === filtered) {
+    const { job } = context
+    const [nothing, hint] =
+      job === undefined
+        ? ['the source has no objects', 'are bucket and prefix right?']
+        : [nothingFound(job, filtered), nothingFoundHint(job)]
+    return `finished: ${nothing}, so nothing was ${doneWord(job)}; ${hint}`
   }
   return failed === 0 ? `finished: ${counts}` : `finished with failures: ${counts}`
 }

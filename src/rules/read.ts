@@ -3,6 +3,7 @@ import { UserError } from '../errors.js'
 import type { HeaderRule, ObjectMatch } from '../job/set-headers.js'
 import { printable } from '../keys.js'
 import { isoTime } from '../times.js'
+import { hasOpenBracket } from './glob.js'
 import { httpDate, nameProblem, valueProblem } from './header-names.js'
 import { parseSize } from './size.js'
 
@@ -99,7 +100,7 @@ function readMatch(node: unknown): ObjectMatch {
   const match = entries(node, '‘match’', ['key', 'content-type', 'storage-class', 'size', 'modified', 'header'])
   const globs = (name: string): string[] | undefined => {
     const entry = match.get(name)
-    return entry === undefined ? undefined : strings(entry).map(([glob]) => glob)
+    return entry === undefined ? undefined : strings(entry).map(([glob, at]) => closed(glob, at))
   }
   const size = match.get('size')
   const modified = match.get('modified')
@@ -122,6 +123,11 @@ function readMatch(node: unknown): ObjectMatch {
   }
 }
 
+function closed(glob: string, at: unknown): string {
+  if (!hasOpenBracket(glob)) return glob
+  throw new Wrong(`${printable(glob)} has a [ that no ] closes; [[] is the character itself`, at)
+}
+
 // A glob, or null for a header that is not to be there.
 function readHeaderMatch(node: unknown): Pick<ObjectMatch, 'has' | 'lacks'> {
   if (!isMap(node)) throw new Wrong('‘header’ is not a map of headers and globs', node)
@@ -131,7 +137,7 @@ function readHeaderMatch(node: unknown): Pick<ObjectMatch, 'has' | 'lacks'> {
     const name = known(isScalar(key) ? String(key.value) : '', key)
     const wanted = isScalar(value) ? value.value : value
     if (wanted === null) lacks.push(name)
-    else if (typeof wanted === 'string') has.push([name, wanted])
+    else if (typeof wanted === 'string') has.push([name, closed(wanted, value)])
     else throw new Wrong(`what is asked of ${name} is neither text nor null`, value)
   }
   return { has, lacks }

@@ -1,7 +1,7 @@
 import type { Selection } from '../job/selection.js'
 import { compareKeys, contains } from '../keys.js'
 import { timeOf } from '../times.js'
-import { globTest, matchesGlob } from './glob.js'
+import { folded, globTest, matchesGlob } from './glob.js'
 import { EVERYTHING, intersection, justKey, notStartingWith, startingWith, union, type Ranges } from './ranges.js'
 import { anchoredLiteral, compileRegex } from './regex.js'
 
@@ -37,7 +37,7 @@ export function selector(selection: Selection, prefix: string): (object: Candida
  * that it does not take may be as well. None at all when nothing can be selected.
  */
 export function rangesOf(selection: Selection, prefix: string): Ranges {
-  const reaches = (selection.regex ?? []).map((pattern) => startingWith(anchoredLiteral(pattern)))
+  const reaches = (selection.regex ?? []).map((pattern) => startingWith(sure(anchoredLiteral(pattern), selection)))
   return [limits(selection, prefix), globReach(selection), ...reaches].reduce(intersection)
 }
 
@@ -49,15 +49,15 @@ export function leavesOut(
   selection: Selection,
   prefix: string,
 ): (stray: Candidate, standsFor: 'object' | 'folder' | 'either') => boolean {
-  const { globs, regex, after, until } = selection
+  const { globs, regex, ignoreCase, after, until } = selection
   const byAll = selector(selection, prefix)
-  const byName = selector(defined({ globs, regex, after, until }), prefix)
+  const byName = selector(defined({ globs, regex, ignoreCase, after, until }), prefix)
   const reach = rangesOf(selection, prefix)
   return (stray, standsFor) => {
     if (standsFor === 'object') return !byAll(stray)
     if (standsFor === 'either' && !byName(stray)) return true
     const folder = `${stray.key}/`
-    return intersection(reach, startingWith(folder)).length === 0 || isCutOff(globs ?? [], folder)
+    return intersection(reach, startingWith(folder)).length === 0 || isCutOff(selection, folder)
   }
 }
 
@@ -66,8 +66,10 @@ function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], 
 }
 
 // Whether globs leave out every key that begins with `folder`: the last that may match one of them decides.
-function isCutOff(globs: NonNullable<Selection['globs']>, folder: string): boolean {
-  for (const [verdict, glob] of [...globs].reverse()) {
+function isCutOff({ globs = [], ignoreCase = false }: Selection, name: string): boolean {
+  const folder = ignoreCase ? folded(name) : name
+  for (const [verdict, written] of [...globs].reverse()) {
+    const glob = ignoreCase ? folded(written) : written
     const [literal = ''] = LITERAL.exec(glob) ?? []
     if (verdict === 'include') {
       if (literal === glob ? glob.startsWith(folder) : literal.startsWith(folder) || folder.startsWith(literal))
@@ -105,10 +107,12 @@ function rangeTests(selection: Selection, prefix: string): Test[] {
   return [({ key }) => ranges.some((range) => contains(range, key))]
 }
 
-function globTests({ globs = [] }: Selection): Test[] {
+function globTests({ globs = [], ignoreCase }: Selection): Test[] {
   if (globs.length === 0) return []
   // From the last, so that the first that matches decides.
-  const verdicts = globs.map(([verdict, glob]) => ({ taken: verdict === 'include', matches: globTest(glob) })).reverse()
+  const verdicts = globs
+    .map(([verdict, glob]) => ({ taken: verdict === 'include', matches: globTest(glob, ignoreCase) }))
+    .reverse()
   return [
     ({ key }) => {
       for (const { taken, matches } of verdicts) if (matches(key)) return taken
@@ -117,9 +121,9 @@ function globTests({ globs = [] }: Selection): Test[] {
   ]
 }
 
-function regexTests({ regex = [] }: Selection): Test[] {
+function regexTests({ regex = [], ignoreCase }: Selection): Test[] {
   return regex.map((pattern) => {
-    const compiled = compileRegex(pattern, `--regex ${pattern}`)
+    const compiled = compileRegex(pattern, `--regex ${pattern}`, ignoreCase)
     return ({ key }) => compiled.test(key)
   })
 }
@@ -144,15 +148,24 @@ function upTo(key: string, prefix: string): Ranges {
 }
 
 // Each glob gives to, or takes from, what those before it left.
-function globReach({ globs = [] }: Selection): Ranges {
+function globReach(selection: Selection): Ranges {
   let reach = EVERYTHING
-  for (const [verdict, glob] of globs) {
-    const [literal = ''] = LITERAL.exec(glob) ?? []
+  for (const [verdict, glob] of selection.globs ?? []) {
+    const [written = ''] = LITERAL.exec(glob) ?? []
+    const literal = sure(written, selection)
     const rest = glob.slice(literal.length)
     if (verdict === 'include') reach = union(reach, rest === '' ? justKey(literal) : startingWith(literal))
     else if (/^\*+$/.test(rest)) reach = intersection(reach, notStartingWith(literal))
   }
   return reach
 }
+
+// What of a literal beginning all keys begin with that match: where letters may be in either case, what comes before the first.
+function sure(literal: string, { ignoreCase = false }: Selection): string {
+  return ignoreCase ? (CASELESS.exec(literal)?.[0] ?? '') : literal
+}
+
+// Other alphabets have letters that are others in ASCII.
+const CASELESS = /^[ -@[-`{-~]*/
 
 const LITERAL = /^[^*?[\p{Cs}]*/u

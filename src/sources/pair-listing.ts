@@ -1,3 +1,4 @@
+import type { Outcome } from '../job/outcome.js'
 import { compareKeys } from '../keys.js'
 import type { ObjectSummary, Storage } from '../storage/storage.js'
 import type { Keyed } from './page-facts.js'
@@ -8,6 +9,14 @@ import type { WorkItem } from './work-source.js'
 export interface Pair extends Keyed {
   readonly source: ObjectSummary | undefined
   readonly destination: ObjectSummary | undefined
+  /** What the object is called at the destination, where names are others there. */
+  readonly name?: string
+  /** Why it can have no name there. */
+  readonly misnamed?: { readonly code: string; readonly message: string }
+  /** Nobody has looked yet what the destination has. */
+  readonly unseen?: boolean
+  /** What became of the look at the source, where that is known. */
+  readonly known?: Outcome | undefined
 }
 
 /**

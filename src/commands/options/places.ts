@@ -15,6 +15,13 @@ export function placeArguments(argv: Argv): Argv {
   return anySource(argv).positional('destination', { type: 'string', describe: ANY_PLACE, demandOption: true })
 }
 
+/** The arguments of a comparison: two places, or the folder of a run. */
+export function comparedArguments(argv: Argv): Argv {
+  return argv
+    .positional('source', { type: 'string', describe: `${ANY_PLACE}; or DIR, the folder of a run`, demandOption: true })
+    .positional('destination', { type: 'string', describe: ANY_PLACE })
+}
+
 /** The argument of the jobs that read one place. */
 export function anySource(argv: Argv): Argv {
   return argv.positional('source', { type: 'string', describe: ANY_PLACE, demandOption: true })

@@ -3,10 +3,21 @@ import { UserError } from '../../errors.js'
 import { compareKeys, keyBytes, printable } from '../../keys.js'
 import type { Selection } from '../../job/selection.js'
 import { timeOf } from '../../times.js'
+import { hasOpenBracket } from '../../rules/glob.js'
 import { renamer } from '../../rules/rename.js'
 import { selector } from '../../rules/selection.js'
 import { parseSize } from '../../rules/size.js'
-import { durationOf, grouped, many, readList, readText, textFlag, type Flags } from './flag-values.js'
+import {
+  booleanFlag,
+  durationOf,
+  grouped,
+  many,
+  readFlag,
+  readList,
+  readText,
+  textFlag,
+  type Flags,
+} from './flag-values.js'
 
 /**
  * Flags of which objects. `args` is the command line that `argv` will parse: the order of --include and --exclude among each other
@@ -20,6 +31,7 @@ export function selectionFlags(argv: Argv, args: readonly string[]): Argv {
     include: several('glob on the key below the prefix; of all globs the last that matches decides'),
     exclude: several("glob on the key below the prefix; --exclude '*' --include '*.jpg' takes these alone"),
     regex: several('RE2 expression to be found in the key below the prefix'),
+    'ignore-case': booleanFlag('--include, --exclude and --regex take letters in either case'),
     size: one('bytes, or K, M, G, T: +1M at least, -5G at most, 1M..5G from to, 0 exactly'),
     'newer-than': one('last modified then or later: 2026-01-31, 2026-01-31T12:00:00Z, or 36h or 7d ago'),
     'older-than': one('last modified before then'),
@@ -70,6 +82,13 @@ export function readNames(flags: Flags): { readonly map?: readonly string[] } {
 export function readSelection(flags: Flags, now: Date): Selection | undefined {
   const globs = readGlobs(flags)
   const regex = readList(flags, 'regex')
+  const ignoreCase = readFlag(flags, 'ignore-case') ?? false
+  if (ignoreCase && globs.length + regex.length === 0) {
+    throw new UserError(
+      '--ignore-case is about --include, --exclude and --regex, and none was given',
+      'add one of them, or leave it away',
+    )
+  }
   const storageClasses = readList(flags, 'storage-class-is')
   const modifiedSince = readMoment(flags, 'newer-than', now)
   const modifiedBefore = readMoment(flags, 'older-than', now)
@@ -90,6 +109,7 @@ export function readSelection(flags: Flags, now: Date): Selection | undefined {
   const selection: Selection = {
     ...(globs.length === 0 ? {} : { globs }),
     ...(regex.length === 0 ? {} : { regex }),
+    ...(ignoreCase ? { ignoreCase } : {}),
     ...readSize(flags),
     ...(modifiedSince === undefined ? {} : { modifiedSince }),
     ...(modifiedBefore === undefined ? {} : { modifiedBefore }),
@@ -111,6 +131,13 @@ function readGlobs(flags: Flags): [Verdict, string][] {
     throw new UserError(
       'it is not certain in which order --include and --exclude were given, and it matters',
       'write each as --include GLOB or --include=GLOB',
+    )
+  }
+  const open = globs.find(([, glob]) => hasOpenBracket(glob))
+  if (open !== undefined) {
+    throw new UserError(
+      `--${open[0]} ${printable(open[1])} has a [ that no ] closes`,
+      'close it, or write [[] for the character itself',
     )
   }
   const last = globs.at(-1)

@@ -1,22 +1,22 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
 import type { KeyList } from '../../job/files-from.js'
-import { listOf, withList, type WriteJob } from '../../job/kinds.js'
+import { listOf, withList, type Job } from '../../job/kinds.js'
 import { printable } from '../../keys.js'
 import { count, objects, shellWord } from '../../report/format.js'
 import { entryNeedsOf, surveyList } from '../../sources/files-from/files-from-source.js'
 import { FORMATS } from '../options/files-from-options.js'
 
 /** What a survey of a job's list found. */
-export interface Survey {
+export interface Survey<J extends Job = Job> {
   /** The job, with the list as it is to be read. */
-  readonly job: WriteJob
+  readonly job: J
   readonly state: ListState
   /** What it is and what it holds, fit to print. */
   readonly found: string
 }
 
 /** Reads the list of a job to its end, if it has one. A `UserError` for a line that the job cannot take, or that can be read in two ways. */
-export async function surveyOf(job: WriteJob): Promise<Survey | undefined> {
+export async function surveyOf<J extends Job>(job: J): Promise<Survey<J> | undefined> {
   const told = listOf(job)
   if (told === undefined) return undefined
   const bucket = entryNeedsOf(job)

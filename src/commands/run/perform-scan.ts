@@ -3,16 +3,18 @@ import { packer, packingOf } from '../../engine/output/compression.js'
 import { headerLine } from '../../engine/output/ls-lines.js'
 import { UsageCounts } from '../../engine/output/usage-counts.js'
 import { duSink, lsSink, verifySink } from '../../engine/session/scan-results.js'
-import type { Sink } from '../../engine/session/scan-session.js'
+import type { ScanEnd, Sink } from '../../engine/session/scan-session.js'
 import type { DuJob } from '../../job/du.js'
 import type { ScanJob } from '../../job/kinds.js'
 import type { LsJob } from '../../job/ls.js'
 import { placeUrl } from '../../job/place.js'
+import { sum } from '../../job/totals.js'
 import type { CensusData } from '../../job/usage.js'
 import { differing, NO_VERDICTS, type Verdicts } from '../../job/verdicts.js'
 import type { VerifyJob } from '../../job/verify.js'
 import { printable } from '../../keys.js'
-import { bytes, row, shellWord } from '../../report/format.js'
+import { bytes, count, row, shellWord } from '../../report/format.js'
+import { nothingFound, nothingFoundHint } from '../../report/filter-words.js'
 import { jsonRecord, placesOf, verdictFields } from '../../report/json-records.js'
 import { scanned } from '../../report/scan-progress.js'
 import { censusReport } from '../../report/usage-report.js'
@@ -44,18 +46,24 @@ async function performLs(job: LsJob, scan: Scan): Promise<number> {
   const { io, progress, quiet, resumed } = scan
   const packing = job.to === undefined ? 'plain' : packingOf(job.to)
   const terminal = job.to === undefined && io.stdout.isTTY === true
+  const before = scan.checkpoint.scan?.lines ?? scan.checkpoint.listed
+  let sink: Sink | undefined
   const ended = await readInto(job.to, scan, (outlet, keyspace) => {
     const header = headerLine(job.format)
     if (header !== '' && outlet.bytes === 0 && !(resumed && job.to === undefined)) {
       outlet.write(packer(packing)(header), () => undefined)
     }
-    return lsSink(job, { packing, terminal }, outlet, keyspace)
+    return (sink = lsSink(job, { packing, terminal, before }, outlet, keyspace))
   })
+  const lines = sink?.state().lines ?? before
   if (ended.end === 'finished' && !quiet) {
     if (job.to !== undefined) {
-      progress.say(`wrote ${scanned(ended.listed, ended.elapsed)} to ${shellWord(job.to)}, ${bytes(ended.bytes)}`)
+      const part = lines === ended.listed ? '' : `${count(lines)} of `
+      progress.say(
+        `wrote ${part}${scanned(ended.listed, ended.elapsed)} to ${shellWord(job.to)}, ${bytes(ended.bytes)}`,
+      )
     }
-    if (ended.listed === 0) progress.say(`${placeUrl(job.source)} has no objects; are bucket and prefix right?`)
+    if (lines === 0) sayNothingFound(job, scan, ended)
   }
   return conclude(scan, ended, job.to === undefined ? 'keys are missing' : `${printable(job.to)}.part is incomplete`)
 }
@@ -68,15 +76,17 @@ async function performDu(job: DuJob, scan: Scan): Promise<number> {
   const ended = await read(scan, () => duSink(job, census))
   progress.close()
   const complete = ended.end === 'finished'
-  const report = duReport(job, census.data(), complete)
+  const found = census.data()
+  const report = duReport(job, found, complete)
   if (job.to === undefined) io.stdout.write(report)
   else if (complete) {
     const size = await writeResult(job.to, report)
     if (!quiet) {
-      const counted = scanned(ended.listed, ended.elapsed)
+      const counted = scanned(found.total.objects, ended.elapsed)
       progress.say(`wrote the counts of ${counted} to ${shellWord(job.to)}, ${bytes(size)}`)
     }
   }
+  if (complete && !quiet && found.total.objects === 0) sayNothingFound(job, scan, ended)
   return conclude(
     scan,
     ended,
@@ -96,6 +106,11 @@ export async function finishResult({ job, scan }: ScanCheckpoint): Promise<void>
   else if (scan?.census !== undefined) await writeResult(job.to, duReport(job, scan.census, true))
 }
 
+// What could not be looked at was told by itself.
+function sayNothingFound(job: ScanJob, { progress }: Scan, { listed, unread }: ScanEnd): void {
+  if (sum(unread) === 0) progress.say(`${nothingFound(job, listed)}; ${nothingFoundHint(job)}`)
+}
+
 /** Writes the differences, and a summary on stderr, or behind them as `json`. */
 async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise<number> {
   const { progress, quiet } = scan
@@ -110,16 +125,21 @@ async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise
   const complete = ended.end === 'finished'
   if (json) {
     const exitCode = complete ? codeOf(found) : ended.stop === undefined ? EXIT.interrupted : EXIT.stopped
-    const fields = { ...placesOf(job), complete, exitCode, objects: ended.listed, ...verdictFields(found) }
+    const oneWay = job.oneWay === true
+    const fields = { ...placesOf(job), complete, exitCode, oneWay, objects: compared(found), ...verdictFields(found) }
     scan.io.stdout.write(`${jsonRecord('comparison', fields)}\n`)
   } else if (!quiet) {
     const headline = complete ? `finished: ${likenessHeadline(found)}` : 'found so far:'
     for (const line of [headline, ...likenessRows(found)]) progress.say(line)
-    progress.say(row('time', scanned(ended.listed, ended.elapsed)))
+    if (job.oneWay === true) progress.say(row('extra', `not looked for: ${whyOneWay(job)}`))
+    progress.say(row('time', scanned(compared(found), ended.elapsed)))
     if (complete && job.to !== undefined) progress.say(row('written', `${shellWord(job.to)}, ${bytes(ended.bytes)}`))
     if (found['same-size'] > 0) progress.say(row('hint', hintFor(job)))
-    if (complete && ended.listed === 0)
-      progress.say(row('hint', 'both sides are empty; are buckets and prefixes right?'))
+    if (complete && compared(found) === 0) {
+      const nothing = job.select !== undefined || job.list !== undefined || job.oneWay === true
+      const told = nothing ? `${nothingFound(job, ended.listed)}; ${nothingFoundHint(job)}` : BOTH_EMPTY
+      progress.say(row('hint', told))
+    }
   }
   if (complete) return codeOf(found)
   return conclude(
@@ -131,6 +151,19 @@ async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise
 
 function codeOf(found: Verdicts): number {
   return differing(found) > 0 ? EXIT.failures : EXIT.done
+}
+
+const BOTH_EMPTY = 'both sides are empty; are buckets and prefixes right?'
+
+function compared({ fixed: _fixed, ...found }: Verdicts): number {
+  return sum(found)
+}
+
+function whyOneWay({ map, list }: VerifyJob): string {
+  if (list !== undefined) return 'only what the list names was compared'
+  return map === undefined
+    ? 'only what the run was to copy was compared'
+    : 'with --map nothing tells whether a name at the destination is that of a copy'
 }
 
 function hintFor({ deep }: VerifyJob): string {

@@ -32,7 +32,7 @@ import { dryRun } from './dry-run.js'
 import { deletes, drive, endsOf, mirrors, noting, open, storeNeedsOf, threadsFor } from './open-and-run.js'
 import { finishResult } from './perform-scan.js'
 import { resumeScan } from './start-scan.js'
-import { wantedRanges } from './start-write.js'
+import { wantedRanges } from './wanted-ranges.js'
 
 /** Which run is to go on, and with what of it. */
 export interface ResumeRequest {

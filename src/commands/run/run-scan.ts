@@ -12,7 +12,10 @@ import { runScan, type ScanEnd, type ScanOptions, type Sink } from '../../engine
 import { UserError } from '../../errors.js'
 import { systemCode } from '../../file-system.js'
 import { printable, printableName } from '../../keys.js'
-import { shellWord } from '../../report/format.js'
+import { listOf } from '../../job/kinds.js'
+import { sum } from '../../job/totals.js'
+import { objects, shellWord } from '../../report/format.js'
+import { failedByCode } from '../../report/summary.js'
 import type { ScanProgress } from '../../report/scan-progress.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
 import { EXIT } from '../options/exit.js'
@@ -110,8 +113,19 @@ export async function finishFile(to: string, scan: ScanCheckpoint['scan']): Prom
 }
 
 /** Says on stderr why a scan did not finish, and how to go on. Answers the exit code. */
-export function conclude({ progress, folder }: Scan, { end, stop, readerGone }: ScanEnd, incomplete: string): number {
-  if (stop === undefined && (end === 'finished' || readerGone)) return EXIT.done
+export function conclude(
+  { checkpoint: { job }, progress, folder, quiet }: Scan,
+  { end, stop, readerGone, unread }: ScanEnd,
+  incomplete: string,
+): number {
+  const failed = sum(unread)
+  const list = listOf(job)
+  if (failed > 0 && !quiet) {
+    progress.say(
+      `${objects(failed)} that ${shellWord(list?.file ?? '')} names could not be read: ${failedByCode(unread)}`,
+    )
+  }
+  if (stop === undefined && (end === 'finished' || readerGone)) return failed > 0 ? EXIT.failures : EXIT.done
   const because = stop === undefined ? '' : ` (${stop.reason})`
   progress.say(`${end} before it finished${because}: ${incomplete}`)
   if (stop?.hint !== undefined) progress.say(`  hint      ${printable(stop.hint)}`)

@@ -4,24 +4,27 @@ import { createFolder, readCheckpoint } from '../../checkpoint/checkpoint-file.j
 import { lockRun } from '../../checkpoint/lock.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
-import { kindOf, type ScanJob } from '../../job/kinds.js'
+import { kindOf, listOf, type ScanJob } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
 import type { FolderIdentity } from '../../job/place.js'
 import { noTotals } from '../../job/totals.js'
 import { printableName } from '../../keys.js'
 import { createScanProgress } from '../../report/scan-progress.js'
+import { checkList } from '../../sources/files-from/files-from-source.js'
 import type { OpenStores } from '../../storage/open.js'
 import { version } from '../../version.js'
 import { readConnection } from '../options/connection-options.js'
 import { readFlag, readText, type Flags } from '../options/flag-values.js'
-import { isPipe, type CommandIo } from '../options/io.js'
+import { isPipe, unless, type CommandIo } from '../options/io.js'
 import { DEFAULT_PACE, readPace } from '../options/pace-options.js'
 import { attended } from './attended.js'
 import { checkFolder, checkLogOutside, checkOutsideSides } from './checkpoint-folder.js'
+import { surveyOf } from './list-survey.js'
 import { open } from './open-and-run.js'
 import { checkOutput } from './output-file.js'
 import { performScan, writesLines } from './perform-scan.js'
 import type { Scan } from './run-scan.js'
+import { wantedRanges } from './wanted-ranges.js'
 
 /** The pace when nothing else is asked for: for the most part, nothing but LIST calls is in flight. */
 const SCAN_PACE: Pace = { ...DEFAULT_PACE, lanes: 64 }
@@ -29,16 +32,27 @@ const SCAN_PACE: Pace = { ...DEFAULT_PACE, lanes: 64 }
 /** Lanes that keep a thread busy: one lists some 20 pages a second, and a thread reads about a thousand. */
 const LANES_A_THREAD = 16
 
-/** Begins a job that only reads, with the flags that all of them share. Resolves with the exit code. */
-export async function startScan(job: ScanJob, flags: Flags, io: CommandIo): Promise<number> {
-  return await attended(flags, io, false, (io) => startAttended(job, flags, io))
+/**
+ * Begins a job that only reads, with the flags that all of them share; where these do not say how places are reached, it is by `connection`. Resolves with
+ * the exit code.
+ */
+export async function startScan(
+  job: ScanJob,
+  flags: Flags,
+  io: CommandIo,
+  connection: Connection = {},
+): Promise<number> {
+  return await attended(flags, io, false, (io) => startAttended(job, { flags, io, connection }))
 }
 
-async function startAttended(job: ScanJob, flags: Flags, io: CommandIo): Promise<number> {
-  if ('to' in job) await checkOutput(job.to)
+async function startAttended(
+  wanted: ScanJob,
+  { flags, io, connection }: { readonly flags: Flags; readonly io: CommandIo; readonly connection: Connection },
+): Promise<number> {
+  if ('to' in wanted) await checkOutput(wanted.to)
   const json = readFlag(flags, 'json') ?? false
   const pace = readPace(flags, SCAN_PACE)
-  const asked = readConnection(flags, {})
+  const asked = readConnection(flags, connection)
   const folder = readText(flags, 'checkpoint')
   const fresh = readFlag(flags, 'fresh') ?? false
   const quiet = readFlag(flags, 'quiet') ?? false
@@ -48,8 +62,12 @@ async function startAttended(job: ScanJob, flags: Flags, io: CommandIo): Promise
       'add --checkpoint DIR, or leave --fresh away',
     )
   }
-  await checkOutsideSides(job, folder, io.cwd, true)
-  await checkLogOutside(job, flags, io.cwd)
+  await checkOutsideSides(wanted, folder, io.cwd, true)
+  await checkLogOutside(wanted, flags, io.cwd)
+  const survey = await unless(io.stop, surveyOf(wanted))
+  const job = survey?.job ?? wanted
+  const list = survey === undefined || survey.state.of === 0 ? {} : { list: survey.state }
+  if (survey !== undefined && !quiet) io.stderr.write(`${survey.found}\n`)
   const anew = { fresh, again: true, listModified: undefined }
   if (folder !== undefined) await checkFolder(folder, { job, ...anew }, asked, false)
   const begin = async ({ connection, sourceFolder }: OpenStores): Promise<ScanCheckpoint> => {
@@ -60,7 +78,14 @@ async function startAttended(job: ScanJob, flags: Flags, io: CommandIo): Promise
       program: `s3move ${version()}`,
       ...(sourceFolder === undefined ? {} : { sourceFolder }),
       ...{ job, connection, pace, state: 'unfinished', startedAt: now, savedAt: now, activeMs: 0, sessions: 1 },
-      ...{ ranges: [{}], listed: 0, totals: noTotals(), ledger: { bytes: 0, entries: 0 }, history: [] },
+      ...{
+        ranges: wantedRanges(job),
+        ...list,
+        listed: 0,
+        totals: noTotals(),
+        ledger: { bytes: 0, entries: 0 },
+        history: [],
+      },
     }
   }
   if (folder !== undefined) await createFolder(folder)
@@ -81,6 +106,8 @@ export async function resumeScan(
   const begin = async ({ connection, sourceFolder }: OpenStores): Promise<ScanCheckpoint> => {
     // Only now is it certain that nobody else moves it on.
     const { checkpoint } = await readCheckpoint(folder)
+    const list = listOf(job)
+    if (list !== undefined && checkpoint.list !== undefined) await checkList(list, checkpoint.list)
     return {
       ...checkpoint,
       ...(sourceFolder === undefined ? {} : { sourceFolder }),
@@ -110,15 +137,18 @@ async function withScan(setup: ScanSetup): Promise<number> {
   const progress = createScanProgress(io.stderr, { verb: kindOf(job).verb, quiet: silent, redraws, log: io.log })
   const lock = folder === undefined ? undefined : await lockRun(folder)
   try {
-    const oneLevel = 'folders' in job && job.folders
+    // Neither a level nor a list is for threads.
+    const alone = listOf(job) !== undefined || ('folders' in job && job.folders)
     const wanted = pace.threads ?? Math.min(availableParallelism(), Math.ceil(pace.lanes / LANES_A_THREAD))
-    const threads = oneLevel ? 0 : wanted
+    const threads = alone ? 0 : wanted
+    const named = listOf(job) !== undefined
     const note = (message: string): void => {
       if (!quiet) progress.say(message)
     }
     const readOnly = !('fix' in job && job.fix)
     const opened = await open(job, asked, {
       readOnly,
+      named,
       again: resumed,
       sourceFolder: setup.sourceFolder,
       threads,

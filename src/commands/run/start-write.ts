@@ -4,14 +4,13 @@ import { lockRun } from '../../checkpoint/lock.js'
 import { setAside } from '../../checkpoint/retry-steps.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
-import { listOf, onlyDeletes, selectionOf, type WriteJob } from '../../job/kinds.js'
+import { listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
 import { isFolder } from '../../job/place.js'
 import { noTotals } from '../../job/totals.js'
 import type { KeyRange } from '../../keys.js'
 import { shellWord } from '../../report/format.js'
 import { createProgress, type Progress } from '../../report/progress.js'
-import { rangesOf } from '../../rules/selection.js'
 import { environmentProfile } from '../../storage/aws-environment.js'
 import { version } from '../../version.js'
 import { readConnection } from '../options/connection-options.js'
@@ -48,6 +47,7 @@ import {
 } from './open-and-run.js'
 import { checkSiblings } from './prefix-siblings.js'
 import { checkSides } from './refused-flags.js'
+import { wantedRanges } from './wanted-ranges.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
 export type Prepare = (opened: Opened, warn: (message: string) => void) => Promise<void>
@@ -61,7 +61,7 @@ interface Setup {
   readonly given: string | undefined
   readonly beginning: Beginning
   readonly dry: boolean
-  readonly survey: Survey | undefined
+  readonly survey: Survey<WriteJob> | undefined
   /** What is asked before it begins. */
   readonly question: Question | undefined
   readonly progress: Progress
@@ -220,13 +220,6 @@ function checkStreamable(job: WriteJob): void {
     '--checksum-algorithm needs a copy inside a store, and here everything passes through this machine',
     'leave --checksum-algorithm away: a checksum that the source tells of a whole object is kept where that is sent in one request',
   )
-}
-
-/** What a job must list. */
-export function wantedRanges(job: WriteJob): readonly KeyRange[] {
-  if (listOf(job) !== undefined) return []
-  const select = selectionOf(job)
-  return select === undefined ? [{}] : rangesOf(select, job.source.prefix)
 }
 
 // The profile of the environment is part of how the store is reached, so a resume must know it. Keys in the environment

@@ -1,5 +1,5 @@
 import { StorageError } from '../../errors.js'
-import { ofAllVersions, onlyDeletes, selectionOf, type WriteJob } from '../../job/kinds.js'
+import { isScanJob, ofAllVersions, onlyDeletes, selectionOf, type Job } from '../../job/kinds.js'
 import type { Outcome } from '../../job/outcome.js'
 import type { Selection } from '../../job/selection.js'
 import { selector } from '../../rules/selection.js'
@@ -22,7 +22,7 @@ const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
 
 /** What is needed to look objects up. */
 export interface LookUpOptions {
-  readonly job: WriteJob
+  readonly job: Job
   /** The source, whose requests the pacer feels. */
   readonly storeFor: (pacer: Pacer) => Pick<Storage, 'place' | 'reading' | 'list' | 'versions' | 'manifests'>
   readonly slots: ConcurrencyLimit
@@ -44,12 +44,14 @@ export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Comple
   const select = selectionOf(job)
   const isNamed = select === undefined ? undefined : selector(byName(select), prefix)
   const versions = ofAllVersions(job)
-  const looks = !onlyDeletes(job) || (select !== undefined && !isByName(select))
+  const reads = isScanJob(job)
+  const looks = reads || !onlyDeletes(job) || (select !== undefined && !isByName(select))
   const told = (object: Named): WorkItem | undefined => {
     const { size, etag = '', lastModified, storageClass } = object
     const unknown = bare(object)
     if (isNamed?.(unknown) === false) return { ...unknown, known: FILTERED }
-    if (versions) return undefined
+    // What only reads would take for granted what the list tells.
+    if (versions || reads) return undefined
     if (!looks) return { ...unknown, size: size ?? 0 }
     // Whether it is a manifest, which the listing may have shown, the ledger does not tell.
     if (store.manifests === true && object.failedIn !== undefined && !deletionFailed(unknown)) return undefined
@@ -134,10 +136,11 @@ function namedOutcome(outcome: Outcome, prefix: string, object: WorkItem, error?
 }
 
 /** What of a selection is about keys alone. */
-export function byName({ globs, regex, after, until }: Selection): Selection {
+export function byName({ globs, regex, ignoreCase, after, until }: Selection): Selection {
   return {
     ...(globs === undefined ? {} : { globs }),
     ...(regex === undefined ? {} : { regex }),
+    ...(ignoreCase === undefined ? {} : { ignoreCase }),
     ...(after === undefined ? {} : { after }),
     ...(until === undefined ? {} : { until }),
   }

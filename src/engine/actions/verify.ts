@@ -5,6 +5,7 @@ import { NO_VERDICTS, type Difference, type Problem, type Verdict, type Verdicts
 import type { VerifyJob } from '../../job/verify.js'
 import { able, type ObjectHead, type ObjectSummary } from '../../storage/storage.js'
 import type { Pair } from '../../sources/pair-listing.js'
+import { leavingOutPairs } from './compared-pairs.js'
 import { copyAction, refusal } from './copy-object.js'
 import { unlessTrulyGone } from './gone.js'
 import type { ActionContext } from './context.js'
@@ -17,13 +18,15 @@ import {
   type ContentVerdict,
   type ListedContent,
 } from './compare-objects.js'
-import { headOf, unclearBetween, type Unclear } from './manifests.js'
+import { asTold, headOf, unclearBetween, type Unclear } from './manifests.js'
 import type { PagesOptions } from '../lanes/page-lanes.js'
 import type { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
 
 /** How the objects of a name compare. */
 interface Finding extends Pick<Difference, 'differs' | 'problem' | 'fixed'> {
   readonly likeness: Verdict
+  /** What the destination has, where that had to be looked up. */
+  readonly seen?: ObjectSummary | undefined
 }
 
 /** Collects findings. */
@@ -36,20 +39,25 @@ export interface Report {
 }
 
 /** A report with a line for each difference, under the full key of the source. */
-export function createReport({ source, verbose }: VerifyJob, lineOf: (difference: Difference) => string): Report {
+export function createReport(
+  { source, destination, verbose }: VerifyJob,
+  lineOf: (difference: Difference) => string,
+): Report {
   let text = ''
   let gain = { ...NO_VERDICTS }
   return {
     get length() {
       return text.length
     },
-    add(pair, { likeness, ...found }) {
+    add(pair, { likeness, seen, ...found }) {
       gain[likeness]++
       if (found.fixed === true) gain.fixed++
       if (likeness === 'same' || (likeness === 'same-size' && !verbose)) return
       text += lineOf({
         ...{ key: source.prefix + pair.key, verdict: likeness, ...found },
-        ...{ source: traits(pair.source), destination: traits(pair.destination) },
+        ...(pair.name === undefined ? {} : { to: destination.prefix + pair.name }),
+        ...{ source: pair.known === undefined ? traits(pair.source) : undefined },
+        ...{ destination: traits(pair.destination ?? seen) },
       })
     },
     collect() {
@@ -83,15 +91,18 @@ export function verifying(job: VerifyJob, context: VerifyContext): PagesOptions<
   const { slots, report, stop, fail } = context
   const isUnclear = unclearBetween(context.source, context.destination)
   const compare = comparing(job, context)
+  const isLeftOut = leavingOutPairs(job)
   return (pairs, settle) => {
-    const findings = pairs.map((pair) => findingByListing(job, pair, isUnclear))
+    const findings = pairs.map((pair) =>
+      isLeftOut?.(pair) === true ? LEFT_OUT : findingByListing(job, pair, isUnclear),
+    )
     let first = 0
     const advance = (): void => {
       const from = first
       for (; first < pairs.length; first++) {
         const [pair, finding] = [pairs[first], findings[first]]
         if (pair === undefined || finding === undefined) break
-        report.add(pair, finding)
+        if (finding !== LEFT_OUT) report.add(pair, finding)
       }
       if (first > from) settle(first - from)
     }
@@ -126,6 +137,8 @@ export function verifying(job: VerifyJob, context: VerifyContext): PagesOptions<
 }
 
 const SAME: Finding = { likeness: 'same' }
+// Not to be reported.
+const LEFT_OUT: Finding = { likeness: 'same' }
 const SAME_SIZE: Finding = { likeness: 'same-size' }
 const MISSING: Finding = { likeness: 'missing' }
 const EXTRA: Finding = { likeness: 'extra' }
@@ -136,6 +149,9 @@ const OTHER_SIZE: Finding = { likeness: 'different', differs: ['size'] }
 /** What the listings alone say, if that is all that is asked for. */
 function findingByListing(job: VerifyJob, pair: Pair, isUnclear: Unclear | undefined): Finding | undefined {
   const { source, destination } = pair
+  if (pair.known?.kind === 'failed') return { likeness: 'unknown', problem: problemIn(pair.known.failure) }
+  if (pair.misnamed !== undefined) return { likeness: 'missing', problem: pair.misnamed }
+  if (isStillToSee(job, pair)) return undefined
   if (source === undefined || destination === undefined) {
     const finding = oneSided(job, pair)
     return job.fix && finding === MISSING ? undefined : finding
@@ -147,10 +163,19 @@ function findingByListing(job: VerifyJob, pair: Pair, isUnclear: Unclear | undef
   return content === 'unclear' ? undefined : content === 'same' ? SAME : SAME_SIZE
 }
 
+function problemIn({ code, message }: Problem): Problem {
+  return { code, message }
+}
+
+// What has no name at all there is not asked for.
+function isStillToSee({ destination }: VerifyJob, { key, name = key, unseen }: Pair): boolean {
+  return unseen === true && destination.prefix + name !== ''
+}
+
 // A marker of the folder that a prefix names has no name left where the other prefix is empty.
-function oneSided(job: VerifyJob, { key, source, destination }: Pair): Finding {
+function oneSided(job: VerifyJob, { key, name = key, source, destination }: Pair): Finding {
   const [only, other] = source === undefined ? [destination, job.source] : [source, job.destination]
-  if (only === undefined || (key === '' && other.prefix === '' && only.size === 0)) return SAME
+  if (only === undefined || (key === '' && name === '' && other.prefix === '' && only.size === 0)) return SAME
   return source === undefined ? EXTRA : MISSING
 }
 
@@ -167,6 +192,7 @@ function comparing(job: VerifyJob, ways: ActionContext): (pair: Pair) => Promise
   const look = async (pair: Pair): Promise<Finding> => {
     if (pair.source === undefined || pair.destination === undefined) return oneSided(job, pair)
     const { key } = pair
+    const { key: name } = pair.destination
     let [a, b]: [ListedContent, ListedContent] = [pair.source, pair.destination]
     const unclear = isUnclear?.(a, b) === true
     if (a.size !== b.size && !unclear) return OTHER_SIZE
@@ -175,7 +201,7 @@ function comparing(job: VerifyJob, ways: ActionContext): (pair: Pair) => Promise
     if (job.deep || unclear || (content === 'unclear' && !job.bytes)) {
       const [head, other] = await both(
         here(key, headOf(ways.source, pair.source)),
-        there(key, headOf(ways.destination, pair.destination)),
+        there(name, headOf(ways.destination, pair.destination)),
       )
       if (head === undefined || other === undefined) return gone(head, other)
       if (other.manifest === true) return POINTS_ELSEWHERE
@@ -189,35 +215,46 @@ function comparing(job: VerifyJob, ways: ActionContext): (pair: Pair) => Promise
         const traits = traitsThatDiffer(head, other, [storageClass, pair.destination.storageClass])
         if (differs.length === 0 && head.unshown + other.unshown > 0) return NOT_SHOWN
         if (head.tags > 0 && head.tags === other.tags) {
-          const [tags, others] = await both(here(key, from.tagging(key)), there(key, to.tagging(key)))
+          const [tags, others] = await both(here(key, from.tagging(key)), there(name, to.tagging(name)))
           if (tags === undefined || others === undefined) return gone(tags, others)
           if (!sameTags(tags.header, others.header)) differs.push('tags')
         }
-        const hidden = traits.includes('lock') && (await there(key, to.hidesLock?.(key) ?? SHOWN))
+        const hidden = traits.includes('lock') && (await there(name, to.hidesLock?.(name) ?? SHOWN))
         differs.push(...traits.filter((trait) => trait !== 'lock' || hidden !== true))
       }
     }
     if (job.acl === true) {
-      const [acl, other] = await both(here(key, able(from.acl, ACLS)(key)), there(key, able(to.acl, ACLS)(key)))
+      const [acl, other] = await both(here(key, able(from.acl, ACLS)(key)), there(name, able(to.acl, ACLS)(name)))
       if (acl === undefined || other === undefined) return gone(acl, other)
       if (!isSameAcl(acl, other)) differs.push('acl')
     }
     if (job.bytes && a.size > 0) {
-      const [digest, other] = await both(here(key, from.digest(key, a)), there(key, to.digest(key, b)))
+      const [digest, other] = await both(here(key, from.digest(key, a)), there(name, to.digest(name, b)))
       if (digest === undefined || other === undefined) return gone(digest, other)
       content = digest === other ? 'same' : 'different'
     }
     return conclusion(content, differs)
   }
 
+  const lookUp = async (pair: Pair): Promise<Finding> => {
+    if (!isStillToSee(job, pair)) return await look(pair)
+    const { key, name = key } = pair
+    const unknown = { key: name, size: 0, etag: '', lastModified: '', storageClass: '' }
+    const head = await there(name, to.head(name))
+    const seen = head && { ...asTold(unknown, head), storageClass: head.storageClass }
+    const both = { ...pair, unseen: false, destination: seen }
+    const finding = findingByListing({ ...job, fix: false }, both, isUnclear) ?? (await look(both))
+    return seen === undefined ? finding : { ...finding, seen }
+  }
+
   const compare = async (pair: Pair): Promise<Finding | undefined> => {
     try {
-      return await look(pair)
+      return await lookUp(pair)
     } catch (error) {
       const problem = problemOf(error)
       if (problem?.code === 'PreconditionFailed') return { likeness: 'different', differs: ['changed'] }
       // Without its key nobody can look closer, and its ETag is no MD5.
-      if (problem?.code === 'SSE-C' && !job.deep && !job.bytes) return SAME_SIZE
+      if (problem?.code === 'SSE-C' && !job.deep && !job.bytes && pair.unseen !== true) return SAME_SIZE
       return problem === undefined ? undefined : { likeness: 'unknown', problem }
     }
   }

@@ -12,9 +12,9 @@ export function differenceLine(format: DifferenceFormat, difference: Difference)
   return format === 'json' ? `${json(difference)}\n` : `${text(difference)}\n`
 }
 
-function json({ key, verdict, differs, problem, source, destination, fixed }: Difference): string {
+function json({ key, to, verdict, differs, problem, source, destination, fixed }: Difference): string {
   return jsonText({
-    ...{ key, verdict, differs },
+    ...{ key, to, verdict, differs },
     ...problem,
     ...{ source, destination },
     ...(fixed === undefined ? {} : fixed === true ? { fixed } : { fixed: false, error: fixed }),
@@ -25,8 +25,8 @@ function json({ key, verdict, differs, problem, source, destination, fixed }: Di
 const COLUMN = 'same-size'.length
 
 function text(difference: Difference): string {
-  const { key, verdict, fixed } = difference
-  const parts = [verdict.padEnd(COLUMN), printable(key)]
+  const { key, to, verdict, fixed } = difference
+  const parts = [verdict.padEnd(COLUMN), to === undefined ? printable(key) : `${printable(key)} → ${printable(to)}`]
   const why = reasons(difference)
   if (why !== '') parts.push(why)
   if (fixed !== undefined) parts.push(fixed === true ? 'fixed' : `not fixed: ${inWords(fixed)}`)

@@ -9,12 +9,12 @@ import type { UsageCounts } from '../output/usage-counts.js'
 import type { OutputWriter } from '../output/output-writer.js'
 import type { Compression } from '../output/compression.js'
 import type { Sink } from './scan-session.js'
-import type { LinesProduct, VerifyProduct } from '../workers/tasks.js'
+import type { LinesProduct, VerifyProduct } from '../workers/readers.js'
 
 /** Counts. `census` holds what was counted before, and afterwards all. */
 export function duSink(job: DuJob, census: UsageCounts): Sink {
   return {
-    task: { kind: 'usage', depth: job.depth },
+    task: { kind: 'usage', job },
     deliver(product, settle) {
       census.merge(product as ReturnType<UsageCounts['take']>)
       settle()
@@ -59,26 +59,33 @@ export function verifySink(
 export interface LinesOptions {
   readonly packing: Compression
   readonly terminal: boolean
+  /** How many were written before. */
+  readonly before: number
 }
 
 /** Writes lines to `outlet`, as they come or in the order of the keys. */
 export function lsSink(
   job: LsJob,
-  { packing, terminal }: LinesOptions,
+  { packing, terminal, before }: LinesOptions,
   outlet: OutputWriter,
   keyspace: Keyspace,
 ): Sink {
-  const { format, sorted, source } = job
-  const state = (): ScanState => outlet.kept ?? {}
-  const task: Sink['task'] = { kind: 'lines', format, packing, prefix: source.prefix, terminal, sorted }
+  let lines = before
+  const state = (): ScanState => ({ ...outlet.kept, lines })
+  const task: Sink['task'] = { kind: 'lines', job, packing, terminal }
   const common = { task, state, sync: () => outlet.sync() }
-  if (!sorted) {
-    const deliver: Sink['deliver'] = (product, settle) => outlet.write((product as LinesProduct).bytes, settle)
+  const write = (product: LinesProduct, settle: () => void): void =>
+    outlet.write(product.bytes, () => {
+      lines += product.lines
+      settle()
+    })
+  if (!job.sorted) {
+    const deliver: Sink['deliver'] = (product, settle) => write(product as LinesProduct, settle)
     return { ...common, deliver, moved: () => undefined }
   }
 
   // By grant, pages that wait until all keys before theirs are written.
-  const waiting = new Map<RangeClaim, { bytes: Uint8Array; settle: () => void }[]>()
+  const waiting = new Map<RangeClaim, { product: LinesProduct; settle: () => void }[]>()
   let writing = false
   const moved = (): void => {
     if (writing) return
@@ -88,7 +95,7 @@ export function lsSink(
     if (front === undefined || pages === undefined || page === undefined) return
     if (pages.length === 0) waiting.delete(front)
     writing = true
-    outlet.write(page.bytes, () => {
+    write(page.product, () => {
       page.settle()
       writing = false
       moved()
@@ -96,7 +103,7 @@ export function lsSink(
   }
   const deliver: Sink['deliver'] = (product, settle, grant) => {
     if (grant === undefined) throw new Error('a page was delivered of no grant')
-    const page = { bytes: (product as LinesProduct).bytes, settle }
+    const page = { product: product as LinesProduct, settle }
     const pages = waiting.get(grant)
     if (pages === undefined) waiting.set(grant, [page])
     else pages.push(page)

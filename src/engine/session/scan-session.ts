@@ -2,12 +2,14 @@ import { aborted } from '../../abort.js'
 import type { ScanCheckpoint, ScanState } from '../../checkpoint/checkpoint.js'
 import { expectedOf, type Expected } from '../../job/events.js'
 import { RunFolder } from '../../checkpoint/run-folder.js'
+import { listOf } from '../../job/kinds.js'
 import type { OpenStores } from '../../storage/open.js'
 import { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { RangeClaim } from '../../sources/work-source.js'
 import type { WorkerPool, Task } from '../workers/worker-pool.js'
 import { Checkpointer } from './checkpointer.js'
 import { Ending } from './ending.js'
+import { ScanList } from './scan-list.js'
 import { ReaderGone } from '../output/output-writer.js'
 import type { Stop } from './stop-reason.js'
 
@@ -50,6 +52,8 @@ export interface ScanEnd {
   readonly readerGone: boolean
   readonly stop: Stop | undefined
   readonly listed: number
+  /** What could not be looked at of what a list names, by error code. */
+  readonly unread: Readonly<Record<string, number>>
   /** In milliseconds. */
   readonly elapsed: number
 }
@@ -93,21 +97,26 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
     fail(error)
     broken.abort()
   })
+  const list = scanList(options, fail)
   // What was accepted and not settled is listed again by the next session.
-  const listed = (): number => checkpoint.listed + keyspace.settled
+  const listed = (): number => checkpoint.listed + keyspace.settled + (list?.settled ?? 0)
+  const remains = (): boolean => keyspace.remaining().length > 0 || list?.remaining() !== undefined
+  const { list: _list, stopped: _stopped, ...lasting } = checkpoint
   const state = (): Omit<ScanCheckpoint, 'ledger'> => {
     const ranges = keyspace.remaining()
-    const { stopped: then, ...rest } = checkpoint
+    const left = list?.remaining()
+    const unread = list === undefined ? {} : { unread: { ...list.unread } }
     const stopped = ending.stop ?? (drain.signal.aborted ? { reason: 'it was interrupted' } : undefined)
     return {
-      ...rest,
-      ...(stopped === undefined || ranges.length === 0 ? {} : { stopped }),
-      state: ranges.length === 0 ? 'finished' : 'unfinished',
+      ...lasting,
+      ...(left === undefined ? {} : { list: left }),
+      ...(stopped === undefined || !remains() ? {} : { stopped }),
+      state: remains() ? 'unfinished' : 'finished',
       savedAt: new Date().toISOString(),
       activeMs: checkpoint.activeMs + elapsed(),
       ranges,
       listed: listed(),
-      scan: sink.state(),
+      scan: { ...sink.state(), ...unread },
     }
   }
   // Nothing fails by itself in a listing, so in place of a ledger it is the output that must be on the disk first.
@@ -130,7 +139,10 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
   try {
     await checkpointer?.save().catch(fail)
     const { task, deliver } = sink
-    const work = crew.run({ task, keyspace, deliver, stop: drain.signal, fail })
+    const work =
+      list === undefined
+        ? crew.run({ task, keyspace, deliver, stop: drain.signal, fail })
+        : list.run(task, (product, settle) => deliver(product, settle, undefined))
     await Promise.race([work, aborted(options.abandon), aborted(broken.signal)])
     await checkpointer?.end(drain.signal).catch(fail)
   } finally {
@@ -138,6 +150,16 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
   }
   ending.throwDefect()
   const { stop } = ending
-  const end = stop !== undefined ? 'stopped' : keyspace.remaining().length > 0 ? 'interrupted' : 'finished'
-  return { end, readerGone, stop, listed: listed(), elapsed: elapsed() }
+  const end = stop !== undefined ? 'stopped' : remains() ? 'interrupted' : 'finished'
+  return { end, readerGone, stop, listed: listed(), unread: list?.unread ?? {}, elapsed: elapsed() }
+}
+
+function scanList(
+  { checkpoint, ends, drain, warn }: ScanOptions,
+  fail: (error: unknown) => void,
+): ScanList | undefined {
+  const { job, list: state, scan } = checkpoint
+  const list = listOf(job)
+  if (list === undefined || state === undefined) return undefined
+  return new ScanList({ job, list, state, unread: scan?.unread ?? {}, ends, warn, stop: drain.signal, fail })
 }

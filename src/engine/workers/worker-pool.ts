@@ -1,6 +1,7 @@
 import type { Throttle } from '../../job/events.js'
+import type { DuJob } from '../../job/du.js'
 import type { WriteJob } from '../../job/kinds.js'
-import type { LineFormat } from '../../job/ls.js'
+import type { LsJob } from '../../job/ls.js'
 import type { DifferenceFormat, VerifyJob } from '../../job/verify.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { RangeClaim } from '../../sources/work-source.js'
@@ -15,7 +16,7 @@ export type Task =
       /** Tell of each object, not only of failures. */
       readonly watched: boolean
     }
-  | { readonly kind: 'usage'; readonly depth: number }
+  | { readonly kind: 'usage'; readonly job: DuJob }
   | {
       readonly kind: 'comparison'
       readonly job: VerifyJob
@@ -24,14 +25,11 @@ export type Task =
     }
   | {
       readonly kind: 'lines'
-      readonly format: LineFormat
+      /** Where it is sorted, each delivery holds the lines of one page, so that pages can be put in order. */
+      readonly job: LsJob
       readonly packing: Compression
-      /** What keys are relative to: they are written in full. */
-      readonly prefix: string
       /** Nothing that a terminal could take for a command is written raw. */
       readonly terminal: boolean
-      /** Each delivery holds the lines of one page, so that pages can be put in order. */
-      readonly sorted: boolean
     }
 
 /** What a crew needs to carry out a task. */

@@ -79,7 +79,7 @@ class TaskInThread {
       flush: () => this.flush(),
       // Pages in order wait for those before them, however many there are; the keyspace bounds them then.
       room: () =>
-        (task.kind === 'lines' && task.sorted) || this.unsettled < MOST_UNSETTLED
+        (task.kind === 'lines' && task.job.sorted) || this.unsettled < MOST_UNSETTLED
           ? undefined
           : new Promise<void>((resolve) => this.waiting.push(resolve)),
     })

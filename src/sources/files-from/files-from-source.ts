@@ -6,7 +6,7 @@ import { reasonOf } from '../../checkpoint/checkpoint-error.js'
 import { systemCode } from '../../file-system.js'
 import { UserError } from '../../errors.js'
 import type { KeyList } from '../../job/files-from.js'
-import { writeKindOf, type WriteJob } from '../../job/kinds.js'
+import { isScanJob, writeKindOf, type Job } from '../../job/kinds.js'
 import type { Deferral, Outcome } from '../../job/outcome.js'
 import { printable } from '../../keys.js'
 import type { ObjectSummary } from '../../storage/storage.js'
@@ -23,9 +23,9 @@ import type { WorkItem } from '../work-source.js'
 const HEAD = 64 * 1024
 
 /** What the list of a job must be of. Versions can be copied and deleted; a move would leave the others, and headers make a new one. */
-export function entryNeedsOf(job: WriteJob): EntryNeeds {
+export function entryNeedsOf(job: Job): EntryNeeds {
   const { bucket, prefix } = job.source
-  const versions = writeKindOf(job).listsVersions === true
+  const versions = !isScanJob(job) && writeKindOf(job).listsVersions === true
   return { bucket, prefix, versions, ...('prefixAs' in job ? { asFolder: true } : {}) }
 }
 

@@ -4,11 +4,42 @@ import { UserError } from '../../../src/errors.js'
 import type { HeaderRule, ObjectMatch, SetHeadersJob } from '../../../src/job/set-headers.js'
 import { typeOf } from '../../../src/rules/content-types.js'
 import { decide, decideByListing, type Decision, type ListedObject } from '../../../src/rules/decide.js'
-import { globTest, matchesGlob } from '../../../src/rules/glob.js'
+import { globTest, hasOpenBracket, matchesGlob } from '../../../src/rules/glob.js'
+import { compileRegex } from '../../../src/rules/regex.js'
 import { httpDate, nameProblem, valueProblem } from '../../../src/rules/header-names.js'
 import { readRules } from '../../../src/rules/read.js'
 
 describe('a glob', () => {
+  test('takes letters in either case, if asked, as a regular expression of RE2 does', () => {
+    const letter = fc.constantFrom(
+      ...Array.from('aAkK\u212asS\u017fßẞéÉiIıİσςΣωΩ\u2126åÅ\u212bǅǆǄ1/-[\u{10400}\u{10428}'),
+    )
+    fc.assert(
+      fc.property(letter, letter, (one, other) => {
+        const escaped = /[[/-]/.test(one) ? `\\${one}` : one
+        const expected = compileRegex(`^${escaped}$`, 'x', true).test(other)
+        expect([one, other, matchesGlob(one === '[' ? '[[]' : one, other, true)]).toEqual([one, other, expected])
+        expect(globTest(`*${one === '[' ? '?' : one}`, true)(`x${other}`)).toBe(expected || one === '[')
+      }),
+      { numRuns: 3000 },
+    )
+    expect(matchesGlob('[!a-c]X', 'Bx', true)).toBe(false)
+    expect(matchesGlob('[!!a]', 'A', true)).toBe(false)
+    expect(matchesGlob('[A-C]*', 'b', true)).toBe(true)
+  })
+
+  test.each([
+    ['imag[e/*', true],
+    ['a[', true],
+    ['[]', true],
+    ['[!]', true],
+    ['[[]x', false],
+    ['[]]', false],
+    ['[a-z]*]', false],
+  ])('%s has a bracket that nothing closes: %s', (glob, open) => {
+    expect(hasOpenBracket(glob)).toBe(open)
+  })
+
   test('matches as a regular expression of the same meaning does', () => {
     const token = fc.constantFrom(
       'a',

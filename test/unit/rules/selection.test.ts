@@ -15,7 +15,7 @@ const taken = (selection: Selection, keys: readonly string[], prefix = '') =>
 
 // Few characters, so that keys, globs and ends often agree; on both sides of every place where the order is odd.
 const ends = ['\0', '\u0001', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{1f600}', '\u{10fffe}', '\u{10ffff}']
-const character = fc.constantFrom('a', 'b', '/', '-', '.', '\n', '|', '\x7f', 'é', ...ends)
+const character = fc.constantFrom('a', 'b', 'A', 'É', '/', '-', '.', '\n', '|', '\x7f', 'é', ...ends)
 const text = fc.array(character, { maxLength: 5 }).map((parts) => parts.join(''))
 const glob = fc.oneof(
   text,
@@ -79,6 +79,7 @@ const conditions = fc
   .record({
     globs: optional(fc.oneof(globs, globsFromNothing)),
     regex: optional(fc.array(pattern, { minLength: 1, maxLength: 2 })),
+    ignoreCase: optional(fc.boolean()),
     minSize: optional(fc.integer({ min: 0, max: 3 })),
     maxSize: optional(fc.integer({ min: 0, max: 3 })),
     modifiedSince: optional(fc.constantFrom('2024-01-01T00:00:00.000Z', '2024-01-02T00:00:00.000Z')),
@@ -100,9 +101,18 @@ describe('a selection', () => {
     const bytes = (a: string, b: string) => Buffer.compare(Buffer.from(a), Buffer.from(b))
     fc.assert(
       fc.property(fc.record({ prefix: text, listed, selection: conditions }), ({ prefix, listed: one, selection }) => {
-        const { minSize = 0, maxSize = 99, modifiedSince = '', modifiedBefore = '9', storageClasses } = selection
+        const {
+          ignoreCase = false,
+          minSize = 0,
+          maxSize = 99,
+          modifiedSince = '',
+          modifiedBefore = '9',
+          storageClasses,
+        } = selection
         let verdict = 'include'
-        for (const [given, pattern] of selection.globs ?? []) if (matchesGlob(pattern, one.key)) verdict = given
+        for (const [given, pattern] of selection.globs ?? []) {
+          if (matchesGlob(pattern, one.key, ignoreCase)) verdict = given
+        }
         const modified = new Date(one.lastModified).toISOString()
         const expected =
           verdict === 'include' &&
@@ -113,7 +123,7 @@ describe('a selection', () => {
           (storageClasses === undefined || one.storageClass !== 'STANDARD') &&
           (selection.after === undefined || bytes(prefix + one.key, selection.after) > 0) &&
           (selection.until === undefined || bytes(prefix + one.key, selection.until) <= 0) &&
-          (selection.regex ?? []).every((pattern) => selector({ regex: [pattern] }, '')(one))
+          (selection.regex ?? []).every((pattern) => selector({ regex: [pattern], ignoreCase }, '')(one))
         expect(selector(selection, prefix)(one)).toBe(expected)
       }),
       { numRuns: 3000 },
@@ -260,8 +270,8 @@ describe('what is no object', () => {
 
   test('is never left out while something that it may stand for is selected', () => {
     fc.assert(
-      fc.property(globs, text, text, (patterns, name, rest) => {
-        const selection: Selection = { globs: patterns }
+      fc.property(globs, text, text, fc.boolean(), (patterns, name, rest, ignoreCase) => {
+        const selection: Selection = { globs: patterns, ignoreCase }
         if (isLeftOut(selection, name, 'folder')) expect(taken(selection, [`${name}/${rest}`])).toEqual([])
         expect(isLeftOut(selection, name, 'object')).toBe(taken(selection, [name]).length === 0)
       }),
@@ -277,10 +287,11 @@ describe('the ranges of a selection', () => {
     let selected = 0
     fc.assert(
       fc.property(text, conditions, fc.array(listed, { maxLength: 20 }), (prefix, selection, objects) => {
-        const { globs: given, regex, after, until } = selection
+        const { globs: given, regex, ignoreCase, after, until } = selection
         const byKey: Selection = {
           ...(given === undefined ? {} : { globs: given }),
           ...(regex === undefined ? {} : { regex }),
+          ...(ignoreCase === undefined ? {} : { ignoreCase }),
           ...(after === undefined ? {} : { after }),
           ...(until === undefined ? {} : { until }),
         }
@@ -291,6 +302,8 @@ describe('the ranges of a selection', () => {
           const start = one.replace(/[*?[][^]*$/, '')
           return [
             start,
+            start.toUpperCase(),
+            start.toLowerCase(),
             ...ends.flatMap((end) => [start + end, `${start}${end}\u{10ffff}`, `${start}\u{10ffff}${end}`]),
           ]
         })
