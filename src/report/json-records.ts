@@ -7,7 +7,7 @@ import type { Verdicts } from '../job/verdicts.js'
 import { withBytesShown } from '../keys.js'
 
 /** The version of the shape of all that is told as JSON: docs/schema has it. It changes when a field is renamed, removed, or means something else. */
-export const SCHEMA = 's3move/1'
+const SCHEMA = 's3move/1'
 
 /** One record: a line of JSON, fit for a terminal, without its newline. */
 export function jsonRecord(type: string, fields: object): string {

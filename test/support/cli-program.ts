@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished } from 'vitest'
-import { faultOfRecord } from './json-schema.js'
+import { faultOfLine } from './json-schema.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -100,7 +100,7 @@ export function start(
 // A line that a kill has cut off is none.
 function faultIn(stdout: string): string | undefined {
   for (const line of stdout.split('\n').slice(0, -1)) {
-    const fault = faultOfRecord(line)
+    const fault = faultOfLine(line)
     if (fault !== undefined) return fault
   }
   return undefined

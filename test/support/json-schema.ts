@@ -3,30 +3,32 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 
 const FOLDER = new URL('../../docs/schema/', import.meta.url)
 
-/** The rows of data that a command writes beside its records, by what only they have. */
-const ROWS = ['failure.json'] as const
+/** The rows of data that commands write beside their records, each told from the others by a field that only it has. */
+const ROWS = { failure: 'attempts', difference: 'verdict', object: '' } as const
+type Name = 'record' | keyof typeof ROWS
 
-let validators: { readonly record: ValidateFunction; readonly failure: ValidateFunction } | undefined
+let validators: Readonly<Record<Name, ValidateFunction>> | undefined
 
-function compiled(): NonNullable<typeof validators> {
+function compiled(): Readonly<Record<Name, ValidateFunction>> {
   if (validators !== undefined) return validators
-  const ajv = new Ajv2020({ strict: true, strictTypes: false, allErrors: true, validateFormats: false })
-  const load = (name: string): object => JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8')) as object
-  for (const name of ROWS) ajv.addSchema(load(name))
-  const failure = ajv.getSchema('s3move/1/failure.json')!
-  validators = { record: ajv.compile(load('record.json')), failure }
+  const ajv = new Ajv2020({ allErrors: true, strictTypes: false, strictRequired: false, validateFormats: false })
+  const load = (name: Name): ValidateFunction =>
+    ajv.compile(JSON.parse(readFileSync(new URL(`${name}.json`, FOLDER), 'utf8')) as object)
+  // A record may hold a failure.
+  const failure = load('failure')
+  validators = { failure, difference: load('difference'), object: load('object'), record: load('record') }
   return validators
 }
 
-/** What is wrong with a line of `--json`; undefined when the schema of docs/schema holds. */
-export function faultOfRecord(line: string): string | undefined {
-  const record: unknown = JSON.parse(line)
-  const { record: validate } = compiled()
-  return validate(record) ? undefined : `${line}\n${JSON.stringify(validate.errors?.slice(0, 6))}`
-}
-
-/** The same of a line of a failure ledger. */
-export function faultOfFailure(line: string): string | undefined {
-  const { failure: validate } = compiled()
-  return validate(JSON.parse(line)) ? undefined : `${line}\n${JSON.stringify(validate.errors)}`
+/** What is wrong with a line of `--json`; undefined when its schema in docs/schema holds. */
+export function faultOfLine(line: string): string | undefined {
+  const value = JSON.parse(line) as Readonly<Record<string, unknown>>
+  const row = (Object.keys(ROWS) as (keyof typeof ROWS)[]).find((name) => ROWS[name] in value) ?? 'object'
+  const validate = compiled()['schema' in value ? 'record' : row]
+  if (validate(value)) return undefined
+  // Of those of other types nobody wants to know.
+  const errors = validate.errors?.filter(
+    ({ schemaPath }) => !('type' in value) || !schemaPath.includes('/properties/type'),
+  )
+  return `${line}\n${JSON.stringify(errors?.slice(0, 8))}`
 }

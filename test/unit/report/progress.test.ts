@@ -5,7 +5,7 @@ import type { RunEvent, Snapshot } from '../../../src/job/events.js'
 import type { Failure } from '../../../src/job/outcome.js'
 import { createProgress } from '../../../src/report/progress.js'
 import type { Progress, ProgressOptions } from '../../../src/report/progress.js'
-import { faultOfRecord } from '../../support/json-schema.js'
+import { faultOfLine } from '../../support/json-schema.js'
 
 const NOW = '2026-03-04T05:06:07.000Z'
 const DIR = '.s3move/a-to-b'
@@ -484,7 +484,7 @@ describe('JSON', () => {
     const { tell, out, err } = begin({ json: true, columns: 80 })
     tell(start, progressOf({ held: { lanes: 2, rate: 10, prefix: 'a' } }), failed(), summaryOf())
     const lines = out.text.trimEnd().split('\n')
-    expect(lines.map(faultOfRecord)).toEqual([undefined, undefined, undefined, undefined])
+    expect(lines.map(faultOfLine)).toEqual([undefined, undefined, undefined, undefined])
     expect(lines.map((line) => JSON.parse(line) as object)).toEqual([
       expect.objectContaining({
         schema: 's3move/1',

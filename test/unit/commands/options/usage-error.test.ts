@@ -24,7 +24,7 @@ describe('a command line that is not understood', () => {
       '--no-path-style takes no value',
       'write --no-path-style by itself, or leave it away',
     ],
-    [['ls', 's3://aaa', '--files-from', 'x'], 'Unknown argument: files-from', 'see s3move ls --help'],
+    [['ls', 's3://aaa', '--no-clobber', 'x'], 'Unknown argument: no-clobber', 'see s3move ls --help'],
     [
       ['ls', 's3://aaa', 'who:secret@host'],
       'too many names, or a value without its option: …@host',

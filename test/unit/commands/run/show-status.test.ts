@@ -8,6 +8,7 @@ import { createFolder, saveCheckpoint } from '../../../../src/checkpoint/checkpo
 import { lockRun } from '../../../../src/checkpoint/lock.js'
 import { status } from '../../../../src/commands/run/show-status.js'
 import { UserError } from '../../../../src/errors.js'
+import { faultOfLine } from '../../../support/json-schema.js'
 
 let cwd: string
 
@@ -226,8 +227,14 @@ describe('s3move status --json', () => {
     await save('.s3move/run')
     const text = await told({ json: true })
     expect(text).toMatch(/^[^\n]+\n$/)
+    expect(faultOfLine(text)).toBeUndefined()
     expect(JSON.parse(text)).toEqual({
+      schema: 's3move/1',
+      type: 'status',
+      time: expect.any(String) as string,
       folder: '.s3move/run',
+      source: 's3://a/',
+      destination: 's3://b/',
       heldBy: null,
       job: checkpoint().job,
       state: 'unfinished',
@@ -239,12 +246,15 @@ describe('s3move status --json', () => {
       verdicts: null,
       waiting: { objects: 0, errors: {} },
       paused: null,
-      copied: 59_995,
-      bytes: 1.5 * 1024 ** 3,
-      deleted: 0,
-      freed: 0,
-      skipped: { gone: 2 },
-      failed: { AccessDenied: 2, 'Odd\n\x1b[2J': 1 },
+      totals: {
+        copied: 59_995,
+        bytes: 1.5 * 1024 ** 3,
+        deleted: 0,
+        deletedBytes: 0,
+        skipped: { gone: 2 },
+        failed: { AccessDenied: 2, 'Odd\n\x1b[2J': 1 },
+        failedObjects: 3,
+      },
       listed: 65_000,
       total: null,
       rangesRemaining: 2,
@@ -312,7 +322,7 @@ unreadable                                        .s3move/broken
       .map((line) => JSON.parse(line) as object)
     expect(answers).toHaveLength(2)
     expect(answers[0]).toMatchObject({ folder: '.s3move/one', done: 60_000 })
-    expect(Object.keys(answers[1]!)).toEqual(['folder', 'problem'])
+    expect(Object.keys(answers[1]!)).toEqual(['schema', 'type', 'time', 'folder', 'problem'])
   })
 
   test('refuses with a hint when there is no run', async () => {

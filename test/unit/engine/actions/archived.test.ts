@@ -86,6 +86,7 @@ interface Saved {
 
 const args = (command: string, server: TestSandbox, ...more: string[]) => [
   ...[command, 's3://src', 's3://dst', '--endpoint-url', server.url, '--checkpoint', 'run', ...more],
+  ...(command === 'move' ? ['--yes'] : []),
 ]
 
 const totals = async (cwd: string) =>
@@ -228,7 +229,7 @@ describe('a class of an archive that is only a name', () => {
     ['set-headers', ['--cache-control', 'no-cache', '--reset-acl']],
     ['copy', ['s3://dst', '--storage-class', 'STANDARD', '--restore', '3']],
     ['sync', ['s3://dst', '--storage-class', 'STANDARD']],
-    ['move', ['s3://dst', '--storage-class', 'STANDARD']],
+    ['move', ['s3://dst', '--yes', '--storage-class', 'STANDARD']],
   ])('leaves no object out of %s', async (command, flags) => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src', 'dst'] })
