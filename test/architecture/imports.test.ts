@@ -119,7 +119,17 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'errors',
     'keys',
   ],
-  cli: ['commands', 'commands/options', 'report', 'checkpoint', 'keys', 'version', 'libuv-wakeups', 'processes', 'errors'],
+  cli: [
+    'commands',
+    'commands/options',
+    'report',
+    'checkpoint',
+    'keys',
+    'version',
+    'libuv-wakeups',
+    'processes',
+    'errors',
+  ],
 }
 
 /** What is loaded before it is known which command runs, whatever loads it: what flags mean, and no more. */

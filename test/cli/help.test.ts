@@ -163,7 +163,9 @@ describe('npm pack', () => {
     const paths = files.map(({ path }) => path)
     const others = paths.filter((path) => !/^(?:dist|docs)\//.test(path)).sort()
     expect(others).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
-    expect(paths.filter((path) => path.startsWith('docs/') && !/\.(?:md|svg)$|^docs\/schema\/[a-z]+\.json$/.test(path))).toEqual([])
+    expect(
+      paths.filter((path) => path.startsWith('docs/') && !/\.(?:md|svg)$|^docs\/schema\/[a-z]+\.json$/.test(path)),
+    ).toEqual([])
     const licences = 'dist/THIRD-PARTY-LICENSES.txt'
     expect(paths.filter((path) => path.startsWith('dist/') && !path.endsWith('.js'))).toEqual([licences])
     expect(files.find(({ path }) => path === 'dist/cli.js')!.mode & 0o111).not.toBe(0)

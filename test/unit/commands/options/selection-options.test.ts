@@ -74,7 +74,9 @@ describe('the flags of a selection', () => {
   })
 
   test('keep --include and --exclude in the order in which they were given, in either way of writing them, among other flags', async () => {
-    const glob = fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 5 }).map((one) => `a${one.replaceAll('[', '(')}`)
+    const glob = fc
+      .string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 5 })
+      .map((one) => `a${one.replaceAll('[', '(')}`)
     const given = fc.tuple(fc.constantFrom('include', 'exclude'), glob, fc.boolean(), fc.nat({ max: 5 }))
     const others = [['--region', 'include'], ['--path-style'], ['--profile=--exclude=x'], ['s3://include']]
     await fc.assert(
