@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8'
 import { CheckpointError } from './checkpoint/checkpoint-error.js'
-import type { Command } from './commands/options/command.js'
+import { commandsNamed, type Commands } from './commands/options/command.js'
+import { asksFor } from './commands/options/asked.js'
 import { EXIT } from './commands/options/exit.js'
 import { Interrupted, type CommandIo } from './commands/options/io.js'
 import { UserError } from './errors.js'
@@ -9,6 +10,9 @@ import { printable, withoutCredentials } from './keys.js'
 import { keepThreadPoolAwake } from './libuv-wakeups.js'
 import { ignoresHangup } from './processes.js'
 import { version } from './version.js'
+
+/** What the completion scripts give in place of a command, with what has been typed behind it. */
+const OFFER = '__complete'
 
 /** A closed terminal is not to end the program. */
 const hangupIgnored = ignoresHangup()
@@ -56,7 +60,7 @@ async function handedOver(stream: NodeJS.WritableStream): Promise<void> {
 }
 
 /** The commands, in the order of the help. */
-const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>> = new Map([
+const COMMANDS: Commands = new Map([
   ['copy', () => import('./commands/copy.js')],
   ['sync', () => import('./commands/sync.js')],
   ['move', () => import('./commands/move.js')],
@@ -72,26 +76,39 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly command: Command }>
   ['runs', () => import('./commands/runs.js')],
   ['failures', () => import('./commands/failures.js')],
   ['sandbox', () => import('./commands/sandbox.js')],
+  ['help', () => import('./commands/help.js')],
+  ['completion', () => import('./commands/completion.js')],
+  ['version', () => import('./commands/version.js')],
 ])
 
-// The one that the command line begins with; all of them where it begins otherwise.
-async function commandsFor([name = '']: readonly string[]): Promise<Command[]> {
-  const named = COMMANDS.get(name)
-  const modules = await Promise.all((named === undefined ? [...COMMANDS.values()] : [named]).map((load) => load()))
-  return modules.map(({ command }) => command)
-}
-
 async function main(args: readonly string[]): Promise<number> {
+  const { stdin, stdout, stderr } = process
+  const [first = ''] = args
   // Before anything is loaded: a version must be had at once.
-  if (args.length === 1 && args[0] === '--version') {
-    process.stdout.write(`${version()}\n`)
+  if (args.length === 1 && ['--version', '-V', 'version'].includes(first)) {
+    stdout.write(`${version()}\n`)
     return EXIT.done
   }
+  if (first === OFFER) {
+    const { offer } = await import('./commands/completion/offer.js')
+    stdout.write(await offer(args.slice(1), COMMANDS, process.cwd()))
+    return EXIT.done
+  }
+  const asked = args.length === 0 ? 'short help' : asksFor(args)
+  if (asked === 'version') {
+    stdout.write(`${version()}\n`)
+    return EXIT.done
+  }
+  if (asked !== undefined) {
+    const { showHelp } = await import('./commands/help/show.js')
+    // A script whose variable is empty must not take it for done.
+    await showHelp(args, asked === 'help', args.length === 0 ? stderr : stdout, COMMANDS)
+    return args.length === 0 ? EXIT.usage : EXIT.done
+  }
   const { runCommandLine } = await import('./commands/options/command-line.js')
-  const commands = await commandsFor(args)
-  const { stdin, stdout, stderr } = process
+  const commands = await commandsNamed(first, COMMANDS)
   const io: CommandIo = { stdin, stdout, stderr, cwd: process.cwd(), args, ...stopOnSignals() }
-  return await runCommandLine(commands, io)
+  return await runCommandLine(commands, io, COMMANDS)
 }
 
 async function complainOf(error: unknown): Promise<number> {

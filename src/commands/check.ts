@@ -1,10 +1,14 @@
 import type { Command } from './options/command.js'
 import { connectionFlags, sideFlags } from './options/connection-options.js'
+import { ALWAYS } from './options/exit.js'
 import { booleanFlag, grouped, readArgument, readChoice, readFlag, textFlag } from './options/flag-values.js'
 import { anySource, parsePlace } from './options/places.js'
 
+const COMMANDS = ['copy', 'sync', 'move', 'set-headers', 'delete', 'ls', 'du', 'verify'] as const
+
 export const command: Command = {
   usage: 'check <source> [destination]',
+  group: 'looking',
   summary: 'credentials, region, clock, permissions on both sides; what is missing',
   help: '$0 check s3://bucket[/prefix] [s3://destination[/prefix]]\n\nSays what keeps a job from its work, before it begins: by requests that change nothing. What is missing comes as a policy to paste.',
   options: [
@@ -17,10 +21,7 @@ export const command: Command = {
         }),
         'Output:',
         {
-          for: textFlag(
-            'only what this command needs: copy, sync, move, set-headers, delete, ls, du or verify',
-            'copy decides',
-          ),
+          for: { ...textFlag('COMMAND', 'only what this command needs', 'copy decides'), values: COMMANDS },
           json: booleanFlag('one JSON object'),
         },
       ),
@@ -29,18 +30,19 @@ export const command: Command = {
     ['$0 check s3://photos s3://archive/2026/', 'before a copy, sync or move'],
     ['$0 check s3://photos --for set-headers', 'before the headers of a bucket are changed'],
   ],
-  epilogue: [
-    'Exit codes:',
-    '  0    everything holds that the command of --for (else copy) needs, as far as can be told without writing',
-    '  2    something does not, or bad input',
-    '  130  interrupted',
-  ].join('\n'),
+  everyday: ['for', 'json', 'endpoint-url', 'region', 'profile', 'source-profile', 'destination-profile'],
+  exits: {
+    ...ALWAYS,
+    0: 'everything holds that the command of --for (else copy) needs, as far as can be told without writing',
+    2: 'something does not, or bad input',
+    130: 'interrupted',
+  },
   async run(flags, io) {
     const destination = flags.destination === undefined ? undefined : readArgument(flags, 'destination')
     const asked = {
       source: parsePlace(readArgument(flags, 'source'), 'source'),
       destination: destination === undefined ? undefined : parsePlace(destination, 'destination'),
-      command: readChoice(flags, 'for', ['copy', 'sync', 'move', 'set-headers', 'delete', 'ls', 'du', 'verify']),
+      command: readChoice(flags, 'for', COMMANDS),
       json: readFlag(flags, 'json') ?? false,
     }
     const { checkPlaces } = await import('./run/check-places.js')

@@ -4,10 +4,11 @@ import { placeUrl } from '../job/place.js'
 import { attributeFlags, readAttributes } from './options/attribute-options.js'
 import type { Command } from './options/command.js'
 import { readConnection, sideFlags } from './options/connection-options.js'
-import { EXIT_TABLE } from './options/exit.js'
+import { exitsOfWriting } from './options/exit.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { booleanFlag, grouped, readArgument, readFlag } from './options/flag-values.js'
 import { settingFlags } from './options/header-options.js'
+import { bandwidthFlag } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
@@ -17,6 +18,7 @@ import type { Opened } from './run/open-and-run.js'
 
 export const command: Command = {
   usage: 'copy <source> <destination>',
+  group: 'copying',
   summary: 'copy every object below a prefix, inside S3',
   help: '$0 copy s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object below the source prefix to the destination, inside S3 (CopyObject).\nThe source prefix is replaced by the destination prefix, letter by letter. Either side may be a folder: file:///folder.',
   options: [
@@ -29,6 +31,7 @@ export const command: Command = {
       attributeFlags,
       restoreFlags,
       runFlags,
+      bandwidthFlag,
       sideFlags,
     ],
     placeArguments,
@@ -41,13 +44,25 @@ export const command: Command = {
     againFlag,
     freshFlags,
   ],
+  everyday: [
+    'dry-run',
+    'include',
+    'exclude',
+    'files-from',
+    'no-clobber',
+    'concurrency',
+    'verbose',
+    'endpoint-url',
+    'region',
+    'profile',
+  ],
   examples: [
     ['$0 copy s3://photos s3://photos-eu', 'a whole bucket'],
     ['$0 copy s3://photos/2019/ s3://archive/photos/2019/', 'a folder, to another name'],
     ['$0 copy s3://photos file:///backup/photos', 'to the local disk; and back the same way'],
     ['$0 copy s3://a s3://b --dry-run', 'how many objects, how many requests'],
   ],
-  epilogue: EXIT_TABLE,
+  exits: exitsOfWriting(),
   async run(flags, io) {
     const [source, destination] = [readArgument(flags, 'source'), readArgument(flags, 'destination')]
     const job: CopyJob = {

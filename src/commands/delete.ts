@@ -1,7 +1,7 @@
 import { UserError } from '../errors.js'
 import type { DeleteJob } from '../job/delete.js'
 import type { Command } from './options/command.js'
-import { EXIT_TABLE } from './options/exit.js'
+import { exitsOfWriting } from './options/exit.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { booleanFlag, grouped, readArgument, readFlag, textFlag } from './options/flag-values.js'
 import { DELETE_PACE } from './options/pace-options.js'
@@ -12,6 +12,7 @@ import { readObjects, selectionFlags } from './options/selection-options.js'
 
 export const command: Command = {
   usage: 'delete <source>',
+  group: 'copying',
   summary: 'delete every object below a prefix',
   help:
     '$0 delete s3://bucket[/prefix]\n\nDeletes every object below the prefix, a thousand to a request (DeleteObjects). Asks for the name of the bucket first.\n' +
@@ -20,20 +21,32 @@ export const command: Command = {
     ...[listFlags, selectionFlags, prefixFlags, runFlags],
     (argv) =>
       grouped(argv, 'Objects:', {
-        'all-versions': booleanFlag('each object with all of its versions and delete markers'),
+        'all-versions': booleanFlag('all versions and delete markers of each object'),
       }).options({
-        concurrency: textFlag('objects in flight at once, a thousand to a request', `${DELETE_PACE.concurrency}`),
-        lanes: textFlag('key ranges listed at once', `${DELETE_PACE.lanes}`),
+        concurrency: textFlag('N', 'objects in flight at once, a thousand to a request', `${DELETE_PACE.concurrency}`),
+        lanes: textFlag('N', 'key ranges listed at once', `${DELETE_PACE.lanes}`),
       }),
     bucketSource,
     yesFlag,
     freshFlags,
   ],
+  everyday: [
+    'dry-run',
+    'yes',
+    'include',
+    'exclude',
+    'older-than',
+    'files-from',
+    'all-versions',
+    'endpoint-url',
+    'region',
+    'profile',
+  ],
   examples: [
     ['$0 delete s3://logs/2019/ --dry-run', 'how many objects, how many bytes'],
     ['$0 delete s3://logs/2019/ --yes', 'without a question, for scripts'],
   ],
-  epilogue: EXIT_TABLE,
+  exits: exitsOfWriting(),
   async run(flags, io) {
     const place = parseBucket(readArgument(flags, 'source'), 'place')
     const job: DeleteJob = {

@@ -1,6 +1,6 @@
 import type { DuJob } from '../job/du.js'
 import type { Command } from './options/command.js'
-import { EXIT_TABLE } from './options/exit.js'
+import { exitsOfListing } from './options/exit.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { grouped, readArgument, readChoice, readWhole, textFlag } from './options/flag-values.js'
 import { anySource, parsePlace } from './options/places.js'
@@ -10,22 +10,35 @@ import { readObjects, selectionFlags } from './options/selection-options.js'
 
 export const command: Command = {
   usage: 'du <source>',
+  group: 'looking',
   summary: 'count objects and bytes below a prefix',
   help: '$0 du s3://bucket[/prefix]\n\nCounts objects and bytes: in total, by storage class, by size, by date of last modification, by folder.',
   options: [
     ...[listFlags, selectionFlags, scanFlags, anySource, resultFlags],
     (argv) =>
       grouped(argv, 'Output:', {
-        depth: textFlag('by the first N folders', '0'),
-        dates: textFlag('by year, month or day', 'year'),
+        depth: textFlag('N', 'count by the first so many folders of each key too', '0'),
+        dates: textFlag('year|month|day', 'what the dates of last modification are counted by', 'year'),
       }),
+  ],
+  everyday: [
+    'depth',
+    'dates',
+    'format',
+    'include',
+    'exclude',
+    'older-than',
+    'quiet',
+    'endpoint-url',
+    'region',
+    'profile',
   ],
   examples: [
     ['$0 du s3://photos --depth 2', 'which folders are large'],
     ['$0 du s3://photos --older-than 365d', 'what was not written to for a year'],
     ['$0 du s3://logs --dates day --to days.csv', 'how many objects each day brings'],
   ],
-  epilogue: EXIT_TABLE,
+  exits: exitsOfListing(),
   async run(flags, io) {
     const { format, ...to } = readResult(flags, io.cwd)
     const job: DuJob = {

@@ -3,11 +3,13 @@ import { isFolder } from '../job/place.js'
 import { printable } from '../keys.js'
 import type { Command } from './options/command.js'
 import { connectionFlags } from './options/connection-options.js'
+import { ALWAYS } from './options/exit.js'
 import { booleanFlag, grouped, readArgument, readFlag, readText, textFlag } from './options/flag-values.js'
 import { parsePlace } from './options/places.js'
 
 export const command: Command = {
   usage: 'head <object>',
+  group: 'looking',
   summary: 'all that is known of one object: headers, metadata, tags, ACL, lock, parts',
   help: '$0 head s3://bucket/key\n\nShows all that the store tells of one object. What may not be read is named, and the rest is shown.',
   options: [
@@ -21,19 +23,20 @@ export const command: Command = {
         }),
         'Output:',
         {
-          'version-id': textFlag('of this version, in place of the newest'),
+          'version-id': textFlag('VERSION', 'of this version, in place of the newest'),
           json: booleanFlag('one JSON object'),
         },
       ),
   ],
   examples: [['$0 head s3://photos/2019/a.jpg', 'its headers, tags, lock']],
-  epilogue: [
-    'Exit codes:',
-    '  0    shown, but for what may not be read',
-    '  2    bad input, or the object may not be read at all',
-    '  3    there is no such object',
-    '  130  interrupted',
-  ].join('\n'),
+  everyday: ['version-id', 'json', 'request-payer', 'no-sign-request', 'endpoint-url', 'region', 'profile'],
+  exits: {
+    ...ALWAYS,
+    0: 'shown, but for what may not be read',
+    2: 'bad input, or the object may not be read at all',
+    3: 'there is no such object',
+    130: 'interrupted',
+  },
   async run(flags, io) {
     const text = readArgument(flags, 'object')
     const place = parsePlace(text, 'object')

@@ -1,7 +1,7 @@
 import { UserError } from '../errors.js'
 import type { LsJob } from '../job/ls.js'
 import type { Command } from './options/command.js'
-import { EXIT_TABLE } from './options/exit.js'
+import { exitsOfListing } from './options/exit.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { booleanFlag, grouped, readArgument, readFlag, readText, type Flags } from './options/flag-values.js'
 import { anySource, parsePlace } from './options/places.js'
@@ -11,6 +11,7 @@ import { readObjects, selectionFlags } from './options/selection-options.js'
 
 export const command: Command = {
   usage: 'ls <source>',
+  group: 'looking',
   summary: 'write every key below a prefix',
   help: '$0 ls s3://bucket[/prefix]\n\nWrites every key, with size, ETag, last modification and storage class, to standard output or a file.',
   options: [
@@ -21,13 +22,14 @@ export const command: Command = {
         folders: booleanFlag('one level: what goes on behind a / is one line, a folder'),
       }),
   ],
+  everyday: ['to', 'format', 'sorted', 'folders', 'checkpoint', 'lanes', 'quiet', 'endpoint-url', 'region', 'profile'],
   examples: [
     ['$0 ls s3://photos --to photos.csv.gz', 'an inventory'],
     ['$0 ls s3://photos/ --folders', 'the folders and objects of one level'],
     ['$0 ls s3://photos/2019/ --sorted | head', 'the first keys of a folder'],
     ["$0 ls s3://photos --exclude '*' --include '*.raw' --size +1G", 'what is large and ends so'],
   ],
-  epilogue: EXIT_TABLE,
+  exits: exitsOfListing(),
   async run(flags, io) {
     const folders = readFlag(flags, 'folders') ?? false
     if (folders) checkOneLevel(flags)

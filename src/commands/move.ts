@@ -2,10 +2,11 @@ import type { MoveJob } from '../job/move.js'
 import { attributeFlags, readAttributes } from './options/attribute-options.js'
 import type { Command } from './options/command.js'
 import { readConnection, sideFlags } from './options/connection-options.js'
-import { EXIT_TABLE } from './options/exit.js'
+import { exitsOfWriting } from './options/exit.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { readArgument } from './options/flag-values.js'
 import { settingFlags } from './options/header-options.js'
+import { bandwidthFlag } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags, readPrefixAs } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
@@ -14,7 +15,8 @@ import { nameFlags, readNames, readObjects, selectionFlags } from './options/sel
 
 export const command: Command = {
   usage: 'move <source> <destination>',
-  summary: 'copy every object, and delete it at the source once its copy is proven',
+  group: 'copying',
+  summary: 'copy, and delete at the source what is proven to be copied',
   help: '$0 move s3://source[/prefix] s3://destination[/prefix]\n\nCopies every object as copy does. An object is deleted at the source only when its copy is proven and its key is on the disk, in moved.ndjson. Asks for the name of the source’s bucket first.',
   options: [
     ...[
@@ -26,16 +28,29 @@ export const command: Command = {
       attributeFlags,
       restoreFlags,
       runFlags,
+      bandwidthFlag,
       sideFlags,
     ],
     ...[placeArguments, yesFlag, freshFlags],
+  ],
+  everyday: [
+    'dry-run',
+    'include',
+    'exclude',
+    'files-from',
+    'map',
+    'concurrency',
+    'verbose',
+    'endpoint-url',
+    'region',
+    'profile',
   ],
   examples: [
     ['$0 move s3://photos/2019/ s3://archive/2019/', 'a folder'],
     ['$0 move s3://a s3://b --dry-run', 'how many objects, how many requests'],
     ['$0 move s3://a s3://b --yes', 'without a question, for scripts'],
   ],
-  epilogue: EXIT_TABLE,
+  exits: exitsOfWriting(),
   async run(flags, io) {
     const [source, destination] = [readArgument(flags, 'source'), readArgument(flags, 'destination')]
     const place = parsePlace(source, 'source')

@@ -1,33 +1,56 @@
 import { UserError } from '../errors.js'
 import type { Command } from './options/command.js'
 import { sideFlags } from './options/connection-options.js'
-import { EXIT_TABLE } from './options/exit.js'
+import { exitsOfWriting } from './options/exit.js'
 import { booleanFlag, grouped, many, readFlag, readList, readText, type Flags } from './options/flag-values.js'
 import { readTelling } from './options/output-options.js'
-import { onLossFlag } from './options/pace-options.js'
+import { bandwidthFlag, onLossFlag } from './options/pace-options.js'
 import { readRunArgument, runArgument, runFlags } from './options/run-options.js'
 import type { ResumeRequest } from './run/resume-run.js'
 
+/** Settings that a run keeps until it is told otherwise. */
+const KEPT = [
+  ...['concurrency', 'lanes', 'threads', 'max-errors', 'retry-for', 'bandwidth'],
+  ...['connect-timeout', 'read-timeout', 'min-rate', 'on-loss'],
+]
+
 export const command: Command = {
   usage: 'resume [dir]',
+  group: 'runs',
   summary: 'go on with an interrupted run',
   help: '$0 resume [DIR]\n\nGoes on with the run whose checkpoint is in DIR; without DIR, with the only unfinished run below .s3move/.',
   options: [
-    ...[runFlags, sideFlags, runArgument],
+    ...[runFlags, bandwidthFlag, sideFlags, runArgument],
     (argv) =>
       grouped(argv, 'Run:', {
         'only-failed': booleanFlag('try the objects in the failure ledger again'),
         'only-code': many(
+          'CODE',
           'with --only-failed: only those that failed with this code, such as AccessDenied; repeatable',
         ),
-        'on-loss': onLossFlag('as before'),
-      }).group(['checkpoint', 'dry-run'], 'Run:'),
+        'on-loss': onLossFlag(),
+      })
+        .group(['checkpoint', 'dry-run'], 'Run:')
+        .otherwise(['checkpoint'], 'the only unfinished run below .s3move/')
+        .otherwise(KEPT, 'that of the run'),
+  ],
+  everyday: [
+    'only-failed',
+    'only-code',
+    'concurrency',
+    'bandwidth',
+    'max-errors',
+    'dry-run',
+    'json',
+    'quiet',
+    'verbose',
+    'profile',
   ],
   examples: [
     ['$0 resume', 'the only unfinished run here'],
     ['$0 resume --only-failed DIR', 'try again what failed'],
   ],
-  epilogue: EXIT_TABLE,
+  exits: exitsOfWriting(', differ (verify), or were not deleted though --delete was given (sync)'),
   async run(flags, io) {
     const asked = readRequest(flags)
     const { resume } = await import('./run/resume-run.js')

@@ -1,22 +1,25 @@
-import type { Argv } from 'yargs'
+import type { Argv } from './options/argv.js'
 import { UserError } from '../errors.js'
 import type { SandboxOptions } from '../sandbox/server.js'
 import { dialects } from '../sandbox/wire/dialects.js'
 import type { Command } from './options/command.js'
+import { ALWAYS } from './options/exit.js'
 import { defined, many, readText, readWhole, textFlag, texts, type Flags } from './options/flag-values.js'
 
 export const command: Command = {
   usage: 'sandbox [buckets..]',
+  group: 'rehearsal',
   summary: 'a simulated S3 server on this machine, for rehearsals',
   help:
-    '$0 sandbox [BUCKET..]\n\nServes S3 on loopback until interrupted, and prints the lines to paste. A bucket is NAME, which stores what is put,\n' +
-    'or NAME:LAYOUT:COUNT[:OPTION=VALUE,..], which is synthetic and costs no memory. Layouts: seq, hex, dates, hot, deep, odd.\n' +
-    'Options: size=BYTES, big=N, glacier=N, denied=N, tags=N (one object in N), prefix=TEXT. Without buckets: src:seq:100k dst',
+    '$0 sandbox [BUCKET..]\n\nServes S3 on loopback until interrupted, and prints the lines to paste. Without buckets: src:seq:100k dst.\n' +
+    'A bucket is NAME or NAME:FLAG,.., which stores what is put; flags are versioned, acl (lists are in force), unconditional (If-Match of writes counts for nothing).\n' +
+    'Or it is NAME:LAYOUT:COUNT[:OPTION=VALUE,..], which is synthetic and costs no memory. Layouts: seq, hex, dates, hot, deep, odd. Options: size=BYTES, big=N, glacier=N, denied=N, tags=N (one object in N), prefix=TEXT.',
   options: [sandboxFlags],
   examples: [
     ['$0 sandbox src:hex:5M dst', 'five million synthetic objects, and a bucket to copy them to'],
     ['$0 sandbox src:odd:10k dst --latency copy=20-60 --fault 503=1%', 'odd keys, slow copies, throttling'],
   ],
+  exits: { ...ALWAYS, 0: 'ended by Ctrl-C or SIGTERM' },
   run(flags, io) {
     return sandbox(readSandbox(flags), io)
   },
@@ -32,19 +35,27 @@ export function sandboxFlags(argv: Argv): Argv {
       describe: 'NAME[:FLAG,..] or NAME:LAYOUT:COUNT[:OPTION=VALUE,..]',
     })
     .options({
-      port: textFlag('port to listen on', 'a free one'),
-      'access-key': textFlag('AK:SK, to verify signatures with', 'any signature is accepted'),
-      latency: textFlag('CLASS=MIN-MAX,.. in ms; classes: list, copy, head, get, put, delete, other, all'),
-      rate: textFlag('write=N,read=N: requests a second for each first folder; 503 SlowDown beyond'),
+      port: textFlag('N', 'port to listen on', 'a free one'),
+      'access-key': textFlag('AK:SK', 'verify signatures with these', 'any signature is accepted'),
+      latency: textFlag(
+        'OPERATIONS=MS',
+        'how long answers take, in ms: list, copy, head, get, put, delete, other, all =MIN-MAX, …',
+      ),
+      rate: textFlag('write=N,read=N', 'requests a second for each first folder; 503 SlowDown beyond'),
       fault: many(
-        'KIND=RATE[@Operation], repeatable; kinds: 500, 503, reset, reset-after, truncate, hang, copy200err, copy200empty, space, expired, disorder, denied',
+        'KIND=RATE[@OPERATION]',
+        'what goes wrong, and how often: 301, 307, 500, 503, reset, reset-after, truncate, hang, copy200err, copy200empty, space, expired, region, disorder, denied; repeatable',
       ),
-      dialect: textFlag(
-        `another store that it plays: ${names}; or switches, as docs/sandbox.md lists them`,
-        'all that S3 knows',
-      ),
-      restore: textFlag('seconds that restoring an archived object takes', '0: ready at once'),
-      seed: textFlag('seed of latencies and faults', '1'),
+      dialect: {
+        ...textFlag(
+          'STORE',
+          `another store that it plays: ${names}; or switches, as docs/sandbox.md lists them`,
+          'aws',
+        ),
+        values: Object.keys(dialects),
+      },
+      restore: textFlag('N', 'seconds that restoring an archived object takes', '0: ready at once'),
+      seed: textFlag('N', 'seed of latencies and faults', '1'),
     })
 }
 

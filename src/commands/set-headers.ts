@@ -5,7 +5,7 @@ import { placeUrl } from '../job/place.js'
 import type { HeaderRule, SetHeadersJob } from '../job/set-headers.js'
 import { shellWord } from '../report/format.js'
 import type { Command } from './options/command.js'
-import { EXIT_TABLE } from './options/exit.js'
+import { exitsOfWriting } from './options/exit.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import {
   booleanFlag,
@@ -33,34 +33,55 @@ import type { Prepare } from './run/start-write.js'
 
 export const command: Command = {
   usage: 'set-headers <source>',
+  group: 'copying',
   summary: 'change headers of every object below a prefix, in place',
-  help: '$0 set-headers s3://bucket[/prefix] --cache-control VALUE ...\n\nChanges headers in place: HEAD, and only where something would change a copy of the object onto itself that keeps all the rest.',
+  help: '$0 set-headers s3://bucket[/prefix] --cache-control VALUE ...\n\nChanges headers in place, and keeps all the rest.\nThat is a HEAD for each object, and a copy of it onto itself where something would change.',
   options: [
     ...[listFlags, selectionFlags, settingFlags],
     (argv) =>
       grouped(argv, 'Headers:', {
         'if-unset': booleanFlag('set only what is not there'),
-        'guess-content-type': booleanFlag('by the extension, where Content-Type is missing or binary/octet-stream'),
+        'guess-content-type': booleanFlag(
+          'set Content-Type by the extension; where it is missing or binary/octet-stream',
+        ),
         force: booleanFlag('with --guess-content-type: replace every Content-Type that differs'),
-        rules: textFlag('file of rules, YAML or JSON: which objects get which headers (see README)'),
+        rules: textFlag('FILE', 'file of rules, YAML or JSON: which objects get which headers (docs/set-headers.md)'),
       }),
     (argv) =>
       grouped(argv, 'Objects:', {
-        preserve: textFlag('acl: keep access control lists, for one more request an object'),
-        acl: textFlag('canned access control list for every object rewritten, such as public-read'),
+        preserve: {
+          ...textFlag('TRAIT', 'keep access control lists (acl), for one more request an object'),
+          values: ['acl'],
+        },
+        acl: {
+          ...textFlag('ACL', 'canned access control list for every object rewritten, such as public-read'),
+          values: CANNED_ACLS,
+        },
         'reset-acl': booleanFlag('let S3 reset access control lists: objects become private'),
         'on-loss': onLossFlag('warn'),
         'folder-markers': booleanFlag('also empty objects whose key ends in /'),
       }),
     ...[runFlags, bucketSource, againFlag, freshFlags],
   ],
+  everyday: [
+    'dry-run',
+    'include',
+    'exclude',
+    'cache-control',
+    'content-type',
+    'if-unset',
+    'guess-content-type',
+    'rules',
+    'preserve',
+    'profile',
+  ],
   examples: [
+    ['$0 set-headers s3://site --guess-content-type -n', 'what would change'],
     ["$0 set-headers s3://photos --cache-control 'public, max-age=31536000'", 'for a year'],
     ["$0 set-headers s3://site --exclude '*' --include '*.jpg' --cache-control no-cache --if-unset", 'of these alone'],
-    ['$0 set-headers s3://site --guess-content-type --dry-run', 'what would change'],
     ['$0 set-headers s3://site --rules rules.yaml --preserve acl', 'by rules; public objects stay public'],
   ],
-  epilogue: EXIT_TABLE,
+  exits: exitsOfWriting(),
   async run(flags, io) {
     const place = parseBucket(readArgument(flags, 'source'), 'place')
     const guess = readGuess(flags)

@@ -1,9 +1,11 @@
 import type { Command } from './options/command.js'
+import { ALWAYS } from './options/exit.js'
 import { booleanFlag, readFlag } from './options/flag-values.js'
 import { readRunArgument, runArgument } from './options/run-options.js'
 
 export const command: Command = {
   usage: 'status [dir]',
+  group: 'runs',
   summary: 'what a run has done and what remains',
   help: '$0 status [DIR]\n\nShows a run: what is done, what remains, rates, failures by code. Without DIR, the runs below .s3move/.',
   options: [
@@ -14,6 +16,7 @@ export const command: Command = {
         watch: booleanFlag('again each second, until no process works on it; in a pipe a line for each change'),
       }),
   ],
+  exits: { ...ALWAYS, 4: 'the folder holds no run that can be read', 130: 'interrupted' },
   async run(flags, io) {
     const { status } = await import('./run/show-status.js')
     return await status(

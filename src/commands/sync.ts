@@ -3,9 +3,10 @@ import type { SyncBy, SyncJob } from '../job/sync.js'
 import { attributeFlags, readAttributes } from './options/attribute-options.js'
 import type { Command } from './options/command.js'
 import { readConnection, sideFlags } from './options/connection-options.js'
-import { EXIT_TABLE } from './options/exit.js'
+import { exitsOfWriting } from './options/exit.js'
 import { booleanFlag, grouped, readArgument, readFlag, readWhole, textFlag, type Flags } from './options/flag-values.js'
 import { settingFlags } from './options/header-options.js'
+import { bandwidthFlag } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags, readPrefixAs } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
@@ -14,24 +15,38 @@ import { readObjects, selectionFlags } from './options/selection-options.js'
 
 export const command: Command = {
   usage: 'sync <source> <destination>',
+  group: 'copying',
   summary: 'copy what is missing or different',
   help: '$0 sync s3://source[/prefix] s3://destination[/prefix]\n\nLists both sides and copies what is missing at the destination or different: by size, ETag and, where these say nothing, by which is newer. With --delete it asks for the name of the destination’s bucket first.',
   options: [
     ...[selectionFlags, prefixFlags],
     (argv) =>
       grouped(argv, 'Synchronisation:', {
-        'size-only': booleanFlag('copy what is missing or has another size, and compare nothing else'),
-        newer: booleanFlag('copy what is missing or newer at the source (Last-Modified), and compare nothing else'),
-        delete: booleanFlag('delete what only the destination has, once both sides have been listed'),
-        'max-delete': textFlag('with --delete: delete nothing at all when more objects than this would be'),
+        'size-only': booleanFlag('copy what is missing or has another size; compare nothing else'),
+        newer: booleanFlag('copy what is missing or newer at the source (Last-Modified); compare nothing else'),
+        delete: booleanFlag('delete what only the destination has; once both sides have been listed'),
+        'max-delete': textFlag('N', 'delete nothing at all if it would be more than this; with --delete'),
       }),
-    ...[settingFlags, attributeFlags, restoreFlags, runFlags, sideFlags, placeArguments, yesFlag, freshFlags],
+    ...[settingFlags, attributeFlags, restoreFlags, runFlags, bandwidthFlag, sideFlags],
+    ...[placeArguments, yesFlag, freshFlags],
+  ],
+  everyday: [
+    'dry-run',
+    'include',
+    'exclude',
+    'delete',
+    'max-delete',
+    'size-only',
+    'concurrency',
+    'endpoint-url',
+    'region',
+    'profile',
   ],
   examples: [
     ['$0 sync s3://photos s3://photos-eu', 'what is missing or different'],
     ['$0 sync s3://a s3://b --delete --max-delete 1000', 'and delete what is extra, 1,000 at most'],
   ],
-  epilogue: EXIT_TABLE,
+  exits: exitsOfWriting(', or were not deleted though --delete was given'),
   async run(flags, io) {
     const [source, destination] = [readArgument(flags, 'source'), readArgument(flags, 'destination')]
     const deletion = readDeletion(flags)

@@ -4,7 +4,7 @@ import type { VerifyJob } from '../job/verify.js'
 import { printable } from '../keys.js'
 import type { Command } from './options/command.js'
 import { readConnection, sideFlags } from './options/connection-options.js'
-import { EXIT_TABLE } from './options/exit.js'
+import { exitsOfListing } from './options/exit.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import {
   booleanFlag,
@@ -16,7 +16,7 @@ import {
   type Flags,
 } from './options/flag-values.js'
 import type { CommandIo } from './options/io.js'
-import { DEFAULT_PACE } from './options/pace-options.js'
+import { DEFAULT_PACE, SPEED } from './options/pace-options.js'
 import { checkPair, comparedArguments, parsePlace } from './options/places.js'
 import { checkSlashes, prefixFlags } from './options/prefix.js'
 import { formatOf, readTo } from './options/result-options.js'
@@ -26,16 +26,19 @@ import type { Comparison } from './run/proving-job.js'
 
 export const command: Command = {
   usage: 'verify <source> [destination]',
+  group: 'looking',
   summary: 'compare two places, after a copy by any tool',
   help:
-    '$0 verify s3://source[/prefix] s3://destination[/prefix]\n       $0 verify DIR\n\nLists both sides and compares every object with the one of its name: same, same size, different, missing, extra.\n' +
+    '$0 verify s3://source[/prefix] s3://destination[/prefix]\n       $0 verify DIR\n\nLists both sides and compares every object with the one of its name.\nIt is the same, of the same size, different, missing or extra.\n' +
     'With DIR, the folder of a run of copy or sync, exactly what that was to copy: same places, filters and names.\n' +
     'Differences are written to standard output or a file, a line each: for people on a terminal, else as JSON.',
   options: [
     ...[listFlags, selectionFlags, nameFlags, scanFlags],
     (argv) =>
       grouped(argv, 'Comparison:', {
-        deep: booleanFlag('compare headers, user metadata, tags, checksums, class, encryption and lock too, by HEAD'),
+        deep: booleanFlag(
+          'compare what HEAD tells, too: headers, user metadata, tags, checksums, class, encryption, lock',
+        ),
         acl: booleanFlag('compare access control lists too, at a request on each side for each object'),
         bytes: booleanFlag('read the content of both sides'),
         fix: booleanFlag('copy what is missing or different; nothing is ever deleted'),
@@ -43,25 +46,27 @@ export const command: Command = {
     (argv) =>
       grouped(argv, 'Output:', {
         to: textFlag(
-          'file to write the differences to, or - for standard output; .gz and .zst are compressed. It is FILE.part until it is whole',
+          'FILE',
+          'file to write the differences to; - is standard output; .gz and .zst are compressed; it is FILE.part until it is whole',
         ),
-        format: textFlag('text or json', 'text on a terminal, else json'),
-        json: booleanFlag('the summary as one line of JSON, and the differences too'),
+        format: textFlag('text|json', 'how differences are written', 'text on a terminal, else json'),
+        json: booleanFlag('the summary as one line of JSON; the differences too'),
         verbose: { ...booleanFlag('also write objects of which only the size could be compared'), alias: 'v' },
       }),
     (argv) =>
-      grouped(argv, 'Run:', {
-        concurrency: textFlag('objects looked at, read or copied at once', `${DEFAULT_PACE.concurrency}`),
+      grouped(argv, SPEED, {
+        concurrency: textFlag('N', 'objects looked at, read or copied at once', `${DEFAULT_PACE.concurrency}`),
       }),
     ...[prefixFlags, sideFlags, comparedArguments],
   ],
+  everyday: ['deep', 'bytes', 'fix', 'to', 'endpoint-url', 'region', 'profile'],
   examples: [
     ['$0 verify s3://photos s3://photos-eu', 'by size and ETag'],
     ['$0 verify s3://photos s3://photos-eu --deep --to differences.ndjson', 'headers and tags too'],
     ['$0 verify s3://photos s3://photos-eu --fix', 'copy what is missing or different'],
     ['$0 verify .s3move/photos-to-photos-eu-1a2b3c4d', 'what that run was to copy'],
   ],
-  epilogue: EXIT_TABLE,
+  exits: exitsOfListing('finished, and the two sides differ'),
   async run(flags, io) {
     const how = readComparison(flags, io.cwd)
     const given = { ...readObjects(flags), ...readNames(flags), ...(await readKeyListOf(flags, io.cwd)) }

@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { contentOf, expectSame, look } from '../support/cli-buckets.js'
+import { COMMANDS } from '../support/all-commands.js'
+import { contentOf, expectSame, look, sandbox } from '../support/cli-buckets.js'
 import { refusal, run, start, until, workFolder } from '../support/cli-program.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -21,31 +22,16 @@ describe('s3move --help', () => {
     const cwd = await workFolder()
     const { code, stdout, stderr } = await run(args, { cwd })
     expect([code, stderr]).toEqual([0, ''])
-    for (const command of ['copy', 'set-headers', 'ls', 'du', 'verify', 'resume', 'status', 'sandbox', 'completion']) {
-      expect(stdout).toMatch(new RegExp(`^ +s3move ${command}\\b`, 'm'))
+    for (const command of ['copy', 'set-headers', 'ls', 'du', 'verify', 'resume', 'status', 'sandbox']) {
+      expect(stdout).toMatch(new RegExp(args[0] === '-h' ? `\\b${command}\\b` : `^ +${command} `, 'm'))
     }
   })
 
   test('the documents and --help name the same flags', async () => {
     const cwd = await workFolder()
-    const commands = [
-      'copy',
-      'sync',
-      'move',
-      'delete',
-      'set-headers',
-      'ls',
-      'du',
-      'verify',
-      'resume',
-      'status',
-      'failures',
-      'runs',
-      'sandbox',
-    ]
     const flagsIn = (text: string): string[] => text.match(/--[a-z][a-z0-9-]*[a-z0-9]/g) ?? []
     let helped = ''
-    for (const command of commands) helped += (await run([command, '--help'], { cwd })).stdout
+    for (const command of COMMANDS.keys()) helped += (await run([command, '--help'], { cwd })).stdout
     // Of other programs' flags these two pages are full, and what is between the two comments was copied from --help.
     const pages = readdirSync(`${ROOT}/docs`).filter(
       (name) => name.endsWith('.md') && !/^(?:coming-from|rclone)/.test(name),
@@ -53,9 +39,10 @@ describe('s3move --help', () => {
     const told = ['README.md', ...pages.map((name) => `docs/${name}`)]
       .map((name) => readFileSync(`${ROOT}/${name}`, 'utf8').replace(/<!-- options of .*<!-- end of options -->/s, ''))
       .join('\n')
-    // Flags of npm and mysql, a flag that is no flag, and rows that are for both sides.
+    // Flags of npm, Docker and mysql, a flag that is no flag, and rows that are for both sides.
     const others = ['--package', '--global', '--batch', '--dryrun', '--output-format', '--source', '--destination']
-    const known = new Set([...flagsIn(helped), ...others])
+    const ofPackaging = ['--silent', '--offline', '--install-links', '--rm']
+    const known = new Set([...flagsIn(helped), ...others, ...ofPackaging])
     expect(flagsIn(told).filter((flag) => !known.has(flag))).toEqual([])
     const written = new Set(flagsIn(told))
     const ofOneSide =
@@ -76,7 +63,7 @@ describe('s3move --help', () => {
         '0    done',
         '1    unexpected',
         '2    usage',
-        '3    finished, but',
+        '3    finished, but some objects failed',
         '4    stopped',
         '130  interrupted',
       ]) {
@@ -118,12 +105,44 @@ describe('s3move --help', () => {
     }
   })
 
-  test('completion prints a script for the shell', async () => {
+  test('help, help COMMAND and help TOPIC show what --help and the topics have, and another is refused', async () => {
     const cwd = await workFolder()
-    const { code, stdout, stderr } = await run(['completion'], { cwd, env: { SHELL: '/bin/bash' } })
-    expect([code, stderr]).toEqual([0, ''])
-    expect(stdout).toContain('complete -o')
-    expect(stdout).toContain('s3move')
+    const said = async (...args: string[]): Promise<string> => (await run(args, { cwd })).stdout
+    expect(await said('help')).toBe(await said('--help'))
+    expect(await said('help', 'copy')).toBe(await said('copy', '--help'))
+    expect(await said('copy', 's3://a', '--help')).toBe(await said('copy', '--help'))
+    expect(await said('help', 'filters')).toContain('--older-than DATE')
+    expect(await said('help', 'man')).toMatch(/^\.TH S3MOVE 1 /)
+    const wrong = refusal(await run(['help', 'filter'], { cwd }))
+    expect(wrong).toContain('there is no command or topic filter')
+    expect(wrong).toContain('did you mean s3move help filters?')
+  })
+
+  test.each([[['--version']], [['-V']], [['version']], [['copy', '--version']]])(
+    '%j tells the version',
+    async (args) => {
+      expect(await run(args, { cwd: await workFolder() })).toMatchObject({
+        code: 0,
+        stdout: `${version}\n`,
+        stderr: '',
+      })
+    },
+  )
+
+  test('without anything to do it shows the commands, and ends as with a mistake', async () => {
+    const cwd = await workFolder()
+    const { code, stdout, stderr } = await run([], { cwd })
+    expect([code, stdout, stderr]).toEqual([2, '', (await run(['-h'], { cwd })).stdout])
+  })
+
+  test('-n is --dry-run and -y is --yes where a command has these', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:3', 'dst'] })
+    const reach = ['--endpoint-url', server.url]
+    const rehearsed = await run(['copy', 's3://src', 's3://dst', '-n', ...reach], { cwd })
+    expect([rehearsed.code, (await contentOf(server, 'dst')).size]).toEqual([0, 0])
+    expect((await run(['delete', 's3://dst', '-y', ...reach], { cwd })).code).toBe(0)
+    expect(refusal(await run(['ls', 's3://src', '-n', ...reach], { cwd }))).toContain('ls has no option -n')
   })
 })
 
@@ -161,13 +180,16 @@ describe('npm pack', () => {
     expect(packed.status).toBe(0)
     const [{ files }] = JSON.parse(packed.stdout) as [{ files: { path: string; mode: number }[] }]
     const paths = files.map(({ path }) => path)
-    const others = paths.filter((path) => !/^(?:dist|docs)\//.test(path)).sort()
+    const others = paths
+      .filter((path) => !/^(?:dist|docs|man|node_modules\/(?:mime-types|mime-db|re2js))\//.test(path))
+      .sort()
     expect(others).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
     expect(
       paths.filter((path) => path.startsWith('docs/') && !/\.(?:md|svg)$|^docs\/schema\/[a-z]+\.json$/.test(path)),
     ).toEqual([])
+    expect(paths.filter((path) => path.startsWith('man/'))).toEqual(['man/s3move.1'])
     const licences = 'dist/THIRD-PARTY-LICENSES.txt'
-    expect(paths.filter((path) => path.startsWith('dist/') && !path.endsWith('.js'))).toEqual([licences])
+    expect(paths.filter((path) => path.startsWith('dist/') && !/\.m?js$/.test(path))).toEqual([licences])
     expect(files.find(({ path }) => path === 'dist/cli.js')!.mode & 0o111).not.toBe(0)
   })
 })

@@ -7,7 +7,6 @@ import { CREDENTIALS, refusal, run, workFolder } from '../support/cli-program.js
 describe('s3move, with a command line that cannot be meant', () => {
   const COPY = ['copy', 's3://src', 's3://dst']
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
-    [[], /name a command/],
     [['move'], /move/],
     [['copy'], /source|argument/i],
     [['copy', 's3://src'], /destination|argument/i],

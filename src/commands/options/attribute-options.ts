@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
-import type { Argv } from 'yargs'
 import { UserError } from '../../errors.js'
 import type { CopyJob } from '../../job/copy.js'
 import type { Attributes, Trait } from '../../job/object-attributes.js'
 import { LARGEST_PART, SMALLEST_PART } from '../../job/transfer.js'
 import { printable } from '../../keys.js'
+import type { Argv } from './argv.js'
 import { CANNED_ACLS, readMetadata, readRemovedHeaders, readSettings, refuseBoth } from './header-options.js'
 import {
   booleanFlag,
@@ -27,21 +27,30 @@ const ON_REQUEST = ['acl', 'encryption', 'lock', 'redirect'] as const
 /** Flags of what copies are to have. */
 export function attributeFlags(argv: Argv): Argv {
   return grouped(argv, 'What copies have beside their content:', {
-    preserve: many(`what else to keep, at a request or two an object: ${ON_REQUEST.join(', ')}; repeatable`),
-    'no-preserve': many(`what not to keep: ${BY_ITSELF.join(', ')}; repeatable`),
-    'storage-class': textFlag('storage class of the copies, such as STANDARD_IA', 'that of the source'),
-    acl: textFlag('canned access control list of the copies, such as bucket-owner-full-control'),
-    sse: textFlag('encryption of the copies: AES256, aws:kms or aws:kms:dsse', 'as the bucket has it'),
-    'sse-kms-key-id': textFlag('KMS key of the copies, with --sse aws:kms'),
+    preserve: {
+      ...many('TRAIT', `what else to keep, at a request or two an object: ${ON_REQUEST.join(', ')}; repeatable`),
+      values: ON_REQUEST,
+    },
+    'no-preserve': { ...many('TRAIT', `what not to keep: ${BY_ITSELF.join(', ')}; repeatable`), values: BY_ITSELF },
+    'storage-class': textFlag('CLASS', 'storage class of the copies, such as STANDARD_IA', 'that of the source'),
+    acl: {
+      ...textFlag('ACL', 'canned access control list of the copies, such as bucket-owner-full-control'),
+      values: CANNED_ACLS,
+    },
+    sse: textFlag('AES256|aws:kms|aws:kms:dsse', 'encryption of the copies', 'as the bucket has it'),
+    'sse-kms-key-id': textFlag('KMS-KEY', 'KMS key of the copies, with --sse aws:kms'),
     'bucket-key': booleanFlag(
       'with --sse aws:kms: use a key of the bucket’s, for fewer KMS requests (--no-bucket-key: none)',
     ),
-    'checksum-algorithm': textFlag(`checksum of the copies: ${CHECKSUMS.join(', ')}`, 'that of the source'),
-    tagging: textFlag("tags of the copies in place of those of the source: 'team=web&cost=7'"),
-    'source-sse-c-key-file': textFlag('file of the key with which the sources are encrypted (SSE-C)'),
-    'sse-c-key-file': textFlag('file of the key with which to encrypt the copies (SSE-C)'),
+    'checksum-algorithm': {
+      ...textFlag('ALGORITHM', `checksum of the copies: ${CHECKSUMS.join(', ')}`, 'that of the source'),
+      values: CHECKSUMS,
+    },
+    tagging: textFlag('TAGS', "tags of the copies in place of those of the source: 'team=web&cost=7'"),
+    'source-sse-c-key-file': textFlag('FILE', 'file of the key with which the sources are encrypted (SSE-C)'),
+    'sse-c-key-file': textFlag('FILE', 'file of the key with which to encrypt the copies (SSE-C)'),
     'on-loss': onLossFlag('warn'),
-    'part-size': textFlag('size of the parts in which objects over 5 GiB are copied, such as 1G', '512M'),
+    'part-size': textFlag('SIZE', 'size of the parts in which objects over 5 GiB are copied, such as 1G', '512M'),
   })
 }
 

@@ -1,43 +1,64 @@
-import yargs, { type Argv } from 'yargs'
-import { version } from '../../version.js'
-import type { Command } from './command.js'
+import yargs, { type Argv as Parser, type PositionalOptions } from 'yargs'
+import type { Declarations, Option } from './argv.js'
+import { declarationsOf, type Command, type Commands } from './command.js'
 import { EXIT } from './exit.js'
+import { defined } from './flag-values.js'
 import type { CommandIo } from './io.js'
-import { readSwitches, truthOf, type Declared } from './switches.js'
-import { usageError } from './usage-error.js'
+import { readSwitches, type Declared } from './switches.js'
 
-/** Carries out the command line, `io.args`, by that of the commands which it names. Resolves with the exit code. */
-export async function runCommandLine(commands: readonly Command[], io: CommandIo): Promise<number> {
+/** A command line that yargs does not understand; the message is what it says of it. */
+class NotUnderstood extends Error {
+  override readonly name = 'NotUnderstood'
+}
+
+/** The switches of every command. */
+const EVERYWHERE = ['help', 'version']
+
+/** Carries out the command line, `io.args`, by that of the `commands` which it names. Resolves with the exit code. */
+export async function runCommandLine(commands: readonly Command[], io: CommandIo, all: Commands): Promise<number> {
   let code: number = EXIT.done
-  const parser = parserFor(io)
+  const parser = newParser()
   for (const command of commands) {
     parser.command(
       command.usage,
       command.summary,
-      (argv) => declare(command, argv, io.args),
+      (argv) => declareTo(argv, declarationsOf(command, io.args), io.args),
       async (flags) => {
-        code = await command.run(flags, io)
+        code = await command.run(flags, io, all)
       },
     )
   }
-  parser.completion('completion', 'print a completion script for bash or zsh')
   withoutRenderingHelp(parser)
-  await parser.parseAsync(withValues(io.args))
+  try {
+    await parser.parseAsync(withValues(io.args))
+  } catch (error) {
+    if (!(error instanceof NotUnderstood)) throw error
+    const { usageError } = await import('./usage-error.js')
+    throw await usageError(error.message, io.args, all)
+  }
   return code
 }
 
-function declare({ options, help, examples = [], epilogue }: Command, argv: Argv, args: readonly string[]): Argv {
-  const declared = options.reduce((before, option) => option(before, args), argv).usage(help)
-  for (const [line, purpose] of examples) declared.example(line, purpose)
-  return epilogue === undefined ? declared : declared.epilogue(epilogue)
+/** Tells yargs what a command has declared, and what there is of switches in `args`. */
+export function declareTo(argv: Parser, declared: Declarations, args: readonly string[]): Parser {
+  // They are seen to before; what is left is one that says no, or is not understood.
+  for (const name of EVERYWHERE) argv.option(name, { type: 'boolean' })
+  for (const [name, option] of declared.positionals) argv.positional(name, ofYargs(option))
+  for (const [name, option] of declared.all) argv.option(name, ofYargs(option))
+  argv.middleware((flags: object) => {
+    Object.assign(flags, Object.fromEntries(readSwitches(args, switchesOf(declared))))
+  })
+  for (const add of declared.middlewares) argv.middleware((flags: object) => add(flags))
+  return argv
 }
 
-function parserFor({ args, stdout }: CommandIo): Argv {
+function ofYargs({ type, alias, array, nargs, requiresArg, demandOption }: Option): PositionalOptions {
+  return defined({ type, alias, array, nargs, requiresArg, demandOption })
+}
+
+function newParser(): Parser {
   return yargs()
     .scriptName('s3move')
-    .usage(
-      '$0 <command>\n\nCopies, compares and deletes S3 objects and changes their headers in bulk: listed in parallel, resumable, nothing lost.',
-    )
     .parserConfiguration({
       'parse-numbers': false,
       'parse-positional-numbers': false,
@@ -46,27 +67,21 @@ function parserFor({ args, stdout }: CommandIo): Argv {
       'camel-case-expansion': false,
       'dot-notation': false,
     })
-    .middleware((argv: object, ...[parser]: readonly unknown[]) => {
-      Object.assign(argv, Object.fromEntries(readSwitches(args, declaredBy(parser))))
-    })
-    .demandCommand(1, 'name a command, such as: s3move copy')
+    .demandCommand(1, 'no command')
     .strictCommands()
     .strict()
-    .version(version())
-    .help()
-    .alias('help', 'h')
-    .wrap(Math.min(110, stdout.columns || 110))
+    .version(false)
+    .help(false)
     .exitProcess(false)
     .showHelpOnFail(false)
     .fail((message: string | null, error: Error | undefined) => {
       // Some mistakes in the command line come as an error of yargs's own.
       if (error !== undefined && error.name !== 'YError') throw error
-      const said = message ?? error?.message ?? 'the command line is not understood'
-      throw usageError(said, args)
+      throw new NotUnderstood(message ?? error?.message ?? 'the command line is not understood')
     })
 }
 
-// Once a command has begun, yargs renders the whole help of it, for nobody: a tenth of a second in which nothing else happens.
+// Once a command has begun, yargs renders the whole help of it, for nobody.
 function withoutRenderingHelp(parser: unknown): void {
   const internals = parser as { getInternalMethods(): { getUsageInstance(): { cacheHelpMessage: unknown } } }
   internals.getInternalMethods().getUsageInstance().cacheHelpMessage = () => undefined
@@ -77,9 +92,7 @@ function withValues(args: readonly string[]): string[] {
   const joined: string[] = []
   for (let at = 0; at < args.length; at++) {
     const [arg = '', value] = args.slice(at, at + 2)
-    const [, plain = '', word = ''] = /^(--help|--version|-h)=(.*)$/s.exec(arg) ?? []
-    if (truthOf(word) === true) joined.push(plain)
-    else if (arg === '--no-preserve' && value !== undefined && !value.startsWith('-')) {
+    if (arg === '--no-preserve' && value !== undefined && !value.startsWith('-')) {
       joined.push(`${arg}=${value}`)
       at++
     } else joined.push(arg)
@@ -87,13 +100,8 @@ function withValues(args: readonly string[]): string[] {
   return joined
 }
 
-// The switches that the command declares, as yargs has them; it does not tell them in its types.
-function declaredBy(parser: unknown): Declared {
-  const options = parser as {
-    getOptions(): { readonly boolean: readonly string[]; readonly alias: Readonly<Record<string, readonly string[]>> }
-  }
-  const { boolean, alias } = options.getOptions()
-  const letters = new Map<string, string>()
-  for (const name of boolean) for (const letter of alias[name] ?? []) if (letter.length === 1) letters.set(letter, name)
-  return { names: new Set(boolean.filter((name) => name.length > 1)), letters }
+function switchesOf(declared: Declarations): Declared {
+  const switches = [...declared.all].filter(([, { type }]) => type === 'boolean')
+  const letters = switches.flatMap(([name, { alias }]) => (alias === undefined ? [] : [[alias, name] as const]))
+  return { names: new Set([...EVERYWHERE, ...switches.map(([name]) => name)]), letters: new Map(letters) }
 }

@@ -1,4 +1,4 @@
-import type { Argv } from 'yargs'
+import type { Argv } from './argv.js'
 import { checkEndpoint, endpointHint } from '../../endpoint-url.js'
 import type { Connection, EndConnection } from '../../job/connection.js'
 import type { Side } from '../../job/place.js'
@@ -17,26 +17,28 @@ import {
 
 /** Flags of how the store is reached. */
 export function connectionFlags(argv: Argv): Argv {
-  return grouped(argv, 'Connection (AWS’s environment variables and config files work as in the AWS CLI):', {
-    'endpoint-url': textFlag('URL of the S3 endpoint, for stores other than AWS'),
-    region: textFlag('region of the buckets; S3 is asked when it is another'),
-    profile: textFlag('profile of the AWS config files'),
+  return grouped(argv, 'Connection (AWS’s environment and config files count too):', {
+    'endpoint-url': textFlag('URL', 'URL of the S3 endpoint, for stores other than AWS'),
+    region: textFlag('REGION', 'region of the buckets; S3 is asked when it is another'),
+    profile: textFlag('PROFILE', 'profile of the AWS config files'),
     'path-style': booleanFlag(
       'name the bucket in the path; the default for endpoints other than AWS (--no-path-style: in the host)',
     ),
     'request-payer': booleanFlag('pay for the requests on requester-pays buckets'),
     'sign-request': { ...booleanFlag('--no-sign-request: do not sign, for public buckets'), hidden: true },
     'no-sign-request': booleanFlag('do not sign requests, for public buckets'),
-    'ca-bundle': textFlag('file of PEM certificates to trust'),
+    'ca-bundle': textFlag('FILE', 'file of PEM certificates to trust'),
     'verify-ssl': { ...booleanFlag('--no-verify-ssl: accept any certificate'), hidden: true },
     'no-verify-ssl': booleanFlag('accept any TLS certificate; for tests only'),
-    'expected-bucket-owner': textFlag('account that the buckets must belong to'),
-    'connect-timeout': textFlag('how long a connection may take to be established', '10s'),
+    'expected-bucket-owner': textFlag('ACCOUNT', 'account that the buckets must belong to'),
+    'connect-timeout': textFlag('TIME', 'how long a connection may take to be established', '10s'),
     'read-timeout': textFlag(
+      'TIME',
       'how long a server may stay silent, at most: it is less where answers usually come soon',
       '60s',
     ),
     'min-rate': textFlag(
+      'SIZE',
       'least bytes a second at which content must come, on average over --read-timeout; 0 for none',
       '1K',
     ),
@@ -50,12 +52,12 @@ export function sideFlags(argv: Argv): Argv {
 
 function flagsOf(side: Side) {
   return {
-    [`${side}-endpoint-url`]: textFlag(`endpoint of the ${side} alone`),
-    [`${side}-region`]: textFlag(`region of the ${side} alone`),
-    [`${side}-profile`]: textFlag(`profile for the ${side} alone`),
+    [`${side}-endpoint-url`]: textFlag('URL', `endpoint of the ${side} alone`),
+    [`${side}-region`]: textFlag('REGION', `region of the ${side} alone`),
+    [`${side}-profile`]: textFlag('PROFILE', `profile for the ${side} alone`),
     [`${side}-path-style`]: booleanFlag(`--path-style for the ${side} alone`),
     [`${side}-no-sign-request`]: booleanFlag(`do not sign requests to the ${side}`),
-    [`${side}-expected-bucket-owner`]: textFlag(`account that the bucket of the ${side} must belong to`),
+    [`${side}-expected-bucket-owner`]: textFlag('ACCOUNT', `account that the bucket of the ${side} must belong to`),
   }
 }
 

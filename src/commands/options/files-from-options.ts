@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Argv } from 'yargs'
+import type { Argv } from './argv.js'
 import { UserError } from '../../errors.js'
 import { shellWord } from '../../report/format.js'
 import type { KeyList } from '../../job/files-from.js'
@@ -8,16 +8,21 @@ import { defined, grouped, readChoice, readText, textFlag, type Flags } from './
 
 /** Flags of a file that names the objects. */
 export function listFlags(argv: Argv): Argv {
-  const one = (describe: string, otherwise?: string) => ({ ...textFlag(describe, otherwise), nargs: 1 })
+  const one = (...flag: Parameters<typeof textFlag>) => ({ ...textFlag(...flag), nargs: 1 }) as const
   return grouped(argv, 'Objects that a file names:', {
-    'files-from': one('file that names the objects, in place of a listing; whole keys; gz too'),
+    'files-from': one('FILE', 'the objects that this file names; whole keys; gz too'),
     'files-format': one(
-      'keys (one a line), ndjson, csv, or inventory (its manifest.json)',
+      'keys|ndjson|csv|inventory',
+      'what the file is: one key a line, JSON lines, CSV, or the manifest.json of an S3 Inventory',
       'by the name or first line',
     ),
-    delimiter: one("what separates the columns of CSV: ',' ';' '|' tab", 'by the header'),
-    'csv-escape': one('backslash (MySQL, MariaDB, PostgreSQL COPY) or double (quotes are doubled)', 'what is possible'),
-    'key-column': one('column of the keys: its name in the header, or its number without one'),
+    delimiter: one('CHAR', "what separates the columns of CSV: ',' ';' '|' tab", 'by the header'),
+    'csv-escape': one(
+      'backslash|double',
+      'how quotes are escaped in CSV: with a backslash (MySQL, MariaDB, PostgreSQL COPY) or doubled',
+      'what is possible',
+    ),
+    'key-column': one('COLUMN', 'column of the keys: its name in the header, or its number without one'),
   })
 }
 

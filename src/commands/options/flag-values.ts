@@ -1,30 +1,33 @@
-import type { Argv, Options } from 'yargs'
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
+import type { Argv, Option } from './argv.js'
+import type { Placeholder } from './placeholders.js'
 
 /** Flags as yargs hands them over: strings and booleans, each absent unless given. */
 export type Flags = Readonly<Record<string, unknown>>
 
 /** Declares options under a heading of the help; under one that is there already they come last. */
-export function grouped(argv: Argv, heading: string, options: Readonly<Record<string, Options>>): Argv {
+export function grouped(argv: Argv, heading: string, options: Readonly<Record<string, Option>>): Argv {
   return argv.options(options).group(Object.keys(options), heading)
 }
 
-/** A flag with a value, for yargs. */
-export function textFlag(describe: string, otherwise?: string) {
+/** A flag with a value; `otherwise` is what holds without it, in words. */
+export function textFlag(placeholder: Placeholder, describe: string, otherwise?: string) {
   return {
     type: 'string',
     requiresArg: true,
-    describe: otherwise === undefined ? describe : `${describe} [default: ${otherwise}]`,
+    placeholder,
+    describe,
+    ...(otherwise === undefined ? {} : { otherwise }),
   } as const
 }
 
-/** A flag with a value that may be given several times, for yargs. */
-export function many(describe: string) {
-  return { type: 'string', array: true, nargs: 1, requiresArg: true, describe } as const
+/** A flag with a value that may be given several times. */
+export function many(placeholder: Placeholder, describe: string) {
+  return { type: 'string', array: true, nargs: 1, requiresArg: true, placeholder, describe } as const
 }
 
-/** A switch, for yargs. */
+/** A switch. */
 export function booleanFlag(describe: string) {
   return { type: 'boolean', describe } as const
 }

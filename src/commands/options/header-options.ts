@@ -1,4 +1,4 @@
-import type { Argv } from 'yargs'
+import type { Argv } from './argv.js'
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import { httpDate, nameProblem, SETTABLE, valueProblem } from '../../rules/header-names.js'
@@ -13,15 +13,15 @@ export const CANNED_ACLS = [
 /** Flags of headers and user metadata to be set or taken away. */
 export function settingFlags(argv: Argv): Argv {
   return grouped(argv, 'Headers:', {
-    'cache-control': textFlag("such as 'public, max-age=31536000'"),
-    'content-type': textFlag('such as text/html'),
-    'content-encoding': textFlag('such as gzip'),
-    'content-language': textFlag('such as en'),
-    'content-disposition': textFlag('such as attachment'),
-    expires: textFlag('a date: 2027-01-31, or as HTTP has it'),
-    metadata: many('NAME=VALUE of user metadata, repeatable'),
-    remove: many('header to take away, repeatable'),
-    'remove-metadata': many('NAME of user metadata to take away, repeatable'),
+    'cache-control': textFlag('VALUE', "such as 'public, max-age=31536000'"),
+    'content-type': textFlag('VALUE', 'such as text/html'),
+    'content-encoding': textFlag('VALUE', 'such as gzip'),
+    'content-language': textFlag('VALUE', 'such as en'),
+    'content-disposition': textFlag('VALUE', 'such as attachment'),
+    expires: textFlag('DATE', 'a date: 2027-01-31, or as HTTP has it'),
+    metadata: many('NAME=VALUE', 'NAME=VALUE of user metadata, repeatable'),
+    remove: many('NAME', 'header to take away, repeatable'),
+    'remove-metadata': many('NAME', 'NAME of user metadata to take away, repeatable'),
   })
 }
 

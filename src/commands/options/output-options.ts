@@ -1,4 +1,4 @@
-import type { Argv } from 'yargs'
+import type { Argv } from './argv.js'
 import { UserError } from '../../errors.js'
 import { booleanFlag, grouped, readFlag, textFlag, type Flags } from './flag-values.js'
 
@@ -21,8 +21,11 @@ export function tellingFlags(argv: Argv): Argv {
 
 /** Flags of what stands beside a long run, of this start alone. */
 export const ATTENDING = {
-  'log-file': textFlag('file to append what is told to, with the time, without progress bars'),
-  'on-finish': textFlag('command for the shell when the run ends, however: the summary is on its standard input'),
+  'log-file': textFlag('FILE', 'file to append what is told to; with the time, without progress bars'),
+  'on-finish': textFlag(
+    'SHELL',
+    'command for the shell when the run ends, however: the summary is on its standard input',
+  ),
 }
 
 /** What the flags say of output. */

@@ -1,4 +1,4 @@
-import type { Argv } from 'yargs'
+import type { Argv } from './argv.js'
 import type { Pace } from '../../job/pace.js'
 import { grouped, readChoice, readDuration, readRate, readWhole, textFlag, type Flags } from './flag-values.js'
 
@@ -12,30 +12,41 @@ const MOST_CONCURRENCY = 10_000
 const MOST_LANES = 1_000
 const MOST_THREADS = 256
 
+/** The heading of how fast. */
+export const SPEED = 'Speed and failures:'
+
 /** Flags of how fast. */
 export function paceFlags(argv: Argv): Argv {
-  return grouped(argv, 'Speed and failures:', {
-    concurrency: textFlag('objects in flight at once', `${DEFAULT_PACE.concurrency}`),
-    lanes: textFlag('key ranges listed at once', `${DEFAULT_PACE.lanes}`),
-    threads: textFlag('worker threads', 'what the machine and --concurrency can use'),
+  return grouped(argv, SPEED, {
+    concurrency: textFlag('N', 'objects in flight at once', `${DEFAULT_PACE.concurrency}`),
+    lanes: textFlag('N', 'key ranges listed at once', `${DEFAULT_PACE.lanes}`),
+    threads: textFlag('N', 'worker threads', 'what the machine and --concurrency can use'),
     'max-errors': textFlag(
+      'N',
       'stop when more objects than this have failed',
       'when the first 1,000, or from some moment on nearly all, fail alike',
     ),
     'retry-for': RETRY_FOR,
     expect: EXPECT,
-    bandwidth: textFlag('most bytes a second that pass through this machine each way: 500K, 50M, 1G', 'no limit'),
+  })
+}
+
+/** Flag of the jobs by which content may pass through this machine. */
+export function bandwidthFlag(argv: Argv): Argv {
+  return grouped(argv, SPEED, {
+    bandwidth: textFlag('SIZE', 'most bytes a second through this machine, each way; 500K, 50M, 1G', 'no limit'),
   })
 }
 
 /** How much there is to do. */
 export const EXPECT = textFlag(
+  'N',
   'how many objects there are, about: for the time that is left',
   'estimated from the keys',
 )
 
 /** How long a transient error is retried. */
-export const RETRY_FOR = textFlag('how long what may pass is tried again: 30s, 10m, 2h', '2h')
+export const RETRY_FOR = textFlag('TIME', 'how long what may pass is tried again: 30s, 10m, 2h', '2h')
 
 /** The pace that the flags ask for, `base` where they are silent. */
 export function readPace(flags: Flags, base: Pace): Pace {
@@ -58,8 +69,8 @@ export function readPace(flags: Flags, base: Pace): Pace {
 }
 
 /** Flag of what to do about losses. */
-export function onLossFlag(otherwise: string) {
-  return textFlag('when a look shows that an object loses what it was to have: warn, or fail', otherwise)
+export function onLossFlag(otherwise?: string) {
+  return textFlag('warn|fail', 'when a look shows that an object loses what it was to have: warn, or fail', otherwise)
 }
 
 /** What to do when objects lose something that they were to have; undefined when the flags do not say. */

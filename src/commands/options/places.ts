@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Argv } from 'yargs'
+import type { Argv } from './argv.js'
 import { UserError } from '../../errors.js'
 import { connectionOf, type Connection } from '../../job/connection.js'
 import { isFolder, placeUrl, type Place, type Side } from '../../job/place.js'

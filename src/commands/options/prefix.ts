@@ -1,4 +1,4 @@
-import type { Argv } from 'yargs'
+import type { Argv } from './argv.js'
 import { UserError } from '../../errors.js'
 import { shellArgument } from '../../report/format.js'
 import { isFolder, placeUrl, type Place } from '../../job/place.js'

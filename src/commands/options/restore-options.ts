@@ -1,4 +1,4 @@
-import type { Argv } from 'yargs'
+import type { Argv } from './argv.js'
 import { UserError } from '../../errors.js'
 import type { Restore } from '../../job/transfer.js'
 import { printable } from '../../keys.js'
@@ -11,6 +11,7 @@ export function restoreFlags(argv: Argv): Argv {
   return grouped(argv, 'Archived objects:', {
     restore: {
       ...textFlag(
+        'DAYS[:TIER]',
         `DAYS[:TIER]: have archived objects restored for so many days, to be copied by a later ‘resume --only-failed’ (${TIERS.join(', ')})`,
         'skip them',
       ),

@@ -1,17 +1,18 @@
 import { resolve } from 'node:path'
-import type { Argv } from 'yargs'
 import { UserError } from '../../errors.js'
 import type { LineFormat } from '../../job/ls.js'
 import { printable } from '../../keys.js'
+import type { Argv } from './argv.js'
 import { booleanFlag, grouped, readChoice, readFlag, readText, textFlag, type Flags } from './flag-values.js'
 
 /** Flags of what a job that only reads writes, and where. */
 export function resultFlags(argv: Argv): Argv {
   return grouped(argv, 'Output:', {
-    format: textFlag('text, json (or ndjson, jsonl) or csv', 'as --to is named, else text'),
+    format: textFlag('text|json|csv', 'how it is written; ndjson and jsonl are json', 'as --to is named, else text'),
     json: booleanFlag('the same as --format json'),
     to: textFlag(
-      'file to write, or - for standard output; .gz and .zst are compressed. It is FILE.part until it is whole',
+      'FILE',
+      'file to write, or - for standard output; .gz and .zst are compressed; it is FILE.part until it is whole',
     ),
   })
 }

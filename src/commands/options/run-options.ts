@@ -1,14 +1,14 @@
-import type { Argv } from 'yargs'
+import type { Argv } from './argv.js'
 import { connectionFlags } from './connection-options.js'
 import { booleanFlag, grouped, readArgument, textFlag, type Flags } from './flag-values.js'
 import { ATTENDING, tellingFlags } from './output-options.js'
-import { EXPECT, paceFlags, RETRY_FOR } from './pace-options.js'
+import { EXPECT, paceFlags, RETRY_FOR, SPEED } from './pace-options.js'
 
 /** Flags of the jobs that change objects. Those of the run itself stand further down in the help, under a heading that each command gives them. */
 export function runFlags(argv: Argv): Argv {
   return tellingFlags(connectionFlags(paceFlags(argv))).options({
-    checkpoint: textFlag('folder of the run', 'below .s3move/'),
-    'dry-run': booleanFlag('say what would be done, and change nothing'),
+    checkpoint: textFlag('DIR', 'folder of the run', 'below .s3move/'),
+    'dry-run': { ...booleanFlag('say what would be done, and change nothing'), alias: 'n' },
   })
 }
 
@@ -26,17 +26,21 @@ export function againFlag(argv: Argv): Argv {
 
 /** The consent to a deletion, of the jobs that delete. */
 export function yesFlag(argv: Argv): Argv {
-  return grouped(argv, 'Run:', { yes: booleanFlag('delete without a question; needed where there is no terminal') })
+  return grouped(argv, 'Run:', {
+    yes: { ...booleanFlag('delete without a question; needed where there is no terminal'), alias: 'y' },
+  })
 }
 
 /** Flags of the jobs that only read. */
 export function scanFlags(argv: Argv): Argv {
-  return grouped(connectionFlags(argv), 'Run:', {
-    lanes: textFlag('key ranges listed at once', '64'),
-    threads: textFlag('worker threads', 'what the machine and --lanes can use'),
+  grouped(connectionFlags(argv), SPEED, {
+    lanes: textFlag('N', 'key ranges listed at once', '64'),
+    threads: textFlag('N', 'worker threads', 'what the machine and --lanes can use'),
     'retry-for': RETRY_FOR,
     expect: EXPECT,
-    checkpoint: textFlag('folder in which to keep how far it came, so that it can be resumed'),
+  })
+  return grouped(argv, 'Run:', {
+    checkpoint: textFlag('DIR', 'folder that keeps how far it came; from there it can be resumed'),
     fresh: booleanFlag('begin again, though an unfinished run is in --checkpoint'),
     quiet: { ...booleanFlag('no progress'), alias: 'q' },
     ...ATTENDING,
@@ -45,7 +49,11 @@ export function scanFlags(argv: Argv): Argv {
 
 /** The argument that names a run. */
 export function runArgument(argv: Argv): Argv {
-  return argv.positional('dir', { type: 'string', describe: 'folder of the run, or the checkpoint.json in it' })
+  return argv.positional('dir', {
+    type: 'string',
+    describe: 'folder of the run, or the checkpoint.json in it',
+    placeholder: 'DIR',
+  })
 }
 
 /** The run that is named, if one is. */

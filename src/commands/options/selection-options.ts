@@ -1,4 +1,3 @@
-import type { Argv } from 'yargs'
 import { UserError } from '../../errors.js'
 import { compareKeys, keyBytes, printable } from '../../keys.js'
 import type { Selection } from '../../job/selection.js'
@@ -7,6 +6,7 @@ import { hasOpenBracket } from '../../rules/glob.js'
 import { renamer } from '../../rules/rename.js'
 import { selector } from '../../rules/selection.js'
 import { parseSize } from '../../rules/size.js'
+import type { Argv } from './argv.js'
 import {
   booleanFlag,
   durationOf,
@@ -18,6 +18,7 @@ import {
   textFlag,
   type Flags,
 } from './flag-values.js'
+import type { Placeholder } from './placeholders.js'
 
 /**
  * Flags of which objects. `args` is the command line that `argv` will parse: the order of --include and --exclude among each other
@@ -25,19 +26,22 @@ import {
  */
 export function selectionFlags(argv: Argv, args: readonly string[]): Argv {
   // With `nargs` a value may begin with a hyphen and a digit.
-  const one = (describe: string) => ({ ...textFlag(describe), nargs: 1 })
-  const several = (describe: string) => many(`${describe}, repeatable`)
+  const one = (...flag: Parameters<typeof textFlag>) => ({ ...textFlag(...flag), nargs: 1 }) as const
+  const several = (placeholder: Placeholder, describe: string) => many(placeholder, `${describe}; repeatable`)
   return grouped(argv, 'Which objects (all that is given must hold):', {
-    include: several('glob on the key below the prefix; of all globs the last that matches decides'),
-    exclude: several("glob on the key below the prefix; --exclude '*' --include '*.jpg' takes these alone"),
-    regex: several('RE2 expression to be found in the key below the prefix'),
+    include: several(
+      'GLOB',
+      'take what matches, in the key below the prefix; of all globs the last that matches decides',
+    ),
+    exclude: several('GLOB', "leave out what matches; --exclude '*' --include '*.jpg' takes these alone"),
+    regex: several('REGEX', 'with this expression (RE2) somewhere in the key below the prefix'),
     'ignore-case': booleanFlag('--include, --exclude and --regex take letters in either case'),
-    size: one('bytes, or K, M, G, T: +1M at least, -5G at most, 1M..5G from to, 0 exactly'),
-    'newer-than': one('last modified then or later: 2026-01-31, 2026-01-31T12:00:00Z, or 36h or 7d ago'),
-    'older-than': one('last modified before then'),
-    'storage-class-is': several('storage class, such as STANDARD_IA'),
-    after: one('full key: only those behind it (--after=KEY if it begins with a hyphen)'),
-    until: one('full key: only those up to it, and itself'),
+    size: one('SIZES', 'of this size: +1M at least, -5G at most, 1M..5G from to, 0 exactly; in bytes, or K, M, G, T'),
+    'newer-than': one('DATE', 'last modified then or later: 2026-01-31, 2026-01-31T12:00:00Z, or 36h or 7d ago'),
+    'older-than': one('DATE', 'last modified before then'),
+    'storage-class-is': several('CLASS', 'of this storage class, such as STANDARD_IA'),
+    after: one('KEY', 'only those behind this key, which is a whole one (--after=KEY if it begins with a hyphen)'),
+    until: one('KEY', 'only those up to this whole key, and itself'),
   }).middleware((flags) => {
     Object.assign(flags, { [ORDER]: globOrder(args) })
   })
@@ -60,7 +64,7 @@ function globOrder(args: readonly string[]): Verdict[] {
 /** Flag of what copies are called. */
 export function nameFlags(argv: Argv): Argv {
   return grouped(argv, 'Names of the copies:', {
-    map: many("s/regex/replacement/ on the key below the prefix, as sed has it (RE2's syntax), repeatable"),
+    map: many('s/REGEX/TEXT/', "change the key below the prefix, as sed does (RE2's syntax); repeatable"),
   })
 }
 

@@ -1,20 +1,24 @@
 import { describe, expect, test } from 'vitest'
-import yargs from 'yargs'
+import { Declarations } from '../../../../src/commands/options/argv.js'
 import { connectionFlags, readConnection } from '../../../../src/commands/options/connection-options.js'
 import { readFlag, readText, type Flags } from '../../../../src/commands/options/flag-values.js'
 import { readTelling, tellingFlags } from '../../../../src/commands/options/output-options.js'
-import { DEFAULT_PACE, paceFlags, readPace } from '../../../../src/commands/options/pace-options.js'
+import { bandwidthFlag, DEFAULT_PACE, paceFlags, readPace } from '../../../../src/commands/options/pace-options.js'
 import { readSandbox, sandboxFlags } from '../../../../src/commands/sandbox.js'
 import { UserError } from '../../../../src/errors.js'
+import { parsed } from '../../../support/parsed-flags.js'
 
 /** The flags of a command line, parsed as the program does. */
 function flags(...args: string[]): Flags {
-  const parser = tellingFlags(connectionFlags(paceFlags(yargs().exitProcess(false).version(false).help(false))))
-  return parser.strict().parseSync(args)
+  const declared = new Declarations()
+  bandwidthFlag(tellingFlags(connectionFlags(paceFlags(declared))))
+  return parsed(declared, args)
 }
 
 function sandbox(...args: string[]) {
-  return readSandbox(sandboxFlags(yargs().exitProcess(false).command('$0 [buckets..]', '')).parseSync(args))
+  const declared = new Declarations()
+  sandboxFlags(declared)
+  return readSandbox(parsed(declared, args, '$0 [buckets..]'))
 }
 
 function refusal(act: () => unknown): UserError {

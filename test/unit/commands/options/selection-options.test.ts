@@ -1,44 +1,23 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import yargs from 'yargs'
+import { Declarations } from '../../../../src/commands/options/argv.js'
 import { connectionFlags } from '../../../../src/commands/options/connection-options.js'
-import type { Flags } from '../../../../src/commands/options/flag-values.js'
 import { readSelection, selectionFlags } from '../../../../src/commands/options/selection-options.js'
 import { UserError } from '../../../../src/errors.js'
 import type { Selection } from '../../../../src/job/selection.js'
+import { parsed } from '../../../support/parsed-flags.js'
 
 const NOW = new Date('2026-03-10T12:00:00.000Z')
 
 /** The selection of a command line, parsed as the program does. */
 async function selection(...args: string[]): Promise<Selection | undefined> {
-  let flags: Flags = {}
   const line = ['copy', 's3://a', ...args]
-  await yargs()
-    .parserConfiguration({
-      'parse-numbers': false,
-      'parse-positional-numbers': false,
-      'duplicate-arguments-array': true,
-    })
-    .command(
-      'copy <source> [more..]',
-      '',
-      (argv) =>
-        selectionFlags(connectionFlags(argv), line)
-          .positional('source', { type: 'string' })
-          .positional('more', { type: 'string', array: true }),
-      (argv) => {
-        flags = argv
-      },
-    )
-    .strict()
-    .exitProcess(false)
-    .showHelpOnFail(false)
-    .fail((message: string | null, error: Error | undefined) => {
-      if (error !== undefined && error.name !== 'YError') throw error
-      throw new UserError(message ?? error?.message ?? '', 'see s3move --help')
-    })
-    .parseAsync(line)
-  return readSelection(flags, NOW)
+  const declared = new Declarations()
+  selectionFlags(connectionFlags(declared), line)
+    .positional('source', { type: 'string', describe: '' })
+    .positional('more', { type: 'string', array: true, describe: '' })
+  const flags = parsed(declared, line, 'copy <source> [more..]')
+  return await Promise.resolve(readSelection(flags, NOW))
 }
 
 async function refusal(...args: string[]): Promise<string> {
@@ -187,10 +166,10 @@ describe('the flags of a selection', () => {
     ['an empty glob', ['--exclude='], /Not enough arguments following: exclude/],
     ['no glob', ['--exclude'], /Not enough arguments following: exclude/],
     ['a size twice', ['--size', '1', '--size', '2'], /--size was given 2 times/],
-    ['an exclude with a dot', ['--exclude.a', 'b'], /--exclude needs a value/],
+    ['an exclude with a dot', ['--exclude.a', 'b'], /exclude\.a/],
     ['an exclude negated', ['--no-exclude'], /--exclude needs a value/],
     ['a regex negated', ['--no-regex'], /--regex needs a value/],
-    ['a regex with a dot', ['--regex.a', 'b'], /--regex needs a value/],
+    ['a regex with a dot', ['--regex.a', 'b'], /regex\.a/],
   ])('are refused when they ask for %s', async (_, args, message) => {
     expect(await refusal(...args)).toMatch(message)
   })

@@ -2,6 +2,8 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { readSwitches, truthOf, type Declared } from '../../../../src/commands/options/switches.js'
 import { UserError } from '../../../../src/errors.js'
+import { declarationsOf } from '../../../../src/commands/options/command.js'
+import { COMMANDS } from '../../../support/all-commands.js'
 import { sandbox } from '../../../support/cli-buckets.js'
 import { refusal, run, workFolder } from '../../../support/cli-program.js'
 
@@ -102,10 +104,10 @@ describe('every switch of every command', () => {
   }
 
   /** The switches that the help of a command names. */
-  async function switchesOf(command: string, cwd: string): Promise<string[]> {
-    const { stdout } = await run([command, '--help'], { cwd })
-    const named = stdout.replaceAll(/\n {10,}/g, ' ').matchAll(/--([a-z-]+) [^\n]*\[boolean\]/g)
-    return [...named].flatMap(([, name = '']) => (name === 'help' || name === 'version' ? [] : [name]))
+  async function switchesOf(command: string): Promise<string[]> {
+    const { command: declaring } = await COMMANDS.get(command)!()
+    const switches = [...declarationsOf(declaring).all].filter(([, { type, hidden }]) => type === 'boolean' && !hidden)
+    return switches.map(([name]) => name)
   }
 
   test.each(Object.keys(PLACES))(
@@ -113,7 +115,7 @@ describe('every switch of every command', () => {
     { timeout: 60_000 },
     async (command) => {
       const cwd = await workFolder()
-      const names = [...(await switchesOf(command, cwd)), 'help', 'version']
+      const names = [...(await switchesOf(command)), 'help', 'version']
       const places = PLACES[command] ?? []
       const port = places.length === 0 ? [] : ['--endpoint-url', 'http://127.0.0.1:1']
       if (places.length > 0) expect(names).toContain('quiet')

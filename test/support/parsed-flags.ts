@@ -1,0 +1,37 @@
+import yargs from 'yargs'
+import type { Declarations } from '../../src/commands/options/argv.js'
+import { declareTo } from '../../src/commands/options/command-line.js'
+import type { Flags } from '../../src/commands/options/flag-values.js'
+import { UserError } from '../../src/errors.js'
+
+/** The flags of a command line, of a command that declares these, as the program parses them. `usage` is that of the command. */
+export function parsed(declared: Declarations, args: readonly string[], usage = '$0'): Flags {
+  let found: Flags = {}
+  yargs()
+    .exitProcess(false)
+    .version(false)
+    .help(false)
+    .showHelpOnFail(false)
+    .strict()
+    .parserConfiguration({
+      'parse-numbers': false,
+      'parse-positional-numbers': false,
+      'duplicate-arguments-array': true,
+      'camel-case-expansion': false,
+      'dot-notation': false,
+    })
+    .fail((message: string | null, error: Error | undefined) => {
+      if (error !== undefined && error.name !== 'YError') throw error
+      throw new UserError(message ?? error?.message ?? 'not understood', 'see s3move --help')
+    })
+    .command(
+      usage,
+      '',
+      (argv) => declareTo(argv, declared, args.includes('--') ? args.slice(0, args.indexOf('--')) : args),
+      (flags) => {
+        found = flags
+      },
+    )
+    .parseSync([...args])
+  return found
+}
