@@ -84,7 +84,8 @@ async function runWriting(name, url, command) {
   const args = [...command, '--endpoint-url', url, '--checkpoint', 'run', '--fresh']
   const run = await measured(process.execPath, [CLI, ...args], place)
   const status = await measured(process.execPath, [CLI, 'status', 'run', '--json'], place)
-  const copied = status.code === 0 ? Number(/** @type {{ copied: number }} */ (JSON.parse(status.stdout)).copied) : 0
+  const copied =
+    status.code === 0 ? /** @type {{ totals: { copied: number } }} */ (JSON.parse(status.stdout)).totals.copied : 0
   return {
     name,
     copied,

@@ -1,7 +1,8 @@
 import type { Command } from './options/command.js'
 import { connectionFlags, sideFlags } from './options/connection-options.js'
 import { ALWAYS } from './options/exit.js'
-import { booleanFlag, grouped, readArgument, readChoice, readFlag, textFlag } from './options/flag-values.js'
+import { grouped, readArgument, readChoice, textFlag } from './options/flag-values.js'
+import { jsonFlags, readJson } from './options/output-options.js'
 import { anySource, parsePlace } from './options/places.js'
 
 const COMMANDS = ['copy', 'sync', 'move', 'set-headers', 'delete', 'ls', 'du', 'verify'] as const
@@ -22,7 +23,7 @@ export const command: Command = {
         'Output:',
         {
           for: { ...textFlag('COMMAND', 'only what this command needs', 'copy decides'), values: COMMANDS },
-          json: booleanFlag('one JSON object'),
+          ...jsonFlags('one JSON object'),
         },
       ),
   ],
@@ -43,7 +44,7 @@ export const command: Command = {
       source: parsePlace(readArgument(flags, 'source'), 'source'),
       destination: destination === undefined ? undefined : parsePlace(destination, 'destination'),
       command: readChoice(flags, 'for', COMMANDS),
-      json: readFlag(flags, 'json') ?? false,
+      json: readJson(flags),
     }
     const { checkPlaces } = await import('./run/check-places.js')
     return await checkPlaces(asked, flags, io)

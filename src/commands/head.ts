@@ -4,7 +4,8 @@ import { printable } from '../keys.js'
 import type { Command } from './options/command.js'
 import { connectionFlags } from './options/connection-options.js'
 import { ALWAYS } from './options/exit.js'
-import { booleanFlag, grouped, readArgument, readFlag, readText, textFlag } from './options/flag-values.js'
+import { grouped, readArgument, readText, textFlag } from './options/flag-values.js'
+import { jsonFlags, readJson } from './options/output-options.js'
 import { parsePlace } from './options/places.js'
 
 export const command: Command = {
@@ -24,7 +25,7 @@ export const command: Command = {
         'Output:',
         {
           'version-id': textFlag('VERSION', 'of this version, in place of the newest'),
-          json: booleanFlag('one JSON object'),
+          ...jsonFlags('one JSON object'),
         },
       ),
   ],
@@ -48,6 +49,6 @@ export const command: Command = {
       throw new UserError('--version-id is for buckets, and a folder keeps no versions', 'leave --version-id away')
     }
     const { showObject } = await import('./run/show-object.js')
-    return await showObject({ place, version, json: readFlag(flags, 'json') ?? false }, flags, io)
+    return await showObject({ place, version, json: readJson(flags) }, flags, io)
   },
 }

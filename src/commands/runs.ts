@@ -3,6 +3,7 @@ import { printable } from '../keys.js'
 import type { Command } from './options/command.js'
 import { ALWAYS } from './options/exit.js'
 import { booleanFlag, readArgument, readFlag, textFlag } from './options/flag-values.js'
+import { jsonFlags, readJson } from './options/output-options.js'
 import { readMoment } from './options/selection-options.js'
 
 export const command: Command = {
@@ -25,7 +26,7 @@ export const command: Command = {
             ...booleanFlag('with clean, remove without a question; needed where there is no terminal'),
             alias: 'y',
           },
-          json: booleanFlag('with list, one JSON object a run, each on a line'),
+          ...jsonFlags('with list, one JSON object a run, each on a line'),
         }),
   ],
   examples: [
@@ -37,7 +38,7 @@ export const command: Command = {
     const action = flags.action === undefined ? 'list' : readArgument(flags, 'action')
     if (action === 'list') {
       const { status } = await import('./run/show-status.js')
-      return await status({ json: readFlag(flags, 'json') }, io)
+      return await status({ json: readJson(flags) }, io)
     }
     if (action !== 'clean') {
       throw new UserError(`there is no ‘runs ${printable(action)}’`, 'write s3move runs, or s3move runs clean')

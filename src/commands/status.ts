@@ -1,6 +1,7 @@
 import type { Command } from './options/command.js'
 import { ALWAYS } from './options/exit.js'
 import { booleanFlag, readFlag } from './options/flag-values.js'
+import { jsonFlags, readJson } from './options/output-options.js'
 import { readRunArgument, runArgument } from './options/run-options.js'
 
 export const command: Command = {
@@ -12,7 +13,7 @@ export const command: Command = {
     runArgument,
     (argv) =>
       argv.options({
-        json: booleanFlag('one JSON object'),
+        ...jsonFlags('one JSON object a run'),
         watch: booleanFlag('again each second, until no process works on it; in a pipe a line for each change'),
       }),
   ],
@@ -20,7 +21,7 @@ export const command: Command = {
   async run(flags, io) {
     const { status } = await import('./run/show-status.js')
     return await status(
-      { dir: readRunArgument(flags), json: readFlag(flags, 'json'), watch: readFlag(flags, 'watch') },
+      { dir: readRunArgument(flags), json: readJson(flags), watch: readFlag(flags, 'watch') },
       io,
     )
   },

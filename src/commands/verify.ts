@@ -50,7 +50,7 @@ export const command: Command = {
           'file to write the differences to; - is standard output; .gz and .zst are compressed; it is FILE.part until it is whole',
         ),
         format: textFlag('text|json', 'how differences are written', 'text on a terminal, else json'),
-        json: booleanFlag('the summary as one line of JSON; the differences too'),
+        json: booleanFlag('the same as --format json, and the summary as JSON too'),
         verbose: { ...booleanFlag('also write objects of which only the size could be compared'), alias: 'v' },
       }),
     (argv) =>

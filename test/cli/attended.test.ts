@@ -67,7 +67,7 @@ describe('--on-finish', () => {
     expect(code).toBe(0)
     expect(stderr).toMatch(/said\nwarning: --on-finish cat > told\.json; echo said; exit 7: it ended with 7\n$/)
     const told = JSON.parse(await read('told.json')) as Record<string, unknown>
-    expect(told).toMatchObject({ type: 'summary', end: 'finished', exitCode: 0, snapshot: { totals: { copied: 3 } } })
+    expect(told).toMatchObject({ type: 'summary', end: 'finished', exitCode: 0, totals: { copied: 3 } })
   })
 
   test('is run though objects failed, the run did not begin, or it was interrupted', async () => {

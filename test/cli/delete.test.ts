@@ -89,9 +89,7 @@ describe('s3move delete s3://bucket/prefix', () => {
     const told = JSON.parse((await run(['status', 'run', '--json'], { cwd })).stdout) as Record<string, unknown>
     expect(told).toMatchObject({
       done: 700,
-      copied: 0,
-      deleted: 700 - left.length,
-      failed: { AccessDenied: left.length },
+      totals: { copied: 0, deleted: 700 - left.length, failed: { AccessDenied: left.length } },
     })
     expect((await run(['status', 'run'], { cwd })).stdout).toContain(`\n  deleted   ${700 - left.length} objects, `)
   })

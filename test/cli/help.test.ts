@@ -39,10 +39,11 @@ describe('s3move --help', () => {
     const told = ['README.md', ...pages.map((name) => `docs/${name}`)]
       .map((name) => readFileSync(`${ROOT}/${name}`, 'utf8').replace(/<!-- options of .*<!-- end of options -->/s, ''))
       .join('\n')
-    // Flags of npm, Docker and mysql, a flag that is no flag, and rows that are for both sides.
+    // Flags of npm, Docker, Node and mysql, a flag that is no flag, and rows that are for both sides.
     const others = ['--package', '--global', '--batch', '--dryrun', '--output-format', '--source', '--destination']
     const ofPackaging = ['--silent', '--offline', '--install-links', '--rm']
-    const known = new Set([...flagsIn(helped), ...others, ...ofPackaging])
+    const ofNode = ['--cpu-prof', '--heap-growing-percent']
+    const known = new Set([...flagsIn(helped), ...others, ...ofPackaging, ...ofNode])
     expect(flagsIn(told).filter((flag) => !known.has(flag))).toEqual([])
     const written = new Set(flagsIn(told))
     const ofOneSide =

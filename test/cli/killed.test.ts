@@ -79,8 +79,7 @@ describe('kill -9 of s3move copy, then s3move resume', () => {
     const told = await run(['status', 'run', '--json'], { cwd })
     expect(JSON.parse(told.stdout)).toMatchObject({
       done: 3000,
-      copied: there.size,
-      failed: { AccessDenied: failed.length },
+      totals: { copied: there.size, failed: { AccessDenied: failed.length } },
     })
   })
 

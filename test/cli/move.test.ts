@@ -43,7 +43,7 @@ describe('s3move move s3://src/old/ s3://dst/new/', () => {
       [...before].map(([key, { size }]) => ({ key, size, etag: etag(key), copy: etag(key) })),
     )
     const status = JSON.parse((await run(['status', 'run', '--json'], { cwd })).stdout) as Record<string, unknown>
-    expect(status).toMatchObject({ state: 'finished', done: 9, copied: 9, deleted: 0, listed: 9 })
+    expect(status).toMatchObject({ state: 'finished', done: 9, totals: { copied: 9, deleted: 0 }, listed: 9 })
   })
 
   test('a rehearsal changes nothing; a place inside the source is refused', async () => {
@@ -106,7 +106,7 @@ describe('s3move move s3://src/old/ s3://dst/new/', () => {
     finished(told, 'DeleteObjects on s3://src failed', 4)
     expect((await contentOf(server, 'src')).size).toBe(300)
     const status = JSON.parse((await run(['status', 'run', '--json'], { cwd })).stdout) as Record<string, unknown>
-    expect(status).toMatchObject({ state: 'unfinished', copied: 0 })
+    expect(status).toMatchObject({ state: 'unfinished', totals: { copied: 0 } })
     await server.fault('denied', '0', 'DeleteObjects')
     finished(await run(['resume', 'run'], { cwd }), 'finished: 300 objects moved')
     expect((await contentOf(server, 'src')).size).toBe(0)
@@ -220,7 +220,7 @@ describe('s3move move s3://src/old/ s3://dst/new/', () => {
       const moved = (await linesOf(cwd, 'moved.ndjson')).map(({ key }) => String(key))
       expect([moved.length, new Set(moved).size]).toEqual([1500, 1500])
       const status = JSON.parse((await run(['status', 'run', '--json'], { cwd })).stdout) as Record<string, unknown>
-      expect(status).toMatchObject({ state: 'finished', done: 1500, copied: 1500, skipped: {}, failed: {} })
+      expect(status).toMatchObject({ state: 'finished', done: 1500, totals: { copied: 1500, skipped: {}, failed: {} } })
     },
   )
 

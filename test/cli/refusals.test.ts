@@ -166,9 +166,12 @@ describe('s3move copy, when the server cannot be used', () => {
     expect(await refused(copyTo(server.url.replace('http:', 'https:')))).toMatch(/\n.*http:\/\/ or https:\/\//)
   })
 
-  test('with --json the refusal is the same line, and stdout stays empty', async () => {
+  test('with --json a program is told too, by an error on stdout', async () => {
     const server = await sandbox({ buckets: ['src:seq:10'] })
-    expect(await refused([...copyTo(server.url), '--json'])).toContain('s3://dst')
+    const { stdout, ...told } = await run([...copyTo(server.url), '--json'], { cwd: await workFolder() })
+    expect(refusal({ ...told, stdout: '' })).toContain('s3://dst')
+    const [, message, hint] = /^s3move: (.*)\n {8}(.*)\n$/.exec(told.stderr) ?? []
+    expect(JSON.parse(stdout)).toMatchObject({ type: 'error', exitCode: 2, message, hint })
   })
 
   test('a page out of order is refused by a dry run too', async () => {

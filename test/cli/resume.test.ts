@@ -173,7 +173,11 @@ describe('s3move resume --only-failed [DIR]', () => {
     expect(await readFile(ledger, 'utf8').catch(() => '')).toBe('')
     expect(refusal(await run(['resume', '--only-failed'], { cwd }))).toContain('no run here has failed objects')
     const told = await run(['status', '--json'], { cwd })
-    expect(JSON.parse(told.stdout)).toMatchObject({ state: 'finished', copied: 1500, failed: {}, next: null })
+    expect(JSON.parse(told.stdout)).toMatchObject({
+      state: 'finished',
+      totals: { copied: 1500, failed: {} },
+      next: null,
+    })
   })
 })
 
@@ -190,15 +194,21 @@ describe('s3move status [DIR]', () => {
     expect(text.stdout).toMatch(/^ {2}state +unfinished$/m)
     expect(text.stdout).toMatch(new RegExp(`^ {2}next +s3move resume ${folder}$`, 'm'))
     const json = await run(['status', folder, '--json'], { cwd })
-    const told = JSON.parse(json.stdout) as { copied: number; done: number }
+    const told = JSON.parse(json.stdout) as { totals: { copied: number }; done: number }
     expect(told).toMatchObject({ state: 'unfinished', folder, next: `s3move resume ${folder}` })
-    expect(told.copied).toBe(copied(server))
+    expect(told.totals.copied).toBe(copied(server))
     expect(server.stats().requests).toBe(before)
 
     expect((await run(['resume'], { cwd })).code).toBe(3)
     const file = await run(['status', join(folder, 'checkpoint.json'), '--json'], { cwd })
     expect(JSON.parse(file.stdout)).toMatchObject({
-      ...{ state: 'finished', copied: 1495, failed: { AccessDenied: 5 }, done: 1500, total: 1500, sessions: 2 },
+      ...{
+        state: 'finished',
+        totals: { copied: 1495, failed: { AccessDenied: 5 } },
+        done: 1500,
+        total: 1500,
+        sessions: 2,
+      },
       next: `s3move resume --only-failed ${folder}`,
     })
 
@@ -229,7 +239,7 @@ describe('s3move copy, when a run of it exists', () => {
     expectSame(await contentOf(server, 'dst'), await contentOf(server, 'src'))
     expect(server.stats().copies.dst).toEqual({ total: 1500 + before, unique: 1500, duplicates: before })
     const told = await run(['status', '--json'], { cwd })
-    expect(JSON.parse(told.stdout)).toMatchObject({ state: 'finished', copied: 1500, sessions: 1 })
+    expect(JSON.parse(told.stdout)).toMatchObject({ state: 'finished', totals: { copied: 1500 }, sessions: 1 })
   })
 
   test('a finished one is refused with when and what; --again does it once more, in a folder of its own', async () => {

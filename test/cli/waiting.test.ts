@@ -179,7 +179,7 @@ describe('a run of which only objects are left that wait', () => {
     expect(stderr).toMatch(/^ {2}waiting +3 objects, to be tried again/m)
     const status = await run(['status', 'run', '--json'], { cwd })
     expect(JSON.parse(status.stdout)).toMatchObject({
-      ...{ state: 'unfinished', failed: {}, waiting: { objects: 3, errors: { '500 InternalError': 3 } } },
+      ...{ state: 'unfinished', totals: { failed: {} }, waiting: { objects: 3, errors: { '500 InternalError': 3 } } },
     })
     const resumed = await run(['resume', 'run', '--endpoint-url', server.url], { cwd })
     expect([resumed.code, resumed.stderr]).toEqual([

@@ -1,6 +1,6 @@
 import type { Argv } from './argv.js'
 import { UserError } from '../../errors.js'
-import { booleanFlag, grouped, readFlag, textFlag, type Flags } from './flag-values.js'
+import { booleanFlag, grouped, readChoice, readFlag, textFlag, type Flags } from './flag-values.js'
 
 /** How much is told, and how. */
 export interface OutputOptions {
@@ -9,10 +9,23 @@ export interface OutputOptions {
   readonly verbose: boolean
 }
 
+/** Flags of what is told as text or, as `json` says, for programs. */
+export function jsonFlags(json: string) {
+  return { json: booleanFlag(json), format: textFlag('text|json', 'json is the same as --json', 'text') }
+}
+
+/** Whether JSON was asked for, in either way. */
+export function readJson(flags: Flags): boolean {
+  const [json, format] = [readFlag(flags, 'json'), readChoice(flags, 'format', ['text', 'json'])]
+  if (json === true && format === 'text')
+    throw new UserError('--json and --format text contradict each other', 'give one of them')
+  return json ?? format === 'json'
+}
+
 /** Flags of what is told. */
 export function tellingFlags(argv: Argv): Argv {
   return grouped(argv, 'Output:', {
-    json: booleanFlag('one line of JSON for each event, on standard output'),
+    ...jsonFlags('one line of JSON for each event, on standard output'),
     quiet: { ...booleanFlag('tell only of warnings and failures'), alias: 'q' },
     verbose: { ...booleanFlag('tell of each object'), alias: 'v' },
     ...ATTENDING,
@@ -30,9 +43,7 @@ export const ATTENDING = {
 
 /** What the flags say of output. */
 export function readTelling(flags: Flags): OutputOptions {
-  const [json, quiet, verbose] = (['json', 'quiet', 'verbose'] as const).map((name) => readFlag(flags, name) ?? false)
-  if (quiet === true && verbose === true) {
-    throw new UserError('--quiet and --verbose contradict each other', 'give one of them')
-  }
-  return { json: json ?? false, quiet: quiet ?? false, verbose: verbose ?? false }
+  const [quiet, verbose] = [readFlag(flags, 'quiet') ?? false, readFlag(flags, 'verbose') ?? false]
+  if (quiet && verbose) throw new UserError('--quiet and --verbose contradict each other', 'give one of them')
+  return { json: readJson(flags), quiet, verbose }
 }

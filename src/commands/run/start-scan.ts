@@ -50,7 +50,7 @@ async function startAttended(
   { flags, io, connection }: { readonly flags: Flags; readonly io: CommandIo; readonly connection: Connection },
 ): Promise<number> {
   if ('to' in wanted) await checkOutput(wanted.to)
-  const json = readFlag(flags, 'json') ?? false
+  const json = readFlag(flags, 'json') ?? readText(flags, 'format') === 'json'
   const pace = readPace(flags, SCAN_PACE)
   const asked = readConnection(flags, connection)
   const folder = readText(flags, 'checkpoint')
@@ -98,7 +98,7 @@ export async function resumeScan(
   flags: Flags,
   io: CommandIo,
 ): Promise<number> {
-  const json = readFlag(flags, 'json') ?? false
+  const json = readFlag(flags, 'json') ?? readText(flags, 'format') === 'json'
   const pace = readPace(flags, found.pace)
   const asked = readConnection(flags, found.connection)
   const quiet = readFlag(flags, 'quiet') ?? false

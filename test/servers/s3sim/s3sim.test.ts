@@ -303,10 +303,9 @@ describe('s3move set-headers s3://src, judged by s3sim', () => {
     expect(done.cache_control).toEqual({ [CC]: done.rewritten_unique })
     const check = await run(args(sim, '--fresh', '--dry-run', '--quiet', '--json'), { cwd })
     const plan = JSON.parse(check.stdout.trimEnd().split('\n').at(-1)!) as {
-      rewrite: number
-      skip: { unchanged: number }
+      totals: { copied: number; skipped: { unchanged: number } }
     }
-    expect(plan).toMatchObject({ rewrite: failed.length, skip: { unchanged: 100_000 - failed.length } })
+    expect(plan.totals).toMatchObject({ copied: failed.length, skipped: { unchanged: 100_000 - failed.length } })
   })
 })
 

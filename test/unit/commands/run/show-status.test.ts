@@ -233,7 +233,7 @@ describe('s3move status --json', () => {
       type: 'status',
       time: expect.any(String) as string,
       folder: '.s3move/run',
-      source: 's3://a/',
+      source: 's3://a/in/',
       destination: 's3://b/',
       heldBy: null,
       job: checkpoint().job,
