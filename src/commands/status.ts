@@ -20,9 +20,6 @@ export const command: Command = {
   exits: { ...ALWAYS, 4: 'the folder holds no run that can be read', 130: 'interrupted' },
   async run(flags, io) {
     const { status } = await import('./run/show-status.js')
-    return await status(
-      { dir: readRunArgument(flags), json: readJson(flags), watch: readFlag(flags, 'watch') },
-      io,
-    )
+    return await status({ dir: readRunArgument(flags), json: readJson(flags), watch: readFlag(flags, 'watch') }, io)
   },
 }
