@@ -8,8 +8,9 @@ import { printable } from '../../keys.js'
 import { count, duration, jobTitle, shellWord } from '../../report/format.js'
 import { countsInWords } from '../../report/summary.js'
 import { timeOf } from '../../times.js'
+import { ask } from '../options/ask.js'
 import { EXIT } from '../options/exit.js'
-import { unless, type CommandIo } from '../options/io.js'
+import type { CommandIo } from '../options/io.js'
 
 /** What is to be cleared away. */
 export interface CleanArguments {
@@ -100,20 +101,8 @@ function lineOf({ folder, checkpoint }: SavedRun, cwd: string): string {
 }
 
 async function confirm(n: number, io: CommandIo): Promise<void> {
-  const { createInterface } = await import('node:readline/promises')
-  const question = createInterface({ input: io.stdin, output: io.stderr, terminal: false })
-  try {
-    const ended = new Promise<string>((resolve) => {
-      question.once('close', () => resolve(''))
-      // A terminal that was closed cannot be read from.
-      question.once('error', () => resolve(''))
-    })
-    const asked = question.question(`Remove the record of ${runs(n)}, with the failure ledgers? (yes or no) `)
-    const answer = await unless(io.stop, Promise.race([asked, ended]))
-    if (/^y(es)?$/i.test(answer.trim())) return
-  } finally {
-    question.close()
-  }
+  const answer = await ask(`Remove the record of ${runs(n)}, with the failure ledgers? (yes or no) `, io)
+  if (/^y(es)?$/i.test(answer)) return
   throw new UserError('nothing was removed', 'answer yes to remove them, or give --yes')
 }
 

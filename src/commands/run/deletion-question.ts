@@ -13,6 +13,7 @@ import { isFolder, placeUrl, type Place } from '../../job/place.js'
 import { printable } from '../../keys.js'
 import { shellWord } from '../../report/format.js'
 import type { BucketTraits } from '../../storage/storage.js'
+import { ask } from '../options/ask.js'
 import { readFlag, type Flags } from '../options/flag-values.js'
 import { unless, type CommandIo } from '../options/io.js'
 import { amountOf } from './deletion-amount.js'
@@ -54,20 +55,7 @@ export async function confirm(job: WriteJob, facts: readonly string[], io: Comma
   const [name, called] = nameOf(place)
   const lines = [`${whatOf(job)} is to be deleted${afterwards(job)}`, ...facts.map((fact) => `  ${fact}`)]
   io.stderr.write(`${lines.join('\n')}\n`)
-  const { createInterface } = await import('node:readline/promises')
-  const question = createInterface({ input: io.stdin, output: io.stderr, terminal: false })
-  try {
-    const ended = new Promise<string>((resolve) => {
-      question.once('close', () => resolve(''))
-      // A terminal that was closed cannot be read from.
-      question.once('error', () => resolve(''))
-    })
-    const asked = question.question(`Type the name of the ${called} to go on (${printable(name)}): `)
-    const answer = await unless(io.stop, Promise.race([asked, ended]))
-    if (answer.trim() === name) return
-  } finally {
-    question.close()
-  }
+  if ((await ask(`Type the name of the ${called} to go on (${printable(name)}): `, io)) === name) return
   throw new UserError(
     `that is not the name of the ${called} (${printable(name)}): nothing was ${onlyDeletes(job) ? 'deleted' : 'changed'}`,
     'give the same command again',
