@@ -14,6 +14,9 @@ import { version } from './version.js'
 /** What the completion scripts give in place of a command, with what has been typed behind it. */
 const OFFER = '__complete'
 
+/** What is behind the name of the program; of a job that was named, the command line that it stands for. */
+let commandLine: readonly string[] = process.argv.slice(2)
+
 /** A closed terminal is not to end the program. */
 const hangupIgnored = ignoresHangup()
 
@@ -41,7 +44,7 @@ async function complain(exitCode: number, message: string, hint?: string): Promi
   const text = `s3move: ${message}\n${hint === undefined ? '' : `        ${hint}\n`}`
   // Whatever was wrong with a URL, and whoever says so.
   process.stderr.write(withoutCredentials(text))
-  if (asksForJson(process.argv)) {
+  if (asksForJson(commandLine)) {
     const { jsonRecord } = await import('./report/json-records.js')
     const told = { exitCode, message: withoutCredentials(message), hint: hint && withoutCredentials(hint) }
     process.stdout.write(`${jsonRecord('error', told)}\n`)
@@ -74,6 +77,7 @@ const COMMANDS: Commands = new Map([
   ['resume', () => import('./commands/resume.js')],
   ['status', () => import('./commands/status.js')],
   ['runs', () => import('./commands/runs.js')],
+  ['run', () => import('./commands/run.js')],
   ['failures', () => import('./commands/failures.js')],
   ['sandbox', () => import('./commands/sandbox.js')],
   ['help', () => import('./commands/help.js')],
@@ -105,10 +109,17 @@ async function main(args: readonly string[]): Promise<number> {
     await showHelp(args, asked === 'help', args.length === 0 ? stderr : stdout, COMMANDS)
     return args.length === 0 ? EXIT.usage : EXIT.done
   }
-  const { runCommandLine } = await import('./commands/options/command-line.js')
-  const commands = await commandsNamed(first, COMMANDS)
   const io: CommandIo = { stdin, stdout, stderr, cwd: process.cwd(), args, ...stopOnSignals() }
-  return await runCommandLine(commands, io, COMMANDS)
+  if (first === 'run') {
+    const { namedJob, runNamedJob } = await import('./commands/jobs/named-job.js')
+    const job = await namedJob(args.slice(1), io.cwd, COMMANDS)
+    if (job !== undefined) {
+      commandLine = job.args
+      return await runNamedJob(job, io, COMMANDS)
+    }
+  }
+  const { runCommandLine } = await import('./commands/options/command-line.js')
+  return await runCommandLine(await commandsNamed(first, COMMANDS), io, COMMANDS)
 }
 
 async function complainOf(error: unknown): Promise<number> {
@@ -144,7 +155,7 @@ for (const stream of [process.stdout, process.stderr]) {
 async function program(): Promise<void> {
   keepThreadPoolAwake()
   try {
-    process.exitCode = await main(process.argv.slice(2))
+    process.exitCode = await main(commandLine)
   } catch (error) {
     process.exitCode = await complainOf(error)
   }

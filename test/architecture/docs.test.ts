@@ -33,6 +33,7 @@ describe('the documents', () => {
     'verify',
     'check',
     'resume',
+    'run',
     'status',
     'sandbox',
   ])('the options at the end of docs/%s.md are what the program says; if not, run: npm run docs', async (command) => {

@@ -97,10 +97,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'errors',
   ],
   'commands/help': ['commands/options', 'version'],
-  'commands/completion': ['commands/help', 'commands/options', 'storage'],
+  'commands/jobs': ['commands/options', 'report', 'keys', 'errors'],
+  'commands/completion': ['commands/help', 'commands/jobs', 'commands/options', 'storage'],
   commands: [
     'commands/completion',
     'commands/help',
+    'commands/jobs',
     'commands/run',
     'commands/options',
     'sandbox',
@@ -117,6 +119,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'commands',
     'commands/completion',
     'commands/help',
+    'commands/jobs',
     'commands/options',
     'report',
     'checkpoint',
@@ -143,8 +146,8 @@ const LOADED_AT_EACH_START: readonly string[] = [
   'errors',
 ]
 
-/** What takes the place of a command: loaded when it is asked for, and then no command runs. */
-const IN_PLACE_OF_COMMANDS: readonly string[] = ['commands/completion', 'commands/help']
+/** What takes the place of a command, or puts one in its place: loaded when it is asked for. */
+const IN_PLACE_OF_COMMANDS: readonly string[] = ['commands/completion', 'commands/help', 'commands/jobs']
 
 /** Packages that are bundled with the program, so that whoever installs it needs none of them. */
 const BUNDLED: readonly string[] = [

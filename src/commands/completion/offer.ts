@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Declarations, Option } from '../options/argv.js'
 import { commandsNamed, declarationsOf, commandName, type Command, type Commands } from '../options/command.js'
+import { readConfig } from '../jobs/config-file.js'
 import { commandSections } from '../help/main-page.js'
 import { TOPICS } from '../help/topics.js'
 import { profileNames } from '../../storage/profile-names.js'
@@ -98,6 +99,7 @@ async function argumentsOf(
 ): Promise<Offer> {
   const [argument] = [...declared.positionals.values()].slice(positionalsIn(before, declared) - 1)
   if (argument === undefined) return NOTHING
+  if (commandName(command) === 'run') return { words: await jobsIn(cwd) }
   if (commandName(command) !== 'help') return await valuesOf(argument, cwd)
   const topics = [...TOPICS].map(([name, { summary }]) => [name, summary] as const)
   return { words: [...(await beginning('', all)).words, ...topics, ['man', 'the manual page']] }
@@ -116,6 +118,14 @@ function positionalsIn(words: readonly string[], declared: Declarations): number
 
 function plain(words: readonly string[]): Offer['words'] {
   return words.map((word) => [word, ''])
+}
+
+async function jobsIn(cwd: string): Promise<Offer['words']> {
+  try {
+    return (await readConfig(undefined, cwd)).names.map((name) => [name, 'a job'])
+  } catch {
+    return []
+  }
 }
 
 // Where nothing can be read, nothing is offered.

@@ -13,6 +13,8 @@ export interface CommandIo {
   readonly summarised?: ((event: Extract<RunEvent, { readonly type: 'summary' }>) => void) | undefined
   /** The command line, from the command's name on. */
   readonly args: readonly string[]
+  /** The same for people, where a named job stands for it. */
+  readonly job?: string
   /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP: begin nothing further, let what is in flight end. */
   readonly stop: AbortSignal
   /** Aborted by the second: save and end at once. */

@@ -1,6 +1,7 @@
+import { UserError } from '../../errors.js'
 import type { Argv } from './argv.js'
 import { connectionFlags } from './connection-options.js'
-import { booleanFlag, grouped, readArgument, textFlag, type Flags } from './flag-values.js'
+import { booleanFlag, grouped, readArgument, readFlag, textFlag, type Flags } from './flag-values.js'
 import { ATTENDING, tellingFlags } from './output-options.js'
 import { EXPECT, paceFlags, RETRY_FOR, SPEED } from './pace-options.js'
 
@@ -15,8 +16,25 @@ export function runFlags(argv: Argv): Argv {
 /** Flags of a run that begins. */
 export function freshFlags(argv: Argv): Argv {
   return argv
-    .option('fresh', booleanFlag('begin again, though there is a run of this job, unfinished or finished'))
-    .group(['checkpoint', 'fresh', 'dry-run'], 'Run:')
+    .options({
+      fresh: booleanFlag('begin again, though there is a run of this job, unfinished or finished'),
+      'or-resume': OR_RESUME,
+    })
+    .group(['checkpoint', 'fresh', 'or-resume', 'dry-run'], 'Run:')
+}
+
+const OR_RESUME = booleanFlag('go on with the unfinished run of this job, if there is one')
+
+/** Whether an unfinished run of the job is to go on. */
+export function readOrResume(flags: Flags): boolean {
+  const wanted = readFlag(flags, 'or-resume') ?? false
+  if (wanted && readFlag(flags, 'fresh') === true) {
+    throw new UserError(
+      '--fresh and --or-resume contradict each other: one throws an unfinished run away, the other goes on with it',
+      'give one of them',
+    )
+  }
+  return wanted
 }
 
 /** That of a job which would do all of it once more. */
@@ -42,6 +60,7 @@ export function scanFlags(argv: Argv): Argv {
   return grouped(argv, 'Run:', {
     checkpoint: textFlag('DIR', 'folder that keeps how far it came; from there it can be resumed'),
     fresh: booleanFlag('begin again, though an unfinished run is in --checkpoint'),
+    'or-resume': OR_RESUME,
     quiet: { ...booleanFlag('no progress'), alias: 'q' },
     ...ATTENDING,
   })

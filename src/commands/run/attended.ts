@@ -25,6 +25,7 @@ export async function attended(
   if (onFinish === undefined && path === undefined) return await work(io)
   const warn = (message: string): void => void io.stderr.write(`warning: ${message}\n`)
   const log = path === undefined ? undefined : await openLogFile(resolve(io.cwd, path), warn)
+  if (io.job !== undefined) log?.stream.write(`${io.job}\n`)
   let summary: SummaryEvent | undefined
   const summarised = (event: SummaryEvent): void => void (summary = event)
   const ended = async (code: number, error?: unknown): Promise<void> => {

@@ -51,6 +51,17 @@ export async function checkLogOutside(job: Job, flags: Flags, cwd: string): Prom
   }
 }
 
+/** An earlier run of the job that begins is not finished. */
+export class UnfinishedRun extends UserError {
+  constructor(readonly run: SavedRun) {
+    const { folder } = run
+    super(
+      `an unfinished run of this job is in ${printable(folder)}`,
+      `go on with it: s3move resume ${shellWord(folder)} (or begin again from the start: add --fresh)`,
+    )
+  }
+}
+
 /** What a run that begins may do about an earlier one of its job. */
 export interface Beginning {
   readonly job: WriteJob
@@ -139,12 +150,7 @@ export async function checkFolder(
   }
   // Whether it is this job is certain only with the endpoint.
   if (reached !== connection && differences(checkpoint, { job, connection }).length > 0) return undefined
-  if (checkpoint.state !== 'finished') {
-    throw new UserError(
-      `an unfinished run of this job is in ${printable(folder)}`,
-      `go on with it: s3move resume ${shellWord(folder)} (or begin again from the start: add --fresh)`,
-    )
-  }
+  if (checkpoint.state !== 'finished') throw new UnfinishedRun(run)
   if (!isScanJob(job) && !again && hasDone(run, listModified)) refuseRepeating(job, run)
   return run
 }

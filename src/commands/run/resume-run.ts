@@ -50,7 +50,8 @@ export async function resume(asked: ResumeRequest, flags: Flags, io: CommandIo):
   return await attended(flags, io, asked.dry, (io) => resumeAttended(asked, flags, io))
 }
 
-async function resumeAttended(asked: ResumeRequest, flags: Flags, io: CommandIo): Promise<number> {
+/** The same within what stands beside the run, its log. */
+export async function resumeAttended(asked: ResumeRequest, flags: Flags, io: CommandIo): Promise<number> {
   const { onlyFailed, telling } = asked
   const { folder, checkpoint: found } = await choose(asked.dir, onlyFailed, io.cwd)
   await refuseLinks(folder)

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { FORMAT, type ScanCheckpoint } from '../../checkpoint/checkpoint.js'
-import { createFolder, readCheckpoint } from '../../checkpoint/checkpoint-file.js'
+import { FORMAT, isScan, type ScanCheckpoint } from '../../checkpoint/checkpoint.js'
+import { createFolder, readCheckpoint, refuseLinks } from '../../checkpoint/checkpoint-file.js'
 import { lockRun } from '../../checkpoint/lock.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
@@ -9,6 +9,7 @@ import type { Pace } from '../../job/pace.js'
 import type { FolderIdentity } from '../../job/place.js'
 import { noTotals } from '../../job/totals.js'
 import { printableName } from '../../keys.js'
+import { shellWord } from '../../report/format.js'
 import { createScanProgress } from '../../report/scan-progress.js'
 import { checkList } from '../../sources/files-from/files-from-source.js'
 import type { OpenStores } from '../../storage/open.js'
@@ -17,8 +18,9 @@ import { readConnection } from '../options/connection-options.js'
 import { readFlag, readText, type Flags } from '../options/flag-values.js'
 import { isPipe, unless, type CommandIo } from '../options/io.js'
 import { DEFAULT_PACE, readPace } from '../options/pace-options.js'
-import { attended } from './attended.js'
-import { checkFolder, checkLogOutside, checkOutsideSides } from './checkpoint-folder.js'
+import { readOrResume } from '../options/run-options.js'
+import { attended, sayTo } from './attended.js'
+import { checkFolder, checkLogOutside, checkOutsideSides, UnfinishedRun } from './checkpoint-folder.js'
 import { surveyOf } from './list-survey.js'
 import { open } from './open-and-run.js'
 import { checkOutput } from './output-file.js'
@@ -42,7 +44,19 @@ export async function startScan(
   io: CommandIo,
   connection: Connection = {},
 ): Promise<number> {
-  return await attended(flags, io, false, (io) => startAttended(job, { flags, io, connection }))
+  const orResume = readOrResume(flags)
+  return await attended(flags, io, false, async (io) => {
+    try {
+      return await startAttended(job, { flags, io, connection })
+    } catch (error) {
+      if (!orResume || !(error instanceof UnfinishedRun)) throw error
+      const { folder, checkpoint } = error.run
+      if (!isScan(checkpoint)) throw error
+      await refuseLinks(folder)
+      if (readFlag(flags, 'quiet') !== true) sayTo(io, `going on with the unfinished run in ${shellWord(folder)}`)
+      return await resumeScan({ folder, checkpoint }, flags, io)
+    }
+  })
 }
 
 async function startAttended(
@@ -56,10 +70,11 @@ async function startAttended(
   const folder = readText(flags, 'checkpoint')
   const fresh = readFlag(flags, 'fresh') ?? false
   const quiet = readFlag(flags, 'quiet') ?? false
-  if (folder === undefined && fresh) {
+  const about = fresh ? '--fresh' : readOrResume(flags) ? '--or-resume' : undefined
+  if (folder === undefined && about !== undefined) {
     throw new UserError(
-      '--fresh is about a checkpoint, and none was named',
-      'add --checkpoint DIR, or leave --fresh away',
+      `${about} is about a checkpoint, and none was named`,
+      `add --checkpoint DIR, or leave ${about} away`,
     )
   }
   await checkOutsideSides(wanted, folder, io.cwd, true)

@@ -19,6 +19,7 @@ import { unless, type CommandIo } from '../options/io.js'
 import { readTelling, type OutputOptions } from '../options/output-options.js'
 import { readPace } from '../options/pace-options.js'
 import { checkInOneBucket } from '../options/places.js'
+import { readOrResume } from '../options/run-options.js'
 import { readKeysOf } from '../options/sse-c-key.js'
 import { attended, sayTo } from './attended.js'
 import {
@@ -27,6 +28,7 @@ import {
   checkOutsideSides,
   chooseFolder,
   finishedInWords,
+  UnfinishedRun,
   type Beginning,
 } from './checkpoint-folder.js'
 import { questionBefore, type Question } from './deletion-question.js'
@@ -47,6 +49,7 @@ import {
 } from './open-and-run.js'
 import { checkSiblings } from './prefix-siblings.js'
 import { checkSides } from './refused-flags.js'
+import { resumeAttended } from './resume-run.js'
 import { wantedRanges } from './wanted-ranges.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
@@ -61,6 +64,8 @@ interface Setup {
   readonly given: string | undefined
   readonly beginning: Beginning
   readonly dry: boolean
+  /** Whether earlier runs of the job matter. */
+  readonly looks: boolean
   readonly survey: Survey<WriteJob> | undefined
   /** What is asked before it begins. */
   readonly question: Question | undefined
@@ -68,10 +73,21 @@ interface Setup {
   readonly io: CommandIo
 }
 
-/** Begins a job that changes objects, with the flags that all of them share. Resolves with the exit code. */
+/** Begins a job that changes objects, with the flags that all of them share, or goes on with it. Resolves with the exit code. */
 export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
   const dry = readFlag(flags, 'dry-run') ?? false
-  return await attended(flags, io, dry, (io) => beginAttended(asked, flags, io, prepare))
+  const orResume = readOrResume(flags)
+  return await attended(flags, io, dry, async (io) => {
+    try {
+      return await beginAttended(asked, flags, io, prepare)
+    } catch (error) {
+      if (!orResume || !(error instanceof UnfinishedRun)) throw error
+      const { folder } = error.run
+      const telling = readTelling(flags)
+      if (!telling.quiet) sayTo(io, `going on with the unfinished run in ${shellWord(folder)}`)
+      return await resumeAttended({ dir: folder, onlyFailed: false, codes: undefined, dry, telling }, flags, io)
+    }
+  })
 }
 
 async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
@@ -92,7 +108,9 @@ async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepa
     ...{ job, fresh: readFlag(flags, 'fresh') ?? false, again: readFlag(flags, 'again') ?? false },
     listModified: survey?.state.modified,
   }
-  if (given !== undefined && !dry) await checkFolder(given, beginning, reached, false)
+  // What a rehearsal finds matters only to a start that would go on with it.
+  const looks = !dry || readOrResume(flags)
+  if (given !== undefined && looks) await checkFolder(given, beginning, reached, false)
   const question = questionBefore(job, flags, io)
 
   const progress = createProgress({ ...io, ...telling })
@@ -114,7 +132,7 @@ async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepa
       ...noting(progress),
     })
     try {
-      const setup = { job, pace, telling, given, beginning, dry, survey, question, progress, io }
+      const setup = { job, pace, telling, given, beginning, dry, looks, survey, question, progress, io }
       return await beginBetween(opened, setup, prepare)
     } finally {
       opened.close()
@@ -142,8 +160,8 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
   ])
   if (settings.streamed && !isFolder(job.source) && !isFolder(endsOf(job).destination))
     warn('no one credential can copy between these two: every byte passes through this machine')
+  const folder = setup.looks ? await folderFor(setup, opened) : ''
   if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, example, opened, telling, io })
-  const folder = await folderFor(setup, opened)
   await setup.question?.(opened, survey?.state.of)
   return await runFromStart(opened, setup, folder, ranges, example)
 }
@@ -151,7 +169,10 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
 // Refused before anything is asked, and again under the lock.
 async function folderFor(setup: Setup, { ends }: Opened): Promise<string> {
   const { given, beginning } = setup
-  if (given !== undefined) return given
+  if (given !== undefined) {
+    await checkFolder(given, beginning, ends.connection)
+    return given
+  }
   const { folder, before } = await chooseFolder(beginning, ends.connection)
   // Who asks for it to be done again knows of it.
   if (before !== undefined && !beginning.fresh && !beginning.again) {
