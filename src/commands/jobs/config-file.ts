@@ -6,10 +6,10 @@ import { printable } from '../../keys.js'
 import { nearest } from '../options/nearest.js'
 
 /** Where `s3move run` looks for jobs, in the working directory. */
-export const CONFIG_NAMES = ['s3move.yaml', 's3move.yml'] as const
+const CONFIG_NAMES = ['s3move.yaml', 's3move.yml'] as const
 
 /** What an argument or an option of a command is to be: text as it is written there, without quotes. */
-export type SettingValue = boolean | string | readonly string[]
+type SettingValue = boolean | string | readonly string[]
 
 /** A line of a job. */
 export interface Setting {
