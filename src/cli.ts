@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { CheckpointError } from './checkpoint/checkpoint-error.js'
 import { commandsNamed, type Commands } from './commands/options/command.js'
 import { asksFor } from './commands/options/asked.js'
+import { paintsFor } from './commands/options/color.js'
 import { EXIT } from './commands/options/exit.js'
 import { Interrupted, type CommandIo } from './commands/options/io.js'
 import { UserError } from './errors.js'
@@ -41,7 +42,8 @@ function stopOnSignals(): Pick<CommandIo, 'stop' | 'abandon'> {
 
 /** Says what ended the program: to a person, and where JSON was asked for to a program too. Answers the exit code. */
 async function complain(exitCode: number, message: string, hint?: string): Promise<number> {
-  const text = `s3move: ${message}\n${hint === undefined ? '' : `        ${hint}\n`}`
+  const name = paintsFor(commandLine, process).stderr(exitCode === EXIT.interrupted ? 'warning' : 'bad', 's3move:')
+  const text = `${name} ${message}\n${hint === undefined ? '' : `        ${hint}\n`}`
   // Whatever was wrong with a URL, and whoever says so.
   process.stderr.write(withoutCredentials(text))
   if (asksForJson(commandLine)) {
@@ -109,7 +111,8 @@ async function main(args: readonly string[]): Promise<number> {
     await showHelp(args, asked === 'help', args.length === 0 ? stderr : stdout, COMMANDS)
     return args.length === 0 ? EXIT.usage : EXIT.done
   }
-  const io: CommandIo = { stdin, stdout, stderr, cwd: process.cwd(), args, ...stopOnSignals() }
+  const paint = paintsFor(args, process)
+  const io: CommandIo = { stdin, stdout, stderr, cwd: process.cwd(), paint, args, ...stopOnSignals() }
   if (first === 'run') {
     const { namedJob, runNamedJob } = await import('./commands/jobs/named-job.js')
     const job = await namedJob(args.slice(1), io.cwd, COMMANDS)

@@ -2,6 +2,7 @@ import { UserError } from '../errors.js'
 import { isFolder, placeUrl } from '../job/place.js'
 import type { VerifyJob } from '../job/verify.js'
 import { printable } from '../keys.js'
+import { warningLine } from '../report/paint.js'
 import type { Command } from './options/command.js'
 import { readConnection, sideFlags } from './options/connection-options.js'
 import { exitsOfListing } from './options/exit.js'
@@ -126,7 +127,8 @@ async function verifyRun(dir: string, how: Comparison, given: object, flags: Fla
   const { provingJob } = await import('./run/proving-job.js')
   const { job, connection, warnings } = await provingJob(dir, how)
   refuseContradictions(job)
-  if (readFlag(flags, 'quiet') !== true) for (const warning of warnings) io.stderr.write(`warning: ${warning}\n`)
+  if (readFlag(flags, 'quiet') !== true)
+    for (const warning of warnings) io.stderr.write(`${warningLine(warning, io.paint?.stderr)}\n`)
   const { startScan } = await import('./run/start-scan.js')
   return await startScan(job, flags, io, connection)
 }

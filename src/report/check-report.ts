@@ -2,6 +2,7 @@ import type { Finding } from '../job/finding.js'
 import { PERMISSIONS, usersOf, type Permission, type PermittedCommand } from '../job/permissions.js'
 import { placeUrl, type Place, type Side } from '../job/place.js'
 import { printableName } from '../keys.js'
+import { PLAIN, type Paint } from './paint.js'
 
 /** What a check looked at. */
 export interface Checked {
@@ -68,11 +69,11 @@ function resourceOf({ bucket, prefix }: Place, on: Permission['on']): string {
 }
 
 /** The lines that tell a person. */
-export function checkLines(checked: Checked): string[] {
+export function checkLines(checked: Checked, paint: Paint = PLAIN): string[] {
   const { source, destination, command, findings } = checked
   const width = Math.max(...findings.map(({ what }) => what.length))
   const of = (side: Side | undefined): string[] =>
-    findings.filter((finding) => finding.side === side).flatMap((finding) => findingLines(finding, width))
+    findings.filter((finding) => finding.side === side).flatMap((finding) => findingLines(finding, width, paint))
   const together = of(undefined)
   const lines = [
     `source ${placeUrl(source)}`,
@@ -82,13 +83,21 @@ export function checkLines(checked: Checked): string[] {
   ]
   const policy = missingPolicy(checked)
   if (policy !== undefined) lines.push('a policy with what is missing:', JSON.stringify(policy, undefined, 2))
-  return [...lines, verdictLine(command, checked)]
+  return [...lines, verdictLine(command, checked, paint)]
 }
 
-function findingLines({ state, what, told, hint, permission }: Finding, width: number): string[] {
+// What a store cannot is no fault.
+function toneOf({ about, state }: Finding): Parameters<Paint>[0] {
+  if (state === 'ok') return 'good'
+  return about === 'trait' ? 'dim' : state === 'no' ? 'bad' : 'warning'
+}
+
+function findingLines(finding: Finding, width: number, paint: Paint): string[] {
+  const { state, what, told, hint, permission } = finding
   const users = permission === undefined ? '' : usersText(permission)
   const text = [told, state === 'ok' ? '' : users].filter((part) => part !== '').join('; ')
-  const line = `  ${state.padEnd(7)}  ${printableName(`${what.padEnd(width)}  ${text}`)}`.trimEnd()
+  const line =
+    `  ${paint(toneOf(finding), state.padEnd(7))}  ${printableName(`${what.padEnd(width)}  ${text}`)}`.trimEnd()
   return hint === undefined ? [line] : [line, `  ${''.padEnd(7)}  ${''.padEnd(width)}  ${printableName(hint)}`]
 }
 
@@ -97,15 +106,16 @@ function usersText({ purpose, needs, helps = [] }: Permission): string {
   return `${purpose} (${commands.filter((part) => part !== '').join('; ')})`
 }
 
-function verdictLine(command: PermittedCommand, checked: Checked): string {
+function verdictLine(command: PermittedCommand, checked: Checked, paint: Paint): string {
   const { findings } = checked
   const missing = lacking(checked)
   const open = findings.filter(({ state, permission }) => state === 'unknown' && permission?.needs.includes(command))
   const names = (found: readonly Finding[]): string => found.map(nameOf).join(', ')
-  if (missing.length > 0) return `${command} lacks: ${printableName(names(missing))}`
+  if (missing.length > 0) return paint('bad', `${command} lacks: ${printableName(names(missing))}`)
+  const all = `${command} has all that it needs`
   return open.length === 0
-    ? `${command} has all that it needs`
-    : `${command} has all that it needs, as far as can be told without writing: ${printableName(names(open))} is not known`
+    ? paint('good', all)
+    : paint('warning', `${all}, as far as can be told without writing: ${printableName(names(open))} is not known`)
 }
 
 function nameOf({ what, side }: Finding): string {

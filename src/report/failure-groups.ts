@@ -1,6 +1,7 @@
 import type { Failure } from '../job/outcome.js'
 import { printable } from '../keys.js'
 import { count, objects, row } from './format.js'
+import { PLAIN, type Paint } from './paint.js'
 
 /** The failures of one code. */
 export interface FailureGroup {
@@ -66,6 +67,7 @@ export class FailureGroups {
 export function groupLines(
   { code, objects: failed, folders, elsewhere, example }: FailureGroup,
   { meaning, todo }: { readonly meaning: string | undefined; readonly todo: string | undefined },
+  paint: Paint = PLAIN,
 ): string[] {
   const places = [
     ...folders.map(([folder, n]) => `${count(n)} in ${folder === '' ? 'no folder' : printable(folder)}`),
@@ -73,7 +75,7 @@ export function groupLines(
   ]
   const status = example.status === undefined ? '' : `, HTTP ${example.status}`
   return [
-    `${printable(code)}: ${objects(failed)}`,
+    paint('bad', `${printable(code)}: ${objects(failed)}`),
     row('where', places.join(', ')),
     row('means', meaning ?? 'a code that only the store’s own documentation explains'),
     row('to do', todo ?? 'read what the store says'),

@@ -1,6 +1,7 @@
 import cliProgress from 'cli-progress'
 import type { Options } from 'cli-progress'
 import { compactCount, compactRate, count, duration, rate, waitingText } from './format.js'
+import { PLAIN, type Paint } from './paint.js'
 import { settled, sum } from '../job/totals.js'
 import type { Snapshot, Throttle, Waiting } from '../job/events.js'
 import { printable } from '../keys.js'
@@ -37,18 +38,18 @@ export interface LineView {
 
 /** A line of progress with everything in it, for a log. */
 export function fullLine(view: LineView): string {
-  return `${view.verb} ${segments(view, EVERYTHING).join(SEPARATOR)}`
+  return `${view.verb} ${segments(view, EVERYTHING, PLAIN).join(SEPARATOR)}`
 }
 
-/** A line of progress of at most `width` characters for a terminal: what matters least gives way first. */
-export function fittedLine(view: LineView, width: number, bar: Options): string {
+/** A line of progress of at most `width` characters for a terminal, not counting colours: what matters least gives way first. */
+export function fittedLine(view: LineView, width: number, bar: Options, paint: Paint = PLAIN): string {
   let detail: Detail = EVERYTHING
   for (const cut of CUTS) {
-    const line = drawn(view, detail, width, bar)
-    if (line.length <= width) return line
+    const fits = drawn(view, detail, width, bar, PLAIN).length <= width
+    if (fits) return drawn(view, detail, width, bar, paint)
     detail = { ...detail, ...cut }
   }
-  return drawn(view, detail, width, bar).slice(0, Math.max(0, width))
+  return drawn(view, detail, width, bar, PLAIN).slice(0, Math.max(0, width))
 }
 
 interface Detail {
@@ -94,15 +95,16 @@ const SEPARATOR = ' · '
 const SHORTEST_BAR = 10
 const LONGEST_BAR = 40
 
-function drawn(view: LineView, detail: Detail, width: number, bar: Options): string {
-  const text = (detail.verb ? `${view.verb} ` : '') + segments(view, detail).join(SEPARATOR)
+function drawn(view: LineView, detail: Detail, width: number, bar: Options, paint: Paint): string {
+  const verb = detail.verb ? `${view.verb} ` : ''
+  const text = verb + segments(view, detail, paint).join(SEPARATOR)
   if (!detail.bar || !view.snapshot.listingEnded) return text
-  const room = width - text.length - '[] '.length
+  const room = width - (verb + segments(view, detail, PLAIN).join(SEPARATOR)).length - '[] '.length
   const barsize = Math.max(SHORTEST_BAR, Math.min(LONGEST_BAR, room))
   return `[${cliProgress.Format.BarFormat(fractionDone(view.snapshot), { ...bar, barsize })}] ${text}`
 }
 
-function segments({ snapshot, perSecond, outlook }: LineView, detail: Detail): string[] {
+function segments({ snapshot, perSecond, outlook }: LineView, detail: Detail, paint: Paint): string[] {
   const number = detail.exact ? count : compactCount
   const done = settled(snapshot.totals)
   const failed = sum(snapshot.totals.failed)
@@ -130,12 +132,13 @@ function segments({ snapshot, perSecond, outlook }: LineView, detail: Detail): s
         : `${compactCount(snapshot.waiting.objects)} waiting${oneError(snapshot.waiting)}`,
     )
   }
-  if (detail.zeros || failed > 0) parts.push(`${number(failed)} failed`)
+  const counted = (tone: 'bad' | 'warning', n: number, text: string): string => (n > 0 ? paint(tone, text) : text)
+  if (detail.zeros || failed > 0) parts.push(counted('bad', failed, `${number(failed)} failed`))
   if (detail.throttled && (detail.zeros || snapshot.throttled > 0)) {
-    parts.push(`${number(snapshot.throttled)} throttled`)
+    parts.push(counted('warning', snapshot.throttled, `${number(snapshot.throttled)} throttled`))
   }
   if (detail.throttled && snapshot.held !== undefined) parts.push(heldText(snapshot.held, detail.exact))
-  if (snapshot.paused !== undefined) parts.push(`paused (${printable(snapshot.paused)})`)
+  if (snapshot.paused !== undefined) parts.push(paint('warning', `paused (${printable(snapshot.paused)})`))
   if (!snapshot.listingEnded && detail.total) {
     parts.push(detail.exact ? `listing (${number(snapshot.listed)} so far)` : `${number(snapshot.listed)} listed`)
   }

@@ -10,6 +10,7 @@ import { fittedLine, fullLine, RecentRate } from './progress-line.js'
 import { exampleLine, headline, nextCommand, skipReason, summaryLines } from './summary.js'
 import type { SummaryEvent } from './summary.js'
 import { TimeLeft } from './time-left.js'
+import { PLAIN, warningLine, type Paint, type Paints } from './paint.js'
 import { createLog, createTerminal, writeUntilBroken } from './terminal.js'
 import type { TextSurface } from './terminal.js'
 
@@ -25,6 +26,8 @@ export interface ProgressOptions {
   readonly quiet: boolean
   /** Gets what is meant for a person as well, without a bar, whatever `json` says. */
   readonly log?: NodeJS.WritableStream | undefined
+  /** How text on stderr is painted, of which the log gets none. */
+  readonly paint?: Pick<Paints, 'stderr'> | undefined
   /** Told of the end of the run. */
   readonly summarised?: ((event: SummaryEvent) => void) | undefined
   /** Also info notes, and a line for each object. Of no effect with `json`, which has every event. */
@@ -43,7 +46,7 @@ export interface Progress {
 export function createProgress(options: ProgressOptions): Progress {
   const { log, quiet, verbose, summarised } = options
   const tellers = [createShown(options)]
-  if (log !== undefined) tellers.push(textProgress(createLog(writeUntilBroken(log)), quiet, verbose))
+  if (log !== undefined) tellers.push(textProgress(createLog(writeUntilBroken(log)), { quiet, verbose, paint: PLAIN }))
   return {
     event(event) {
       for (const teller of tellers) teller.event(event)
@@ -56,16 +59,16 @@ export function createProgress(options: ProgressOptions): Progress {
 }
 
 function createShown(options: ProgressOptions): Progress {
-  const { stdout, stderr, json, quiet, verbose } = options
+  const { stdout, stderr, json, quiet, verbose, paint: { stderr: paint } = { stderr: PLAIN } } = options
   const tell = writeUntilBroken(stderr)
   if (json) {
     const write = writeUntilBroken(stdout, (error) => {
-      tell(`warning: events can no longer be written to standard output: ${printable(error.message)}\n`)
+      tell(`${warningLine(`events can no longer be written to standard output: ${printable(error.message)}`, paint)}\n`)
     })
     return jsonProgress(write, quiet)
   }
   const surface = stderr.isTTY === true ? createTerminal(stderr, tell) : createLog(tell)
-  return textProgress(surface, quiet, verbose)
+  return textProgress(surface, { quiet, verbose, paint })
 }
 
 const JSON_INTERVAL = 1_000
@@ -147,7 +150,10 @@ const ABOUT_ONE: ReadonlySet<RunEvent['type']> = new Set([
   'waiting',
 ])
 
-function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): Progress {
+function textProgress(
+  surface: TextSurface,
+  { quiet, verbose, paint }: Pick<ProgressOptions, 'quiet' | 'verbose'> & { readonly paint: Paint },
+): Progress {
   const lines = heldLines((text) => {
     surface.log(text)
   })
@@ -166,8 +172,8 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
   const failed = (failure: Failure): void => {
     const first = !codesSeen.has(failure.code)
     codesSeen.add(failure.code)
-    if (verbose) lines.add(failureLine(failure))
-    else if (first) say(`${failureLine(failure)} (more with this code are counted, not shown)`)
+    if (verbose) lines.add(failureLine(failure, paint))
+    else if (first) say(`${failureLine(failure, paint)} (more with this code are counted, not shown)`)
   }
   const draw = (snapshot: Snapshot): void => {
     const verb = stopping ? 'stopping' : job === undefined ? 'working' : kindOf(job).verb
@@ -175,19 +181,19 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
     const perSecond = recent.add(snapshot)
     const outlook = timeLeft.look({ expected, done: settled(snapshot.totals), doneHere, elapsed, perSecond })
     const view = { verb, snapshot, perSecond, outlook }
-    surface.draw({ elapsed, inLog: () => fullLine(view), lines: [(width, bar) => fittedLine(view, width, bar)] })
+    surface.draw({ elapsed, inLog: () => fullLine(view), lines: [(width, bar) => fittedLine(view, width, bar, paint)] })
   }
   const event = (event: RunEvent): void => {
     switch (event.type) {
       case 'start':
         ;({ job, resumed } = event)
-        say(...startLines(event))
+        say(...startLines(event, paint))
         break
       case 'example':
         say(exampleLine(event))
         break
       case 'note':
-        if (event.level === 'warning') say(`warning: ${printableName(event.message)}`)
+        if (event.level === 'warning') say(warningLine(printableName(event.message), paint))
         else if (verbose) say(printableName(event.message))
         break
       case 'progress':
@@ -198,7 +204,7 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
         failed(event.failure)
         break
       case 'waiting':
-        if (verbose) lines.add(failureLine(event.failure, 'waiting'))
+        if (verbose) lines.add(failureLine(event.failure, paint, 'waiting'))
         break
       case 'only-waiting':
         say(...onlyWaiting(event))
@@ -214,13 +220,15 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
         break
       case 'stopping':
         stopping = true
-        say(`stopping: ${printable(event.reason)}${inFlight ? `; waiting for ${count(inFlight)} in flight` : ''}`)
+        say(
+          `${paint('warning', 'stopping:')} ${printable(event.reason)}${inFlight ? `; waiting for ${count(inFlight)} in flight` : ''}`,
+        )
         break
       case 'summary':
         lines.flush()
         if (!quiet) draw(event.snapshot)
         surface.close()
-        say(...(quiet ? graveSummary(event, job) : summaryLines(event, { job, resumed, verbose })))
+        say(...(quiet ? graveSummary(event, job, paint) : summaryLines(event, { job, resumed, verbose }, paint)))
         break
     }
   }
@@ -237,13 +245,16 @@ function textProgress(surface: TextSurface, quiet: boolean, verbose: boolean): P
   }
 }
 
-function startLines(event: Extract<RunEvent, { readonly type: 'start' }>): string[] {
+function startLines(event: Extract<RunEvent, { readonly type: 'start' }>, paint: Paint): string[] {
   const { job, pace } = event
   const { verb, preposition = '' } = kindOf(job)
   return [
     `${event.resumed ? 'resuming: ' : ''}${verb}${preposition} ${jobTitle(job).slice(job.kind.length + 1)}`,
-    `at most ${objects(pace.concurrency)} in flight, ${count(pace.lanes)} ${pace.lanes === 1 ? 'range' : 'ranges'} listed at once; ` +
-      `checkpoint ${shellWord(event.checkpoint)}`,
+    paint(
+      'dim',
+      `at most ${objects(pace.concurrency)} in flight, ${count(pace.lanes)} ${pace.lanes === 1 ? 'range' : 'ranges'} listed at once; ` +
+        `checkpoint ${shellWord(event.checkpoint)}`,
+    ),
   ]
 }
 
@@ -255,19 +266,19 @@ function onlyWaiting({ waiting, until }: Extract<RunEvent, { readonly type: 'onl
   ]
 }
 
-function failureLine(failure: Failure, word = 'failed'): string {
+function failureLine(failure: Failure, paint: Paint, word: 'failed' | 'waiting' = 'failed'): string {
   const status = failure.status === undefined ? '' : ` ${failure.status}`
   const error = `${failure.operation} ${failure.code}${status}: ${failure.message}`
-  return printable(`${word} ${failure.key}: ${error}`)
+  return `${paint(word === 'failed' ? 'bad' : 'warning', word)} ${printable(`${failure.key}: ${error}`)}`
 }
 
 // Somebody who asked for quiet must still learn that the run did not do all that it was asked for.
-function graveSummary(event: SummaryEvent, job: Job | undefined): string[] {
+function graveSummary(event: SummaryEvent, job: Job | undefined, paint: Paint): string[] {
   const { failed: byCode } = event.snapshot.totals
   const failed = sum(byCode)
   if (event.end === 'finished' && failed === 0) return []
   const next = nextCommand(event.end === 'finished', byCode, event.checkpoint)
-  const lines = [headline(event, { job })]
+  const lines = [headline(event, { job }, paint)]
   if (failed > 0) lines.push(`failures: ${shellWord(event.ledger)}`)
   if (event.hint !== undefined) lines.push(`hint: ${printable(event.hint)}`)
   return next === undefined ? lines : [...lines, `next: ${next}`]

@@ -1,5 +1,6 @@
 import { count, duration, objects, rate } from './format.js'
 import type { Expected } from '../job/events.js'
+import { PLAIN, warningLine, type Paint } from './paint.js'
 import { aboutLeft, aboutShare, TimeLeft } from './time-left.js'
 import { createLog, createTerminal, type TerminalStream } from './terminal.js'
 
@@ -7,8 +8,10 @@ import { createLog, createTerminal, type TerminalStream } from './terminal.js'
 export interface ScanProgress {
   /** Takes in the keys listed so far, the milliseconds that this session has taken, and how many keys there seem to be. */
   update(listed: number, elapsed: number, expected: Expected | undefined): void
-  /** Writes a line that stays. */
-  say(line: string): void
+  /** Writes a line that stays, painted as a whole where `tone` says how. */
+  say(line: string, tone?: Parameters<Paint>[0]): void
+  /** Writes a warning that stays. */
+  warn(message: string): void
   /** Makes room on the terminal for lines that somebody else writes at once. */
   giveWay(): void
   /** Takes away what does not stay. May be called again. */
@@ -25,16 +28,21 @@ export interface ScanProgressOptions {
   readonly redraws: boolean
   /** Gets the same lines, without redrawing. */
   readonly log?: NodeJS.WritableStream | undefined
+  /** How text on `stderr` is painted; the log gets none of it. */
+  readonly paint?: Paint | undefined
 }
 
 /** Tells of progress on `stderr`. */
 export function createScanProgress(
   stderr: TerminalStream,
-  { verb, quiet, redraws, log }: ScanProgressOptions,
+  { verb, quiet, redraws, log, paint = PLAIN }: ScanProgressOptions,
 ): ScanProgress {
   const write = (text: string): void => void stderr.write(text)
   const surface = redraws ? createTerminal(stderr, write) : createLog(write)
   const surfaces = log === undefined ? [surface] : [surface, createLog((text) => void log.write(text))]
+  const tell = (line: (paint: Paint) => string): void => {
+    for (const one of surfaces) one.log(`${line(one === surface ? paint : PLAIN)}\n`)
+  }
   const timeLeft = new TimeLeft()
   // By earlier sessions, but for the first moment of this one.
   let before: number | undefined
@@ -53,9 +61,8 @@ export function createScanProgress(
       for (const one of surfaces)
         one.draw({ elapsed, inLog: () => line, lines: [(width) => line.slice(0, Math.max(0, width))] })
     },
-    say(line) {
-      for (const one of surfaces) one.log(`${line}\n`)
-    },
+    say: (line, tone) => tell((paint) => (tone === undefined ? line : paint(tone, line))),
+    warn: (message) => tell((paint) => warningLine(message, paint)),
     giveWay: () => surface.erase(),
     close() {
       // What a log would tell last is in the result.

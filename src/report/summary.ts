@@ -1,5 +1,6 @@
 import { bytes, count, duration, objects, rate, row, shellWord, waitingRow } from './format.js'
 import { nothingFound, nothingFoundHint } from './filter-words.js'
+import { PLAIN, type Paint } from './paint.js'
 import { NAMES_COLLIDE, RESTORE_REQUESTED } from '../job/outcome.js'
 import { settled, sum } from '../job/totals.js'
 import type { DoneWord, RunEvent, Snapshot } from '../job/events.js'
@@ -21,14 +22,14 @@ export interface SummaryContext {
 }
 
 /** What became of a run, and what to run next: lines for a person, fit for a terminal. */
-export function summaryLines(event: SummaryEvent, context: SummaryContext): string[] {
+export function summaryLines(event: SummaryEvent, context: SummaryContext, paint: Paint = PLAIN): string[] {
   const { totals, throttled, retried, requests } = event.snapshot
   const skipped = sum(totals.skipped)
   const failed = sum(totals.failed)
-  const lines = [headline(event, context)]
+  const lines = [headline(event, context, paint)]
   lines.push(...doneRows(totals, context.job))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(totals.skipped)}`))
-  if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(totals.failed)}`))
+  if (failed > 0) lines.push(paint('bad', row('failed', `${objects(failed)}: ${failedByCode(totals.failed)}`)))
   if (event.end === 'finished' && event.reason !== undefined)
     lines.push(row('kept', `what only the destination has, as ${printable(event.reason)}`))
   const { waiting } = event.snapshot
@@ -66,13 +67,15 @@ export function exampleLine({ key, to }: { readonly key: string; readonly to: st
 }
 
 /** The outcome in one line. Never says that all is done when something was skipped or failed. */
-export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job'>): string {
+export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job'>, paint: Paint = PLAIN): string {
   const { totals, listed } = event.snapshot
   const skipped = sum(totals.skipped)
   const failed = sum(totals.failed)
   const because = event.reason === undefined ? '' : ` (${printable(event.reason)})`
   const counts = `${doneCounts(totals, context.job)}, ${orNone(skipped)} skipped, ${orNone(failed)} failed`
-  if (event.end !== 'finished') return `${event.end} before it finished${because}: ${counts}`
+  if (event.end !== 'finished') {
+    return paint(event.end === 'stopped' ? 'bad' : 'warning', `${event.end} before it finished${because}: ${counts}`)
+  }
   const { filtered = 0 } = totals.skipped
   if (Math.max(listed, settled(totals)) === filtered) {
     const { job } = context
@@ -80,9 +83,9 @@ export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job
       job === undefined
         ? ['the source has no objects', 'are bucket and prefix right?']
         : [nothingFound(job, filtered), nothingFoundHint(job)]
-    return `finished: ${nothing}, so nothing was ${doneWord(job)}; ${hint}`
+    return paint('warning', `finished: ${nothing}, so nothing was ${doneWord(job)}; ${hint}`)
   }
-  return failed === 0 ? `finished: ${counts}` : `finished with failures: ${counts}`
+  return failed === 0 ? paint('good', `finished: ${counts}`) : paint('bad', `finished with failures: ${counts}`)
 }
 
 /** What an object is called that a job has done. */

@@ -3,7 +3,7 @@ import cliProgress from 'cli-progress'
 import type { MultiBar, Options, SingleBar } from 'cli-progress'
 import { inBackground } from '../processes.js'
 
-/** A line that fits `width` columns of a terminal; `bar` is how a bar in it is drawn. */
+/** A line that fits `width` columns of a terminal, where colours take none; `bar` is how a bar in it is drawn. */
 type FootLine = (width: number, bar: Options) => string
 
 /** How far the work has come. */
@@ -181,9 +181,9 @@ function createFoot(stream: Canvas, lines: readonly FootLine[]): Foot {
     linewrap: true,
     // Signals belong to the program: the first Ctrl-C is not yet the end.
     gracefulExit: false,
-    format: (options, params, payload: { readonly line: FootLine }) =>
+    format: (options, _params, payload: { readonly line: FootLine }) =>
       // Behind a character in the last column, erasing to the right would take that character away.
-      payload.line(params.maxWidth - 1, options),
+      payload.line(stream.width - 1, options),
   })
   const made = lines.map((line) => bars.create(1, 0, { line }))
   // The one in which the cursor rests.
@@ -200,8 +200,12 @@ class Canvas extends Writable {
     super({ decodeStrings: false })
   }
 
-  get columns(): number | undefined {
-    return this.terminal.columns
+  /** As many as there is need for: the library would cut text by its length, in which colours count. */
+  readonly columns = Number.MAX_SAFE_INTEGER
+
+  /** Those of the terminal. */
+  get width(): number {
+    return this.terminal.columns ?? 80
   }
 
   override _write(piece: string, _encoding: BufferEncoding, done: () => void): void {

@@ -1,5 +1,6 @@
 import { count, objects, row } from './format.js'
 import { differing, type Verdicts } from '../job/verdicts.js'
+import type { Paint } from './paint.js'
 
 /** What was found, as rows of a summary: only what there is any of. */
 export function likenessRows(found: Verdicts): string[] {
@@ -25,4 +26,16 @@ export function likenessHeadline(found: Verdicts): string {
   return found['same-size'] === 0
     ? 'no object differs'
     : `no object is known to differ, but of ${count(found['same-size'])} only the size was compared`
+}
+
+/** The tone of that. */
+export function likenessTone(found: Verdicts): 'bad' | 'warning' | 'good' {
+  return differing(found) > 0 ? 'bad' : found['same-size'] > 0 ? 'warning' : 'good'
+}
+
+/** Whole lines of differences for people, with the verdict that each begins with painted. */
+export function paintedVerdicts(lines: string, paint: Paint): string {
+  return lines
+    .replace(/^(?:different|missing)(?= )/gm, (verdict) => paint('bad', verdict))
+    .replace(/^(?:extra|unknown|same-size)(?= )/gm, (verdict) => paint('warning', verdict))
 }

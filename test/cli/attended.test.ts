@@ -32,6 +32,22 @@ describe('--log-file', () => {
     expect(bare.slice(seen.length)).not.toContain('copied a1 (5 B)')
   })
 
+  test('has no colours where standard error has some, nor has JSON; and a pipe has none by itself', async () => {
+    const { cwd, server, copy, read } = await given()
+    const plain = await run(copy('--checkpoint', 'one'), { cwd })
+    expect(plain.stderr).not.toContain('\x1b')
+    const coloured = await run(copy('--checkpoint', 'two', '--log-file', 'run.log', '--color', 'always'), { cwd })
+    expect(coloured.stderr).toContain('\x1b[32mfinished: 3 objects copied, none skipped, none failed\x1b[39m\n')
+    expect(await read('run.log')).toContain('Z finished: 3 objects copied, none skipped, none failed\n')
+    const json = await run(copy('--checkpoint', 'three', '--json', '--color', 'always'), { cwd })
+    expect([json.code, json.stderr]).toEqual([0, ''])
+    const ls = ['ls', 's3://src', '--endpoint-url', server.url, '--color', 'always']
+    for (const { stdout } of [json, await run(ls, { cwd })]) expect(stdout).not.toContain('\x1b')
+    const wrong = await run(copy('--color', 'sometimes'), { cwd })
+    expect(refusal(wrong)).toContain('--color cannot be sometimes')
+    expect(await read('run.log')).not.toContain('\x1b')
+  })
+
   test('that cannot be written any more is told once, and the run goes on to its end', async () => {
     const { cwd, server, copy } = await given()
     const { code, stderr } = await run(copy('--log-file', '/dev/full', '-v'), { cwd })

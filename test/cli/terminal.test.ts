@@ -52,6 +52,24 @@ describe('a terminal of 80 columns', () => {
     expect(JSON.parse(json!)).toMatchObject({ key: 'size\u001b[2J', verdict: 'different', differs: ['size'] })
   })
 
+  test('shows verdicts, the end and errors in colours, and none with NO_COLOR', async () => {
+    const server = await sandbox({ buckets: ['src', 'dst'] })
+    await put(server, 'src', '\u001b[32mkey', { Body: 'xx' })
+    await put(server, 'dst', 'more', { Body: 'x' })
+    const verify = `${s3move} verify s3://src s3://dst; ${s3move} cp`
+    const colours = async (terminal: ShellTerminal): Promise<(number | undefined)[]> => {
+      const begins = ['missing    \\x1b[32mkey', 'extra    ', 'finished: 2 objects differ', 's3move: there is']
+      return await Promise.all(begins.map((text) => terminal.colourOf(text)))
+    }
+    const [RED, YELLOW] = [1, 3]
+    const terminal = await terminalFor(server)
+    await outputOf(terminal, verify)
+    expect(await colours(terminal)).toEqual([RED, YELLOW, RED, RED])
+    const plain = await terminalFor(server)
+    await outputOf(plain, `export NO_COLOR=1; ${verify}`)
+    expect(await colours(plain)).toEqual([undefined, undefined, undefined, undefined])
+  })
+
   test.each([
     ['to the terminal', ''],
     ['through a pipe whose reader writes to the terminal', ' | cat'],

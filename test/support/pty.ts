@@ -9,6 +9,8 @@ export interface ShellTerminal {
   type(text: string): void
   /** All lines so far, those that have scrolled away first; long ones are as they were written. */
   lines(): Promise<string[]>
+  /** The colour in which a line begins that begins with `text`: its number among the eight of a terminal; undefined for its own. */
+  colourOf(text: string): Promise<number | undefined>
   /** Waits until a line shows `text`, or matches it. */
   shows(text: string | RegExp): Promise<void>
   /** Sequences that came and would outlast the program: the cursor hidden, saved or restored, wrapping switched off. */
@@ -50,6 +52,10 @@ export async function shellTerminal(cwd: string, env: Readonly<Record<string, st
   const terminal: ShellTerminal = {
     lasting,
     lines,
+    async colourOf(text) {
+      await lines()
+      return colourOf(screen, text)
+    },
     type: (text) => void child.stdin.write(text),
     async shows(text) {
       const found = (line: string): boolean => (typeof text === 'string' ? line.includes(text) : text.test(line))
@@ -82,6 +88,16 @@ function lastingSequences(screen: Terminal): string[] {
     })
   }
   return seen
+}
+
+function colourOf({ buffer }: Terminal, text: string): number | undefined {
+  for (let i = 0; i < buffer.active.length; i++) {
+    const line = buffer.active.getLine(i)
+    if (line?.translateToString(true).startsWith(text) !== true) continue
+    const cell = line.getCell(0)
+    return cell?.isFgPalette() ? cell.getFgColor() : undefined
+  }
+  throw new Error(`no line begins with ${text}`)
 }
 
 function linesOf({ buffer }: Terminal): string[] {

@@ -1,4 +1,5 @@
 import { UserError } from '../../errors.js'
+import { paintsFor } from '../options/color.js'
 import { runCommandLine } from '../options/command-line.js'
 import { commandsNamed, type Commands } from '../options/command.js'
 import type { CommandIo } from '../options/io.js'
@@ -26,9 +27,10 @@ export async function namedJob(args: readonly string[], cwd: string, all: Comman
 export async function runNamedJob({ args, text, located }: JobLine, io: CommandIo, all: Commands): Promise<number> {
   const [command = ''] = args
   const quiet = args.some((arg) => arg === '--quiet' || /^-[a-z]*q[a-z]*$/i.test(arg))
-  if (!quiet) io.stderr.write(`${text}\n`)
+  const paint = paintsFor(args, io)
+  if (!quiet) io.stderr.write(`${paint.stderr('dim', text)}\n`)
   try {
-    return await runCommandLine(await commandsNamed(command, all), { ...io, args, job: text }, all)
+    return await runCommandLine(await commandsNamed(command, all), { ...io, args, paint, job: text }, all)
   } catch (error) {
     throw error instanceof UserError ? located(error) : error
   }

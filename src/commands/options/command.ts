@@ -1,4 +1,5 @@
 import { Declarations, type Argv } from './argv.js'
+import { colorFlag } from './color.js'
 import type { ExitCodes } from './exit.js'
 import type { Flags } from './flag-values.js'
 import type { CommandIo } from './io.js'
@@ -48,8 +49,12 @@ export function commandName({ usage }: Pick<Command, 'usage'>): string {
 }
 
 /** What a command declares, for a command line. */
-export function declarationsOf({ options }: Pick<Command, 'options'>, args: readonly string[] = []): Declarations {
+export function declarationsOf(
+  { options, group }: Pick<Command, 'options' | 'group'>,
+  args: readonly string[] = [],
+): Declarations {
   const declared = new Declarations()
   for (const declare of options) declare(declared, args)
+  if (group !== 'help') colorFlag(declared)
   return declared
 }

@@ -1,5 +1,6 @@
 import { fstatSync } from 'node:fs'
 import type { RunEvent } from '../../job/events.js'
+import type { Paints } from '../../report/paint.js'
 
 /** What a command may touch of the process. */
 export interface CommandIo {
@@ -7,6 +8,8 @@ export interface CommandIo {
   readonly stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number; readonly fd?: number }
   readonly stderr: NodeJS.WritableStream & { isTTY?: boolean; columns?: number }
   readonly cwd: string
+  /** How text for people is painted; not at all where it is absent. */
+  readonly paint?: Paints
   /** Gets the lines that people see as well, as text that keeps its lines. */
   readonly log?: NodeJS.WritableStream | undefined
   /** Told of the end of a run. */

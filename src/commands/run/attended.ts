@@ -3,6 +3,7 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.js'
 import { UserError } from '../../errors.js'
 import { printable, withBytesShown, withoutCredentials } from '../../keys.js'
 import { eventRecord, jsonRecord } from '../../report/json-records.js'
+import { warningLine } from '../../report/paint.js'
 import type { SummaryEvent } from '../../report/summary.js'
 import { EXIT } from '../options/exit.js'
 import { readText, type Flags } from '../options/flag-values.js'
@@ -23,7 +24,7 @@ export async function attended(
   const onFinish = readText(flags, 'on-finish')
   const path = readText(flags, 'log-file')
   if (onFinish === undefined && path === undefined) return await work(io)
-  const warn = (message: string): void => void io.stderr.write(`warning: ${message}\n`)
+  const warn = (message: string): void => void io.stderr.write(`${warningLine(message, io.paint?.stderr)}\n`)
   const log = path === undefined ? undefined : await openLogFile(resolve(io.cwd, path), warn)
   if (io.job !== undefined) log?.stream.write(`${io.job}\n`)
   let summary: SummaryEvent | undefined
@@ -33,8 +34,7 @@ export async function attended(
     if (onFinish !== undefined && !dry) {
       const told = summary === undefined ? withoutSummary(code, error) : eventRecord({ ...summary, exitCode: code })
       const trouble = await runOnFinish(onFinish, told, io.abandon)
-      if (trouble !== undefined)
-        sayTo({ ...io, log: log?.stream }, `warning: --on-finish ${printable(onFinish)}: ${trouble}`)
+      if (trouble !== undefined) warnTo({ ...io, log: log?.stream }, `--on-finish ${printable(onFinish)}: ${trouble}`)
     }
     await log?.close()
   }
@@ -60,6 +60,12 @@ async function endingWith(
 export function sayTo({ stderr, log }: Pick<CommandIo, 'stderr' | 'log'>, line: string): void {
   stderr.write(`${line}\n`)
   log?.write(`${line}\n`)
+}
+
+/** Warns people, and the log. */
+export function warnTo({ stderr, log, paint }: Pick<CommandIo, 'stderr' | 'log' | 'paint'>, message: string): void {
+  stderr.write(`${warningLine(message, paint?.stderr)}\n`)
+  log?.write(`${warningLine(message)}\n`)
 }
 
 function codeOf(error: unknown): number {

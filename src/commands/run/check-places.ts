@@ -9,6 +9,7 @@ import { readConnection } from '../options/connection-options.js'
 import { EXIT } from '../options/exit.js'
 import type { Flags } from '../options/flag-values.js'
 import { unless, type CommandIo } from '../options/io.js'
+import { warnTo } from './attended.js'
 
 /** What is to be checked. */
 export interface CheckRequest {
@@ -25,14 +26,16 @@ export async function checkPlaces(asked: CheckRequest, flags: Flags, io: Command
   const connection = readConnection(flags, {})
   if (asked.command !== undefined && IN_ONE_PLACE.has(asked.command) && destination !== undefined)
     throw new UserError(`${asked.command} works in one place, and two were given`, 'leave the second away')
-  const warn = (message: string): void => void io.stderr.write(`warning: ${printableName(message)}\n`)
+  const warn = (message: string): void => warnTo(io, printableName(message))
   const permissions = actionsFor({ destination }, asked.command)
   const findings = await unless(
     io.stop,
     examine(source, destination, { connection, permissions, giveUp: io.stop, warn }),
   )
   const checked = { source, destination, command: asked.command ?? 'copy', findings }
-  io.stdout.write(json ? `${jsonRecord('check', checkJson(checked))}\n` : `${checkLines(checked).join('\n')}\n`)
+  io.stdout.write(
+    json ? `${jsonRecord('check', checkJson(checked))}\n` : `${checkLines(checked, io.paint?.stdout).join('\n')}\n`,
+  )
   return lacking(checked).length === 0 ? EXIT.done : EXIT.usage
 }
 

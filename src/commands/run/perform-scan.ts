@@ -1,6 +1,7 @@
 import type { ScanCheckpoint } from '../../checkpoint/checkpoint.js'
 import { packer, packingOf } from '../../engine/output/compression.js'
 import { headerLine } from '../../engine/output/ls-lines.js'
+import type { OutputWriter } from '../../engine/output/output-writer.js'
 import { UsageCounts } from '../../engine/output/usage-counts.js'
 import { duSink, lsSink, verifySink } from '../../engine/session/scan-results.js'
 import type { ScanEnd, Sink } from '../../engine/session/scan-session.js'
@@ -16,9 +17,10 @@ import { printable } from '../../keys.js'
 import { bytes, count, row, shellWord } from '../../report/format.js'
 import { nothingFound, nothingFoundHint } from '../../report/filter-words.js'
 import { jsonRecord, placesOf, verdictFields } from '../../report/json-records.js'
+import type { Paint } from '../../report/paint.js'
 import { scanned } from '../../report/scan-progress.js'
 import { censusReport } from '../../report/usage-report.js'
-import { likenessHeadline, likenessRows } from '../../report/verify-summary.js'
+import { likenessHeadline, likenessRows, likenessTone, paintedVerdicts } from '../../report/verify-summary.js'
 import { EXIT } from '../options/exit.js'
 import { performLevel } from './perform-level.js'
 import { writeResult } from './output-file.js'
@@ -119,7 +121,12 @@ async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise
   const format = job.format ?? (forPeople ? 'text' : 'json')
   const before = scan.checkpoint.scan?.likenesses ?? NO_VERDICTS
   let sink: Sink | undefined
-  const ended = await readInto(job.to, scan, (outlet) => (sink = verifySink(job, { packing, format }, outlet, before)))
+  // What is in a file, or for a program, is never painted.
+  const paint = format === 'text' && job.to === undefined ? scan.io.paint?.stdout : undefined
+  const ended = await readInto(job.to, scan, (outlet) => {
+    const painted = paint === undefined ? outlet : paintedOutlet(outlet, paint)
+    return (sink = verifySink(job, { packing, format }, painted, before))
+  })
   if (ended.readerGone) return EXIT.failures
   const found = sink?.state().likenesses ?? before
   const complete = ended.end === 'finished'
@@ -129,8 +136,9 @@ async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise
     const fields = { ...placesOf(job), complete, exitCode, oneWay, objects: compared(found), ...verdictFields(found) }
     scan.io.stdout.write(`${jsonRecord('comparison', fields)}\n`)
   } else if (!quiet) {
-    const headline = complete ? `finished: ${likenessHeadline(found)}` : 'found so far:'
-    for (const line of [headline, ...likenessRows(found)]) progress.say(line)
+    if (complete) progress.say(`finished: ${likenessHeadline(found)}`, likenessTone(found))
+    else progress.say('found so far:')
+    for (const line of likenessRows(found)) progress.say(line)
     if (job.oneWay === true) progress.say(row('extra', `not looked for: ${whyOneWay(job)}`))
     progress.say(row('time', scanned(compared(found), ended.elapsed)))
     if (complete && job.to !== undefined) progress.say(row('written', `${shellWord(job.to)}, ${bytes(ended.bytes)}`))
@@ -147,6 +155,23 @@ async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise
     ended,
     job.to === undefined ? 'only a part was compared' : `${printable(job.to)}.part is incomplete`,
   )
+}
+
+// Lines come whole, many at once.
+function paintedOutlet(outlet: OutputWriter, paint: Paint): OutputWriter {
+  return {
+    get bytes() {
+      return outlet.bytes
+    },
+    get kept() {
+      return outlet.kept
+    },
+    write: (piece, written) =>
+      outlet.write(Buffer.from(paintedVerdicts(Buffer.from(piece).toString(), paint)), written),
+    sync: () => outlet.sync(),
+    finish: () => outlet.finish(),
+    close: () => outlet.close(),
+  }
 }
 
 function codeOf(found: Verdicts): number {

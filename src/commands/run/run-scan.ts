@@ -40,7 +40,7 @@ export function read(scan: Scan, openSink: ScanOptions['openSink']): Promise<Sca
   return runScan({
     ...{ checkpoint, folder, openSink, ends: opened.ends, crew: opened.hands.crew(opened.ends), drain: opened.drain },
     abandon: io.abandon,
-    warn: (message) => progress.say(`warning: ${printableName(message)}`),
+    warn: (message) => progress.warn(printableName(message)),
     progress: (listed, elapsed, expected) => progress.update(listed, elapsed, expected),
   })
 }
@@ -123,11 +123,12 @@ export function conclude(
   if (failed > 0 && !quiet) {
     progress.say(
       `${objects(failed)} that ${shellWord(list?.file ?? '')} names could not be read: ${failedByCode(unread)}`,
+      'bad',
     )
   }
   if (stop === undefined && (end === 'finished' || readerGone)) return failed > 0 ? EXIT.failures : EXIT.done
   const because = stop === undefined ? '' : ` (${stop.reason})`
-  progress.say(`${end} before it finished${because}: ${incomplete}`)
+  progress.say(`${end} before it finished${because}: ${incomplete}`, stop === undefined ? 'warning' : 'bad')
   if (stop?.hint !== undefined) progress.say(`  hint      ${printable(stop.hint)}`)
   progress.say(
     folder === undefined

@@ -16,6 +16,7 @@ import { CODE_TEXTS } from '../../storage/error-texts.js'
 import { meaningOf } from '../../storage/error-codes.js'
 import { EXIT } from '../options/exit.js'
 import type { CommandIo } from '../options/io.js'
+import { warnTo } from './attended.js'
 
 /** What `s3move failures` was asked. */
 export interface FailuresArguments {
@@ -26,7 +27,7 @@ export interface FailuresArguments {
   readonly format: 'text' | 'json' | 'csv' | 'keys'
 }
 
-type Io = Pick<CommandIo, 'stderr' | 'cwd' | 'stop'> & {
+type Io = Pick<CommandIo, 'stderr' | 'cwd' | 'stop' | 'paint'> & {
   readonly stdout: NodeJS.WritableStream & { isTTY?: boolean }
 }
 
@@ -83,7 +84,7 @@ async function tellByCode(run: SavedRun, found: AsyncIterable<Failure>, io: Io):
   for (const group of groups.byCode()) {
     const texts = CODE_TEXTS.get(group.code)
     const hint = meaningOf(group.code)?.hint
-    lines.push('', ...groupLines(group, texts ?? { meaning: undefined, todo: hint }))
+    lines.push('', ...groupLines(group, texts ?? { meaning: undefined, todo: hint }, io.paint?.stdout))
   }
   const next = nextCommand(checkpoint.state === 'finished', checkpoint.totals.failed, relative(io.cwd, folder) || '.')
   if (groups.total > 0 && next !== undefined) lines.push('', `next: ${next}`)
@@ -154,7 +155,7 @@ async function* keyLines(
     broken === 1
       ? '1 key holds a line break and was left out'
       : `${count(broken)} keys hold line breaks and were left out`
-  io.stderr.write(`warning: ${keys}: --format json has all of them\n`)
+  warnTo(io, `${keys}: --format json has all of them`)
 }
 
 // The only run below the working directory that has failed objects.

@@ -10,6 +10,7 @@ import { EXIT } from '../options/exit.js'
 import type { Flags } from '../options/flag-values.js'
 import { unless, type CommandIo } from '../options/io.js'
 import { DEFAULT_PACE } from '../options/pace-options.js'
+import { warnTo } from './attended.js'
 import { open } from './open-and-run.js'
 
 /** Which object is to be shown, by its whole key in the place of the prefix. */
@@ -25,7 +26,7 @@ const PATIENCE = 2_000
 /** Shows all that a store tells of one object. Resolves with the exit code. */
 export async function showObject({ place, version, json }: ShowRequest, flags: Flags, io: CommandIo): Promise<number> {
   const located = await locateObject(place)
-  const warn = (message: string): void => void io.stderr.write(`warning: ${printableName(message)}\n`)
+  const warn = (message: string): void => warnTo(io, printableName(message))
   const opened = await open({ source: located.place }, readConnection(flags, {}), {
     ...{ readOnly: true, named: true, threads: 0, io, warn, pace: { ...DEFAULT_PACE, retryFor: PATIENCE } },
     note: () => undefined,

@@ -5,6 +5,7 @@ import { findRuns, readCheckpoint, RUNS } from '../../checkpoint/checkpoint-file
 import type { SavedRun } from '../../checkpoint/checkpoint-file.js'
 import { lockHolder } from '../../checkpoint/lock.js'
 import { UserError } from '../../errors.js'
+import { PLAIN, type Paint, type Paints } from '../../report/paint.js'
 import { jsonRecord, placesOf, totalsFields, verdictFields } from '../../report/json-records.js'
 import {
   compactCount,
@@ -43,6 +44,8 @@ export interface StatusArguments {
 export interface StatusIo {
   readonly stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number }
   readonly cwd: string
+  /** How text is painted; not at all where it is absent. */
+  readonly paint?: Pick<Paints, 'stdout'>
   /** Aborted when nobody wants to watch any more. */
   readonly stop?: AbortSignal
 }
@@ -115,7 +118,7 @@ export async function status({ dir, json = false, watch = false }: StatusArgumen
   const look = async (): Promise<Sighting> => {
     const runs = await lookAt(dir, io.cwd)
     const live = runs.some((run) => 'state' in run && run.heldBy !== null)
-    return { live, runs, text: json ? jsonLines(runs) : textLines(runs, Date.now(), io.stdout.columns) }
+    return { live, runs, text: json ? jsonLines(runs) : textLines(runs, Date.now(), io) }
   }
   if (watch) return await watchRuns(look, { ...io, json, line: (run) => oneLine(run) })
   io.stdout.write((await look()).text)
@@ -154,9 +157,13 @@ function jsonLines(runs: readonly Found[]): string {
   return runs.map((run) => `${jsonRecord('status', 'problem' in run ? run : fieldsOf(run))}\n`).join('')
 }
 
-function textLines(runs: readonly Found[], now: number, columns: number | undefined): string {
+function textLines(runs: readonly Found[], now: number, { stdout: { columns }, paint }: StatusIo): string {
   const [only] = runs
-  const lines = runs.length === 1 && only !== undefined && 'state' in only ? page(only, now) : table(runs, now, columns)
+  const painted = paint?.stdout ?? PLAIN
+  const lines =
+    runs.length === 1 && only !== undefined && 'state' in only
+      ? page(only, now, painted)
+      : table(runs, now, painted, columns)
   return lines.map((line) => `${line}\n`).join('')
 }
 
@@ -239,10 +246,10 @@ function shownPath(cwd: string, folder: string): string {
   return path === '..' || path.startsWith('../') ? folder : path
 }
 
-function page(run: RunStatus, now: number): string[] {
+function page(run: RunStatus, now: number, paint: Paint): string[] {
   const skipped = sum(run.skipped)
   const failed = sum(run.failed)
-  const lines = [title(run), row('folder', shellWord(run.folder)), row('state', run.state)]
+  const lines = [title(run), row('folder', shellWord(run.folder)), paint(toneOf(run), row('state', run.state))]
   if (run.state === 'unfinished' && run.heldBy === null) lines.push(...whyStopped(run))
   if (run.heldBy !== null) {
     lines.push(row('held by', `process ${run.heldBy.pid} on ${printable(run.heldBy.host)}, which is working on it`))
@@ -254,14 +261,17 @@ function page(run: RunStatus, now: number): string[] {
   lines.push(...doneRows(run, run.job))
   if (run.verdicts !== null) lines.push(...likenessRows(run.verdicts))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(run.skipped)}`))
-  if (failed > 0) lines.push(row('failed', `${objects(failed)}: ${failedByCode(run.failed)}`))
+  if (failed > 0) lines.push(paint('bad', row('failed', `${objects(failed)}: ${failedByCode(run.failed)}`)))
   if (run.retry !== null)
     lines.push(row('retrying', `${count(run.retry.done)} of ${objects(run.retry.of)} tried again`))
   if (run.large > 0) lines.push(row('large', `${objects(run.large)} over 5 GiB to be copied in parts`))
   if (run.waiting.objects > 0) lines.push(waitingRow(run.waiting))
   if (run.paused !== null)
     lines.push(
-      row('paused', `nearly every object failed alike (${printable(run.paused)}); a few are tried now and then`),
+      paint(
+        'warning',
+        row('paused', `nearly every object failed alike (${printable(run.paused)}); a few are tried now and then`),
+      ),
     )
   if (run.total === null) lines.push(row('remains', rangesThatRemain(run.rangesRemaining)))
   const rates = rateWords(run)
@@ -306,8 +316,14 @@ function stateWord({ heldBy, paused, state, stopped }: RunStatus): string {
   return state === 'unfinished' && stopped === null ? 'killed' : state === 'unfinished' ? 'stopped' : state
 }
 
+function toneOf(run: Found): Parameters<Paint>[0] {
+  if ('problem' in run) return 'bad'
+  if (run.heldBy !== null) return run.paused === null ? 'good' : 'warning'
+  return run.state === 'unfinished' ? 'warning' : 'dim'
+}
+
 // The name of a folder is never cut, as it is to be pasted: one that is too long for the line has one of its own.
-function table(runs: readonly Found[], now: number, columns = 80): string[] {
+function table(runs: readonly Found[], now: number, paint: Paint, columns = 80): string[] {
   const heads = ['state', 'done', 'failed', 'saved']
   const cells = runs.map((run) => {
     if ('problem' in run) return ['unreadable', '', '', '']
@@ -323,8 +339,10 @@ function table(runs: readonly Found[], now: number, columns = 80): string[] {
   runs.forEach((run, index) => {
     const start = line(cells[index] ?? [])
     const folder = shellWord(run.folder)
-    if (start.length + 2 + folder.length <= columns) lines.push(`${start}  ${folder}`)
-    else lines.push(start.trimEnd(), `  ${folder}`)
+    const [state = ''] = cells[index] ?? []
+    const painted = `${paint(toneOf(run), state)}${start.slice(state.length)}`
+    if (start.length + 2 + folder.length <= columns) lines.push(`${painted}  ${folder}`)
+    else lines.push(painted.trimEnd(), `  ${folder}`)
     if ('problem' in run) lines.push(`  ${run.problem}`)
   })
   return lines

@@ -149,7 +149,10 @@ async function withScan(setup: ScanSetup): Promise<number> {
   const redraws = io.stderr.isTTY === true && !(writesLines(job) && isPipe(io.stdout))
   // Lines of a log would stand beside the summary that a program is to read.
   const silent = quiet || (setup.json && !redraws)
-  const progress = createScanProgress(io.stderr, { verb: kindOf(job).verb, quiet: silent, redraws, log: io.log })
+  const progress = createScanProgress(io.stderr, {
+    ...{ verb: kindOf(job).verb, quiet: silent, redraws, log: io.log },
+    paint: io.paint?.stderr,
+  })
   const lock = folder === undefined ? undefined : await lockRun(folder)
   try {
     // Neither a level nor a list is for threads.
@@ -169,7 +172,7 @@ async function withScan(setup: ScanSetup): Promise<number> {
       threads,
       io,
       note,
-      warn: (message) => progress.say(`warning: ${printableName(message)}`),
+      warn: (message) => progress.warn(printableName(message)),
       pace,
     })
     try {

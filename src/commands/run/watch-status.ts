@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import { stripVTControlCharacters } from 'node:util'
 import { jsonText } from '../../checkpoint/json.js'
 import { EXIT } from '../options/exit.js'
 import type { Found, StatusIo } from './show-status.js'
@@ -52,8 +53,9 @@ function redrawing(stdout: StatusIo['stdout']): Tell {
   }
 }
 
+// One that is too long goes without colours, which have no width.
 function cut(line: string, width: number): string {
-  const characters = Array.from(line)
+  const characters = Array.from(stripVTControlCharacters(line))
   return characters.length <= width ? line : `${characters.slice(0, width - 1).join('')}…`
 }
 

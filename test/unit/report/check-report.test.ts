@@ -1,7 +1,9 @@
+import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import type { Finding } from '../../../src/job/finding.js'
 import { PERMISSIONS } from '../../../src/job/permissions.js'
 import { checkJson, checkLines, lacking } from '../../../src/report/check-report.js'
+import { COLOURED } from '../../../src/report/paint.js'
 
 const refused = (action: string): Finding => {
   const permission = PERMISSIONS.find((one) => one.side === 'source' && one.action === action)!
@@ -60,5 +62,14 @@ describe('what a command lacks', () => {
     })
     expect(lines.join('\n')).not.toMatch(/[^\n -\u{10ffff}]|\u001b/u)
     expect(lines.join('\n')).toContain('\\x1b[31m\\n')
+  })
+
+  test('stands in its column, in colour or not', () => {
+    const trait: Finding = { side: 'source', about: 'trait', what: 'versioning', state: 'no', told: 'off' }
+    const asked = { ...checked('b', 'x/'), findings: [refused('s3:GetObject'), trait] }
+    const lines = checkLines(asked, COLOURED)
+    expect(lines[1]).toMatch(/^ {2}\x1b\[31mno {5}\x1b\[39m {2}s3:GetObject/)
+    expect(lines.find((line) => line.includes('versioning'))).toMatch(/^ {2}\x1b\[2mno {5}\x1b\[22m {2}versioning/)
+    expect(lines.map(stripVTControlCharacters)).toEqual(checkLines(asked))
   })
 })

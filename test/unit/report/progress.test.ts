@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { RunEvent, Snapshot } from '../../../src/job/events.js'
 import type { Failure } from '../../../src/job/outcome.js'
 import { createProgress } from '../../../src/report/progress.js'
+import { COLOURED } from '../../../src/report/paint.js'
 import type { Progress, ProgressOptions } from '../../../src/report/progress.js'
 import { faultOfLine } from '../../support/json-schema.js'
 
@@ -42,6 +43,8 @@ class Sink extends Writable {
 class Screen {
   rows = ['']
   widest = 0
+  /** Colours are no error; they take no column. */
+  coloured = false
   #row = 0
   #column = 0
 
@@ -62,6 +65,7 @@ class Screen {
     else if (escape === '0K') this.rows[this.#row] = this.rows[this.#row]!.slice(0, this.#column)
     else if (escape === '0J') this.rows.splice(this.#row, Infinity, this.rows[this.#row]!.slice(0, this.#column))
     else if (up !== undefined) this.#row -= Number(up)
+    else if (this.coloured && /^\d+m$/.test(escape)) return
     else throw new Error(`unexpected escape sequence ${JSON.stringify(escape)}`)
     if (this.#row < 0) throw new Error('it writes above its first line')
   }
@@ -97,6 +101,7 @@ interface Told {
 function begin(options: Partial<ProgressOptions> & { readonly columns?: number } = {}): Told {
   const out = new Sink()
   const err = new Sink(options.columns)
+  err.screen.coloured = options.paint !== undefined
   const progress = createProgress({ stdout: out, stderr: err, json: false, quiet: false, verbose: false, ...options })
   const tell = (...events: readonly RunEvent[]): void => {
     for (const event of events) progress.event(event)
@@ -666,9 +671,35 @@ describe('a terminal', () => {
         expect(err.screen.widest).toBeLessThan(columns)
         expect(err.screen.rows).toHaveLength(2)
         expect(err.screen.atRest).toBe(true)
+        const plain = [...err.screen.rows]
         progress.close()
+        const coloured = begin({ columns, paint: { stderr: COLOURED } })
+        coloured.tell(progressOf({ totals: { copied, bytes: 0, skipped: {}, failed: { E: failedCount } }, ...changes }))
+        const seen = [...coloured.err.screen.rows]
+        coloured.progress.close()
+        expect(seen).toEqual(plain)
       }),
     )
+  })
+
+  test('shows failures, warnings and the end in colours, whose places no key can choose', () => {
+    const { tell, err, progress } = begin({ columns: 80, paint: { stderr: COLOURED } })
+    tell(start, failed({ key: HOSTILE }), progressOf(), { type: 'note', level: 'warning', message: HOSTILE })
+    tell(summaryOf())
+    progress.close()
+    expect(err.text).toContain(`\x1b[31mfailed\x1b[39m ${HOSTILE_SHOWN}: `)
+    expect(err.text).toContain(` · \x1b[31m3 failed\x1b[39m · \x1b[33m17 throttled\x1b[39m`)
+    expect(err.text).toContain(`\x1b[33mwarning:\x1b[39m ${HOSTILE_SHOWN}\n`)
+    expect(err.text).toContain('\x1b[31mfinished with failures: ')
+  })
+
+  test('is told in a log without colours', () => {
+    const log = new Sink()
+    const { tell, progress } = begin({ columns: 80, paint: { stderr: COLOURED }, log, verbose: true })
+    tell(start, failed(), progressOf(), { type: 'note', level: 'warning', message: 'a' }, summaryOf())
+    progress.close()
+    expect(log.text).toContain('finished with failures: ')
+    expect(log.text).not.toContain('\x1b')
   })
 
   test('keeps text above the bar, which stays one line', () => {

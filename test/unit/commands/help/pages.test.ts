@@ -40,8 +40,8 @@ describe('what a command declares', () => {
   )
 
   test.each(names)('%s: ten everyday options at most, and all of them are there', (name) => {
-    const { everyday = [], options } = named(name)
-    const declared = declarationsOf({ options })
+    const { everyday = [] } = named(name)
+    const declared = declarationsOf(named(name))
     expect(everyday.length).toBeLessThanOrEqual(10)
     expect(everyday.filter((one) => declared.all.get(one)?.hidden !== undefined || !declared.all.has(one))).toEqual([])
     if (everyday.length === 0) expect(declared.all.size).toBeLessThanOrEqual(10)

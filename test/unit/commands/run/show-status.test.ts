@@ -2,12 +2,14 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
+import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { FORMAT, type Checkpoint } from '../../../../src/checkpoint/checkpoint.js'
 import { createFolder, saveCheckpoint } from '../../../../src/checkpoint/checkpoint-file.js'
 import { lockRun } from '../../../../src/checkpoint/lock.js'
 import { status } from '../../../../src/commands/run/show-status.js'
 import { UserError } from '../../../../src/errors.js'
+import { COLOURED, type Paint } from '../../../../src/report/paint.js'
 import { faultOfLine } from '../../../support/json-schema.js'
 
 let cwd: string
@@ -64,7 +66,7 @@ async function save(folder: string, changes: Partial<Checkpoint> = {}): Promise<
   await saveCheckpoint(join(cwd, folder), checkpoint(changes))
 }
 
-async function told(argv: { dir?: string; json?: boolean; watch?: boolean }): Promise<string> {
+async function told(argv: { dir?: string; json?: boolean; watch?: boolean }, paint?: Paint): Promise<string> {
   let text = ''
   const stdout = new Writable({
     decodeStrings: false,
@@ -73,7 +75,7 @@ async function told(argv: { dir?: string; json?: boolean; watch?: boolean }): Pr
       done()
     },
   })
-  expect(await status(argv, { stdout, cwd })).toBe(0)
+  expect(await status(argv, { stdout, cwd, ...(paint === undefined ? {} : { paint: { stdout: paint } }) })).toBe(0)
   return text
 }
 
@@ -310,6 +312,19 @@ finished    60.0k of 60.0k   -       3 d 0 h ago  .s3move/old
 unreadable                                        .s3move/broken
   checkpoint ${join(cwd, '.s3move/broken/checkpoint.json')} is empty
 `)
+  })
+
+  test('paints states alone, in their columns, and no JSON', async () => {
+    await save('.s3move/one')
+    await save('.s3move/two', { state: 'finished', ranges: [], listed: 60_000 })
+    const table = await told({}, COLOURED)
+    expect(table).toMatch(/^\x1b\[33mkilled\x1b\[39m /m)
+    expect(table).toMatch(/^\x1b\[2mfinished\x1b\[22m /m)
+    expect(stripVTControlCharacters(table)).toBe(await told({}))
+    const page = await told({ dir: '.s3move/one' }, COLOURED)
+    expect(page).toContain('\x1b[31m  failed    3 objects: 2 AccessDenied, 1 Odd\\n\\x1b[2J\x1b[39m\n')
+    expect(stripVTControlCharacters(page)).toBe(await told({ dir: '.s3move/one' }))
+    expect(await told({ json: true }, COLOURED)).not.toContain('\x1b')
   })
 
   test('has a line of JSON for each of several runs', async () => {
