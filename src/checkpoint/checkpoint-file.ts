@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { UserError } from '../errors.js'
+import { listOf, withList, type Job } from '../job/kinds.js'
 import { printable } from '../keys.js'
 import { timeOf } from '../times.js'
 import type { Checkpoint } from './checkpoint.js'
@@ -12,6 +13,16 @@ import { refuseLink } from './own-file.js'
 
 /** The name of the checkpoint in a run's folder. */
 export const CHECKPOINT = 'checkpoint.json'
+
+/** The name, in a run's folder, of the copy of a list that is no file of this machine. */
+export const LIST_COPY = 'files-from'
+
+/** Whether a name is that of such a copy, or of one that is on its way there. */
+export function isListCopy(name: string): boolean {
+  return (
+    name === LIST_COPY || (name.startsWith(`${LIST_COPY}.`) && /^.[0-9a-f-]{36}$/.test(name.slice(LIST_COPY.length)))
+  )
+}
 
 /** How the names of ledgers end. */
 const LEDGERS = '.ndjson'
@@ -87,15 +98,16 @@ export async function replaceCheckpoint(folder: string, text: string, look?: () 
 }
 
 /**
- * Makes the folder of a run (mode 0700) and those above it; one that exists is left as it is. Throws a UserError when a
+ * Makes the folder of a run (mode 0700) and those above it; one that exists is left as it is. Answers the outermost that was made, if any was. Throws a UserError when a
  * file is in the way, a CheckpointError when it cannot be made.
  */
-export async function createFolder(folder: string): Promise<void> {
+export async function createFolder(folder: string): Promise<string | undefined> {
   const path = resolve(folder)
   try {
     const first = await mkdir(path, { recursive: true, mode: 0o700 })
-    if (first === undefined) return
+    if (first === undefined) return undefined
     for (let made = path; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
+    return first
   } catch (error) {
     const code = systemCode(error)
     if (code === 'EEXIST' || code === 'ENOTDIR') {
@@ -147,7 +159,14 @@ async function readFolder(folder: string): Promise<SavedRun> {
   } catch (error) {
     throw unreadable(path, error)
   }
-  return { folder, checkpoint: parseCheckpoint(bytes, path) }
+  const checkpoint = parseCheckpoint(bytes, path)
+  return { folder, checkpoint: { ...checkpoint, job: withCopyIn(folder, checkpoint.job) } }
+}
+
+// The folder may have been moved since.
+function withCopyIn(folder: string, job: Job): Job {
+  const list = listOf(job)
+  return list?.origin === undefined ? job : withList(job, { ...list, file: resolve(folder, LIST_COPY) })
 }
 
 function unreadable(path: string, error: unknown): UserError {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { connectionOf, type Connection } from '../job/connection.js'
-import { kindOf, writeKindOf, type Job, type WriteJob } from '../job/kinds.js'
+import { nameOfList } from '../job/files-from.js'
+import { kindOf, listOf, withList, writeKindOf, type Job, type WriteJob } from '../job/kinds.js'
 import { placeUrl, type Place, type Side } from '../job/place.js'
 import { printable } from '../keys.js'
 import type { Checkpoint } from './checkpoint.js'
@@ -14,7 +15,7 @@ export function jobHash(job: Job, connection: Connection): string {
   // With one endpoint the name is what it was when there could not be two.
   const endpoints = endpoint === other ? { endpoint } : { endpoint, other }
   return createHash('sha256')
-    .update(canonicalJson({ job, ...endpoints }))
+    .update(canonicalJson({ job: named(job), ...endpoints }))
     .digest('hex')
     .slice(0, 8)
 }
@@ -64,11 +65,20 @@ function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): Rea
 }
 
 function listed(job: Job): (readonly [string, Part])[] {
-  const list = 'list' in job ? job.list : undefined
+  const list = listOf(job)
   if (list === undefined) return []
-  const { file, format, ...reading } = list
+  const { file: _file, origin, format = 'keys', ...reading } = list
   const how = Object.keys(reading).length === 0 ? '' : `, ${printable(canonicalJson(reading))}`
-  return [['list', same(`${printable(file)} (${format}${how})`)]]
+  const content = origin === undefined ? '' : `, SHA-256 ${origin.sha256 ?? ''}`
+  return [['list', same(`${nameOfList(list)} (${format}${how}${content})`)]]
+}
+
+// A copied list is known by where it came from and what it holds, not by where the copy is.
+function named(job: Job): Job {
+  const list = listOf(job)
+  if (list?.origin === undefined) return job
+  const { from, sha256 } = list.origin
+  return withList(job, { ...list, file: '', origin: { from, ...(sha256 === undefined ? {} : { sha256 }) } })
 }
 
 function asJson(value: object): Part {

@@ -1,7 +1,7 @@
 import { lstat, readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { syncFolder, systemCode } from '../file-system.js'
-import { CHECKPOINT } from './checkpoint-file.js'
+import { CHECKPOINT, isListCopy } from './checkpoint-file.js'
 import { checkpointError } from './checkpoint-error.js'
 
 const LEDGER_NAME = /^(?:failures|moved|extra|large|waiting)(?:\.[\w.-]+)?\.ndjson$/
@@ -20,18 +20,22 @@ export async function foreignNames(folder: string): Promise<readonly string[]> {
   }
 }
 
+function isRemovedFirst(name: string): boolean {
+  return LEDGER_NAME.test(name) || isListCopy(name)
+}
+
 function isOurs(name: string): boolean {
-  return name === CHECKPOINT || LEDGER_NAME.test(name)
+  return name === CHECKPOINT || isRemovedFirst(name)
 }
 
 /**
- * Removes the folder of a finished run, whose lock is held. The checkpoint goes after the ledgers, so that what a crash leaves is still found as a run; what
+ * Removes the folder of a finished run, whose lock is held. The checkpoint goes after ledgers and list, so that what a crash leaves is still found as a run; what
  * somebody else put there meanwhile stays, and so does the folder then. Throws a CheckpointError when something cannot be removed.
  */
 export async function removeRun(folder: string): Promise<void> {
   try {
     const names = await readdir(folder)
-    for (const name of names.filter((name) => LEDGER_NAME.test(name))) await rm(join(folder, name), { force: true })
+    for (const name of names.filter(isRemovedFirst)) await rm(join(folder, name), { force: true })
     await syncFolder(folder)
     await rm(join(folder, CHECKPOINT), { force: true })
     for (const name of names.filter((name) => LOCK_NAME.test(name)))

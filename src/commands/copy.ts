@@ -73,7 +73,7 @@ export const command: Command = {
       ...(readFlag(flags, 'all-versions') === true ? { versions: true } : {}),
       ...(readFlag(flags, 'clobber') === false ? { noClobber: true } : {}),
       ...readObjects(flags),
-      ...(await readKeyListOf(flags, io.cwd)),
+      ...readKeyListOf(flags, io.cwd),
       ...readRestore(flags),
       ...readNames(flags),
     }

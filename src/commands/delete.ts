@@ -53,7 +53,7 @@ export const command: Command = {
       kind: 'delete',
       source: place,
       ...readPrefixAs(place, flags),
-      ...(await readKeyListOf(flags, io.cwd)),
+      ...readKeyListOf(flags, io.cwd),
       ...readObjects(flags),
       ...(readFlag(flags, 'all-versions') === true ? { versions: true } : {}),
     }

@@ -45,7 +45,7 @@ export const command: Command = {
       kind: 'du',
       source: parsePlace(readArgument(flags, 'source'), 'source'),
       ...readObjects(flags),
-      ...(await readKeyListOf(flags, io.cwd)),
+      ...readKeyListOf(flags, io.cwd),
       depth: readWhole(flags, 'depth', 0, 100) ?? 0,
       report: { format, dates: readChoice(flags, 'dates', ['year', 'month', 'day']) ?? 'year' },
       ...to,

@@ -37,7 +37,7 @@ export const command: Command = {
       kind: 'ls',
       source: parsePlace(readArgument(flags, 'source'), 'source'),
       ...readObjects(flags),
-      ...(await readKeyListOf(flags, io.cwd)),
+      ...readKeyListOf(flags, io.cwd),
       sorted: readFlag(flags, 'sorted') ?? false,
       ...(folders ? { folders } : {}),
       ...readResult(flags, io.cwd),

@@ -61,7 +61,7 @@ export const command: Command = {
       ...readPrefixAs(place, flags),
       ...readAttributes(flags, io.cwd),
       ...readObjects(flags),
-      ...(await readKeyListOf(flags, io.cwd)),
+      ...readKeyListOf(flags, io.cwd),
       ...readRestore(flags),
       ...readNames(flags),
     }

@@ -90,7 +90,7 @@ export const command: Command = {
       kind: 'set-headers',
       source: place,
       ...readObjects(flags),
-      ...(await readKeyListOf(flags, io.cwd)),
+      ...readKeyListOf(flags, io.cwd),
       rules: await readJobRules(flags, guess !== undefined, io.cwd),
       ...(guess === undefined ? {} : { guess }),
       folderMarkers: readFlag(flags, 'folder-markers') ?? false,

@@ -70,7 +70,7 @@ export const command: Command = {
   exits: exitsOfListing('finished, and the two sides differ'),
   async run(flags, io) {
     const how = readComparison(flags, io.cwd)
-    const given = { ...readObjects(flags), ...readNames(flags), ...(await readKeyListOf(flags, io.cwd)) }
+    const given = { ...readObjects(flags), ...readNames(flags), ...readKeyListOf(flags, io.cwd) }
     const source = readArgument(flags, 'source')
     if (flags.destination === undefined) return await verifyRun(source, how, given, flags, io)
     const destination = readArgument(flags, 'destination')

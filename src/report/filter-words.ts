@@ -1,7 +1,7 @@
 import { listOf, selectionOf, type Job } from '../job/kinds.js'
 import { placeUrl } from '../job/place.js'
 import type { Selection } from '../job/selection.js'
-import { objects, shellArgument, shellWord } from './format.js'
+import { listWord, objects, shellArgument } from './format.js'
 
 /** The flags that ask for a selection, as they could be pasted. */
 function filterWords(select: Selection): string {
@@ -37,9 +37,9 @@ export function nothingFound(job: Job, seen: number): string {
   const [select, list] = [selectionOf(job), listOf(job)]
   const url = placeUrl(job.source)
   if (select === undefined) {
-    return list === undefined ? `${url} has no objects` : `${shellWord(list.file)} names no objects`
+    return list === undefined ? `${url} has no objects` : `${listWord(list)} names no objects`
   }
-  const whose = list === undefined ? `of ${url}` : `that ${shellWord(list.file)} names`
+  const whose = list === undefined ? `of ${url}` : `that ${listWord(list)} names`
   const looked = seen === 0 ? '' : ` (${objects(seen)} looked at)`
   return `no object ${whose} matches ${filterWords(select)}${looked}`
 }

@@ -1,4 +1,5 @@
 import type { Waiting } from '../job/events.js'
+import { nameOfList, type KeyList } from '../job/files-from.js'
 import { kindOf, type Job } from '../job/kinds.js'
 import { placeUrl } from '../job/place.js'
 import { printable } from '../keys.js'
@@ -83,6 +84,11 @@ export function jobTitle(job: Job): string {
   const source = `${job.kind} ${placeUrl(job.source)}`
   if (!('destination' in job)) return source
   return `${source} ${kindOf(job).joined ?? 'to'} ${placeUrl(job.destination)}`
+}
+
+/** What a list of keys is called in a sentence. */
+export function listWord(list: KeyList): string {
+  return list.origin === undefined ? shellWord(list.file) : nameOfList(list)
 }
 
 /**

@@ -75,7 +75,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'sandbox/buckets': ['sandbox/wire', 'errors'],
   'sandbox/operations': ['sandbox/buckets', 'sandbox/wire', 'times'],
   sandbox: ['sandbox/operations', 'sandbox/buckets', 'sandbox/wire', 'errors'],
-  'commands/options': ['report', 'sources/files-from', 'rules', 'job', 'endpoint-url', 'keys', 'times', 'errors'],
+  'commands/options': ['report', 'rules', 'job', 'endpoint-url', 'keys', 'times', 'errors'],
   'commands/run': [
     'commands/options',
     'report',

@@ -45,6 +45,8 @@ export interface StartOptions {
   readonly uid?: number
   /** What it says on stdout is read more slowly than it is written. */
   readonly slowReader?: boolean
+  /** What it reads on stdin, which has an end then; without it there is nothing to read. */
+  readonly input?: string | Buffer
   /** A file that stdout goes to. */
   readonly stdout?: string
   /** Another file of the built program. */
@@ -54,7 +56,7 @@ export interface StartOptions {
 /** Starts `s3move`. It is killed when the test ends, should it still run then. */
 export function start(
   args: readonly string[],
-  { cwd, env = {}, uid, slowReader = false, stdout: file, program = PROGRAM }: StartOptions,
+  { cwd, env = {}, uid, slowReader = false, stdout: file, input, program = PROGRAM }: StartOptions,
 ): Running {
   refuseOldBuild()
   const variables: Record<string, string | undefined> = {
@@ -70,10 +72,13 @@ export function start(
   const child: ChildProcess = spawn(process.execPath, [program, ...args], {
     cwd,
     env: Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined)),
-    stdio: ['ignore', output, 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', output, 'pipe'],
     ...(uid === undefined ? {} : { uid, gid: uid }),
   })
   if (output !== 'pipe') closeSync(output)
+  // It may end before it has read all.
+  child.stdin?.on('error', () => undefined)
+  child.stdin?.end(input)
   const stdout = collected(child.stdout)
   const stderr = collected(child.stderr)
   if (slowReader) readSlowly(child.stdout)

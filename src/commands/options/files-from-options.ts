@@ -1,16 +1,20 @@
 import { resolve } from 'node:path'
 import type { Argv } from './argv.js'
 import { UserError } from '../../errors.js'
-import { shellWord } from '../../report/format.js'
-import type { KeyList } from '../../job/files-from.js'
+import { nameOfList, type KeyList, type ListFormat } from '../../job/files-from.js'
+import { exactUrl } from '../../job/place.js'
 import { printable } from '../../keys.js'
 import { defined, grouped, readChoice, readText, textFlag, type Flags } from './flag-values.js'
+import { parseObject } from './places.js'
 
 /** Flags of a file that names the objects. */
 export function listFlags(argv: Argv): Argv {
   const one = (...flag: Parameters<typeof textFlag>) => ({ ...textFlag(...flag), nargs: 1 }) as const
   return grouped(argv, 'Objects that a file names:', {
-    'files-from': one('FILE', 'the objects that this file names; whole keys; gz too'),
+    'files-from': one(
+      'FILE',
+      'the objects that this file names, or s3://bucket/key, or - (standard input); whole keys; gz too',
+    ),
     'files-format': one(
       'keys|ndjson|csv|inventory',
       'what the file is: one key a line, JSON lines, CSV, or the manifest.json of an S3 Inventory',
@@ -26,17 +30,14 @@ export function listFlags(argv: Argv): Argv {
   })
 }
 
-/** The list that the flags name, as a part of a job; how it is escaped is open until it was surveyed. A `UserError` when it cannot be read. */
-export async function readKeyListOf(flags: Flags, cwd: string): Promise<{ readonly list?: KeyList }> {
+/** The list that the flags name, as a part of a job; what they do not say of it is open until it was surveyed. */
+export function readKeyListOf(flags: Flags, cwd: string): { readonly list?: KeyList } {
   const given = readText(flags, 'files-from')
   const format = readChoice(flags, 'files-format', ['keys', 'ndjson', 'csv', 'inventory'])
   const escape = readChoice(flags, 'csv-escape', ['double', 'backslash'])
-  const column = readColumn(flags)
-  const delimiter = readDelimiter(flags)
-  const about = Object.entries({ delimiter, 'csv-escape': escape, 'key-column': column })
-  const reading = about.filter(([, value]) => value !== undefined).map(([name]) => `--${name}`)
+  const reading = defined({ delimiter: readDelimiter(flags), escape, column: readColumn(flags) })
   if (given === undefined) {
-    const [flag] = format === undefined ? reading : ['--files-format']
+    const [flag] = format === undefined ? flagsOfReading(reading) : ['--files-format']
     if (flag === undefined) return {}
     throw new UserError(`${flag} is about --files-from, which was not given`, 'add it, or leave it away')
   }
@@ -46,18 +47,31 @@ export async function readKeyListOf(flags: Flags, cwd: string): Promise<{ readon
       'leave it away; --concurrency is what counts, or cut the list into several, each with a run of its own',
     )
   }
-  const { recognised } = await import('../../sources/files-from/list-format.js')
-  const list = await recognised({
-    file: resolve(cwd, given),
-    ...defined({ format, escape, column, delimiter }),
-  })
-  const [flag] =
-    list.format === 'csv' ? [] : reading.filter((name) => list.format !== 'keys' || name !== '--csv-escape')
-  if (flag === undefined) return { list }
+  const list = { ...placeOfList(given, cwd), ...defined({ format }), ...reading }
+  if (list.origin !== undefined) refuseInventory(list)
+  return { list }
+}
+
+function placeOfList(given: string, cwd: string): Pick<KeyList, 'file' | 'origin'> {
+  if (given === '-') return { file: '', origin: { from: given } }
+  if (!given.startsWith('s3://')) return { file: resolve(cwd, given) }
+  return { file: '', origin: { from: exactUrl(parseObject(given, 'list', '--files-from')) } }
+}
+
+// A manifest names further files.
+function refuseInventory(list: KeyList): void {
+  const named = list.format === undefined && /(?:^|\/)manifest\.json$/i.test(list.origin?.from ?? '')
+  if (list.format !== 'inventory' && !named) return
   throw new UserError(
-    `${flag} is about CSV, and ${shellWord(list.file)} is read as ${FORMATS[list.format]}`,
-    'leave it away, or say --files-format csv',
+    `${nameOfList(list)} would be the manifest of an S3 Inventory, whose data files lie elsewhere`,
+    'copy both into a folder first (s3move copy s3://… file:///…), and name the manifest there',
   )
+}
+
+/** Those flags of `KeyList` that are given, of which each says how columns are read. */
+export function flagsOfReading({ delimiter, escape, column }: Omit<KeyList, 'file'>): string[] {
+  const about = Object.entries({ delimiter, 'csv-escape': escape, 'key-column': column })
+  return about.filter(([, value]) => value !== undefined).map(([name]) => `--${name}`)
 }
 
 function readColumn(flags: Flags): string | number | undefined {
@@ -83,7 +97,7 @@ function readDelimiter(flags: Flags): string | undefined {
 }
 
 /** What a list is read as, in words. */
-export const FORMATS: Readonly<Record<KeyList['format'], string>> = {
+export const FORMATS: Readonly<Record<ListFormat, string>> = {
   keys: 'one key a line',
   ndjson: 'one JSON object a line',
   csv: 'CSV',

@@ -90,6 +90,14 @@ export function parseBucket(text: string, role: string, example = EXAMPLE): Plac
   return { bucket, prefix }
 }
 
+/** Reads `s3://bucket/key`: the place of one object, whose key is the whole prefix. `role` and `flag` name the argument in the error. */
+export function parseObject(text: string, role: string, flag: string): Place {
+  const example = `write ${flag} s3://bucket/key, the whole key`
+  const place = parseBucket(text, role, example)
+  if (place.prefix !== '' && !place.prefix.endsWith('/')) return place
+  throw new UserError(`the ${role} ${printable(text)} names ${place.prefix === '' ? 'no object' : 'a folder'}`, example)
+}
+
 /**
  * Refuses pairs of places between which a copy would be a mistake: those that `checkInOneBucket` refuses, where they have one name. Where
  * `connection` reaches the two sides in different ways, equal names may mean different things, which is known only when they have answered.

@@ -11,7 +11,7 @@ import {
 } from '../../job/kinds.js'
 import { isFolder, placeUrl, type Place } from '../../job/place.js'
 import { printable } from '../../keys.js'
-import { shellWord } from '../../report/format.js'
+import { listWord } from '../../report/format.js'
 import type { BucketTraits } from '../../storage/storage.js'
 import { ask } from '../options/ask.js'
 import { readFlag, type Flags } from '../options/flag-values.js'
@@ -29,9 +29,11 @@ export type Question = (opened: Opened, listed: number | undefined) => Promise<v
 export function questionBefore(job: WriteJob, flags: Flags, io: CommandIo): Question | undefined {
   if (!onlyDeletes(job) && !deletes(job)) return undefined
   if (readFlag(flags, 'yes') === true || readFlag(flags, 'dry-run') === true) return undefined
-  if (io.stdin.isTTY !== true || io.stderr.isTTY !== true) {
+  const taken = listOf(job)?.origin?.from === '-'
+  if (taken || io.stdin.isTTY !== true || io.stderr.isTTY !== true) {
+    const why = taken ? 'the answer cannot be read from there too' : 'there is no terminal to ask whether that is meant'
     throw new UserError(
-      `${whatOf(job)} would be deleted${afterwards(job)}, and there is no terminal to ask whether that is meant`,
+      `${whatOf(job)} would be deleted${afterwards(job)}, and ${why}`,
       'add --yes if it is; --dry-run says how many objects these are',
     )
   }
@@ -73,8 +75,7 @@ function whatOf(job: WriteJob): string {
   const some = selectionOf(job) !== undefined
   if (deferredDeletesOf(job)?.side === 'destination')
     return `what only ${placeUrl(place)} has${some ? ', as far as it is selected,' : ''}`
-  if (list !== undefined)
-    return `what ${shellWord(list.file)} names of ${placeUrl(place)}${some ? ' and is selected' : ''}`
+  if (list !== undefined) return `what ${listWord(list)} names of ${placeUrl(place)}${some ? ' and is selected' : ''}`
   const which = some ? 'every selected object' : 'every object'
   if (isFolder(place)) return `${which} of ${placeUrl(place)}`
   if ('prefixAs' in job) return `${which} that is ${placeUrl(place)} or in the folder of that name`

@@ -1,10 +1,12 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
-import type { KeyList } from '../../job/files-from.js'
+import type { KeyList, ListFormat } from '../../job/files-from.js'
 import { listOf, withList, type Job } from '../../job/kinds.js'
 import { printable } from '../../keys.js'
-import { count, objects, shellWord } from '../../report/format.js'
+import { count, listWord, objects } from '../../report/format.js'
+import { UserError } from '../../errors.js'
 import { entryNeedsOf, surveyList } from '../../sources/files-from/files-from-source.js'
-import { FORMATS } from '../options/files-from-options.js'
+import { recognised } from '../../sources/files-from/list-format.js'
+import { FORMATS, flagsOfReading } from '../options/files-from-options.js'
 
 /** What a survey of a job's list found. */
 export interface Survey<J extends Job = Job> {
@@ -20,11 +22,13 @@ export async function surveyOf<J extends Job>(job: J): Promise<Survey<J> | undef
   const told = listOf(job)
   if (told === undefined) return undefined
   const bucket = entryNeedsOf(job)
-  const { list, state, first, passedOver, urls } = await surveyList(told, bucket)
-  const { file, format, ...reading } = list
+  const known = await recognised(told)
+  refuseFlags(told, known.format)
+  const { list, state, first, passedOver, urls } = await surveyList(known, bucket)
+  const { file: _file, origin: _origin, format = 'keys', ...reading } = list
   const unusual = urls || Object.keys(reading).length > 0
   const parts = [
-    `${shellWord(file)} is read as ${FORMATS[format]}${inWords(list)}: ${objects(state.of)}`,
+    `${listWord(list)} is read as ${FORMATS[format]}${inWords(list)}: ${objects(state.of)}`,
     ...(unusual && first !== undefined ? [`the first is ${printable(first.key)}`] : []),
     ...(urls ? [`s3://${bucket.bucket}/ is taken off all of them`] : []),
     ...(passedOver === 0
@@ -34,6 +38,17 @@ export async function surveyOf<J extends Job>(job: J): Promise<Survey<J> | undef
         ]),
   ]
   return { job: withList(job, list), state, found: parts.join('; ') }
+}
+
+// How columns are read says nothing where there are none.
+function refuseFlags(told: KeyList, format: ListFormat): void {
+  if (format === 'csv') return
+  const [flag] = flagsOfReading(told).filter((name) => format !== 'keys' || name !== '--csv-escape')
+  if (flag === undefined) return
+  throw new UserError(
+    `${flag} is about CSV, and ${listWord(told)} is read as ${FORMATS[format]}`,
+    'leave it away, or say --files-format csv',
+  )
 }
 
 function inWords({ delimiter, escape, rawQuotes, column }: KeyList): string {

@@ -2,11 +2,13 @@ import { readCheckpoint } from '../../checkpoint/checkpoint-file.js'
 import { isWrite, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
+import { nameOfList, type KeyList } from '../../job/files-from.js'
 import { writeKindOf } from '../../job/kinds.js'
 import type { VerifyJob } from '../../job/verify.js'
 import { printable } from '../../keys.js'
 import { count, jobTitle, objects, shellWord } from '../../report/format.js'
 import { checkList } from '../../sources/files-from/files-from-source.js'
+import { changedList } from '../../sources/files-from/list-bytes.js'
 import { timeOf } from '../../times.js'
 import { surveyOf } from './list-survey.js'
 
@@ -44,20 +46,30 @@ export async function provingJob(dir: string, how: Comparison): Promise<Proving>
       'write the differences to a file with --to, and give that to the same copy with --files-from',
     )
   }
-  const proving: VerifyJob = { ...compared, ...how }
+  const { list } = compared
+  const proving: VerifyJob = { ...compared, ...how, ...(list === undefined ? {} : { list: asFile(list) }) }
   const unfinished = checkpoint.state === 'finished' ? [] : [`the run in ${name} ${UNFINISHED}`]
   return {
     job: proving,
     connection: checkpoint.connection,
-    warnings: [...unfinished, ...warnings, ...(await listWarnings(proving, checkpoint))],
+    warnings: [...unfinished, ...warnings, ...(await listWarnings(proving, checkpoint, list?.origin?.sha256))],
   }
 }
 
 const NEEDED = 'name the folder of a run of copy or sync, or two places: s3move verify SOURCE DESTINATION'
 const UNFINISHED = 'is not finished: what it has not copied yet is told as missing or different'
 
+// The copy in the folder of the run is a file like others to one who has another folder.
+function asFile({ origin: _origin, ...list }: KeyList): KeyList {
+  return list
+}
+
 // Of a list that is done nothing is kept but how many objects it named.
-async function listWarnings(job: VerifyJob, { list: state, listed, startedAt }: WriteCheckpoint): Promise<string[]> {
+async function listWarnings(
+  job: VerifyJob,
+  { list: state, listed, startedAt }: WriteCheckpoint,
+  copied: string | undefined,
+): Promise<string[]> {
   const { list } = job
   if (list === undefined) return []
   if (state !== undefined) {
@@ -66,7 +78,11 @@ async function listWarnings(job: VerifyJob, { list: state, listed, startedAt }: 
   }
   const survey = await surveyOf(job)
   if (survey === undefined) return []
-  const { of, modified } = survey.state
+  const { of, modified, whole } = survey.state
+  if (copied !== undefined) {
+    if (copied !== whole) throw changedList(nameOfList(list))
+    return []
+  }
   if (of !== listed) {
     throw new UserError(
       `${printable(list.file)} names ${objects(of)}, and named ${count(listed)} when the run began`,

@@ -14,7 +14,7 @@ import { systemCode } from '../../file-system.js'
 import { printable, printableName } from '../../keys.js'
 import { listOf } from '../../job/kinds.js'
 import { sum } from '../../job/totals.js'
-import { objects, shellWord } from '../../report/format.js'
+import { listWord, objects, shellWord } from '../../report/format.js'
 import { failedByCode } from '../../report/summary.js'
 import type { ScanProgress } from '../../report/scan-progress.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
@@ -120,11 +120,8 @@ export function conclude(
 ): number {
   const failed = sum(unread)
   const list = listOf(job)
-  if (failed > 0 && !quiet) {
-    progress.say(
-      `${objects(failed)} that ${shellWord(list?.file ?? '')} names could not be read: ${failedByCode(unread)}`,
-      'bad',
-    )
+  if (failed > 0 && list !== undefined && !quiet) {
+    progress.say(`${objects(failed)} that ${listWord(list)} names could not be read: ${failedByCode(unread)}`, 'bad')
   }
   if (stop === undefined && (end === 'finished' || readerGone)) return failed > 0 ? EXIT.failures : EXIT.done
   const because = stop === undefined ? '' : ` (${stop.reason})`

@@ -21,6 +21,7 @@ import { DEFAULT_PACE, readPace } from '../options/pace-options.js'
 import { readOrResume } from '../options/run-options.js'
 import { attended, sayTo } from './attended.js'
 import { checkFolder, checkLogOutside, checkOutsideSides, UnfinishedRun } from './checkpoint-folder.js'
+import { copiedList, type WithCopiedList } from './copied-list.js'
 import { surveyOf } from './list-survey.js'
 import { open } from './open-and-run.js'
 import { checkOutput } from './output-file.js'
@@ -79,8 +80,24 @@ async function startAttended(
   }
   await checkOutsideSides(wanted, folder, io.cwd, true)
   await checkLogOutside(wanted, flags, io.cwd)
-  const survey = await unless(io.stop, surveyOf(wanted))
-  const job = survey?.job ?? wanted
+  const copied = await copiedList(wanted, { within: folder, connection: asked, pace, io })
+  try {
+    return await startListed(copied, { pace, asked, folder, fresh, quiet, json, io })
+  } finally {
+    await copied.discard()
+  }
+}
+
+interface Given extends Pick<ScanSetup, 'pace' | 'asked' | 'folder' | 'quiet' | 'json' | 'io'> {
+  readonly fresh: boolean
+}
+
+async function startListed(
+  copied: WithCopiedList<ScanJob>,
+  { pace, asked, folder, fresh, quiet, json, io }: Given,
+): Promise<number> {
+  const survey = await unless(io.stop, surveyOf(copied.job))
+  const job = survey?.job ?? copied.job
   const list = survey === undefined || survey.state.of === 0 ? {} : { list: survey.state }
   if (survey !== undefined && !quiet) io.stderr.write(`${survey.found}\n`)
   const anew = { fresh, again: true, listModified: undefined }
@@ -92,7 +109,8 @@ async function startAttended(
       format: FORMAT,
       program: `s3move ${version()}`,
       ...(sourceFolder === undefined ? {} : { sourceFolder }),
-      ...{ job, connection, pace, state: 'unfinished', startedAt: now, savedAt: now, activeMs: 0, sessions: 1 },
+      job: folder === undefined ? job : await copied.keep(job, folder),
+      ...{ connection, pace, state: 'unfinished', startedAt: now, savedAt: now, activeMs: 0, sessions: 1 },
       ...{
         ranges: wantedRanges(job),
         ...list,
@@ -177,7 +195,7 @@ async function withScan(setup: ScanSetup): Promise<number> {
     })
     try {
       const checkpoint = await setup.begin(opened.ends)
-      return await performScan(job, { checkpoint, folder, opened, resumed, progress, io, quiet }, setup.json)
+      return await performScan(checkpoint.job, { checkpoint, folder, opened, resumed, progress, io, quiet }, setup.json)
     } finally {
       opened.close()
     }

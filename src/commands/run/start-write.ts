@@ -1,5 +1,5 @@
 import { FORMAT, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
-import { createFolder } from '../../checkpoint/checkpoint-file.js'
+import { createFolder, RUNS } from '../../checkpoint/checkpoint-file.js'
 import { lockRun } from '../../checkpoint/lock.js'
 import { setAside } from '../../checkpoint/retry-steps.js'
 import { UserError } from '../../errors.js'
@@ -34,6 +34,7 @@ import {
 import { questionBefore, type Question } from './deletion-question.js'
 import { dryRun } from './dry-run.js'
 import { exampleOf, type Example } from './example.js'
+import { copiedList, type WithCopiedList } from './copied-list.js'
 import { surveyOf, type Survey } from './list-survey.js'
 import {
   deletes,
@@ -67,6 +68,7 @@ interface Setup {
   /** Whether earlier runs of the job matter. */
   readonly looks: boolean
   readonly survey: Survey<WriteJob> | undefined
+  readonly copied: WithCopiedList<WriteJob>
   /** What is asked before it begins. */
   readonly question: Question | undefined
   readonly progress: Progress
@@ -99,14 +101,39 @@ async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepa
   const dry = readFlag(flags, 'dry-run') ?? false
   await checkOutsideSides(asked, given, io.cwd)
   await checkLogOutside(asked, flags, io.cwd)
-  const customerKeys = await readKeysOf(asked)
+  const { origin } = listOf(asked) ?? {}
+  // Who has to say yes is told so before the list is waited for.
+  if (origin !== undefined) questionBefore(asked, flags, io)
+  const copied = await copiedList(asked, {
+    within: dry ? undefined : (given ?? RUNS),
+    ...{ connection: reached, pace, io },
+  })
+  try {
+    return await beginListed(copied, { pace, reached, telling, given, dry, flags, io, prepare })
+  } finally {
+    await copied.discard()
+  }
+}
+
+interface Given extends Pick<Setup, 'pace' | 'telling' | 'given' | 'dry' | 'io'> {
+  readonly reached: Connection
+  readonly flags: Flags
+  readonly prepare: Prepare | undefined
+}
+
+async function beginListed(
+  copied: WithCopiedList<WriteJob>,
+  { pace, reached, telling, given, dry, flags, io, prepare }: Given,
+): Promise<number> {
+  const customerKeys = await readKeysOf(copied.job)
   // A line that is not understood is worth an end before anything is done, and not in the middle.
-  const survey = await unless(io.stop, surveyOf(asked))
-  const job = survey?.job ?? asked
+  const survey = await unless(io.stop, surveyOf(copied.job))
+  const job = survey?.job ?? copied.job
   // Refused before any request where the folder is known, and again under the lock.
   const beginning = {
     ...{ job, fresh: readFlag(flags, 'fresh') ?? false, again: readFlag(flags, 'again') ?? false },
-    listModified: survey?.state.modified,
+    // What a copy holds is a part of the job.
+    listModified: listOf(job)?.origin === undefined ? survey?.state.modified : undefined,
   }
   // What a rehearsal finds matters only to a start that would go on with it.
   const looks = !dry || readOrResume(flags)
@@ -132,7 +159,7 @@ async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepa
       ...noting(progress),
     })
     try {
-      const setup = { job, pace, telling, given, beginning, dry, looks, survey, question, progress, io }
+      const setup = { job, pace, telling, given, beginning, dry, looks, survey, copied, question, progress, io }
       return await beginBetween(opened, setup, prepare)
     } finally {
       opened.close()
@@ -190,7 +217,7 @@ function tell(message: string, { telling, progress, io }: Pick<Setup, 'telling' 
 
 async function runFromStart(
   opened: Opened,
-  { job, pace, telling, given, beginning, survey, progress, io }: Setup,
+  { job: wanted, pace, telling, given, beginning, survey, copied, progress, io }: Setup,
   folder: string,
   ranges: readonly KeyRange[],
   example: Example | undefined,
@@ -204,6 +231,7 @@ async function runFromStart(
       throw new UserError(`another process has just done this job: it ${finishedInWords(found)}`, 'see s3move status')
     }
     await setAside(folder)
+    const job = await copied.keep(wanted, folder)
     const now = new Date().toISOString()
     const checkpoint: WriteCheckpoint = {
       format: FORMAT,

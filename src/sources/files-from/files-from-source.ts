@@ -44,9 +44,11 @@ export async function surveyList(
 }
 
 /** Throws a UserError when a list cannot be read or is not what it was. */
-export async function checkList({ file }: KeyList, before: ListState): Promise<void> {
+export async function checkList({ file, origin }: KeyList, before: ListState): Promise<void> {
   const now = await identityOf(file)
-  const same = now.size === before.size && now.modified === before.modified && now.sha256 === before.sha256
+  // A folder that is copied elsewhere with the copy of its list in it gives that another date.
+  const modified = origin === undefined ? before.modified : now.modified
+  const same = now.size === before.size && now.modified === modified && now.sha256 === before.sha256
   if (!same || (before.whole !== undefined && before.whole !== (await hashOfAll(file)))) {
     throw changedList(printable(file))
   }

@@ -11,10 +11,13 @@ const PIECE = 64 * 1024
 
 /**
  * The content of a file in pieces, unpacked when it begins like gzip or zstd, without a byte order mark. Whatever makes it doubtful that this is all
- * of it is a UserError at the end at the latest: it is cut short, it is not as long as `expected`, or somebody wrote to it meanwhile.
+ * of it is a UserError at the end at the latest: it is cut short, it is not as long as `expected`, or somebody wrote to it meanwhile. `name` is what it
+ * is called, fit to be shown.
  */
-export async function* contentOf(path: string, expected?: number): AsyncGenerator<Buffer, void, undefined> {
-  const name = printable(path)
+export async function* contentOf(
+  path: string,
+  { name = printable(path), expected }: { readonly name?: string; readonly expected?: number } = {},
+): AsyncGenerator<Buffer, void, undefined> {
   let file: FileHandle | undefined
   try {
     file = await open(path)

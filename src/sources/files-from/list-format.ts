@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { UserError } from '../../errors.js'
-import type { KeyList } from '../../job/files-from.js'
+import { nameOfList, type KeyList, type ListFormat } from '../../job/files-from.js'
 import { printable } from '../../keys.js'
 import { contentOf } from './list-bytes.js'
 import { isOurHeader, keyColumnOf } from './csv.js'
@@ -10,9 +10,6 @@ import { BadLine, textLines, trimmedEnd } from './text-lines.js'
 import { fieldsOf } from './csv-rows.js'
 import { partsOfUrl } from './s3-urls.js'
 
-/** What a person says about a list. */
-export type ListOptions = Pick<KeyList, 'file'> & Partial<Omit<KeyList, 'file'>>
-
 /** What separates columns, where nobody says it. */
 const DELIMITERS = [',', ';', '\t', '|']
 
@@ -20,18 +17,18 @@ const DELIMITERS = [',', ';', '\t', '|']
  * A list with its format and its delimiter: what is told, what its name tells, or what its first line proves. Throws a UserError when that can be
  * understood in two ways, or the file cannot be read.
  */
-export async function recognised(told: ListOptions): Promise<KeyList> {
-  const { file } = told
+export async function recognised(told: KeyList): Promise<KeyList & { readonly format: ListFormat }> {
+  const file = told.origin?.from ?? told.file
   const named = told.format ?? formatNamed(file)
   if (named === 'inventory' || named === 'ndjson' || (named === 'keys' && told.format !== undefined)) {
     // That each line is a key is said: then it is one as it is.
     return { ...told, format: named, ...(named === 'keys' && told.escape === undefined ? { escape: 'double' } : {}) }
   }
-  const [first = ''] = await beginning(file)
+  const [first = ''] = await beginning(told)
   const columns = told.delimiter !== undefined || told.column !== undefined
   if (named === undefined && !columns) {
     if (isObject(first)) return { ...told, format: 'ndjson' }
-    await checkPlain(file, first)
+    await checkPlain(told, first)
     return { ...told, format: 'keys' }
   }
   const { delimiter = isTabbed(file) ? '\t' : await delimiterOf(told, first), ...rest } = told
@@ -48,7 +45,7 @@ function isTabbed(file: string): boolean {
   return /\.(?:tsv|tab)(?:\.(?:gz|zstd?))?$/i.test(file)
 }
 
-function formatNamed(file: string): KeyList['format'] | undefined {
+function formatNamed(file: string): ListFormat | undefined {
   const name = basename(file).toLowerCase()
   if (name === 'manifest.json') return 'inventory'
   if (isTabbed(name)) return 'csv'
@@ -57,9 +54,10 @@ function formatNamed(file: string): KeyList['format'] | undefined {
 }
 
 /** The first two lines of a list that are not empty. */
-async function beginning(file: string): Promise<string[]> {
+async function beginning(list: KeyList): Promise<string[]> {
   const found: string[] = []
-  for await (const lines of textLines(contentOf(file), printable(file))) {
+  const name = nameOfList(list)
+  for await (const lines of textLines(contentOf(list.file, { name }), name)) {
     for (const { text } of lines) {
       if (trimmedEnd(text).trim() !== '') found.push(trimmedEnd(text))
       if (found.length === 2) return found
@@ -78,16 +76,16 @@ function isObject(text: string): boolean {
 }
 
 // A key may be anything; but a first line that a database would write above or around keys is none by a guess.
-async function checkPlain(file: string, first: string): Promise<void> {
+async function checkPlain(list: KeyList, first: string): Promise<void> {
   const quoted = /^".*"$/.test(first)
   const header = first === 'key' || DELIMITERS.some((one) => isHeader(first, one) && first.includes(one))
   const url = partsOfUrl(first) !== undefined
   if (!quoted && !header && !url && !first.includes('\t')) return
   const what = url ? 'begins with a URL' : header ? 'may begin with a header' : 'may have columns'
   throw await withLines(
-    file,
+    list,
     new UserError(
-      `${printable(file)} ${what}, and nothing says what it is`,
+      `${nameOfList(list)} ${what}, and nothing says what it is`,
       'Say --files-format csv (with --key-column N where there is no header), or --files-format keys if each line is a key as it is.',
     ),
   )
@@ -102,16 +100,17 @@ function isHeader(first: string, delimiter: string, column?: string | number): b
   }
 }
 
-async function delimiterOf({ file, column }: ListOptions, first: string): Promise<string> {
+async function delimiterOf(list: KeyList, first: string): Promise<string> {
+  const { column } = list
   const headers = typeof column === 'number' ? [] : DELIMITERS.filter((one) => isHeader(first, one, column))
   const several = headers.filter((one) => fieldsOf(first, '', 1, one).length > 1)
   if (several.length === 1) return several[0] ?? ','
   const unclear = several.length > 1 || (typeof column === 'number' && /[;|\t]/.test(first))
   if (!unclear) return ','
   throw await withLines(
-    file,
+    list,
     new UserError(
-      `nothing says what separates the columns of ${printable(file)}`,
+      `nothing says what separates the columns of ${nameOfList(list)}`,
       "Say --delimiter ',' or --delimiter ';' or --delimiter tab, or what it is.",
     ),
   )
@@ -119,8 +118,8 @@ async function delimiterOf({ file, column }: ListOptions, first: string): Promis
 
 const LONGEST_SHOWN = 120
 
-async function withLines(file: string, error: UserError): Promise<UserError> {
-  const lines = await beginning(file).catch(() => [])
+async function withLines(list: KeyList, error: UserError): Promise<UserError> {
+  const lines = await beginning(list).catch(() => [])
   const shown = lines.map((line) => {
     const text = printable(line)
     return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text
@@ -150,7 +149,7 @@ export async function readingOf(told: KeyList, wanted: EntryNeeds): Promise<Foun
     return await settled(told, wanted)
   } catch (error) {
     throw error instanceof BadLine && told.format !== 'ndjson' && told.format !== 'inventory'
-      ? await withLines(told.file, error)
+      ? await withLines(told, error)
       : error
   }
 }
@@ -210,17 +209,18 @@ async function attempt(way: KeyList, told: KeyList, wanted: EntryNeeds): Promise
   return { way, result: { list: way, named, ...(first === undefined ? {} : { first }), passedOver, urls }, doubtful }
 }
 
-function checkKey(key: string, { file, format }: KeyList): void {
+function checkKey(key: string, list: KeyList): void {
+  const { format } = list
   if (format !== 'csv' && format !== 'keys') return
   if (key === '\\N' || key === 'NULL') {
     throw new BadLine(
-      `${printable(file)} has ${key} for a key, which is what databases write where there is none`,
+      `${nameOfList(list)} has ${key} for a key, which is what databases write where there is none`,
       'Leave such rows out; if an object is called so, give the list as one JSON object a line: {"key": ...}.',
     )
   }
   if (format === 'keys' && partsOfUrl(key) !== undefined) {
     throw new BadLine(
-      `${printable(file)} has a URL for a key: ${printable(key)}`,
+      `${nameOfList(list)} has a URL for a key: ${printable(key)}`,
       'If s3:// and the bucket are to be taken off, say --files-format csv --key-column 1; if a key begins so, --files-format keys.',
     )
   }
@@ -256,15 +256,13 @@ async function differing(
   }
 }
 
-function ambiguous(
-  { file, format, escape }: KeyList,
-  [one, other]: readonly [ListEntry | undefined, ListEntry | undefined],
-): BadLine {
+function ambiguous(list: KeyList, [one, other]: readonly [ListEntry | undefined, ListEntry | undefined]): BadLine {
+  const { format, escape } = list
   const [x, y] = [one, other].map((entry) => (entry === undefined ? 'no further object' : printable(entry.key)))
   const is = one?.key === other?.key ? `what it tells of ${x ?? ''}` : `whether it names ${x ?? ''} or ${y ?? ''}`
   const asIs = format === 'keys' ? '--files-format keys if each line is a key as it is' : '--csv-escape double if not'
   return new BadLine(
-    `${printable(file)} can be read in two ways: it is not certain ${is}`,
+    `${nameOfList(list)} can be read in two ways: it is not certain ${is}`,
     escape === undefined
       ? `Say --csv-escape backslash if MySQL, MariaDB or PostgreSQL’s COPY wrote it (a backslash is \\\\), or ${asIs}.`
       : 'Whether quotes are around its fields or a part of them is not certain: give it as one JSON object a line: {"key": ...}.',

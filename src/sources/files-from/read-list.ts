@@ -1,4 +1,4 @@
-import type { KeyList } from '../../job/files-from.js'
+import { nameOfList, type KeyList } from '../../job/files-from.js'
 import { printable } from '../../keys.js'
 import { contentOf } from './list-bytes.js'
 import { rowReader } from './csv.js'
@@ -22,14 +22,16 @@ export async function* readKeyList(list: KeyList, wanted: EntryNeeds): AsyncGene
   for (const { path, size } of files) {
     const name = printable(path)
     const read = rowReader(name, wanted, { columns })
-    for await (const rows of rowsOf(textLines(contentOf(path, size), name), name)) yield* read(rows)
+    for await (const rows of rowsOf(textLines(contentOf(path, { expected: size }), name), name)) yield* read(rows)
   }
 }
 
 async function* one(list: KeyList, wanted: EntryNeeds): AsyncGenerator<ListEntry, void, undefined> {
-  const name = printable(list.file)
-  const lines = textLines(contentOf(list.file), name, wanted.line)
+  const name = nameOfList(list)
+  const lines = textLines(contentOf(list.file, { name }), name, wanted.line)
   switch (list.format) {
+    case undefined:
+      throw new Error('a list is read, and nobody has found out what it is')
     case 'inventory':
       return
     case 'keys':

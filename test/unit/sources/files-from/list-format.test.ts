@@ -8,13 +8,14 @@ import { UserError } from '../../../../src/errors.js'
 import { escapedRowsOf } from '../../../../src/sources/files-from/backslash-escapes.js'
 import { readKeyList } from '../../../../src/sources/files-from/read-list.js'
 import { textLines } from '../../../../src/sources/files-from/text-lines.js'
-import { readingOf, recognised, type ListOptions } from '../../../../src/sources/files-from/list-format.js'
+import type { KeyList } from '../../../../src/job/files-from.js'
+import { readingOf, recognised } from '../../../../src/sources/files-from/list-format.js'
 import { rowsOf } from '../../../../src/sources/files-from/csv-rows.js'
 
 const folder = mkdtempSync(join(tmpdir(), 's3move-reading-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-type Flags = Partial<Omit<ListOptions, 'file'>>
+type Flags = Partial<Omit<KeyList, 'file'>>
 
 function write(content: string, name: string): string {
   const file = join(folder, name)

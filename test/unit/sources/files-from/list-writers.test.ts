@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { UserError } from '../../../../src/errors.js'
 import { readKeyList } from '../../../../src/sources/files-from/read-list.js'
-import { readingOf, recognised, type ListOptions } from '../../../../src/sources/files-from/list-format.js'
+import type { KeyList } from '../../../../src/job/files-from.js'
+import { readingOf, recognised } from '../../../../src/sources/files-from/list-format.js'
 import type { ListEntry } from '../../../../src/sources/files-from/entry.js'
 
 const FOLDER = fileURLToPath(new URL('../../../support/fixtures/files-from/', import.meta.url))
@@ -27,7 +28,7 @@ const KEYS = [
   '-',
 ]
 
-type Flags = Partial<Omit<ListOptions, 'file'>>
+type Flags = Partial<Omit<KeyList, 'file'>>
 const wanted = { bucket: 'src', prefix: '', versions: true }
 
 async function read(name: string, flags: Flags = {}): Promise<ListEntry[]> {
