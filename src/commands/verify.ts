@@ -48,7 +48,7 @@ export const command: Command = {
       grouped(argv, 'Output:', {
         to: textFlag(
           'FILE',
-          'file to write the differences to; - is standard output; .gz and .zst are compressed; it is FILE.part until it is whole',
+          'file or s3://bucket/key to write the differences to; - is standard output; .gz and .zst are compressed; there once it is whole',
         ),
         format: textFlag('text|json', 'how differences are written', 'text on a terminal, else json'),
         json: booleanFlag('the same as --format json, and the summary as JSON too'),

@@ -19,7 +19,7 @@ export interface DuJob {
   /** By how many folder levels; 0: not by folder. */
   readonly depth: number
   readonly report: DuReport
-  /** The file to write the result to, an absolute path; standard output when absent. */
+  /** The file to write the result to, an absolute path, or the object, `s3://bucket/key`; standard output when absent. */
   readonly to?: string
 }
 

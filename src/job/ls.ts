@@ -19,7 +19,7 @@ export interface LsJob {
   readonly sorted: boolean
   /** One level of names only, in byte order. */
   readonly folders?: boolean
-  /** The file to write, an absolute path; standard output when absent. */
+  /** The file to write, an absolute path, or the object, `s3://bucket/key`; standard output when absent. */
   readonly to?: string
 }
 

@@ -76,11 +76,11 @@ export interface RunSettings extends Pick<Pace, 'maxErrors' | 'onLoss'> {
 export type AskedSettings = Omit<RunSettings, 'streamed' | 'distinctBuckets'>
 
 /** How long what may pass is tried again when nobody says otherwise, in milliseconds. */
-const RETRY_FOR = 2 * 3_600_000
+export const DEFAULT_RETRY_FOR = 2 * 3_600_000
 
 /** The settings of a run at this pace. */
 export function settingsAt(
-  { retryFor = RETRY_FOR, bandwidth, ...rest }: Pace,
+  { retryFor = DEFAULT_RETRY_FOR, bandwidth, ...rest }: Pace,
   { threads, nameLocks }: Pick<RunSettings, 'threads' | 'nameLocks'>,
 ): AskedSettings {
   return {

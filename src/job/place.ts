@@ -16,6 +16,11 @@ export function isFolder({ bucket }: Pick<Place, 'bucket'>): boolean {
   return isAbsolute(bucket)
 }
 
+/** Whether a result goes to an object, `s3://bucket/key`, and not to a file, which has an absolute path. */
+export function isObjectUrl(to: string): boolean {
+  return to.startsWith('s3://')
+}
+
 /** Which folder it was that a run works on. */
 export interface FolderIdentity {
   /**

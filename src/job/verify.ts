@@ -22,7 +22,7 @@ export interface VerifyJob extends Compared {
   readonly verbose: boolean
   /** Access control lists too. */
   readonly acl?: boolean
-  /** The file to write the differences to, an absolute path; standard output when absent. */
+  /** The file to write the differences to, an absolute path, or the object, `s3://bucket/key`; standard output when absent. */
   readonly to?: string
   /** How the differences are written. When absent: for people where they go to a terminal, else as JSON. */
   readonly format?: DifferenceFormat

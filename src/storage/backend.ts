@@ -7,6 +7,7 @@ import type { FolderIdentity, Place, Side } from '../job/place.js'
 import type { CredentialSource } from './credential-source.js'
 import type { ExamineOptions } from './examination.js'
 import type { Notice } from './notice.js'
+import type { ObjectUpload, UploadOptions } from './object-upload.js'
 import type { OpenOptions } from './open.js'
 import type { Meter, RetryPolicy, StoreFor } from './retry.js'
 import type { BucketTraits, Page, Software, Storage } from './storage.js'
@@ -26,6 +27,8 @@ export interface Backend {
   locate(place: Place): Promise<ObjectLocation>
   /** What `examination` finds out about sides that are places of it. */
   examine(sides: Sides, options: ExamineOptions): Promise<readonly Finding[]>
+  /** Opens an object to be written as a stream; absent where there are none. */
+  readonly upload?: (place: Place, options: UploadOptions) => Promise<ObjectUpload>
   /** Loads what opens a store again by its descriptor, in another thread. */
   loadStores(): Promise<FromDescriptor>
 }

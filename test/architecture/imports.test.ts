@@ -152,6 +152,7 @@ const IN_PLACE_OF_COMMANDS: readonly string[] = ['commands/completion', 'command
 /** Packages that are bundled with the program, so that whoever installs it needs none of them. */
 const BUNDLED: readonly string[] = [
   '@aws-sdk/client-s3',
+  '@aws-sdk/lib-storage',
   '@smithy/core',
   'cli-progress',
   'fastest-levenshtein',

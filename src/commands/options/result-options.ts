@@ -1,9 +1,11 @@
 import { resolve } from 'node:path'
 import { UserError } from '../../errors.js'
 import type { LineFormat } from '../../job/ls.js'
+import { exactUrl, isObjectUrl } from '../../job/place.js'
 import { printable } from '../../keys.js'
 import type { Argv } from './argv.js'
 import { booleanFlag, grouped, readChoice, readFlag, readText, textFlag, type Flags } from './flag-values.js'
+import { parseObject } from './places.js'
 
 /** Flags of what a job that only reads writes, and where. */
 export function resultFlags(argv: Argv): Argv {
@@ -12,12 +14,12 @@ export function resultFlags(argv: Argv): Argv {
     json: booleanFlag('the same as --format json'),
     to: textFlag(
       'FILE',
-      'file to write, or - for standard output; .gz and .zst are compressed; it is FILE.part until it is whole',
+      'file or s3://bucket/key to write, or - for standard output; .gz and .zst are compressed; there once it is whole',
     ),
   })
 }
 
-/** A result: in which form, and in which file, by its absolute path; standard output without one. */
+/** A result: in which form, and in which file, by its absolute path, or in which object; standard output without one. */
 export interface Result {
   readonly format: LineFormat
   readonly to?: string
@@ -37,10 +39,11 @@ export function readResult(flags: Flags, cwd: string): Result {
   return { format: asked ?? named ?? 'text', ...(to === undefined ? {} : { to }) }
 }
 
-/** The absolute path of the file that `--to` names; undefined for standard output. */
+/** The absolute path of the file that `--to` names, or the URL of an object; undefined for standard output. */
 export function readTo(flags: Flags, cwd: string): string | undefined {
   const to = readText(flags, 'to')
-  return to === undefined || to === '-' ? undefined : resolve(cwd, to)
+  if (to === undefined || to === '-') return undefined
+  return isObjectUrl(to) ? exactUrl(parseObject(to, 'result', '--to')) : resolve(cwd, to)
 }
 
 /** The format that the name of a file says, compressed or not; undefined where it says none. */

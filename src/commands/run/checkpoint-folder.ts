@@ -4,13 +4,14 @@ import { defaultFolderName, differences } from '../../checkpoint/job-name.js'
 import { UserError } from '../../errors.js'
 import { connectionOf, type Connection, type EndConnection } from '../../job/connection.js'
 import { isScanJob, writeKindOf, type Job, type WriteJob } from '../../job/kinds.js'
-import { placeUrl, type Side } from '../../job/place.js'
+import { isObjectUrl, placeUrl, type Place, type Side } from '../../job/place.js'
 import { settled, sum } from '../../job/totals.js'
 import { printable } from '../../keys.js'
 import { duration, shellWord } from '../../report/format.js'
 import { countsInWords } from '../../report/summary.js'
 import { timeOf } from '../../times.js'
 import { readText, type Flags } from '../options/flag-values.js'
+import { parseObject } from '../options/places.js'
 import { backendOf } from '../../storage/backends.js'
 
 /**
@@ -29,13 +30,19 @@ export async function checkOutsideSides(job: Job, given: string | undefined, cwd
         'name a folder outside of it with --checkpoint DIR; one that holds a run can be moved, and resumed there',
       )
     }
-    if ('to' in job && (await holds?.(place, dirname(job.to))) === true) {
+    if ('to' in job && (await wouldHold(place, job.to))) {
       throw new UserError(
         `${printable(job.to)} lies in the ${side}, ${placeUrl(place)}, and would be taken for an object of it`,
-        'name a file outside of it with --to',
+        `name ${isObjectUrl(job.to) ? 'another key or bucket' : 'a file outside of it'} with --to`,
       )
     }
   }
+}
+
+async function wouldHold(place: Place, to: string): Promise<boolean> {
+  if (!isObjectUrl(to)) return (await backendOf(place).holds?.(place, dirname(to))) === true
+  const { bucket, prefix: key } = parseObject(to, 'result', '--to')
+  return bucket === place.bucket && key.startsWith(place.prefix)
 }
 
 /** Refuses the same of the file of `--log-file`. */

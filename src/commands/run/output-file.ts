@@ -5,11 +5,13 @@ import { packer, packingOf } from '../../engine/output/compression.js'
 import { fileOutlet } from '../../engine/output/output-writer.js'
 import { UserError } from '../../errors.js'
 import { unlessMissing } from '../../file-system.js'
+import { isObjectUrl } from '../../job/place.js'
 import { printable } from '../../keys.js'
 
-/** Refuses, before any request, a file for the result of a job that cannot be made or must not be replaced. */
+/** Refuses, before any request, a file, or an object, for the result of a job that cannot be made or must not be replaced. */
 export async function checkOutput(to: string): Promise<void> {
   packer(packingOf(to))
+  if (isObjectUrl(to)) return
   const folder = dirname(to)
   try {
     if ((await unlessMissing(lstat(`${folder}/.`))) === undefined) {

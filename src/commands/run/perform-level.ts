@@ -3,9 +3,8 @@ import { levelHeaderLine, levelLineWriter } from '../../engine/output/level-line
 import { runLevel } from '../../engine/session/level-session.js'
 import type { LsJob } from '../../job/ls.js'
 import { placeUrl } from '../../job/place.js'
-import { printable } from '../../keys.js'
 import { bytes, count, objects, shellWord } from '../../report/format.js'
-import { conclude, writeInto, type Scan } from './run-scan.js'
+import { conclude, unfinished, writeInto, type Scan } from './run-scan.js'
 
 /** Writes the folders and objects of one level, and says how many there are. Answers the exit code. */
 export async function performLevel(job: LsJob, scan: Scan): Promise<number> {
@@ -28,5 +27,5 @@ export async function performLevel(job: LsJob, scan: Scan): Promise<number> {
     progress.say(to === undefined ? found : `wrote ${found}, to ${shellWord(to)}, ${bytes(ended.bytes)}`)
     if (listed === 0) progress.say(`${placeUrl(source)} has no objects; are bucket and prefix right?`)
   }
-  return conclude(scan, ended, to === undefined ? 'names are missing' : `${printable(to)}.part is incomplete`)
+  return conclude(scan, ended, to === undefined ? 'names are missing' : unfinished(to))
 }

@@ -1,3 +1,5 @@
+import { stat } from 'node:fs/promises'
+import { CheckpointError } from '../../checkpoint/checkpoint-error.js'
 import type { ScanCheckpoint } from '../../checkpoint/checkpoint.js'
 import { packer, packingOf } from '../../engine/output/compression.js'
 import { headerLine } from '../../engine/output/ls-lines.js'
@@ -5,10 +7,12 @@ import type { OutputWriter } from '../../engine/output/output-writer.js'
 import { UsageCounts } from '../../engine/output/usage-counts.js'
 import { duSink, lsSink, verifySink } from '../../engine/session/scan-results.js'
 import type { ScanEnd, Sink } from '../../engine/session/scan-session.js'
+import { stopReason } from '../../engine/session/stop-reason.js'
+import { unlessMissing } from '../../file-system.js'
 import type { DuJob } from '../../job/du.js'
 import type { ScanJob } from '../../job/kinds.js'
 import type { LsJob } from '../../job/ls.js'
-import { placeUrl } from '../../job/place.js'
+import { isObjectUrl, placeUrl } from '../../job/place.js'
 import { sum } from '../../job/totals.js'
 import type { CensusData } from '../../job/usage.js'
 import { differing, NO_VERDICTS, type Verdicts } from '../../job/verdicts.js'
@@ -22,9 +26,11 @@ import { scanned } from '../../report/scan-progress.js'
 import { censusReport } from '../../report/usage-report.js'
 import { likenessHeadline, likenessRows, likenessTone, paintedVerdicts } from '../../report/verify-summary.js'
 import { EXIT } from '../options/exit.js'
+import { Interrupted } from '../options/io.js'
 import { performLevel } from './perform-level.js'
 import { writeResult } from './output-file.js'
-import { conclude, finishFile, read, readInto, type Scan } from './run-scan.js'
+import { keptResult, resultObject, type ResultOptions } from './result-object.js'
+import { conclude, deliver, finishFile, read, readInto, unfinished, type Scan } from './run-scan.js'
 
 /** Carries out what is particular to a job: opens its sink, reads into it, tells its result, as `json` if there is such a form. Answers the exit code. */
 export function performScan(job: ScanJob, scan: Scan, json: boolean): Promise<number> {
@@ -67,22 +73,26 @@ async function performLs(job: LsJob, scan: Scan): Promise<number> {
     }
     if (lines === 0) sayNothingFound(job, scan, ended)
   }
-  return conclude(scan, ended, job.to === undefined ? 'keys are missing' : `${printable(job.to)}.part is incomplete`)
+  return conclude(scan, ended, job.to === undefined ? 'keys are missing' : unfinished(job.to))
 }
 
 /** Counts, and tells the result on stdout or in a file, which is never of a part only. */
 async function performDu(job: DuJob, scan: Scan): Promise<number> {
-  const { checkpoint, io, progress, quiet } = scan
+  const { checkpoint, io, progress, quiet, result } = scan
   const census = new UsageCounts({ depth: job.depth })
   if (checkpoint.scan?.census !== undefined) census.merge(checkpoint.scan.census)
-  const ended = await read(scan, () => duSink(job, census))
+  const counted = await read(scan, () => duSink(job, census))
   progress.close()
-  const complete = ended.end === 'finished'
   const found = census.data()
-  const report = duReport(job, found, complete)
+  const report = duReport(job, found, counted.end === 'finished')
+  const ended =
+    result === undefined || counted.end !== 'finished'
+      ? { ...counted, bytes: 0 }
+      : await deliver(counted, () => result.send(packed(job, report)))
+  const complete = ended.end === 'finished'
   if (job.to === undefined) io.stdout.write(report)
   else if (complete) {
-    const size = await writeResult(job.to, report)
+    const size = result === undefined ? await writeResult(job.to, report) : ended.bytes
     if (!quiet) {
       const counted = scanned(found.total.objects, ended.elapsed)
       progress.say(`wrote the counts of ${counted} to ${shellWord(job.to)}, ${bytes(size)}`)
@@ -101,11 +111,34 @@ function duReport({ source, depth, report }: DuJob, census: CensusData, complete
   return censusReport(census, { ...report, depth, url: placeUrl(source), complete })
 }
 
-/** What a finished job was to write gets its place, in case that a crash came before. */
-export async function finishResult({ job, scan }: ScanCheckpoint): Promise<void> {
-  if (!('to' in job)) return
-  if (job.kind !== 'du') await finishFile(job.to, scan)
-  else if (scan?.census !== undefined) await writeResult(job.to, duReport(job, scan.census, true))
+function packed({ to = '' }: DuJob, report: string): Buffer {
+  return packer(packingOf(to))(report)
+}
+
+/** What a finished job was to write gets its place, in case that a crash came before, or it could not be sent. Answers what was sent, in words. */
+export async function finishResult({ job, scan }: ScanCheckpoint, options: ResultOptions): Promise<string | undefined> {
+  const { to } = job
+  if (to === undefined) return undefined
+  const report = job.kind === 'du' && scan?.census !== undefined ? duReport(job, scan.census, true) : undefined
+  if (!isObjectUrl(to)) {
+    if (job.kind !== 'du') await finishFile(to, scan)
+    else if (report !== undefined) await writeResult(to, report)
+    return undefined
+  }
+  const kept = keptResult(options.folder)
+  if (kept !== undefined) await finishFile(kept, scan)
+  if (report === undefined && (kept === undefined || (await unlessMissing(stat(kept))) === undefined)) return undefined
+  const result = await resultObject(to, options)
+  try {
+    const sent = result?.send(job.kind === 'du' && report !== undefined ? packed(job, report) : undefined)
+    return `wrote ${shellWord(to)}, ${bytes((await sent) ?? 0)}`
+  } catch (error) {
+    if (error instanceof Interrupted) throw error
+    const { reason, hint = 'mend the cause, then resume the run' } = stopReason(error)
+    throw new CheckpointError(`${reason}: ${printable(to)} was not written`, hint)
+  } finally {
+    result?.close()
+  }
 }
 
 // What could not be looked at was told by itself.
@@ -150,11 +183,7 @@ async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise
     }
   }
   if (complete) return codeOf(found)
-  return conclude(
-    scan,
-    ended,
-    job.to === undefined ? 'only a part was compared' : `${printable(job.to)}.part is incomplete`,
-  )
+  return conclude(scan, ended, job.to === undefined ? 'only a part was compared' : unfinished(job.to))
 }
 
 // Lines come whole, many at once.

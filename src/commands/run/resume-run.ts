@@ -7,7 +7,7 @@ import { proveLedgers } from '../../checkpoint/prove.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
 import { deferredDeletesOf, listOf, onlyDeletes } from '../../job/kinds.js'
-import type { Pace } from '../../job/pace.js'
+import { DEFAULT_RETRY_FOR, type Pace } from '../../job/pace.js'
 import { sum } from '../../job/totals.js'
 import { differing } from '../../job/verdicts.js'
 import { printable } from '../../keys.js'
@@ -186,12 +186,31 @@ async function resumeReading(
       throw new UserError(`--${name} is for jobs that write, and this is: ${jobTitle(job)}`, `leave --${name} away`)
   }
   if (checkpoint.state === 'finished') {
-    await finishResult(checkpoint)
+    const sent = await finishLocked(folder, checkpoint, flags, io)
+    if (sent !== undefined) sayTo(io, sent)
     sayTo(io, whyNothing(checkpoint, folder, false))
     const found = checkpoint.scan?.likenesses
     return found !== undefined && differing(found) > 0 ? EXIT.failures : EXIT.done
   }
   return await resumeScan({ folder, checkpoint }, flags, io)
+}
+
+// Two of them would send twice, and drop what the other sends.
+async function finishLocked(
+  folder: string,
+  checkpoint: ScanCheckpoint,
+  flags: Flags,
+  io: CommandIo,
+): Promise<string | undefined> {
+  const { retryFor = DEFAULT_RETRY_FOR } = readPace(flags, checkpoint.pace)
+  const connection = readConnection(flags, checkpoint.connection)
+  const warn = (message: string): void => sayTo(io, `warning: ${message}`)
+  const lock = await lockRun(folder)
+  try {
+    return await finishResult(checkpoint, { connection, retryFor, giveUp: io.stop, folder, io, warn })
+  } finally {
+    await lock.release()
+  }
 }
 
 async function choose(dir: string | undefined, onlyFailed: boolean, cwd: string): Promise<SavedRun> {

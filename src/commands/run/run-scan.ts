@@ -9,18 +9,21 @@ import {
   type Written,
 } from '../../engine/output/output-writer.js'
 import { runScan, type ScanEnd, type ScanOptions, type Sink } from '../../engine/session/scan-session.js'
+import { stopReason } from '../../engine/session/stop-reason.js'
 import { UserError } from '../../errors.js'
 import { systemCode } from '../../file-system.js'
 import { printable, printableName } from '../../keys.js'
 import { listOf } from '../../job/kinds.js'
+import { isObjectUrl } from '../../job/place.js'
 import { sum } from '../../job/totals.js'
 import { listWord, objects, shellWord } from '../../report/format.js'
 import { failedByCode } from '../../report/summary.js'
 import type { ScanProgress } from '../../report/scan-progress.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
 import { EXIT } from '../options/exit.js'
-import type { CommandIo } from '../options/io.js'
+import { Interrupted, type CommandIo } from '../options/io.js'
 import type { Opened } from './open-and-run.js'
+import type { ResultObject } from './result-object.js'
 
 /** A job that only reads, ready to run: everything was found out. */
 export interface Scan {
@@ -32,6 +35,8 @@ export interface Scan {
   readonly progress: ScanProgress
   readonly io: CommandIo
   readonly quiet: boolean
+  /** Where the result goes, if that is an object. */
+  readonly result: ResultObject | undefined
 }
 
 /** Runs a scan into a sink. */
@@ -60,32 +65,62 @@ export async function readInto(
 }
 
 /**
- * Runs what writes to the file `to`, which gets its name once it is whole, or to standard output. `onFail` takes who is told that it cannot
- * be written. Answers also how many bytes were written, over all sessions if there is a file.
+ * Runs what writes to the file or object `to`, which gets its name once it is whole, or to standard output. `onFail` takes who is told that it
+ * cannot be written. Answers also how many bytes were written, over all sessions if there is a file.
  */
-export async function writeInto<End extends Pick<ScanEnd, 'end'>>(
+export async function writeInto<End extends Pick<ScanEnd, 'end' | 'stop'>>(
   to: string | undefined,
-  { checkpoint, folder, io, resumed, progress }: Scan,
+  scan: Scan,
   run: (outlet: OutputWriter, onFail: (told: (error: unknown) => void) => void) => Promise<End>,
 ): Promise<End & { readonly bytes: number }> {
   let told: ((error: unknown) => void) | undefined
   const fail = (error: unknown): void => told?.(error)
-  const outlet =
-    to === undefined
-      ? streamOutlet(io.stdout, fail, () => progress.giveWay())
-      : await fileOutlet(
-          to,
-          { before: resumed ? writtenBefore(checkpoint.scan) : undefined, proven: folder !== undefined },
-          fail,
-        )
+  const { progress, result } = scan
+  const outlet = await outletOf(to, scan, fail)
   try {
     const ended = await run(outlet, (failed) => (told = failed))
     progress.close()
-    if (ended.end === 'finished') await outlet.finish()
+    if (ended.end !== 'finished') return { ...ended, bytes: outlet.bytes }
+    if (result !== undefined) {
+      return await deliver(ended, async () => {
+        await outlet.finish()
+        return result.kept === undefined ? outlet.bytes : await result.send()
+      })
+    }
+    await outlet.finish()
     return { ...ended, bytes: outlet.bytes }
   } finally {
     await outlet.close()
   }
+}
+
+async function outletOf(
+  to: string | undefined,
+  { checkpoint, folder, io, resumed, progress, result }: Scan,
+  fail: (error: unknown) => void,
+): Promise<OutputWriter> {
+  if (to === undefined) return streamOutlet(io.stdout, fail, () => progress.giveWay())
+  if (result !== undefined && result.kept === undefined) return result.outlet(fail)
+  const before = resumed ? writtenBefore(checkpoint.scan) : undefined
+  return await fileOutlet(result?.kept ?? to, { before, proven: folder !== undefined }, fail)
+}
+
+/** Sends a result to its object. What has finished has not, unless the object is there: then it answers its bytes, too. */
+export async function deliver<End extends Pick<ScanEnd, 'end' | 'stop'>>(
+  ended: End,
+  send: () => Promise<number>,
+): Promise<End & { readonly bytes: number }> {
+  try {
+    return { ...ended, bytes: await send() }
+  } catch (error) {
+    if (error instanceof Interrupted) return { ...ended, end: 'interrupted', bytes: 0 }
+    return { ...ended, end: 'stopped', stop: stopReason(error), bytes: 0 }
+  }
+}
+
+/** What there is of a result that is not whole. */
+export function unfinished(to: string): string {
+  return isObjectUrl(to) ? `${printable(to)} was not written` : `${printable(to)}.part is incomplete`
 }
 
 function writtenBefore(scan: ScanCheckpoint['scan']): Written {

@@ -26,6 +26,7 @@ import { surveyOf } from './list-survey.js'
 import { open } from './open-and-run.js'
 import { checkOutput } from './output-file.js'
 import { performScan, writesLines } from './perform-scan.js'
+import { resultObject, type ResultObject } from './result-object.js'
 import type { Scan } from './run-scan.js'
 import { wantedRanges } from './wanted-ranges.js'
 
@@ -182,6 +183,7 @@ async function withScan(setup: ScanSetup): Promise<number> {
       if (!quiet) progress.say(message)
     }
     const readOnly = !('fix' in job && job.fix)
+    const warn = (message: string): void => progress.warn(printableName(message))
     const opened = await open(job, asked, {
       readOnly,
       named,
@@ -190,13 +192,22 @@ async function withScan(setup: ScanSetup): Promise<number> {
       threads,
       io,
       note,
-      warn: (message) => progress.warn(printableName(message)),
+      warn,
       pace,
     })
+    let result: ResultObject | undefined
     try {
+      const { connection, settings } = opened.ends
+      const { retryFor } = settings
+      result = await resultObject(job.to, { connection, retryFor, giveUp: opened.drain.signal, folder, io, warn })
       const checkpoint = await setup.begin(opened.ends)
-      return await performScan(checkpoint.job, { checkpoint, folder, opened, resumed, progress, io, quiet }, setup.json)
+      return await performScan(
+        checkpoint.job,
+        { checkpoint, folder, opened, resumed, progress, io, quiet, result },
+        setup.json,
+      )
     } finally {
+      result?.close()
       opened.close()
     }
   } finally {

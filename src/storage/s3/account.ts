@@ -1,3 +1,4 @@
+import type { S3Client } from '@aws-sdk/client-s3'
 import { checkEndpoint, endpointHint } from '../../endpoint-url.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
@@ -29,6 +30,8 @@ export interface Account {
   readonly accelerated: boolean
   /** Where requests for `bucket` (a name or an access point's ARN) go; `region` overrides the configured one. A bucket that S3 could not have is a `UserError`. */
   target(bucket: string, region?: string): Promise<Target>
+  /** A client of the SDK that sends, once each; it goes to the region that S3 names. */
+  sender(): Promise<S3Client>
   close(): void
 }
 
@@ -93,6 +96,7 @@ async function open(
         target ?? (await asProfile(profile, async () => (await sdk()).target(bucket, override, pathStyle, variant)))
       )
     },
+    sender: async () => (await sdk()).sender({ region, endpoint, pathStyle, variant }),
     close() {
       credentials.close()
       loaded?.close()

@@ -46,6 +46,9 @@ export function connectTimeout(trust: Trust): number {
   return trust.connectTimeout ?? 10_000
 }
 
+/** How long a server may stay silent where nothing else is said, in milliseconds. */
+export const READ_TIMEOUT = 60_000
+
 /** Bytes that are read at once, at most. */
 export const MOST_READ = 256 * 1024
 

@@ -320,7 +320,8 @@ async function inOneBucket(
   }
 }
 
-function preflightProblem(error: unknown, place: Place): unknown {
+/** What a first request failed of, as a `UserError`. */
+export function preflightProblem(error: unknown, place: Place): unknown {
   if (!(error instanceof StorageError)) return error
   const status = error.status === undefined ? '' : `, HTTP ${error.status}`
   return new UserError(

@@ -2,7 +2,7 @@ import { HeadBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/clien
 import { checkEndpoint } from '../../endpoint-url.js'
 import { StorageError, UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
-import { agentsFor, connectTimeout, type Trust } from './connect.js'
+import { agentsFor, connectTimeout, READ_TIMEOUT, type Trust } from './connect.js'
 import type { environmentKeys, ProvideCredentials } from './credentials.js'
 import type { Target } from './target.js'
 
@@ -17,6 +17,15 @@ export interface SdkSettings {
   /** Credentials that do not change; undefined where the SDK is to find some. */
   readonly fixed: ReturnType<typeof environmentKeys>
   readonly trust: Trust
+}
+
+/** Where a client sends to. */
+export interface SenderOptions {
+  readonly region: string
+  /** Undefined for AWS. */
+  readonly endpoint: string | undefined
+  readonly pathStyle: boolean
+  readonly variant: Variant
 }
 
 /** What only the SDK knows of an account. It takes as long to load as all the rest, so this is loaded when it is asked. */
@@ -42,6 +51,33 @@ export class Sdk {
   /** Where requests for a bucket go. A bucket that S3 could not have is a `UserError`. */
   target(bucket: string, region: string, pathStyle: boolean, variant: Variant): Promise<Target> {
     return resolve(this.client(region, pathStyle, variant), bucket)
+  }
+
+  /** A client that sends. */
+  sender({ region, endpoint, pathStyle, variant }: SenderOptions): S3Client {
+    const { profile, fixed, trust } = this.settings
+    const sender = new S3Client({
+      region,
+      ...(profile === undefined ? {} : { profile }),
+      // Found already: the SDK would look for it in the profile of the environment, whatever profile it is given.
+      ...(endpoint === undefined ? { ignoreConfiguredEndpointUrls: true } : { endpoint }),
+      ...(fixed === undefined ? {} : { credentials: fixed }),
+      ...(fixed?.accessKeyId === '' ? { signer: { sign: (request) => Promise.resolve(request) } } : {}),
+      forcePathStyle: pathStyle,
+      ...variant,
+      requestHandler: {
+        ...agentsFor(trust),
+        connectionTimeout: connectTimeout(trust),
+        socketTimeout: trust.readTimeout ?? READ_TIMEOUT,
+      },
+      // Of other stores many do not know the checksums of AWS.
+      requestChecksumCalculation: endpoint === undefined ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED',
+      followRegionRedirects: true,
+      maxAttempts: 1,
+      logger: SILENT,
+    })
+    this.clients.set(`sender ${this.clients.size}`, sender)
+    return sender
   }
 
   close(): void {

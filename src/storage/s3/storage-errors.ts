@@ -1,4 +1,4 @@
-import { StorageError, UserError, type Severity } from '../../errors.js'
+import { StorageError, UserError, type Severity, type StorageErrorDetails } from '../../errors.js'
 import { CERTIFICATE, connectionHint } from '../connection-hint.js'
 import { BARE_STATUS, meaningOf, statusMeaning } from '../error-codes.js'
 import { explanationIn } from './error-explanation.js'
@@ -23,19 +23,30 @@ export function faultOf(response: HttpResponse, asked: Asked): StorageError {
     const told = { severity: 'stop-run', code: PROXY_REFUSED, status, ...asked, hint } as const
     return new StorageError(`the proxy refused the request with status ${status}`, told)
   }
-  const named = elementText(body, 'Code')
+  return refusal(elementText(body, 'Code'), status, explanationOf(body), asked, {
+    requestId: responseHeader(response, 'x-amz-request-id') ?? elementText(body, 'RequestId'),
+    region: responseHeader(response, 'x-amz-bucket-region') ?? elementText(body, 'Region'),
+  })
+}
+
+/** The same of an answer that was read elsewhere: its code and sentence, as far as it has any. */
+export function refusal(
+  named: string | undefined,
+  status: number,
+  message: string,
+  asked: Asked,
+  more: Pick<StorageErrorDetails, 'requestId' | 'region'> = {},
+): StorageError {
   const code = named !== undefined && CODE.test(named) ? named : (BARE_STATUS[status] ?? `HTTP${status}`)
-  const message = explanationOf(body) || `the answer was status ${status} without an explanation`
-  return new StorageError(message, {
+  return new StorageError(message || `the answer was status ${status} without an explanation`, {
     severity: severityOf(code, status, asked),
     code,
     status,
     operation: asked.operation,
     bucket: asked.bucket,
     key: asked.key,
-    requestId: responseHeader(response, 'x-amz-request-id') ?? elementText(body, 'RequestId'),
-    region: responseHeader(response, 'x-amz-bucket-region') ?? elementText(body, 'Region'),
     hint: meaningOf(code)?.hint,
+    ...more,
   })
 }
 

@@ -27,7 +27,7 @@ import { customerFields } from './customer-key.js'
 import type { BucketAddress, S3StoreOptions } from './store-options.js'
 import type { Credentials } from '../credential-source.js'
 import { sorted, type Channel, type StoreRequest } from './request.js'
-import { dialerFor } from './connect.js'
+import { dialerFor, READ_TIMEOUT } from './connect.js'
 import { encodePath } from './encode.js'
 import { checkOk, connectionFault, faultOf, isExpired, type Asked } from './storage-errors.js'
 import { EtagCase } from './etag-case.js'
@@ -332,8 +332,6 @@ function sendsMore(host: string): Notice {
 }
 
 const COPIES: ReadonlySet<string> = new Set(['CopyObject', 'UploadPartCopy'])
-/** How long a server may stay silent, in milliseconds, when nobody says otherwise. */
-const READ_TIMEOUT = 60_000
 /** How many times longer than a server may be silent the head of an answer may take, or an explanation why there is no content. */
 const HEAD_TIMEOUTS = 5
 // What is signed names the body by its MD5, which the store compares; a second hash of all bytes would say the same.
