@@ -56,7 +56,7 @@ export const PERMISSIONS: readonly Permission[] = [
       action: 's3:ListBucket',
       needs: ['sync', 'verify'],
       helps: ['copy', 'move'],
-      purpose: 'the listing of sync and verify; --dry-run',
+      purpose: 'the listing of sync and verify; to see what is not there',
     },
   ]),
   ...on('destination', 'objects', [

@@ -3,7 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { contentOf, expectCopiedOnce, expectSame, put, sandbox, type Server, traitsOf } from '../support/cli-buckets.js'
-import { run, start, until, workFolder } from '../support/cli-program.js'
+import { refusal, run, start, until, workFolder } from '../support/cli-program.js'
 
 const ODD = 'src:odd:1200:tags=5'
 
@@ -195,7 +195,7 @@ describe('s3move copy s3://src/PREFIX s3://dst/PREFIX', () => {
 })
 
 describe('s3move copy --dry-run', () => {
-  test('it says how many objects and requests there would be, sends no PUT, and makes no folder', async () => {
+  test('it says how many objects and requests there would be, writes nothing, and makes no folder', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:odd:2500:big=500', 'dst'] })
     const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--dry-run']
@@ -206,11 +206,29 @@ describe('s3move copy --dry-run', () => {
       /^requests {5}2,495 CopyObject, .*5 CreateMultipartUpload, .*UploadPartCopy.*; as in this dry run, about \d+ ListObjectsV2 /m,
     )
     const { byOperation } = server.stats()
-    // One object is looked at for what its copy would lose.
+    expect(await contentOf(server, 'dst')).toEqual(new Map())
+    // One object is looked at for what its copy would lose, and a copy of none is tried.
+    expect(byOperation.CopyObject).toBe(1)
     expect(Object.keys(byOperation).sort()).toEqual(
-      ['GetObjectAcl', 'GetObjectTagging', 'HeadBucket', 'HeadObject', 'ListObjectsV2'].sort(),
+      ['CopyObject', 'GetObjectAcl', 'GetObjectTagging', 'HeadObject', 'ListObjectsV2'].sort(),
     )
     expect(await readdir(cwd)).toEqual([])
+  })
+
+  test.each([
+    ['copy', 's3://dst'],
+    ['sync', 's3://dst'],
+    ['move', 's3://dst', '--yes'],
+    ['set-headers', '--cache-control', 'no-store', '--reset-acl'],
+  ])('a job that may not write is refused as its run is: %s', async (command, ...more) => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src', 'dst'] })
+    await put(server, 'src', 'x', { Body: 'x' })
+    await server.fault('denied', '100%', 'CopyObject')
+    const args = [command, 's3://src', ...more, '--endpoint-url', server.url]
+    const [dry, wet] = [await run([...args, '--dry-run'], { cwd }), await run(args, { cwd })]
+    expect(refusal(dry)).toMatch(/^s3move: s3:\/\/(src|dst): CopyObject failed: .*AccessDenied/)
+    expect(dry).toEqual(wet)
   })
 
   test('a reader that is slow gets every line; one that goes away is no error', async () => {
@@ -251,8 +269,8 @@ describe('s3move copy --dry-run', () => {
     for (const operation of ['CreateMultipartUpload', 'UploadPartCopy', 'CompleteMultipartUpload']) {
       expect(plan.requests[operation], operation).toBe(sent[operation])
     }
-    // One more to ask whether it may write, and one to see what would be lost.
-    expect(plan.requests.CopyObject).toBe(sent.CopyObject! - 1)
+    // One more of each to ask whether it may write, and one to see what would be lost.
+    expect(plan.requests.CopyObject).toBe(sent.CopyObject! - 2)
     // How many lanes there is work for shows only then: some copies are looked at, at least the first.
     const checks = sent.HeadObject! - before.HeadObject! - 1 - plan.requests.HeadObject!
     expect(checks).toBeGreaterThanOrEqual(2 * 3)

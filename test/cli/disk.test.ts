@@ -550,6 +550,8 @@ describe('mistakes with folders are one line and a hint', () => {
       ['copy', 's3://src', folder('closed/new')],
       ['ls', folder('closed')],
       ['copy', 's3://src', folder('new')],
+      ['copy', 's3://src', folder('new'), '--dry-run'],
+      ['copy', 's3://src', folder('closed'), '--dry-run'],
     ]) {
       expect(refusal(await run([...args, '--checkpoint', join(cwd, 'runs/x')], anybody))).toMatch(/permission denied/)
     }

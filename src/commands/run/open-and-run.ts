@@ -28,6 +28,7 @@ export interface Opened {
 /** Settings of `open`. */
 export interface OpenSettings {
   readonly readOnly: boolean
+  readonly rehearsal?: boolean
   readonly strays?: boolean
   readonly named?: boolean
   readonly deletes?: boolean

@@ -109,7 +109,8 @@ async function resumeWriting(setup: WritingSetup): Promise<number> {
   const { job } = checkpoint
   const opened = await open(endsOf(job), setup.connection, {
     customerKeys: setup.customerKeys,
-    readOnly: dry || onlyDeletes(job),
+    readOnly: onlyDeletes(job),
+    rehearsal: dry,
     strays: true,
     named: listOf(job) !== undefined || onlyFailed,
     deletes: deletes(job),

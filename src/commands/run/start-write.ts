@@ -148,7 +148,8 @@ async function beginListed(
     const opened = await open(endsOf(job), reached, {
       customerKeys,
       // Whether objects can be deleted cannot be tried without deleting one.
-      readOnly: dry || onlyDeletes(job),
+      readOnly: onlyDeletes(job),
+      rehearsal: dry,
       strays: true,
       named: listOf(job) !== undefined,
       deletes: deletes(job),

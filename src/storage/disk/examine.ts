@@ -1,12 +1,10 @@
 import { constants } from 'node:fs'
 import { access, statfs } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { UserError } from '../../errors.js'
-import { unlessMissing } from '../../file-system.js'
 import type { Finding } from '../../job/finding.js'
 import type { Side } from '../../job/place.js'
 import type { Sides } from '../backend.js'
-import { notOurs, openFolder } from './open-folder.js'
+import { nearestThere, notOurs, openFolder } from './open-folder.js'
 
 /** Finds out about those sides that are folders. */
 export async function examineFolders({ source, destination }: Sides): Promise<readonly Finding[]> {
@@ -22,7 +20,7 @@ async function examineFolder(side: Side, folder: string): Promise<Finding[]> {
   try {
     const { root, names, absent } = await openFolder(folder, { mayBeWritten })
     if (mayBeWritten && names === 'literal') throw notOurs(folder)
-    const there = absent === true ? await nearest(root) : root
+    const there = absent === true ? await nearestThere(root) : root
     await access(
       there,
       mayBeWritten ? constants.R_OK | constants.W_OK | constants.X_OK : constants.R_OK | constants.X_OK,
@@ -45,10 +43,3 @@ const OF_NAMES = {
   exact: 'written by s3move',
   folded: 'written by s3move, with names for a file system that does not tell capitals from small letters',
 } as const
-
-// The first folder above that is there.
-async function nearest(path: string): Promise<string> {
-  const above = dirname(path)
-  const isThere = (await unlessMissing(statfs(path))) !== undefined
-  return isThere || above === path ? path : await nearest(above)
-}

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { mkdir, readFile, realpath, rename } from 'node:fs/promises'
+import { access, mkdir, readFile, realpath, rename } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { UserError } from '../../errors.js'
 import { placeUrl, type FolderIdentity } from '../../job/place.js'
@@ -113,6 +113,19 @@ export async function openFolderToWrite(
     if (numbers === undefined) throw new UserError(`${printable(folder)} is no folder`, 'name a folder')
     return { root, names, ...numbers }
   })
+}
+
+/** Throws a UserError when a folder may not be written to, or may not be made where it is not there. */
+export async function checkWritable(folder: string): Promise<void> {
+  await explained(folder, async () => access(await nearestThere(folder), TO_WRITE))
+}
+
+const TO_WRITE = constants.R_OK | constants.W_OK | constants.X_OK
+
+/** A path or, where nothing is there, the first folder above it that is. */
+export async function nearestThere(path: string): Promise<string> {
+  const above = dirname(path)
+  return above === path || (await lstat(path)) !== undefined ? path : await nearestThere(above)
 }
 
 /**

@@ -3,7 +3,7 @@ import type { FromDescriptor, Opening, OpeningTools, Sides, StoreDescriptor } fr
 import type { OpenOptions } from '../open.js'
 import { createMeter, retrying, type StoreFor } from '../retry.js'
 import type { BucketTraits } from '../storage.js'
-import { checkOutside, notOurs, openFolder, openFolderToWrite, type OpenedFolder } from './open-folder.js'
+import { checkOutside, checkWritable, notOurs, openFolder, openFolderToWrite, type OpenedFolder } from './open-folder.js'
 import { DiskStore } from './store.js'
 
 /** Where a folder is. */
@@ -25,9 +25,9 @@ export function openFolders(_: Sides, options: OpenOptions, { policy, notice }: 
     return (source = { ...opened, strays: options.strays })
   }
   const toWrite = async (folder: string): Promise<OpenedFolder> =>
-    await (options.readOnly
-      ? openFolder(folder, { mayBeWritten: true })
-      : openFolderToWrite(folder, { again: options.again ?? false }))
+    options.readOnly || options.rehearsal === true
+      ? await lookAt(folder, options.readOnly)
+      : await openFolderToWrite(folder, { again: options.again ?? false })
   return {
     async open(side, place) {
       if (source !== undefined) await checkOutside(source, place.bucket)
@@ -48,6 +48,12 @@ export function openFolders(_: Sides, options: OpenOptions, { policy, notice }: 
     completed: (connection) => connection,
     close: () => undefined,
   }
+}
+
+async function lookAt(folder: string, readOnly: boolean): Promise<OpenedFolder> {
+  const opened = await openFolder(folder, { mayBeWritten: true })
+  if (!readOnly) await checkWritable(folder)
+  return opened
 }
 
 function identityOf({ names, device, inode }: OpenedFolder): FolderIdentity {
