@@ -29,6 +29,8 @@ const WINDOW = 10_000
 export interface LineView {
   /** What is being done: `copying`, `stopping`. */
   readonly verb: string
+  /** Nothing is done: the objects are only seen. */
+  readonly rehearsal?: boolean
   readonly snapshot: Snapshot
   /** Objects a second of late. */
   readonly perSecond: number
@@ -104,17 +106,22 @@ function drawn(view: LineView, detail: Detail, width: number, bar: Options, pain
   return `[${cliProgress.Format.BarFormat(fractionDone(view.snapshot), { ...bar, barsize })}] ${text}`
 }
 
-function segments({ snapshot, perSecond, outlook }: LineView, detail: Detail, paint: Paint): string[] {
+function segments(
+  { snapshot, perSecond, outlook, rehearsal = false }: LineView,
+  detail: Detail,
+  paint: Paint,
+): string[] {
+  const [settledWord, failedWord] = rehearsal ? ['seen', 'would fail'] : ['done', 'failed']
   const number = detail.exact ? count : compactCount
   const done = settled(snapshot.totals)
   const failed = sum(snapshot.totals.failed)
   const parts: string[] = []
   if (snapshot.listingEnded) {
     const total = detail.total ? ` of ${number(snapshot.listed)}` : ''
-    parts.push(`${Math.floor(fractionDone(snapshot) * 100)}%`, `${number(done)}${total} done`)
+    parts.push(`${Math.floor(fractionDone(snapshot) * 100)}%`, `${number(done)}${total} ${settledWord}`)
   } else {
     if (outlook !== undefined) parts.push(aboutShare(outlook))
-    parts.push(`${number(done)} done`)
+    parts.push(`${number(done)} ${settledWord}`)
   }
   if (detail.rate) parts.push((detail.exact ? rate : compactRate)(perSecond))
   // How long it takes until what waits succeeds nobody knows.
@@ -133,7 +140,7 @@ function segments({ snapshot, perSecond, outlook }: LineView, detail: Detail, pa
     )
   }
   const counted = (tone: 'bad' | 'warning', n: number, text: string): string => (n > 0 ? paint(tone, text) : text)
-  if (detail.zeros || failed > 0) parts.push(counted('bad', failed, `${number(failed)} failed`))
+  if (detail.zeros || failed > 0) parts.push(counted('bad', failed, `${number(failed)} ${failedWord}`))
   if (detail.throttled && (detail.zeros || snapshot.throttled > 0)) {
     parts.push(counted('warning', snapshot.throttled, `${number(snapshot.throttled)} throttled`))
   }

@@ -30,6 +30,10 @@ export interface ProgressOptions {
   readonly paint?: Pick<Paints, 'stderr'> | undefined
   /** Told of the end of the run. */
   readonly summarised?: ((event: SummaryEvent) => void) | undefined
+  /** Nothing is done: what is told is what would be. */
+  readonly rehearsal?: boolean
+  /** Whether progress is drawn again and again at the foot of a terminal; unless told otherwise wherever there is one. */
+  readonly redraws?: boolean
   /** Also info notes, and a line for each object. Of no effect with `json`, which has every event. */
   readonly verbose: boolean
 }
@@ -38,19 +42,24 @@ export interface ProgressOptions {
 export interface Progress {
   /** Takes in one event. Never throws; a reader that has gone away (EPIPE) is not an error of the run. */
   event(event: RunEvent): void
+  /** Makes room on the terminal for lines that somebody else writes at once. */
+  giveWay(): void
   /** Writes what is still held back and restores the terminal. May be called again, and at any moment. */
   close(): void
 }
 
 /** Starts telling what happens. The caller closes it, also when the run fails. */
 export function createProgress(options: ProgressOptions): Progress {
-  const { log, quiet, verbose, summarised } = options
+  const { log, summarised } = options
   const tellers = [createShown(options)]
-  if (log !== undefined) tellers.push(textProgress(createLog(writeUntilBroken(log)), { quiet, verbose, paint: PLAIN }))
+  if (log !== undefined) tellers.push(textProgress(logFor(options, writeUntilBroken(log)), options, PLAIN))
   return {
     event(event) {
       for (const teller of tellers) teller.event(event)
       if (event.type === 'summary') summarised?.(event)
+    },
+    giveWay() {
+      for (const teller of tellers) teller.giveWay()
     },
     close() {
       for (const teller of tellers) teller.close()
@@ -59,7 +68,8 @@ export function createProgress(options: ProgressOptions): Progress {
 }
 
 function createShown(options: ProgressOptions): Progress {
-  const { stdout, stderr, json, quiet, verbose, paint: { stderr: paint } = { stderr: PLAIN } } = options
+  const { stdout, stderr, json, quiet, redraws = stderr.isTTY === true } = options
+  const { stderr: paint } = options.paint ?? { stderr: PLAIN }
   const tell = writeUntilBroken(stderr)
   if (json) {
     const write = writeUntilBroken(stdout, (error) => {
@@ -67,15 +77,19 @@ function createShown(options: ProgressOptions): Progress {
     })
     return jsonProgress(write, quiet)
   }
-  const surface = stderr.isTTY === true ? createTerminal(stderr, tell) : createLog(tell)
-  return textProgress(surface, { quiet, verbose, paint })
+  return textProgress(redraws ? createTerminal(stderr, tell) : logFor(options, tell), options, paint)
+}
+
+function logFor({ rehearsal = false }: ProgressOptions, write: (text: string) => void): TextSurface {
+  return createLog(write, { last: !rehearsal })
 }
 
 const JSON_INTERVAL = 1_000
 /** Lines about single objects are written together, for there may be tens of thousands a second. */
 const LINES_HELD = 500
 
-function heldLines(write: (text: string) => void): { add(line: string): void; flush(): void } {
+/** Lines that are written together, when there are enough of them or somebody says so. */
+export function heldLines(write: (text: string) => void): { add(line: string): void; flush(): void } {
   let held: string[] = []
   const flush = (): void => {
     if (held.length === 0) return
@@ -107,6 +121,7 @@ function jsonProgress(write: (text: string) => void, quiet: boolean): Progress {
       lines.add(eventRecord(event))
       if (!isAboutOneObject(event)) lines.flush()
     },
+    giveWay: () => undefined,
     close: () => {
       lines.flush()
     },
@@ -152,7 +167,8 @@ const ABOUT_ONE: ReadonlySet<RunEvent['type']> = new Set([
 
 function textProgress(
   surface: TextSurface,
-  { quiet, verbose, paint }: Pick<ProgressOptions, 'quiet' | 'verbose'> & { readonly paint: Paint },
+  { quiet, verbose, rehearsal = false }: Pick<ProgressOptions, 'quiet' | 'verbose' | 'rehearsal'>,
+  paint: Paint,
 ): Progress {
   const lines = heldLines((text) => {
     surface.log(text)
@@ -176,11 +192,12 @@ function textProgress(
     else if (first) say(`${failureLine(failure, paint)} (more with this code are counted, not shown)`)
   }
   const draw = (snapshot: Snapshot): void => {
-    const verb = stopping ? 'stopping' : job === undefined ? 'working' : kindOf(job).verb
+    const doing = job === undefined ? 'working' : kindOf(job).verb
+    const verb = stopping ? 'stopping' : rehearsal ? 'rehearsing' : doing
     const { elapsed, expected, settledHere: doneHere } = snapshot
     const perSecond = recent.add(snapshot)
     const outlook = timeLeft.look({ expected, done: settled(snapshot.totals), doneHere, elapsed, perSecond })
-    const view = { verb, snapshot, perSecond, outlook }
+    const view = { verb, rehearsal, snapshot, perSecond, outlook }
     surface.draw({ elapsed, inLog: () => fullLine(view), lines: [(width, bar) => fittedLine(view, width, bar, paint)] })
   }
   const event = (event: RunEvent): void => {
@@ -238,6 +255,7 @@ function textProgress(
       if (told.type === 'start') ({ job } = told)
       if (!quiet || isGrave(told)) event(told)
     },
+    giveWay: () => surface.erase(),
     close: () => {
       lines.flush()
       surface.close()

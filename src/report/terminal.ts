@@ -46,8 +46,11 @@ export function writeUntilBroken(
   }
 }
 
-/** A log: a line of progress every ten seconds of the session, told by the drawings' own time, and the last one at its close. */
-export function createLog(write: (text: string) => void): TextSurface {
+/**
+ * A log: a line of progress every ten seconds of the session, told by the drawings' own time, and the last one at its close, unless `last` says that its
+ * numbers are told otherwise.
+ */
+export function createLog(write: (text: string) => void, { last = true } = {}): TextSurface {
   let written = 0
   let latest: Drawing | undefined
   const writeLatest = (): void => {
@@ -65,7 +68,7 @@ export function createLog(write: (text: string) => void): TextSurface {
     erase: () => undefined,
     close() {
       // A session that ends with its tenth second has said it already.
-      if (latest !== undefined && latest.elapsed > written) writeLatest()
+      if (last && latest !== undefined && latest.elapsed > written) writeLatest()
     },
   }
 }

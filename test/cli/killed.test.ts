@@ -174,6 +174,23 @@ describe('Ctrl-C and SIGTERM', () => {
     expect(await readdir(cwd)).toEqual([])
   })
 
+  test('one ends a dry run that has told of its progress, and its result is told as a part', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:hex:20k', 'dst'], latency: 'list=100' })
+    const args = ['copy', 's3://src', 's3://dst', '--dry-run', '--json', '--lanes', '1', '--endpoint-url', server.url]
+    const running = start(args, { cwd })
+    await until(() => running.stdout().includes('\n'), running)
+    running.kill('SIGINT')
+    const { code, stdout, stderr } = await running.finished
+    expect([code, stderr]).toEqual([130, ''])
+    const told = stdout.trimEnd().split('\n')
+    const records = told.map((line) => JSON.parse(line) as { type: string; totals: { copied: number } })
+    expect(records.at(0)).toMatchObject({ type: 'progress', listingEnded: false })
+    expect(records.at(-1)).toMatchObject({ type: 'plan', complete: false, exitCode: 130 })
+    expect(records.at(-1)!.totals.copied).toBeGreaterThanOrEqual(records.at(0)!.totals.copied)
+    expect(records.at(-1)!.totals.copied).toBeLessThan(20_000)
+  })
+
   test('the second one ends a dry run that waits for a page', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:hex:20k', 'dst'], latency: 'list=50' })

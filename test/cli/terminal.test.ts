@@ -83,6 +83,28 @@ describe('a terminal of 80 columns', () => {
   })
 })
 
+describe('a rehearsal on a terminal', () => {
+  test.each([
+    ['to the terminal', ''],
+    ['through a pipe whose reader writes to the terminal', ' | cat'],
+  ])('shows every line %s, and its result below', async (_, pipe) => {
+    const server = await sandbox({ buckets: ['src:seq:1500', 'dst'], latency: SLOW_LISTING })
+    const command = `${s3move} copy s3://src/ s3://dst/ --dry-run -v${pipe}`
+    const lines = await outputOf(await terminalFor(server), command)
+    const end = lines.indexOf('dry run: nothing was changed')
+    const shown = lines.slice(1, end).map((line) => /^copy s3:\/\/src\/(.*) s3:\/\/dst\/\1$/.exec(line)?.[1])
+    expect(shown.sort()).toEqual([...(await contentOf(server, 'src')).keys()].sort())
+    expect(lines[end + 1]).toMatch(/^would copy {3}1,500 objects, /)
+  })
+
+  test('shows how far it has come while it lists', async () => {
+    const server = await sandbox({ buckets: ['src:seq:20k', 'dst'], latency: 'list=300-400' })
+    const terminal = await terminalFor(server)
+    terminal.type(`${s3move} copy s3://src s3://dst --dry-run --lanes 1 --expect 20000\n`)
+    await terminal.shows(/^(rehearsing )?about \d+% · [\d,]+ seen · /)
+  })
+})
+
 describe('a copy on a terminal', () => {
   const copying = `${s3move} copy s3://src s3://dst --concurrency 4 --checkpoint run --expect 4000`
   const slow = (): Promise<TestSandbox> => sandbox({ buckets: ['src:hex:2000', 'dst'], latency: 'copy=20-30' })

@@ -4,11 +4,13 @@ import { ofTheSource, reasonToKeep } from '../../engine/session/deferred-deletes
 import { rehearse, type Rehearsal } from '../../engine/session/rehearsal.js'
 import { deferredDeletesOf, deletionPlace, mapOf, onlyDeletes, writeKindOf, type WriteJob } from '../../job/kinds.js'
 import type { SkipReason } from '../../job/outcome.js'
+import type { Snapshot } from '../../job/events.js'
 import type { Pace } from '../../job/pace.js'
 import { placeUrl } from '../../job/place.js'
 import { sum, type Totals } from '../../job/totals.js'
 import { printable, type KeyRange } from '../../keys.js'
 import { bytes, count, objects } from '../../report/format.js'
+import { heldLines, type Progress, type ProgressOptions } from '../../report/progress.js'
 import { jsonRecord, placesOf, totalsFields } from '../../report/json-records.js'
 import { exampleLine, failedByCode, skippedByReason, skipReason } from '../../report/summary.js'
 import type { Change } from '../../rules/decide.js'
@@ -19,7 +21,7 @@ import { sayTo } from './attended.js'
 import type { Example } from './example.js'
 import { endsOf, threadsFor, type Opened } from './open-and-run.js'
 import { EXIT } from '../options/exit.js'
-import { unless, type CommandIo } from '../options/io.js'
+import { isPipe, unless, type CommandIo } from '../options/io.js'
 import type { OutputOptions } from '../options/output-options.js'
 
 /** What a dry run needs. */
@@ -32,25 +34,46 @@ export interface DryRunOptions {
   /** What is told of names. */
   readonly example?: Example | undefined
   readonly opened: Opened
+  readonly progress: Progress
   readonly telling: OutputOptions
   readonly io: CommandIo
 }
 
+/** How a rehearsal tells of its progress: lines for standard output may come at any moment, or be written to the terminal by the reader of a pipe. */
+export function rehearsing(
+  io: CommandIo,
+  { verbose, json }: OutputOptions,
+): Pick<ProgressOptions, 'rehearsal' | 'redraws'> {
+  const redraws = io.stderr.isTTY === true && !(verbose && !json && isPipe(io.stdout))
+  return { rehearsal: true, redraws }
+}
+
 /** Lists, decides about each object, and says what a run would do and which requests it would send. Writes nothing, here or there. */
 export async function dryRun(options: DryRunOptions): Promise<number> {
-  const { job, pace, ranges, list, example, opened, telling, io } = options
+  const { job, pace, ranges, list, example, opened, progress, telling, io } = options
   const { ends, drain } = opened
   if (ends.destination?.unwritable !== undefined) throw ends.destination.unwritable
   if (example !== undefined && !telling.json) sayTo(io, exampleLine(example))
   const nameOf = renamer(mapOf(job))
+  const lines = heldLines((text) => {
+    progress.giveWay()
+    io.stdout.write(text)
+  })
   const tell = (object: ObjectSummary, prospect: Prospect): void => {
     const line = lineOf(job, nameOf, object, prospect)
     const wanted = telling.verbose || (line.type === 'would-set' && !telling.quiet)
-    if (wanted) io.stdout.write(`${telling.json ? recordOf(line) : textOf(job, line)}\n`)
+    if (wanted) lines.add(telling.json ? recordOf(line) : textOf(job, line))
+  }
+  const told = (snapshot: Snapshot): void => {
+    lines.flush()
+    progress.event({ type: 'progress', snapshot })
   }
   const threads = threadsFor(job, pace)
-  const found = await unless(io.abandon, rehearse({ job, pace, threads, ranges, list, ends, drain, tell }))
+  const work = rehearse({ job, pace, threads, ranges, list, ends, drain, tell, progress: told })
+  const found = await unless(io.abandon, work)
   const complete = !drain.signal.aborted
+  lines.flush()
+  progress.close()
   if (telling.json) io.stdout.write(`${jsonRecord('plan', planOf(job, example, found, complete))}\n`)
   else io.stdout.write(`${planLines(job, found, complete).join('\n')}\n`)
   io.log?.write(`${planLines(job, found, complete).join('\n')}\n`)
@@ -77,7 +100,9 @@ function planOf(job: WriteJob, example: Example | undefined, found: Rehearsal, c
 function planLines(job: WriteJob, found: Rehearsal, complete: boolean): string[] {
   const { totals, archived, versions } = found
   const lines = [
-    complete ? 'dry run: nothing was changed' : 'dry run, interrupted: nothing was changed, and this is a part only',
+    complete
+      ? 'dry run: nothing was changed'
+      : 'dry run, interrupted: nothing was changed, and this is a part only; the same command begins anew',
     ...tasksInWords(job, totals),
   ]
   if (versions > 0) lines.push(`versions     ${count(versions)} in all, delete markers included`)

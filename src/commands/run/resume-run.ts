@@ -28,7 +28,7 @@ import { checkInOneBucket } from '../options/places.js'
 import { readKeysOf, type CustomerKeys } from '../options/sse-c-key.js'
 import { attended, sayTo } from './attended.js'
 import { checkLogOutside, checkOutsideSides } from './checkpoint-folder.js'
-import { dryRun } from './dry-run.js'
+import { dryRun, rehearsing } from './dry-run.js'
 import { deletes, drive, endsOf, mirrors, noting, open, storeNeedsOf, threadsFor } from './open-and-run.js'
 import { finishResult } from './perform-scan.js'
 import { resumeScan } from './start-scan.js'
@@ -67,7 +67,7 @@ export async function resumeAttended(asked: ResumeRequest, flags: Flags, io: Com
   }
 
   const customerKeys = await readKeysOf(found.job)
-  const progress = createProgress({ ...io, ...telling })
+  const progress = createProgress({ ...io, ...telling, ...(asked.dry ? rehearsing(io, telling) : {}) })
   try {
     const lock = await lockRun(folder)
     try {
@@ -135,7 +135,9 @@ async function resumeWriting(setup: WritingSetup): Promise<number> {
     if (unfound !== undefined) warn(unfound)
     if (dry) {
       const { ranges, list } = checkpoint
-      return await dryRun({ job, pace, ranges, list, opened, telling, io })
+      // What was told is of all objects, and no one knows how many of them remain.
+      const { expect: _, ...rest } = pace
+      return await dryRun({ job, pace: rest, ranges, list, opened, progress, telling, io })
     }
     return await drive({
       folder,

@@ -32,7 +32,7 @@ import {
   type Beginning,
 } from './checkpoint-folder.js'
 import { questionBefore, type Question } from './deletion-question.js'
-import { dryRun } from './dry-run.js'
+import { dryRun, rehearsing } from './dry-run.js'
 import { exampleOf, type Example } from './example.js'
 import { copiedList, type WithCopiedList } from './copied-list.js'
 import { surveyOf, type Survey } from './list-survey.js'
@@ -140,7 +140,7 @@ async function beginListed(
   if (given !== undefined && looks) await checkFolder(given, beginning, reached, false)
   const question = questionBefore(job, flags, io)
 
-  const progress = createProgress({ ...io, ...telling })
+  const progress = createProgress({ ...io, ...telling, ...(dry ? rehearsing(io, telling) : {}) })
   try {
     if (survey !== undefined && !telling.quiet) {
       tell(survey.found, { telling, progress, io })
@@ -189,7 +189,7 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
   if (settings.streamed && !isFolder(job.source) && !isFolder(endsOf(job).destination))
     warn('no one credential can copy between these two: every byte passes through this machine')
   const folder = setup.looks ? await folderFor(setup, opened) : ''
-  if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, example, opened, telling, io })
+  if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, example, opened, progress, telling, io })
   await setup.question?.(opened, survey?.state.of)
   return await runFromStart(opened, setup, folder, ranges, example)
 }

@@ -1,6 +1,7 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
 import { UserError } from '../../errors.js'
 import { deferredDeletesOf, deletionPlace, listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
+import { expectedOf, type Snapshot } from '../../job/events.js'
 import type { Outcome } from '../../job/outcome.js'
 import type { Pace } from '../../job/pace.js'
 import { isFolder } from '../../job/place.js'
@@ -46,6 +47,8 @@ export interface RehearsalOptions {
   readonly drain: AbortController
   /** Told of each object. */
   readonly tell: (object: ObjectSummary, prospect: Prospect) => void
+  /** Told several times a second how far it has come; its totals are what would be done. */
+  readonly progress: (snapshot: Snapshot) => void
 }
 
 /** What a run would do with all objects, and what it would send. */
@@ -105,18 +108,31 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     return stays === undefined ? take(object, DELETED) : undefined
   }
   let reason: unknown
-  await runLanes({
-    work: workOf(options, context, tally, slots),
-    decide,
-    actFor: () => act,
-    pacers: pacersFor(pace.lanes),
-    slots,
-    stop: drain.signal,
-    fail(error) {
-      reason ??= error
-      drain.abort()
-    },
-  })
+  const { work, reached } = workOf(options, context, tally, slots)
+  const began = performance.now()
+  const progress = setInterval(() => {
+    const { throttled, retried, requests } = ends.meter
+    options.progress({
+      ...{ totals: tally.totals, ...reached(), inFlight: slots.busy, throttled, retried, requests },
+      ...{ settledHere: tally.added, elapsed: performance.now() - began },
+    })
+  }, PROGRESS_INTERVAL)
+  try {
+    await runLanes({
+      work,
+      decide,
+      actFor: () => act,
+      pacers: pacersFor(pace.lanes),
+      slots,
+      stop: drain.signal,
+      fail(error) {
+        reason ??= error
+        drain.abort()
+      },
+    })
+  } finally {
+    clearInterval(progress)
+  }
   tally.takeFailures()
   if (reason !== undefined) {
     const stop = stopReason(reason)
@@ -140,22 +156,41 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   }
 }
 
+const PROGRESS_INTERVAL = 250
+
 const DELETED: Outcome = { kind: 'deleted' }
 
 // Whether they are restored only the copy itself would tell, or a HEAD of each.
 const ARCHIVES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE'])
 
+/** Objects, and how far they have been listed. */
+interface RehearsedWork {
+  readonly work: WorkSource
+  readonly reached: () => Pick<Snapshot, 'listed' | 'listingEnded' | 'expected'>
+}
+
 function workOf(
-  { job, ranges, list, ends, drain }: RehearsalOptions,
+  { job, pace, ranges, list, ends, drain }: RehearsalOptions,
   context: Stores,
   tally: Tally,
   slots: ConcurrencyLimit,
-): WorkSource {
+): RehearsedWork {
   const keyList = listOf(job)
-  if (keyList === undefined || list === undefined)
-    return leasesOver(new Keyspace(ranges, { first: ends.source.first }), listingOf(job, context), tally)
+  if (keyList === undefined || list === undefined) {
+    const keyspace = new Keyspace(ranges, { first: ends.source.first })
+    const reached = (): ReturnType<RehearsedWork['reached']> => {
+      const { listed, listingEnded } = keyspace
+      return {
+        listed,
+        listingEnded,
+        ...(listingEnded ? {} : { expected: expectedOf(listed, pace.expect, keyspace.expected()) }),
+      }
+    }
+    return { work: leasesOver(keyspace, listingOf(job, context), tally), reached }
+  }
   const lookUps = lookingUp({ job, storeFor: ends.source.storeFor, slots, stop: drain.signal })
-  return new ListWork(keyList, entryNeedsOf(job), list, tally, lookUps)
+  const work = new ListWork(keyList, entryNeedsOf(job), list, tally, lookUps)
+  return { work, reached: () => ({ listed: list.of - list.entries, listingEnded: true }) }
 }
 
 function times(requests: Requests, n: number): Requests {

@@ -231,6 +231,19 @@ describe('a log, as stderr is no terminal', () => {
     expect(err.text.split('\n')).toHaveLength(2)
   })
 
+  test('says of a rehearsal that objects are seen and would fail, and leaves the last numbers to its result', () => {
+    const { tell, progress, err } = begin({ rehearsal: true })
+    for (let elapsed = 250; elapsed <= 12_000; elapsed += 250) {
+      tell(
+        progressOf({ elapsed, settledHere: elapsed, totals: { ...clean, copied: elapsed, failed: { NoNameLeft: 1 } } }),
+      )
+    }
+    progress.close()
+    expect(err.text).toBe(
+      'rehearsing 10,001 seen · 1,000/s · 256 in flight · 1 would fail · 17 throttled · listing (1,300,000 so far)\n',
+    )
+  })
+
   test('tells the rate of the last ten seconds, not the average', () => {
     const { tell, err } = begin()
     for (let second = 1; second <= 60; second++) {
