@@ -130,7 +130,7 @@ export function nextCommand(finished: boolean, failed: Totals['failed'], folder:
 const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
   gone: 'deleted after being listed',
   'prefix-marker': 'folder marker named like the source prefix',
-  unchanged: 'already as asked for',
+  unchanged: 'unchanged',
   'no-rule': 'no rule for it',
   archived: 'archived, to be restored first',
   'sse-c': 'encrypted with a customer’s key',

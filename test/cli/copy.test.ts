@@ -203,7 +203,7 @@ describe('s3move copy --dry-run', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(/^dry run: nothing was changed\nwould copy {3}2,500 objects, /)
     expect(stdout).toMatch(
-      /^requests {5}2,495 CopyObject, .*5 CreateMultipartUpload, .*UploadPartCopy.*; as in this dry run, about \d+ ListObjectsV2 /m,
+      /^requests {5}2,495 CopyObject, .*5 CreateMultipartUpload, .*UploadPartCopy.*; as in this dry run, about \d+ ListObjectsV2, 4 to begin with /m,
     )
     const { byOperation } = server.stats()
     expect(await contentOf(server, 'dst')).toEqual(new Map())
@@ -259,7 +259,10 @@ describe('s3move copy --dry-run', () => {
     const server = await sandbox({ buckets: ['src:hex:2500:big=500', 'dst'] })
     const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--json']
     const { stdout } = await run([...args, '--dry-run'], { cwd })
-    const plan = JSON.parse(stdout) as Record<'requests' | 'checkRequestsAtMost', Record<string, number>>
+    const plan = JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Record<
+      'requests' | 'checkRequestsAtMost',
+      Record<string, number>
+    >
     expect(plan).toMatchObject({ type: 'plan', complete: true, totals: { copied: 2500, failed: {} } })
     const before = server.stats().byOperation
     const { code } = await run(args, { cwd })
@@ -269,10 +272,10 @@ describe('s3move copy --dry-run', () => {
     for (const operation of ['CreateMultipartUpload', 'UploadPartCopy', 'CompleteMultipartUpload']) {
       expect(plan.requests[operation], operation).toBe(sent[operation])
     }
-    // One more of each to ask whether it may write, and one to see what would be lost.
-    expect(plan.requests.CopyObject).toBe(sent.CopyObject! - 2)
+    // One more, by the dry run itself, to ask whether it may write.
+    expect(plan.requests.CopyObject).toBe(sent.CopyObject! - 1)
     // How many lanes there is work for shows only then: some copies are looked at, at least the first.
-    const checks = sent.HeadObject! - before.HeadObject! - 1 - plan.requests.HeadObject!
+    const checks = sent.HeadObject! - before.HeadObject! - plan.requests.HeadObject!
     expect(checks).toBeGreaterThanOrEqual(2 * 3)
     expect(checks).toBeLessThanOrEqual(plan.checkRequestsAtMost.HeadObject!)
   })

@@ -89,7 +89,10 @@ describe('s3move resume [DIR]', () => {
     const { copies } = server.stats()
     const { code, stdout } = await run(['resume', 'run', '--dry-run', '--json'], { cwd })
     expect(code).toBe(0)
-    expect(JSON.parse(stdout)).toMatchObject({ type: 'plan', totals: { copied: 1500 - copies.dst!.total } })
+    expect(JSON.parse(stdout.trimEnd().split('\n').at(-1)!)).toMatchObject({
+      type: 'plan',
+      totals: { copied: 1500 - copies.dst!.total },
+    })
     expect(server.stats().copies).toEqual(copies)
     expect(await readFile(join(cwd, 'run/checkpoint.json'), 'utf8')).toBe(before)
   })

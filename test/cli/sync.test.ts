@@ -37,7 +37,7 @@ describe('s3move sync s3://aaa/in/ s3://bbb', () => {
     const first = await run(args(server), { cwd })
     finished(first, 'finished: 5 objects copied, 3 skipped, none failed')
     expect(first.stderr).toMatch(/^syncing s3:\/\/aaa\/in\/ to s3:\/\/bbb\/$/m)
-    expect(first.stderr).toMatch(/skipped.*2 already as asked for, 1 only at the destination/)
+    expect(first.stderr).toMatch(/skipped.*2 unchanged, 1 only at the destination/)
     // One pair of different MD5s was looked at, one that is listed as empty, one object for what copies would lose, and three copies with their sources.
     expect(asked(server, 'HeadObject')).toBe(5 + 3 * 2)
     const there = await contentOf(server, 'bbb')

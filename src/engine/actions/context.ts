@@ -4,6 +4,7 @@ import type { Outcome } from '../../job/outcome.js'
 import type { RunSettings } from '../../job/pace.js'
 import type { Change } from '../../rules/decide.js'
 import type { Listing } from '../../sources/page-listing.js'
+import { addTo } from '../../sources/tally.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import type { Notice } from '../../storage/notice.js'
 import type { ObjectSummary, Storage } from '../../storage/storage.js'
@@ -50,14 +51,21 @@ export interface UploadLog {
 /** The two stores of a job. */
 export type Stores = Pick<ActionContext, 'source' | 'destination'>
 
-/** What would become of an object, and which of its headers would change. */
-export type Prospect = Outcome & { readonly changes?: readonly Change[] }
+/** What would become of an object, which of its headers would change, and what only a look at it could tell of the requests for that. */
+export type Prospect = Outcome & { readonly changes?: readonly Change[]; readonly requests?: Requests }
 
 /** Says that as far as a look tells. Undefined when the run is ending. */
 export type Look = (object: WorkItem) => Promise<Prospect | undefined>
 
 /** Requests by operation. */
 export type Requests = Readonly<Record<string, number>>
+
+/** The requests of all of them. */
+export function allTogether(all: readonly Requests[]): Requests {
+  const sums: Record<string, number> = {}
+  for (const requests of all) for (const [operation, n] of Object.entries(requests)) addTo(sums, operation, n)
+  return sums
+}
 
 /** How jobs of one kind are done: all that lanes and a dry run ask. */
 export interface KindActions<J extends WriteJob> {

@@ -6,7 +6,7 @@ import type { Transfer } from '../../job/transfer.js'
 import { renamer } from '../../rules/rename.js'
 import { able, type ObjectHead, type ObjectSummary } from '../../storage/storage.js'
 import { failed, outcomeOf } from './outcome.js'
-import type { ActionContext, Requests } from './context.js'
+import { allTogether, type ActionContext, type Requests } from './context.js'
 import { needsHead, wishFor } from './copy-attributes.js'
 import { anewInParts, unlessChanged, type PartsAnew } from './copy-in-parts.js'
 import { lookingAgain, onceOf } from './as-one.js'
@@ -63,9 +63,22 @@ export function deferral(
 /** The requests that a copy of an object takes; without those that only a look at it can tell, for tags and retries. */
 export function requestsOfCopy(job: Transfer, object: ObjectSummary, context: ActionContext): Requests {
   const { streamed } = context.settings
-  const requests = requestsFor(job, object, streamed)
-  if (streamed || !mayBeManifest(context.source, object)) return requests
-  return { ...requests, HeadObject: (requests['HeadObject'] ?? 0) + 1 }
+  const dropsTags = context.destination.rewriting?.dropsTags === true && (!streamed || passageOf(object) === 'parts')
+  return allTogether([
+    requestsFor(job, object, streamed),
+    !streamed && mayBeManifest(context.source, object) ? { HeadObject: 1 } : {},
+    dropsTags ? requestsForTags(job, object) : {},
+  ])
+}
+
+// A store that keeps the tags of the source, whatever it is sent, is looked at, and told of those that are not told by a look alone.
+function requestsForTags({ attributes = {} }: Transfer, { size }: ObjectSummary): Requests {
+  const { tagging, drop = [] } = attributes
+  if (tagging !== undefined && size > LIMITS.copy) return { HeadObject: 1 }
+  if (tagging !== undefined) return { HeadObject: 1, PutObjectTagging: 1 }
+  if (size > LIMITS.copy) return {}
+  if (drop.includes('tags')) return { HeadObject: 1 }
+  return drop.includes('metadata') && !needsHead(attributes) ? { HeadObject: 1 } : {}
 }
 
 function requestsFor(

@@ -99,7 +99,9 @@ export function requestsOfLooks(job: SyncJob | MoveJob, { destination, settings 
   const looked = job.kind === 'sync' && destination.conditional === true ? [from] : [from, to]
   // The list of each copy is looked at as well.
   const deeper = job.kind === 'move' && settings.onLoss === 'fail' ? requestsOfCopyCheck(job) : {}
-  return { ...deeper, HeadObject: looked.filter((place) => !isFolder(place)).length }
+  // A HEAD that finds nothing is asked again by GET, which says why.
+  const absent = job.kind === 'sync' && !isFolder(from) ? { GetObject: 1 } : {}
+  return { ...deeper, HeadObject: looked.filter((place) => !isFolder(place)).length, ...absent }
 }
 
 function judgingMoved(

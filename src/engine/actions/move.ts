@@ -11,14 +11,15 @@ import type { ObjectHead, ObjectSummary, Storage } from '../../storage/storage.j
 import type { WorkItem } from '../../sources/work-source.js'
 import { failed, outcomeOf, TAKEN, unlessGone } from './outcome.js'
 import { withArchiveHandling } from './archived.js'
-import type { ActionContext, KindActions } from './context.js'
+import { allTogether, type ActionContext, type KindActions } from './context.js'
 import { headersOf } from './copy-attributes.js'
 import { areApart, isMd5 } from './compare-objects.js'
 import { copyAction, requestsOfCopy } from './copy-object.js'
 import { deferredDeleteOf, deletingDeferred, deletionFailed, requestsOfLooks } from './deferred-delete.js'
 import { unlessTrulyGone } from './gone.js'
 import type { Action } from '../lanes/lane.js'
-import { guarded, turnsNeeded, withNoClobber, type Guard } from './no-clobber.js'
+import { guarded, requestsOfGuard, turnsNeeded, withNoClobber, type Guard } from './no-clobber.js'
+import { LIMITS } from './multipart.js'
 import { refusingOrDeferring } from './refuse-names.js'
 import { requestsOfCopyCheck } from './spot-checks.js'
 
@@ -140,7 +141,12 @@ async function isProven({ reading }: Storage, object: WorkItem, etag: string): P
 export const MOVE_ACTIONS: KindActions<MoveJob> = {
   decide: refusingOrDeferring,
   act: (job, context) => withArchiveHandling(job, context, moveAction(job, context)),
-  requests: requestsOfCopy,
+  requests(job, object, context) {
+    const apart = job.map === undefined ? {} : requestsOfGuard(copyOf(job), object, context)
+    // The proof of a copy whose ETag alone says nothing.
+    const proven = isFolder(job.destination) || (isMd5(object.etag) && object.size <= LIMITS.copy)
+    return allTogether([requestsOfCopy(job, object, context), apart, proven ? {} : { HeadObject: 1 }])
+  },
   checkRequests: requestsOfCopyCheck,
   deleteDeferred: deletingDeferred,
   deferredLooks: requestsOfLooks,

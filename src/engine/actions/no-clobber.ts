@@ -1,11 +1,12 @@
 import { StorageError } from '../../errors.js'
 import type { CopyJob } from '../../job/copy.js'
 import type { Outcome } from '../../job/outcome.js'
+import { isFolder } from '../../job/place.js'
 import { renamer } from '../../rules/rename.js'
 import { around } from '../../storage/around.js'
 import { able, type HeaderFields, type ObjectSummary, type Storage } from '../../storage/storage.js'
 import { exists, outcomeOf, TAKEN } from './outcome.js'
-import type { ActionContext } from './context.js'
+import type { ActionContext, Requests } from './context.js'
 import { asOne } from './as-one.js'
 import { copyAction } from './copy-object.js'
 import { LIMITS, type Limits } from './multipart.js'
@@ -73,6 +74,19 @@ export function lookingForTaken(
       return outcomeOf(error, source.prefix, object)
     }
   }
+}
+
+/** What looks at names that are not taken send for one object which is written, beside the look of a rehearsal. */
+export function requestsOfGuard(
+  job: CopyJob,
+  { size }: ObjectSummary,
+  { destination, settings }: ActionContext,
+): Requests {
+  if (isFolder(job.destination)) return {}
+  const first = job.noClobber === true && (settings.streamed || size > LIMITS.copy) ? 1 : 0
+  const looks = first + (destination.conditional === true ? 0 : 1)
+  // A HEAD that finds nothing is asked again by GET, which says why.
+  return looks === 0 ? {} : { HeadObject: looks - (job.noClobber === true ? 1 : 0), GetObject: looks }
 }
 
 /** The turns that writes to new names take; without new names each object has its own. */

@@ -15,7 +15,7 @@ export function eventOf(
     const place = outcome.kind === 'deleted' ? deletionPlace(job) : job.source
     return { type: done, key: place.prefix + key, bytes: size }
   }
-  // What is no object was told of.
-  if (outcome.kind !== 'skipped' || outcome.reason === 'NotAKey') return undefined
+  // What is no object was told of; what stays as it is may be nearly all.
+  if (outcome.kind !== 'skipped' || outcome.reason === 'NotAKey' || outcome.reason === 'unchanged') return undefined
   return { type: 'skipped', key: job.source.prefix + key, reason: outcome.reason }
 }

@@ -4,10 +4,10 @@ import type { SetHeadersJob } from '../../job/set-headers.js'
 import { decide, decideByListing, type Change, type Untouched } from '../../rules/decide.js'
 import { able, type HeaderFields, type ObjectHead, type ObjectSummary, type Storage } from '../../storage/storage.js'
 import { failed, isArchived, outcomeOf } from './outcome.js'
-import type { KindActions } from './context.js'
+import type { KindActions, Requests } from './context.js'
 import { lookingAgain } from './as-one.js'
 import { unlessListed } from './gone.js'
-import { copyInParts, LIMITS, type Limits } from './multipart.js'
+import { copyInParts, LIMITS, partSizeFor, type Limits } from './multipart.js'
 import type { Action } from '../lanes/lane.js'
 import { headOf, largeObject } from './manifests.js'
 import { checkingRewrites, type LaneChecks } from './spot-checks.js'
@@ -160,18 +160,36 @@ function isSame(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, str
   return one.size === other.size && [...one].every(([name, value]) => other.get(name) === value)
 }
 
+// Those of `rewrite`.
+function requestsForTags({ rewriting }: Storage, { size }: ObjectSummary, { tags }: ObjectHead): Requests {
+  const dropsTags = rewriting?.dropsTags === true
+  if (tags === 0 || !(dropsTags || size > LIMITS.copy)) return {}
+  return { GetObjectTagging: 1, ...(dropsTags ? { HeadObject: 1 } : {}) }
+}
+
+function requestsOfRewrite({ acl }: SetHeadersJob, { size }: ObjectSummary): Requests {
+  const parts = Math.ceil(size / partSizeFor(size, LIMITS.part))
+  const rewrite =
+    size > LIMITS.copy
+      ? { CreateMultipartUpload: 1, UploadPartCopy: parts, HeadObject: 1, CompleteMultipartUpload: 1 }
+      : { CopyObject: 1 }
+  return { ...rewrite, ...(acl === 'preserve' ? { GetObjectAcl: 1 } : {}) }
+}
+
 export const SET_HEADERS_ACTIONS: KindActions<SetHeadersJob> = {
   look:
     (job, { source }) =>
     async (object) => {
       try {
         const plan = await planned(job, source, object)
-        return plan.outcome ?? { ...REWRITTEN, changes: plan.changes }
+        return (
+          plan.outcome ?? { ...REWRITTEN, changes: plan.changes, requests: requestsForTags(source, object, plan.head) }
+        )
       } catch (error) {
         return outcomeOfHead(error, job.source.prefix, object)
       }
     },
   act: (job, { destination, checks }) => setHeadersAction(job, destination, undefined, checks),
-  requests: () => ({ CopyObject: 1 }),
+  requests: requestsOfRewrite,
   checkRequests: ({ acl = 'reset' }) => ({ HeadObject: 1, ...(acl === 'reset' ? {} : { GetObjectAcl: 1 }) }),
 }

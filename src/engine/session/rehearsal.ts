@@ -1,10 +1,9 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
 import { UserError } from '../../errors.js'
-import { deferredDeletesOf, deletionPlace, listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
+import { deferredDeletesOf, listOf, type WriteJob } from '../../job/kinds.js'
 import { expectedOf, type Snapshot } from '../../job/events.js'
 import type { Outcome } from '../../job/outcome.js'
 import type { Pace } from '../../job/pace.js'
-import { isFolder } from '../../job/place.js'
 import { noTotals, type Totals } from '../../job/totals.js'
 import type { KeyRange } from '../../keys.js'
 import { ListWork, entryNeedsOf } from '../../sources/files-from/files-from-source.js'
@@ -15,23 +14,17 @@ import { hasHistory } from '../../sources/version-listing.js'
 import type { WorkSource } from '../../sources/work-source.js'
 import type { OpenStores } from '../../storage/open.js'
 import type { ObjectSummary } from '../../storage/storage.js'
-import {
-  decisionOf,
-  listingOf,
-  lookOf,
-  requestsBeforeDeletion,
-  requestsOf,
-  requestsOfCheck,
-} from '../actions/actions.js'
-import type { Prospect, Requests, Stores } from '../actions/context.js'
+import { decisionOf, listingOf, lookOf, requestsOf } from '../actions/actions.js'
+import type { Prospect, Stores } from '../actions/context.js'
 import { lookingUp, unlessKnown } from '../actions/look-up-listed.js'
 import { unclearBetween } from '../actions/manifests.js'
 import { stayingFor } from '../actions/not-a-key.js'
-import { mostChecks } from '../actions/spot-checks.js'
 import { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
 import type { Action, Decide } from '../lanes/lane.js'
 import { pacersFor } from '../lanes/pacer.js'
 import { runLanes } from '../lanes/run-lanes.js'
+import { ofTheSource, reasonToKeep } from './deferred-deletes.js'
+import { requestsOfRun, type RunRequests } from './rehearsal-requests.js'
 import { stopReason } from './stop-reason.js'
 
 /** What a rehearsal needs. */
@@ -58,25 +51,15 @@ export interface Rehearsal {
   readonly archived: number
   /** That it would delete, where it deletes all versions. */
   readonly versions: number
-  /** What the objects are listed by, and how often. */
-  readonly listing: string
-  readonly lists: number
-  /** Looks that were taken, as a run would. */
-  readonly heads: number
-  /** To write and delete. */
-  readonly sent: Requests
-  /** Looks right before deletions, by HEAD and otherwise. */
-  readonly before: number
-  readonly deeper: Requests
-  /** At most, to look at what was written. */
-  readonly checks: Requests
+  /** Why nothing would be deleted of what only the destination has, where that is so. */
+  readonly kept: string | undefined
+  readonly requests: RunRequests
 }
 
 /** Takes the objects as a run does, in its lanes, and only looks where that would act. Rejects with a UserError when that would stop. */
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const { job, pace, threads, ends, drain, tell } = options
-  // Those of before were to find out what copies would lose.
-  const headsBefore = ends.meter.requests.HeadObject ?? 0
+  const begin = { ...ends.meter.requests }
   const { source, destination = source, settings, notice } = ends
   const isUnclear = unclearBetween(source.store, destination.store)
   const context = { source: source.store, destination: destination.store, settings, notice, isUnclear }
@@ -88,7 +71,8 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const take = (object: ObjectSummary, outcome: Prospect): Outcome => {
     if (outcome.kind === 'copied') {
       if ('destination' in job && ARCHIVES.has(object.storageClass)) archived++
-      for (const [operation, n] of Object.entries(requestsOf(job, object, context))) addTo(writes, operation, n)
+      for (const requests of [requestsOf(job, object, context), outcome.requests ?? {}])
+        for (const [operation, n] of Object.entries(requests)) addTo(writes, operation, n)
     }
     if (hasHistory(object) && outcome.kind === 'deleted') versions += object.history.length
     tell(object, outcome)
@@ -139,21 +123,16 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     throw new UserError(stop.reason, stop.hint)
   }
   const { totals } = tally
-  const isMoved = deferredDeletesOf(job)?.side === 'source'
-  const gone = isMoved ? totals.copied : versions > 0 ? versions : (totals.deleted ?? 0)
-  const { HeadObject: before = 0, ...deeper } = requestsBeforeDeletion(job, context)
-  const listing = 'versions' in job ? 'ListObjectVersions' : 'ListObjectsV2'
-  // A list is worked on by one lane.
-  const lanes = listOf(job) === undefined ? pace.lanes : 1
-  return {
-    ...{ totals, archived, versions, listing },
-    lists: ends.meter.requests[listing] ?? 0,
-    heads: (ends.meter.requests.HeadObject ?? 0) - headsBefore,
-    sent: withDeletions(job, gone, writes, settings.streamed),
-    before: before * gone,
-    deeper: times(deeper, gone),
-    checks: times(requestsOfCheck(job), mostChecks(totals.copied, { lanes, threads: Math.max(1, threads) })),
-  }
+  const kept = whyKept(job, totals)
+  const counted = { job, pace, threads, context, totals, versions, kept: kept !== undefined }
+  const requests = requestsOfRun({ ...counted, sent: { ...ends.meter.requests }, begin, writes })
+  return { totals, archived, versions, kept, requests }
+}
+
+function whyKept(job: WriteJob, totals: Totals): string | undefined {
+  const deletes = deferredDeletesOf(job)
+  if (deletes?.when !== 'at-the-end') return undefined
+  return reasonToKeep(totals.deleted ?? 0, ofTheSource(job.source, totals), deletes.most ?? Infinity)
 }
 
 const PROGRESS_INTERVAL = 250
@@ -191,17 +170,4 @@ function workOf(
   const lookUps = lookingUp({ job, storeFor: ends.source.storeFor, slots, stop: drain.signal })
   const work = new ListWork(keyList, entryNeedsOf(job), list, tally, lookUps)
   return { work, reached: () => ({ listed: list.of - list.entries, listingEnded: true }) }
-}
-
-function times(requests: Requests, n: number): Requests {
-  return n === 0 ? {} : Object.fromEntries(Object.entries(requests).map(([operation, each]) => [operation, each * n]))
-}
-
-function withDeletions(job: WriteJob, gone: number, writes: Requests, streamed: boolean): Requests {
-  const { destination } = 'destination' in job ? job : { destination: job.source }
-  return {
-    ...(onlyDeletes(job) || isFolder(destination) ? {} : { [streamed ? 'PutObject' : 'CopyObject']: 0 }),
-    ...writes,
-    ...(gone === 0 || isFolder(deletionPlace(job)) ? {} : { DeleteObjects: Math.ceil(gone / 1000) }),
-  }
 }

@@ -1,0 +1,110 @@
+import type { Requests } from '../../engine/actions/context.js'
+import type { Rehearsal } from '../../engine/session/rehearsal.js'
+import { allRequests, type RunRequests } from '../../engine/session/rehearsal-requests.js'
+import { deferredDeletesOf, deletionPlace, onlyDeletes, writeKindOf, type WriteJob } from '../../job/kinds.js'
+import { placeUrl } from '../../job/place.js'
+import { sum } from '../../job/totals.js'
+import { bytes, count, objects } from '../../report/format.js'
+import { placesOf, totalsFields } from '../../report/json-records.js'
+import { failedByCode, skippedByReason } from '../../report/summary.js'
+import { EXIT } from '../options/exit.js'
+import type { Example } from './example.js'
+import { prospectText, type ProspectLine } from './prospect-lines.js'
+
+/** What a rehearsal has found. */
+export interface RehearsedPlan {
+  readonly job: WriteJob
+  readonly found: Rehearsal
+  /** It was not interrupted. */
+  readonly complete: boolean
+  readonly example: Example | undefined
+  readonly examples: readonly ProspectLine[]
+}
+
+/** As a record. */
+export function planFields({ job, found, complete, example, examples }: RehearsedPlan): object {
+  const { totals, archived, versions, requests } = found
+  return {
+    ...{ ...placesOf(job), job, complete, exitCode: complete ? EXIT.done : EXIT.interrupted },
+    ...{ example, examples },
+    ...totalsFields(totals),
+    ...{ archived, versions, requests: allRequests(requests), checkRequestsAtMost: requests.checksAtMost },
+  }
+}
+
+/** For people. */
+export function planLines({ job, found, complete, examples }: RehearsedPlan): string[] {
+  const { totals, archived, versions } = found
+  const lines = [
+    complete
+      ? 'dry run: nothing was changed'
+      : 'dry run, interrupted: nothing was changed, and this is a part only; the same command begins anew',
+    ...tasksInWords(job, found),
+  ]
+  if (versions > 0) lines.push(`versions     ${count(versions)} in all, delete markers included`)
+  if (archived > 0) {
+    const then = 'restore' in job ? 'to be restored first (--restore)' : 'skipped'
+    lines.push(`archived     ${count(archived)} of them by their storage class: ${then}, unless restored by now`)
+  }
+  if (sum(totals.skipped) > 0) lines.push(`would skip   ${skippedByReason(totals.skipped)}`)
+  if (sum(totals.failed) > 0) lines.push(`would fail   ${failedByCode(totals.failed)}`)
+  return [...lines, `requests     ${requestsInWords(found.requests)}`, ...exampleLines(job, found, examples)]
+}
+
+const INDENT = ' '.repeat('requests     '.length)
+
+function exampleLines(job: WriteJob, { totals }: Rehearsal, examples: readonly ProspectLine[]): string[] {
+  if (examples.length === 0) return []
+  const lines = examples.flatMap((line) => prospectText(job, line).split('\n'))
+  const told = totals.copied + (totals.deleted ?? 0) + sum(totals.failed)
+  if (told > examples.length) lines.push('… (-v has a line for each object)')
+  return lines.map((line, index) => (index === 0 ? 'examples'.padEnd(INDENT.length) : INDENT) + line)
+}
+
+function requestsInWords(requests: RunRequests): string {
+  const words = (some: Requests, about = ''): string[] =>
+    Object.entries(some).map(([operation, n]) => `${about}${count(n)} ${operation}`)
+  const { begin, lists, looks, writes, beforeDeletions, afterDeletions, checksAtMost } = requests
+  const sample = words(checksAtMost).join(', ')
+  const again = [...words(looks), ...words(lists, 'about ')]
+  if (sum(begin) > 0) again.push(`${count(sum(begin))} to begin with`)
+  const parts = [
+    [
+      ...words(writes),
+      ...words(beforeDeletions).map((text) => `${text} before deletions`),
+      ...words(afterDeletions, 'about ').map((text) => `${text} after them`),
+    ].join(', '),
+    sample === '' ? '' : `to look at what was written, up to ${sample}`,
+    again.length === 0 ? '' : `as in this dry run, ${again.join(', ')}`,
+  ].filter((text) => text !== '')
+  return parts.length === 0 ? 'none' : `${parts.join('; ')}${prices(Object.keys(allRequests(requests)))}`
+}
+
+// https://aws.amazon.com/s3/pricing/
+function prices(operations: readonly string[]): string {
+  const some = (pattern: RegExp): boolean => operations.some((operation) => pattern.test(operation))
+  const asPut = [
+    ...(some(/Copy/) ? ['copies'] : []),
+    ...(some(/^(Put|Create|Complete)|UploadPart$/) ? ['uploads'] : []),
+    ...(some(/^List/) ? ['lists'] : []),
+  ]
+  const last = asPut.pop()
+  if (last === undefined) return ''
+  const named = asPut.length === 0 ? last : `${asPut.join(', ')} and ${last}`
+  const free = some(/^DeleteObject/) ? ', deletions cost nothing' : ''
+  return ` (${named} are in the price class of PUT${free}; see docs/cost.md)`
+}
+
+function tasksInWords(job: WriteJob, { totals, kept }: Rehearsal): string[] {
+  const source = placeUrl(job.source)
+  const { deleted = 0, freed = 0 } = totals
+  if (onlyDeletes(job)) return [`would delete ${objects(deleted)}, ${bytes(freed)}, in ${source}`]
+  const copies = `${objects(totals.copied)}, ${bytes(totals.bytes)}`
+  if (!('destination' in job)) return [`would set    headers of ${copies}, in ${source}`]
+  const lines = [`would ${writeKindOf(job).task}   ${copies}, from ${source} to ${placeUrl(job.destination)}`]
+  const deletes = deferredDeletesOf(job)
+  if (deletes?.when !== 'at-the-end') return lines
+  return kept === undefined
+    ? [...lines, `would delete ${objects(deleted)}, ${bytes(freed)}, in ${placeUrl(deletionPlace(job))}`]
+    : [...lines, `would keep   what is extra: ${kept}`]
+}
