@@ -3,7 +3,14 @@ import type { FromDescriptor, Opening, OpeningTools, Sides, StoreDescriptor } fr
 import type { OpenOptions } from '../open.js'
 import { createMeter, retrying, type StoreFor } from '../retry.js'
 import type { BucketTraits } from '../storage.js'
-import { checkOutside, checkWritable, notOurs, openFolder, openFolderToWrite, type OpenedFolder } from './open-folder.js'
+import {
+  checkOutside,
+  checkWritable,
+  notOurs,
+  openFolder,
+  openFolderToWrite,
+  type OpenedFolder,
+} from './open-folder.js'
 import { DiskStore } from './store.js'
 
 /** Where a folder is. */
