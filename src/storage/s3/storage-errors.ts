@@ -23,14 +23,14 @@ export function faultOf(response: HttpResponse, asked: Asked): StorageError {
     const told = { severity: 'stop-run', code: PROXY_REFUSED, status, ...asked, hint } as const
     return new StorageError(`the proxy refused the request with status ${status}`, told)
   }
-  return refusal(elementText(body, 'Code'), status, explanationOf(body), asked, {
+  return faultNamed(elementText(body, 'Code'), status, explanationOf(body), asked, {
     requestId: responseHeader(response, 'x-amz-request-id') ?? elementText(body, 'RequestId'),
     region: responseHeader(response, 'x-amz-bucket-region') ?? elementText(body, 'Region'),
   })
 }
 
 /** The same of an answer that was read elsewhere: its code and sentence, as far as it has any. */
-export function refusal(
+export function faultNamed(
   named: string | undefined,
   status: number,
   message: string,

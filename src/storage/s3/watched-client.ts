@@ -5,7 +5,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { StorageError, UserError } from '../../errors.js'
-import { connectionFault, refusal, type Asked } from './storage-errors.js'
+import { connectionFault, faultNamed, type Asked } from './storage-errors.js'
 
 /** What a client of the SDK is asked. */
 export type SdkCommand = Parameters<S3Client['send']>[0]
@@ -78,7 +78,7 @@ export function sdkFault(error: unknown, asked: Asked, host: string): unknown {
   if (!(error instanceof Error) || error instanceof StorageError || error instanceof UserError) return error
   const { $metadata: answer } = error as { readonly $metadata?: { readonly httpStatusCode?: number } }
   if (answer?.httpStatusCode !== undefined && answer.httpStatusCode >= 300) {
-    return refusal(error.name, answer.httpStatusCode, error.message, asked)
+    return faultNamed(error.name, answer.httpStatusCode, error.message, asked)
   }
   const timedOut = error.name === 'TimeoutError' && !('code' in error)
   const fault = connectionFault(timedOut ? Object.assign(error, { code: 'ETIMEDOUT' }) : error, asked, host)
