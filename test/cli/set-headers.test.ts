@@ -80,7 +80,7 @@ describe('s3move set-headers s3://web', () => {
       })
     }
     const written = copies(server)
-    const again = await setHeaders(server, cwd, 's3://web', ...flags)
+    const again = await setHeaders(server, cwd, 's3://web', ...flags, '--again')
     expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('10 unchanged') as string])
     expect(copies(server) - written, 'but for the probe').toBe(1)
   })
