@@ -7,8 +7,10 @@ trap 'for p in "${PIDS[@]}"; do kill "$p" 2>/dev/null || true; done; sleep 1; rm
 cd "$T"
 V=16.2.15+ds-0+deb12u2
 export DEBIAN_FRONTEND=noninteractive
-dpkg-query -W "ceph-mon=$V" "ceph-osd=$V" "radosgw=$V" >/dev/null 2>&1 ||
-  apt-get install -qq -y --no-install-recommends "ceph-mon=$V" "ceph-osd=$V" "radosgw=$V" "ceph-common=$V" uuid-runtime >/dev/null 2>&1
+PACKAGES=("ceph-common=$V" "ceph-mon=$V" "ceph-osd=$V" "radosgw=$V")
+test "$(dpkg-query -W -f '${Package}=${Version}\n' "${PACKAGES[@]%%=*}" 2>/dev/null | sort)" = "$(printf '%s\n' "${PACKAGES[@]}" | sort)" &&
+  command -v uuidgen >/dev/null ||
+  apt-get install -qq -y --no-install-recommends "${PACKAGES[@]}" uuid-runtime >/dev/null 2>&1
 free_port() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })'; }
 MON=$(free_port) RGW=$(free_port) FSID=$(uuidgen)
 mkdir mon osd rgw

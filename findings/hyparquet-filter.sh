@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # hyparquet 1.33.0: a filter on a 64-bit integer column, such as a size, takes a plain number for `$gt`, `$gte`, `$lt` and `$lte`, and finds nothing with the
 # same number for equality: `{ size: 0 }` and `$in: [0]` are no row, `$ne: 0` is every row, zeros too, where `$lt: 1` finds the zeros. A BigInt is needed.
-# A Date as the short form of equality, `{ time: date }`, is every row, where `$eq` with the same Date finds its one. Neither is an error, though a
-# column that does not exist is one. One would expect a short form to mean `$eq`, and all comparisons to agree on what is equal.
+# A Date as the short form of equality, `{ time: date }`, is every row, where `$eq` with the same Date finds its one, and so is an operator that does not
+# exist, `$ge` for `$gte`. None of it is an error, though a column that does not exist is one. One would expect a short form to mean `$eq`, all
+# comparisons to agree on what is equal, and a mistake to be told.
 # Exits with 0 while that is so.
 set -eu
 T=$(mktemp -d)
@@ -33,6 +34,7 @@ for (const filter of [
   { size: 0n },
   { time: { $eq: time } },
   { time },
+  { size: { $ge: 2 } },
   { sise: 0 },
 ]) {
   const rows = await parquetReadObjects({ file, filter, columns: ['key'] }).catch((error) => [{ key: error.message }])
@@ -50,6 +52,7 @@ diff - seen <<'SEEN'
 {size:0n}: a
 {time:{$eq:2026-01-02T00:00:00.000Z}}: b
 {time:2026-01-02T00:00:00.000Z}: a b c
+{size:{$ge:2}}: a b c
 {sise:0}: parquet filter columns not found: sise
 SEEN
 echo 'as described'
