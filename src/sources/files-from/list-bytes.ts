@@ -5,6 +5,7 @@ import { reasonOf } from '../../checkpoint/checkpoint-error.js'
 import { systemCode } from '../../file-system.js'
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
+import { NoFrame, ZstdFrames } from './zstd-frames.js'
 
 /** Bytes that are read at once. */
 const PIECE = 64 * 1024
@@ -62,7 +63,7 @@ export function changedList(name: string): UserError {
 async function* unpacked(bytes: AsyncGenerator<Buffer, void>, name: string): AsyncGenerator<Buffer, void, undefined> {
   const { first, all } = await peeked(bytes, 4)
   if (first.subarray(0, 2).equals(GZIP)) yield* through(all, zlib.createGunzip(), name)
-  else if (first.equals(ZSTD)) yield* through(all, zstd(name), name)
+  else if (first.equals(ZSTD)) yield* throughZstd(all, name)
   else yield* all
 }
 
@@ -82,6 +83,15 @@ function zstd(name: string): Unpacking {
   )
 }
 
+async function* throughZstd(bytes: AsyncGenerator<Buffer>, name: string): AsyncGenerator<Buffer, void, undefined> {
+  const frames = new ZstdFrames()
+  const split = async function* (): AsyncGenerator<Buffer> {
+    for await (const piece of bytes) yield* frames.split(piece)
+  }
+  yield* through(split(), zstd(name), name)
+  if (!frames.whole) throw cutShort(name, 'it ends inside a frame')
+}
+
 async function* through(
   bytes: AsyncGenerator<Buffer>,
   unpacking: Unpacking,
@@ -99,16 +109,23 @@ async function* through(
   try {
     for await (const piece of unpacking) yield piece as Buffer
   } catch (error) {
+    if (error instanceof NoFrame) throw notPacked(name)
     if (!isZlib(error)) throw error
-    throw new UserError(
-      `${name} is cut short or damaged: it cannot be unpacked to its end (${error.message})`,
-      'Fetch or write the file again.',
-    )
+    throw cutShort(name, error.message)
   }
   // What is behind the end would be passed over in silence.
-  if (unpacking.bytesWritten !== given) {
-    throw new UserError(`${name} is damaged: something that is not packed follows what is`, 'Fetch the file again.')
-  }
+  if (unpacking.bytesWritten !== given) throw notPacked(name)
+}
+
+function cutShort(name: string, how: string): UserError {
+  return new UserError(
+    `${name} is cut short or damaged: it cannot be unpacked to its end (${how})`,
+    'Fetch or write the file again.',
+  )
+}
+
+function notPacked(name: string): UserError {
+  return new UserError(`${name} is damaged: something that is not packed follows what is`, 'Fetch the file again.')
 }
 
 function isZlib(error: unknown): error is Error {
