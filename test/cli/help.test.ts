@@ -42,8 +42,9 @@ describe('s3move --help', () => {
     // Flags of npm, Docker, Node and mysql, a flag that is no flag, and rows that are for both sides.
     const others = ['--package', '--global', '--batch', '--dryrun', '--output-format', '--source', '--destination']
     const ofPackaging = ['--silent', '--offline', '--install-links', '--rm']
+    const ofAws = ['--bucket', '--prefix']
     const ofNode = ['--cpu-prof', '--heap-growing-percent']
-    const known = new Set([...flagsIn(helped), ...others, ...ofPackaging, ...ofNode])
+    const known = new Set([...flagsIn(helped), ...others, ...ofPackaging, ...ofAws, ...ofNode])
     expect(flagsIn(told).filter((flag) => !known.has(flag))).toEqual([])
     const written = new Set(flagsIn(told))
     const ofOneSide =

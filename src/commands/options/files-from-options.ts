@@ -13,7 +13,7 @@ export function listFlags(argv: Argv): Argv {
   return grouped(argv, 'Objects that a file names:', {
     'files-from': one(
       'FILE',
-      'the objects that this file names, or s3://bucket/key, or - (standard input); whole keys; gz too',
+      'the objects named by a file, s3://bucket/key or -; - is standard input; whole keys; gz too',
     ),
     'files-format': one(
       'keys|ndjson|csv|inventory',

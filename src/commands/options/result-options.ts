@@ -14,7 +14,7 @@ export function resultFlags(argv: Argv): Argv {
     json: booleanFlag('the same as --format json'),
     to: textFlag(
       'FILE',
-      'file or s3://bucket/key to write, or - for standard output; .gz and .zst are compressed; there once it is whole',
+      'file or s3://bucket/key to write, or -; - is standard output; .gz and .zst are compressed; there once it is whole',
     ),
   })
 }
