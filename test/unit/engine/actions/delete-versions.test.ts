@@ -85,7 +85,9 @@ describe('s3move delete --all-versions', () => {
     expect(dry.stdout).toMatch(
       /^would delete 3 objects, 24 B, in s3:\/\/kept\/in\/\nversions {5}7 in all, delete markers/m,
     )
-    expect(dry.stdout).toMatch(/1 DeleteObjects, about 1 ListObjectVersions after them; as in this dry run, .*about 1 ListObjectVersions/)
+    expect(dry.stdout).toMatch(
+      /1 DeleteObjects, about 1 ListObjectVersions after them; as in this dry run, .*about 1 ListObjectVersions/,
+    )
     expect(await versionsOf(server, 'kept')).toHaveLength(10)
     const { code, stderr } = await run(args(server, 's3://kept/in/', '--yes'), { cwd })
     expect([code, stderr]).toEqual([0, expect.stringContaining('3 objects deleted, none skipped, none failed')])
