@@ -118,9 +118,13 @@ export async function status({ dir, json = false, watch = false }: StatusArgumen
   const look = async (): Promise<Sighting> => {
     const runs = await lookAt(dir, io.cwd)
     const live = runs.some((run) => 'state' in run && run.heldBy !== null)
-    return { live, runs, text: json ? jsonLines(runs) : textLines(runs, Date.now(), io) }
+    return {
+      live,
+      runs,
+      text: json ? runs.map((run) => `${jsonLine(run)}\n`).join('') : textLines(runs, Date.now(), io),
+    }
   }
-  if (watch) return await watchRuns(look, { ...io, json, line: (run) => oneLine(run) })
+  if (watch) return await watchRuns(look, { ...io, json, line: json ? jsonLine : (run) => oneLine(run) })
   io.stdout.write((await look()).text)
   return EXIT.done
 }
@@ -153,8 +157,8 @@ function rank(run: Found): number {
   return run.heldBy !== null ? 0 : run.state === 'unfinished' ? 1 : 2
 }
 
-function jsonLines(runs: readonly Found[]): string {
-  return runs.map((run) => `${jsonRecord('status', 'problem' in run ? run : fieldsOf(run))}\n`).join('')
+function jsonLine(run: Found): string {
+  return jsonRecord('status', 'problem' in run ? run : fieldsOf(run))
 }
 
 function textLines(runs: readonly Found[], now: number, { stdout: { columns }, paint }: StatusIo): string {

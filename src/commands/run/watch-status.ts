@@ -26,8 +26,8 @@ export async function watchRuns(
 ): Promise<number> {
   const ended = new AbortController().signal
   const until = stop ?? ended
-  const tell =
-    stdout.isTTY === true && !json ? redrawing(stdout) : changes(stdout, json ? (run) => jsonText(run) : line)
+  // A record has the time of its telling, which is no change of the run.
+  const tell = stdout.isTTY === true && !json ? redrawing(stdout) : changes(stdout, line, json ? jsonText : line)
   for (;;) {
     const now = await look()
     tell(now)
@@ -59,14 +59,15 @@ function cut(line: string, width: number): string {
   return characters.length <= width ? line : `${characters.slice(0, width - 1).join('')}…`
 }
 
-function changes(stdout: StatusIo['stdout'], line: (run: Found) => string): Tell {
+// `traits` are what a run must differ in to be told of again.
+function changes(stdout: StatusIo['stdout'], line: (run: Found) => string, traits: (run: Found) => string): Tell {
   const told = new Map<string, string>()
   return ({ runs }) => {
     for (const run of runs) {
-      const text = line(run)
-      if (told.get(run.folder) === text) continue
-      told.set(run.folder, text)
-      stdout.write(`${text}\n`)
+      const now = traits(run)
+      if (told.get(run.folder) === now) continue
+      told.set(run.folder, now)
+      stdout.write(`${line(run)}\n`)
     }
   }
 }

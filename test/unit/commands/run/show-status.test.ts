@@ -219,6 +219,19 @@ describe('s3move status DIR', () => {
     )
   })
 
+  test('with --watch and --json writes a record for each change, and none for the time alone', async () => {
+    await save('run')
+    const lock = await lockRun(join(cwd, 'run'))
+    const watched = told({ dir: 'run', watch: true, json: true })
+    // It is looked at twice before.
+    await new Promise((resolve) => setTimeout(resolve, 1300))
+    await save('run', FINISHED)
+    await lock.release()
+    const lines = (await watched).trimEnd().split('\n')
+    expect(lines.map(faultOfLine)).toEqual([undefined, undefined])
+    expect(lines.map((line) => (JSON.parse(line) as { state: string }).state)).toEqual(['unfinished', 'finished'])
+  })
+
   test('refuses a folder without a checkpoint', async () => {
     await expect(told({ dir: 'nowhere' })).rejects.toThrow(UserError)
   })
