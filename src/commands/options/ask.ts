@@ -1,5 +1,10 @@
 import { unless, type CommandIo } from './io.js'
 
+/** Whether there is a person at a terminal to ask. */
+export function canAsk({ stdin, stderr }: Pick<CommandIo, 'stdin' | 'stderr'>): boolean {
+  return stdin.isTTY === true && stderr.isTTY === true
+}
+
 /** Asks a person at the terminal and answers what was typed, without blanks around it; '' when the terminal was closed. A stop rejects with `Interrupted`. */
 export async function ask(text: string, { stdin, stderr, stop }: CommandIo): Promise<string> {
   const { createInterface } = await import('node:readline/promises')

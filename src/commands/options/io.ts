@@ -24,8 +24,16 @@ export interface CommandIo {
   readonly abandon: AbortSignal
 }
 
-/** Whether another program reads what is written. */
-export function isPipe({ fd }: CommandIo['stdout']): boolean {
+/**
+ * Whether progress may be drawn again and again at the foot of the terminal. `lines` of data go to standard output meanwhile: the reader of a pipe may write
+ * them to the same terminal at any moment, into what is drawn there.
+ */
+export function mayRedraw({ stdout, stderr }: Pick<CommandIo, 'stdout' | 'stderr'>, lines: boolean): boolean {
+  return stderr.isTTY === true && !(lines && isPipe(stdout))
+}
+
+// Whether another program reads what is written.
+function isPipe({ fd }: CommandIo['stdout']): boolean {
   if (fd === undefined) return false
   const stats = fstatSync(fd)
   return stats.isFIFO() || stats.isSocket()

@@ -24,7 +24,8 @@ export async function attended(
   const onFinish = readText(flags, 'on-finish')
   const path = readText(flags, 'log-file')
   if (onFinish === undefined && path === undefined) return await work(io)
-  const warn = (message: string): void => void io.stderr.write(`${warningLine(message, io.paint?.stderr)}\n`)
+  // What is wrong with the log is not for the log.
+  const warn = (message: string): void => warnTo({ ...io, log: undefined }, message)
   const log = path === undefined ? undefined : await openLogFile(resolve(io.cwd, path), warn)
   if (io.job !== undefined) log?.stream.write(`${io.job}\n`)
   let summary: SummaryEvent | undefined

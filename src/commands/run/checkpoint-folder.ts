@@ -1,4 +1,5 @@
 import { dirname, join, resolve } from 'node:path'
+import { isScan } from '../../checkpoint/checkpoint.js'
 import { hasCheckpoint, namesBelow, readCheckpoint, RUNS, type SavedRun } from '../../checkpoint/checkpoint-file.js'
 import { defaultFolderName, differences } from '../../checkpoint/job-name.js'
 import { UserError } from '../../errors.js'
@@ -7,7 +8,7 @@ import { isScanJob, writeKindOf, type Job, type WriteJob } from '../../job/kinds
 import { isObjectUrl, placeUrl, type Place, type Side } from '../../job/place.js'
 import { settled, sum } from '../../job/totals.js'
 import { printable } from '../../keys.js'
-import { duration, shellWord } from '../../report/format.js'
+import { count, duration, shellWord } from '../../report/format.js'
 import { countsInWords } from '../../report/summary.js'
 import { timeOf } from '../../times.js'
 import { readText, type Flags } from '../options/flag-values.js'
@@ -183,8 +184,10 @@ function refuseRepeating(job: WriteJob, run: SavedRun): void {
 }
 
 /** When a run finished, and with what: `finished 2 min 03 s ago (299,997 copied, 3 failed)`. */
-export function finishedInWords({ checkpoint: { job, savedAt, totals } }: SavedRun): string {
-  return `finished ${duration(Date.now() - timeOf(savedAt))} ago (${countsInWords(totals, job)})`
+export function finishedInWords({ checkpoint }: Pick<SavedRun, 'checkpoint'>): string {
+  const { job, savedAt, totals, listed } = checkpoint
+  const counts = isScan(checkpoint) ? `${count(listed)} listed` : countsInWords(totals, job)
+  return `finished ${duration(Date.now() - timeOf(savedAt))} ago (${counts})`
 }
 
 // A connection whose endpoints, where it has none, are those of a run.

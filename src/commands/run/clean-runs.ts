@@ -1,16 +1,15 @@
 import { join, relative } from 'node:path'
-import { isScan } from '../../checkpoint/checkpoint.js'
 import { findRuns, readCheckpoint, RUNS, type SavedRun } from '../../checkpoint/checkpoint-file.js'
 import { lockHolder, lockRun } from '../../checkpoint/lock.js'
 import { foreignNames, removeRun } from '../../checkpoint/remove-run.js'
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
-import { count, duration, jobTitle, shellWord } from '../../report/format.js'
-import { countsInWords } from '../../report/summary.js'
+import { count, jobTitle, shellWord } from '../../report/format.js'
 import { timeOf } from '../../times.js'
-import { ask } from '../options/ask.js'
+import { ask, canAsk } from '../options/ask.js'
 import { EXIT } from '../options/exit.js'
 import type { CommandIo } from '../options/io.js'
+import { finishedInWords } from './checkpoint-folder.js'
 
 /** What is to be cleared away. */
 export interface CleanArguments {
@@ -34,7 +33,7 @@ export async function cleanRuns({ before, dry, yes }: CleanArguments, io: Comman
     io.stderr.write(`${which} is below ${printable(join(io.cwd, RUNS))}: nothing to remove\n`)
     return EXIT.done
   }
-  if (!dry && !yes && (io.stdin.isTTY !== true || io.stderr.isTTY !== true)) {
+  if (!dry && !yes && !canAsk(io)) {
     throw new UserError(
       `${runs(removable.length)} would be removed, and there is no terminal to ask whether that is meant`,
       'add --yes if it is; --dry-run says which these are',
@@ -95,9 +94,7 @@ async function removeFinished(folder: string, io: CommandIo): Promise<boolean> {
 }
 
 function lineOf({ folder, checkpoint }: SavedRun, cwd: string): string {
-  const { job, savedAt, totals, listed } = checkpoint
-  const what = isScan(checkpoint) ? `${count(listed)} listed` : countsInWords(totals, job)
-  return `${shellWord(relative(cwd, folder))}  ${jobTitle(job)}, finished ${duration(Date.now() - timeOf(savedAt))} ago (${what})`
+  return `${shellWord(relative(cwd, folder))}  ${jobTitle(checkpoint.job)}, ${finishedInWords({ checkpoint })}`
 }
 
 async function confirm(n: number, io: CommandIo): Promise<void> {

@@ -13,7 +13,7 @@ import { isFolder, placeUrl, type Place } from '../../job/place.js'
 import { printable } from '../../keys.js'
 import { listWord } from '../../report/format.js'
 import type { BucketTraits } from '../../storage/storage.js'
-import { ask } from '../options/ask.js'
+import { ask, canAsk } from '../options/ask.js'
 import { readFlag, type Flags } from '../options/flag-values.js'
 import { unless, type CommandIo } from '../options/io.js'
 import { amountOf } from './deletion-amount.js'
@@ -30,7 +30,7 @@ export function questionBefore(job: WriteJob, flags: Flags, io: CommandIo): Ques
   if (!onlyDeletes(job) && !deletes(job)) return undefined
   if (readFlag(flags, 'yes') === true || readFlag(flags, 'dry-run') === true) return undefined
   const taken = listOf(job)?.origin?.from === '-'
-  if (taken || io.stdin.isTTY !== true || io.stderr.isTTY !== true) {
+  if (taken || !canAsk(io)) {
     const why = taken ? 'the answer cannot be read from there too' : 'there is no terminal to ask whether that is meant'
     throw new UserError(
       `${whatOf(job)} would be deleted${afterwards(job)}, and ${why}`,

@@ -16,7 +16,7 @@ import { threadsFor, type Opened } from './open-and-run.js'
 import { planFields, planLines } from './plan-report.js'
 import { ProspectExamples, prospectLine, prospectRecord, prospectText } from './prospect-lines.js'
 import { EXIT } from '../options/exit.js'
-import { isPipe, unless, type CommandIo } from '../options/io.js'
+import { mayRedraw, unless, type CommandIo } from '../options/io.js'
 import type { OutputOptions } from '../options/output-options.js'
 
 /** What a dry run needs. */
@@ -34,13 +34,12 @@ export interface DryRunOptions {
   readonly io: CommandIo
 }
 
-/** How a rehearsal tells of its progress: lines for standard output may come at any moment, or be written to the terminal by the reader of a pipe. */
+/** How a rehearsal tells of its progress. */
 export function rehearsing(
   io: CommandIo,
   { verbose, json }: OutputOptions,
 ): Pick<ProgressOptions, 'rehearsal' | 'redraws'> {
-  const redraws = io.stderr.isTTY === true && !(verbose && !json && isPipe(io.stdout))
-  return { rehearsal: true, redraws }
+  return { rehearsal: true, redraws: mayRedraw(io, verbose && !json) }
 }
 
 /** Lists, decides about each object, and says what a run would do and which requests it would send. Writes nothing, here or there. */

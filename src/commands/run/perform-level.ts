@@ -11,7 +11,7 @@ export async function performLevel(job: LsJob, scan: Scan): Promise<number> {
   const { io, opened, progress, quiet } = scan
   const { to, source, format } = job
   const pack = packer(to === undefined ? 'plain' : packingOf(to))
-  const lines = levelLineWriter(format, source.prefix, to === undefined && 'isTTY' in io.stdout && io.stdout.isTTY)
+  const lines = levelLineWriter(format, source.prefix, to === undefined && io.stdout.isTTY === true)
   const ended = await writeInto(to, scan, (outlet, onFail) => {
     const header = levelHeaderLine(format)
     if (header !== '') outlet.write(pack(header), () => undefined)

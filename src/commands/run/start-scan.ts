@@ -16,7 +16,7 @@ import type { OpenStores } from '../../storage/open.js'
 import { version } from '../../version.js'
 import { readConnection } from '../options/connection-options.js'
 import { readFlag, readText, type Flags } from '../options/flag-values.js'
-import { isPipe, unless, type CommandIo } from '../options/io.js'
+import { mayRedraw, unless, type CommandIo } from '../options/io.js'
 import { DEFAULT_PACE, readPace } from '../options/pace-options.js'
 import { readOrResume } from '../options/run-options.js'
 import { attended, sayTo } from './attended.js'
@@ -164,8 +164,7 @@ interface ScanSetup extends Pick<Scan, 'folder' | 'io' | 'quiet' | 'resumed'> {
 
 async function withScan(setup: ScanSetup): Promise<number> {
   const { job, pace, asked, folder, quiet, io, resumed } = setup
-  // The reader of a pipe may write to the terminal at any moment, into what is drawn there.
-  const redraws = io.stderr.isTTY === true && !(writesLines(job) && isPipe(io.stdout))
+  const redraws = mayRedraw(io, writesLines(job))
   // Lines of a log would stand beside the summary that a program is to read.
   const silent = quiet || (setup.json && !redraws)
   const progress = createScanProgress(io.stderr, {
