@@ -119,7 +119,8 @@ export async function run(args: readonly string[], options: StartOptions): Promi
 /** An empty folder, removed when the test ends. */
 export async function workFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 's3move-cli-'))
-  onTestFinished(() => rm(path, { recursive: true, force: true }))
+  // A program whose terminal was closed still saves where it is.
+  onTestFinished(() => rm(path, { recursive: true, force: true, maxRetries: 20 }))
   return path
 }
 

@@ -145,7 +145,9 @@ describe('a selection', () => {
     fc.assert(
       fc.property(plain, fc.constantFrom('', '^'), fc.constantFrom('', '$'), text, (middle, start, end, key) => {
         const pattern = start + middle + end
-        expect(taken({ regex: [pattern] }, [key]).length === 1).toBe(new RegExp(pattern, 'su').test(key))
+        // As it stands V8 14.6 would not find all of it (findings/node-26-regexp.sh).
+        const anywhere = new RegExp(start === '^' ? pattern : `^[^]*?${pattern}`, 'su')
+        expect(taken({ regex: [pattern] }, [key]).length === 1).toBe(anywhere.test(key))
       }),
       { numRuns: 2000 },
     )

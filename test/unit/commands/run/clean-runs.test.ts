@@ -8,6 +8,7 @@ import { createFolder, saveCheckpoint } from '../../../../src/checkpoint/checkpo
 import { lockRun } from '../../../../src/checkpoint/lock.js'
 import { cleanRuns } from '../../../../src/commands/run/clean-runs.js'
 import type { CommandIo } from '../../../../src/commands/options/io.js'
+import { written } from '../../../support/written.js'
 
 let cwd: string
 beforeEach(async () => {
@@ -43,7 +44,7 @@ async function cleaned(given: { before?: string; dry?: boolean; yes?: boolean; t
   if (given.typed !== undefined) stdin.write(`${given.typed}\n`)
   const { before, dry = false, yes = false } = given
   const code = await cleanRuns({ before, dry, yes }, io)
-  return { code, said: String(stdout.read() ?? '') + String(stderr.read() ?? '') }
+  return { code, said: written(stdout) + written(stderr) }
 }
 
 const left = async (): Promise<string[]> => (await readdir(join(cwd, '.s3move'))).sort()

@@ -10,6 +10,7 @@ import { DEFAULT_PACE } from '../../../../src/commands/options/pace-options.js'
 import type { BucketTraits, ObjectSummary } from '../../../../src/storage/storage.js'
 import { workFolder } from '../../../support/cli-program.js'
 import { join } from 'node:path'
+import { written } from '../../../support/written.js'
 
 const A = { bucket: 'photos', prefix: 'a/' }
 const B = { bucket: 'kept', prefix: 'b/' }
@@ -52,7 +53,7 @@ async function asked(job: WriteJob, given: Partial<Given> = {}): Promise<readonl
     () => true,
     () => false,
   )
-  return [String(stderr!.read()), goesOn]
+  return [written(stderr!), goesOn]
 }
 
 interface Given {

@@ -6,6 +6,7 @@ import { removingTogether } from '../../../../src/engine/actions/delete-batches.
 import { StorageError, type Severity } from '../../../../src/errors.js'
 import { createMeter, retrying } from '../../../../src/storage/retry.js'
 import type { Removal, Removing, Storage } from '../../../../src/storage/storage.js'
+import { written } from '../../../support/written.js'
 
 const problem = (severity: Severity, code: string, key?: string) =>
   new StorageError(code, { severity, code, operation: 'DeleteObjects', bucket: 'b', key, status: 200 })
@@ -120,7 +121,7 @@ describe('the question before a deletion', () => {
     const [stdin, stderr] = [new PassThrough(), new PassThrough()]
     const abandon = new AbortController().signal
     const told: CommandIo = { stdin, stderr, stdout: new PassThrough(), cwd: '/', args: [], stop: stop.signal, abandon }
-    return { told, stdin, stop, said: () => String(stderr.read()) }
+    return { told, stdin, stop, said: () => written(stderr) }
   }
   const whole = { kind: 'delete', source: { bucket: 'photos', prefix: '' } } as const
 
