@@ -121,6 +121,21 @@ describe('s3move completion', () => {
     },
   )
 
+  test('offers behind the name of a job the options of its command', async () => {
+    const cwd = await workFolder()
+    await writeFile(
+      join(cwd, 's3move.yaml'),
+      'jobs:\n  nightly:\n    command: sync\n    source: s3://a\n    destination: s3://b\n',
+    )
+    const offered = async (...words: string[]): Promise<string[]> =>
+      (await run(['__complete', 'run', ...words], { cwd })).stdout.trimEnd().split('\n').slice(1)
+    expect(await offered('')).toEqual(['nightly\ta job'])
+    expect(await offered('nightly', '--size-o')).toEqual([expect.stringMatching(/^--size-only\t/)])
+    expect(await offered('nightly', '--color', 'n')).toEqual(['never'])
+    expect(await offered('nightly', '--con')).toEqual([expect.stringMatching(/^--concurrency\t/)])
+    expect(await offered('weekly', '--con')).toEqual([expect.stringMatching(/^--config\t/)])
+  })
+
   test('is for the shell that is named, or that of $SHELL, and says so where there is none', async () => {
     const cwd = await workFolder()
     for (const [shell, sign] of [

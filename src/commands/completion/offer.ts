@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Declarations, Option } from '../options/argv.js'
 import { commandsNamed, declarationsOf, commandName, type Command, type Commands } from '../options/command.js'
 import { readConfig } from '../jobs/config-file.js'
+import { namedJob } from '../jobs/named-job.js'
 import { commandSections } from '../help/main-page.js'
 import { TOPICS } from '../help/topics.js'
 import { profileNames } from '../../storage/profile-names.js'
@@ -39,6 +40,9 @@ async function offerFor(words: readonly string[], all: Commands, cwd: string): P
   const before = words.slice(0, -1)
   const name = before.find((word) => !word.startsWith('-'))
   if (name === undefined) return await beginning(typed, all)
+  const ofJob = name === 'run' ? await jobCommand(before.slice(before.indexOf(name) + 1), cwd, all) : undefined
+  // The name of the job stands where the command has a place.
+  if (ofJob !== undefined) return await offerFor([ofJob, ...before.slice(before.indexOf(name) + 1), typed], all, cwd)
   const [command, ...others] = all.has(name) ? await commandsNamed(name, all) : []
   if (command === undefined || others.length > 0) return NOTHING
   const declared = declarationsOf(command)
@@ -118,6 +122,15 @@ function positionalsIn(words: readonly string[], declared: Declarations): number
 
 function plain(words: readonly string[]): Offer['words'] {
   return words.map((word) => [word, ''])
+}
+
+// That of the job that is named behind `run`; undefined where none is, or it is not right.
+async function jobCommand(args: readonly string[], cwd: string, all: Commands): Promise<string | undefined> {
+  try {
+    return (await namedJob(args, cwd, all))?.args[0]
+  } catch {
+    return undefined
+  }
 }
 
 async function jobsIn(cwd: string): Promise<Offer['words']> {

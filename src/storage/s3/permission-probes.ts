@@ -142,8 +142,7 @@ export function verdictOf(fault: StorageError): ActionVerdict {
   // What is archived may be read, once it is restored.
   if (code === 'InvalidObjectState') return { state: 'ok', told: '' }
   if (isDenied(fault)) return { state: 'no', told, code }
-  if (status === 501 || status === 405)
-    return { state: 'unknown', told: `the store does not know ${operation} (${code})` }
+  if (status === 501 || status === 405) return { state: 'unknown', told: `the store answers ${operation} with ${code}` }
   return isOnItsMerits(fault) ? { state: 'ok', told: '' } : { state: 'unknown', told }
 }
 

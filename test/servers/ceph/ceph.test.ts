@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { DeleteObjectCommand, GetObjectAclCommand } from '@aws-sdk/client-s3'
-import { contentOf, expectSame, put, traitsOf, type Server } from '../../support/cli-buckets.js'
+import { contentOf, expectSame, put, RICH, traitsOf, type Server } from '../../support/cli-buckets.js'
 import { refusal, run, start, until } from '../../support/cli-program.js'
 import { oddLayout } from '../../../src/sandbox/buckets/odd-keys.js'
 import { standIn, type Hooks, type Passing } from '../../support/stand-in.js'
@@ -246,4 +246,37 @@ describe('s3move set-headers s3://from, on Ceph', () => {
       expect([ContentType, Metadata, CacheControl, copies.get(key)], key).toEqual(wanted)
     }
   })
+})
+
+test('check finds all that a copy needs on Ceph, writes nothing, and names a bucket that is not there', async () => {
+  const { ceph, from, to, as } = await pair()
+  await put(ceph, from, 'a b/c.txt', { Body: 'hello' })
+  const asked = ['--endpoint-url', url, '--json']
+  const { code, stdout, stderr } = await run(['check', `s3://${from}`, `s3://${to}/in/`, ...asked], as)
+  expect([code, stderr]).toEqual([0, ''])
+  const { findings } = JSON.parse(stdout) as { findings: { side?: string; what: string; state: string }[] }
+  const states = new Map(findings.map(({ side = 'both', what, state }) => [`${side} ${what}`, state]))
+  for (const what of [
+    'source s3:GetObject',
+    'source tags',
+    'destination s3:PutObject',
+    'destination s3:PutObjectTagging',
+  ])
+    expect([what, states.get(what)]).toEqual([what, 'ok'])
+  expect([(await contentOf(ceph, from)).size, (await contentOf(ceph, to)).size]).toEqual([1, 0])
+  const absent = await run(['check', `s3://${from}`, `s3://no-${to}`, '--endpoint-url', url], as)
+  expect([absent.code, absent.stdout]).toEqual([2, expect.stringContaining('copy lacks: bucket on the destination')])
+})
+
+test('head shows headers, metadata and tags of an object on Ceph, and refuses a key that is not there', async () => {
+  const { ceph, from, as } = await pair()
+  await put(ceph, from, 'a b/ü.txt', { ...RICH, Body: 'hello' })
+  const { code, stdout } = await run(['head', `s3://${from}/a b/ü.txt`, '--endpoint-url', url, '--json'], as)
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({
+    ...{ key: 'a b/ü.txt', size: 5, etag: '5d41402abc4b2a76b9719d911017c592', metadata: RICH.Metadata, unread: [] },
+    headers: { 'content-type': RICH.ContentType },
+    tags: expect.arrayContaining([{ key: 'team', value: 'red one' }]) as unknown,
+  })
+  expect(refusal(await run(['head', `s3://${from}/a`, '--endpoint-url', url], as), 3)).toContain(`s3://${from}/a`)
 })

@@ -122,3 +122,18 @@ test('what Swift cannot hold is in the ledger with its reason, and everything el
   const { ContentLength } = await server.s3.send(new HeadObjectCommand({ Bucket: to, Key: fits }))
   expect(ContentLength).toBe(9_000_000)
 })
+
+test('on Swift, check says that it takes no tags, and head shows all the rest of an object', async () => {
+  const { server, from, to, as } = await buckets()
+  await put(server, from, 'a b', { Body: 'hello', ContentType: 'text/x', Metadata: { owner: 'team 1' } })
+  const checked = await run(['check', `s3://${from}`, `s3://${to}`, ...at], as)
+  expect([checked.code, checked.stderr]).toEqual([0, ''])
+  expect(checked.stdout).toMatch(/^ {2}no {7}tags +the store does not take tags: NotImplemented$/m)
+  expect(checked.stdout).toMatch(/^ {2}ok {7}s3:PutObject$/m)
+  expect((await contentOf(server, to)).size).toBe(0)
+  const { code, stdout } = await run(['head', `s3://${from}/a b`, ...at, '--json'], as)
+  expect([code, JSON.parse(stdout)]).toEqual([
+    0,
+    expect.objectContaining({ key: 'a b', size: 5, metadata: { owner: 'team 1' } }),
+  ])
+})
