@@ -1,6 +1,6 @@
 import type { Finding } from '../job/finding.js'
 import { PERMISSIONS, usersOf, type Permission, type PermittedCommand } from '../job/permissions.js'
-import { placeUrl, type Place, type Side } from '../job/place.js'
+import { exactUrl, placeUrl, type Place, type Side } from '../job/place.js'
 import { printableName } from '../keys.js'
 import { PLAIN, type Paint } from './paint.js'
 
@@ -130,8 +130,8 @@ export function checkJson(checked: Checked): object {
     command,
     exitCode: lacking(checked).length === 0 ? 0 : 2,
     holds: lacking(checked).length === 0,
-    source: placeUrl(source),
-    ...(destination === undefined ? {} : { destination: placeUrl(destination) }),
+    source: exactUrl(source),
+    ...(destination === undefined ? {} : { destination: exactUrl(destination) }),
     findings: findings.map(({ permission, ...finding }) => ({
       ...finding,
       ...(permission === undefined

@@ -7,7 +7,7 @@ import { compareKeys, printable } from '../keys.js'
 /** What a report is to say, and of what. */
 export interface ReportOptions extends DuReport {
   readonly depth: number
-  /** The place that was counted, fit to be shown. */
+  /** The place that was counted, exactly. */
   readonly url: string
   /** Whether all of it was counted. */
   readonly complete: boolean
@@ -111,7 +111,7 @@ function text(report: Report, { url, complete, dates, depth }: ReportOptions): s
   const { storageClasses, sizes, folders = [], other } = report
   const lines = [
     ...(complete ? [] : ['a part only: not everything was counted']),
-    `${url}: ${count(report.objects)} ${report.objects === 1 ? 'object' : 'objects'}, ${bytes(report.bytes)}`,
+    `${printable(url)}: ${count(report.objects)} ${report.objects === 1 ? 'object' : 'objects'}, ${bytes(report.bytes)}`,
   ]
   const section = (title: string, groups: readonly Named[], rest?: Amount, note?: string): void => {
     if (groups.length === 0) return

@@ -132,8 +132,8 @@ describe('s3move completion', () => {
     expect(await offered('')).toEqual(['nightly\ta job'])
     expect(await offered('nightly', '--size-o')).toEqual([expect.stringMatching(/^--size-only\t/)])
     expect(await offered('nightly', '--color', 'n')).toEqual(['never'])
-    expect(await offered('nightly', '--con')).toEqual([expect.stringMatching(/^--concurrency\t/)])
-    expect(await offered('weekly', '--con')).toEqual([expect.stringMatching(/^--config\t/)])
+    expect(await offered('nightly', '--conc')).toEqual([expect.stringMatching(/^--concurrency\t/)])
+    expect(await offered('weekly', '--conf')).toEqual([expect.stringMatching(/^--config\t/)])
   })
 
   test('is for the shell that is named, or that of $SHELL, and says so where there is none', async () => {

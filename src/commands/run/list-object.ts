@@ -6,6 +6,7 @@ import { locateObject } from '../../storage/locate-object.js'
 import { unless, type CommandIo } from '../options/io.js'
 import { parsePlace } from '../options/places.js'
 import { open } from './open-and-run.js'
+import { warnTo } from './attended.js'
 
 /** Bytes that are asked for at once. */
 const PIECE = 8 * 1024 * 1024
@@ -24,7 +25,7 @@ export async function openListObject(
   { connection, pace, io }: { readonly connection: Connection; readonly pace: Pace; readonly io: CommandIo },
 ): Promise<ListObject> {
   const { place, key } = await locateObject(parsePlace(url, 'list'))
-  const warn = (message: string): void => void io.stderr.write(`warning: ${printableName(message)}\n`)
+  const warn = (message: string): void => warnTo(io, printableName(message))
   const opened = await open({ source: place }, connection, {
     ...{ readOnly: true, named: true, threads: 0, io, pace, warn, note: () => undefined },
   })

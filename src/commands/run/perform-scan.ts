@@ -12,7 +12,7 @@ import { unlessMissing } from '../../file-system.js'
 import type { DuJob } from '../../job/du.js'
 import type { ScanJob } from '../../job/kinds.js'
 import type { LsJob } from '../../job/ls.js'
-import { isObjectUrl, placeUrl } from '../../job/place.js'
+import { exactUrl, isObjectUrl } from '../../job/place.js'
 import { sum } from '../../job/totals.js'
 import type { CensusData } from '../../job/usage.js'
 import { differing, NO_VERDICTS, type Verdicts } from '../../job/verdicts.js'
@@ -108,7 +108,7 @@ async function performDu(job: DuJob, scan: Scan): Promise<number> {
 
 /** The result of `du`. */
 function duReport({ source, depth, report }: DuJob, census: CensusData, complete: boolean): string {
-  return censusReport(census, { ...report, depth, url: placeUrl(source), complete })
+  return censusReport(census, { ...report, depth, url: exactUrl(source), complete })
 }
 
 function packed({ to = '' }: DuJob, report: string): Buffer {

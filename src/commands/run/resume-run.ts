@@ -26,7 +26,7 @@ import type { OutputOptions } from '../options/output-options.js'
 import { readPace } from '../options/pace-options.js'
 import { checkInOneBucket } from '../options/places.js'
 import { readKeysOf, type CustomerKeys } from '../options/sse-c-key.js'
-import { attended, sayTo } from './attended.js'
+import { attended, sayTo, warnTo } from './attended.js'
 import { checkLogOutside, checkOutsideSides } from './checkpoint-folder.js'
 import { dryRun, rehearsing } from './dry-run.js'
 import { deletes, drive, endsOf, mirrors, noting, open, storeNeedsOf, threadsFor } from './open-and-run.js'
@@ -207,7 +207,7 @@ async function finishLocked(
 ): Promise<string | undefined> {
   const { retryFor = DEFAULT_RETRY_FOR } = readPace(flags, checkpoint.pace)
   const connection = readConnection(flags, checkpoint.connection)
-  const warn = (message: string): void => sayTo(io, `warning: ${message}`)
+  const warn = (message: string): void => warnTo(io, message)
   const lock = await lockRun(folder)
   try {
     return await finishResult(checkpoint, { connection, retryFor, giveUp: io.stop, folder, io, warn })

@@ -62,6 +62,7 @@ describe('what a command lacks', () => {
     })
     expect(lines.join('\n')).not.toMatch(/[^\n -\u{10ffff}]|\u001b/u)
     expect(lines.join('\n')).toContain('\\x1b[31m\\n')
+    expect(checkJson(checked('b', 'x\u001b[2J/'))).toMatchObject({ source: 's3://b/x\u001b[2J/' })
   })
 
   test('stands in its column, in colour or not', () => {

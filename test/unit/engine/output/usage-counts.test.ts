@@ -99,7 +99,7 @@ describe('the report of a census', () => {
     one('evil\u001b[2J,"\n/y', 3072, '2025-06-01T00:00:00Z'),
     one('top', 0, '2025-06-01T00:00:00Z'),
   ])
-  const options = { depth: 2, dates: 'year', url: 's3://b/', complete: true } as const
+  const options = { depth: 2, dates: 'year', url: 's3://b/\u001b[2J', complete: true } as const
 
   test('is a row for each group in CSV, with names that no terminal obeys', () => {
     expect(censusReport(census.data(), { ...options, format: 'csv' })).toBe(
@@ -124,6 +124,7 @@ describe('the report of a census', () => {
     const text = censusReport(census.data(), { ...options, format: 'json' })
     expect(text.split('\n')).toHaveLength(2)
     expect(JSON.parse(text)).toMatchObject({
+      source: 's3://b/\u001b[2J',
       complete: true,
       objects: 4,
       bytes: 4096,
@@ -133,7 +134,7 @@ describe('the report of a census', () => {
 
   test('begins with the total in text, and says first when it is of a part only', () => {
     const text = censusReport(census.data(), { ...options, format: 'text', complete: false, dates: 'day' })
-    expect(text).toMatch(/^a part only: not everything was counted\ns3:\/\/b\/: 4 objects, 4\.0 KiB\n/)
+    expect(text).toMatch(/^a part only: not everything was counted\ns3:\/\/b\/\\x1b\[2J: 4 objects, 4\.0 KiB\n/)
     expect(text).toContain('2 objects a day on the 2 days that have any; most on 2024-01-02: 2')
     expect(text).not.toContain('\u001b')
   })
