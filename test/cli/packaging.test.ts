@@ -115,6 +115,13 @@ describe('the package', () => {
     ).toEqual([])
   })
 
+  test('brings no script that npm would warn of, and is built by npm ci and npm pack', () => {
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { readonly scripts: object }
+    expect(scripts).toMatchObject({ dependencies: 'npm run build', prepack: 'npm run build' })
+    for (const warned of ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish'])
+      expect(scripts).not.toHaveProperty(warned)
+  })
+
   test('that npm has installed from its file survives the removal of what it was made from', async () => {
     const cwd = await workFolder()
     const checkout = join(cwd, 'checkout')
