@@ -29,6 +29,8 @@ export interface RateSample {
   readonly bytes: number
   /** Answers that asked for fewer requests, by then. */
   readonly throttled: number
+  /** How many objects there were in all, or seemed to be; absent where that was told, or nothing told it. */
+  readonly expected?: number
 }
 
 /**
@@ -219,7 +221,10 @@ const document = shape<Checkpoint>(
     totals: totalsShape,
     ledger: ledgerPosition,
     history: list(
-      shape<RateSample>({ activeMs: checkDuration, settled: checkCount, bytes: checkCount, throttled: checkCount }, {}),
+      shape<RateSample>(
+        { activeMs: checkDuration, settled: checkCount, bytes: checkCount, throttled: checkCount },
+        { expected: checkCount },
+      ),
     ),
   },
   {

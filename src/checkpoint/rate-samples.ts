@@ -1,3 +1,4 @@
+import type { Expected } from '../job/events.js'
 import type { RateSample } from './checkpoint.js'
 
 /** The most samples that are kept. */
@@ -19,6 +20,11 @@ export function addSample(history: readonly RateSample[], sample: RateSample): r
   const kept = history.length < HISTORY_LENGTH ? history : history.filter((_, index) => index % 2 === 0)
   const elapsed = sample.activeMs - (kept.at(-1) ?? last).activeMs
   return elapsed < 0.75 * interval(kept) ? history : [...kept, sample]
+}
+
+/** What a sample says of how much is expected. */
+export function sampleOf(expected: Expected | undefined): Pick<RateSample, 'expected'> {
+  return expected === undefined || expected.told ? {} : { expected: expected.objects }
 }
 
 function interval(history: readonly RateSample[]): number {

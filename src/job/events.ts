@@ -22,7 +22,7 @@ export interface Waiting {
 /** A number of objects that is not certain. */
 export interface Expected {
   readonly objects: number
-  /** Whether somebody has told it (`--expect`), else it is estimated, and can be wrong by any factor. */
+  /** Whether somebody has told it (`--expect`, or an earlier run that counted), else it is estimated, and can be wrong by any factor. */
   readonly told: boolean
 }
 

@@ -17,10 +17,14 @@ import { ask, canAsk } from '../options/ask.js'
 import { readFlag, type Flags } from '../options/flag-values.js'
 import { unless, type CommandIo } from '../options/io.js'
 import { amountOf } from './deletion-amount.js'
+import type { EarlierCount } from './earlier-count.js'
 import { deletes, type Opened } from './open-and-run.js'
 
-/** Asks, once the places have answered; throws a `UserError` unless the answer is yes. `listed` are the objects that a list names, if there is one. */
-export type Question = (opened: Opened, listed: number | undefined) => Promise<void>
+/**
+ * Asks, once the places have answered; throws a `UserError` unless the answer is yes. `listed` are the objects that a list names, if there is one, and
+ * `earlier` those that a run has counted before.
+ */
+export type Question = (opened: Opened, listed: number | undefined, earlier: EarlierCount | undefined) => Promise<void>
 
 /**
  * What is asked before a job that deletes begins; undefined for another one, for a dry run and where `--yes` says so beforehand.
@@ -37,10 +41,10 @@ export function questionBefore(job: WriteJob, flags: Flags, io: CommandIo): Ques
       'add --yes if it is; --dry-run says how many objects these are',
     )
   }
-  return async (opened, listed) => {
+  return async (opened, listed, earlier) => {
     const end = endOfDeletions(job, opened)
     const [amount, traits] = await Promise.all([
-      unless(io.stop, amountOf(job, opened, listed, io.cwd)),
+      unless(io.stop, amountOf(job, opened, listed, earlier)),
       unless(io.stop, end.traits()),
     ])
     await confirm(job, [amount, consequence(job, traits)], io)

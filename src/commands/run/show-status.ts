@@ -19,13 +19,22 @@ import {
   waitingRow,
 } from '../../report/format.js'
 import { settled, sum } from '../../job/totals.js'
-import type { Waiting } from '../../job/events.js'
+import type { Expected, Waiting } from '../../job/events.js'
 import type { Job } from '../../job/kinds.js'
 import type { SkipReason } from '../../job/outcome.js'
 import type { Verdicts } from '../../job/verdicts.js'
 import { printable } from '../../keys.js'
 import { timeOf } from '../../times.js'
 import { EXIT } from '../options/exit.js'
+import {
+  outlookInWords,
+  outlookOf,
+  shareInWords,
+  shortLeft,
+  shortShare,
+  totalOf,
+  type RunOutlook,
+} from './status-outlook.js'
 import { watchRuns, type Sighting } from './watch-status.js'
 import { likenessRows } from '../../report/verify-summary.js'
 import { doneRows, failedByCode, nextCommand, skippedByReason } from '../../report/summary.js'
@@ -103,6 +112,12 @@ interface RunStatus {
   /** Objects settled a second over the last `recentMs` milliseconds at work. */
   readonly recentPerSecond: number | null
   readonly recentMs: number | null
+  /** How many objects are expected; null when that is not known, and when their number is. */
+  readonly expected: Expected | null
+  /** How much of all is done, between 0 and 1; an estimate where `expected` is not null. */
+  readonly share: number | null
+  /** Milliseconds at work until it is done. */
+  readonly leftMs: number | null
   /** The failure ledger; it exists once an object has failed. */
   readonly failures: string
   /** The command to run next; null when nothing is left to do, or a process is at it. */
@@ -187,7 +202,9 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
   const { copied, skipped, failed } = totals
   // What only reads has done what it has listed.
   const done = isScan(checkpoint) ? listed : settled(totals)
-  const recent = recently(checkpoint)
+  const recent = recently(checkpoint, done)
+  const averagePerSecond = activeMs > 0 ? (done * 1000) / activeMs : null
+  const outlook = outlookOf(checkpoint, { done, perSecond: recent?.perSecond ?? averagePerSecond ?? undefined })
   return {
     folder,
     job,
@@ -206,7 +223,7 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     skipped,
     failed,
     listed,
-    total: ranges.length === 0 ? listed : null,
+    total: totalOf(checkpoint) ?? null,
     rangesRemaining: ranges.length,
     large: checkpoint.large === undefined ? 0 : largeRemaining(checkpoint.large),
     waiting: waitingIn(checkpoint),
@@ -216,9 +233,12 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     throttled: checkpoint.history.at(-1)?.throttled ?? 0,
     recentThrottled: recent?.throttled ?? null,
     retry: retry === undefined ? null : { done: retry.entries, of: retry.of },
-    averagePerSecond: activeMs > 0 ? (done * 1000) / activeMs : null,
+    averagePerSecond,
     recentPerSecond: recent?.perSecond ?? null,
     recentMs: recent?.ms ?? null,
+    expected: outlook?.expected ?? null,
+    share: outlook?.share ?? null,
+    leftMs: outlook?.leftMs ?? null,
     failures: join(folder, LEDGER),
     next: holder === undefined ? (nextCommand(state === 'finished', failed, folder) ?? null) : null,
   }
@@ -232,11 +252,11 @@ interface Recent {
   readonly throttled?: number
 }
 
-function recently({ history, activeMs, totals }: Checkpoint): Recent | undefined {
+function recently({ history, activeMs }: Checkpoint, done: number): Recent | undefined {
   const before = history.findLast((sample) => activeMs - sample.activeMs >= RECENT) ?? history[0]
   if (before === undefined) return undefined
   const ms = activeMs - before.activeMs
-  const gained = settled(totals) - before.settled
+  const gained = done - before.settled
   // A loss means that failed objects are tried again.
   if (ms <= 0 || gained < 0) return undefined
   // Each session counts from zero.
@@ -262,6 +282,8 @@ function page(run: RunStatus, now: number, paint: Paint): string[] {
   lines.push(row('started', `${moment(run.startedAt, now)}; ${work}`))
   lines.push(row('saved', moment(run.savedAt, now)))
   lines.push(row('done', doneOfTotal(run)))
+  const outlook = outlookOfStatus(run)
+  if (outlook !== undefined) lines.push(row('progress', outlookInWords(outlook, run.heldBy !== null)))
   lines.push(...doneRows(run, run.job))
   if (run.verdicts !== null) lines.push(...likenessRows(run.verdicts))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(run.skipped)}`))
@@ -311,7 +333,14 @@ function oneLine(run: Found): string {
   if ('problem' in run) return `${shellWord(run.folder)}: ${run.problem}`
   const failed = sum(run.failed)
   const failures = failed === 0 ? '' : `, ${count(failed)} failed`
-  return `${shellWord(run.folder)}: ${stateWord(run)}, ${doneOfTotal(run)}${failures}`
+  const outlook = outlookOfStatus(run)
+  const share = outlook === undefined ? '' : ` (${shareInWords(outlook)})`
+  return `${shellWord(run.folder)}: ${stateWord(run)}, ${doneOfTotal(run)}${share}${failures}`
+}
+
+function outlookOfStatus({ share, leftMs, expected }: RunStatus): RunOutlook | undefined {
+  if (share === null) return undefined
+  return { share, ...(leftMs === null ? {} : { leftMs }), ...(expected === null ? {} : { expected }) }
 }
 
 /** What a run is at, in a word. */
@@ -328,14 +357,22 @@ function toneOf(run: Found): Parameters<Paint>[0] {
 
 // The name of a folder is never cut, as it is to be pasted: one that is too long for the line has one of its own.
 function table(runs: readonly Found[], now: number, paint: Paint, columns = 80): string[] {
-  const heads = ['state', 'done', 'failed', 'saved']
+  const heads = ['state', 'done', 'share', 'left', 'failed', 'saved']
   const cells = runs.map((run) => {
-    if ('problem' in run) return ['unreadable', '', '', '']
+    if ('problem' in run) return ['unreadable', '', '', '', '', '']
     const of = run.total === null ? `${compactCount(run.listed)}+` : compactCount(run.total)
     const failed = sum(run.failed)
     const done = `${compactCount(run.done)} of ${of}`
-    return [stateWord(run), done, failed === 0 ? '-' : compactCount(failed), ago(run.savedAt, now)]
+    const outlook = outlookOfStatus(run)
+    const [share, left] = outlook === undefined ? ['', ''] : [shortShare(outlook), shortLeft(outlook)]
+    return [stateWord(run), done, share, left, failed === 0 ? '-' : compactCount(failed), ago(run.savedAt, now)]
   })
+  // Columns with nothing in them have no width to spare.
+  for (const name of ['left', 'share']) {
+    const index = heads.indexOf(name)
+    if (cells.some((line) => line[index] !== '')) continue
+    for (const line of [heads, ...cells]) line.splice(index, 1)
+  }
   const widths = heads.map((head, index) => Math.max(head.length, ...cells.map((line) => line[index]?.length ?? 0)))
   const line = (parts: readonly string[]): string =>
     parts.map((part, index) => part.padEnd(widths[index] ?? 0)).join('  ')

@@ -23,7 +23,8 @@ import { attended, sayTo } from './attended.js'
 import { checkFolder, checkLogOutside, checkOutsideSides, UnfinishedRun } from './checkpoint-folder.js'
 import { copiedList, type WithCopiedList } from './copied-list.js'
 import { surveyOf } from './list-survey.js'
-import { open } from './open-and-run.js'
+import { countedEarlier, expectingInWords } from './earlier-count.js'
+import { open, type Opened } from './open-and-run.js'
 import { checkOutput } from './output-file.js'
 import { performScan, writesLines } from './perform-scan.js'
 import { resultObject, type ResultObject } from './result-object.js'
@@ -199,7 +200,11 @@ async function withScan(setup: ScanSetup): Promise<number> {
       const { connection, settings } = opened.ends
       const { retryFor } = settings
       result = await resultObject(job.to, { connection, retryFor, giveUp: opened.drain.signal, folder, io, warn })
-      const checkpoint = await setup.begin(opened.ends)
+      const begun = await setup.begin(opened.ends)
+      const checkpoint =
+        resumed || (silent && folder === undefined)
+          ? begun
+          : await expecting(begun, opened, io.cwd, silent ? () => undefined : note)
       return await performScan(
         checkpoint.job,
         { checkpoint, folder, opened, resumed, progress, io, quiet, result },
@@ -213,4 +218,19 @@ async function withScan(setup: ScanSetup): Promise<number> {
     progress.close()
     await lock?.release()
   }
+}
+
+// What an earlier run has counted is expected where nobody says otherwise, and one page does not tell all.
+async function expecting(
+  checkpoint: ScanCheckpoint,
+  { ends: { source, connection } }: Opened,
+  cwd: string,
+  note: (message: string) => void,
+): Promise<ScanCheckpoint> {
+  const { job, pace } = checkpoint
+  if (pace.expect !== undefined || source.first?.truncated === false) return checkpoint
+  const earlier = await countedEarlier(job, connection, cwd)
+  if (earlier === undefined) return checkpoint
+  note(expectingInWords(earlier))
+  return { ...checkpoint, pace: { ...pace, expect: earlier.objects } }
 }

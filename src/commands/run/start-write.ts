@@ -33,6 +33,7 @@ import {
 } from './checkpoint-folder.js'
 import { questionBefore, type Question } from './deletion-question.js'
 import { dryRun, rehearsing } from './dry-run.js'
+import { countedEarlier, expectingInWords, type EarlierCount } from './earlier-count.js'
 import { exampleOf, type Example } from './example.js'
 import { copiedList, type WithCopiedList } from './copied-list.js'
 import { surveyOf, type Survey } from './list-survey.js'
@@ -172,7 +173,7 @@ async function beginListed(
 
 // The places have answered: what is wrong between them, and what a person must know before the first object.
 async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Promise<number> {
-  const { job, pace, telling, dry, survey, progress, io } = setup
+  const { job, telling, dry, survey, progress, io } = setup
   const { source, destination, settings } = opened.ends
   if ('destination' in job && !settings.distinctBuckets) {
     checkInOneBucket(job.source, job.destination, mirrors(job))
@@ -182,16 +183,31 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
   await checkSiblings(job, { source: source.store, destination: destination?.store }, io)
   const ranges = wantedRanges(job)
   // Each looks at the first objects: both in one round trip.
-  const [example] = await Promise.all([
+  const [example, earlier] = await Promise.all([
     telling.quiet ? undefined : exampleOf(job, source, ranges),
+    earlierCount(opened, setup),
     prepare?.(opened, warn),
   ])
   if (settings.streamed && !isFolder(job.source) && !isFolder(endsOf(job).destination))
     warn('no one credential can copy between these two: every byte passes through this machine')
   const folder = setup.looks ? await folderFor(setup, opened) : ''
+  const pace = expecting(earlier, setup)
   if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, example, opened, progress, telling, io })
-  await setup.question?.(opened, survey?.state.of)
-  return await runFromStart(opened, setup, folder, ranges, example)
+  await setup.question?.(opened, survey?.state.of, earlier)
+  return await runFromStart(opened, { ...setup, pace }, folder, ranges, example)
+}
+
+// Where it is of use: what one page holds is known as soon.
+async function earlierCount({ ends }: Opened, { job, pace, question, io }: Setup): Promise<EarlierCount | undefined> {
+  if (pace.expect !== undefined && question === undefined) return undefined
+  return ends.source.first?.truncated === false ? undefined : await countedEarlier(job, ends.connection, io.cwd)
+}
+
+function expecting(earlier: EarlierCount | undefined, setup: Setup): Pace {
+  const { pace, telling } = setup
+  if (earlier === undefined || pace.expect !== undefined) return pace
+  if (!telling.quiet) tell(expectingInWords(earlier), setup)
+  return { ...pace, expect: earlier.objects }
 }
 
 // Refused before anything is asked, and again under the lock.

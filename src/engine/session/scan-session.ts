@@ -1,5 +1,6 @@
 import { aborted } from '../../abort.js'
 import type { ScanCheckpoint, ScanState } from '../../checkpoint/checkpoint.js'
+import { addSample, sampleOf } from '../../checkpoint/rate-samples.js'
 import { expectedOf, type Expected } from '../../job/events.js'
 import { RunFolder } from '../../checkpoint/run-folder.js'
 import { listOf } from '../../job/kinds.js'
@@ -102,18 +103,31 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
   const listed = (): number => checkpoint.listed + keyspace.settled + (list?.settled ?? 0)
   const remains = (): boolean => keyspace.remaining().length > 0 || list?.remaining() !== undefined
   const { list: _list, stopped: _stopped, ...lasting } = checkpoint
+  const expected = (): Expected | undefined => {
+    const inAll = keyspace.expected()
+    const estimated = inAll === undefined ? undefined : checkpoint.listed + inAll
+    return expectedOf(checkpoint.listed + keyspace.listed, checkpoint.pace.expect, estimated)
+  }
+  let { history } = checkpoint
+  const sampled = (activeMs: number): ScanCheckpoint['history'] =>
+    addSample(history, {
+      ...{ activeMs, settled: listed(), bytes: 0, throttled: ends.meter.throttled },
+      ...sampleOf(keyspace.listingEnded ? { objects: checkpoint.listed + keyspace.listed, told: false } : expected()),
+    })
   const state = (): Omit<ScanCheckpoint, 'ledger'> => {
     const ranges = keyspace.remaining()
     const left = list?.remaining()
     const unread = list === undefined ? {} : { unread: { ...list.unread } }
     const stopped = ending.stop ?? (drain.signal.aborted ? { reason: 'it was interrupted' } : undefined)
+    const activeMs = checkpoint.activeMs + elapsed()
+    history = sampled(activeMs)
     return {
       ...lasting,
       ...(left === undefined ? {} : { list: left }),
       ...(stopped === undefined || !remains() ? {} : { stopped }),
       state: remains() ? 'unfinished' : 'finished',
       savedAt: new Date().toISOString(),
-      activeMs: checkpoint.activeMs + elapsed(),
+      ...{ activeMs, history },
       ranges,
       listed: listed(),
       scan: { ...sink.state(), ...unread },
@@ -130,11 +144,6 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
           retryFor,
         })
   checkpointer?.start()
-  const expected = (): Expected | undefined => {
-    const inAll = keyspace.expected()
-    const estimated = inAll === undefined ? undefined : checkpoint.listed + inAll
-    return expectedOf(checkpoint.listed + keyspace.listed, checkpoint.pace.expect, estimated)
-  }
   const progress = setInterval(() => options.progress(listed(), elapsed(), expected()), PROGRESS_INTERVAL)
   try {
     await checkpointer?.save().catch(fail)

@@ -1,6 +1,6 @@
 import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
-import { addSample } from '../../checkpoint/rate-samples.js'
-import { expectedOf, type RunEvent, type Snapshot } from '../../job/events.js'
+import { addSample, sampleOf } from '../../checkpoint/rate-samples.js'
+import { expectedOf, type Expected, type RunEvent, type Snapshot } from '../../job/events.js'
 import { listOf } from '../../job/kinds.js'
 import { settled } from '../../job/totals.js'
 import type { OpenStores } from '../../storage/open.js'
@@ -66,15 +66,11 @@ export class SessionState {
 
   /** What is told of it now. */
   snapshot(): Snapshot {
-    const { checkpoint, tally, ranges, slots, pacers, deferredDeletes, crew, large, waiting, ends, futility } =
-      this.parts
-    const listed = this.listedBefore + ranges.listed
-    const inAll = ranges.expected()
-    const estimated = inAll === undefined ? undefined : this.listedBefore + inAll
+    const { tally, ranges, slots, pacers, deferredDeletes, crew, large, waiting, ends, futility } = this.parts
     return {
       totals: tally.totals,
-      listed,
-      ...(ranges.listingEnded ? {} : { expected: expectedOf(listed, checkpoint.pace.expect, estimated) }),
+      listed: this.listedBefore + ranges.listed,
+      ...(ranges.listingEnded ? {} : { expected: this.expected() }),
       listingEnded: ranges.listingEnded,
       inFlight:
         slots.busy +
@@ -92,6 +88,13 @@ export class SessionState {
       settledHere: tally.added,
       elapsed: performance.now() - this.began,
     }
+  }
+
+  private expected(): Expected | undefined {
+    const { checkpoint, ranges } = this.parts
+    const inAll = ranges.expected()
+    const estimated = inAll === undefined ? undefined : this.listedBefore + inAll
+    return expectedOf(this.listedBefore + ranges.listed, checkpoint.pace.expect, estimated)
   }
 
   /**
@@ -121,7 +124,10 @@ export class SessionState {
     const totals = structuredClone(tally.totals)
     const activeMs = checkpoint.activeMs + (performance.now() - this.began)
     const { throttled } = ends.meter
-    this.history = addSample(this.history, { activeMs, settled: settled(totals), bytes: totals.bytes, throttled })
+    this.history = addSample(this.history, {
+      ...{ activeMs, settled: settled(totals), bytes: totals.bytes, throttled },
+      ...sampleOf(ranges.listingEnded ? { objects: this.listedBefore + ranges.listed, told: false } : this.expected()),
+    })
     const taken = deferredDeletes?.take()
     const remaining = ranges.remaining()
     large.hold(tally.takeDeferred(), this.listingDone)

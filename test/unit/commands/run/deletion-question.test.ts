@@ -2,14 +2,10 @@ import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import type { CommandIo } from '../../../../src/commands/options/io.js'
 import { questionBefore } from '../../../../src/commands/run/deletion-question.js'
+import type { EarlierCount } from '../../../../src/commands/run/earlier-count.js'
 import type { Opened } from '../../../../src/commands/run/open-and-run.js'
-import { FORMAT, type WriteCheckpoint } from '../../../../src/checkpoint/checkpoint.js'
-import { createFolder, saveCheckpoint } from '../../../../src/checkpoint/checkpoint-file.js'
 import type { WriteJob } from '../../../../src/job/kinds.js'
-import { DEFAULT_PACE } from '../../../../src/commands/options/pace-options.js'
 import type { BucketTraits, ObjectSummary } from '../../../../src/storage/storage.js'
-import { workFolder } from '../../../support/cli-program.js'
-import { join } from 'node:path'
 import { written } from '../../../support/written.js'
 
 const A = { bucket: 'photos', prefix: 'a/' }
@@ -27,14 +23,14 @@ const SYNC: WriteJob = {
 
 /** What is said before the answer `typed`, of a source of so many objects of 10 bytes; and whether it goes on. */
 async function asked(job: WriteJob, given: Partial<Given> = {}): Promise<readonly [said: string, goesOn: boolean]> {
-  const { size = 3, truncated = false, traits = { versioned: false }, typed = 'photos', cwd = '/nowhere' } = given
+  const { size = 3, truncated = false, traits = { versioned: false }, typed = 'photos' } = given
   const [stdin, stderr] = [new PassThrough(), new PassThrough()].map((stream) => Object.assign(stream, { isTTY: true }))
   const signal = new AbortController().signal
   const io: CommandIo = {
     stdin: stdin!,
     stderr: stderr!,
     stdout: stderr!,
-    cwd,
+    cwd: '/nowhere',
     args: [],
     stop: signal,
     abandon: signal,
@@ -49,7 +45,7 @@ async function asked(job: WriteJob, given: Partial<Given> = {}): Promise<readonl
   const opened = { ends: { source: end, destination: end, connection: {} } } as unknown as Opened
   const question = questionBefore(job, {}, io)
   stdin!.write(`${typed}\n`)
-  const goesOn = await question!(opened, given.listed).then(
+  const goesOn = await question!(opened, given.listed, given.earlier).then(
     () => true,
     () => false,
   )
@@ -62,7 +58,7 @@ interface Given {
   readonly traits: Partial<BucketTraits>
   readonly typed: string
   readonly listed: number
-  readonly cwd: string
+  readonly earlier: EarlierCount
 }
 
 describe('what is asked before a deletion', () => {
@@ -89,25 +85,12 @@ describe('what is asked before a deletion', () => {
     )
   })
 
-  test('tells the number that an earlier run of the same place counted, and of no other', async () => {
-    const cwd = await workFolder()
-    const save = async (name: string, source: typeof A, copied: number): Promise<void> => {
-      const now = new Date().toISOString()
-      const job: WriteJob = { kind: 'copy', source, destination: B, attributes: {} }
-      const checkpoint: WriteCheckpoint = {
-        ...{ format: FORMAT, program: 's3move', job, connection: {}, pace: DEFAULT_PACE, state: 'finished' },
-        ...{ startedAt: now, savedAt: now, activeMs: 1, sessions: 1, ranges: [], listed: copied, history: [] },
-        ...{ totals: { copied, bytes: 1024, skipped: {}, failed: {} }, ledger: { bytes: 0, entries: 0 } },
-      }
-      const folder = join(cwd, '.s3move', name)
-      await createFolder(folder)
-      await saveCheckpoint(folder, checkpoint)
-    }
-    await save('other', { bucket: 'photos', prefix: 'other/' }, 7)
-    const big = { size: 1000, truncated: true, cwd }
-    expect((await asked(DELETE, big))[0]).toContain('more than 1,000 objects')
-    await save('same', A, 5678)
+  test('tells the number that an earlier run of the same place counted, where all of it is to be deleted', async () => {
+    const earlier: EarlierCount = { objects: 5678, bytes: 1024, kind: 'copy', savedAt: new Date().toISOString() }
+    const big = { size: 1000, truncated: true, earlier }
     expect((await asked(DELETE, big))[0]).toMatch(/\n {2}5,678 objects, 1\.0 KiB, as copy counted \d.* ago \(--dry-run/)
+    const select = { globs: [['exclude', '*.raw'] as const] }
+    expect((await asked({ ...DELETE, select }, big))[0]).not.toContain('5,678')
   })
 
   test.each([

@@ -53,6 +53,11 @@ function checkpoint(changes: Partial<Checkpoint> = {}): Checkpoint {
   }
 }
 
+const WAITING: Checkpoint['waiting'] = {
+  ...{ bytes: 900, entries: 5_000, done: { bytes: 0, entries: 0 } },
+  errors: { '500 InternalError': 5_000 },
+}
+
 const FINISHED: Partial<Checkpoint> = {
   state: 'finished',
   ranges: [],
@@ -170,6 +175,61 @@ describe('s3move status DIR', () => {
     expect(text).toContain('  remains   1 range of keys;')
   })
 
+  test('tells the share that is done and the time left once estimates of the total are steady', async () => {
+    const history = (...expected: readonly number[]): Checkpoint['history'] =>
+      expected.map((objects, index) => ({
+        ...{ activeMs: 570_000 + index * 15_000, settled: 45_000 + index * 7_500, bytes: 0, throttled: 0 },
+        expected: objects,
+      }))
+    await save('.s3move/run', { history: history(480_000, 500_000, 490_000) })
+    // The largest estimate, at the lower of both rates: 440,000 at 100/s.
+    expect(await told({})).toContain(
+      '\n  progress  about 12% of about 490,000 objects, about 74 min left once it goes on\n',
+    )
+    const { share, leftMs, expected } = JSON.parse(await told({ json: true })) as Record<string, unknown>
+    expect({ share, leftMs, expected }).toEqual({
+      share: 0.12,
+      leftMs: 4_400_000,
+      expected: { objects: 490_000, told: false },
+    })
+    const lock = await lockRun(join(cwd, '.s3move/run'))
+    await save('.s3move/old', { ...FINISHED, savedAt: '2026-03-01T12:00:00.000Z' })
+    expect(await told({})).toBe(`state     done             share  left    failed  saved        folder
+at work   60.0k of 65.0k+  ~12%   74 min  3       2.0 s ago    .s3move/run
+finished  60.0k of 60.0k                  -       3 d 0 h ago  .s3move/old
+`)
+    await lock.release()
+    await save('.s3move/run', { history: history(480_000, 900_000, 490_000) })
+    expect(await told({ dir: '.s3move/run' })).not.toContain('progress')
+  })
+
+  test('tells them at once of a total that was told, until there is more, and exactly once all is listed', async () => {
+    const told300k = { pace: { concurrency: 256, lanes: 16, expect: 300_000 } }
+    await save('.s3move/run', told300k)
+    expect(await told({})).toContain(
+      '  progress  about 20% of about 300,000 objects, about 40 min left once it goes on\n',
+    )
+    await save('.s3move/run', { ...told300k, listed: 300_001 })
+    expect(await told({})).not.toContain('progress')
+    await save('.s3move/run', { ...told300k, ranges: [], listed: 65_000, waiting: WAITING })
+    // When those that wait succeed nobody knows.
+    expect(await told({})).toContain('\n  progress  92%\n')
+    // By now the session knows the total.
+    const known = [570_000, 590_000].map((activeMs) => ({
+      activeMs,
+      settled: 0,
+      bytes: 0,
+      throttled: 0,
+      expected: 80_000,
+    }))
+    await save('.s3move/run', { ...told300k, history: known })
+    expect(await told({})).toContain(
+      '  progress  about 75% of about 80,000 objects, about 4 min left once it goes on\n',
+    )
+    await save('.s3move/run', { ...told300k, paused: 'AccessDenied' })
+    expect(await told({})).toContain('  progress  about 20% of about 300,000 objects\n')
+  })
+
   test('shows hostile prefixes escaped', async () => {
     const source = { bucket: 'a', prefix: 'x\n\x1b[2J' }
     await save('run', { job: { kind: 'copy', source, destination: { bucket: 'b', prefix: '\u202e' } } })
@@ -278,6 +338,9 @@ describe('s3move status --json', () => {
       averagePerSecond: 100,
       recentPerSecond: 1000,
       recentMs: 20_000,
+      expected: null,
+      share: null,
+      leftMs: null,
       stopped: null,
       throttled: 0,
       recentThrottled: 0,
