@@ -32,6 +32,8 @@ export async function shellTerminal(cwd: string, env: Readonly<Record<string, st
     stdio: ['pipe', 'pipe', 'inherit'],
     env: {
       ...{ PATH: process.env.PATH, HOME: cwd, TERM: 'xterm-256color', PS1: '$ ', LANG: 'C.UTF-8', SHELL: '/bin/sh' },
+      // Told of the end of its terminal, it would write its history into a folder that is being removed.
+      ...{ HISTFILE: '/dev/null' },
       ...{ AWS_EC2_METADATA_DISABLED: 'true', AWS_REGION: 'us-east-1' },
       ...{ AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId, AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey },
       ...env,
