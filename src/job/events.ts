@@ -19,6 +19,17 @@ export interface Waiting {
   readonly errors: Readonly<Record<string, number>>
 }
 
+/** What goes on below one prefix, of full keys. */
+export interface PrefixActivity {
+  readonly prefix: string
+  /** Objects settled a second, of late. */
+  readonly perSecond: number
+  /** Answers of this session that asked for fewer requests, as far as they belong to one range of keys. */
+  readonly throttled: number
+  /** Objects of this session that failed. */
+  readonly failed: number
+}
+
 /** A number of objects that is not certain. */
 export interface Expected {
   readonly objects: number
@@ -55,6 +66,8 @@ export interface Snapshot {
   readonly throttled: number
   /** What is held back for it now; absent when nothing is. */
   readonly held?: Throttle | undefined
+  /** The busiest prefixes, the busiest first, where somebody asked for them. */
+  readonly busiest?: readonly PrefixActivity[]
   /** The code that nearly every object failed of, while nothing more is begun for that. */
   readonly paused?: string
   /** Requests sent again in this session, throttled ones included. */

@@ -18,6 +18,8 @@ export interface JobKind<J> {
   readonly parts: (job: J) => readonly JobPart[]
   /** What stands between its two places where that is not `to`. */
   readonly joined?: 'with'
+  /** It lists both places side by side. */
+  readonly listsBoth?: true
 }
 
 /** What is known of a kind of job that changes objects. */

@@ -27,6 +27,7 @@ export const SYNC: WriteKind<SyncJob> = {
     },
   ),
   verb: 'syncing',
+  listsBoth: true,
   done: 'copied',
   task: 'copy',
   deletesAt: 'destination',

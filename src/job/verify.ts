@@ -41,6 +41,7 @@ export const VERIFY: JobKind<VerifyJob> = {
   ),
   verb: 'comparing',
   joined: 'with',
+  listsBoth: true,
   parts({ destination, select, map, prefixAs, oneWay = false, deep, acl = false, bytes, fix, verbose, to, format }) {
     const folder = prefixAs !== undefined
     const asked = Object.entries({ deep, acl, bytes, fix, verbose, 'one way': oneWay, folder }).filter(

@@ -69,11 +69,12 @@ function heldFields({ lanes, rate, prefix }: Throttle): object {
   return { lanes, objectsPerSecond: rate, prefix }
 }
 
-function snapshotFields({ totals, held, settledHere, elapsed, ...rest }: Snapshot): object {
+function snapshotFields({ totals, held, busiest, settledHere, elapsed, ...rest }: Snapshot): object {
   return {
     ...totalsFields(totals),
     ...rest,
     held: held && heldFields(held),
+    busiest: busiest?.map(({ perSecond, ...more }) => ({ ...more, objectsPerSecond: perSecond })),
     settledHere,
     elapsedMs: Math.round(elapsed),
     objectsPerSecond: elapsed > 0 ? Math.round((settledHere * 1000) / elapsed) : 0,

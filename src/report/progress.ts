@@ -5,6 +5,7 @@ import { kindOf, type Job } from '../job/kinds.js'
 import type { Failure } from '../job/outcome.js'
 import { printable, printableName } from '../keys.js'
 import { timeOf } from '../times.js'
+import { busiestLine, busiestTable } from './busiest-prefixes.js'
 import { eventRecord } from './json-records.js'
 import { fittedLine, fullLine, RecentRate } from './progress-line.js'
 import { exampleLine, headline, nextCommand, skipReason, summaryLines } from './summary.js'
@@ -198,7 +199,15 @@ function textProgress(
     const perSecond = recent.add(snapshot)
     const outlook = timeLeft.look({ expected, done: settled(snapshot.totals), doneHere, elapsed, perSecond })
     const view = { verb, rehearsal, snapshot, perSecond, outlook }
-    surface.draw({ elapsed, inLog: () => fullLine(view), lines: [(width, bar) => fittedLine(view, width, bar, paint)] })
+    const { busiest = [] } = snapshot
+    surface.draw({
+      elapsed,
+      inLog: () => [fullLine(view), busiestLine(busiest)].filter((line) => line !== undefined).join('\n'),
+      lines: [
+        (width, bar) => fittedLine(view, width, bar, paint),
+        ...busiestTable(busiest).map((line) => (width: number) => line(width, paint)),
+      ],
+    })
   }
   const event = (event: RunEvent): void => {
     switch (event.type) {

@@ -78,6 +78,7 @@ const LOG_INTERVAL = 10_000
 /** A terminal as `createTerminal` needs it. */
 export interface TerminalStream extends NodeJS.WritableStream {
   readonly columns?: number
+  readonly rows?: number
 }
 
 /** What is at the foot of a terminal. */
@@ -111,7 +112,9 @@ export function createTerminal(stream: TerminalStream, write: (text: string) => 
     const frame = canvas.take()
     if (frame !== '') write(frame)
   }
-  const make = ({ lines }: Drawing): void => {
+  const make = ({ lines: all }: Drawing): void => {
+    // What has left the screen could not be drawn over any more, and a line is left for the cursor.
+    const lines = all.slice(0, Math.max(1, (stream.rows ?? 24) - 2))
     if (foot?.lines.length !== lines.length) {
       unmake()
       foot = createFoot(canvas, lines)

@@ -156,6 +156,7 @@ const BUNDLED: readonly string[] = [
   'cli-progress',
   'fastest-levenshtein',
   'p-queue',
+  'string-width',
   'yaml',
   'yargs',
 ]

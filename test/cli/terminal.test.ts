@@ -171,4 +171,24 @@ describe('a copy on a terminal', () => {
     // Only then is the folder of the run left alone.
     await until(async () => /^\$ ?$/.test((await terminal.lines()).at(-1) ?? ''))
   })
+
+  test('has with --progress full a table of the busiest prefixes, with what was throttled and failed there, and nothing of it afterwards', async () => {
+    const server = await sandbox({
+      buckets: ['src:dates:4k:denied=50', 'dst'],
+      ...{ latency: 'copy=20-30', rate: 'write=100' },
+    })
+    const terminal = await terminalFor(server)
+    const full = 'copy s3://src s3://dst --concurrency 32 --progress full --max-errors 9999'
+    terminal.type(`${s3move} ${full} --checkpoint run\n`)
+    await terminal.shows(/^ {2}busiest prefixes +rate {2}throttled {2}failed$/)
+    await terminal.shows(/^ {2}logs\/20\d\d\/ +[\d.,]+k?\/s +[1-9]\d* +\d+$/)
+    await terminal.shows(/^ {2}logs\/20\d\d\/ +[\d.,]+k?\/s +\d+ +[1-9]\d*$/)
+    terminal.type('\x03')
+    await terminal.shows(/^ {2}next {6}s3move resume run$/)
+    await until(async () => /^\$ ?$/.test((await terminal.lines()).at(-1) ?? ''))
+    expect(
+      (await terminal.lines()).filter((line) => line.includes('busiest prefixes') || /^ {2}logs\//.test(line)),
+    ).toEqual([])
+    expect(terminal.lasting).toEqual([])
+  })
 })

@@ -7,6 +7,8 @@ export interface OutputOptions {
   readonly json: boolean
   readonly quiet: boolean
   readonly verbose: boolean
+  /** How much is told of progress: a line, or the busiest prefixes too. */
+  readonly progress: 'line' | 'full'
 }
 
 /** Flags of what is told as text or, as `json` says, for programs. */
@@ -28,6 +30,7 @@ export function tellingFlags(argv: Argv): Argv {
     ...jsonFlags('one line of JSON for each event, on standard output'),
     quiet: { ...booleanFlag('tell only of warnings and failures'), alias: 'q' },
     verbose: { ...booleanFlag('tell of each object'), alias: 'v' },
+    progress: textFlag('line|full', 'full has a table of the busiest prefixes too', 'line'),
     ...ATTENDING,
   })
 }
@@ -45,5 +48,9 @@ export const ATTENDING = {
 export function readTelling(flags: Flags): OutputOptions {
   const [quiet, verbose] = [readFlag(flags, 'quiet') ?? false, readFlag(flags, 'verbose') ?? false]
   if (quiet && verbose) throw new UserError('--quiet and --verbose contradict each other', 'give one of them')
-  return { json: readJson(flags), quiet, verbose }
+  const progress = readChoice(flags, 'progress', ['line', 'full']) ?? 'line'
+  if (quiet && progress === 'full') {
+    throw new UserError('--quiet and --progress full contradict each other', 'give one of them')
+  }
+  return { json: readJson(flags), quiet, verbose, progress }
 }

@@ -42,7 +42,7 @@ export function bandwidthFlag(argv: Argv): Argv {
 export const EXPECT = textFlag(
   'N',
   'how many objects there are, about: for the time that is left',
-  'estimated from the keys',
+  'what an earlier run counted, or estimated from the keys',
 )
 
 /** How long a transient error is retried. */

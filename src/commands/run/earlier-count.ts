@@ -6,6 +6,7 @@ import {
   deferredDeletesOf,
   deletionPlace,
   isScanJob,
+  kindOf,
   listOf,
   mapOf,
   ofAllVersions,
@@ -67,7 +68,7 @@ async function savedRuns(cwd: string): Promise<readonly SavedRun[]> {
 // Names what a job lists; undefined where that is no whole range of keys.
 function listedBy(job: Job, connection: Connection): string | undefined {
   if (listOf(job) !== undefined || ('folders' in job && job.folders)) return undefined
-  const both = listsBoth(job)
+  const both = kindOf(job).listsBoth === true
   return JSON.stringify([
     sidesListed(job, connection),
     both ? (mapOf(job) ?? null) : null,
@@ -76,14 +77,9 @@ function listedBy(job: Job, connection: Connection): string | undefined {
   ])
 }
 
-// What only the destination has counts there as well.
-function listsBoth(job: Job): boolean {
-  return job.kind === 'sync' || job.kind === 'verify'
-}
-
 // Undefined when it has emptied the place.
 function countOf({ job, listed, totals, scan, savedAt }: Checkpoint): EarlierCount | undefined {
-  if (job.kind === 'move' || job.kind === 'delete') return undefined
+  if (!isScanJob(job) && (onlyDeletes(job) || deferredDeletesOf(job)?.side === 'source')) return undefined
   const objects = listed - (totals.deleted ?? 0)
   if (objects === 0) return undefined
   const copied = totals.copied === objects ? totals.bytes : undefined
@@ -101,7 +97,7 @@ function sideOf({ bucket, prefix }: Place, connection: Connection, side: Side): 
 
 function sidesListed(job: Job, connection: Connection): End[] {
   const source = sideOf(job.source, connection, 'source')
-  if (!listsBoth(job) || !('destination' in job)) return [source]
+  if (kindOf(job).listsBoth !== true || !('destination' in job)) return [source]
   return [source, sideOf(job.destination, connection, 'destination')]
 }
 
@@ -113,7 +109,7 @@ function hasChanged(checkpoint: Checkpoint, job: Job, connection: Connection): b
 
 function sidesChanged({ job, connection, totals: { copied, deleted = 0 } }: Checkpoint): End[] {
   const changed: End[] = []
-  const written = isScanJob(job) ? job.kind === 'verify' && job.fix : copied > 0
+  const written = isScanJob(job) ? 'fix' in job && job.fix : copied > 0
   if (written && 'destination' in job) changed.push(sideOf(job.destination, connection, 'destination'))
   if (isScanJob(job) || !(onlyDeletes(job) || deferredDeletesOf(job) !== undefined)) return changed
   const place = deletionPlace(job)

@@ -170,6 +170,7 @@ export async function drive(options: DriveOptions): Promise<number> {
     emit: (event) => progress.event(event),
     exitCodeOf,
     verbose: telling.verbose,
+    busiest: telling.progress === 'full',
   })
   return exitCodeOf(ended)
 }

@@ -181,10 +181,11 @@ async function resumeReading(
   checkpoint: ScanCheckpoint,
   flags: Flags,
   io: CommandIo,
-  { onlyFailed, dry }: ResumeRequest,
+  { onlyFailed, dry, telling }: ResumeRequest,
 ): Promise<number> {
   const { job } = checkpoint
-  for (const [name, given] of Object.entries({ 'only-failed': onlyFailed, 'dry-run': dry })) {
+  const writing = { 'only-failed': onlyFailed, 'dry-run': dry, 'progress full': telling.progress === 'full' }
+  for (const [name, given] of Object.entries(writing)) {
     if (given)
       throw new UserError(`--${name} is for jobs that write, and this is: ${jobTitle(job)}`, `leave --${name} away`)
   }

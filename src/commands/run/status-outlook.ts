@@ -14,7 +14,7 @@ export interface RunOutlook {
 }
 
 /** What else is known of the run. */
-export interface Progress {
+interface WorkSoFar {
   readonly done: number
   /** Objects a second of late, or on average; absent when there is none. */
   readonly perSecond: number | undefined
@@ -26,7 +26,7 @@ export function totalOf({ ranges, list, listed }: Checkpoint): number | undefine
 }
 
 /** Undefined when there is nothing to tell it by, and when something else is told: that it is done, or tries again what failed. */
-export function outlookOf(checkpoint: Checkpoint, { done, perSecond = 0 }: Progress): RunOutlook | undefined {
+export function outlookOf(checkpoint: Checkpoint, { done, perSecond = 0 }: WorkSoFar): RunOutlook | undefined {
   const { state, retry } = checkpoint
   if (state === 'finished' || retry !== undefined) return undefined
   const total = totalOf(checkpoint)

@@ -97,6 +97,7 @@ class Lane {
         entered = true
         pacer.enter(objects[0].key)
       }
+      if (objects[0] !== undefined) pacer.key = objects[0].key
       for (let i = 0; i < objects.length; i++) {
         if (batch.outcomes[i] !== undefined) continue
         for (let wait = pacer.admit(); wait > 0; wait = pacer.admit()) {

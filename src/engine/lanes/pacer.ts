@@ -44,6 +44,9 @@ const LEAST_REFUSED = 4
 /** How much unused time may be made up for at once, in milliseconds: timers are no finer. */
 const SLACK = 20
 
+/** Keys near which requests were refused, and how often. */
+export type Refusals = readonly (readonly [key: string, times: number])[]
+
 /** The lanes among which what is held back is shared, as they work for one run in one thread. */
 export class PacerGroup {
   /** The pacers of the lanes that have a range. */
@@ -67,6 +70,8 @@ export class PacerGroup {
 export class Pacer {
   /** The key that the lane is at. */
   key = ''
+  /** Requests that were refused since somebody last asked. */
+  private refusals = 0
   private rate = Infinity
   /** What the rate was when it began to grow, at `since`; and in which time it doubles. */
   private base = Infinity
@@ -170,8 +175,16 @@ export class Pacer {
     if (this.rate === Infinity && (this.done & 63) === 0) this.forget(this.fleet.now())
   }
 
+  /** How often the lane was refused since the last call. */
+  takeRefusals(): number {
+    const taken = this.refusals
+    this.refusals = 0
+    return taken
+  }
+
   /** The store refused a request because there were too many. */
   refused(): void {
+    this.refusals++
     this.fleet.noise.refused(this.rate === Infinity)
     if (this.credit >= 1) {
       this.credit--
@@ -261,6 +274,16 @@ export class Pacer {
 export function pacersFor(lanes: number): Pacer[] {
   const fleet = new PacerGroup()
   return Array.from({ length: lanes }, () => new Pacer(fleet))
+}
+
+/** Where the lanes of `pacers` are that were refused since the last call, and how often; undefined when none was. */
+export function refusalsOf(pacers: readonly Pacer[]): Refusals | undefined {
+  let refused: (readonly [string, number])[] | undefined
+  for (const pacer of pacers) {
+    const times = pacer.takeRefusals()
+    if (times > 0) (refused ??= []).push([pacer.key, times])
+  }
+  return refused
 }
 
 /** What the lanes of `pacers` are held to; undefined when none is. */

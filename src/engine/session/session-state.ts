@@ -9,8 +9,9 @@ import type { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { RetrySource } from '../../sources/retry-source.js'
 import type { Tally } from '../../sources/tally.js'
 import type { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
-import { heldBack, together, type Pacer } from '../lanes/pacer.js'
+import { heldBack, refusalsOf, together, type Pacer } from '../lanes/pacer.js'
 import type { WorkerPool } from '../workers/worker-pool.js'
+import type { BusyPrefixes } from './busy-prefixes.js'
 import type { RunState } from './checkpointer.js'
 import { owedBefore, type DeferredDeletes } from './deferred-deletes.js'
 import type { Ending } from './ending.js'
@@ -39,6 +40,8 @@ export interface SessionParts {
   readonly waiting: WaitingObjects
   readonly deferredDeletes: DeferredDeletes | undefined
   readonly ending: Pick<Ending, 'stop'>
+  /** Where somebody wants to know. */
+  readonly busy: BusyPrefixes | undefined
 }
 
 /** How far a session has come. */
@@ -66,7 +69,8 @@ export class SessionState {
 
   /** What is told of it now. */
   snapshot(): Snapshot {
-    const { tally, ranges, slots, pacers, deferredDeletes, crew, large, waiting, ends, futility } = this.parts
+    const { tally, ranges, slots, pacers, deferredDeletes, crew, large, waiting, ends, futility, busy } = this.parts
+    for (const [key, times] of refusalsOf(pacers) ?? []) busy?.refused(key, times)
     return {
       totals: tally.totals,
       listed: this.listedBefore + ranges.listed,
@@ -82,6 +86,7 @@ export class SessionState {
       waiting: waiting.counts,
       throttled: ends.meter.throttled,
       held: together(heldBack(pacers), together(deferredDeletes?.held, crew.held)),
+      ...(busy === undefined ? {} : { busiest: busy.busiest(BUSIEST) }),
       ...(futility.cause === undefined ? {} : { paused: futility.cause }),
       retried: ends.meter.retried,
       requests: ends.meter.requests,
@@ -167,5 +172,8 @@ export class SessionState {
     }
   }
 }
+
+/** Prefixes that are told of. */
+const BUSIEST = 5
 
 const INTERRUPTED = { reason: 'it was interrupted' }

@@ -24,6 +24,7 @@ import { pacersFor } from '../lanes/pacer.js'
 import { runLanes, type LanesOptions } from '../lanes/run-lanes.js'
 import type { WriteProduct } from '../workers/tasks.js'
 import type { WorkerPool, Task } from '../workers/worker-pool.js'
+import { BusyPrefixes } from './busy-prefixes.js'
 import { Checkpointer } from './checkpointer.js'
 import { createDeferredDeletes, openDeleteLedger } from './deferred-deletes.js'
 import { Ending } from './ending.js'
@@ -54,6 +55,8 @@ export interface SessionOptions {
   readonly exitCodeOf: (ended: SessionEnd) => number
   /** Tell of each object, not only of failures. */
   readonly verbose: boolean
+  /** Tell of the busiest prefixes. */
+  readonly busiest: boolean
 }
 
 /** How a session ended. */
@@ -100,6 +103,7 @@ class WriteSession {
   private readonly pacers = pacersFor(1)
   private readonly warn = (message: string): void => this.options.emit({ type: 'note', level: 'warning', message })
   private readonly watch: LanesOptions['watch']
+  private readonly watchHere: LanesOptions['watch']
   private kept: string | undefined
 
   constructor(
@@ -119,7 +123,11 @@ class WriteSession {
     // What waits to be begun is passed over then.
     this.stop.addEventListener('abort', () => gate.resume(), { once: true })
     const futility = new Futility({ ...common, gate, retryFor, maxErrors, stillAllowed: ends.stillAllowed })
-    const tally = createTally(checkpoint.totals, (failure) => futility.failed(failure))
+    const busy = options.busiest ? new BusyPrefixes() : undefined
+    const tally = createTally(checkpoint.totals, (failure) => {
+      futility.failed(failure)
+      busy?.failed(failure.key)
+    })
     futility.look(tally)
     const slots = new ConcurrencyLimit(concurrency)
     gate.attach(slots)
@@ -132,6 +140,14 @@ class WriteSession {
       if (event !== undefined) emit(event)
     }
     this.watch = options.verbose ? watch : undefined
+    // Of what threads do they tell by themselves.
+    this.watchHere =
+      busy === undefined
+        ? this.watch
+        : (object, outcome) => {
+            busy.settled(object.key, 1)
+            this.watch?.(object, outcome)
+          }
     this.parts = {
       ...{
         checkpoint,
@@ -144,6 +160,7 @@ class WriteSession {
         pacers: this.pacers,
         stop: this.stop,
         ending: this.ending,
+        busy,
       },
       ...this.actions.sources(folder, checkpoint, tally),
       // S3 limits ranges of keys: all of them are to be made use of.
@@ -233,7 +250,7 @@ class WriteSession {
     const copied = large.run()
     if (list !== undefined) await this.workOn(list, 'defer')
     await this.options.crew.run({
-      ...{ task, keyspace: ranges, gate, stop, fail: this.ending.fail },
+      ...{ task, keyspace: ranges, gate, stop, fail: this.ending.fail, watch: parts.busy },
       deliver: (product, settle) => this.deliver(product as WriteProduct, settle),
     })
     // What was put off last may be held still, until it is saved. A save that fails is the checkpointer's affair.
@@ -251,7 +268,7 @@ class WriteSession {
   }
 
   private async workOn(work: RetrySource | ListWork, large: 'act' | 'defer'): Promise<void> {
-    const { actions, pacers, stop, watch } = this
+    const { actions, pacers, stop, watchHere: watch } = this
     await runLanes({
       ...{ work, pacers, slots: this.parts.slots, stop, fail: this.ending.fail, watch },
       actFor: (pacer) => actions.onNamed(pacer),
@@ -261,7 +278,7 @@ class WriteSession {
 
   /** Deletes what is still to be deleted when all is known. */
   private async deleteDeferred(late: boolean): Promise<void> {
-    const { job, stop, watch } = this
+    const { job, stop, watch, watchHere } = this
     const { contextFor } = this.actions
     const { deferredDeletes, ranges, again, large, waiting } = this.parts
     if (deferredDeletes === undefined) return
@@ -271,7 +288,7 @@ class WriteSession {
     const listed = ranges.remaining().length === 0 && again?.remaining() === undefined && large.remaining === 0
     if (deferredDeletesOf(job)?.when === 'at-the-end' && listed) {
       this.kept = deferredDeletes.whyKept(waiting.remaining)
-      if (this.kept === undefined) await deferredDeletes.deleteDeferred(contextFor, watch)
+      if (this.kept === undefined) await deferredDeletes.deleteDeferred(contextFor, watchHere)
       else this.warn(`${this.kept}: nothing was deleted`)
     } else {
       deferredDeletes.work.end()

@@ -7,6 +7,7 @@ import type { StoreDescriptor } from '../../storage/backend.js'
 import type { Meter } from '../../storage/retry.js'
 import type { Credentials, Renewal } from '../../storage/credential-source.js'
 import type { Cursor, RangeAnswer, RangeRequest } from '../../sources/ranges/remote-ranges.js'
+import type { Refusals } from '../lanes/pacer.js'
 import type { Task } from './worker-pool.js'
 
 /** A store that a thread opens for itself, with what it needs and is never stored. */
@@ -39,7 +40,13 @@ export type FromThread =
   | RangeRequest
   | { readonly type: 'delivery'; readonly cursors: readonly Cursor[]; readonly product: unknown }
   /** What the meter has counted since the last time. */
-  | { readonly type: 'pulse'; readonly meter: Meter; readonly inFlight: number; readonly held: Throttle | undefined }
+  | {
+      readonly type: 'pulse'
+      readonly meter: Meter
+      readonly inFlight: number
+      readonly held: Throttle | undefined
+      readonly refused: Refusals | undefined
+    }
   | { readonly type: 'refresh'; readonly side: Side }
   /** Of a folder. */
   | { readonly type: 'notice'; readonly notice: Notice }

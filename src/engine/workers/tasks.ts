@@ -16,7 +16,7 @@ import type { Task } from './worker-pool.js'
 import { comparingReader, countingReader, lineReader, type Reader } from './readers.js'
 import type { Gate } from '../lanes/gate.js'
 import { unclearBetween } from '../actions/manifests.js'
-import { heldBack, pacersFor } from '../lanes/pacer.js'
+import { heldBack, pacersFor, refusalsOf, type Refusals } from '../lanes/pacer.js'
 import { runPages } from '../lanes/page-lanes.js'
 import { runLanes } from '../lanes/run-lanes.js'
 import { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
@@ -59,6 +59,8 @@ export interface WorkerTask {
   readonly inFlight: number
   /** What is held back now. */
   readonly held: Throttle | undefined
+  /** Where requests were refused since the last call. */
+  takeRefused(): Refusals | undefined
 }
 
 /** The workshop for a task. */
@@ -124,6 +126,7 @@ function writeWorkshop(options: WorkerTaskOptions, { job, watched }: Task & { ki
     get held() {
       return heldBack(pacers)
     },
+    takeRefused: () => refusalsOf(pacers),
   }
 }
 
@@ -142,5 +145,6 @@ function readWorkshop<T extends Keyed>(options: WorkerTaskOptions, reader: Reade
       return reader.inFlight
     },
     held: undefined,
+    takeRefused: () => undefined,
   }
 }

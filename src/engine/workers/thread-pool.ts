@@ -197,6 +197,7 @@ class ThreadAtWork {
         return
       case 'pulse':
         this.pulses.set(this.worker, message)
+        for (const [key, times] of message.refused ?? []) this.work.watch?.refused(key, times)
         add(this.ends.meter, message.meter)
         return
       case 'refresh':
@@ -218,6 +219,7 @@ class ThreadAtWork {
     order.begun(cursors)
     const settle = (): void => {
       server.settle(cursors)
+      for (const [, key, count] of cursors) this.work.watch?.settled(key, count)
       tell(this.worker, { type: 'settled' })
       order.settled(cursors)
     }

@@ -42,6 +42,13 @@ export interface PoolWork {
    * of the first of these objects.
    */
   readonly deliver: (product: unknown, settle: () => void, grant: RangeClaim | undefined) => void
+  /** Told where objects were settled, in larger and smaller numbers, the last key of each; and where requests were refused. */
+  readonly watch?:
+    | {
+        settled(key: string, count: number): void
+        refused(key: string, times: number): void
+      }
+    | undefined
   /** Holds back what threads begin; for jobs that write. */
   readonly gate?: Gate | undefined
   /** Aborted when nothing further is to be begun. */

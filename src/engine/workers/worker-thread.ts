@@ -112,7 +112,7 @@ class TaskInThread {
       this.unsettled++
       send({ type: 'delivery', cursors, product }, transfer)
     }
-    send({ type: 'pulse', meter, inFlight: work.inFlight, held: work.held })
+    send({ type: 'pulse', meter, inFlight: work.inFlight, held: work.held, refused: work.takeRefused() })
     meter.throttled = 0
     meter.retried = 0
     for (const operation of Object.keys(meter.requests)) meter.requests[operation] = 0

@@ -760,6 +760,92 @@ describe('a terminal', () => {
     ])
   })
 
+  describe('with the busiest prefixes', () => {
+    const BUSIEST: Snapshot['busiest'] = [
+      { prefix: 'photos/2024/', perSecond: 12_345, throttled: 17, failed: 0 },
+      { prefix: 'a', perSecond: 7.25, throttled: 0, failed: 3 },
+      { prefix: `${HOSTILE}/`, perSecond: 0, throttled: 0, failed: 12_345_678 },
+    ]
+
+    test('has a table of them below its line', () => {
+      const { tell, err, progress } = begin({ columns: 80 })
+      tell(progressOf({ busiest: BUSIEST }))
+      expect(err.screen.rows.slice(1)).toEqual([
+        '  busiest prefixes                     rate  throttled  failed',
+        '  photos/2024/                      12.3k/s         17       0',
+        '  a…                                  7.3/s          0       3',
+        `  ${HOSTILE_SHOWN}/       0/s          0   12.3M`,
+        '',
+      ])
+      // As many lines as there is something to tell of.
+      tell(progressOf({ elapsed: 101_000, busiest: [] }))
+      expect(err.screen.rows).toHaveLength(2)
+      tell(progressOf({ elapsed: 102_000, busiest: BUSIEST.slice(0, 1) }))
+      expect(err.screen.rows).toHaveLength(4)
+      tell({ type: 'note', level: 'warning', message: 'above it' })
+      expect(err.screen.rows.slice(-3)).toEqual([
+        '  busiest prefixes      rate  throttled  failed',
+        '  photos/2024/       12.3k/s         17       0',
+        '',
+      ])
+      progress.close()
+      expect(err.screen.rows.join('\n')).toBe('warning: above it\n')
+    })
+
+    test('cuts their beginnings where it is narrow, and leaves them away where it is low', () => {
+      const { tell, err, progress } = begin({ columns: 46 })
+      const busiest = [{ prefix: 'photos/of/the/year/2024/', perSecond: 1, throttled: 1, failed: 1 }]
+      tell(progressOf({ busiest }))
+      expect(err.screen.rows.slice(-2)).toEqual(['  …he/year/2024/     1.0/s          1       1', ''])
+      Object.assign(err, { rows: 3 })
+      tell(progressOf({ elapsed: 101_000, busiest }))
+      expect(err.screen.rows).toHaveLength(2)
+      progress.close()
+    })
+
+    test('never has a line in its last column, whatever their names and numbers', () => {
+      const activity = fc.record({
+        prefix: fc.string({ unit: 'binary', maxLength: 100 }),
+        perSecond: fc.double({ min: 0, max: 1e7, noNaN: true }),
+        throttled: fc.nat(1e9),
+        failed: fc.nat(1e9),
+      })
+      fc.assert(
+        fc.property(fc.integer({ min: 2, max: 150 }), fc.array(activity, { maxLength: 5 }), (columns, busiest) => {
+          const { tell, err, progress } = begin({ columns })
+          tell(progressOf({ busiest }))
+          expect(err.screen.widest).toBeLessThan(columns)
+          expect(err.screen.rows).toHaveLength(busiest.length === 0 ? 2 : busiest.length + 3)
+          progress.close()
+        }),
+      )
+    })
+
+    test('gives wide characters the two columns that they take', () => {
+      const { tell, err, progress } = begin({ columns: 46 })
+      const busiest = [{ prefix: `${'写'.repeat(30)}/`, perSecond: 1, throttled: 0, failed: 0 }]
+      tell(progressOf({ busiest }))
+      expect(err.screen.rows.at(-2)).toBe(`  …${'写'.repeat(6)}/     1.0/s          0       0`)
+      progress.close()
+    })
+
+    test('names them in a line of a log, with what was throttled and failed there, and in JSON', () => {
+      const { tell, err, progress } = begin()
+      tell(start, progressOf({ busiest: BUSIEST }))
+      progress.close()
+      expect(err.text).toContain(
+        `\nbusiest prefixes: photos/2024/ 12,345/s, 17 throttled · a… 7.3/s, 3 failed · ${HOSTILE_SHOWN}/ 0/s, 12,345,678 failed\n`,
+      )
+      const json = begin({ json: true })
+      json.tell(progressOf({ busiest: BUSIEST }))
+      json.progress.close()
+      expect(faultOfLine(json.out.text)).toBeUndefined()
+      expect(JSON.parse(json.out.text)).toMatchObject({
+        busiest: [{ prefix: 'photos/2024/', objectsPerSecond: 12_345, throttled: 17, failed: 0 }, {}, {}],
+      })
+    })
+  })
+
   test('follows its width when that changes', () => {
     const { tell, err, progress } = begin({ columns: 120 })
     tell(progressOf())

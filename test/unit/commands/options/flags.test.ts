@@ -119,12 +119,15 @@ describe('readConnection', () => {
 
 describe('readTelling', () => {
   test('is silent about nothing and verbose about nothing unless asked', () => {
-    expect(readTelling(flags())).toEqual({ json: false, quiet: false, verbose: false })
-    expect(readTelling(flags('--json', '-v'))).toEqual({ json: true, quiet: false, verbose: true })
-    expect(readTelling(flags('-q'))).toEqual({ json: false, quiet: true, verbose: false })
+    const [quiet, verbose, progress] = [false, false, 'line']
+    expect(readTelling(flags())).toEqual({ json: false, quiet, verbose, progress })
+    expect(readTelling(flags('--json', '-v'))).toEqual({ json: true, quiet, verbose: true, progress })
+    expect(readTelling(flags('-q'))).toEqual({ json: false, quiet: true, verbose, progress })
+    expect(readTelling(flags('--progress', 'full'))).toEqual({ json: false, quiet, verbose, progress: 'full' })
   })
 
-  test('refuses quiet and verbose at once', () => {
+  test('refuses quiet together with more than usual', () => {
+    expect(refusal(() => readTelling(flags('-q', '--progress', 'full'))).message).toContain('contradict')
     expect(refusal(() => readTelling(flags('-q', '-v'))).message).toContain('contradict')
   })
 })
