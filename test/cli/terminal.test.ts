@@ -56,18 +56,26 @@ describe('a terminal of 80 columns', () => {
     const server = await sandbox({ buckets: ['src', 'dst'] })
     await put(server, 'src', '\u001b[32mkey', { Body: 'xx' })
     await put(server, 'dst', 'more', { Body: 'x' })
-    const verify = `${s3move} verify s3://src s3://dst; ${s3move} cp`
+    const more = `${s3move} copy s3://src s3://dst --dry-run; ${s3move} ls s3://src --to keys.csv`
+    const verify = `${s3move} verify s3://src s3://dst; ${more}; ${s3move} cp`
     const colours = async (terminal: ShellTerminal): Promise<(number | undefined)[]> => {
-      const begins = ['missing    \\x1b[32mkey', 'extra    ', 'finished: 2 objects differ', 's3move: there is']
+      const begins = [
+        'missing    \\x1b[32mkey',
+        'extra    ',
+        'finished: 2 objects differ',
+        'dry run: ',
+        'wrote 1 object',
+        's3move: there is',
+      ]
       return await Promise.all(begins.map((text) => terminal.colourOf(text)))
     }
-    const [RED, YELLOW] = [1, 3]
+    const [RED, GREEN, YELLOW] = [1, 2, 3]
     const terminal = await terminalFor(server)
     await outputOf(terminal, verify)
-    expect(await colours(terminal)).toEqual([RED, YELLOW, RED, RED])
+    expect(await colours(terminal)).toEqual([RED, YELLOW, RED, GREEN, GREEN, RED])
     const plain = await terminalFor(server)
     await outputOf(plain, `export NO_COLOR=1; ${verify}`)
-    expect(await colours(plain)).toEqual([undefined, undefined, undefined, undefined])
+    expect(await colours(plain)).toEqual(Array.from({ length: 6 }))
   })
 
   test.each([

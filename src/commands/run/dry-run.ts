@@ -6,6 +6,7 @@ import { mapOf, type WriteJob } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
 import type { KeyRange } from '../../keys.js'
 import { jsonRecord } from '../../report/json-records.js'
+import type { Paint } from '../../report/paint.js'
 import { heldLines, type Progress, type ProgressOptions } from '../../report/progress.js'
 import { exampleLine } from '../../report/summary.js'
 import { renamer } from '../../rules/rename.js'
@@ -73,8 +74,8 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   progress.close()
   const plan = { job, found, complete, example, examples: examples.all() }
   const shown = telling.verbose || telling.quiet ? { ...plan, examples: [] } : plan
-  const text = `${planLines(shown).join('\n')}\n`
-  io.stdout.write(telling.json ? `${jsonRecord('plan', planFields(plan))}\n` : text)
-  io.log?.write(text)
+  const text = (paint?: Paint): string => `${planLines(shown, paint).join('\n')}\n`
+  io.stdout.write(telling.json ? `${jsonRecord('plan', planFields(plan))}\n` : text(io.paint?.stdout))
+  io.log?.write(text())
   return complete ? EXIT.done : EXIT.interrupted
 }

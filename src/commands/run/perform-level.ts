@@ -24,8 +24,9 @@ export async function performLevel(job: LsJob, scan: Scan): Promise<number> {
   if (ended.end === 'finished' && !quiet) {
     const { folders, listed, size } = ended
     const found = `${count(folders)} ${folders === 1 ? 'folder' : 'folders'} and ${objects(listed - folders)}, ${bytes(size)}`
-    progress.say(to === undefined ? found : `wrote ${found}, to ${shellWord(to)}, ${bytes(ended.bytes)}`)
-    if (listed === 0) progress.say(`${placeUrl(source)} has no objects; are bucket and prefix right?`)
+    const written = to === undefined ? found : `wrote ${found}, to ${shellWord(to)}, ${bytes(ended.bytes)}`
+    progress.say(written, 'good')
+    if (listed === 0) progress.say(`${placeUrl(source)} has no objects; are bucket and prefix right?`, 'warning')
   }
   return conclude(scan, ended, to === undefined ? 'names are missing' : unfinished(to))
 }

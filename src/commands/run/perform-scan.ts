@@ -69,6 +69,7 @@ async function performLs(job: LsJob, scan: Scan): Promise<number> {
       const part = lines === ended.listed ? '' : `${count(lines)} of `
       progress.say(
         `wrote ${part}${scanned(ended.listed, ended.elapsed)} to ${shellWord(job.to)}, ${bytes(ended.bytes)}`,
+        'good',
       )
     }
     if (lines === 0) sayNothingFound(job, scan, ended)
@@ -95,7 +96,7 @@ async function performDu(job: DuJob, scan: Scan): Promise<number> {
     const size = result === undefined ? await writeResult(job.to, report) : ended.bytes
     if (!quiet) {
       const counted = scanned(found.total.objects, ended.elapsed)
-      progress.say(`wrote the counts of ${counted} to ${shellWord(job.to)}, ${bytes(size)}`)
+      progress.say(`wrote the counts of ${counted} to ${shellWord(job.to)}, ${bytes(size)}`, 'good')
     }
   }
   if (complete && !quiet && found.total.objects === 0) sayNothingFound(job, scan, ended)
@@ -143,7 +144,7 @@ export async function finishResult({ job, scan }: ScanCheckpoint, options: Resul
 
 // What could not be looked at was told by itself.
 function sayNothingFound(job: ScanJob, { progress }: Scan, { listed, unread }: ScanEnd): void {
-  if (sum(unread) === 0) progress.say(`${nothingFound(job, listed)}; ${nothingFoundHint(job)}`)
+  if (sum(unread) === 0) progress.say(`${nothingFound(job, listed)}; ${nothingFoundHint(job)}`, 'warning')
 }
 
 /** Writes the differences, and a summary on stderr, or behind them as `json`. */

@@ -4,6 +4,7 @@ import { allRequests, type RunRequests } from '../../engine/session/rehearsal-re
 import { deferredDeletesOf, deletionPlace, onlyDeletes, writeKindOf, type WriteJob } from '../../job/kinds.js'
 import { placeUrl } from '../../job/place.js'
 import { sum } from '../../job/totals.js'
+import { PLAIN, type Paint } from '../../report/paint.js'
 import { bytes, count, objects } from '../../report/format.js'
 import { placesOf, totalsFields } from '../../report/json-records.js'
 import { failedByCode, skippedByReason } from '../../report/summary.js'
@@ -33,12 +34,16 @@ export function planFields({ job, found, complete, example, examples }: Rehearse
 }
 
 /** For people. */
-export function planLines({ job, found, complete, examples }: RehearsedPlan): string[] {
+export function planLines({ job, found, complete, examples }: RehearsedPlan, paint: Paint = PLAIN): string[] {
   const { totals, archived, versions } = found
+  const failed = sum(totals.failed)
   const lines = [
     complete
-      ? 'dry run: nothing was changed'
-      : 'dry run, interrupted: nothing was changed, and this is a part only; the same command begins anew',
+      ? paint(failed === 0 ? 'good' : 'warning', 'dry run: nothing was changed')
+      : paint(
+          'warning',
+          'dry run, interrupted: nothing was changed, and this is a part only; the same command begins anew',
+        ),
     ...tasksInWords(job, found),
   ]
   if (versions > 0) lines.push(`versions     ${count(versions)} in all, delete markers included`)
@@ -47,7 +52,7 @@ export function planLines({ job, found, complete, examples }: RehearsedPlan): st
     lines.push(`archived     ${count(archived)} of them by their storage class: ${then}, unless restored by now`)
   }
   if (sum(totals.skipped) > 0) lines.push(`would skip   ${skippedByReason(totals.skipped)}`)
-  if (sum(totals.failed) > 0) lines.push(`would fail   ${failedByCode(totals.failed)}`)
+  if (failed > 0) lines.push(paint('bad', `would fail   ${failedByCode(totals.failed)}`))
   return [...lines, `requests     ${requestsInWords(found.requests)}`, ...exampleLines(job, found, examples)]
 }
 
