@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { UserError } from '../../errors.js'
+import { CHECKSUM_ALGORITHMS } from '../../job/checksums.js'
 import type { CopyJob } from '../../job/copy.js'
 import type { Attributes, Trait } from '../../job/object-attributes.js'
 import { LARGEST_PART, SMALLEST_PART } from '../../job/transfer.js'
@@ -43,8 +44,8 @@ export function attributeFlags(argv: Argv): Argv {
       'with --sse aws:kms: use a key of the bucket’s, for fewer KMS requests (--no-bucket-key: none)',
     ),
     'checksum-algorithm': {
-      ...textFlag('ALGORITHM', `checksum of the copies: ${CHECKSUMS.join(', ')}`, 'that of the source'),
-      values: CHECKSUMS,
+      ...textFlag('ALGORITHM', `checksum of the copies: ${CHECKSUM_ALGORITHMS.join(', ')}`, 'that of the source'),
+      values: CHECKSUM_ALGORITHMS,
     },
     tagging: textFlag('TAGS', "tags of the copies in place of those of the source: 'team=web&cost=7'"),
     'source-sse-c-key-file': textFlag('FILE', 'file of the key with which the sources are encrypted (SSE-C)'),
@@ -53,8 +54,6 @@ export function attributeFlags(argv: Argv): Argv {
     'part-size': textFlag('SIZE', 'size of the parts in which objects over 5 GiB are copied, such as 1G', '512M'),
   })
 }
-
-const CHECKSUMS = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const
 
 /** What the flags say of how copies are made, as parts of a job; empty when they say nothing. Paths are taken from `cwd`. */
 export function readAttributes(flags: Flags, cwd: string): Pick<CopyJob, 'attributes' | 'partSize'> {
@@ -70,7 +69,7 @@ export function readAttributes(flags: Flags, cwd: string): Pick<CopyJob, 'attrib
     encryption: readChoice(flags, 'sse', ['AES256', 'aws:kms', 'aws:kms:dsse']),
     kmsKeyId: readText(flags, 'sse-kms-key-id'),
     bucketKey: readFlag(flags, 'bucket-key'),
-    checksumAlgorithm: readChoice(flags, 'checksum-algorithm', CHECKSUMS),
+    checksumAlgorithm: readChoice(flags, 'checksum-algorithm', CHECKSUM_ALGORITHMS),
     tagging: readTagging(flags),
     set: someOf([...readSettings(flags), ...readMetadata(flags)]),
     remove: someOf(readRemovedHeaders(flags)),

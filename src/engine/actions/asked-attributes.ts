@@ -155,21 +155,40 @@ function lockThatLacks(asked: Values, there: Values): MissingAttribute | undefin
     asked(`${LOCK}legal-hold`),
   ]
   const [itsMode, itsUntil, itsHold] = [`mode`, `retain-until-date`, `legal-hold`].map((name) => there(LOCK + name))
+  const [event, itsEvent] = [eventHoldIn(asked), eventHoldIn(there)]
   // Retention that is over is none.
   const retained = mode !== undefined && !(timeOf(until) <= Date.now())
   const isRetained =
     mode?.toUpperCase() === itsMode?.toUpperCase() && !(timeOf(itsUntil ?? '') < timeOf(until) - PRECISION)
   const isHeld = hold?.toUpperCase() === 'ON'
-  if ((!retained || isRetained) && (!isHeld || itsHold?.toUpperCase() === 'ON')) return undefined
+  if ((!retained || isRetained) && (!isHeld || itsHold?.toUpperCase() === 'ON') && (event ?? itsEvent) === itsEvent)
+    return undefined
   return {
     property: 'lock',
-    asked: lockInWords(retained ? mode : undefined, until, isHeld),
-    there: lockInWords(itsMode, itsUntil, itsHold?.toUpperCase() === 'ON'),
+    asked: lockInWords(retained ? mode : undefined, until, isHeld, event),
+    there: lockInWords(itsMode, itsUntil, itsHold?.toUpperCase() === 'ON', itsEvent),
   }
 }
 
-function lockInWords(mode: string | undefined, until: string | undefined, held: boolean): string {
-  const parts = [...(mode === undefined ? [] : [`${mode} until ${until ?? ''}`]), ...(held ? ['a legal hold'] : [])]
+// The hold until an event, and what retention follows it; undefined where there is none.
+function eventHoldIn(values: Values): string | undefined {
+  if (values(`${LOCK}event-hold`)?.toUpperCase() !== 'ON') return undefined
+  const [days, years] = ['days', 'years'].map((unit) => values(`${LOCK}event-hold-duration-${unit}`))
+  const then = days !== undefined ? ` and ${days} days` : years !== undefined ? ` and ${years} years` : ''
+  return `a hold until an event${then}`
+}
+
+function lockInWords(
+  mode: string | undefined,
+  until: string | undefined,
+  held: boolean,
+  event: string | undefined,
+): string {
+  const parts = [
+    ...(mode === undefined ? [] : [`${mode} until ${until ?? ''}`]),
+    ...(held ? ['a legal hold'] : []),
+    ...(event === undefined ? [] : [event]),
+  ]
   return parts.length === 0 ? NONE : parts.join(' and ')
 }
 

@@ -18,7 +18,7 @@ export interface ContentDigest {
 export function fingerprintOf(head: ObjectHead): ContentDigest | undefined {
   const { etag, checksums } = head
   if (md5Of(head) !== undefined) return byHash('md5', 'hex', etag)
-  for (const algorithm of ['sha256', 'sha1'] as const) {
+  for (const algorithm of ['sha512', 'sha256', 'sha1', 'md5'] as const) {
     const expected = checksums.get(algorithm)
     if (expected !== undefined) return byHash(algorithm, 'base64', expected)
   }

@@ -1,4 +1,5 @@
 import { StorageError } from '../../errors.js'
+import { checksumAlgorithmOf } from '../../job/checksums.js'
 import { printable } from '../../keys.js'
 import { isoTime, timeOf } from '../../times.js'
 import { contentEncoding } from '../content-encoding.js'
@@ -21,6 +22,9 @@ const SYSTEM = new Set([
 
 /** Fields of an answer that a rewrite must send again, under the same name. */
 const SENT_AGAIN = new Set([
+  'x-amz-object-lock-event-hold',
+  'x-amz-object-lock-event-hold-duration-days',
+  'x-amz-object-lock-event-hold-duration-years',
   'x-amz-object-lock-legal-hold',
   'x-amz-server-side-encryption',
   'x-amz-server-side-encryption-aws-kms-key-id',
@@ -28,7 +32,6 @@ const SENT_AGAIN = new Set([
   'x-amz-website-redirect-location',
 ])
 
-const CHECKSUM = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/
 const ENCRYPTION = 'x-amz-server-side-encryption'
 
 /** How Ceph shows the large objects that were made by its Swift API; Swift itself shows S3 nothing of them. */
@@ -99,7 +102,7 @@ export function readHead(response: Pick<HttpResponse, 'status' | 'head'>, asked:
     else if (name === 'x-amz-object-lock-mode') lockMode = value
     else if (name === 'x-amz-object-lock-retain-until-date') retainUntil = value
     else {
-      const algorithm = CHECKSUM.exec(name)?.[1]
+      const algorithm = checksumAlgorithmOf(name)
       if (algorithm === undefined || value === '') continue
       carried.push(['x-amz-checksum-algorithm', algorithm.toUpperCase()])
       // Older stores do not tell the type; of parts, it ends in their number.

@@ -1,4 +1,5 @@
 import { StorageError } from '../../errors.js'
+import { CHECKSUM_ALGORITHMS } from '../../job/checksums.js'
 import { printable } from '../../keys.js'
 import type { Notice } from '../notice.js'
 import type { Asked } from './storage-errors.js'
@@ -18,7 +19,7 @@ const READS: ReadonlySet<string> = new Set(['HeadObject', 'GetObject'])
 const WRITES: ReadonlySet<string> = new Set(['PutObject', 'CopyObject', 'CompleteMultipartUpload'])
 const COPIES: ReadonlySet<string> = new Set(['CopyObject', 'UploadPartCopy'])
 const REMOVALS: ReadonlySet<string> = new Set(['DeleteObject'])
-const CHECKSUMS = ['algorithm', 'crc32', 'crc32c', 'crc64nvme', 'sha1', 'sha256'] as const
+const CHECKSUMS = ['algorithm', ...CHECKSUM_ALGORITHMS.map((name) => name.toLowerCase())]
 const DIRECTIVE = 'x-amz-tagging-directive'
 const TAGGING = 'x-amz-tagging'
 const BEGINNINGS: ReadonlySet<string> = new Set(['PutObject', 'CopyObject', 'CreateMultipartUpload'])

@@ -99,6 +99,17 @@ describe('what was asked for and is not there', () => {
       {},
       'lock: COMPLIANCE until 2099-01-01T00:00:00.123Z',
     ],
+    [
+      'a hold until an event',
+      [
+        ['x-amz-object-lock-event-hold', 'ON'],
+        ['x-amz-object-lock-event-hold-duration-years', '7'],
+      ],
+      { head: ['x-amz-object-lock-event-hold: ON', 'x-amz-object-lock-event-hold-duration-days: 7'] },
+      {},
+      'lock: a hold until an event and 7 days',
+    ],
+    ['a hold until an event that is not there', [['x-amz-object-lock-event-hold', 'ON']], {}, {}, 'lock: none'],
     ['a lock that may not be seen', LOCKED, { hidesLock: true }, {}, 'lock: (not told)'],
     ['KMS', [[SSE, 'aws:kms']], { head: [`${SSE}: AES256`] }, {}, 'encryption: AES256'],
     ['encryption, of which nothing is told', [[SSE, 'AES256']], {}, {}, 'encryption: (not told)'],
@@ -191,6 +202,16 @@ describe('what was asked for and is not there', () => {
     ['dates are kept to a second', LOCKED, { head: shownLock('COMPLIANCE', '2099-01-01T00:00:00Z') }, {}],
     ['dates are written longer', LOCKED, { head: shownLock('COMPLIANCE', '2099-01-01T00:00:00.123000000Z') }, {}],
     ['the bucket locks for longer', LOCKED, { head: shownLock('COMPLIANCE', '2101-01-01T00:00:00Z') }, {}],
+    [
+      'a hold until an event is there',
+      [
+        ['x-amz-object-lock-event-hold', 'ON'],
+        ['x-amz-object-lock-event-hold-duration-days', '9'],
+      ],
+      { head: ['x-amz-object-lock-event-hold: ON', 'x-amz-object-lock-event-hold-duration-days: 9'] },
+      {},
+    ],
+    ['a hold until an event is over', [['x-amz-object-lock-event-hold', 'OFF']], {}, {}],
     [
       'retention is over',
       [
