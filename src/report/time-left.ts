@@ -63,10 +63,15 @@ export function aboutShare({ share }: Outlook): string {
   return `about ${count(Math.floor(share * 100))}%`
 }
 
-/** A time that is not certain, in one unit, rounded up: `about 21 h left`. */
+/** A time left, as `aboutTime` tells it: `about 21 h left`. */
 export function aboutLeft(left: number): string {
-  for (const [unit, ms] of UNITS) if (left > ms * 2) return `about ${count(Math.ceil(left / ms))} ${unit} left`
-  return `about ${duration(Math.ceil(left / 1000) * 1000).replace('.0', '')} left`
+  return `${aboutTime(left)} left`
+}
+
+/** A time that is not certain, in milliseconds, in one unit, rounded up: `about 21 h`. */
+export function aboutTime(time: number): string {
+  for (const [unit, ms] of UNITS) if (time > ms * 2) return `about ${count(Math.ceil(time / ms))} ${unit}`
+  return `about ${duration(Math.ceil(time / 1000) * 1000).replace('.0', '')}`
 }
 
 const UNITS = [

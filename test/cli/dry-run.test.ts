@@ -119,3 +119,47 @@ test('a dry run of set-headers prints the first few changes, with -v all, and wi
   expect(all.stdout).not.toContain('examples')
   expect(none.stdout).not.toMatch(/s3:\/\/src\/\w/)
 })
+
+test('a dry run ends with an estimate of the time, as text and as JSON, of the requests that it counts', async () => {
+  const cwd = await workFolder()
+  const server = await sandbox({ buckets: ['src:seq:3000', 'dst'] })
+  const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--dry-run']
+  const text = await run(args, { cwd })
+  expect(text.stdout).toMatch(
+    /^time {9}about [^:]+, an estimate: (256 in flight, and \S+ ms for a request|no less than)/m,
+  )
+  const { stdout } = await run([...args, '--json'], { cwd })
+  const { estimate } = JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as { estimate: Record<string, number> }
+  expect(estimate).toMatchObject({ inFlight: 256, ms: expect.any(Number) as number })
+  expect(estimate.requestMs).toBeGreaterThan(0)
+})
+
+test('a dry run tells no time of what passes through this machine, nor of nothing', async () => {
+  const cwd = await workFolder()
+  const server = await sandbox({ buckets: ['src', 'dst'] })
+  const args = (destination: string): string[] => ['copy', 's3://src', destination, '--endpoint-url', server.url, '-n']
+  const nothing = await run(args('s3://dst'), { cwd })
+  await objects(server)
+  const folder = await run(args(`file://${cwd}/to`), { cwd })
+  for (const { code, stdout } of [nothing, folder]) {
+    expect(code).toBe(0)
+    expect(stdout).not.toMatch(/^time/m)
+  }
+})
+
+test('a dry run says that a filter matches nothing, and that a bucket has no objects', async () => {
+  const cwd = await workFolder()
+  const server = await sandbox({ buckets: ['src', 'dst'] })
+  const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--dry-run']
+  const empty = await run(args, { cwd })
+  expect([empty.code, empty.stdout]).toEqual([
+    0,
+    expect.stringContaining('nothing      s3://src/ has no objects; are bucket and prefix right?\n') as string,
+  ])
+  await objects(server)
+  const filtered = await run([...args, '--exclude', '*', '--include', 'none/*'], { cwd })
+  expect(filtered.stdout).toContain('nothing      no object of s3://src/ matches ')
+  expect(filtered.stdout).toContain('is the filter right?')
+  const all = await run(args, { cwd })
+  expect(all.stdout).not.toContain('nothing   ')
+})

@@ -1,13 +1,16 @@
 import type { Requests } from '../../engine/actions/context.js'
 import type { Rehearsal } from '../../engine/session/rehearsal.js'
 import { allRequests, type RunRequests } from '../../engine/session/rehearsal-requests.js'
+import type { RunTime } from '../../engine/session/run-time.js'
 import { deferredDeletesOf, deletionPlace, onlyDeletes, writeKindOf, type WriteJob } from '../../job/kinds.js'
 import { placeUrl } from '../../job/place.js'
-import { sum } from '../../job/totals.js'
-import { PLAIN, type Paint } from '../../report/paint.js'
-import { bytes, count, objects } from '../../report/format.js'
+import { settled, sum, type Totals } from '../../job/totals.js'
+import { nothingFound, nothingFoundHint } from '../../report/filter-words.js'
+import { bytes, count, objects, rate } from '../../report/format.js'
 import { placesOf, totalsFields } from '../../report/json-records.js'
+import { PLAIN, type Paint } from '../../report/paint.js'
 import { failedByCode, skippedByReason } from '../../report/summary.js'
+import { aboutTime } from '../../report/time-left.js'
 import { EXIT } from '../options/exit.js'
 import type { Example } from './example.js'
 import { prospectText, type ProspectLine } from './prospect-lines.js'
@@ -30,6 +33,7 @@ export function planFields({ job, found, complete, example, examples }: Rehearse
     ...{ example, examples },
     ...totalsFields(totals),
     ...{ archived, versions, requests: allRequests(requests), checkRequestsAtMost: requests.checksAtMost },
+    ...(found.time === undefined ? {} : { estimate: estimateFields(found.time) }),
   }
 }
 
@@ -44,6 +48,7 @@ export function planLines({ job, found, complete, examples }: RehearsedPlan, pai
           'warning',
           'dry run, interrupted: nothing was changed, and this is a part only; the same command begins anew',
         ),
+    ...nothingInWords(job, found, complete),
     ...tasksInWords(job, found),
   ]
   if (versions > 0) lines.push(`versions     ${count(versions)} in all, delete markers included`)
@@ -53,7 +58,40 @@ export function planLines({ job, found, complete, examples }: RehearsedPlan, pai
   }
   if (sum(totals.skipped) > 0) lines.push(`would skip   ${skippedByReason(totals.skipped)}`)
   if (failed > 0) lines.push(paint('bad', `would fail   ${failedByCode(totals.failed)}`))
-  return [...lines, `requests     ${requestsInWords(found.requests)}`, ...exampleLines(job, found, examples)]
+  lines.push(`requests     ${requestsInWords(found.requests)}`)
+  if (found.time !== undefined) lines.push(`time         ${timeInWords(found.time, totals)}`)
+  return [...lines, ...exampleLines(job, found, examples)]
+}
+
+function estimateFields({ ms, by, inFlight, requestMs, rate }: RunTime): object {
+  return { ms: Math.round(ms), by, inFlight, requestMs: Math.round(requestMs * 10) / 10, perSecond: rate }
+}
+
+// What a run says then, so that nobody takes it for an empty bucket.
+function nothingInWords(job: WriteJob, { totals }: Rehearsal, complete: boolean): string[] {
+  const { filtered = 0 } = totals.skipped
+  if (!complete || settled(totals) > filtered) return []
+  return [`nothing      ${nothingFound(job, filtered)}; ${nothingFoundHint(job)}`]
+}
+
+/** From so many bytes on, on average, the size of objects tells in the time of a request. */
+const LARGE = 8 * 1024 ** 2
+
+function timeInWords(time: RunTime, { copied, bytes: size }: Totals): string {
+  const about = `${aboutTime(time.ms)}, an estimate`
+  switch (time.by) {
+    case 'requests': {
+      const ms = time.requestMs < 10 ? time.requestMs.toFixed(1) : count(time.requestMs)
+      const larger = copied > 0 && size / copied >= LARGE ? '; large objects take longer' : ''
+      return `${about}: ${count(time.inFlight)} in flight, and ${ms} ms for a request, as in this dry run${larger}`
+    }
+    case 'listing':
+      return `${about}: no less than this dry run took`
+    case 'throttle':
+      return `${about}: the store held this dry run to ${rate(time.rate ?? 0)}`
+    case 'bandwidth':
+      return `${about}: ${bytes(size)} at ${bytes(time.rate ?? 0)}/s (--bandwidth)`
+  }
 }
 
 const INDENT = ' '.repeat('requests     '.length)

@@ -46,7 +46,7 @@ interface Counted {
 export function requestsOfRun(counted: Counted): RunRequests {
   const { job, pace, threads, context, totals, versions, sent, begin, writes } = counted
   const gone = goneIn(counted)
-  const batches = isFolder(deletionPlace(job)) ? 0 : Math.ceil(gone / BATCH)
+  const batches = isFolder(deletionPlace(job)) ? 0 : Math.ceil(gone / DELETE_BATCH)
   const ofVersions = versions > 0
   // A list is worked on by one lane.
   const lanes = listOf(job) === undefined ? pace.lanes : 1
@@ -72,7 +72,7 @@ export function allRequests({ checksAtMost: _, ...requests }: RunRequests): Requ
 }
 
 /** What one DeleteObjects request may name. */
-const BATCH = 1_000
+export const DELETE_BATCH = 1_000
 
 const LISTS: ReadonlySet<string> = new Set(['ListObjectsV2', 'ListObjectVersions'])
 

@@ -13,7 +13,8 @@ import { addTo, createTally, type Tally } from '../../sources/tally.js'
 import { hasHistory } from '../../sources/version-listing.js'
 import type { WorkSource } from '../../sources/work-source.js'
 import type { OpenStores } from '../../storage/open.js'
-import type { ObjectSummary } from '../../storage/storage.js'
+import type { Pressure } from '../../storage/retry.js'
+import type { ObjectSummary, Storage } from '../../storage/storage.js'
 import { decisionOf, listingOf, lookOf, requestsOf } from '../actions/actions.js'
 import type { Prospect, Stores } from '../actions/context.js'
 import { lookingUp, unlessKnown } from '../actions/look-up-listed.js'
@@ -21,10 +22,12 @@ import { unclearBetween } from '../actions/manifests.js'
 import { stayingFor } from '../actions/not-a-key.js'
 import { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
 import type { Action, Decide } from '../lanes/lane.js'
-import { pacersFor } from '../lanes/pacer.js'
+import { heldBack, pacersFor } from '../lanes/pacer.js'
 import { runLanes } from '../lanes/run-lanes.js'
+import { AnswerTimes } from './answer-times.js'
 import { ofTheSource, reasonToKeep } from './deferred-deletes.js'
 import { requestsOfRun, type RunRequests } from './rehearsal-requests.js'
+import { timeOfRun, type RunTime } from './run-time.js'
 import { stopReason } from './stop-reason.js'
 
 /** What a rehearsal needs. */
@@ -54,6 +57,8 @@ export interface Rehearsal {
   /** Why nothing would be deleted of what only the destination has, where that is so. */
   readonly kept: string | undefined
   readonly requests: RunRequests
+  /** Absent where nothing tells it, and where not all was seen. */
+  readonly time: RunTime | undefined
 }
 
 /** Takes the objects as a run does, in its lanes, and only looks where that would act. Rejects with a UserError when that would stop. */
@@ -62,7 +67,10 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const begin = { ...ends.meter.requests }
   const { source, destination = source, settings, notice } = ends
   const isUnclear = unclearBetween(source.store, destination.store)
-  const context = { source: source.store, destination: destination.store, settings, notice, isUnclear }
+  const times = new AnswerTimes()
+  const from = times.around(source.store)
+  const to = destination === source ? from : times.around(destination.store)
+  const context = { source: from, destination: to, settings, notice, isUnclear }
   const tally = createTally(noTotals(), () => undefined)
   const slots = new ConcurrencyLimit(pace.concurrency)
   const writes: Record<string, number> = {}
@@ -92,9 +100,12 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     return stays === undefined ? take(object, DELETED) : undefined
   }
   let reason: unknown
-  const { work, reached } = workOf(options, context, tally, slots)
+  const { work, reached } = workOf(options, context, tally, slots, times)
+  const pacers = pacersFor(pace.lanes)
+  let heldTo: number | undefined
   const began = performance.now()
   const progress = setInterval(() => {
+    heldTo = heldBack(pacers)?.rate ?? heldTo
     const { throttled, retried, requests } = ends.meter
     options.progress({
       ...{ totals: tally.totals, ...reached(), inFlight: slots.busy, throttled, retried, requests },
@@ -106,7 +117,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
       work,
       decide,
       actFor: () => act,
-      pacers: pacersFor(pace.lanes),
+      pacers,
       slots,
       stop: drain.signal,
       fail(error) {
@@ -126,7 +137,9 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const kept = whyKept(job, totals)
   const counted = { job, pace, threads, context, totals, versions, kept: kept !== undefined }
   const requests = requestsOfRun({ ...counted, sent: { ...ends.meter.requests }, begin, writes })
-  return { totals, archived, versions, kept, requests }
+  const seen = { job, pace, settings, totals, requests, elapsed: performance.now() - began, heldTo }
+  const time = drain.signal.aborted ? undefined : timeOfRun({ ...seen, answers: times.usual() })
+  return { totals, archived, versions, kept, requests, time }
 }
 
 function whyKept(job: WriteJob, totals: Totals): string | undefined {
@@ -153,6 +166,7 @@ function workOf(
   context: Stores,
   tally: Tally,
   slots: ConcurrencyLimit,
+  times: AnswerTimes,
 ): RehearsedWork {
   const keyList = listOf(job)
   if (keyList === undefined || list === undefined) {
@@ -167,7 +181,8 @@ function workOf(
     }
     return { work: leasesOver(keyspace, listingOf(job, context), tally), reached }
   }
-  const lookUps = lookingUp({ job, storeFor: ends.source.storeFor, slots, stop: drain.signal })
+  const storeFor = (pacer: Pressure): Storage => times.around(ends.source.storeFor(pacer))
+  const lookUps = lookingUp({ job, storeFor, slots, stop: drain.signal })
   const work = new ListWork(keyList, entryNeedsOf(job), list, tally, lookUps)
   return { work, reached: () => ({ listed: list.of - list.entries, listingEnded: true }) }
 }
