@@ -58,8 +58,10 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   const tell = (object: ObjectSummary, prospect: Prospect): void => {
     // What stays as it is may be nearly all.
     if (prospect.kind === 'skipped' && prospect.reason === 'unchanged') return
+    const wanted = examples.wants(prospect, object.key)
+    if (!wanted && !telling.verbose) return
     const line = prospectLine(job, nameOf, object, prospect)
-    examples.add(line)
+    if (wanted) examples.add(prospect, object.key, line)
     if (telling.verbose) lines.add(telling.json ? prospectRecord(line) : prospectText(job, line))
   }
   const told = (snapshot: Snapshot): void => {

@@ -76,23 +76,32 @@ function value(text: string | undefined): string {
 /** So many lines of a kind are examples. */
 const EXAMPLES = 3
 
+interface ExampleLine {
+  readonly key: string
+  readonly line: ProspectLine
+}
+
 /** The first lines of each kind, by key, of what would be done or fail. */
 export class ProspectExamples {
-  private readonly first = new Map<ProspectLine['type'], ProspectLine[]>()
+  private readonly first = new Map<Prospect['kind'], ExampleLine[]>()
 
-  /** Takes in a line; they come in any order. */
-  add(line: ProspectLine): void {
-    if (line.type === 'would-skip') return
-    const found = this.first.get(line.type) ?? []
-    const last = found.at(-1)
-    if (last !== undefined && found.length === EXAMPLES && compareKeys(line.key, last.key) >= 0) return
-    found.push(line)
+  /** Whether a line of an object would be among them by now: of most it need not be made. */
+  wants({ kind }: Prospect, key: string): boolean {
+    if (kind === 'skipped') return false
+    const found = this.first.get(kind)
+    const last = found?.[EXAMPLES - 1]
+    return last === undefined || compareKeys(key, last.key) < 0
+  }
+
+  /** Takes in a line that is wanted; they come in any order. */
+  add({ kind }: Prospect, key: string, line: ProspectLine): void {
+    const found = [...(this.first.get(kind) ?? []), { key, line }]
     found.sort((a, b) => compareKeys(a.key, b.key))
-    this.first.set(line.type, found.slice(0, EXAMPLES))
+    this.first.set(kind, found.slice(0, EXAMPLES))
   }
 
   /** Those of all kinds, as far as there are any. */
   all(): readonly ProspectLine[] {
-    return [...this.first.values()].flat()
+    return [...this.first.values()].flat().map(({ line }) => line)
   }
 }

@@ -37,11 +37,9 @@ export function actOf(job: WriteJob, context: ActionContext): Action {
   return actionsOf(job).act(job, context)
 }
 
-const WRITTEN: Outcome = { kind: 'copied' }
-
-/** What the action of a job would make of one object about which nothing is decided. */
-export function lookOf(job: WriteJob, context: ActionContext): Look {
-  return actionsOf(job).look?.(job, context) ?? (() => Promise.resolve(WRITTEN))
+/** What the action of a job would make of one object about which nothing is decided; undefined where each is written, without a look. */
+export function lookOf(job: WriteJob, context: ActionContext): Look | undefined {
+  return actionsOf(job).look?.(job, context)
 }
 
 /** What a job sends for an object that it writes; without what only a look at it can tell. */

@@ -62,9 +62,17 @@ export type Requests = Readonly<Record<string, number>>
 
 /** The requests of all of them. */
 export function allTogether(all: readonly Requests[]): Requests {
+  const some = all.filter((requests) => !isEmpty(requests))
+  // Nearly always, and of each object.
+  if (some.length <= 1) return some[0] ?? {}
   const sums: Record<string, number> = {}
-  for (const requests of all) for (const [operation, n] of Object.entries(requests)) addTo(sums, operation, n)
+  for (const requests of some) for (const [operation, n] of Object.entries(requests)) addTo(sums, operation, n)
   return sums
+}
+
+function isEmpty(requests: Requests): boolean {
+  for (const _ in requests) return false
+  return true
 }
 
 /** How jobs of one kind are done: all that lanes and a dry run ask. */

@@ -9,14 +9,14 @@ import type { KeyRange } from '../../keys.js'
 import { ListWork, entryNeedsOf } from '../../sources/files-from/files-from-source.js'
 import { leasesOver } from '../../sources/listing-source.js'
 import { Keyspace } from '../../sources/ranges/keyspace.js'
-import { addTo, createTally, type Tally } from '../../sources/tally.js'
+import { createTally, type Tally } from '../../sources/tally.js'
 import { hasHistory } from '../../sources/version-listing.js'
 import type { WorkSource } from '../../sources/work-source.js'
 import type { OpenStores } from '../../storage/open.js'
 import type { Pressure } from '../../storage/retry.js'
 import type { ObjectSummary, Storage } from '../../storage/storage.js'
 import { decisionOf, listingOf, lookOf, requestsOf } from '../actions/actions.js'
-import type { Prospect, Stores } from '../actions/context.js'
+import type { Prospect, Requests, Stores } from '../actions/context.js'
 import { lookingUp, unlessKnown } from '../actions/look-up-listed.js'
 import { unclearBetween } from '../actions/manifests.js'
 import { stayingFor } from '../actions/not-a-key.js'
@@ -73,14 +73,17 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const context = { source: from, destination: to, settings, notice, isUnclear }
   const tally = createTally(noTotals(), () => undefined)
   const slots = new ConcurrencyLimit(pace.concurrency)
-  const writes: Record<string, number> = {}
+  const writes = new Map<string, number>()
+  const count = (requests: Requests): void => {
+    for (const operation in requests) writes.set(operation, (writes.get(operation) ?? 0) + (requests[operation] ?? 0))
+  }
   let archived = 0
   let versions = 0
   const take = (object: ObjectSummary, outcome: Prospect): Outcome => {
     if (outcome.kind === 'copied') {
       if ('destination' in job && ARCHIVES.has(object.storageClass)) archived++
-      for (const requests of [requestsOf(job, object, context), outcome.requests ?? {}])
-        for (const [operation, n] of Object.entries(requests)) addTo(writes, operation, n)
+      count(requestsOf(job, object, context))
+      if (outcome.requests !== undefined) count(outcome.requests)
     }
     if (hasHistory(object) && outcome.kind === 'deleted') versions += object.history.length
     tell(object, outcome)
@@ -88,14 +91,15 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   }
   const look = lookOf(job, context)
   const act: Action = async (object) => {
-    const outcome = await look(object)
+    const outcome = look === undefined ? WRITTEN : await look(object)
     return outcome && take(object, outcome)
   }
   const decideOn = unlessKnown(decisionOf(job, context, 'act'))
   const stays = stayingFor(job, context.source)
   const decide: Decide = (object, page) => {
     const decided = decideOn(object, page)
-    if (decided === undefined || decided.kind === 'deferred' || decided.kind === 'waiting') return undefined
+    if (decided === undefined || decided.kind === 'deferred' || decided.kind === 'waiting')
+      return look === undefined ? take(object, WRITTEN) : undefined
     if (decided.kind !== 'delete-deferred') return take(object, decided)
     return stays === undefined ? take(object, DELETED) : undefined
   }
@@ -136,7 +140,12 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const { totals } = tally
   const kept = whyKept(job, totals)
   const counted = { job, pace, threads, context, totals, versions, kept: kept !== undefined }
-  const requests = requestsOfRun({ ...counted, sent: { ...ends.meter.requests }, begin, writes })
+  const requests = requestsOfRun({
+    ...counted,
+    sent: { ...ends.meter.requests },
+    begin,
+    writes: Object.fromEntries(writes),
+  })
   const seen = { job, pace, settings, totals, requests, elapsed: performance.now() - began, heldTo }
   const time = drain.signal.aborted ? undefined : timeOfRun({ ...seen, answers: times.usual() })
   return { totals, archived, versions, kept, requests, time }
@@ -151,6 +160,7 @@ function whyKept(job: WriteJob, totals: Totals): string | undefined {
 const PROGRESS_INTERVAL = 250
 
 const DELETED: Outcome = { kind: 'deleted' }
+const WRITTEN: Outcome = { kind: 'copied' }
 
 // Whether they are restored only the copy itself would tell, or a HEAD of each.
 const ARCHIVES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE'])
