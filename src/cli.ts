@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { CheckpointError } from './checkpoint/checkpoint-error.js'
 import { commandsNamed, type Commands } from './commands/options/command.js'
-import { asksFor } from './commands/options/asked.js'
+import { asksFor, isPlanned } from './commands/options/asked.js'
 import { paintsFor } from './commands/options/color.js'
 import { EXIT } from './commands/options/exit.js'
 import { Interrupted, type CommandIo } from './commands/options/io.js'
@@ -76,6 +76,7 @@ const COMMANDS: Commands = new Map([
   ['head', () => import('./commands/head.js')],
   ['verify', () => import('./commands/verify.js')],
   ['check', () => import('./commands/check.js')],
+  ['plan', () => import('./commands/plan.js')],
   ['resume', () => import('./commands/resume.js')],
   ['status', () => import('./commands/status.js')],
   ['runs', () => import('./commands/runs.js')],
@@ -120,6 +121,10 @@ async function main(args: readonly string[]): Promise<number> {
       commandLine = job.args
       return await runNamedJob(job, io, COMMANDS)
     }
+  }
+  if (isPlanned(args)) {
+    const { runPlanned } = await import('./commands/options/planned-command.js')
+    return await runPlanned(io, COMMANDS)
   }
   const { runCommandLine } = await import('./commands/options/command-line.js')
   return await runCommandLine(await commandsNamed(first, COMMANDS), io, COMMANDS)

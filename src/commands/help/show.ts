@@ -1,5 +1,7 @@
 import { commandsNamed, type Commands } from '../options/command.js'
+import { isPlanned } from '../options/asked.js'
 import type { CommandIo } from '../options/io.js'
+import { plannedCommands } from '../options/planned-command.js'
 import { unknownCommand } from '../options/usage-error.js'
 import { longPage, shortPage } from './command-page.js'
 import { longMainPage, shortMainPage } from './main-page.js'
@@ -21,6 +23,11 @@ export async function showHelp(
   stdout: CommandIo['stdout'],
   all: Commands,
 ): Promise<void> {
+  if (isPlanned(args)) {
+    const planned = await plannedCommands(args, all)
+    await showHelp(planned.args, long, stdout, planned.all)
+    return
+  }
   const [first = ''] = args
   const name = first === '' || first.startsWith('-') ? args.find((arg) => all.has(arg)) : first
   const width = helpWidth(stdout)

@@ -16,3 +16,8 @@ export function asksFor(args: readonly string[]): AskedFor | undefined {
   }
   return undefined
 }
+
+/** Whether a command line plans a command, rather than asking what `plan` is. */
+export function isPlanned([first, name = '']: readonly string[]): boolean {
+  return first === 'plan' && name !== '' && !name.startsWith('-')
+}

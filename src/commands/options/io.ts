@@ -1,6 +1,7 @@
 import { fstatSync } from 'node:fs'
 import type { RunEvent } from '../../job/events.js'
 import type { Paints } from '../../report/paint.js'
+import type { Planning } from './plan-options.js'
 
 /** What a command may touch of the process. */
 export interface CommandIo {
@@ -18,6 +19,8 @@ export interface CommandIo {
   readonly args: readonly string[]
   /** The same for people, where a named job stands for it. */
   readonly job?: string
+  /** What is to be told of a command that is only planned. */
+  readonly planning?: Planning
   /** Aborted by the first Ctrl-C, SIGTERM or SIGHUP: begin nothing further, let what is in flight end. */
   readonly stop: AbortSignal
   /** Aborted by the second: save and end at once. */

@@ -1,5 +1,6 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
 import type { Prospect } from '../../engine/actions/context.js'
+import { PlanCounts } from '../../engine/session/plan-counts.js'
 import { rehearse } from '../../engine/session/rehearsal.js'
 import type { Snapshot } from '../../job/events.js'
 import { mapOf, type WriteJob } from '../../job/kinds.js'
@@ -14,7 +15,11 @@ import type { ObjectSummary } from '../../storage/storage.js'
 import { sayTo } from './attended.js'
 import type { Example } from './example.js'
 import { threadsFor, type Opened } from './open-and-run.js'
-import { planFields, planLines } from './plan-report.js'
+import { checkOutput, writeResult } from './output-file.js'
+import { plannedCostOf, pricesFrom } from './plan-cost.js'
+import { planPage } from './plan-page.js'
+import { planFields, planLines, type RehearsedPlan } from './plan-report.js'
+import { lossesOfSample, ObjectSample } from './plan-sample.js'
 import { ProspectExamples, prospectLine, prospectRecord, prospectText } from './prospect-lines.js'
 import { EXIT } from '../options/exit.js'
 import { mayRedraw, unless, type CommandIo } from '../options/io.js'
@@ -35,6 +40,18 @@ export interface DryRunOptions {
   readonly io: CommandIo
 }
 
+// All of it, whatever of it is told on standard output.
+function formOf(plan: RehearsedPlan, format: 'text' | 'json' | 'html'): string {
+  switch (format) {
+    case 'text':
+      return `${planLines(plan).join('\n')}\n`
+    case 'json':
+      return `${jsonRecord('plan', planFields(plan))}\n`
+    case 'html':
+      return planPage(plan)
+  }
+}
+
 /** How a rehearsal tells of its progress. */
 export function rehearsing(
   io: CommandIo,
@@ -46,7 +63,11 @@ export function rehearsing(
 /** Lists, decides about each object, and says what a run would do and which requests it would send. Writes nothing, here or there. */
 export async function dryRun(options: DryRunOptions): Promise<number> {
   const { job, pace, ranges, list, example, opened, progress, telling, io } = options
+  const { planning } = io
   const { ends, drain } = opened
+  // What is wrong with them is worth an end before the listing.
+  const prices = planning === undefined ? undefined : await pricesFrom(planning.prices)
+  if (planning?.to !== undefined) await checkOutput(planning.to.path)
   if (ends.destination?.unwritable !== undefined) throw ends.destination.unwritable
   if (example !== undefined && !telling.json) sayTo(io, exampleLine(example))
   const nameOf = renamer(mapOf(job))
@@ -55,7 +76,10 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
     io.stdout.write(text)
   })
   const examples = new ProspectExamples()
+  const counts = planning === undefined ? undefined : new PlanCounts(job, Date.now())
+  const sample = new ObjectSample(planning?.sample ?? 0)
   const tell = (object: ObjectSummary, prospect: Prospect): void => {
+    if (planning !== undefined && prospect.kind === 'copied') sample.add(object)
     // What stays as it is may be nearly all.
     if (prospect.kind === 'skipped' && prospect.reason === 'unchanged') return
     const wanted = examples.wants(prospect, object.key)
@@ -69,15 +93,25 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
     progress.event({ type: 'progress', snapshot })
   }
   const threads = threadsFor(job, pace)
-  const work = rehearse({ job, pace, threads, ranges, list, ends, drain, tell, progress: told })
+  const work = rehearse({ job, pace, threads, ranges, list, ends, drain, tell, counts, progress: told })
   const found = await unless(io.abandon, work)
   const complete = !drain.signal.aborted
   lines.flush()
+  const groups = counts?.groups() ?? []
+  const planned = prices && {
+    groups,
+    losses: await unless(io.abandon, lossesOfSample(job, sample.objects(), ends, drain.signal)),
+    cost: await unless(
+      io.abandon,
+      plannedCostOf({ job, found, groups, ends, prices, anyStore: planning?.prices.length !== 0 }),
+    ),
+  }
   progress.close()
-  const plan = { job, found, complete, example, examples: examples.all() }
+  const plan = { job, found, complete, example, examples: examples.all(), planned }
   const shown = telling.verbose || telling.quiet ? { ...plan, examples: [] } : plan
   const text = (paint?: Paint): string => `${planLines(shown, paint).join('\n')}\n`
   io.stdout.write(telling.json ? `${jsonRecord('plan', planFields(plan))}\n` : text(io.paint?.stdout))
   io.log?.write(text())
+  if (planning?.to !== undefined) await writeResult(planning.to.path, formOf(plan, planning.to.format))
   return complete ? EXIT.done : EXIT.interrupted
 }

@@ -1,7 +1,6 @@
 import type { Requests } from '../../engine/actions/context.js'
 import type { Rehearsal } from '../../engine/session/rehearsal.js'
 import { allRequests, type RunRequests } from '../../engine/session/rehearsal-requests.js'
-import type { RunTime } from '../../engine/session/run-time.js'
 import { deferredDeletesOf, deletionPlace, onlyDeletes, writeKindOf, type WriteJob } from '../../job/kinds.js'
 import { placeUrl } from '../../job/place.js'
 import { settled, sum, type Totals } from '../../job/totals.js'
@@ -13,6 +12,7 @@ import { failedByCode, skippedByReason } from '../../report/summary.js'
 import { aboutTime } from '../../report/time-left.js'
 import { EXIT } from '../options/exit.js'
 import type { Example } from './example.js'
+import { plannedFields, plannedLines, type Planned } from './plan-tables.js'
 import { prospectText, type ProspectLine } from './prospect-lines.js'
 
 /** What a rehearsal has found. */
@@ -23,10 +23,12 @@ export interface RehearsedPlan {
   readonly complete: boolean
   readonly example: Example | undefined
   readonly examples: readonly ProspectLine[]
+  /** What a plan tells beside a dry run. */
+  readonly planned?: Planned | undefined
 }
 
 /** As a record. */
-export function planFields({ job, found, complete, example, examples }: RehearsedPlan): object {
+export function planFields({ job, found, complete, example, examples, planned }: RehearsedPlan): object {
   const { totals, archived, versions, requests } = found
   return {
     ...{ ...placesOf(job), job, complete, exitCode: complete ? EXIT.done : EXIT.interrupted },
@@ -34,19 +36,29 @@ export function planFields({ job, found, complete, example, examples }: Rehearse
     ...totalsFields(totals),
     ...{ archived, versions, requests: allRequests(requests), checkRequestsAtMost: requests.checksAtMost },
     ...(found.time === undefined ? {} : { estimate: estimateFields(found.time) }),
+    ...(planned === undefined ? {} : plannedFields(planned)),
   }
 }
 
 /** For people. */
-export function planLines({ job, found, complete, examples }: RehearsedPlan, paint: Paint = PLAIN): string[] {
+export function planLines(plan: RehearsedPlan, paint: Paint = PLAIN): string[] {
+  const { job, planned } = plan
+  const root = placeUrl({ ...job.source, prefix: '' })
+  return [...rehearsedLines(plan, paint), ...(planned === undefined ? [] : plannedLines(planned, root))]
+}
+
+/** The same without what a plan tells beside a dry run. */
+export function rehearsedLines(plan: RehearsedPlan, paint: Paint = PLAIN): string[] {
+  const { job, found, complete, examples, planned } = plan
   const { totals, archived, versions } = found
   const failed = sum(totals.failed)
+  const word = planned === undefined ? 'dry run' : 'plan'
   const lines = [
     complete
-      ? paint(failed === 0 ? 'good' : 'warning', 'dry run: nothing was changed')
+      ? paint(failed === 0 ? 'good' : 'warning', `${word}: nothing was changed`)
       : paint(
           'warning',
-          'dry run, interrupted: nothing was changed, and this is a part only; the same command begins anew',
+          `${word}, interrupted: nothing was changed, and this is a part only; the same command begins anew`,
         ),
     ...nothingInWords(job, found, complete),
     ...tasksInWords(job, found),
@@ -93,6 +105,8 @@ function timeInWords(time: RunTime, { copied, bytes: size }: Totals): string {
       return `${about}: ${bytes(size)} at ${bytes(time.rate ?? 0)}/s (--bandwidth)`
   }
 }
+
+type RunTime = NonNullable<Rehearsal['time']>
 
 const INDENT = ' '.repeat('requests     '.length)
 

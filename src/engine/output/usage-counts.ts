@@ -187,7 +187,11 @@ function grow(counter: Counter | undefined, objects: number, bytes: number): voi
   counter.bytes += bytes
 }
 
-function sizeClass(size: number): number {
+/** The names of the size classes, the smallest first: each is the most that is in it. */
+export const SIZE_CLASS_NAMES = SIZE_CLASSES.map(({ name }) => name)
+
+/** Which of the size classes so many bytes are in. */
+export function sizeClass(size: number): number {
   for (let i = 0; i < BOUNDS.length; i++) if (size <= (BOUNDS[i] ?? 0)) return i
   return BOUNDS.length
 }

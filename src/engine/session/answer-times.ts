@@ -7,15 +7,22 @@ const KEPT = 1_000
 /** How long the answers of stores take, in milliseconds, by operation. */
 export class AnswerTimes {
   readonly #times = new Map<string, number[]>()
+  readonly #asked = new Map<string, number>()
 
   /** The same store, with the time of each answer taken. */
   around(store: Storage): Storage {
     return around(store, async (operation, send) => {
+      this.#asked.set(operation, (this.#asked.get(operation) ?? 0) + 1)
       const began = performance.now()
       const answer = await send()
       this.add(operation, performance.now() - began)
       return answer
     })
+  }
+
+  /** How often each operation was asked for. */
+  asked(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#asked)
   }
 
   /** Takes in one answer. */

@@ -16,7 +16,7 @@ import type { OpenStores } from '../../storage/open.js'
 import type { Pressure } from '../../storage/retry.js'
 import type { ObjectSummary, Storage } from '../../storage/storage.js'
 import { decisionOf, listingOf, lookOf, requestsOf } from '../actions/actions.js'
-import type { Prospect, Requests, Stores } from '../actions/context.js'
+import { allTogether, type Prospect, type Requests, type Stores } from '../actions/context.js'
 import { lookingUp, unlessKnown } from '../actions/look-up-listed.js'
 import { unclearBetween } from '../actions/manifests.js'
 import { stayingFor } from '../actions/not-a-key.js'
@@ -26,6 +26,7 @@ import { heldBack, pacersFor } from '../lanes/pacer.js'
 import { runLanes } from '../lanes/run-lanes.js'
 import { AnswerTimes } from './answer-times.js'
 import { ofTheSource, reasonToKeep } from './deferred-deletes.js'
+import { isArchivedBy, type PlanCounts } from './plan-counts.js'
 import { requestsOfRun, type RunRequests } from './rehearsal-requests.js'
 import { timeOfRun, type RunTime } from './run-time.js'
 import { stopReason } from './stop-reason.js'
@@ -43,6 +44,8 @@ export interface RehearsalOptions {
   readonly drain: AbortController
   /** Told of each object. */
   readonly tell: (object: ObjectSummary, prospect: Prospect) => void
+  /** Counts more of what would be done. */
+  readonly counts?: PlanCounts | undefined
   /** Told several times a second how far it has come; its totals are what would be done. */
   readonly progress: (snapshot: Snapshot) => void
 }
@@ -57,19 +60,22 @@ export interface Rehearsal {
   /** Why nothing would be deleted of what only the destination has, where that is so. */
   readonly kept: string | undefined
   readonly requests: RunRequests
+  /** Of those to list and to look at objects, the ones to the destination, where that is another place than the source. */
+  readonly destinationReads: Requests
   /** Absent where nothing tells it, and where not all was seen. */
   readonly time: RunTime | undefined
 }
 
 /** Takes the objects as a run does, in its lanes, and only looks where that would act. Rejects with a UserError when that would stop. */
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
-  const { job, pace, threads, ends, drain, tell } = options
+  const { job, pace, threads, ends, drain, tell, counts } = options
   const begin = { ...ends.meter.requests }
   const { source, destination = source, settings, notice } = ends
   const isUnclear = unclearBetween(source.store, destination.store)
   const times = new AnswerTimes()
+  const ofDestination = new AnswerTimes()
   const from = times.around(source.store)
-  const to = destination === source ? from : times.around(destination.store)
+  const to = destination === source ? from : ofDestination.around(destination.store)
   const context = { source: from, destination: to, settings, notice, isUnclear }
   const tally = createTally(noTotals(), () => undefined)
   const slots = new ConcurrencyLimit(pace.concurrency)
@@ -81,10 +87,12 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   let versions = 0
   const take = (object: ObjectSummary, outcome: Prospect): Outcome => {
     if (outcome.kind === 'copied') {
-      if ('destination' in job && ARCHIVES.has(object.storageClass)) archived++
-      count(requestsOf(job, object, context))
-      if (outcome.requests !== undefined) count(outcome.requests)
-    }
+      if (isArchivedBy(job, object.storageClass)) archived++
+      const requests = requestsOf(job, object, context)
+      const all = outcome.requests === undefined ? requests : allTogether([requests, outcome.requests])
+      count(all)
+      counts?.add(object, outcome, all)
+    } else counts?.add(object, outcome)
     if (hasHistory(object) && outcome.kind === 'deleted') versions += object.history.length
     tell(object, outcome)
     return outcome
@@ -147,8 +155,9 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     writes: Object.fromEntries(writes),
   })
   const seen = { job, pace, settings, totals, requests, elapsed: performance.now() - began, heldTo }
-  const time = drain.signal.aborted ? undefined : timeOfRun({ ...seen, answers: times.usual() })
-  return { totals, archived, versions, kept, requests, time }
+  const answers = { ...ofDestination.usual(), ...times.usual() }
+  const time = drain.signal.aborted ? undefined : timeOfRun({ ...seen, answers })
+  return { totals, archived, versions, kept, requests, destinationReads: ofDestination.asked(), time }
 }
 
 function whyKept(job: WriteJob, totals: Totals): string | undefined {
@@ -161,9 +170,6 @@ const PROGRESS_INTERVAL = 250
 
 const DELETED: Outcome = { kind: 'deleted' }
 const WRITTEN: Outcome = { kind: 'copied' }
-
-// Whether they are restored only the copy itself would tell, or a HEAD of each.
-const ARCHIVES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE'])
 
 /** Objects, and how far they have been listed. */
 interface RehearsedWork {

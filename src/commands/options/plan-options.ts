@@ -1,0 +1,51 @@
+import { resolve } from 'node:path'
+import { UserError } from '../../errors.js'
+import { printable } from '../../keys.js'
+import type { Argv } from './argv.js'
+import { grouped, many, readList, readText, readWhole, textFlag, type Flags } from './flag-values.js'
+
+/** What a plan is to be made of. */
+export interface Planning {
+  /** How many objects are looked at for what their copies would lose. */
+  readonly sample: number
+  /** Absolute paths of files of the AWS price list. */
+  readonly prices: readonly string[]
+  /** The absolute path of the file that the plan is written to, too, and in which form. */
+  readonly to?: { readonly path: string; readonly format: 'text' | 'json' | 'html' }
+}
+
+const SAMPLE = 100
+const MOST_SAMPLE = 100_000
+
+/** Flags of `plan`, beside those of the command that is planned. */
+export function planFlags(argv: Argv): Argv {
+  return grouped(argv, 'Plan:', {
+    sample: textFlag('N', 'objects to look at for what their copies would lose, spread over all', String(SAMPLE)),
+    prices: many('FILE', 'prices in place of those that come along: index.json of the AWS price list; repeatable'),
+    to: textFlag('FILE', 'file to write the plan to as well: .html for a page, .json or .txt'),
+  })
+}
+
+/** Reads these flags. */
+export function readPlanning(flags: Flags, cwd: string): Planning {
+  const to = readText(flags, 'to')
+  return {
+    sample: readWhole(flags, 'sample', 0, MOST_SAMPLE) ?? SAMPLE,
+    prices: readList(flags, 'prices').map((file) => resolve(cwd, file)),
+    ...(to === undefined ? {} : { to: { path: resolve(cwd, to), format: formatOfPlan(to) } }),
+  }
+}
+
+function formatOfPlan(to: string): 'text' | 'json' | 'html' {
+  const [, extension = ''] = /\.([a-z]+)$/i.exec(to) ?? []
+  const format = FORMATS.get(extension.toLowerCase())
+  if (format !== undefined) return format
+  throw new UserError(
+    `--to ${printable(to)} does not say in which form the plan is to be written`,
+    'name a file with .html, .json or .txt at its end',
+  )
+}
+
+const FORMATS: ReadonlyMap<string, 'text' | 'json' | 'html'> = new Map([
+  ...[['html', 'html'] as const, ['json', 'json'] as const, ['txt', 'text'] as const],
+])

@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises'
+import { reasonOf } from '../../checkpoint/checkpoint-error.js'
+import type { PlannedGroup } from '../../engine/session/plan-counts.js'
+import { replacesSource } from '../../engine/session/plan-counts.js'
+import type { Rehearsal } from '../../engine/session/rehearsal.js'
+import { StorageError, UserError } from '../../errors.js'
+import { connectionOf } from '../../job/connection.js'
+import { deletionPlace, type WriteJob } from '../../job/kinds.js'
+import { isFolder, type Place, type Side } from '../../job/place.js'
+import { printable } from '../../keys.js'
+import { pricesOfOffer } from '../../prices/offer-file.js'
+import { PriceList, type PriceTable } from '../../prices/price-list.js'
+import { costOfRun, type BilledGroup, type BilledRun, type BilledSide, type CostRow } from '../../prices/run-cost.js'
+import type { OpenStore } from '../../storage/backend.js'
+import type { OpenStores } from '../../storage/open.js'
+
+/** What a run costs, and by which prices. */
+export interface PlannedCost {
+  readonly rows: readonly CostRow[]
+  readonly prices: readonly Pick<PriceTable, 'source' | 'date'>[]
+}
+
+/** The prices of files of the AWS price list, and for what they do not have those that come along. A `UserError` where one cannot be read. */
+export async function pricesFrom(files: readonly string[]): Promise<PriceList> {
+  const { BUILT_IN_PRICES } = await import('../../prices/built-in-prices.js')
+  const given = await Promise.all(files.map(offerIn))
+  return new PriceList([...given, BUILT_IN_PRICES])
+}
+
+async function offerIn(file: string): Promise<PriceTable> {
+  let text: string
+  try {
+    text = await readFile(file, 'utf8')
+  } catch (error) {
+    throw new UserError(`cannot read ${printable(file)}: ${reasonOf(error)}`, 'name another file with --prices')
+  }
+  return pricesOfOffer(text, file)
+}
+
+/** What is asked of the costs. `anyStore`: the prices are taken for those of whatever store it is. */
+interface CostOptions {
+  readonly job: WriteJob
+  readonly found: Rehearsal
+  readonly groups: readonly PlannedGroup[]
+  readonly ends: OpenStores
+  readonly prices: PriceList
+  readonly anyStore: boolean
+}
+
+/** The costs of a run as it was rehearsed. */
+export async function plannedCostOf({ job, found, groups, ends, prices, anyStore }: CostOptions): Promise<PlannedCost> {
+  const side = async (place: Place, open: OpenStore, side: Side): Promise<BilledSide | undefined> => {
+    if (isFolder(place)) return undefined
+    const isKnown = anyStore || AWS.test(open.store.host ?? '')
+    const { region } = connectionOf(ends.connection, side)
+    return { ...(isKnown && region !== undefined ? { region } : {}), versioned: await versioned(open) }
+  }
+  const source = await side(job.source, ends.source, 'source')
+  const destination =
+    'destination' in job && ends.destination !== undefined
+      ? await side(job.destination, ends.destination, 'destination')
+      : source
+  const { begin, lists, looks, beforeDeletions, afterDeletions } = found.requests
+  const { destinationReads } = found
+  const deletesAt = 'destination' in job && deletionPlace(job) === job.destination ? 'destination' : 'source'
+  const seen = less(together([begin, lists, looks]), destinationReads)
+  const ofDeletions = together([beforeDeletions, afterDeletions])
+  const run: BilledRun = {
+    ...{ source, destination, deletesAt, replaces: replacesSource(job), streamed: ends.settings.streamed },
+    groups: groups.map((group) => billed(group, found.kept !== undefined)),
+    reads: {
+      source: deletesAt === 'source' ? together([seen, ofDeletions]) : seen,
+      destination: deletesAt === 'source' ? destinationReads : together([destinationReads, ofDeletions]),
+    },
+    kmsRequests: kmsRequestsOf(job, found.totals.copied),
+    restores: 'restore' in job && found.archived > 0,
+  }
+  return { rows: costOfRun(run, prices), prices: prices.sources }
+}
+
+const AWS = /\.amazonaws\.com(?:\.cn)?(?::\d+)?$/
+
+async function versioned(open: OpenStore): Promise<boolean | undefined> {
+  try {
+    return (await open.traits()).versioned
+  } catch (error) {
+    if (error instanceof StorageError) return undefined
+    throw error
+  }
+}
+
+function billed({ fate, ...group }: PlannedGroup, kept: boolean): BilledGroup {
+  const { kind } = fate
+  if (kind === 'skipped' || kind === 'failed' || (kind === 'deleted' && kept)) return { ...group, fate: 'none' }
+  return { ...group, fate: kind }
+}
+
+// How the bucket encrypts by itself, and what its objects have, no listing tells.
+function kmsRequestsOf(job: WriteJob, copied: number): number | undefined {
+  if (!('attributes' in job)) return undefined
+  const { encryption, bucketKey } = job.attributes
+  if (encryption === undefined) return undefined
+  return encryption.startsWith('aws:kms') && bucketKey !== true ? copied : 0
+}
+
+type Counts = Readonly<Record<string, number>>
+
+function together(all: readonly Counts[]): Counts {
+  const sums = new Map<string, number>()
+  for (const counts of all) for (const [name, n] of Object.entries(counts)) sums.set(name, (sums.get(name) ?? 0) + n)
+  return Object.fromEntries(sums)
+}
+
+function less(counts: Counts, others: Counts): Counts {
+  return Object.fromEntries(Object.entries(counts).map(([name, n]) => [name, Math.max(0, n - (others[name] ?? 0))]))
+}

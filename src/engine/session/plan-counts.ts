@@ -1,0 +1,164 @@
+import { writeKindOf, type WriteJob } from '../../job/kinds.js'
+import type { Group } from '../../job/usage.js'
+import type { WorkItem } from '../../sources/work-source.js'
+import { timeOf } from '../../times.js'
+import type { Prospect, Requests } from '../actions/context.js'
+import { SIZE_CLASS_NAMES, sizeClass } from '../output/usage-counts.js'
+
+/** What becomes of objects that share this. */
+export type Fate =
+  /** `archived`: by its class its copy would be refused, unless it was restored by now. */
+  | { readonly kind: 'written' | 'archived' | 'deleted' }
+  | { readonly kind: 'skipped'; readonly reason: string }
+  | { readonly kind: 'failed'; readonly code: string }
+
+/** Objects of one storage class of which the same becomes. */
+export interface PlannedGroup {
+  readonly fate: Fate
+  /** That of the objects, and of what is written of them. */
+  readonly storageClass: string
+  readonly writtenClass: string
+  readonly objects: number
+  readonly bytes: number
+  /** Bytes, of each object at least what the infrequent-access classes bill. */
+  readonly billedBytes: number
+  /** Of those, times the days, what is missing to the least time that the class is billed for. */
+  readonly earlyByteDays: number
+  /** Bytes of what is at the destination under their names, where that was listed, by its class. */
+  readonly replacedBytes: Readonly<Record<string, number>>
+  /** Requests of the writes. */
+  readonly writes: Requests
+  readonly sizes: readonly Group[]
+}
+
+interface Counts {
+  readonly fate: Fate
+  readonly storageClass: string
+  objects: number
+  bytes: number
+  billed: number
+  early: number
+  readonly replaced: Map<string, number>
+  readonly writes: Map<string, number>
+  readonly sizes: { objects: number; bytes: number }[]
+}
+
+// https://aws.amazon.com/s3/storage-classes/
+const LEAST_DAYS: ReadonlyMap<string, number> = new Map([
+  ...[['STANDARD_IA', 30] as const, ['ONEZONE_IA', 30] as const],
+  ...[['GLACIER_IR', 90] as const, ['GLACIER', 90] as const, ['DEEP_ARCHIVE', 180] as const],
+])
+const LEAST_BILLED = 128 * 1024
+const DAY = 86_400_000
+
+/** Counts what a run would do by storage class, size class and fate, in memory that is bounded by how many of these there are. */
+export class PlanCounts {
+  readonly #groups = new Map<string, Counts>()
+  // Neighbours in a listing mostly share these.
+  #latest: Counts | undefined
+  #kind: Prospect['kind'] | undefined
+
+  constructor(
+    private readonly job: WriteJob,
+    private readonly now: number,
+  ) {}
+
+  /** Counts one object, with the requests of its write. */
+  add(object: WorkItem, prospect: Prospect, writes: Requests = {}): void {
+    const counts = this.#of(object.storageClass, prospect)
+    const { size } = object
+    counts.objects++
+    counts.bytes += size
+    const billed = Math.max(size, LEAST_BILLED)
+    counts.billed += billed
+    const ofSize = counts.sizes[sizeClass(size)]
+    if (ofSize !== undefined) {
+      ofSize.objects++
+      ofSize.bytes += size
+    }
+    const days = LEAST_DAYS.get(object.storageClass)
+    if (days !== undefined) {
+      const missing = days - (this.now - timeOf(object.lastModified)) / DAY
+      if (missing > 0) counts.early += missing * billed
+    }
+    const { there } = object
+    if (there !== undefined) add(counts.replaced, there.storageClass, there.size)
+    for (const operation in writes) add(counts.writes, operation, writes[operation] ?? 0)
+  }
+
+  /** What was counted so far. */
+  groups(): readonly PlannedGroup[] {
+    return [...this.#groups.values()].map(({ fate, storageClass, objects, bytes, ...rest }) => ({
+      ...{ fate, storageClass, writtenClass: writtenClass(this.job, storageClass), objects, bytes },
+      ...{ billedBytes: rest.billed, earlyByteDays: rest.early, replacedBytes: Object.fromEntries(rest.replaced) },
+      writes: Object.fromEntries(rest.writes),
+      sizes: rest.sizes.flatMap((size, at): Group[] =>
+        size.objects === 0 ? [] : [[SIZE_CLASS_NAMES[at] ?? '', size.objects, size.bytes]],
+      ),
+    }))
+  }
+
+  #fateOf(storageClass: string, prospect: Prospect): Fate {
+    const { kind } = prospect
+    return kind === 'copied' && isArchivedBy(this.job, storageClass) ? { kind: 'archived' } : fateOf(prospect)
+  }
+
+  #of(storageClass: string, prospect: Prospect): Counts {
+    const { kind } = prospect
+    // Of the others there are several.
+    const plain = kind === 'copied' || kind === 'deleted'
+    if (plain && kind === this.#kind && this.#latest?.storageClass === storageClass) return this.#latest
+    const fate = this.#fateOf(storageClass, prospect)
+    const key = JSON.stringify([fate, storageClass])
+    let counts = this.#groups.get(key)
+    if (counts === undefined) {
+      counts = { fate, storageClass, objects: 0, bytes: 0, billed: 0, early: 0, ...noSizes() }
+      this.#groups.set(key, counts)
+    }
+    this.#kind = kind
+    this.#latest = counts
+    return counts
+  }
+}
+
+function add(sums: Map<string, number>, name: string, n: number): void {
+  sums.set(name, (sums.get(name) ?? 0) + n)
+}
+
+function noSizes(): Pick<Counts, 'writes' | 'replaced' | 'sizes'> {
+  return { writes: new Map(), replaced: new Map(), sizes: SIZE_CLASS_NAMES.map(() => ({ objects: 0, bytes: 0 })) }
+}
+
+function fateOf(prospect: Prospect): Fate {
+  switch (prospect.kind) {
+    case 'copied':
+      return { kind: 'written' }
+    case 'deleted':
+    case 'delete-deferred':
+      return { kind: 'deleted' }
+    case 'skipped':
+      return { kind: 'skipped', reason: prospect.reason }
+    case 'failed':
+      return { kind: 'failed', code: prospect.failure.code }
+  }
+}
+
+/** The storage class that a job writes of an object of this one. */
+function writtenClass(job: WriteJob, ofSource: string): string {
+  if (!('attributes' in job)) return ofSource
+  const { storageClass, drop = [] } = job.attributes
+  return storageClass ?? (drop.includes('storage-class') ? 'STANDARD' : ofSource)
+}
+
+// Whether they are restored only the copy itself would tell, or a HEAD of each.
+const ARCHIVES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE'])
+
+/** Whether the copy of an object of this class is refused, unless it was restored. */
+export function isArchivedBy(job: WriteJob, storageClass: string): boolean {
+  return 'destination' in job && ARCHIVES.has(storageClass)
+}
+
+/** Whether what a job writes takes the place of what it read: a rewrite in place, or a move. */
+export function replacesSource(job: WriteJob): boolean {
+  return !('destination' in job) || writeKindOf(job).done === 'moved'
+}

@@ -1,0 +1,57 @@
+/** A price of so many US$ a unit from an amount on: `[from, price]`, in rising order, the first from 0. */
+export type Tiers = readonly (readonly [from: number, price: number])[]
+
+/** What AWS bills in each Region, by usage type as bills have it, without the Region in front; a price that does not depend on the amount is one number. */
+export interface PriceTable {
+  /** Where the prices are from. */
+  readonly source: string
+  /** When they were as they are here, ISO 8601. */
+  readonly date: string
+  readonly regions: Readonly<Record<string, Readonly<Record<string, number | Tiers>>>>
+}
+
+/** Prices, and where each is from. */
+export class PriceList {
+  /** Of several tables the first that has a price counts. */
+  constructor(private readonly tables: readonly PriceTable[]) {}
+
+  /** The tables that it was made of, as a person is told of them. */
+  get sources(): readonly Pick<PriceTable, 'source' | 'date'>[] {
+    return this.tables.map(({ source, date }) => ({ source, date }))
+  }
+
+  /** Undefined where no table has it. */
+  tiers(region: string, usageType: string): Tiers | undefined {
+    for (const { regions } of this.tables) {
+      const prices = Object.hasOwn(regions, region) ? regions[region] : undefined
+      const price = prices !== undefined && Object.hasOwn(prices, usageType) ? prices[usageType] : undefined
+      if (price !== undefined) return typeof price === 'number' ? [[0, price]] : price
+    }
+    return undefined
+  }
+}
+
+/** What an amount costs, as if nothing else were billed in the month. */
+export function costOf(tiers: Tiers, amount: number): number {
+  return tiers.reduce((sum, [from, price], at) => {
+    const end = tiers[at + 1]?.[0] ?? Infinity
+    return sum + Math.max(0, Math.min(amount, end) - from) * price
+  }, 0)
+}
+
+/** What goes from one Region to another is billed by the pair of them. */
+export function transferTo(region: string): string {
+  return `AWS-Out-Bytes:${region}`
+}
+
+/** The usage types of which a price is worth keeping; those of transfers are by `transferTo`. */
+export const USAGE_TYPES: ReadonlySet<string> = new Set([
+  ...['', 'SIA-', 'ZIA-', 'INT-', 'GIR-', 'GLACIER-', 'GDA-'].flatMap((infix) => [
+    `Requests-${infix}Tier1`,
+    `Requests-${infix}Tier2`,
+  ]),
+  ...['TimedStorage-ByteHrs', 'TimedStorage-SIA-ByteHrs', 'TimedStorage-ZIA-ByteHrs', 'TimedStorage-GIR-ByteHrs'],
+  ...['TimedStorage-GlacierByteHrs', 'TimedStorage-GDA-ByteHrs', 'TimedStorage-INT-FA-ByteHrs'],
+  ...['Monitoring-Automation-INT', 'Retrieval-SIA', 'Retrieval-ZIA', 'Retrieval-GIR'],
+  ...['DataTransfer-Out-Bytes', 'KMS-Requests'],
+])

@@ -1,0 +1,217 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { contentOf, put, sandbox, type TestSandbox } from '../support/cli-buckets.js'
+import { run, workFolder } from '../support/cli-program.js'
+
+interface Row {
+  readonly kind: string
+  readonly what: string
+  readonly amount?: number
+  readonly usd?: number
+}
+
+interface Plan {
+  readonly groups: readonly {
+    readonly fate: string
+    readonly storageClass: string
+    readonly objects: number
+    readonly bytes: number
+  }[]
+  readonly losses?: {
+    readonly looked: number
+    readonly losses: readonly { readonly what: string; readonly objects: number; readonly example: string }[]
+  }
+  readonly cost: {
+    readonly once: number
+    readonly monthly: number
+    readonly unknown: number
+    readonly rows: readonly Row[]
+  }
+}
+
+const HOSTILE = `<script>alert("x")</script>&'\u001b[31m`
+
+/** A bucket with objects of two classes, of which some are at the destination already. */
+async function filled(server: TestSandbox): Promise<void> {
+  for (let i = 0; i < 12; i++) {
+    const StorageClass = i % 4 === 0 ? 'STANDARD_IA' : undefined
+    await put(server, 'src', `k${i}`, {
+      Body: 'x'.repeat(1000 + i),
+      ...(StorageClass === undefined ? {} : { StorageClass }),
+    })
+    if (i % 3 === 0) await put(server, 'dst', `k${i}`, { Body: 'x'.repeat(1000 + i) })
+  }
+  await put(server, 'dst', 'extra', { Body: 'extra' })
+}
+
+async function planned(args: readonly string[], cwd: string): Promise<Plan> {
+  const { code, stdout, stderr } = await run(['plan', ...args, '--json'], { cwd })
+  expect([code, stderr]).toEqual([0, expect.not.stringContaining('s3move:') as string])
+  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Plan
+}
+
+/** A file of the AWS price list with what us-east-1 has of these. */
+async function offer(cwd: string, prices: Readonly<Record<string, string>>): Promise<string> {
+  const entries = Object.entries(prices)
+  const file = join(cwd, 'index.json')
+  const products = entries.map(
+    ([usagetype], at) => [`S${at}`, { attributes: { usagetype, regionCode: 'us-east-1' } }] as const,
+  )
+  const terms = entries.map(
+    ([, USD], at) =>
+      [
+        `S${at}`,
+        { [`S${at}.T`]: { priceDimensions: { a: { beginRange: '0', endRange: 'Inf', pricePerUnit: { USD } } } } },
+      ] as const,
+  )
+  const OnDemand = Object.fromEntries(terms) as object
+  await writeFile(
+    file,
+    JSON.stringify({
+      publicationDate: '2026-10-30T00:00:00Z',
+      products: Object.fromEntries(products) as object,
+      terms: { OnDemand },
+    }),
+  )
+  return file
+}
+
+describe('a plan counts what the run then does:', () => {
+  test.each([
+    'copy s3://dst',
+    'copy s3://dst --no-clobber',
+    'sync s3://dst --delete --yes',
+    'move s3://dst --yes',
+    'delete --yes',
+    'set-headers --cache-control new',
+  ])('%s', async (words) => {
+    const [command = '', ...more] = words.split(' ')
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src', 'dst'] })
+    await filled(server)
+    const args = [command, 's3://src', ...more, '--endpoint-url', server.url]
+    const before = [await contentOf(server, 'src'), await contentOf(server, 'dst')]
+    const { groups } = await planned(args, cwd)
+    expect([await contentOf(server, 'src'), await contentOf(server, 'dst')]).toEqual(before)
+    const done = await run([...args, '--json'], { cwd })
+    expect(done.code).toBe(0)
+    const { totals } = JSON.parse(done.stdout.trimEnd().split('\n').at(-1)!) as {
+      readonly totals: {
+        readonly copied: number
+        readonly bytes: number
+        readonly deleted: number
+        readonly skipped: Readonly<Record<string, number>>
+      }
+    }
+    const sum = (fate: string, of: 'objects' | 'bytes'): number =>
+      groups.reduce((all, group) => all + (group.fate === fate ? group[of] : 0), 0)
+    expect({
+      ...{ copied: sum('written', 'objects'), bytes: sum('written', 'bytes'), deleted: sum('deleted', 'objects') },
+      skipped: sum('skipped', 'objects'),
+    }).toEqual({
+      ...{ copied: totals.copied, bytes: totals.bytes, deleted: totals.deleted },
+      skipped: Object.values(totals.skipped).reduce((all, n) => all + n, 0),
+    })
+  })
+})
+
+test('a plan prices requests, retrieval and storage by the file that it is given, and says what is unknown', async () => {
+  const cwd = await workFolder()
+  const server = await sandbox({ buckets: ['src', 'dst'] })
+  await filled(server)
+  const file = await offer(cwd, { 'Requests-Tier1': '0.5', 'Requests-SIA-Tier1': '2', 'Retrieval-SIA': '7' })
+  const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url]
+  const { cost } = await planned([...args, '--prices', file], cwd)
+  const of = (what: RegExp): Row[] => cost.rows.filter((row) => what.test(row.what))
+  // Nine are in STANDARD, with the one that is tried before the listing; three are in STANDARD_IA.
+  expect(of(/^CopyObject.*\(STANDARD\)/)).toMatchObject([{ kind: 'requests', usd: expect.any(Number) as number }])
+  expect(of(/^CopyObject \(STANDARD_IA\)/)).toMatchObject([{ amount: 3, usd: 6 }])
+  const read = 1000 + 1004 + 1008
+  expect(cost.rows.find(({ kind }) => kind === 'retrieval')?.usd).toBeCloseTo((read / 1024 ** 3) * 7, 12)
+  // How the bucket encrypts no listing tells.
+  expect(cost.rows.filter(({ usd }) => usd === undefined).map(({ kind }) => kind)).toEqual(['kms'])
+  const { stdout } = await run(['plan', ...args, '--prices', file], { cwd })
+  expect(stdout).toMatch(/^money: US\$ \d+\.\d\d for the run.*not counting what is unknown \(requests to KMS/m)
+  expect(stdout).toContain(`prices: ${file}, of 2026-10-30; AWS pricing pages`)
+})
+
+test('of a store whose prices nobody knows the money is unknown', async () => {
+  const cwd = await workFolder()
+  const server = await sandbox({ buckets: ['src', 'dst'] })
+  await filled(server)
+  const { cost } = await planned(['copy', 's3://src', 's3://dst', '--endpoint-url', server.url], cwd)
+  expect(cost.rows.length).toBeGreaterThan(0)
+  expect(cost).toMatchObject({ once: 0, monthly: 0, unknown: cost.rows.length })
+})
+
+test('what copies would lose is told of a sample of all objects, wherever they are', async () => {
+  const cwd = await workFolder()
+  const server = await sandbox({ buckets: ['src', 'dst'] })
+  await filled(server)
+  // The first object that is listed is not among them.
+  for (const key of ['x1', 'x2']) await put(server, 'src', key, { Body: 'x', WebsiteRedirectLocation: '/elsewhere' })
+  const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url]
+  const { losses } = await planned(args, cwd)
+  expect(losses).toMatchObject({
+    looked: 14,
+    losses: [{ what: 'it has a website redirect: --preserve redirect keeps it', objects: 2, example: 'x1' }],
+  })
+  expect((await planned([...args, '--sample', '0'], cwd)).losses).toMatchObject({ looked: 0, losses: [] })
+  const { stdout } = await run(['plan', ...args], { cwd })
+  expect(stdout).toContain(
+    '\nlosses, by a look at 14 objects, spread over all\n  2 of them (s3://src/x1): it has a website redirect',
+  )
+})
+
+test('--to writes a page that runs nothing and loads nothing, whatever objects are called', async () => {
+  const cwd = await workFolder()
+  const server = await sandbox({ buckets: ['src', 'dst'] })
+  await put(server, 'src', HOSTILE, { Body: 'x', WebsiteRedirectLocation: '/elsewhere' })
+  const args = ['plan', 'copy', 's3://src', 's3://dst', '--endpoint-url', server.url]
+  expect((await run([...args, '--to', 'plan.html'], { cwd })).code).toBe(0)
+  const page = await readFile(join(cwd, 'plan.html'), 'utf8')
+  expect(page).toMatch(/^<!doctype html>/)
+  expect(page).toMatch(
+    /Content-Security-Policy" content="default-src 'none'; style-src 'sha256-[^']+'; base-uri 'none'; form-action 'none'"/,
+  )
+  expect(page).toContain('&#60;script&#62;')
+  expect(page).toContain('<svg ')
+  expect(page).not.toMatch(/<script|\u001b|\son\w+=|href=|src=/)
+  const json = await run([...args, '--to', 'plan.json'], { cwd })
+  expect(json.code).toBe(0)
+  expect(JSON.parse(await readFile(join(cwd, 'plan.json'), 'utf8'))).toMatchObject({
+    type: 'plan',
+    totals: { copied: 1 },
+  })
+})
+
+test.each([
+  [['plan'], 'plan needs a command'],
+  [['plan', 'ls', 's3://a'], 'plan is for commands that change objects, and ls is none'],
+  [['plan', 'copy', 's3://a', 's3://b', '--to', 'plan.doc'], 'does not say in which form'],
+  [['plan', 'copy', 's3://a', 's3://b', '--sampel', '3'], 'copy has no option --sampel'],
+  [['copy', 's3://a', 's3://b', '--sample', '3'], 'copy has no option --sample'],
+])('%j is refused', async (args, message) => {
+  const { code, stderr } = await run(args, { cwd: await workFolder() })
+  expect([code, stderr]).toEqual([2, expect.stringContaining(message) as string])
+})
+
+test('a file of prices that is none is refused before the listing', async () => {
+  const cwd = await workFolder()
+  const server = await sandbox({ buckets: ['src:seq:3000', 'dst'] })
+  await writeFile(join(cwd, 'prices.json'), '{}')
+  const { code, stderr } = await run(
+    ['plan', 'copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--prices', 'prices.json'],
+    { cwd },
+  )
+  expect([code, stderr]).toEqual([2, expect.stringContaining('prices.json is no file of the AWS price list') as string])
+})
+
+test('plan -h and plan copy -h tell of the flags of both', async () => {
+  const cwd = await workFolder()
+  const [plan, copy] = [await run(['plan', '-h'], { cwd }), await run(['plan', 'copy', '--help'], { cwd })]
+  expect(plan.stdout).toContain('--sample N')
+  expect(copy.stdout).toContain('--sample N')
+  expect(copy.stdout).toContain('--no-clobber')
+})

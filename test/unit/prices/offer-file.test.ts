@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest'
+import { UserError } from '../../../src/errors.js'
+import { pricesOfOffer } from '../../../src/prices/offer-file.js'
+
+type Attributes = Readonly<Record<string, string>>
+
+/** A file as the AWS price list has them, of products with the prices of their tiers. */
+function offerOf(products: readonly (readonly [Attributes, Readonly<Record<string, string>>])[]): string {
+  const entries = products.map(([attributes, tiers], at) => {
+    const dimensions = Object.entries(tiers).map(([beginRange, usd], tier) => [
+      `SKU${at}.JRTCKXETXF.${tier}`,
+      { rateCode: `SKU${at}.JRTCKXETXF.${tier}`, beginRange, endRange: 'Inf', unit: 'GB', pricePerUnit: { USD: usd } },
+    ])
+    const term = { sku: `SKU${at}`, priceDimensions: Object.fromEntries(dimensions) as object }
+    return { sku: `SKU${at}`, product: { sku: `SKU${at}`, attributes }, term: { [`SKU${at}.JRTCKXETXF`]: term } }
+  })
+  return JSON.stringify({
+    ...{ formatVersion: 'v1.0', offerCode: 'AmazonS3', publicationDate: '2026-10-30T12:00:00Z' },
+    products: Object.fromEntries(entries.map(({ sku, product }) => [sku, product])),
+    terms: { OnDemand: Object.fromEntries(entries.map(({ sku, term }) => [sku, term])) },
+  })
+}
+
+const frankfurt = (usagetype: string, more: Attributes = {}): Attributes => ({
+  ...{ servicecode: 'AmazonS3', location: 'EU (Frankfurt)', regionCode: 'eu-central-1', usagetype, operation: '' },
+  ...more,
+})
+
+describe('a file of the AWS price list', () => {
+  test('tells the price of each usage type, by Region, without the Region in front', () => {
+    const text = offerOf([
+      [frankfurt('EUC1-Requests-Tier1'), { 0: '0.0000054000' }],
+      [{ regionCode: 'us-east-1', usagetype: 'Requests-Tier1' }, { 0: '0.0000050000' }],
+      [{ regionCode: 'us-west-2', usagetype: 'us-west-2-KMS-Requests' }, { 0: '0.0000030000' }],
+      [frankfurt('EUC1-Tables-Requests-Tier1'), { 0: '9' }],
+    ])
+    expect(pricesOfOffer(text, 'index.json')).toEqual({
+      ...{ source: 'index.json', date: '2026-10-30' },
+      regions: {
+        'eu-central-1': { 'Requests-Tier1': 0.0000054 },
+        'us-east-1': { 'Requests-Tier1': 0.000005 },
+        'us-west-2': { 'KMS-Requests': 0.000003 },
+      },
+    })
+  })
+
+  test('tells tiers in their order, and transfers by both Regions', () => {
+    const text = offerOf([
+      [frankfurt('EUC1-TimedStorage-ByteHrs'), { 512000: '0.0225', 0: '0.0245', 51200: '0.0235' }],
+      [
+        { usagetype: 'EUC1-USE1-AWS-Out-Bytes', fromRegionCode: 'eu-central-1', toRegionCode: 'us-east-1' },
+        { 0: '0.02' },
+      ],
+    ])
+    expect(pricesOfOffer(text, 'x').regions['eu-central-1']).toEqual({
+      'TimedStorage-ByteHrs': [
+        [0, 0.0245],
+        [51200, 0.0235],
+        [512000, 0.0225],
+      ],
+      'AWS-Out-Bytes:us-east-1': 0.02,
+    })
+  })
+
+  test('of a type at two prices takes that of PutObject, and none where nothing tells them apart', () => {
+    const twice = (
+      usagetype: string,
+      operations: readonly string[],
+    ): (readonly [Attributes, Readonly<Record<string, string>>])[] =>
+      operations.map((operation, at) => [frankfurt(usagetype, { operation }), { 0: String(at + 1) }] as const)
+    const text = offerOf([
+      ...twice('EUC1-Requests-GLACIER-Tier1', ['UploadPart', 'PutObject', 'CopyPart']),
+      ...twice('EUC1-Requests-SIA-Tier1', ['One', 'Other']),
+      [frankfurt('EUC1-Retrieval-SIA'), { 0: '0.01' }],
+    ])
+    expect(pricesOfOffer(text, 'x').regions['eu-central-1']).toEqual({
+      'Requests-GLACIER-Tier1': 2,
+      'Retrieval-SIA': 0.01,
+    })
+  })
+
+  test.each(['', 'no JSON', '[]', '{"products":{}}', '{"products":{"a":{}},"terms":{"OnDemand":{}}}'])(
+    'is not %j',
+    (text) => {
+      expect(() => pricesOfOffer(text, 'x')).toThrow(UserError)
+    },
+  )
+})
