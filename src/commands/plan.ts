@@ -15,6 +15,7 @@ export const command: Command = {
         type: 'string',
         describe: 'the command, and all that stands behind it: s3move COMMAND -h',
         placeholder: 'COMMAND',
+        values: PLANNED,
       }),
     planFlags,
   ],

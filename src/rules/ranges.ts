@@ -1,4 +1,4 @@
-import { byStart, compareKeys, type KeyRange } from '../keys.js'
+import { byStart, compareKeys, contains, type KeyRange } from '../keys.js'
 
 /** Ranges in the order of their keys, none of which overlaps or touches another. */
 export type Ranges = readonly KeyRange[]
@@ -77,4 +77,14 @@ function behind(start: string): string | undefined {
 function cutLast(text: string): [rest: string, code: number] {
   const [last = ''] = /[^]$/u.exec(text) ?? []
   return [text.slice(0, -last.length), last.codePointAt(0) ?? 0]
+}
+
+/** The same keys in more ranges: each is cut behind those of `marks` that are in it. */
+export function cutAt(ranges: Ranges, marks: readonly string[]): Ranges {
+  const inOrder = [...new Set(marks)].sort(compareKeys)
+  return ranges.flatMap((whole) => {
+    const { until } = whole
+    const cuts = inOrder.filter((mark) => mark !== until && contains(whole, mark))
+    return [...cuts, until].map((end, at) => range(cuts[at - 1] ?? whole.after, end))
+  })
 }

@@ -215,3 +215,52 @@ test('plan -h and plan copy -h tell of the flags of both', async () => {
   expect(copy.stdout).toContain('--sample N')
   expect(copy.stdout).toContain('--no-clobber')
 })
+
+describe('a plan that was saved', () => {
+  test('is run by the command with --plan: in ranges that are cut, and with what is expected', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:10000', 'dst'] })
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url]
+    const made = await run(['plan', ...args, '--save', 'the plan'], { cwd })
+    expect([made.code, made.stderr]).toEqual([0, expect.stringContaining("to run it, add --plan 'the plan'") as string])
+    const plan = JSON.parse(await readFile(join(cwd, 'the plan/plan.json'), 'utf8')) as Record<string, unknown>
+    expect(plan).toMatchObject({ format: 's3move-plan/1', listed: 10_000, totals: { copied: 10_000 } })
+    expect(plan.marks).toHaveLength(5)
+    const { code, stdout } = await run([...args, '--plan', 'the plan', '--json'], { cwd })
+    expect(code).toBe(0)
+    const records = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    expect(records.find(({ type }) => type === 'start')).toMatchObject({ pace: { expect: 10_000 } })
+    expect(records.at(-1)).toMatchObject({ type: 'summary', totals: { copied: 10_000, failedObjects: 0 } })
+    expect(await contentOf(server, 'dst')).toHaveLength(10_000)
+  })
+
+  test('is of one job: another is refused, and changes nothing', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src', 'dst', 'other'] })
+    await filled(server)
+    const connection = ['--endpoint-url', server.url]
+    expect((await run(['plan', 'copy', 's3://src', 's3://dst', ...connection, '--save', 'p'], { cwd })).code).toBe(0)
+    for (const other of [
+      ['s3://src', 's3://other'],
+      ['s3://src', 's3://dst', '--storage-class', 'STANDARD_IA'],
+    ]) {
+      const { code, stderr } = await run(['copy', ...other, ...connection, '--plan', 'p'], { cwd })
+      expect([code, stderr]).toEqual([2, expect.stringContaining('the plan is of another job') as string])
+    }
+    expect(await contentOf(server, 'other')).toHaveLength(0)
+  })
+
+  test.each([
+    ['{}', 'holds no plan that can be read'],
+    ['{"format":"s3move-plan/9"}', 'holds no plan that can be read'],
+    [undefined, 'holds no plan that can be read: it does not exist'],
+  ])('is refused when it is %j', async (content, message) => {
+    const cwd = await workFolder()
+    if (content !== undefined) await writeFile(join(cwd, 'p.json'), content)
+    const { code, stderr } = await run(['copy', 's3://src', 's3://dst', '--plan', 'p.json'], { cwd })
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message) as string])
+  })
+})

@@ -1,6 +1,8 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Declarations, Option } from '../options/argv.js'
+import { isPlanned } from '../options/asked.js'
+import { PLANNED, plannedCommands } from '../options/planned-command.js'
 import { commandsNamed, declarationsOf, commandName, type Command, type Commands } from '../options/command.js'
 import { readConfig } from '../jobs/config-file.js'
 import { namedJob } from '../jobs/named-job.js'
@@ -36,6 +38,10 @@ export async function offer(words: readonly string[], all: Commands, cwd: string
 }
 
 async function offerFor(words: readonly string[], all: Commands, cwd: string): Promise<Offer> {
+  if (words.length > 2 && isPlanned(words) && PLANNED.includes(words[1] ?? '')) {
+    const planned = await plannedCommands(words, all)
+    return await offerFor(planned.args, planned.all, cwd)
+  }
   const typed = words.at(-1) ?? ''
   const before = words.slice(0, -1)
   const name = before.find((word) => !word.startsWith('-'))

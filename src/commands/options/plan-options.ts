@@ -10,6 +10,8 @@ export interface Planning {
   readonly sample: number
   /** Absolute paths of files of the AWS price list. */
   readonly prices: readonly string[]
+  /** The folder that keeps it for the run. */
+  readonly save?: string
   /** The absolute path of the file that the plan is written to, too, and in which form. */
   readonly to?: { readonly path: string; readonly format: 'text' | 'json' | 'html' }
 }
@@ -22,6 +24,7 @@ export function planFlags(argv: Argv): Argv {
   return grouped(argv, 'Plan:', {
     sample: textFlag('N', 'objects to look at for what their copies would lose, spread over all', String(SAMPLE)),
     prices: many('FILE', 'prices in place of those that come along: index.json of the AWS price list; repeatable'),
+    save: textFlag('DIR', 'folder to keep the plan in, for --plan DIR of the command itself'),
     to: textFlag('FILE', 'file to write the plan to as well: .html for a page, .json or .txt'),
   })
 }
@@ -29,9 +32,11 @@ export function planFlags(argv: Argv): Argv {
 /** Reads these flags. */
 export function readPlanning(flags: Flags, cwd: string): Planning {
   const to = readText(flags, 'to')
+  const save = readText(flags, 'save')
   return {
     sample: readWhole(flags, 'sample', 0, MOST_SAMPLE) ?? SAMPLE,
     prices: readList(flags, 'prices').map((file) => resolve(cwd, file)),
+    ...(save === undefined ? {} : { save }),
     ...(to === undefined ? {} : { to: { path: resolve(cwd, to), format: formatOfPlan(to) } }),
   }
 }

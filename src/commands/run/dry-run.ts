@@ -1,4 +1,5 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
+import { savePlan } from '../../checkpoint/saved-plan.js'
 import type { Prospect } from '../../engine/actions/context.js'
 import { PlanCounts } from '../../engine/session/plan-counts.js'
 import { rehearse } from '../../engine/session/rehearsal.js'
@@ -6,12 +7,15 @@ import type { Snapshot } from '../../job/events.js'
 import { mapOf, type WriteJob } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
 import type { KeyRange } from '../../keys.js'
+import { settled } from '../../job/totals.js'
+import { shellWord } from '../../report/format.js'
 import { jsonRecord } from '../../report/json-records.js'
 import type { Paint } from '../../report/paint.js'
 import { heldLines, type Progress, type ProgressOptions } from '../../report/progress.js'
 import { exampleLine } from '../../report/summary.js'
 import { renamer } from '../../rules/rename.js'
 import type { ObjectSummary } from '../../storage/storage.js'
+import { version } from '../../version.js'
 import { sayTo } from './attended.js'
 import type { Example } from './example.js'
 import { threadsFor, type Opened } from './open-and-run.js'
@@ -38,6 +42,18 @@ export interface DryRunOptions {
   readonly progress: Progress
   readonly telling: OutputOptions
   readonly io: CommandIo
+}
+
+/** So many objects of all are looked at for where the key space is to be cut, at so many places, if there are so many objects for each. */
+const MARKED = 4_096
+const MOST_MARKS = 127
+const OBJECTS_A_MARK = 2_000
+
+function marksOf(objects: readonly ObjectSummary[], marks: number): string[] {
+  return Array.from(
+    { length: marks },
+    (_, at) => objects[Math.floor(((at + 1) * objects.length) / (marks + 1))]?.key ?? '',
+  )
 }
 
 // All of it, whatever of it is told on standard output.
@@ -78,7 +94,9 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   const examples = new ProspectExamples()
   const counts = planning === undefined ? undefined : new PlanCounts(job, Date.now())
   const sample = new ObjectSample(planning?.sample ?? 0)
+  const all = new ObjectSample(planning?.save === undefined ? 0 : MARKED)
   const tell = (object: ObjectSummary, prospect: Prospect): void => {
+    if (planning?.save !== undefined) all.add(object)
     if (planning !== undefined && prospect.kind === 'copied') sample.add(object)
     // What stays as it is may be nearly all.
     if (prospect.kind === 'skipped' && prospect.reason === 'unchanged') return
@@ -112,6 +130,15 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   const text = (paint?: Paint): string => `${planLines(shown, paint).join('\n')}\n`
   io.stdout.write(telling.json ? `${jsonRecord('plan', planFields(plan))}\n` : text(io.paint?.stdout))
   io.log?.write(text())
+  if (planning?.save !== undefined && complete) {
+    const listed = settled(found.totals)
+    const marks = marksOf(all.objects(), Math.min(MOST_MARKS, Math.floor(listed / OBJECTS_A_MARK)))
+    const { connection } = ends
+    const madeAt = new Date().toISOString()
+    const { totals } = found
+    await savePlan(planning.save, { program: `s3move ${version()}`, job, connection, madeAt, listed, totals, marks })
+    sayTo(io, `the plan is in ${shellWord(planning.save)}; to run it, add --plan ${shellWord(planning.save)}`)
+  }
   if (planning?.to !== undefined) await writeResult(planning.to.path, formOf(plan, planning.to.format))
   return complete ? EXIT.done : EXIT.interrupted
 }

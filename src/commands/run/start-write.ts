@@ -1,6 +1,8 @@
 import { FORMAT, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { createFolder, RUNS } from '../../checkpoint/checkpoint-file.js'
 import { lockRun } from '../../checkpoint/lock.js'
+import { differences } from '../../checkpoint/job-name.js'
+import { readPlan, type SavedPlan } from '../../checkpoint/saved-plan.js'
 import { setAside } from '../../checkpoint/retry-steps.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
@@ -11,6 +13,7 @@ import { noTotals } from '../../job/totals.js'
 import type { KeyRange } from '../../keys.js'
 import { shellWord } from '../../report/format.js'
 import { createProgress, type Progress } from '../../report/progress.js'
+import { cutAt } from '../../rules/ranges.js'
 import { environmentProfile } from '../../storage/aws-environment.js'
 import { version } from '../../version.js'
 import { readConnection } from '../options/connection-options.js'
@@ -61,6 +64,8 @@ export type Prepare = (opened: Opened, warn: (message: string) => void) => Promi
 interface Setup {
   readonly job: WriteJob
   readonly pace: Pace
+  /** What it was planned to be. */
+  readonly plan: SavedPlan | undefined
   readonly telling: OutputOptions
   /** The folder that was named for it. */
   readonly given: string | undefined
@@ -95,7 +100,10 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
 
 async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
   checkSides(asked)
-  const pace = readPace(flags, paceFor(asked))
+  const planFolder = readText(flags, 'plan')
+  const plan = planFolder === undefined ? undefined : await readPlan(planFolder)
+  const wanted = readPace(flags, paceFor(asked))
+  const pace = plan === undefined || plan.listed === 0 ? wanted : { expect: plan.listed, ...wanted }
   const reached = readConnection(flags, ambient())
   const telling = readTelling(flags)
   const given = readText(flags, 'checkpoint')
@@ -110,13 +118,13 @@ async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepa
     ...{ connection: reached, pace, io },
   })
   try {
-    return await beginListed(copied, { pace, reached, telling, given, dry, flags, io, prepare })
+    return await beginListed(copied, { pace, plan, reached, telling, given, dry, flags, io, prepare })
   } finally {
     await copied.discard()
   }
 }
 
-interface Given extends Pick<Setup, 'pace' | 'telling' | 'given' | 'dry' | 'io'> {
+interface Given extends Pick<Setup, 'pace' | 'plan' | 'telling' | 'given' | 'dry' | 'io'> {
   readonly reached: Connection
   readonly flags: Flags
   readonly prepare: Prepare | undefined
@@ -124,7 +132,7 @@ interface Given extends Pick<Setup, 'pace' | 'telling' | 'given' | 'dry' | 'io'>
 
 async function beginListed(
   copied: WithCopiedList<WriteJob>,
-  { pace, reached, telling, given, dry, flags, io, prepare }: Given,
+  { pace, plan, reached, telling, given, dry, flags, io, prepare }: Given,
 ): Promise<number> {
   const customerKeys = await readKeysOf(copied.job)
   // A line that is not understood is worth an end before anything is done, and not in the middle.
@@ -161,7 +169,7 @@ async function beginListed(
       ...noting(progress),
     })
     try {
-      const setup = { job, pace, telling, given, beginning, dry, looks, survey, copied, question, progress, io }
+      const setup = { job, pace, plan, telling, given, beginning, dry, looks, survey, copied, question, progress, io }
       return await beginBetween(opened, setup, prepare)
     } finally {
       opened.close()
@@ -173,7 +181,8 @@ async function beginListed(
 
 // The places have answered: what is wrong between them, and what a person must know before the first object.
 async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Promise<number> {
-  const { job, telling, dry, survey, progress, io } = setup
+  const { job, plan, telling, dry, survey, progress, io } = setup
+  if (plan !== undefined) checkPlanned(plan, job, opened)
   const { source, destination, settings } = opened.ends
   if ('destination' in job && !settings.distinctBuckets) {
     checkInOneBucket(job.source, job.destination, mirrors(job))
@@ -181,7 +190,7 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
   if (settings.streamed) checkStreamable(job)
   const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
   await checkSiblings(job, { source: source.store, destination: destination?.store }, io)
-  const ranges = wantedRanges(job)
+  const ranges = cutAt(wantedRanges(job), plan?.marks ?? [])
   // Each looks at the first objects: both in one round trip.
   const [example, earlier] = await Promise.all([
     telling.quiet ? undefined : exampleOf(job, source, ranges),
@@ -208,6 +217,16 @@ function expecting(earlier: EarlierCount | undefined, setup: Setup): Pace {
   if (earlier === undefined || pace.expect !== undefined) return pace
   if (!telling.quiet) tell(expectingInWords(earlier), setup)
   return { ...pace, expect: earlier.objects }
+}
+
+// What was planned is what somebody has said yes to.
+function checkPlanned(plan: SavedPlan, job: WriteJob, { ends }: Opened): void {
+  const different = differences(plan, { job, connection: ends.connection })
+  if (different.length === 0) return
+  throw new UserError(
+    `the plan is of another job (${different.map((one) => one.replace(': checkpoint has ', ': it has ')).join('; ')})`,
+    'give the command that was planned, or plan this one: put plan before it, and --save DIR behind it',
+  )
 }
 
 // Refused before anything is asked, and again under the lock.

@@ -15,6 +15,18 @@ async function offered(words: readonly string[], cwd = '/nowhere'): Promise<[str
 
 describe('what completion offers', () => {
   test.each<[string[], string[]]>([
+    [
+      ['plan', 's'],
+      ['words', 'sync', 'set-headers'],
+    ],
+    [
+      ['plan', 'copy', '--sam'],
+      ['words', '--sample'],
+    ],
+    [
+      ['plan', 'copy', '--no-cl'],
+      ['words', '--no-clobber'],
+    ],
     [['cop'], ['words', 'copy']],
     [['--v'], ['words', '--version']],
     [['cp', ''], ['words']],
