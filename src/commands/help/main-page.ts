@@ -38,7 +38,7 @@ export async function shortMainPage(all: Commands, width: number): Promise<strin
       )}`,
   )
   return [
-    's3move COMMAND [ARGUMENT..] [OPTION..]\n',
+    // How a command line looks the last line shows too, and a screen has no room for both.
     paragraphs(PURPOSE, width),
     ...listed,
     'options of a command: s3move COMMAND -h; examples and more: s3move --help\n',
