@@ -103,8 +103,10 @@ export function waitingIn({ waiting }: Pick<Checkpoint, 'waiting'>): Waiting {
 export interface ListState {
   /** Objects that are settled, from its beginning. */
   readonly entries: number
-  /** Objects that it names. */
-  readonly of: number
+  /** Objects that it names; absent where they were not counted beforehand. */
+  readonly of?: number
+  /** Where the rest of an inventory or a Parquet file begins: the number of the file, and of the row in it, from 0. */
+  readonly next?: { readonly file: number; readonly row: number }
   /** Of the file, in bytes. */
   readonly size: number
   /** When the file was last modified, in whole milliseconds since 1970. */
@@ -234,8 +236,8 @@ const document = shape<Checkpoint>(
       { codes: list(text), ledger: ledgerPosition },
     ),
     list: shape<ListState>(
-      { entries: checkCount, of: checkCount, size: checkCount, modified: checkCount, sha256: text },
-      { whole: text },
+      { entries: checkCount, size: checkCount, modified: checkCount, sha256: text },
+      { of: checkCount, next: shape({ file: checkCount, row: checkCount }, {}), whole: text },
     ),
     large,
     waiting: shape<WaitingState>(

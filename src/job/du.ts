@@ -31,6 +31,7 @@ export const DU: JobKind<DuJob> = {
     { select: selectionShape, list: keyListShape, to: text },
   ),
   verb: 'counting',
+  inventoried: ['size', 'lastModified', 'storageClass'],
   // How the result is told changes nothing of what is counted.
   parts: ({ select, depth }) => [
     ['objects', select ?? {}],

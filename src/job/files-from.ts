@@ -12,7 +12,7 @@ export interface ListOrigin {
 }
 
 /** What a list is written as. */
-export type ListFormat = 'keys' | 'ndjson' | 'csv' | 'inventory'
+export type ListFormat = 'keys' | 'ndjson' | 'csv' | 'parquet' | 'inventory'
 
 /** Where a job finds the names of its objects instead of in a listing. */
 export interface KeyList {
@@ -23,7 +23,8 @@ export interface KeyList {
    * - `keys`: one raw key a line, so no key with a line feed, or a carriage return at its end
    * - `ndjson`: one JSON object with a `key` a line
    * - `csv`: with a header, or bucket, key and perhaps version with keys URL-encoded
-   * - `inventory`: the `manifest.json` of an S3 Inventory in CSV
+   * - `parquet`: a file with a column `key`, keys as they are
+   * - `inventory`: the `manifest.json` of an S3 Inventory in CSV or Parquet
    *
    * Absent means what a survey finds in a job that was not begun yet.
    */
@@ -51,7 +52,7 @@ export const keyListShape = shape<KeyList>(
   { file: text },
   {
     origin: shape<ListOrigin>({ from: text }, { sha256: text, etag: text }),
-    format: oneOf('keys', 'ndjson', 'csv', 'inventory'),
+    format: oneOf('keys', 'ndjson', 'csv', 'parquet', 'inventory'),
     ...{ delimiter: text, escape: oneOf('double', 'backslash'), rawQuotes: flag, column: columnShape },
   },
 )

@@ -20,6 +20,8 @@ export interface JobKind<J> {
   readonly joined?: 'with'
   /** It lists both places side by side. */
   readonly listsBoth?: true
+  /** What it takes from an S3 Inventory without a look at the object; absent where it looks at what it reads. */
+  readonly inventoried?: readonly ('size' | 'etag' | 'lastModified' | 'storageClass')[]
 }
 
 /** What is known of a kind of job that changes objects. */

@@ -29,6 +29,7 @@ export const LS: JobKind<LsJob> = {
     { select: selectionShape, list: keyListShape, folders: flag, to: text },
   ),
   verb: 'listing',
+  inventoried: ['size', 'etag', 'lastModified', 'storageClass'],
   parts: ({ select, format, sorted, folders = false, to }) => [
     ['objects', select ?? {}],
     ['format', format],

@@ -5,6 +5,7 @@ import { backendOf } from './backends.js'
 import type { Opening, OpenStore } from './backend.js'
 import { toldOnce, type Notice } from './notice.js'
 import { createMeter, type Meter } from './retry.js'
+import type { DataFiles } from './data-files.js'
 import type { HeaderFields } from './storage.js'
 
 /** What a job works on, reachable. */
@@ -22,6 +23,8 @@ export interface OpenStores {
   readonly sourceFolder?: FolderIdentity
   /** Told of what a person should know of a folder or a bucket; warns of it once. */
   readonly notice: (notice: Notice) => void
+  /** The files of the inventory that names the objects, where that is in a bucket. */
+  readonly listFiles?: DataFiles | undefined
   close(): void
 }
 

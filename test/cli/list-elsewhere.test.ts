@@ -130,8 +130,8 @@ describe('--files-from s3://bucket/key', () => {
     ['s3://lists/none', 'the list s3://lists/none is not there'],
     ['s3://nolists/keys', 'The specified bucket does not exist (NoSuchBucket, HTTP 404)'],
     ['s3://lists', 'names no object'],
-    ['s3://lists/of/', 'names a folder'],
-    ['s3://lists/inventory/manifest.json', 'data files lie elsewhere'],
+    ['s3://lists/of/', 'there is no inventory in s3://lists/of/'],
+    ['s3://lists/inventory/manifest.json', 'the list s3://lists/inventory/manifest.json is not there'],
   ])('that is %s is refused in one line, and nothing is touched', async (list, message) => {
     const cwd = await workFolder()
     const server = await filled('a')

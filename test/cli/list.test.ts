@@ -225,7 +225,7 @@ describe('s3move copy --files-from', () => {
       refusal(await run(command({ cwd, server }, 'copy', 's3://src', 's3://dst', ...more), { cwd }))
     expect(await refused('--threads', '2')).toContain('by one thread')
     expect(await refused('--all-versions')).toContain('--all-versions does not go with --files-from')
-    expect(await refused('--files-format', 'xml')).toContain('keys, ndjson, csv, inventory')
+    expect(await refused('--files-format', 'xml')).toContain('keys, ndjson, csv, parquet, inventory')
     expect(await keysIn(server, 'dst')).toEqual([])
   })
 })

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path'
 import type { Argv } from './argv.js'
 import { UserError } from '../../errors.js'
-import { nameOfList, type KeyList, type ListFormat } from '../../job/files-from.js'
+import type { KeyList, ListFormat } from '../../job/files-from.js'
 import { exactUrl } from '../../job/place.js'
 import { printable } from '../../keys.js'
 import { defined, grouped, readChoice, readText, textFlag, type Flags } from './flag-values.js'
-import { parseObject } from './places.js'
+import { parseBucket, parseObject } from './places.js'
 
 /** Flags of a file that names the objects. */
 export function listFlags(argv: Argv): Argv {
@@ -13,11 +13,11 @@ export function listFlags(argv: Argv): Argv {
   return grouped(argv, 'Objects that a file names:', {
     'files-from': one(
       'FILE',
-      'the objects named by a file, s3://bucket/key or -; - is standard input; whole keys; gz too',
+      'the objects named by a file, s3://bucket/key or -; - is standard input; whole keys; gz too; of an S3 Inventory its manifest.json or folder',
     ),
     'files-format': one(
-      'keys|ndjson|csv|inventory',
-      'what the file is: one key a line, JSON lines, CSV, or the manifest.json of an S3 Inventory',
+      'keys|ndjson|csv|parquet|inventory',
+      'what the file is: one key a line, JSON lines, CSV, Parquet, or the manifest.json of an S3 Inventory',
       'by the name or first line',
     ),
     delimiter: one('CHAR', "what separates the columns of CSV: ',' ';' '|' tab", 'by the header'),
@@ -33,7 +33,7 @@ export function listFlags(argv: Argv): Argv {
 /** The list that the flags name, as a part of a job; what they do not say of it is open until it was surveyed. */
 export function readKeyListOf(flags: Flags, cwd: string): { readonly list?: KeyList } {
   const given = readText(flags, 'files-from')
-  const format = readChoice(flags, 'files-format', ['keys', 'ndjson', 'csv', 'inventory'])
+  const format = readChoice(flags, 'files-format', ['keys', 'ndjson', 'csv', 'parquet', 'inventory'])
   const escape = readChoice(flags, 'csv-escape', ['double', 'backslash'])
   const reading = defined({ delimiter: readDelimiter(flags), escape, column: readColumn(flags) })
   if (given === undefined) {
@@ -48,24 +48,23 @@ export function readKeyListOf(flags: Flags, cwd: string): { readonly list?: KeyL
     )
   }
   const list = { ...placeOfList(given, cwd), ...defined({ format }), ...reading }
-  if (list.origin !== undefined) refuseInventory(list)
+  if (list.origin?.from === '-' && format === 'inventory') {
+    throw new UserError(
+      'standard input would be the manifest of an S3 Inventory, whose data files lie elsewhere',
+      'name the manifest: --files-from s3://bucket/…/manifest.json, or a file beside its data files',
+    )
+  }
   return { list }
 }
 
-function placeOfList(given: string, cwd: string): Pick<KeyList, 'file' | 'origin'> {
+function placeOfList(given: string, cwd: string): Pick<KeyList, 'file' | 'origin' | 'format'> {
   if (given === '-') return { file: '', origin: { from: given } }
   if (!given.startsWith('s3://')) return { file: resolve(cwd, given) }
+  const folder = given.endsWith('/') ? parseBucket(given, 'list') : undefined
+  // Only of an inventory a folder can be named: the newest in it is taken.
+  if (folder !== undefined && folder.prefix !== '')
+    return { file: '', format: 'inventory', origin: { from: exactUrl(folder) } }
   return { file: '', origin: { from: exactUrl(parseObject(given, 'list', '--files-from')) } }
-}
-
-// A manifest names further files.
-function refuseInventory(list: KeyList): void {
-  const named = list.format === undefined && /(?:^|\/)manifest\.json$/i.test(list.origin?.from ?? '')
-  if (list.format !== 'inventory' && !named) return
-  throw new UserError(
-    `${nameOfList(list)} would be the manifest of an S3 Inventory, whose data files lie elsewhere`,
-    'copy both into a folder first (s3move copy s3://… file:///…), and name the manifest there',
-  )
 }
 
 /** Those flags of `KeyList` that are given, of which each says how columns are read. */
@@ -101,5 +100,6 @@ export const FORMATS: Readonly<Record<ListFormat, string>> = {
   keys: 'one key a line',
   ndjson: 'one JSON object a line',
   csv: 'CSV',
+  parquet: 'Parquet',
   inventory: 'the manifest of an S3 Inventory',
 }

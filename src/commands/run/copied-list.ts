@@ -11,7 +11,9 @@ import { nameOfList, type KeyList, type ListOrigin } from '../../job/files-from.
 import { listOf, withList, type Job } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
 import { printable } from '../../keys.js'
+import type { DataFiles } from '../../storage/data-files.js'
 import { unless, type CommandIo } from '../options/io.js'
+import { inventoryStoreOf, isInventoryUrl, type InventoryStore } from './inventory-store.js'
 import { openListObject } from './list-object.js'
 
 /** What is needed to copy a list. */
@@ -29,7 +31,9 @@ export interface WithCopiedList<J extends Job> {
   readonly job: J
   /** Moves the copy into the folder of the run, durably, in the place of an earlier one. Answers `job` with the list there. */
   keep(job: J, folder: string): Promise<J>
-  /** Removes the copy, unless it was moved. */
+  /** The files of the inventory that the list is, where that is in a bucket. */
+  readonly files: DataFiles | undefined
+  /** Removes the copy, unless it was moved, and closes the files. */
   discard(): Promise<void>
 }
 
@@ -39,7 +43,25 @@ export interface WithCopiedList<J extends Job> {
  */
 export async function copiedList<J extends Job>(job: J, options: ListCopyOptions): Promise<WithCopiedList<J>> {
   const list = listOf(job)
-  if (list?.origin === undefined) return { job, keep: (one) => Promise.resolve(one), discard: () => Promise.resolve() }
+  if (list?.origin === undefined)
+    return { job, files: undefined, keep: (one) => Promise.resolve(one), discard: () => Promise.resolve() }
+  if (!isInventoryUrl(list)) return await copy(job, { ...list, origin: list.origin }, undefined, options)
+  const files = await inventoryStoreOf({ ...list, format: 'inventory' }, options)
+  try {
+    const from = files?.manifest ?? list.origin.from
+    return await copy(job, { ...list, format: 'inventory', origin: { from } }, files, options)
+  } catch (error) {
+    files?.close()
+    throw error
+  }
+}
+
+async function copy<J extends Job>(
+  job: J,
+  list: KeyList & { readonly origin: ListOrigin },
+  files: InventoryStore | undefined,
+  options: ListCopyOptions,
+): Promise<WithCopiedList<J>> {
   const { within, io } = options
   const { path, remove } = await place(within).catch((error: unknown) => {
     throw notKept(error, list, within ?? tmpdir(), within)
@@ -52,8 +74,12 @@ export async function copiedList<J extends Job>(job: J, options: ListCopyOptions
     const copied = { ...list, file: path, origin }
     return {
       job: withList(job, copied),
+      files,
       keep: async (one, folder) => withList(one, { ...(listOf(one) ?? copied), file: await moveInto(path, folder) }),
-      discard: remove,
+      discard: async () => {
+        files?.close()
+        await remove()
+      },
     }
   } catch (error) {
     await remove()

@@ -7,6 +7,7 @@ import { endsInSlash, isBeside, type KeyRange } from '../../keys.js'
 import { renamer } from '../../rules/rename.js'
 import { selector } from '../../rules/selection.js'
 import type { OpenStore } from '../../storage/backend.js'
+import type { DataFiles } from '../../storage/data-files.js'
 import type { ObjectSummary, Page } from '../../storage/storage.js'
 import { readKeyList } from '../../sources/files-from/read-list.js'
 import { entryNeedsOf } from '../../sources/files-from/files-from-source.js'
@@ -28,6 +29,7 @@ export async function exampleOf(
   job: WriteJob,
   source: Pick<OpenStore, 'store' | 'first'>,
   ranges: readonly KeyRange[],
+  files?: DataFiles,
 ): Promise<Example | undefined> {
   if (!('destination' in job)) return undefined
   const nameOf = renamer(mapOf(job))
@@ -39,7 +41,7 @@ export async function exampleOf(
   }
   let found: string | undefined
   try {
-    found = listOf(job) === undefined ? await listed(job, source, ranges, isOne) : await named(job, isOne)
+    found = listOf(job) === undefined ? await listed(job, source, ranges, isOne) : await named(job, isOne, files)
   } catch (error) {
     if (!(error instanceof StorageError)) throw error
   }
@@ -64,13 +66,13 @@ async function listed(
   return objects.find((object) => object.notAKey === undefined && isOne(object.key) && isSelected(object))?.key
 }
 
-async function named(job: Job, isOne: Test): Promise<string | undefined> {
+async function named(job: Job, isOne: Test, files: DataFiles | undefined): Promise<string | undefined> {
   const list = listOf(job)
   if (list === undefined) return undefined
   const { prefix } = job.source
   const isSelected = selectedByName(job.select, prefix)
   let some = 0
-  for await (const { key } of readKeyList(list, entryNeedsOf(job))) {
+  for await (const { key } of readKeyList(list, entryNeedsOf(job, files))) {
     const name = key.slice(prefix.length)
     if (isOne(name) && isSelected(name)) return name
     if (++some >= SOME) break

@@ -1,11 +1,14 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
 import type { KeyList, ListFormat } from '../../job/files-from.js'
-import { listOf, withList, type Job } from '../../job/kinds.js'
+import { isScanJob, kindOf, listOf, onlyDeletes, withList, type Job } from '../../job/kinds.js'
 import { printable } from '../../keys.js'
-import { count, listWord, objects } from '../../report/format.js'
+import { bytes, count, duration, listWord, objects } from '../../report/format.js'
 import { UserError } from '../../errors.js'
-import { entryNeedsOf, surveyList } from '../../sources/files-from/files-from-source.js'
+import { entryNeedsOf, surveyList, unreadState } from '../../sources/files-from/files-from-source.js'
+import { surveyInventory, type InventorySurvey } from '../../sources/files-from/inventory-survey.js'
 import { recognised } from '../../sources/files-from/list-format.js'
+import { isTrusted } from '../../engine/actions/look-up-listed.js'
+import type { DataFiles } from '../../storage/data-files.js'
 import { FORMATS, flagsOfReading } from '../options/files-from-options.js'
 
 /** What a survey of a job's list found. */
@@ -15,29 +18,45 @@ export interface Survey<J extends Job = Job> {
   readonly state: ListState
   /** What it is and what it holds, fit to print. */
   readonly found: string
+  /** What a person must know of it before anything is done, fit to print. */
+  readonly warning?: string
 }
 
-/** Reads the list of a job to its end, if it has one. A `UserError` for a line that the job cannot take, or that can be read in two ways. */
-export async function surveyOf<J extends Job>(job: J): Promise<Survey<J> | undefined> {
+/**
+ * Reads the list of a job to its end, if it has one; of an inventory that only reads is done with it, no more than what its files are. `files` are those
+ * of an inventory that is in a bucket. A `UserError` for a line that the job cannot take, or that can be read in two ways.
+ */
+export async function surveyOf<J extends Job>(job: J, files?: DataFiles): Promise<Survey<J> | undefined> {
   const told = listOf(job)
   if (told === undefined) return undefined
-  const bucket = entryNeedsOf(job)
+  const needs = entryNeedsOf(job, files)
   const known = await recognised(told)
   refuseFlags(told, known.format)
-  const { list, state, first, passedOver, urls } = await surveyList(known, bucket)
+  const inventory = known.format === 'inventory' ? await surveyInventory(known, needs) : undefined
+  if (inventory !== undefined && isTrusted(withList(job, known), inventory.fields)) {
+    const { format, rows } = inventory
+    const held = `${format}, ${filesOf(inventory)}${rows === undefined ? '' : `, ${count(rows)} rows`}`
+    return {
+      job: withList(job, known),
+      state: await unreadState(known),
+      found: `${listWord(known)} is read as ${FORMATS.inventory}${ageOf(inventory)}: ${held}`,
+      ...warningOf(withList(job, known), inventory),
+    }
+  }
+  const { list, state, first, passedOver, urls } = await surveyList(known, needs)
   const { file: _file, origin: _origin, format = 'keys', ...reading } = list
   const unusual = urls || Object.keys(reading).length > 0
   const parts = [
-    `${listWord(list)} is read as ${FORMATS[format]}${inWords(list)}: ${objects(state.of)}`,
+    `${listWord(list)} is read as ${FORMATS[format]}${ageOf(inventory)}${inWords(list)}: ${objects(state.of ?? 0)}`,
     ...(unusual && first !== undefined ? [`the first is ${printable(first.key)}`] : []),
-    ...(urls ? [`s3://${bucket.bucket}/ is taken off all of them`] : []),
+    ...(urls ? [`s3://${needs.bucket}/ is taken off all of them`] : []),
     ...(passedOver === 0
       ? []
       : [
           `passed over: ${count(passedOver)} ${passedOver === 1 ? 'line' : 'lines'} of delete markers or versions that are not current`,
         ]),
   ]
-  return { job: withList(job, list), state, found: parts.join('; ') }
+  return { job: withList(job, list), state, found: parts.join('; '), ...warningOf(job, inventory) }
 }
 
 // How columns are read says nothing where there are none.
@@ -58,4 +77,38 @@ function inWords({ delimiter, escape, rawQuotes, column }: KeyList): string {
     ...(column === undefined ? [] : [`with its keys in column ${printable(String(column))}`]),
   ]
   return parts.length === 0 ? '' : ` ${parts.join(', ')}`
+}
+
+function filesOf({ files, bytes: size }: InventorySurvey): string {
+  return `${count(files)} ${files === 1 ? 'file' : 'files'}, ${bytes(size)}`
+}
+
+function ageOf(inventory: InventorySurvey | undefined): string {
+  const created = inventory?.created
+  if (created === undefined) return ''
+  return ` of ${new Date(created).toISOString().slice(0, 16).replace('T', ' ')} UTC, ${duration(Date.now() - created)} old`
+}
+
+// What S3 calls the columns in a manifest.
+const COLUMNS = [
+  ['size', 'Size'],
+  ['lastModified', 'LastModifiedDate'],
+  ['etag', 'ETag'],
+  ['storageClass', 'StorageClass'],
+] as const
+
+function warningOf(job: Job, inventory: InventorySurvey | undefined): Pick<Survey, 'warning'> {
+  if (inventory === undefined) return {}
+  const { fields } = inventory
+  // Who only reads and believes nothing looks at each object anyway.
+  const needed = kindOf(job).inventoried ?? (isScanJob(job) ? [] : COLUMNS.map(([field]) => field))
+  const absent = COLUMNS.filter(([field]) => !fields.has(field) && needed.includes(field))
+  const names = `it has no ${absent.length === 1 ? 'column' : 'columns'} ${absent.map(([, name]) => name).join(', ')}`
+  const looked = 'so each object is looked up, with a HEAD'
+  const parts = [
+    'the inventory does not know what was written, replaced or deleted since it was begun',
+    ...(!isScanJob(job) && onlyDeletes(job) ? ['an object that was replaced since is deleted all the same'] : []),
+    ...(absent.length === 0 ? [] : [`${names}, ${isTrusted(job, fields) ? 'which stays open' : looked}`]),
+  ]
+  return { warning: parts.join('; ') }
 }

@@ -6,6 +6,7 @@ import { deferredDeletesOf, listOf, onlyDeletes, type WriteJob } from '../../job
 import { settingsAt, type Pace } from '../../job/pace.js'
 import type { FolderIdentity, Place } from '../../job/place.js'
 import type { Progress } from '../../report/progress.js'
+import type { DataFiles } from '../../storage/data-files.js'
 import { openEnds, type OpenStores, type StoreNeeds } from '../../storage/open.js'
 import { sharedTurns } from '../../engine/actions/name-locks.js'
 import { startThreads, type IdleThreads } from '../../engine/workers/thread-pool.js'
@@ -42,6 +43,7 @@ export interface OpenSettings {
   readonly warn: (message: string) => void
   readonly pace: Pace
   readonly customerKeys?: CustomerKeys
+  readonly listFiles?: DataFiles | undefined
 }
 
 /**
@@ -51,7 +53,7 @@ export interface OpenSettings {
 export async function open(
   { source, destination }: { readonly source: Place; readonly destination?: Place },
   connection: Connection,
-  { threads, io, pace, ...asked }: OpenSettings,
+  { threads, io, pace, listFiles, ...asked }: OpenSettings,
 ): Promise<Opened> {
   const drain = new AbortController()
   if (io.stop.aborted) drain.abort()
@@ -60,7 +62,7 @@ export async function open(
   try {
     const settings = settingsAt(pace, { threads, nameLocks: sharedTurns() })
     const options = { ...asked, source, destination, connection, settings, giveUp: drain.signal }
-    const ends = await unless(io.stop, openEnds(options))
+    const ends = { ...(await unless(io.stop, openEnds(options))), listFiles }
     const close = (): void => {
       hands.close()
       ends.close()

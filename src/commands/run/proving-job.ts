@@ -7,7 +7,7 @@ import { writeKindOf } from '../../job/kinds.js'
 import type { VerifyJob } from '../../job/verify.js'
 import { printable } from '../../keys.js'
 import { count, jobTitle, objects, shellWord } from '../../report/format.js'
-import { checkList } from '../../sources/files-from/files-from-source.js'
+import { checkList, unreadState } from '../../sources/files-from/files-from-source.js'
 import { changedList } from '../../sources/files-from/list-bytes.js'
 import { timeOf } from '../../times.js'
 import { surveyOf } from './list-survey.js'
@@ -59,9 +59,9 @@ export async function provingJob(dir: string, how: Comparison): Promise<Proving>
 const NEEDED = 'name the folder of a run of copy or sync, or two places: s3move verify SOURCE DESTINATION'
 const UNFINISHED = 'is not finished: what it has not copied yet is told as missing or different'
 
-// The copy in the folder of the run is a file like others to one who has another folder.
-function asFile({ origin: _origin, ...list }: KeyList): KeyList {
-  return list
+// The copy in the folder of the run is a file like others to one who has another folder; of an inventory the files are where they were.
+function asFile({ origin, ...list }: KeyList): KeyList {
+  return origin !== undefined && list.format === 'inventory' ? { ...list, origin } : list
 }
 
 // Of a list that is done nothing is kept but how many objects it named.
@@ -76,13 +76,14 @@ async function listWarnings(
     await checkList(list, state)
     return []
   }
-  const survey = await surveyOf(job)
-  if (survey === undefined) return []
-  const { of, modified, whole } = survey.state
   if (copied !== undefined) {
+    const { whole } = await unreadState(list)
     if (copied !== whole) throw changedList(nameOfList(list))
     return []
   }
+  const survey = await surveyOf(job)
+  if (survey === undefined) return []
+  const { of = listed, modified } = survey.state
   if (of !== listed) {
     throw new UserError(
       `${printable(list.file)} names ${objects(of)}, and named ${count(listed)} when the run began`,

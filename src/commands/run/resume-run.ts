@@ -29,6 +29,7 @@ import { readKeysOf, type CustomerKeys } from '../options/sse-c-key.js'
 import { attended, sayTo, warnTo } from './attended.js'
 import { checkLogOutside, checkOutsideSides } from './checkpoint-folder.js'
 import { dryRun, rehearsing } from './dry-run.js'
+import { inventoryStoreOf } from './inventory-store.js'
 import { deletes, drive, endsOf, mirrors, noting, open, storeNeedsOf, threadsFor } from './open-and-run.js'
 import { finishResult } from './perform-scan.js'
 import { resumeScan } from './start-scan.js'
@@ -107,7 +108,11 @@ async function resumeWriting(setup: WritingSetup): Promise<number> {
   const { folder, checkpoint, pace, progress, io } = setup
   const { onlyFailed, codes, dry, telling } = setup.asked
   const { job } = checkpoint
+  const listFiles = onlyFailed
+    ? undefined
+    : await inventoryStoreOf(listOf(job), { connection: setup.connection, pace, io })
   const opened = await open(endsOf(job), setup.connection, {
+    listFiles,
     customerKeys: setup.customerKeys,
     readOnly: onlyDeletes(job),
     rehearsal: dry,
@@ -154,6 +159,7 @@ async function resumeWriting(setup: WritingSetup): Promise<number> {
     })
   } finally {
     opened.close()
+    listFiles?.close()
   }
 }
 

@@ -12,6 +12,7 @@ import { printableName } from '../../keys.js'
 import { shellWord } from '../../report/format.js'
 import { createScanProgress } from '../../report/scan-progress.js'
 import { checkList } from '../../sources/files-from/files-from-source.js'
+import type { DataFiles } from '../../storage/data-files.js'
 import type { OpenStores } from '../../storage/open.js'
 import { version } from '../../version.js'
 import { readConnection } from '../options/connection-options.js'
@@ -19,9 +20,10 @@ import { readFlag, readText, type Flags } from '../options/flag-values.js'
 import { mayRedraw, unless, type CommandIo } from '../options/io.js'
 import { DEFAULT_PACE, readPace } from '../options/pace-options.js'
 import { readOrResume } from '../options/run-options.js'
-import { attended, sayTo } from './attended.js'
+import { attended, sayTo, warnTo } from './attended.js'
 import { checkFolder, checkLogOutside, checkOutsideSides, UnfinishedRun } from './checkpoint-folder.js'
 import { copiedList, type WithCopiedList } from './copied-list.js'
+import { inventoryStoreOf } from './inventory-store.js'
 import { surveyOf } from './list-survey.js'
 import { countedEarlier, expectingInWords } from './earlier-count.js'
 import { open, type Opened } from './open-and-run.js'
@@ -98,10 +100,11 @@ async function startListed(
   copied: WithCopiedList<ScanJob>,
   { pace, asked, folder, fresh, quiet, json, io }: Given,
 ): Promise<number> {
-  const survey = await unless(io.stop, surveyOf(copied.job))
+  const survey = await unless(io.stop, surveyOf(copied.job, copied.files))
   const job = survey?.job ?? copied.job
   const list = survey === undefined || survey.state.of === 0 ? {} : { list: survey.state }
   if (survey !== undefined && !quiet) io.stderr.write(`${survey.found}\n`)
+  if (survey?.warning !== undefined) warnTo(io, survey.warning)
   const anew = { fresh, again: true, listModified: undefined }
   if (folder !== undefined) await checkFolder(folder, { job, ...anew }, asked, false)
   const begin = async ({ connection, sourceFolder }: OpenStores): Promise<ScanCheckpoint> => {
@@ -124,7 +127,8 @@ async function startListed(
     }
   }
   if (folder !== undefined) await createFolder(folder)
-  return await withScan({ job, pace, asked, folder, quiet, json, io, begin, resumed: false })
+  const setup = { job, pace, asked, folder, quiet, json, io, begin, resumed: false }
+  return await withScan({ ...setup, listFiles: copied.files })
 }
 
 /** Goes on with a job that only reads. Resolves with the exit code. */
@@ -150,7 +154,13 @@ export async function resumeScan(
     }
   }
   const { sourceFolder } = found
-  return await withScan({ job, pace, asked, folder, quiet, json, io, begin, sourceFolder, resumed: true })
+  const listFiles = await inventoryStoreOf(listOf(job), { connection: asked, pace, io })
+  const setup = { job, pace, asked, folder, quiet, json, io, begin, sourceFolder, resumed: true }
+  try {
+    return await withScan({ ...setup, listFiles })
+  } finally {
+    listFiles?.close()
+  }
 }
 
 interface ScanSetup extends Pick<Scan, 'folder' | 'io' | 'quiet' | 'resumed'> {
@@ -161,6 +171,7 @@ interface ScanSetup extends Pick<Scan, 'folder' | 'io' | 'quiet' | 'resumed'> {
   /** The folder that the source was, to a run that is resumed. */
   readonly sourceFolder?: FolderIdentity | undefined
   readonly begin: (ends: OpenStores) => Promise<ScanCheckpoint>
+  readonly listFiles: DataFiles | undefined
 }
 
 async function withScan(setup: ScanSetup): Promise<number> {
@@ -194,6 +205,7 @@ async function withScan(setup: ScanSetup): Promise<number> {
       note,
       warn,
       pace,
+      listFiles: setup.listFiles,
     })
     let result: ResultObject | undefined
     try {

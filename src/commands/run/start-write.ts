@@ -136,7 +136,7 @@ async function beginListed(
 ): Promise<number> {
   const customerKeys = await readKeysOf(copied.job)
   // A line that is not understood is worth an end before anything is done, and not in the middle.
-  const survey = await unless(io.stop, surveyOf(copied.job))
+  const survey = await unless(io.stop, surveyOf(copied.job, copied.files))
   const job = survey?.job ?? copied.job
   // Refused before any request where the folder is known, and again under the lock.
   const beginning = {
@@ -151,9 +151,8 @@ async function beginListed(
 
   const progress = createProgress({ ...io, ...telling, ...(dry ? rehearsing(io, telling) : {}) })
   try {
-    if (survey !== undefined && !telling.quiet) {
-      tell(survey.found, { telling, progress, io })
-    }
+    if (survey !== undefined && !telling.quiet) tell(survey.found, { telling, progress, io })
+    if (survey?.warning !== undefined) progress.event({ type: 'note', level: 'warning', message: survey.warning })
     const opened = await open(endsOf(job), reached, {
       customerKeys,
       // Whether objects can be deleted cannot be tried without deleting one.
@@ -164,6 +163,7 @@ async function beginListed(
       deletes: deletes(job),
       wanted: storeNeedsOf(job),
       threads: dry ? 0 : threadsFor(job, pace),
+      listFiles: copied.files,
       io,
       pace,
       ...noting(progress),
@@ -193,7 +193,7 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
   const ranges = cutAt(wantedRanges(job), plan?.marks ?? [])
   // Each looks at the first objects: both in one round trip.
   const [example, earlier] = await Promise.all([
-    telling.quiet ? undefined : exampleOf(job, source, ranges),
+    telling.quiet ? undefined : exampleOf(job, source, ranges, opened.ends.listFiles),
     earlierCount(opened, setup),
     prepare?.(opened, warn),
   ])

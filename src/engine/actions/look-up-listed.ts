@@ -1,5 +1,5 @@
 import { StorageError } from '../../errors.js'
-import { isScanJob, ofAllVersions, onlyDeletes, selectionOf, type Job } from '../../job/kinds.js'
+import { isScanJob, kindOf, listOf, ofAllVersions, onlyDeletes, selectionOf, type Job } from '../../job/kinds.js'
 import type { Outcome } from '../../job/outcome.js'
 import type { Selection } from '../../job/selection.js'
 import { selector } from '../../rules/selection.js'
@@ -45,11 +45,15 @@ export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Comple
   const isNamed = select === undefined ? undefined : selector(byName(select), prefix)
   const versions = ofAllVersions(job)
   const reads = isScanJob(job)
-  const looks = reads || !onlyDeletes(job) || (select !== undefined && !isByName(select))
+  const trusts = isTrusted(job)
+  const byNames = select === undefined || isByName(select)
+  const looks = reads || !onlyDeletes(job) || !byNames
   const told = (object: Named): WorkItem | undefined => {
     const { size, etag = '', lastModified, storageClass } = object
     const unknown = bare(object)
     if (isNamed?.(unknown) === false) return { ...unknown, known: FILTERED }
+    if (trusts && size !== undefined && (byNames || (lastModified !== undefined && storageClass !== undefined)))
+      return { ...unknown, size, etag, lastModified: lastModified ?? '', storageClass: storageClass ?? '' }
     // What only reads would take for granted what the list tells.
     if (versions || reads) return undefined
     if (!looks) return { ...unknown, size: size ?? 0 }
@@ -111,6 +115,18 @@ export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Comple
     const known = items.filter((item) => item !== undefined)
     return known.length === items.length ? known : undefined
   }
+}
+
+/**
+ * Whether a job takes for granted what its list tells of an object: it shows or counts what S3's own inventory has, and to look at each would cost as
+ * much as the objects are many. What it does not tell stays open, but for the size, and what the objects are selected by. `fields` are what is told,
+ * and all when absent.
+ */
+export function isTrusted(job: Job, fields?: ReadonlySet<string>): boolean {
+  if (listOf(job)?.format !== 'inventory' || kindOf(job).inventoried === undefined) return false
+  const select = selectionOf(job)
+  const needed = select === undefined || isByName(select) ? ['size'] : ['size', 'lastModified', 'storageClass']
+  return needed.every((field) => fields?.has(field) !== false)
 }
 
 /** `decide`, for objects of which the outcome may be known. */

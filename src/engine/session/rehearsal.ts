@@ -199,6 +199,6 @@ function workOf(
   }
   const storeFor = (pacer: Pressure): Storage => times.around(ends.source.storeFor(pacer))
   const lookUps = lookingUp({ job, storeFor, slots, stop: drain.signal })
-  const work = new ListWork(keyList, entryNeedsOf(job), list, tally, lookUps)
-  return { work, reached: () => ({ listed: list.of - list.entries, listingEnded: true }) }
+  const work = new ListWork(keyList, entryNeedsOf(job, ends.listFiles), list, tally, lookUps)
+  return { work, reached: () => ({ listed: (list.of ?? list.entries) - list.entries, listingEnded: true }) }
 }

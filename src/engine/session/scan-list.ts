@@ -47,7 +47,7 @@ export class ScanList {
     const setAside = new UnlikeOthers(GIVEN_UP)
     const storeFor: Parameters<typeof lookingUp>[0]['storeFor'] = (pacer) => ends.source.storeFor(pacer, setAside)
     const complete = lookingUp({ job, storeFor, slots, stop })
-    this.work = new ListWork(list, entryNeedsOf(job), state, { add: () => undefined }, complete)
+    this.work = new ListWork(list, entryNeedsOf(job, ends.listFiles), state, { add: () => undefined }, complete)
   }
 
   /** How far it is settled; undefined once it is wholly. */

@@ -53,12 +53,12 @@ export class SessionActions {
 
   /** What is read from a ledger of failures and from a list, as far as that was before. */
   sources(folder: string, { retry, list }: WriteCheckpoint, tally: Tally): Pick<SessionParts, 'again' | 'list'> {
-    const { job, unlikeOthers } = this.options
+    const { job, unlikeOthers, ends } = this.options
     const complete = this.completing(unlikeOthers)
     const keyList = listOf(job)
     return {
       again: retry && new RetrySource(folder, retry, job.source.prefix, tally, complete),
-      list: keyList && list && new ListWork(keyList, entryNeedsOf(job), list, tally, complete),
+      list: keyList && list && new ListWork(keyList, entryNeedsOf(job, ends.listFiles), list, tally, complete),
     }
   }
 

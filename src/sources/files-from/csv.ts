@@ -25,26 +25,20 @@ export interface CsvLayout {
   readonly manifest?: boolean
 }
 
-/** The objects of the rows of a file, whose first row says what the columns are unless that is known. Throws UserErrors naming the line. */
-export function rowReader(
-  name: string,
-  wanted: EntryNeeds,
-  layout: CsvLayout,
-): (rows: readonly Row[]) => readonly ListEntry[] {
+/**
+ * The object of a row of a file, whose first row says what the columns are unless that is known; undefined where there is none. Throws UserErrors
+ * naming the line.
+ */
+export function rowReader(name: string, wanted: EntryNeeds, layout: CsvLayout): (row: Row) => ListEntry | undefined {
   let { columns } = layout
   const urls = new UrlKeys(name, wanted)
-  return (rows) => {
-    const objects: ListEntry[] = []
-    for (const row of rows) {
-      if (columns === undefined) {
-        const header = headerOf(row, name, wanted.bucket, layout)
-        columns = header ?? headless(row, name, wanted.bucket, layout)
-        if (header !== undefined) continue
-      }
-      const object = objectOf(row, columns, urls, { name, wanted })
-      if (object !== undefined) objects.push(object)
+  return (row) => {
+    if (columns === undefined) {
+      const header = headerOf(row, name, wanted.bucket, layout)
+      columns = header ?? headless(row, name, wanted.bucket, layout)
+      if (header !== undefined) return undefined
     }
-    return objects
+    return objectOf(row, columns, urls, { name, wanted })
   }
 }
 

@@ -3,6 +3,7 @@ import { isBeside, printable } from '../../keys.js'
 import { isoTime } from '../../times.js'
 import { hasControl, isOf, PLAIN_FIELDS } from './sent-fields.js'
 import { badLine } from './text-lines.js'
+import type { DataFiles } from '../../storage/data-files.js'
 import { inLowerCase } from '../../storage/etags.js'
 
 /** An object that a list names, with what the list tells of it. */
@@ -56,6 +57,10 @@ export interface EntryNeeds {
   readonly urls?: () => void
   /** Told of each line of `keys` and `csv`, as it is. */
   readonly line?: (text: string) => void
+  /** Fields of which nothing is asked: where it costs something to read them, they are absent. */
+  readonly unused?: ReadonlySet<EntryField>
+  /** Opens what an inventory consists of, by keys, where it is in a store; else its files are on this machine. */
+  readonly files?: DataFiles | undefined
 }
 
 /** Whose line it is. */

@@ -5,14 +5,15 @@ import type { ListState } from '../../checkpoint/checkpoint.js'
 import { reasonOf } from '../../checkpoint/checkpoint-error.js'
 import { systemCode } from '../../file-system.js'
 import { UserError } from '../../errors.js'
-import type { KeyList } from '../../job/files-from.js'
-import { isScanJob, writeKindOf, type Job } from '../../job/kinds.js'
+import { nameOfList, type KeyList } from '../../job/files-from.js'
+import { isScanJob, kindOf, writeKindOf, type Job } from '../../job/kinds.js'
 import type { Deferral, Outcome } from '../../job/outcome.js'
 import { printable } from '../../keys.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import { changedList } from './list-bytes.js'
-import type { ListEntry, EntryNeeds } from './entry.js'
-import { readKeyList } from './read-list.js'
+import type { DataFiles } from '../../storage/data-files.js'
+import type { EntryField, EntryNeeds } from './entry.js'
+import { listBatches, type ListBatch, type ListPosition } from './read-list.js'
 import { readingOf, type FoundFormat } from './list-format.js'
 import type { Complete, Named } from '../named-object.js'
 import { OrderedSource, PAGE } from '../ordered-source.js'
@@ -22,12 +23,21 @@ import type { WorkItem } from '../work-source.js'
 /** How much of the file its checksum covers, in bytes. */
 const HEAD = 64 * 1024
 
-/** What the list of a job must be of. Versions can be copied and deleted; a move would leave the others, and headers make a new one. */
-export function entryNeedsOf(job: Job): EntryNeeds {
+/**
+ * What the list of a job must be of; `files` are those of an inventory that is in a store. Versions can be copied and deleted; a move would leave the
+ * others, and headers make a new one.
+ */
+export function entryNeedsOf(job: Job, files?: DataFiles): EntryNeeds {
   const { bucket, prefix } = job.source
   const versions = !isScanJob(job) && writeKindOf(job).listsVersions === true
-  return { bucket, prefix, versions, ...('prefixAs' in job ? { asFolder: true } : {}) }
+  return {
+    ...{ bucket, prefix, versions, files },
+    ...('prefixAs' in job ? { asFolder: true } : {}),
+    ...(kindOf(job).inventoried?.includes('etag') === false ? { unused: ETAG } : {}),
+  }
 }
+
+const ETAG: ReadonlySet<EntryField> = new Set(['etag'])
 
 /**
  * Reads a list to its end before anything is done about it, and finds out how it is to be read. Throws a UserError for the first line that is not
@@ -37,10 +47,14 @@ export async function surveyList(
   list: KeyList,
   wanted: EntryNeeds,
 ): Promise<FoundFormat & { readonly state: ListState }> {
-  const identity = await identityOf(list.file)
-  const whole = await hashOfAll(list.file)
+  const state = await unreadState(list)
   const found = await readingOf(list, wanted)
-  return { ...found, state: { entries: 0, of: found.named, ...identity, whole } }
+  return { ...found, state: { ...state, of: found.named } }
+}
+
+/** The state of a list of which nothing is done, nor counted. */
+export async function unreadState({ file }: KeyList): Promise<ListState> {
+  return { entries: 0, ...(await identityOf(file)), whole: await hashOfAll(file) }
 }
 
 /** Throws a UserError when a list cannot be read or is not what it was. */
@@ -58,25 +72,38 @@ export async function checkList({ file, origin }: KeyList, before: ListState): P
  * Work read from a list of objects, in its order; a resume reads over what is settled. What is named twice is done twice.
  */
 export class ListWork extends OrderedSource<Named> {
-  private readonly listed: AsyncGenerator<ListEntry, void, undefined>
+  private readonly listed: AsyncGenerator<ListBatch, void, undefined>
   private toPass: number
+  private settled: number
+  /** Where what is not settled begins, if the list has places. */
+  private place: ListPosition | undefined
   private ended = false
+  // What was read and not handed out.
+  private batch: ListBatch = { entries: [] }
+  private at = 0
+  /** Where each stands that was handed out, if the list has places. */
+  private readonly places: ListPosition[] = []
 
   constructor(
     private readonly list: KeyList,
     private readonly wanted: EntryNeeds,
-    private state: ListState,
+    private readonly begun: ListState,
     private readonly tally: Pick<Tally, 'add'>,
     private readonly complete: Complete,
   ) {
     super()
-    this.listed = readKeyList(list, wanted)
-    this.toPass = state.entries
+    const { next, entries } = begun
+    this.settled = entries
+    this.place = next
+    this.listed = listBatches(list, wanted, next)
+    this.toPass = next === undefined ? entries : 0
   }
 
   /** How far the list is settled; undefined once it is wholly. */
   remaining(): ListState | undefined {
-    return this.ended && this.handedOut.length === 0 ? undefined : this.state
+    if (this.ended && this.handedOut.length === 0) return undefined
+    const { settled: entries, place: next } = this
+    return { ...this.begun, entries, ...(next === undefined ? {} : { next }) }
   }
 
   protected override released(): void {
@@ -88,32 +115,56 @@ export class ListWork extends OrderedSource<Named> {
     if (this.ended) return undefined
     const objects: Named[] = []
     while (objects.length < PAGE) {
-      const { value: entry } = await this.listed.next()
-      // Whoever closes it ends the reading too, which is not the end of the list.
-      if (this.closed) return undefined
+      const entry = this.batch.entries[this.at]
       if (entry === undefined) {
-        await this.checkEnd(objects.length)
-        this.handedOut.push(...objects)
-        this.ended = true
-        return await this.complete(objects)
+        const { value } = await this.read()
+        // Whoever closes it ends the reading too, which is not the end of the list.
+        if (this.closed) return undefined
+        if (value === undefined) {
+          await this.checkEnd(objects.length)
+          this.handedOut.push(...objects)
+          this.ended = true
+          return await this.complete(objects)
+        }
+        this.batch = value
+        this.at = 0
+        continue
       }
+      const { file, rows } = this.batch
+      const row = rows?.[this.at]
+      this.at++
       if (this.toPass > 0) this.toPass--
-      else objects.push({ ...entry, key: entry.key.slice(this.wanted.prefix.length) })
+      else {
+        objects.push({ ...entry, key: entry.key.slice(this.wanted.prefix.length) })
+        if (file !== undefined && row !== undefined) this.places.push({ file, row })
+      }
     }
     this.handedOut.push(...objects)
     return await this.complete(objects)
   }
 
+  // What is being read when it is closed may fail of that.
+  private async read(): Promise<IteratorResult<ListBatch, void>> {
+    try {
+      return await this.listed.next()
+    } catch (error) {
+      if (this.closed) return { done: true, value: undefined }
+      throw error
+    }
+  }
+
   // Its reader has found the file unchanged since it was opened; this finds it unchanged since the run began.
   private async checkEnd(last: number): Promise<void> {
-    await checkList(this.list, this.state)
-    if (this.state.entries + this.handedOut.length + last !== this.state.of)
-      throw changedList(printable(this.list.file))
+    await checkList(this.list, this.begun)
+    const all = this.settled + this.handedOut.length + last
+    if (all !== (this.begun.of ?? all)) throw changedList(nameOfList(this.list))
   }
 
   protected passed(_: Named, object: ObjectSummary, outcome: Outcome | Deferral): void {
     this.tally.add(object, outcome)
-    this.state = { ...this.state, entries: this.state.entries + 1 }
+    this.settled++
+    const place = this.places.shift()
+    if (place !== undefined) this.place = { file: place.file, row: place.row + 1 }
   }
 }
 

@@ -5,6 +5,7 @@ import { reasonOf } from '../../checkpoint/checkpoint-error.js'
 import { systemCode } from '../../file-system.js'
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
+import type { DataFile } from '../../storage/data-files.js'
 import { NoFrame, ZstdFrames } from './zstd-frames.js'
 
 /** Bytes that are read at once. */
@@ -32,6 +33,28 @@ export async function* contentOf(
     throw new UserError(`cannot read ${name}: ${reasonOf(error)}`, 'Check the path after --files-from.')
   } finally {
     await file?.close()
+  }
+}
+
+/** The same of a file that is open. Of what lies behind, some is asked for beforehand: it may be far away. */
+export async function* contentOfFile(file: DataFile): AsyncGenerator<Buffer, void, undefined> {
+  yield* withoutMark(unpacked(piecesOf(file), file.name))
+}
+
+/** Bytes that are asked for at once of what may be far away. */
+const FAR_PIECE = 4 * 1024 * 1024
+
+/** The bytes of a file, in order and as they are. */
+export async function* piecesOf(file: DataFile): AsyncGenerator<Buffer, void, undefined> {
+  const ask = (at: number): Promise<Buffer> => file.read(at, Math.min(at + FAR_PIECE, file.size))
+  let next = file.size > 0 ? ask(0) : undefined
+  for (let at = 0; next !== undefined;) {
+    const piece: Buffer = await next
+    at += piece.length
+    next = at < file.size ? ask(at) : undefined
+    // It is awaited when it is its turn, or never.
+    next?.catch(() => undefined)
+    yield piece
   }
 }
 

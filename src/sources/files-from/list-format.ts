@@ -1,7 +1,11 @@
-import { basename } from 'node:path'
+import { readdir, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { UserError } from '../../errors.js'
+import { unlessMissing } from '../../file-system.js'
 import { nameOfList, type KeyList, type ListFormat } from '../../job/files-from.js'
 import { printable } from '../../keys.js'
+import { newestFirst } from './dated-folders.js'
+import { DISK_FILES } from './disk-files.js'
 import { contentOf } from './list-bytes.js'
 import { isOurHeader, keyColumnOf } from './csv.js'
 import { traitOf, type ListEntry, type EntryNeeds } from './entry.js'
@@ -17,10 +21,11 @@ const DELIMITERS = [',', ';', '\t', '|']
  * A list with its format and its delimiter: what is told, what its name tells, or what its first line proves. Throws a UserError when that can be
  * understood in two ways, or the file cannot be read.
  */
-export async function recognised(told: KeyList): Promise<KeyList & { readonly format: ListFormat }> {
+export async function recognised(given: KeyList): Promise<KeyList & { readonly format: ListFormat }> {
+  const told = given.origin === undefined ? { ...given, file: await manifestIn(given.file) } : given
   const file = told.origin?.from ?? told.file
-  const named = told.format ?? formatNamed(file)
-  if (named === 'inventory' || named === 'ndjson' || (named === 'keys' && told.format !== undefined)) {
+  const named = told.format ?? formatNamed(file) ?? ((await isParquet(told.file)) ? 'parquet' : undefined)
+  if (isWhole(named) || (named === 'keys' && told.format !== undefined)) {
     // That each line is a key is said: then it is one as it is.
     return { ...told, format: named, ...(named === 'keys' && told.escape === undefined ? { escape: 'double' } : {}) }
   }
@@ -41,6 +46,37 @@ export async function recognised(told: KeyList): Promise<KeyList & { readonly fo
   }
 }
 
+// A folder stands for the newest inventory in it, or for the one that it is of.
+async function manifestIn(path: string): Promise<string> {
+  const found = await unlessMissing(stat(path))
+  if (found?.isDirectory() !== true) return path
+  const names = await readdir(path)
+  for (const folder of ['', ...newestFirst(names)]) {
+    const manifest = join(path, folder, 'manifest.json')
+    if ((await unlessMissing(stat(manifest))) !== undefined) return manifest
+  }
+  throw new UserError(
+    `${printable(path)} is a folder, and no inventory is in it: no manifest.json, nor a folder named as 2026-01-31T01-00Z that has one`,
+    'Name a file, or the folder of the configuration of an S3 Inventory.',
+  )
+}
+
+// Formats of which there is one reading.
+function isWhole(format: ListFormat | undefined): format is 'inventory' | 'ndjson' | 'parquet' {
+  return format === 'inventory' || format === 'ndjson' || format === 'parquet'
+}
+
+async function isParquet(path: string): Promise<boolean> {
+  const file = await DISK_FILES.open([path])
+  try {
+    return file !== undefined && file.size >= 12 && (await file.read(0, 4)).equals(PARQUET)
+  } finally {
+    await file?.close()
+  }
+}
+
+const PARQUET = Buffer.from('PAR1')
+
 function isTabbed(file: string): boolean {
   return /\.(?:tsv|tab)(?:\.(?:gz|zstd?))?$/i.test(file)
 }
@@ -48,6 +84,7 @@ function isTabbed(file: string): boolean {
 function formatNamed(file: string): ListFormat | undefined {
   const name = basename(file).toLowerCase()
   if (name === 'manifest.json') return 'inventory'
+  if (name.endsWith('.parquet')) return 'parquet'
   if (isTabbed(name)) return 'csv'
   const [, extension] = /\.(csv|ndjson|jsonl|json)(?:\.(?:gz|zstd?))?$/.exec(name) ?? []
   return extension === undefined ? undefined : extension === 'csv' ? 'csv' : 'ndjson'
@@ -148,9 +185,7 @@ export async function readingOf(told: KeyList, wanted: EntryNeeds): Promise<Foun
   try {
     return await settled(told, wanted)
   } catch (error) {
-    throw error instanceof BadLine && told.format !== 'ndjson' && told.format !== 'inventory'
-      ? await withLines(told, error)
-      : error
+    throw error instanceof BadLine && !isWhole(told.format) ? await withLines(told, error) : error
   }
 }
 
@@ -172,7 +207,7 @@ async function settled(told: KeyList, wanted: EntryNeeds): Promise<FoundFormat> 
 
 // As it is most often first. What a job keeps of it is only what differs from that.
 function waysOf({ escape, rawQuotes, ...list }: KeyList): KeyList[] {
-  if (list.format === 'ndjson' || list.format === 'inventory') return [list]
+  if (isWhole(list.format)) return [list]
   const escaped: KeyList[] = [{ ...list, escape: 'backslash' }]
   if (list.format === 'csv') escaped.push({ ...list, escape: 'backslash', rawQuotes: true })
   return escape === 'double' ? [list] : escape === 'backslash' ? escaped : [list, ...escaped]

@@ -1,49 +1,133 @@
 import { nameOfList, type KeyList } from '../../job/files-from.js'
-import { printable } from '../../keys.js'
-import { contentOf } from './list-bytes.js'
-import { rowReader } from './csv.js'
+import { UserError } from '../../errors.js'
+import type { DataFile } from '../../storage/data-files.js'
+import { contentOf, contentOfFile } from './list-bytes.js'
+import { rowReader, type Columns } from './csv.js'
 import { escapedRowsOf } from './backslash-escapes.js'
 import { checkPrefix, listed, traitOf, type ListEntry, type EntryField, type EntryNeeds } from './entry.js'
+import { DISK_FILES } from './disk-files.js'
 import { readInventory } from './inventory.js'
 import { badLine, textLines, trimmedEnd, type Line } from './text-lines.js'
 import { rowsOf } from './csv-rows.js'
 
+/** A place in a list that consists of files: before it, all is done. Both from 0. */
+export interface ListPosition {
+  readonly file: number
+  readonly row: number
+}
+
+/** Some objects that a list names, one after the other. */
+export interface ListBatch {
+  readonly entries: readonly ListEntry[]
+  /** Where each stands, in a list that can be read from a place on: the number of its file, and the row of each. */
+  readonly file?: number
+  readonly rows?: readonly number[]
+}
+
 /**
  * The objects that a list names, in its order and in bounded memory; what it names twice comes twice. Delete markers and versions that it says are
- * not current are passed over. Throws a UserError for what is not as its format says or not wanted, naming the line, and when it is not certain that
- * all of the list was read.
+ * not current are passed over. An inventory and a Parquet file are read from a place on; all else from the beginning. Throws a UserError for what is
+ * not as its format says or not wanted, naming the line, and when it is not certain that all of the list was read.
  */
+export async function* listBatches(
+  list: KeyList,
+  wanted: EntryNeeds,
+  from: ListPosition = { file: 0, row: 0 },
+): AsyncGenerator<ListBatch, void, undefined> {
+  if (list.format === 'parquet') {
+    const file = await DISK_FILES.open([list.file])
+    const name = nameOfList(list)
+    if (file === undefined)
+      throw new UserError(`cannot read ${name}: there is no such file`, 'Check the path after --files-from.')
+    yield* closing(file, parquetRows({ ...file, name }, wanted, from))
+  } else if (list.format === 'inventory') {
+    const { files, format, columns } = await readInventory(list, wanted)
+    for (const [number, data] of files.entries()) {
+      if (number < from.file) continue
+      const place = { file: number, row: number === from.file ? from.row : 0 }
+      const file = await data.open()
+      const read = format === 'Parquet' ? parquetRows : (...given: Args) => csvRows(columns, ...given)
+      yield* closing(file, read(file, wanted, place))
+    }
+  } else yield* one(list, wanted)
+}
+
+/** The same, one by one. */
 export async function* readKeyList(list: KeyList, wanted: EntryNeeds): AsyncGenerator<ListEntry, void, undefined> {
-  if (list.format !== 'inventory') {
-    yield* one(list, wanted)
-    return
-  }
-  const { files, columns } = await readInventory(list.file, wanted.bucket)
-  for (const { path, size } of files) {
-    const name = printable(path)
-    const read = rowReader(name, wanted, { columns })
-    for await (const rows of rowsOf(textLines(contentOf(path, { expected: size }), name), name)) yield* read(rows)
+  for await (const { entries } of listBatches(list, wanted)) yield* entries
+}
+
+async function* closing<T>(file: DataFile, all: AsyncGenerator<T, void>): AsyncGenerator<T, void, undefined> {
+  try {
+    yield* all
+  } finally {
+    await file.close()
   }
 }
 
-async function* one(list: KeyList, wanted: EntryNeeds): AsyncGenerator<ListEntry, void, undefined> {
+type Args = [file: DataFile, wanted: EntryNeeds, from: ListPosition]
+
+async function* csvRows(columns: Columns, ...[file, wanted, from]: Args): AsyncGenerator<ListBatch, void, undefined> {
+  const read = rowReader(file.name, wanted, { columns })
+  let number = -1
+  for await (const some of rowsOf(textLines(contentOfFile(file), file.name), file.name)) {
+    const [entries, rows]: [ListEntry[], number[]] = [[], []]
+    for (const row of some) {
+      if (++number < from.row) continue
+      const entry = read(row)
+      if (entry === undefined) continue
+      entries.push(entry)
+      rows.push(number)
+    }
+    yield { entries, rows, file: from.file }
+  }
+}
+
+/** Rows of which objects are made at once: what is held for longer than it takes to make some more is dear to collect. */
+const AT_ONCE = 1000
+
+async function* parquetRows(...[file, wanted, from]: Args): AsyncGenerator<ListBatch, void, undefined> {
+  // Few lists are written as Parquet.
+  const [{ openParquet, damaged }, { rowEntries }] = await Promise.all([
+    import('./parquet-rows.js'),
+    import('./parquet-entries.js'),
+  ])
+  const parquet = await openParquet(file, file.name)
+  const entryOf = rowEntries(file.name, wanted)
+  for await (const some of parquet.read(from.row, (field) => wanted.unused?.has(field) !== true)) {
+    for (let begin = 0; begin < some.count; begin += AT_ONCE) {
+      const [entries, rows]: [ListEntry[], number[]] = [[], []]
+      try {
+        for (let i = begin; i < Math.min(begin + AT_ONCE, some.count); i++) {
+          const entry = entryOf(some, i)
+          if (entry === undefined) continue
+          entries.push(entry)
+          rows.push(some.first + i)
+        }
+      } catch (error) {
+        throw damaged(file.name, error)
+      }
+      yield { entries, rows, file: from.file }
+    }
+  }
+}
+
+async function* one(list: KeyList, wanted: EntryNeeds): AsyncGenerator<ListBatch, void, undefined> {
   const name = nameOfList(list)
   const lines = textLines(contentOf(list.file, { name }), name, wanted.line)
   switch (list.format) {
     case undefined:
       throw new Error('a list is read, and nobody has found out what it is')
     case 'inventory':
+    case 'parquet':
       return
     case 'keys':
       yield* keysOf(list, lines, name, wanted)
       return
     case 'ndjson':
       for await (const some of lines) {
-        for (const line of some) {
-          if (trimmedEnd(line.text) === '') continue
-          const object = fromJson(line, name, wanted)
-          if (object !== undefined) yield object
-        }
+        const full = some.filter(({ text }) => trimmedEnd(text) !== '')
+        yield { entries: full.map((line) => fromJson(line, name, wanted)).filter((object) => object !== undefined) }
       }
       return
     case 'csv': {
@@ -54,7 +138,7 @@ async function* one(list: KeyList, wanted: EntryNeeds): AsyncGenerator<ListEntry
         escape === 'backslash'
           ? escapedRowsOf(lines, name, { delimiter, quotes, header: typeof column !== 'number' })
           : rowsOf(lines, name, delimiter)
-      for await (const some of rows) yield* read(some)
+      for await (const some of rows) yield { entries: some.map(read).filter((object) => object !== undefined) }
     }
   }
 }
@@ -64,23 +148,25 @@ async function* keysOf(
   lines: AsyncGenerator<readonly Line[], void>,
   name: string,
   wanted: EntryNeeds,
-): AsyncGenerator<ListEntry, void, undefined> {
+): AsyncGenerator<ListBatch, void, undefined> {
   if (escape === 'backslash') {
     for await (const rows of escapedRowsOf(lines, name, { delimiter: undefined, quotes: false, header: false })) {
-      for (const { fields, line } of rows) {
-        const object = listed((trait) => (trait === 'key' ? fields[0] : undefined), { name, line, wanted })
-        if (object !== undefined) yield object
-      }
+      const objects = rows.map(({ fields, line }) =>
+        listed((trait) => (trait === 'key' ? fields[0] : undefined), { name, line, wanted }),
+      )
+      yield { entries: objects.filter((object) => object !== undefined) }
     }
     return
   }
   for await (const some of lines) {
+    const entries: ListEntry[] = []
     for (const { number, text } of some) {
       const key = trimmedEnd(text)
       if (key === '') continue
       checkPrefix(key, { name, line: number, wanted })
-      yield { key }
+      entries.push({ key })
     }
+    yield { entries }
   }
 }
 

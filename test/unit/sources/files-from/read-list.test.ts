@@ -1,5 +1,6 @@
 import { parse } from 'csv-parse/sync'
 import * as fc from 'fast-check'
+import { createHash } from 'node:crypto'
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -423,10 +424,10 @@ describe('an S3 Inventory', () => {
       {
         ...{ sourceBucket: 'src', destinationBucket: 'arn:aws:s3:::inv', version: '2016-11-30', fileFormat: 'CSV' },
         ...{ fileSchema: schema, creationTimestamp: '1' },
-        files: files.map(([name, { length }]) => ({
+        files: files.map(([name, bytes]) => ({
           key: `inv/src/daily/data/${name}`,
-          size: length,
-          MD5checksum: 'x',
+          size: bytes.length,
+          MD5checksum: createHash('md5').update(bytes).digest('hex'),
         })),
         ...more,
       },
