@@ -5,7 +5,7 @@ import { exitsOfListing } from './options/exit.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { booleanFlag, grouped, readArgument, readFlag, readText, type Flags } from './options/flag-values.js'
 import { anySource, parsePlace } from './options/places.js'
-import { readResult, resultFlags } from './options/result-options.js'
+import { lsResultFlags, readLsResult } from './options/result-options.js'
 import { scanFlags } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
 
@@ -15,7 +15,7 @@ export const command: Command = {
   summary: 'write every key below a prefix',
   help: '$0 ls s3://bucket[/prefix]\n\nWrites every key, with size, ETag, last modification and storage class, to standard output or a file.',
   options: [
-    ...[listFlags, selectionFlags, scanFlags, anySource, resultFlags],
+    ...[listFlags, selectionFlags, scanFlags, anySource, lsResultFlags],
     (argv) =>
       grouped(argv, 'Output:', {
         sorted: booleanFlag('in the byte order of the keys; else as they come'),
@@ -40,7 +40,7 @@ export const command: Command = {
       ...readKeyListOf(flags, io.cwd),
       sorted: readFlag(flags, 'sorted') ?? false,
       ...(folders ? { folders } : {}),
-      ...readResult(flags, io.cwd),
+      ...readLsResult(flags, io),
     }
     if (folders && (job.select !== undefined || job.list !== undefined)) {
       throw new UserError(

@@ -8,13 +8,16 @@ import { selectionShape, type Selection } from './selection.js'
 /** How keys are written by `ls`. */
 export type LineFormat = 'text' | 'json' | 'csv'
 
+/** How the result of `ls` is written. */
+export type LsFormat = LineFormat | 'parquet'
+
 /** Write every key below `source`, with what a listing tells of it. */
 export interface LsJob {
   readonly kind: 'ls'
   readonly source: Place
   readonly select?: Selection
   readonly list?: KeyList
-  readonly format: LineFormat
+  readonly format: LsFormat
   /** In byte order; else as they come. */
   readonly sorted: boolean
   /** One level of names only, in byte order. */
@@ -25,7 +28,7 @@ export interface LsJob {
 
 export const LS: JobKind<LsJob> = {
   shape: shape<LsJob>(
-    { kind: oneOf('ls'), source: placeShape, format: oneOf('text', 'json', 'csv'), sorted: flag },
+    { kind: oneOf('ls'), source: placeShape, format: oneOf('text', 'json', 'csv', 'parquet'), sorted: flag },
     { select: selectionShape, list: keyListShape, folders: flag, to: text },
   ),
   verb: 'listing',

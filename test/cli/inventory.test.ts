@@ -1,8 +1,10 @@
+import { GetObjectCommand } from '@aws-sdk/client-s3'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { contentOf, expectSame, put, sandbox, type TestSandbox } from '../support/cli-buckets.js'
 import { refusal, run, start, until, workFolder } from '../support/cli-program.js'
+import { readKeyList } from '../../src/sources/files-from/read-list.js'
 import { inventoryOf, md5, type InventoryOptions, type InventoryRow } from '../support/inventory.js'
 
 const containing = (text: string): unknown => expect.stringContaining(text)
@@ -268,5 +270,63 @@ describe('an S3 Inventory that cannot be read as it should be', () => {
     for (const [key, Body] of files) await put(server, 'inv', key, { Body })
     expect((await run(['resume', 'run'], { cwd })).code).toBe(0)
     expect((await contentOf(server, 'dst')).size).toBe(rows.length)
+  })
+})
+
+describe('ls --format parquet', () => {
+  const keysFrom = async (list: string) => {
+    const found: unknown[] = []
+    for await (const entry of readKeyList(
+      { file: list, format: 'parquet' },
+      { bucket: 'src', prefix: '', versions: false },
+    ))
+      found.push(entry)
+    return found as { readonly key: string }[]
+  }
+  const inOrder = (entries: readonly { readonly key: string }[]) =>
+    [...entries].sort((one, other) => Buffer.compare(Buffer.from(one.key), Buffer.from(other.key)))
+
+  test('writes a file that --files-from reads as the same objects, many groups of them, to a file and an object', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:hex:60k', 'dst'] })
+    const args = ['ls', 's3://src', '--endpoint-url', server.url]
+    const listed = await run([...args, '--to', 'all.ndjson'], { cwd })
+    const written = await run([...args, '--to', 'all.parquet'], { cwd })
+    expect([listed.code, written.code, written.stderr]).toEqual([0, 0, containing('wrote 60,000 objects')])
+    const lines = (await readFile(join(cwd, 'all.ndjson'), 'utf8')).split('\n').filter((line) => line !== '')
+    const found = inOrder(await keysFrom(join(cwd, 'all.parquet')))
+    expect(found).toEqual(inOrder(lines.map((line) => JSON.parse(line) as { key: string })))
+    expect((await run([...args, '--format', 'parquet', '--to', 's3://dst/all.parquet'], { cwd })).code).toBe(0)
+    const sent = await server.s3.send(new GetObjectCommand({ Bucket: 'dst', Key: 'all.parquet' }))
+    await writeFile(join(cwd, 'sent.parquet'), await sent.Body!.transformToByteArray())
+    expect(inOrder(await keysFrom(join(cwd, 'sent.parquet')))).toEqual(found)
+  })
+
+  test('has odd keys as they are, from a list too, and is a list for the next command', async () => {
+    const cwd = await workFolder()
+    const server = await filled()
+    await deliver(server, ODD_ROWS)
+    const list = `s3://inv/${CONFIGURATION}`
+    const { code } = await run(['ls', 's3://src', '--to', 'odd.parquet', '--size', '+4', ...at(server, list)], { cwd })
+    expect(code).toBe(0)
+    const copied = await run(['copy', 's3://src', 's3://dst', ...at(server, 'odd.parquet')], { cwd })
+    expect([copied.code, copied.stderr]).toEqual([0, containing('odd.parquet is read as Parquet: 3 objects')])
+    expect([...(await contentOf(server, 'dst')).keys()]).toEqual(['line\nfeed', 'x,"y"', 'é/日本'])
+  })
+
+  test.each([
+    [['--to', 'x.parquet.gz'], 'a Parquet file is compressed inside'],
+    [['--to', 'x.csv', '--format', 'parquet'], 'is named as a file of csv'],
+    [['--to', 'x.parquet', '--format', 'csv'], 'is named as a file of parquet'],
+    [['--to', 'x.parquet', '--checkpoint', 'run'], '--checkpoint does not go with Parquet'],
+    [['--to', 'x.parquet', '--sorted'], '--sorted does not go with Parquet'],
+    [['--format', 'parquet', '--folders'], '--folders does not go with Parquet'],
+    [['--format', 'parquet', '--json'], 'contradict each other'],
+  ])('is refused before anything is asked: %j', async (args, message) => {
+    const cwd = await workFolder()
+    expect(refusal(await run(['ls', 's3://src', '--endpoint-url', 'http://127.0.0.1:9', ...args], { cwd }))).toContain(
+      message,
+    )
+    expect(await readdir(cwd)).toEqual([])
   })
 })

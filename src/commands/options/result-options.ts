@@ -1,16 +1,26 @@
 import { resolve } from 'node:path'
 import { UserError } from '../../errors.js'
-import type { LineFormat } from '../../job/ls.js'
+import type { LineFormat, LsFormat } from '../../job/ls.js'
 import { exactUrl, isObjectUrl } from '../../job/place.js'
 import { printable } from '../../keys.js'
 import type { Argv } from './argv.js'
 import { booleanFlag, grouped, readChoice, readFlag, readText, textFlag, type Flags } from './flag-values.js'
+import type { CommandIo } from './io.js'
 import { parseObject } from './places.js'
 
 /** Flags of what a job that only reads writes, and where. */
 export function resultFlags(argv: Argv): Argv {
+  return flagsOf(argv, 'text|json|csv')
+}
+
+/** The same of `ls`. */
+export function lsResultFlags(argv: Argv): Argv {
+  return flagsOf(argv, 'text|json|csv|parquet')
+}
+
+function flagsOf(argv: Argv, formats: 'text|json|csv' | 'text|json|csv|parquet'): Argv {
   return grouped(argv, 'Output:', {
-    format: textFlag('text|json|csv', 'how it is written; ndjson and jsonl are json', 'as --to is named, else text'),
+    format: textFlag(formats, 'how it is written; ndjson and jsonl are json', 'as --to is named, else text'),
     json: booleanFlag('the same as --format json'),
     to: textFlag(
       'FILE',
@@ -20,8 +30,8 @@ export function resultFlags(argv: Argv): Argv {
 }
 
 /** A result: in which form, and in which file, by its absolute path, or in which object; standard output without one. */
-export interface Result {
-  readonly format: LineFormat
+export interface Result<Format extends LsFormat = LineFormat> {
+  readonly format: Format
   readonly to?: string
 }
 
@@ -37,6 +47,41 @@ export function readResult(flags: Flags, cwd: string): Result {
     )
   }
   return { format: asked ?? named ?? 'text', ...(to === undefined ? {} : { to }) }
+}
+
+/**
+ * The same of `ls`, which also writes Parquet. What a Parquet file cannot be is a `UserError`: what tells where its parts are comes last, so one that is
+ * not whole cannot be gone on with, and its rows are written as they come.
+ */
+export function readLsResult(flags: Flags, { cwd, stdout }: Pick<CommandIo, 'cwd' | 'stdout'>): Result<LsFormat> {
+  const to = readTo(flags, cwd)
+  // With or without what it would be packed with.
+  const named = /\.parquet(\.(?:gz|zstd?))?$/i.exec(to ?? '')
+  const format = readText(flags, 'format')
+  if (format !== 'parquet' && (named === null || format !== undefined)) {
+    if (named === null) return readResult(flags, cwd)
+    throw new UserError(
+      `--to ${printable(to ?? '')} is named as a file of parquet, and was to be written as ${printable(format ?? '')}`,
+      'leave --format away, or name a file of another kind',
+    )
+  }
+  const lines = to === undefined ? undefined : formatOf(to)
+  const refused: readonly (readonly [boolean, string, string])[] = [
+    [named?.[1] !== undefined, 'a Parquet file is compressed inside', 'name it without .gz or .zst'],
+    [lines !== undefined, `--to is named as a file of ${lines ?? ''}, and was to be Parquet`, 'name it NAME.parquet'],
+    [readFlag(flags, 'json') === true, '--json and --format parquet contradict each other', 'leave one of them away'],
+    [to === undefined && stdout.isTTY === true, 'Parquet is not for a terminal', 'name a file: --to keys.parquet'],
+    ...['checkpoint', 'folders', 'sorted'].map(
+      (flag) =>
+        [
+          flags[flag] !== undefined && flags[flag] !== false,
+          `--${flag} does not go with Parquet: it is written at once, in the order in which keys come`,
+          `leave --${flag} away, or write CSV or JSON`,
+        ] as const,
+    ),
+  ]
+  for (const [isSo, what, next] of refused) if (isSo) throw new UserError(what, next)
+  return { format: 'parquet', ...(to === undefined ? {} : { to }) }
 }
 
 /** The absolute path of the file that `--to` names, or the URL of an object; undefined for standard output. */

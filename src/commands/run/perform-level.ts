@@ -10,6 +10,7 @@ import { conclude, unfinished, writeInto, type Scan } from './run-scan.js'
 export async function performLevel(job: LsJob, scan: Scan): Promise<number> {
   const { io, opened, progress, quiet } = scan
   const { to, source, format } = job
+  if (format === 'parquet') throw new Error('a level is written in lines')
   const pack = packer(to === undefined ? 'plain' : packingOf(to))
   const lines = levelLineWriter(format, source.prefix, to === undefined && io.stdout.isTTY === true)
   const ended = await writeInto(to, scan, (outlet, onFail) => {

@@ -51,19 +51,29 @@ export function writesLines(job: ScanJob): boolean {
 
 /** Writes every key. */
 async function performLs(job: LsJob, scan: Scan): Promise<number> {
-  const { io, progress, quiet, resumed } = scan
+  const { format } = job
+  if (format === 'parquet') {
+    const { readIntoParquet } = await import('./perform-parquet.js')
+    const { lines, ...ended } = await readIntoParquet(job, scan)
+    return concludeLs(job, scan, ended, lines)
+  }
+  const { io, resumed } = scan
   const packing = job.to === undefined ? 'plain' : packingOf(job.to)
   const terminal = job.to === undefined && io.stdout.isTTY === true
   const before = scan.checkpoint.scan?.lines ?? scan.checkpoint.listed
   let sink: Sink | undefined
   const ended = await readInto(job.to, scan, (outlet, keyspace) => {
-    const header = headerLine(job.format)
+    const header = headerLine(format)
     if (header !== '' && outlet.bytes === 0 && !(resumed && job.to === undefined)) {
       outlet.write(packer(packing)(header), () => undefined)
     }
-    return (sink = lsSink(job, { packing, terminal, before }, outlet, keyspace))
+    return (sink = lsSink(job, { format, packing, terminal, before }, outlet, keyspace))
   })
-  const lines = sink?.state().lines ?? before
+  return concludeLs(job, scan, ended, sink?.state().lines ?? before)
+}
+
+function concludeLs(job: LsJob, scan: Scan, ended: ScanEnd & { readonly bytes: number }, lines: number): number {
+  const { progress, quiet } = scan
   if (ended.end === 'finished' && !quiet) {
     if (job.to !== undefined) {
       const part = lines === ended.listed ? '' : `${count(lines)} of `

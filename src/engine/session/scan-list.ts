@@ -12,7 +12,7 @@ import type { WorkItem } from '../../sources/work-source.js'
 import { naming } from '../actions/compared-pairs.js'
 import { lookingUp } from '../actions/look-up-listed.js'
 import { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
-import { comparingReader, countingReader, lineReader, type Reader } from '../workers/readers.js'
+import { comparingReader, countingReader, lineReader, objectRowReader, type Reader } from '../workers/readers.js'
 import type { Task } from '../workers/worker-pool.js'
 
 /** What reading a list needs. */
@@ -68,6 +68,10 @@ export class ScanList {
         }
         case 'lines': {
           await this.read(lineReader(task, options), deliver, (items) => this.found(items))
+          return
+        }
+        case 'rows': {
+          await this.read(objectRowReader(task, options), deliver, (items) => this.found(items))
           return
         }
         case 'comparison': {

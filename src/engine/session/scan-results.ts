@@ -1,6 +1,6 @@
 import type { ScanState } from '../../checkpoint/checkpoint.js'
 import type { DuJob } from '../../job/du.js'
-import type { LsJob } from '../../job/ls.js'
+import type { LineFormat, LsJob } from '../../job/ls.js'
 import { addVerdicts, type Verdicts } from '../../job/verdicts.js'
 import type { DifferenceFormat, VerifyJob } from '../../job/verify.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
@@ -57,6 +57,7 @@ export function verifySink(
 
 /** How lines are to be made. */
 export interface LinesOptions {
+  readonly format: LineFormat
   readonly packing: Compression
   readonly terminal: boolean
   /** How many were written before. */
@@ -66,13 +67,13 @@ export interface LinesOptions {
 /** Writes lines to `outlet`, as they come or in the order of the keys. */
 export function lsSink(
   job: LsJob,
-  { packing, terminal, before }: LinesOptions,
+  { format, packing, terminal, before }: LinesOptions,
   outlet: OutputWriter,
   keyspace: Keyspace,
 ): Sink {
   let lines = before
   const state = (): ScanState => ({ ...outlet.kept, lines })
-  const task: Sink['task'] = { kind: 'lines', job, packing, terminal }
+  const task: Sink['task'] = { kind: 'lines', job, format, packing, terminal }
   const common = { task, state, sync: () => outlet.sync() }
   const write = (product: LinesProduct, settle: () => void): void =>
     outlet.write(product.bytes, () => {

@@ -16,6 +16,7 @@ import { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
 import type { PagesOptions } from '../lanes/page-lanes.js'
 import { packer } from '../output/compression.js'
 import { objectLineWriter } from '../output/ls-lines.js'
+import { addRows, noRows, type ObjectRows } from '../output/object-rows.js'
 import { UsageCounts } from '../output/usage-counts.js'
 import { differenceLine } from '../output/verify-lines.js'
 import type { Task } from './worker-pool.js'
@@ -40,7 +41,7 @@ export interface Reader<T extends Keyed> {
   /** Whether what was taken in is enough to be collected before the time. */
   isFull(): boolean
   /** What was got out of the objects that were settled since the last call. */
-  collect(): CensusData | LinesProduct | VerifyProduct
+  collect(): CensusData | LinesProduct | ObjectRows | VerifyProduct
   /** Objects being worked on now. */
   readonly inFlight: number
 }
@@ -80,10 +81,10 @@ const PIECE = 512 * 1024
 
 /** Makes a line of each object. */
 export function lineReader(
-  { job, packing, terminal }: Task & { kind: 'lines' },
+  { job, format, packing, terminal }: Task & { kind: 'lines' },
   options: ReaderOptions,
 ): Reader<ObjectSummary> {
-  const write = objectLineWriter(job.format, job.source.prefix, terminal)
+  const write = objectLineWriter(format, job.source.prefix, terminal)
   const pack = packer(packing)
   const select = selecting(job)
   let text = ''
@@ -102,6 +103,30 @@ export function lineReader(
       const product: LinesProduct = { bytes: packed(pack, text), lines }
       text = ''
       lines = 0
+      return product
+    },
+    inFlight: 0,
+  }
+}
+
+/** Rows are sent in pieces of so many. */
+const ROWS = 5000
+
+/** Gives the objects as they are. */
+export function objectRowReader({ job }: Task & { kind: 'rows' }, options: ReaderOptions): Reader<ObjectSummary> {
+  const select = selecting(job)
+  let rows = noRows()
+  return {
+    listing: objectsOf(options),
+    take(objects, settle) {
+      addRows(rows, job.source.prefix, select?.(objects) ?? objects)
+      settle(objects.length)
+      return undefined
+    },
+    isFull: () => rows.keys.length >= ROWS,
+    collect() {
+      const product = rows
+      rows = noRows()
       return product
     },
     inFlight: 0,

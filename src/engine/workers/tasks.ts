@@ -13,7 +13,7 @@ import type { ClaimableRanges } from '../../sources/work-source.js'
 import { actOf, decisionOf, listingOf } from '../actions/actions.js'
 import { eventOf } from '../actions/object-event.js'
 import type { Task } from './worker-pool.js'
-import { comparingReader, countingReader, lineReader, type Reader } from './readers.js'
+import { comparingReader, countingReader, lineReader, objectRowReader, type Reader } from './readers.js'
 import type { Gate } from '../lanes/gate.js'
 import { unclearBetween } from '../actions/manifests.js'
 import { heldBack, pacersFor, refusalsOf, type Refusals } from '../lanes/pacer.js'
@@ -72,6 +72,8 @@ export function openWorkshop(options: WorkerTaskOptions): WorkerTask {
       return readWorkshop(options, countingReader(options.task, options))
     case 'lines':
       return readWorkshop(options, lineReader(options.task, options))
+    case 'rows':
+      return readWorkshop(options, objectRowReader(options.task, options))
     case 'comparison':
       return readWorkshop(options, comparingReader(options.task, options))
   }

@@ -1,7 +1,7 @@
 import type { Throttle } from '../../job/events.js'
 import type { DuJob } from '../../job/du.js'
 import type { WriteJob } from '../../job/kinds.js'
-import type { LsJob } from '../../job/ls.js'
+import type { LineFormat, LsJob } from '../../job/ls.js'
 import type { DifferenceFormat, VerifyJob } from '../../job/verify.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { RangeClaim } from '../../sources/work-source.js'
@@ -27,10 +27,12 @@ export type Task =
       readonly kind: 'lines'
       /** Where it is sorted, each delivery holds the lines of one page, so that pages can be put in order. */
       readonly job: LsJob
+      readonly format: LineFormat
       readonly packing: Compression
       /** Nothing that a terminal could take for a command is written raw. */
       readonly terminal: boolean
     }
+  | { readonly kind: 'rows'; readonly job: LsJob }
 
 /** What a crew needs to carry out a task. */
 export interface PoolWork {

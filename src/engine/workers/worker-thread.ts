@@ -15,7 +15,7 @@ import { PortRanges } from '../../sources/ranges/remote-ranges.js'
  * How long what is settled may wait to be sent, in milliseconds. A kill loses sight of it, and it is done again. A census is as much to
  * send however little was counted, and what is repeated of a listing costs little.
  */
-const FLUSH_INTERVAL = { write: 25, lines: 100, usage: 200, comparison: 100 }
+const FLUSH_INTERVAL = { write: 25, lines: 100, rows: 100, usage: 200, comparison: 100 }
 /** Deliveries that may be on their way when a thread that reads works ahead. */
 const MOST_UNSETTLED = 4
 
