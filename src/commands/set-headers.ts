@@ -158,7 +158,10 @@ async function readFileText(path: string, shown: string): Promise<string> {
     return await readFile(path, 'utf8')
   } catch (error) {
     const { code = 'error' } = error as NodeJS.ErrnoException
-    throw new UserError(`the rules in ${shellWord(shown)} cannot be read (${code})`, 'check the path after --rules')
+    throw new UserError(
+      `the rules in ${shellWord(shown)} cannot be read: ${code === 'ENOENT' ? 'there is no such file' : code}`,
+      'check the path after --rules',
+    )
   }
 }
 

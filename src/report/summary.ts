@@ -42,7 +42,7 @@ export function summaryLines(event: SummaryEvent, context: SummaryContext, paint
   }
   const restoring = totals.failed[RESTORE_REQUESTED] ?? 0
   if (restoring > 0) lines.push(row('restoring', `${objects(restoring)}: ${whenRestored(context.job)}`))
-  if (failed > 0) lines.push(row('failures', `see ${shellWord(event.ledger)}`))
+  if (failed > 0) lines.push(row('failures', `see s3move failures ${shellWord(event.checkpoint)}`))
   if (event.hint !== undefined) lines.push(row('hint', printable(event.hint)))
   const next = nextCommand(event.end === 'finished', totals.failed, event.checkpoint)
   if (next !== undefined) lines.push(row('next', next))

@@ -76,7 +76,7 @@ export const ERROR_CODES: ReadonlyMap<string, CodeMeaning> = new Map<string, Cod
     'AccessDenied',
     {
       ...{ severity: 'fail-object', all: 'access' },
-      hint: 'check the permissions of these credentials: s3:ListBucket and s3:GetObject on the source, s3:PutObject on the destination',
+      hint: 's3move check, with the same places and connection, says which permission is missing',
     },
   ],
   ...entries(['AccessForbidden', 'KMSAccessDeniedException'], { severity: 'fail-object', all: 'access' }),

@@ -209,7 +209,7 @@ describe('SSE-C', () => {
   })
 
   test.each([
-    ['nowhere', undefined, 'cannot be read (ENOENT)'],
+    ['nowhere', undefined, 'cannot be read: there is no such file'],
     ['short', 'too short', 'holds no key for SSE-C'],
     ['almost', `${'A'.repeat(42)}=`, 'holds no key for SSE-C'],
   ])('a file that is no key is refused before any request: %s', async (name, content, why) => {

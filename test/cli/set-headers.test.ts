@@ -317,7 +317,7 @@ describe('s3move set-headers s3://web', () => {
       /both to be set and to be removed/,
     ],
     ['rules and headers', ['--rules', 'x', '--expires', '2027-01-01'], /do not go together/],
-    ['rules that are not there', ['--rules', 'none.yaml'], /none\.yaml cannot be read \(ENOENT\)/],
+    ['rules that are not there', ['--rules', 'none.yaml'], /none\.yaml cannot be read: there is no such file/],
     [
       'two policies for access control lists',
       ['--expires', '2027-01-01', '--preserve', 'acl', '--reset-acl'],

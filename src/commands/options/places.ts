@@ -4,11 +4,13 @@ import { UserError } from '../../errors.js'
 import { connectionOf, type Connection } from '../../job/connection.js'
 import { isFolder, placeUrl, type Place, type Side } from '../../job/place.js'
 import { keyBytes, LONGEST_KEY, printable } from '../../keys.js'
+import { shellWord } from '../../report/format.js'
 
 const ARN = /^(arn:[^/]+:accesspoint[/:][^/]+)(?:\/(.*))?$/s
 const NAME = /^([^/]*)(?:\/(.*))?$/s
 const EXAMPLE = 'write s3://bucket or s3://bucket/prefix'
 const EITHER = `${EXAMPLE}, or file:///folder for a folder of this machine`
+const A_PATH = /^(?:\/|\.{1,2}(?:\/|$))/
 
 /** The arguments of the jobs between two places. */
 export function placeArguments(argv: Argv): Argv {
@@ -40,7 +42,11 @@ const ANY_PLACE = 's3://bucket, s3://bucket/prefix or file:///folder'
 
 /** Reads `s3://bucket[/prefix]` as `parseBucket` does, or `file:///folder`. `role` names the argument in the error. */
 export function parsePlace(text: string, role: string): Place {
-  return text.startsWith('file:') ? parseFolder(text, role) : parseBucket(text, role, EITHER)
+  if (text.startsWith('file:')) return parseFolder(text, role)
+  const meant = A_PATH.test(text)
+    ? `write ${shellWord(`file://${resolve(text)}`)} for that folder, or s3://bucket/prefix`
+    : EITHER
+  return parseBucket(text, role, meant)
 }
 
 // The path is taken as it is, with nothing to be decoded: shells put it together from variables.

@@ -25,7 +25,10 @@ async function readKey(path: string, flag: string): Promise<Uint8Array> {
     content = await readFile(path)
   } catch (error) {
     const { code = 'error' } = error as NodeJS.ErrnoException
-    throw new UserError(`the key in ${shellWord(path)} cannot be read (${code})`, `check the path after ${flag}`)
+    throw new UserError(
+      `the key in ${shellWord(path)} cannot be read: ${code === 'ENOENT' ? 'there is no such file' : code}`,
+      `check the path after ${flag}`,
+    )
   }
   if (content.length === KEY_BYTES) return content
   const text = content.toString('latin1').trim()

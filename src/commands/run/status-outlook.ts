@@ -35,7 +35,7 @@ export function outlookOf(checkpoint: Checkpoint, { done, perSecond = 0 }: WorkS
   // How long it takes until what waits succeeds nobody knows.
   const left = total - done - waitingIn(checkpoint).objects
   const moves = perSecond > 0 && left > 0 && checkpoint.paused === undefined
-  return { share: Math.min(1, done / total), ...(moves ? { leftMs: (left * 1000) / perSecond } : {}) }
+  return { share: Math.min(1, done / total), ...(moves ? { leftMs: Math.round((left * 1000) / perSecond) } : {}) }
 }
 
 function expectedOutlook(
@@ -54,7 +54,11 @@ function expectedOutlook(
   const found = look(activeMs, expected)
   if (found === undefined || expected === undefined) return undefined
   const { share, left } = found
-  return { share, expected, ...(left === undefined || checkpoint.paused !== undefined ? {} : { leftMs: left }) }
+  return {
+    share,
+    expected,
+    ...(left === undefined || checkpoint.paused !== undefined ? {} : { leftMs: Math.round(left) }),
+  }
 }
 
 function estimate(objects: number | undefined): Expected | undefined {

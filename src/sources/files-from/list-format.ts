@@ -123,7 +123,9 @@ async function checkPlain(list: KeyList, first: string): Promise<void> {
     list,
     new UserError(
       `${nameOfList(list)} ${what}, and nothing says what it is`,
-      'Say --files-format csv (with --key-column N where there is no header), or --files-format keys if each line is a key as it is.',
+      url
+        ? 'Say --key-column 1 to have s3://bucket/ taken off each line (N where it is another column), or --files-format keys if each line is a key as it is.'
+        : 'Say --files-format csv (with --key-column N where there is no header), or --files-format keys if each line is a key as it is.',
     ),
   )
 }

@@ -358,7 +358,7 @@ describe('the summary', () => {
   failed    3 objects: 2 AccessDenied, 1 NoSuchKey
   time      1 min 40 s, on average 12,346/s, 15.4 MiB/s
   throttled asked to slow down 17 times
-  failures  see ${DIR}/failures.ndjson
+  failures  see s3move failures ${DIR}
   next      s3move resume --only-failed ${DIR}
 `,
     )
@@ -387,7 +387,7 @@ describe('the summary', () => {
     )
     expect(text).toContain(`  hint      see ${HOSTILE_SHOWN}\n`)
     expect(text).toContain(`  next      s3move resume ${DIR}\n`)
-    expect(text).toContain(`  failures  see ${DIR}/failures.ndjson\n`)
+    expect(text).toContain(`  failures  see s3move failures ${DIR}\n`)
   })
 
   test('of an empty source says plainly that there are no objects', () => {
@@ -421,7 +421,7 @@ describe('the summary', () => {
     const rest = { checkpoint: 'my run\n', ledger: 'my run\n/failures.ndjson' }
     const text = summarized(summaryOf({ totals }, rest))
     expect(text).toContain(`  failed    1 object: 1 \\x1b[31mBad\n`)
-    expect(text).toContain(`  failures  see $'my run\\012/failures.ndjson'\n`)
+    expect(text).toContain(`  failures  see s3move failures $'my run\\012'\n`)
     expect(text).toContain(`  next      s3move resume --only-failed $'my run\\012'\n`)
   })
 })

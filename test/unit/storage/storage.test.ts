@@ -560,7 +560,7 @@ describe('opening both ends', () => {
     const { url } = await sandboxed({ faults: ['denied=1@CopyObject'] })
     const error = await problem({ connection: { endpointUrl: url } })
     expect(error.message).toMatch(/^s3:\/\/dst: CopyObject failed: .*AccessDenied, HTTP 403/)
-    expect(error.hint).toContain('s3:PutObject')
+    expect(error.hint).toContain('s3move check')
   })
 
   test('refuses to go unsigned where that is not allowed, and does where it is', async () => {

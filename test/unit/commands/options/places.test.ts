@@ -1,4 +1,5 @@
 import * as fc from 'fast-check'
+import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkPair, parsePlace } from '../../../../src/commands/options/places.js'
 import { checkSlashes } from '../../../../src/commands/options/prefix.js'
@@ -75,6 +76,14 @@ describe('parsePlace', () => {
     const error = refusal(() => parsePlace(text, 'source'))
     expect(error.message).toMatch(message)
     expect(error.hint).toContain('s3://bucket/prefix')
+  })
+
+  test.each([
+    ['/backup/a b', "write 'file:///backup/a b' for that folder, or s3://bucket/prefix"],
+    ['./photos', `write file://${process.cwd()}/photos for that folder, or s3://bucket/prefix`],
+    ['..', `write file://${dirname(process.cwd())} for that folder, or s3://bucket/prefix`],
+  ])('shows how to write the folder that %j may be', (text, hint) => {
+    expect(refusal(() => parsePlace(text, 'destination')).hint).toBe(hint)
   })
 
   test('takes a prefix of exactly 1,024 bytes', () => {

@@ -20,6 +20,8 @@ describe('a command line that is not understood', () => {
     ],
     [['rsync', 's3://aaa'], 'there is no command rsync', 'did you mean s3move sync? See s3move sync -h'],
     [['verfiy', 's3://aaa'], 'there is no command verfiy', 'did you mean s3move verify? See s3move verify -h'],
+    [['cpoy', 's3://aaa'], 'there is no command cpoy', 'did you mean s3move copy? See s3move copy -h'],
+    [['chekc', 's3://aaa'], 'there is no command chekc', 'did you mean s3move check? See s3move check -h'],
     [
       ['cp', '--help'],
       'there is no command cp',

@@ -241,7 +241,7 @@ describe('s3://bucket/ before keys', () => {
     ['$path\nsrc/a\n', {}, 'x.csv', /line 2 .* has no s3:\/\/ before its key/],
     ['key\ns3://src/a\nb\n', {}, 'x.csv', /line 3 .* has no s3:\/\/ before its key/],
     ['key\nb\ns3://src/a\n', {}, 'x.csv', /line 3 .* has s3:\/\/ before its key, and those before it have not/],
-    ['s3://src/a\n', {}, 'x', /begins with a URL.*--files-format csv/s],
+    ['s3://src/a\n', {}, 'x', /begins with a URL.*--key-column 1 to have s3:\/\/bucket\/ taken off/s],
     ['a\ns3://src/a\n', {}, 'x', /has a URL for a key.*--key-column 1/s],
   ])('is refused where it may be meant otherwise: %j', async (text, flags, name, message) => {
     expect(await refusalOf(text, flags, name)).toMatch(message)
