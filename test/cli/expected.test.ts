@@ -57,4 +57,6 @@ test('what one page holds is not looked up in earlier runs, nor by those that ke
   expect(await du('src', '--quiet')).toBe('')
   expect(await du('src', '--json')).toBe('')
   expect(await du('src')).toMatch(/^expecting about 1,500 objects, as copy counted /)
+  // Nobody sees a share of it.
+  expect((await run(['ls', 's3://src', ...at], { cwd })).stderr).toBe('')
 })

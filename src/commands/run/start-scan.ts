@@ -216,7 +216,7 @@ async function withScan(setup: ScanSetup): Promise<number> {
       const checkpoint =
         resumed || (silent && folder === undefined)
           ? begun
-          : await expecting(begun, opened, io.cwd, silent ? () => undefined : note)
+          : await expecting(begun, opened, io.cwd, silent || (writesLines(job) && !redraws) ? () => undefined : note)
       return await performScan(
         checkpoint.job,
         { checkpoint, folder, opened, resumed, progress, io, quiet, result },

@@ -2,6 +2,7 @@ import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
 import { printable } from '../../keys.js'
 import type { Credentials, CredentialSource, Renewal } from '../credential-source.js'
+import { profileNames } from '../profile-names.js'
 import { sameCredentials } from './sign.js'
 
 /** The keys in the environment, if there are any. They come before AWS_PROFILE, as in the AWS CLI; the SDK would take the profile. */
@@ -71,6 +72,7 @@ export async function openCredentials(
     current = await provide()
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
+    if (profile !== undefined) await refuseUnknownProfile(profile)
     throw new UserError(
       `no AWS credentials${profile === undefined ? '' : ` for profile ${printable(profile)}`}: ${printable(reason)}`,
       'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or --profile NAME (for SSO: ‘aws sso login’ first), or use --no-sign-request for a public bucket',
@@ -127,6 +129,17 @@ export async function openCredentials(
     onChange: (told) => void listeners.push(told),
     close: () => clearInterval(timer),
   }
+}
+
+async function refuseUnknownProfile(profile: string): Promise<void> {
+  const names = await profileNames()
+  if (names.includes(profile)) return
+  throw new UserError(
+    `there is no profile ${printable(profile)} in the AWS config files`,
+    names.length === 0
+      ? 'there is none at all: ‘aws configure’ makes one'
+      : `they have: ${printable(names.join(', '))}`,
+  )
 }
 
 function ignore(): void {

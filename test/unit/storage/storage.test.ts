@@ -635,6 +635,17 @@ describe('opening both ends', () => {
   test('refuses a profile that does not exist', async () => {
     const { url } = await sandboxed()
     const error = await problem({ connection: { endpointUrl: url, profile: 'no\u001bbody' } })
-    expect(error.message).toContain('profile')
+    expect(error.message).toContain('there is no profile no\\x1bbody in the AWS config files')
+  })
+
+  test('says which profiles there are where the one that is named is none of them', async () => {
+    writeFileSync(join(folder, 'two'), '[profile work]\nregion = us-east-1\n[default]\nregion = us-east-1\n')
+    vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'two'))
+    const { url } = await sandboxed()
+    const error = await problem({ connection: { endpointUrl: url, profile: 'wrok' } })
+    expect([error.message, error.hint]).toEqual([
+      'there is no profile wrok in the AWS config files',
+      'they have: default, work',
+    ])
   })
 })
