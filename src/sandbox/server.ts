@@ -11,6 +11,7 @@ import { Faults, readFault } from './faults.js'
 import { serve, type Simulation } from './serve.js'
 import { Latency, Rate } from './shaping.js'
 import { Stats, type SandboxStats } from './wire/stats.js'
+import { noJobs } from './operations/batch-jobs.js'
 import { nowInSeconds, type World } from './operations/world.js'
 
 export interface SandboxOptions {
@@ -64,7 +65,10 @@ function credentialsOf(options: SandboxOptions): KnownCredentials | undefined {
 function simulate(options: SandboxOptions): Simulation {
   const { region = 'us-east-1', seed = 1, faults = [], restoreSeconds = 0 } = options
   const dialect = readDialect(options.dialect)
-  const world: World = { region, buckets: new Map(), uploads: new Map(), stats: new Stats(), restoreSeconds, dialect }
+  const world: World = {
+    ...{ region, buckets: new Map(), uploads: new Map(), jobs: noJobs() },
+    ...{ stats: new Stats(), restoreSeconds, dialect },
+  }
   for (const spec of options.buckets ?? []) {
     const bucket = makeBucket(spec, seed, nowInSeconds())
     if (world.buckets.has(bucket.name)) {

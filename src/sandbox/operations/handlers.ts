@@ -1,4 +1,5 @@
 import { getObjectAcl, putObjectAcl } from './acl.js'
+import * as jobs from './batch-jobs.js'
 import * as buckets from './bucket-operations.js'
 import { copyObject } from './copy.js'
 import { deleteObject, deleteObjects } from './delete.js'
@@ -48,4 +49,8 @@ export const handlers: Readonly<Record<Operation, Handler>> = {
   AbortMultipartUpload: multipart.abortMultipartUpload,
   ListParts: multipart.listParts,
   ListMultipartUploads: multipart.listMultipartUploads,
+  CreateJob: jobs.createJob,
+  DescribeJob: jobs.describeJob,
+  ListJobs: jobs.listBatchJobs,
+  UpdateJobStatus: jobs.updateJobStatus,
 }

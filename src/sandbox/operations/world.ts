@@ -1,4 +1,5 @@
 import type { Dialect } from '../wire/dialects.js'
+import type { BatchJobs } from './batch-jobs.js'
 import type { Uploads } from './multipart.js'
 import type { Bucket } from '../buckets/object.js'
 import { noSuchBucket, S3Error } from '../wire/s3-error.js'
@@ -9,6 +10,7 @@ export interface World {
   readonly region: string
   readonly buckets: Map<string, Bucket>
   readonly uploads: Uploads
+  readonly jobs: BatchJobs
   readonly stats: Stats
   /** How long archived objects take to be restored. */
   readonly restoreSeconds: number

@@ -35,6 +35,10 @@ export const operations = {
   DeleteObjectTagging: 'other',
   GetObjectAcl: 'other',
   PutObjectAcl: 'other',
+  CreateJob: 'other',
+  DescribeJob: 'other',
+  ListJobs: 'other',
+  UpdateJobStatus: 'other',
 } as const
 
 export type Operation = keyof typeof operations
@@ -125,6 +129,17 @@ const ofObject: Readonly<Record<string, Operation>> = {
   'POST restore': 'RestoreObject',
 }
 
+/** What stands in the place of a bucket in requests to S3 Control: the version of its API. */
+const CONTROL = 'v20180820'
+
+function controlOperation(method: string, key = ''): Operation {
+  if (key === 'jobs' && method === 'POST') return 'CreateJob'
+  if (key === 'jobs' && method === 'GET') return 'ListJobs'
+  if (/^jobs\/[^/]+$/.test(key) && method === 'GET') return 'DescribeJob'
+  if (/^jobs\/[^/]+\/status$/.test(key) && method === 'POST') return 'UpdateJobStatus'
+  throw notImplemented()
+}
+
 /** Tells which operation a request is. Throws 405 MethodNotAllowed or 501 NotImplemented. */
 export function operationOf(method: string, target: RequestTarget, headers: IncomingHttpHeaders): Operation {
   const { bucket, key, query } = target
@@ -132,6 +147,7 @@ export function operationOf(method: string, target: RequestTarget, headers: Inco
     if (method === 'GET') return 'ListBuckets'
     throw methodNotAllowed(method)
   }
+  if (bucket === CONTROL && headers['x-amz-account-id'] !== undefined) return controlOperation(method, key)
   const subresource = query.size === 0 ? '' : (subresources.find((name) => query.has(name)) ?? '')
   if (key === undefined) {
     if (method === 'GET' && subresource === '' && query.get('list-type') === '2') return 'ListObjectsV2'
