@@ -71,6 +71,7 @@ const COMMANDS: Commands = new Map([
   ['move', () => import('./commands/move.js')],
   ['set-headers', () => import('./commands/set-headers.js')],
   ['delete', () => import('./commands/delete.js')],
+  ['batch', () => import('./commands/batch.js')],
   ['ls', () => import('./commands/ls.js')],
   ['du', () => import('./commands/du.js')],
   ['head', () => import('./commands/head.js')],

@@ -10,6 +10,7 @@ import { totalsShape, type Totals } from '../job/totals.js'
 import { censusShape, type CensusData } from '../job/usage.js'
 import { verdictsShape, type Verdicts } from '../job/verdicts.js'
 import { byStart, printable, type KeyRange } from '../keys.js'
+import { batchShape, type BatchState } from './batch-state.js'
 import { checkConsistency } from './consistency.js'
 import { jsonText, parseJson } from './json.js'
 
@@ -189,6 +190,8 @@ export interface Checkpoint {
   readonly removals?: RemovalState
   /** What a job that only reads has got so far. */
   readonly scan?: ScanState
+  /** Of a run that S3 Batch Operations does. */
+  readonly batch?: BatchState
   /** The error code that nearly every object failed of, where nothing more was begun for that. */
   readonly paused?: string
   /** Why the last session ended before the run was done; absent while one is at work, and when it was killed. */
@@ -256,6 +259,7 @@ const document = shape<Checkpoint>(
         likenesses: verdictsShape,
       },
     ),
+    batch: batchShape,
     paused: text,
     stopped: shape<StopRecord>({ reason: text }, { hint: text }),
   },

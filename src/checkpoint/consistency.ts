@@ -2,6 +2,7 @@ import { isScanJob, listOf, type WriteJob } from '../job/kinds.js'
 import { settled, sum } from '../job/totals.js'
 import { compareKeys, type KeyRange } from '../keys.js'
 import { Mismatch } from '../job/schema.js'
+import { isBatchUnderWay, uncounted } from './batch-state.js'
 import type { Checkpoint, LedgerPosition } from './checkpoint.js'
 
 /**
@@ -18,8 +19,8 @@ export function checkConsistency(checkpoint: Checkpoint): void {
 }
 
 /** Whether anything of a run is still to be done. */
-function remains({ ranges, list, retry, large, waiting, removals }: Checkpoint): boolean {
-  const apart = large !== undefined || waiting !== undefined || left(removals) > 0
+function remains({ ranges, list, retry, large, waiting, removals, batch }: Checkpoint): boolean {
+  const apart = large !== undefined || waiting !== undefined || left(removals) > 0 || isBatchUnderWay(batch)
   return ranges.length > 0 || list !== undefined || retry !== undefined || apart
 }
 
@@ -54,14 +55,14 @@ function checkPositions({ ledger, list, retry, large, waiting, removals }: Check
 
 /** Whether what is settled, what was put off and what was listed add up. */
 function checkCounts(job: WriteJob, checkpoint: Checkpoint): void {
-  const { ranges, list, totals, ledger, retry, large, waiting, removals, listed } = checkpoint
+  const { ranges, list, totals, ledger, retry, large, waiting, removals, listed, batch } = checkpoint
   must(listOf(job) === undefined || ranges.length === 0, 'ranges is not empty, and the job has a list')
   must(listOf(job) !== undefined || list === undefined, 'list is there, and the job has none')
   const recorded = ledger.entries + (retry === undefined ? 0 : retry.of - retry.entries)
   const failed = sum(totals.failed)
   must(failed === recorded, `totals.failed adds up to ${failed}, but ${recorded} are in the ledger`)
   const putOff = large === undefined ? 0 : large.ledger.entries - large.begun.entries + large.open.length
-  const known = settled(totals) + putOff + left(waiting) + left(removals)
+  const known = settled(totals) + putOff + left(waiting) + left(removals) + uncounted(batch)
   must(known <= listed, `listed is ${listed}, but ${known} objects are settled`)
   const allListed = ranges.length === 0 && list === undefined
   must(!allListed || known === listed, `listed is ${listed}, nothing is left to list, but ${known} objects are settled`)

@@ -29,6 +29,7 @@ export const command: Command = {
           'with --only-failed: only those that failed with this code, such as AccessDenied; repeatable',
         ),
         'on-loss': onLossFlag(),
+        yes: { ...booleanFlag('start the jobs of batch without a question'), alias: 'y' },
       })
         .group(['checkpoint', 'dry-run'], 'Run:')
         .otherwise(['checkpoint'], 'the only unfinished run below .s3move/')

@@ -54,6 +54,11 @@ export const COPY: WriteKind<CopyJob> = {
   },
 }
 
+/** Whether a job is a copy. */
+export function isCopy(job: { readonly kind: string }): job is CopyJob {
+  return job.kind === 'copy'
+}
+
 /** The same as a copy of every object. */
 export function copyOf({ source, destination, attributes, partSize, map }: Omit<CopyJob, 'kind'>): CopyJob {
   return {

@@ -26,6 +26,11 @@ export interface LsJob {
   readonly to?: string
 }
 
+/** The listing of what another job is for, as JSON, as it comes. */
+export function lsOf({ source, select }: Pick<LsJob, 'source' | 'select'>): LsJob {
+  return { kind: 'ls', source, format: 'json', sorted: false, ...(select === undefined ? {} : { select }) }
+}
+
 export const LS: JobKind<LsJob> = {
   shape: shape<LsJob>(
     { kind: oneOf('ls'), source: placeShape, format: oneOf('text', 'json', 'csv', 'parquet'), sorted: flag },

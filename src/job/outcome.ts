@@ -55,6 +55,9 @@ export interface Failure {
 /** The code of a failure that time cures: the object is archived, and is being restored. */
 export const RESTORE_REQUESTED = 'RestoreRequested'
 
+/** The code of what S3 Batch Operations cannot copy: s3move does it itself when the jobs have ended. */
+export const NOT_FOR_BATCH = 'NotForBatch'
+
 /** The code of objects that would get one name. Only another `--map` can help, so they are not tried again: one by one they would replace each other. */
 export const NAMES_COLLIDE = 'NamesCollide'
 

@@ -4,6 +4,7 @@ import type { Finding } from '../job/finding.js'
 import type { WriteJob } from '../job/kinds.js'
 import type { AskedSettings, RunSettings } from '../job/pace.js'
 import type { FolderIdentity, Place, Side } from '../job/place.js'
+import type { BatchControl, BatchOptions } from './batch-control.js'
 import type { CredentialSource } from './credential-source.js'
 import type { ExamineOptions } from './examination.js'
 import type { Notice } from './notice.js'
@@ -29,6 +30,8 @@ export interface Backend {
   examine(sides: Sides, options: ExamineOptions): Promise<readonly Finding[]>
   /** Opens an object to be written as a stream; absent where there are none. */
   readonly upload?: (place: Place, options: UploadOptions) => Promise<ObjectUpload>
+  /** Opens the Batch Operations jobs whose copies go to a place; absent where there are none. */
+  readonly batch?: (place: Place, options: BatchOptions) => Promise<BatchControl>
   /** Loads what opens a store again by its descriptor, in another thread. */
   loadStores(): Promise<FromDescriptor>
 }

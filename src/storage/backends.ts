@@ -15,6 +15,7 @@ const BACKENDS: readonly Backend[] = [
     ...BUCKETS,
     open: async (...given) => await (await import('./s3/open.js')).openBuckets(...given),
     examine: async (...given) => await (await import('./s3/examine.js')).examineBuckets(...given),
+    batch: async (...given) => await (await import('./s3/batch-control.js')).openS3Batch(...given),
     upload: async (...given) => await (await import('./s3/stream-upload.js')).openStreamUpload(...given),
     loadStores: async () => (await import('./s3/descriptor.js')).bucketFrom,
   },

@@ -378,6 +378,26 @@ export const CODE_TEXTS: ReadonlyMap<string, CodeTexts> = new Map(
         'NotMended',
       ],
       ['verify --fix copied it, and it differs still', 'look at both', 'StillDifferent'],
+      [
+        'S3 Batch Operations cannot copy it: over 5 GB, archived, or of a name or class that no job can give',
+        'resume --only-failed, if it was killed before',
+        'NotForBatch',
+      ],
+      [
+        'its job of S3 Batch Operations failed before it was known to have copied it',
+        'see the reason in the message, then resume --only-failed, which copies it without a job',
+        'BatchJobFailed',
+      ],
+      [
+        'its job of S3 Batch Operations was cancelled before it was known to have copied it',
+        'resume --only-failed, which copies it without a job',
+        'BatchJobCancelled',
+      ],
+      [
+        'a job could not copy it, and its report tells no code',
+        'read the message, then resume --only-failed',
+        'BatchTaskFailed',
+      ],
       ['the run is ending', 'resume', 'Interrupted'],
     ] as const
   ).flatMap(([meaning, todo, ...codes]) => codes.map((code) => [code, { meaning, todo }] as const)),

@@ -8,10 +8,10 @@ import type { RetryPolicy } from './retry.js'
 /** One object that is written as a stream: all of it or nothing, in the place of what has its name. */
 export interface ObjectUpload {
   /**
-   * Writes the object; nothing of it is left in the store when that fails. Rejects with a `StorageError`, with whatever `begun` does, or, once
+   * Writes the object, and answers its ETag without the quotes; nothing of it is left in the store when that fails. Rejects with a `StorageError`, with whatever `begun` does, or, once
    * `signal` is aborted, with any error. A stream is read no further then, but not closed.
    */
-  send(body: Readable, options: SendOptions): Promise<void>
+  send(body: Readable, options: SendOptions): Promise<string>
   /** Drops what `begun` told of, in this process or before; what is no more is no error. */
   abort(id: string): Promise<void>
   close(): void

@@ -77,9 +77,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'sandbox/buckets': ['sandbox/wire', 'errors'],
   'sandbox/operations': ['sandbox/buckets', 'sandbox/wire', 'times'],
   sandbox: ['sandbox/operations', 'sandbox/buckets', 'sandbox/wire', 'errors'],
+  batch: ['sources/files-from', 'job', 'keys', 'errors'],
   'commands/options': ['report', 'rules', 'job', 'endpoint-url', 'keys', 'times', 'errors'],
   'commands/run': [
     'commands/options',
+    'batch',
     'report',
     'prices',
     'engine/session',
@@ -96,6 +98,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'times',
     'version',
     'file-system',
+    'abort',
     'errors',
   ],
   'commands/help': ['commands/options', 'version'],
@@ -154,6 +157,7 @@ const IN_PLACE_OF_COMMANDS: readonly string[] = ['commands/completion', 'command
 /** Packages that are bundled with the program, so that whoever installs it needs none of them. */
 const BUNDLED: readonly string[] = [
   '@aws-sdk/client-s3',
+  '@aws-sdk/client-s3-control',
   '@aws-sdk/lib-storage',
   '@smithy/core',
   'cli-progress',

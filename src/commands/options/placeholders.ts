@@ -11,6 +11,8 @@ export const PLACEHOLDERS = {
   REGION: 'as eu-central-1',
   PROFILE: 'a section of the AWS config files',
   ACCOUNT: 'the twelve digits of an AWS account',
+  'S3-PREFIX': 's3://bucket/prefix/, below which objects are written',
+  'ROLE-ARN': 'as arn:aws:iam::123456789012:role/batch',
   KEY: 'a whole key',
   GLOB: "'*.jpg', in quotes, or the shell puts file names in its place",
   REGEX: 'a regular expression of RE2, which looks like that of most programs',

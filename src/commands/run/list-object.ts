@@ -28,16 +28,16 @@ export interface ListPlaceOptions {
   readonly io: CommandIo
 }
 
-/** Opens an object that holds a list. What keeps it from being read is a `UserError`. */
-export async function openListObject(url: string, options: ListPlaceOptions): Promise<ListObject> {
-  const { place, key } = await locateObject(parsePlace(url, 'list'))
+/** Opens an object that holds a list, or what messages call it. What keeps it from being read is a `UserError`. */
+export async function openListObject(url: string, options: ListPlaceOptions, called = 'list'): Promise<ListObject> {
+  const { place, key } = await locateObject(parsePlace(url, called))
   const opened = await openListPlace(place, options)
   const { store } = opened.ends.source
-  const { told, head } = tellingReader(store, options.io)
+  const { told, head } = tellingReader(store, options.io, called)
   try {
     const found = await told(head(key), url)
     if (found === undefined) {
-      throw new UserError(`the list ${printable(url)} is not there`, 'keys are told apart by each character')
+      throw new UserError(`the ${called} ${printable(url)} is not there`, 'keys are told apart by each character')
     }
     const { size, etag, manifest } = found
     const object = { key, etag, ...(manifest === undefined ? {} : { manifest }) }
@@ -67,6 +67,7 @@ export async function openListPlace(place: Place, { connection, pace, io }: List
 export function tellingReader(
   { reading }: Pick<Storage, 'reading'>,
   io: Pick<CommandIo, 'stop'>,
+  called = 'list',
 ): {
   readonly told: <T>(work: Promise<T>, url: string) => Promise<T>
   /** What HEAD tells of an object; undefined when it is not there. */
@@ -77,7 +78,7 @@ export function tellingReader(
       try {
         return await unless(io.stop, work)
       } catch (error) {
-        throw error instanceof StorageError ? unreadable(error, url) : error
+        throw error instanceof StorageError ? unreadable(error, `the ${called} ${printable(url)}`) : error
       }
     },
     async head(key) {
@@ -91,8 +92,7 @@ export function tellingReader(
   }
 }
 
-function unreadable(error: StorageError, url: string): UserError {
-  const list = `the list ${printable(url)}`
+function unreadable(error: StorageError, list: string): UserError {
   if (error.severity === 'skip') return new UserError(`${list} is not there`, 'keys are told apart by each character')
   if (error.code === 'PreconditionFailed') {
     return new UserError(`${list} was replaced while it was read`, 'give the same command again')

@@ -138,9 +138,9 @@ class OpenResult implements ResultObject {
     this.upload.close()
   }
 
-  private streamed(body: Readable, signal: AbortSignal, size?: number): Promise<void> {
+  private async streamed(body: Readable, signal: AbortSignal, size?: number): Promise<void> {
     const { folder, place } = this
-    return this.upload.send(body, {
+    await this.upload.send(body, {
       ...(size === undefined ? {} : { size }),
       contentType: typeOf(place.prefix),
       ...(folder === undefined ? {} : { begun: (id) => note(folder, place, id) }),

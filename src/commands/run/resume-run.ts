@@ -1,4 +1,5 @@
 import { relative } from 'node:path'
+import { isBatchUnderWay } from '../../checkpoint/batch-state.js'
 import { isScan, isWrite, type ScanCheckpoint, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { findRuns, readCheckpoint, refuseLinks, type SavedRun } from '../../checkpoint/checkpoint-file.js'
 import { differences, jobHash } from '../../checkpoint/job-name.js'
@@ -59,6 +60,7 @@ export async function resumeAttended(asked: ResumeRequest, flags: Flags, io: Com
   await checkOutsideSides(found.job, folder, io.cwd)
   await checkLogOutside(found.job, flags, io.cwd)
   if (isScan(found)) return await resumeReading(folder, found, flags, io, asked)
+  if (isBatchUnderWay(found.batch)) return await resumeJobs(folder, flags, io, asked)
   const pace = readPace(flags, found.pace)
   const connection = readConnection(flags, found.connection)
   if (nothingToDo(found, onlyFailed)) {
@@ -80,6 +82,23 @@ export async function resumeAttended(asked: ResumeRequest, flags: Flags, io: Com
   } finally {
     progress.close()
   }
+}
+
+// Until what jobs do is counted, nobody knows what has failed.
+async function resumeJobs(
+  folder: string,
+  flags: Flags,
+  io: CommandIo,
+  { onlyFailed, dry }: ResumeRequest,
+): Promise<number> {
+  if (onlyFailed || dry) {
+    throw new UserError(
+      `the jobs of S3 Batch Operations of the run in ${shellWord(folder)} have not come to their end`,
+      `first: s3move resume ${shellWord(folder)}`,
+    )
+  }
+  const { resumeBatch } = await import('./start-batch.js')
+  return await resumeBatch(folder, { flags, io, rest: resumeAttended })
 }
 
 // Only under the lock is it certain that nobody else moves it on.

@@ -37,6 +37,7 @@ import {
 } from './status-outlook.js'
 import { watchRuns, type Sighting } from './watch-status.js'
 import { likenessRows } from '../../report/verify-summary.js'
+import { batchJobsInWords, batchJobStatus, type BatchJobStatus } from '../../report/batch-status.js'
 import { doneRows, failedByCode, nextCommand, skippedByReason } from '../../report/summary.js'
 
 /** What `s3move status` was asked. */
@@ -102,6 +103,8 @@ interface RunStatus {
   readonly paused: string | null
   /** Why the last session ended before the run was done; null when one is at work, when it is done, and when it was killed. */
   readonly stopped: StopRecord | null
+  /** The jobs of S3 Batch Operations that do it, as they were when they were last looked at; null where none do. */
+  readonly jobs: readonly BatchJobStatus[] | null
   /** Answers that asked the latest session for fewer requests; and how many of them over the last `recentMs`. */
   readonly throttled: number
   readonly recentThrottled: number | null
@@ -229,6 +232,7 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     waiting: waitingIn(checkpoint),
     // Of a run that nobody drives it says only why nothing was done last.
     paused: (holder === undefined ? undefined : checkpoint.paused) ?? null,
+    jobs: checkpoint.batch?.jobs.map(batchJobStatus) ?? null,
     stopped: (holder === undefined && state !== 'finished' ? checkpoint.stopped : undefined) ?? null,
     throttled: checkpoint.history.at(-1)?.throttled ?? 0,
     recentThrottled: recent?.throttled ?? null,
@@ -282,6 +286,7 @@ function page(run: RunStatus, now: number, paint: Paint): string[] {
   lines.push(row('started', `${moment(run.startedAt, now)}; ${work}`))
   lines.push(row('saved', moment(run.savedAt, now)))
   lines.push(row('done', doneOfTotal(run)))
+  if (run.jobs !== null) lines.push(row('jobs', batchJobsInWords(run.jobs)))
   const outlook = outlookOfStatus(run)
   if (outlook !== undefined) lines.push(row('progress', outlookInWords(outlook, run.heldBy !== null)))
   lines.push(...doneRows(run, run.job))

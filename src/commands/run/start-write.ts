@@ -14,7 +14,6 @@ import type { KeyRange } from '../../keys.js'
 import { shellWord } from '../../report/format.js'
 import { createProgress, type Progress } from '../../report/progress.js'
 import { cutAt } from '../../rules/ranges.js'
-import { environmentProfile } from '../../storage/aws-environment.js'
 import { version } from '../../version.js'
 import { readConnection } from '../options/connection-options.js'
 import { readFlag, readText, type Flags } from '../options/flag-values.js'
@@ -24,6 +23,7 @@ import { readPace } from '../options/pace-options.js'
 import { checkInOneBucket } from '../options/places.js'
 import { readOrResume } from '../options/run-options.js'
 import { readKeysOf } from '../options/sse-c-key.js'
+import { ambient } from './ambient-connection.js'
 import { attended, sayTo } from './attended.js'
 import {
   checkFolder,
@@ -305,12 +305,4 @@ function checkStreamable(job: WriteJob): void {
     '--checksum-algorithm needs a copy inside a store, and here everything passes through this machine',
     'leave --checksum-algorithm away: a checksum that the source tells of a whole object is kept where that is sent in one request',
   )
-}
-
-// The profile of the environment is part of how the store is reached, so a resume must know it. Keys in the environment
-// come before it, as in the AWS CLI.
-function ambient(): Connection {
-  const { AWS_ACCESS_KEY_ID: key = '' } = process.env
-  const profile = environmentProfile()
-  return profile === undefined || key !== '' ? {} : { profile }
 }

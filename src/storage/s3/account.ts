@@ -8,7 +8,7 @@ import { profileSettings, type ProfileSettings } from './aws-config.js'
 import { checkTrust, type Trust } from './connect.js'
 import type { CredentialSource } from '../credential-source.js'
 import { environmentKeys, openCredentials, originOf, type ProvideCredentials } from './credentials.js'
-import type { Sdk, Variant } from './sdk.js'
+import type { Sdk, SendingConfig, Variant } from './sdk.js'
 import { plainTarget, type Target } from './target.js'
 
 /** One identity at one endpoint: what the AWS environment, its config files and the flags amount to. */
@@ -32,6 +32,8 @@ export interface Account {
   target(bucket: string, region?: string): Promise<Target>
   /** A client of the SDK that sends, once each; it goes to the region that S3 names. */
   sender(): Promise<S3Client>
+  /** What a client of the SDK is told that sends to another service in a region. */
+  sending(region: string): Promise<SendingConfig>
   close(): void
 }
 
@@ -96,6 +98,7 @@ async function open(
         target ?? (await asProfile(profile, async () => (await sdk()).target(bucket, override, pathStyle, variant)))
       )
     },
+    sending: async (region) => (await sdk()).sending(region),
     sender: async () => (await sdk()).sender({ region, endpoint, pathStyle, variant }),
     close() {
       credentials.close()

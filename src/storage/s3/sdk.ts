@@ -28,6 +28,21 @@ export interface SenderOptions {
   readonly variant: Variant
 }
 
+/** What clients of the SDK have in common, of whatever service. */
+export interface SendingConfig {
+  readonly region: string
+  readonly profile?: string
+  readonly credentials?: NonNullable<SdkSettings['fixed']>
+  readonly requestHandler: {
+    readonly httpAgent: ReturnType<typeof agentsFor>['httpAgent']
+    readonly httpsAgent: ReturnType<typeof agentsFor>['httpsAgent']
+    readonly connectionTimeout: number
+    readonly socketTimeout: number
+  }
+  readonly maxAttempts: number
+  readonly logger: typeof SILENT
+}
+
 /** What only the SDK knows of an account. It takes as long to load as all the rest, so this is loaded when it is asked. */
 export class Sdk {
   private readonly clients = new Map<string, S3Client>()
@@ -53,28 +68,36 @@ export class Sdk {
     return resolve(this.client(region, pathStyle, variant), bucket)
   }
 
-  /** A client that sends. */
-  sender({ region, endpoint, pathStyle, variant }: SenderOptions): S3Client {
+  /** What any client of the SDK is told that sends. */
+  sending(region: string): SendingConfig {
     const { profile, fixed, trust } = this.settings
-    const sender = new S3Client({
+    return {
       region,
       ...(profile === undefined ? {} : { profile }),
-      // Found already: the SDK would look for it in the profile of the environment, whatever profile it is given.
-      ...(endpoint === undefined ? { ignoreConfiguredEndpointUrls: true } : { endpoint }),
       ...(fixed === undefined ? {} : { credentials: fixed }),
-      ...(fixed?.accessKeyId === '' ? { signer: { sign: (request) => Promise.resolve(request) } } : {}),
-      forcePathStyle: pathStyle,
-      ...variant,
       requestHandler: {
         ...agentsFor(trust),
         connectionTimeout: connectTimeout(trust),
         socketTimeout: trust.readTimeout ?? READ_TIMEOUT,
       },
+      maxAttempts: 1,
+      logger: SILENT,
+    }
+  }
+
+  /** A client that sends. */
+  sender({ region, endpoint, pathStyle, variant }: SenderOptions): S3Client {
+    const { fixed } = this.settings
+    const sender = new S3Client({
+      ...this.sending(region),
+      // Found already: the SDK would look for it in the profile of the environment, whatever profile it is given.
+      ...(endpoint === undefined ? { ignoreConfiguredEndpointUrls: true } : { endpoint }),
+      ...(fixed?.accessKeyId === '' ? { signer: { sign: (request) => Promise.resolve(request) } } : {}),
+      forcePathStyle: pathStyle,
+      ...variant,
       // Of other stores many do not know the checksums of AWS.
       requestChecksumCalculation: endpoint === undefined ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED',
       followRegionRedirects: true,
-      maxAttempts: 1,
-      logger: SILENT,
     })
     this.clients.set(`sender ${this.clients.size}`, sender)
     return sender

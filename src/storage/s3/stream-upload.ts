@@ -79,7 +79,7 @@ class StreamUpload implements ObjectUpload {
     if (UploadId !== undefined) await this.clearAway(UploadId)
   }
 
-  async send(body: Readable, { size, contentType, begun, signal }: SendOptions): Promise<void> {
+  async send(body: Readable, { size, contentType, begun, signal }: SendOptions): Promise<string> {
     const ending = new AbortController()
     const end = (): void => ending.abort()
     if (signal.aborted) end()
@@ -100,7 +100,8 @@ class StreamUpload implements ObjectUpload {
       abortController: ending,
     })
     try {
-      await upload.done()
+      const { ETag } = await upload.done()
+      return bareEtag(ETag ?? (await this.etagNow(policy)))
     } catch (error) {
       end()
       const { id, failure } = await watch.ended()
@@ -110,6 +111,12 @@ class StreamUpload implements ObjectUpload {
     } finally {
       signal.removeEventListener('abort', end)
     }
+  }
+
+  // Where the answer that told it was lost.
+  private async etagNow(policy: RetryPolicy): Promise<string> {
+    const head = new HeadObjectCommand(this.named)
+    return (await this.trying('HeadObject', () => this.reached.client.send(head), policy)).ETag ?? ''
   }
 
   async abort(id: string): Promise<void> {
@@ -144,7 +151,7 @@ class StreamUpload implements ObjectUpload {
     if (error.status !== 404 || error.attempts < 2 || etag === undefined) return false
     try {
       const { ETag } = await this.reached.client.send(new HeadObjectCommand(this.named))
-      return ETag !== undefined && bare(ETag) === etag
+      return ETag !== undefined && bareEtag(ETag) === etag
     } catch {
       return false
     }
@@ -170,12 +177,12 @@ class StreamUpload implements ObjectUpload {
 function etagOf(parts: readonly CompletedPart[]): string | undefined {
   const hash = createHash('md5')
   for (const { ETag = '' } of parts) {
-    if (!/^[0-9a-f]{32}$/.test(bare(ETag))) return undefined
-    hash.update(bare(ETag), 'hex')
+    if (!/^[0-9a-f]{32}$/.test(bareEtag(ETag))) return undefined
+    hash.update(bareEtag(ETag), 'hex')
   }
   return `${hash.digest('hex')}-${parts.length}`
 }
 
-function bare(etag: string): string {
+function bareEtag(etag: string): string {
   return etag.replaceAll('"', '').toLowerCase()
 }

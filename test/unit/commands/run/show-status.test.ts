@@ -334,6 +334,7 @@ describe('s3move status --json', () => {
       total: null,
       rangesRemaining: 2,
       retry: null,
+      jobs: null,
       large: 0,
       averagePerSecond: 100,
       recentPerSecond: 1000,

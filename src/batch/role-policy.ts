@@ -1,0 +1,35 @@
+import type { CopyJob } from '../job/copy.js'
+import type { Place } from '../job/place.js'
+
+/** A policy document of IAM. */
+interface Policy {
+  readonly Version: '2012-10-17'
+  readonly Statement: readonly object[]
+}
+
+/** What the role of a job must be allowed, and who must be able to have it. */
+export function rolePolicy(
+  { source, destination, attributes }: CopyJob,
+  { role, manifests }: { readonly role: string; readonly manifests: Place },
+): { readonly permissions: Policy; readonly trust: Policy } {
+  const [, partition = 'aws'] = role.split(':')
+  const arn = ({ bucket, prefix }: Place): string => `arn:${partition}:s3:::${bucket}/${prefix}*`
+  const allow = (Action: readonly string[], place: Place): object => ({ Effect: 'Allow', Action, Resource: arn(place) })
+  const acl = attributes?.acl === undefined ? [] : ['s3:PutObjectAcl']
+  return {
+    permissions: {
+      Version: '2012-10-17',
+      Statement: [
+        allow(['s3:GetObject', 's3:GetObjectVersion', 's3:GetObjectTagging', 's3:GetObjectVersionTagging'], source),
+        allow(['s3:PutObject', 's3:PutObjectTagging', ...acl], destination),
+        allow(['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'], manifests),
+      ],
+    },
+    trust: {
+      Version: '2012-10-17',
+      Statement: [
+        { Effect: 'Allow', Principal: { Service: 'batchoperations.s3.amazonaws.com' }, Action: 'sts:AssumeRole' },
+      ],
+    },
+  }
+}

@@ -1,0 +1,65 @@
+import { placeShape, type Place } from '../job/place.js'
+import { checkCount, flag, list, positive, shape, text } from '../job/schema.js'
+
+/** One job of S3 Batch Operations, and how far it is known to have come. */
+export interface BatchJobState {
+  /** The key of its manifest, and the ETag that proves it. */
+  readonly manifest: string
+  readonly etag: string
+  /** Objects in it, and their bytes as they were listed. */
+  readonly rows: number
+  readonly bytes: number
+  /** That of the copies. */
+  readonly storageClass: string
+  /** Absent until it was made. */
+  readonly id?: string
+  /** As S3 said last. */
+  readonly status?: string
+  readonly succeeded?: number
+  readonly failed?: number
+  /** It has ended, and what became of its objects is in the totals. */
+  readonly counted?: boolean
+}
+
+/** What S3 Batch Operations does of a run: its listing is in manifests, and what these name is settled when the jobs are counted. */
+export interface BatchState {
+  /** Random: it begins the names of its manifests and jobs. */
+  readonly id: string
+  /** 12 digits. */
+  readonly account: string
+  /** The ARN of the role of its jobs. */
+  readonly role: string
+  /** Where manifests and reports are. */
+  readonly manifests: Place
+  /** Objects of a job, at most. */
+  readonly rowsAJob: number
+  /** Everything is listed, and each object is in a manifest or in the failure ledger. */
+  readonly planned: boolean
+  /** Somebody has said that the jobs may start. */
+  readonly confirmed: boolean
+  readonly jobs: readonly BatchJobState[]
+}
+
+export const batchShape = shape<BatchState>(
+  {
+    ...{ id: text, account: text, role: text, manifests: placeShape, rowsAJob: positive },
+    ...{ planned: flag, confirmed: flag },
+    jobs: list(
+      shape<BatchJobState>(
+        { manifest: text, etag: text, rows: positive, bytes: checkCount, storageClass: text },
+        { id: text, status: text, succeeded: checkCount, failed: checkCount, counted: flag },
+      ),
+    ),
+  },
+  {},
+)
+
+/** Objects in manifests whose outcome is not in the totals. */
+export function uncounted(batch: BatchState | undefined): number {
+  return batch?.jobs.reduce((sum, { rows, counted }) => sum + (counted === true ? 0 : rows), 0) ?? 0
+}
+
+/** Whether anything of it is still to be done. */
+export function isBatchUnderWay(batch: BatchState | undefined): boolean {
+  return batch !== undefined && (!batch.planned || uncounted(batch) > 0)
+}

@@ -1,0 +1,259 @@
+import { createHash } from 'node:crypto'
+import { isAborted, sleep } from '../../abort.js'
+import { keyIn } from '../../batch/manifest.js'
+import { failedRows, type FailedRow } from '../../batch/report.js'
+import { isBatchUnderWay, type BatchJobState, type BatchState } from '../../checkpoint/batch-state.js'
+import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
+import { openFailures } from '../../checkpoint/failure-ledger.js'
+import { StorageError, UserError } from '../../errors.js'
+import type { CopyJob } from '../../job/copy.js'
+import type { Failure } from '../../job/outcome.js'
+import { printable } from '../../keys.js'
+import { count, objects } from '../../report/format.js'
+import { rowsOf } from '../../sources/files-from/csv-rows.js'
+import { textLines } from '../../sources/files-from/text-lines.js'
+import type { BatchControl, BatchView } from '../../storage/batch-control.js'
+import { batchFront } from './batch-plan.js'
+
+/** A run that S3 Batch Operations does, listed to its end. */
+export interface BatchRun {
+  readonly folder: string
+  checkpoint: WriteCheckpoint & { readonly batch: BatchState; readonly job: CopyJob }
+  readonly control: BatchControl
+  /** Keeps what has changed. */
+  readonly save: (checkpoint: WriteCheckpoint) => Promise<void>
+  /** Asks a person whether the jobs may start. */
+  readonly confirm: () => Promise<boolean>
+  readonly read: (key: string, etag?: string) => AsyncIterable<Buffer>
+  readonly say: (message: string) => void
+  /** Told after each look at the jobs. */
+  readonly looked: () => void
+  readonly stop: AbortSignal
+}
+
+/** First and longest pause between two looks at the jobs, in milliseconds. */
+const FIRST_LOOK = 250
+const LONGEST_LOOK = 30_000
+
+const ENDED: ReadonlySet<string> = new Set(['Complete', 'Failed', 'Cancelled'])
+
+/** Objects of a report whose failures are told one by one where its job did not come to its end. */
+const MOST_KNOWN = 100_000
+
+/**
+ * Makes the jobs, has them confirmed, waits for their ends and takes what became of their objects into totals and failure ledger, each step saved before
+ * the next. Answers whether all is counted; otherwise it was stopped, or nobody has confirmed.
+ */
+export async function runBatchJobs(run: BatchRun, resumed: boolean): Promise<boolean> {
+  await make(run, resumed)
+  if (!run.checkpoint.batch.confirmed) {
+    const ready = await watch(run, (status) => !/^(?:New|Preparing)?$/.test(status))
+    if (!ready || !(await run.confirm())) return false
+    await change(run, { confirmed: true })
+  }
+  return await watch(run, (status) => ENDED.has(status), true)
+}
+
+async function change(run: BatchRun, changed: Partial<BatchState>): Promise<void> {
+  run.checkpoint = { ...run.checkpoint, batch: { ...run.checkpoint.batch, ...changed } }
+  await run.save(run.checkpoint)
+}
+
+async function changeJob(run: BatchRun, at: number, changed: Partial<BatchJobState>): Promise<void> {
+  await change(run, {
+    jobs: run.checkpoint.batch.jobs.map((job, index) => (index === at ? { ...job, ...changed } : job)),
+  })
+}
+
+// A job that was made by a request whose answer nobody saved is found by its description, should S3 have forgotten the token.
+async function make(run: BatchRun, resumed: boolean): Promise<void> {
+  const { job, batch } = run.checkpoint
+  const missing = batch.jobs.flatMap(({ id }, at) => (id === undefined ? [at] : []))
+  if (missing.length === 0) return
+  const named = new Map(missing.map((at) => [at, `s3move ${batch.id} ${at + 1}/${batch.jobs.length}`]))
+  const found = resumed ? await run.control.find(new Set(named.values())) : new Map<string, string>()
+  for (const [at, description] of named) {
+    const one = batch.jobs[at]
+    if (one === undefined || run.stop.aborted) return
+    const { bucket } = batch.manifests
+    const copy = {
+      destination: { bucket: job.destination.bucket, prefix: batchFront(job) },
+      storageClass: one.storageClass,
+      ...{ acl: job.attributes?.acl, checksumAlgorithm: job.attributes?.checksumAlgorithm },
+      tags: tagsOf(job),
+    }
+    const asked = {
+      ...{ description, role: batch.role, copy },
+      manifest: { bucket, prefix: one.manifest, etag: one.etag },
+      report: { bucket, prefix: reportsOf(batch) },
+    }
+    const token = createHash('sha256').update(JSON.stringify(asked)).digest('hex')
+    const id = found.get(description) ?? (await run.control.create({ ...asked, token }))
+    await changeJob(run, at, { id })
+    run.say(`job ${at + 1} of ${batch.jobs.length} is ${id}: ${objects(one.rows)}`)
+  }
+}
+
+function reportsOf({ manifests, id }: BatchState): string {
+  return `${manifests.prefix}${id}/reports`
+}
+
+function tagsOf({ attributes: { tagging, drop = [] } = {} }: CopyJob): (readonly [string, string])[] | undefined {
+  if (tagging !== undefined) return [...new URLSearchParams(tagging)]
+  return drop.includes('tags') ? [] : undefined
+}
+
+// Looks at the jobs until each is where it is waited for. What is suspended is started, and what has ended is counted, where that may be.
+async function watch(run: BatchRun, arrived: (status: string) => boolean, confirmed = false): Promise<boolean> {
+  let pause = FIRST_LOOK
+  while (!run.stop.aborted) {
+    let waiting = false
+    for (const [at, before] of run.checkpoint.batch.jobs.entries()) {
+      const { id, counted } = before
+      if (id === undefined) return false
+      if (counted === true || isAborted(run.stop)) continue
+      const now = await run.control.describe(id)
+      const moved = now.status !== before.status
+      if (moved) {
+        pause = FIRST_LOOK
+        tell(run, at, now)
+      }
+      if (moved || now.succeeded !== before.succeeded || now.failed !== before.failed) {
+        await changeJob(run, at, { status: now.status, succeeded: now.succeeded, failed: now.failed })
+      }
+      if (confirmed && now.status === 'Suspended') await start(run, id)
+      if (!arrived(now.status)) waiting = true
+      else if (confirmed) await countJob(run, at, now)
+    }
+    run.looked()
+    if (!waiting) return !confirmed || !isBatchUnderWay(run.checkpoint.batch)
+    await sleep(pause, run.stop)
+    pause = Math.min(pause * 1.5, LONGEST_LOOK)
+  }
+  return false
+}
+
+function tell(
+  { say, checkpoint: { batch } }: BatchRun,
+  at: number,
+  { status, tasks, succeeded, failed, reasons }: BatchView,
+): void {
+  const of = tasks > 0 ? `, ${count(succeeded)} of ${count(tasks)} copied, ${count(failed)} failed` : ''
+  const why = reasons.length === 0 ? '' : ` (${printable(reasons.join('; '))})`
+  say(`job ${at + 1} of ${batch.jobs.length}: ${printable(status)}${of}${why}`)
+}
+
+// Somebody else may have started it in between.
+async function start({ control }: BatchRun, id: string): Promise<void> {
+  try {
+    await control.start(id)
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== 'JobStatusException') throw error
+    if ((await control.describe(id)).status === 'Suspended') throw error
+  }
+}
+
+// Totals and ledger change in one save, and what was appended without one is cut off by the next session.
+async function countJob(run: BatchRun, at: number, ended: BatchView): Promise<void> {
+  const { checkpoint, folder } = run
+  const job = checkpoint.batch.jobs[at]
+  if (job === undefined) return
+  const ledger = await openFailures(folder, checkpoint.ledger)
+  try {
+    const failed = new Map<string, number>()
+    const append = async (rows: readonly FailedRow[], operation: string): Promise<void> => {
+      await ledger.append(rows.map((row) => failureOf(row, operation)))
+      for (const { code } of rows) failed.set(code, (failed.get(code) ?? 0) + 1)
+    }
+    const whole = ended.status === 'Complete' && ended.tasks === job.rows && ended.succeeded + ended.failed === job.rows
+    if (whole) await readReport(run, ended, (rows) => append(rows, 'S3PutObjectCopy'))
+    else await readManifest(run, job, ended, (rows) => append(rows, 'CreateJob'))
+    const { totals } = checkpoint
+    const all = { ...totals.failed }
+    for (const [code, n] of failed) all[code] = (all[code] ?? 0) + n
+    const copied = whole ? ended.succeeded : 0
+    const bytes = copied === job.rows ? job.bytes : 0
+    const jobs = checkpoint.batch.jobs.map((one, index) => (index === at ? { ...one, counted: true } : one))
+    const batch = { ...checkpoint.batch, jobs }
+    run.checkpoint = {
+      ...{ ...checkpoint, batch, state: isBatchUnderWay(batch) ? 'unfinished' : 'finished' },
+      totals: { ...totals, copied: totals.copied + copied, bytes: totals.bytes + bytes, failed: all },
+      ledger: ledger.position,
+    }
+    await run.save(run.checkpoint)
+  } finally {
+    await ledger.close()
+  }
+}
+
+function failureOf({ key, code, status, message }: FailedRow, operation: string): Failure {
+  const answer = status === undefined ? {} : { status }
+  return { key, operation, ...answer, code, message, attempts: 1, time: new Date().toISOString() }
+}
+
+async function readReport(
+  run: BatchRun,
+  { id, failed }: BatchView,
+  append: (rows: readonly FailedRow[]) => Promise<void>,
+): Promise<void> {
+  if (failed === 0) return
+  const { batch, job } = run.checkpoint
+  let found = 0
+  for await (const rows of failedRows(`${reportsOf(batch)}/job-${id}/manifest.json`, run.read)) {
+    const other = rows.find(({ key }) => !key.startsWith(job.source.prefix))
+    if (other !== undefined) {
+      throw new UserError(
+        `the report of the job ${id} names ${printable(other.key)}, which is none of this job’s`,
+        AGAIN,
+      )
+    }
+    found += rows.length
+    await append(rows)
+  }
+  if (found === failed) return
+  throw new UserError(`the report of the job ${id} has ${found} failures where the job tells of ${failed}`, AGAIN)
+}
+
+const AGAIN = 'resume the run to read it again; what the jobs have copied stays'
+
+// Which of its objects a job has come to is told by no list, so that all of them are to be tried again.
+async function readManifest(
+  run: BatchRun,
+  { manifest, etag, rows: expected }: BatchJobState,
+  ended: BatchView,
+  append: (rows: readonly FailedRow[]) => Promise<void>,
+): Promise<void> {
+  const known = await reported(run, ended)
+  const why = ended.reasons.length === 0 ? '' : `: ${ended.reasons.join('; ')}`
+  const otherwise = {
+    code: ended.status === 'Cancelled' ? 'BatchJobCancelled' : 'BatchJobFailed',
+    message: `the job ${ended.id} ended as ${ended.status} before it was known to have copied it${why}`,
+  }
+  let found = 0
+  for await (const rows of rowsOf(textLines(run.read(manifest, etag), manifest), manifest)) {
+    found += rows.length
+    await append(
+      rows.map(({ fields: [, field = ''] }) => {
+        const key = keyIn(field)
+        return known.get(key) ?? { key, ...otherwise }
+      }),
+    )
+  }
+  if (found === expected) return
+  throw new UserError(`the manifest ${printable(manifest)} has ${found} rows where ${expected} were written`, AGAIN)
+}
+
+// What a job did report, as far as there is a report.
+async function reported(run: BatchRun, { id, failed }: BatchView): Promise<ReadonlyMap<string, FailedRow>> {
+  const known = new Map<string, FailedRow>()
+  if (failed === 0 || failed > MOST_KNOWN) return known
+  try {
+    for await (const rows of failedRows(`${reportsOf(run.checkpoint.batch)}/job-${id}/manifest.json`, run.read)) {
+      for (const row of rows) known.set(row.key, row)
+    }
+    return known
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error
+    return new Map()
+  }
+}

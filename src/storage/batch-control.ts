@@ -1,0 +1,83 @@
+import { UserError } from '../errors.js'
+import type { Connection } from '../job/connection.js'
+import { placeUrl, type Place } from '../job/place.js'
+import { backendOf } from './backends.js'
+import type { RetryPolicy } from './retry.js'
+
+/** An object, and the ETag that proves which one it is. */
+interface BatchManifest extends Place {
+  readonly etag: string
+}
+
+/** A Batch Operations job that copies what its manifest names. */
+export interface BatchRequest {
+  /** The same for the same job: asked again, it is made once. At most 64 characters. */
+  readonly token: string
+  /** At most 256 characters. */
+  readonly description: string
+  /** The ARN of the role that it has. */
+  readonly role: string
+  /** CSV without a header: bucket and URL-encoded key. The prefix is the whole key. */
+  readonly manifest: BatchManifest
+  /** Where its report goes: below `PREFIX/job-ID/`. */
+  readonly report: Place
+  readonly copy: BatchCopy
+}
+
+/** What a job makes of each object; what is absent is as CopyObject has it. */
+export interface BatchCopy {
+  /** The bucket of the copies; their names are those of the objects, with `prefix` put in front. */
+  readonly destination: Place
+  readonly storageClass: string
+  readonly acl?: string | undefined
+  readonly checksumAlgorithm?: string | undefined
+  /** In place of the tags of the objects. */
+  readonly tags?: readonly (readonly [key: string, value: string])[] | undefined
+}
+
+/** A job as it is now. */
+export interface BatchView {
+  readonly id: string
+  /** As S3 has it: New, Preparing, Suspended, Ready, Active, …. */
+  readonly status: string
+  readonly tasks: number
+  readonly succeeded: number
+  readonly failed: number
+  /** Why it failed, code and sentence each. */
+  readonly reasons: readonly string[]
+}
+
+/** The jobs of S3 Batch Operations of one account in one region. Each rejects with a `StorageError`, and is tried again where that may help. */
+export interface BatchControl {
+  /** Makes a job that waits for `start`. Answers its id. */
+  create(request: BatchRequest): Promise<string>
+  describe(id: string): Promise<BatchView>
+  /** The ids of the jobs of these descriptions, by description. */
+  find(descriptions: ReadonlySet<string>): Promise<ReadonlyMap<string, string>>
+  /** Starts a job that is suspended. */
+  start(id: string): Promise<void>
+  close(): void
+}
+
+/** How jobs are reached. */
+export interface BatchOptions {
+  /** That of the destination, whose region jobs belong to. */
+  readonly connection: Connection
+  /** 12 digits. */
+  readonly account: string
+  readonly policy: RetryPolicy
+  /** Told what a person should know. */
+  readonly warn: (message: string) => void
+}
+
+/** Opens the jobs whose copies go to `place`. Asks nothing yet. */
+export async function openBatchControl(place: Place, options: BatchOptions): Promise<BatchControl> {
+  const { batch } = backendOf(place)
+  if (batch === undefined) {
+    throw new UserError(
+      `${placeUrl(place)} is no bucket, and S3 Batch Operations knows only buckets`,
+      'use s3move copy',
+    )
+  }
+  return await batch(place, options)
+}

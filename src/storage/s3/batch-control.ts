@@ -1,0 +1,134 @@
+import {
+  CreateJobCommand,
+  DescribeJobCommand,
+  ListJobsCommand,
+  S3ControlClient,
+  UpdateJobStatusCommand,
+  type CreateJobCommandInput,
+  type S3ControlClientConfig,
+  type S3CopyObjectOperation,
+} from '@aws-sdk/client-s3-control'
+import { isIP } from 'node:net'
+import type { Place } from '../../job/place.js'
+import type { BatchControl, BatchCopy, BatchOptions, BatchRequest, BatchView } from '../batch-control.js'
+import { createMeter, withRetries } from '../retry.js'
+import { openAccount } from './account.js'
+import { sdkFault } from './watched-client.js'
+
+/** Jobs are run in turn by this; all of ours have the same. */
+const PRIORITY = 10
+
+/** Opens the jobs of an account, as `openBatchControl` does. */
+export async function openS3Batch({ bucket }: Place, options: BatchOptions): Promise<BatchControl> {
+  const { connection, account: AccountId, policy, warn } = options
+  const account = await openAccount(connection, warn)
+  const { region, origin } = await account.target(bucket)
+  const config = await account.sending(region)
+  const client = new S3ControlClient(sendingTo(config, account.endpointUrl))
+  const meter = createMeter()
+  // Each try needs a command of its own: the client sends none twice ("Duplicate middleware name").
+  const asked = <T>(operation: string, ask: () => Promise<T>): Promise<T> =>
+    withRetries(
+      operation,
+      async () => {
+        try {
+          return await ask()
+        } catch (error) {
+          throw sdkFault(error, { operation, bucket }, new URL(origin).host)
+        }
+      },
+      policy,
+      meter,
+    )
+  return {
+    async create(request) {
+      const input = { AccountId, ...jobInput(request) }
+      const { JobId } = await asked('CreateJob', () => client.send(new CreateJobCommand(input)))
+      if (JobId === undefined) throw new Error('CreateJob answered without the id of a job')
+      return JobId
+    },
+    async describe(id) {
+      const { Job } = await asked('DescribeJob', () => client.send(new DescribeJobCommand({ AccountId, JobId: id })))
+      const { Status = '', ProgressSummary: counts, FailureReasons = [] } = Job ?? {}
+      const view: BatchView = {
+        ...{ id, status: Status, tasks: counts?.TotalNumberOfTasks ?? 0 },
+        ...{ succeeded: counts?.NumberOfTasksSucceeded ?? 0, failed: counts?.NumberOfTasksFailed ?? 0 },
+        reasons: FailureReasons.map(({ FailureCode = '', FailureReason = '' }) => `${FailureCode}: ${FailureReason}`),
+      }
+      return view
+    },
+    async find(descriptions) {
+      const found = new Map<string, string>()
+      let NextToken: string | undefined
+      do {
+        const input = { AccountId, NextToken }
+        const page = await asked('ListJobs', () => client.send(new ListJobsCommand(input)))
+        for (const { JobId, Description = '' } of page.Jobs ?? []) {
+          if (JobId !== undefined && descriptions.has(Description)) found.set(Description, JobId)
+        }
+        NextToken = page.NextToken
+      } while (NextToken !== undefined)
+      return found
+    },
+    async start(id) {
+      const input = { AccountId, JobId: id, RequestedJobStatus: 'Ready' } as const
+      await asked('UpdateJobStatus', () => client.send(new UpdateJobStatusCommand(input)))
+    },
+    close() {
+      client.destroy()
+      account.close()
+    },
+  }
+}
+
+type Config = S3ControlClientConfig
+
+// The SDK puts the account in front of the host of any endpoint, which no address bears.
+function sendingTo(config: Config, endpoint: string | undefined): Config {
+  if (endpoint === undefined) return config
+  const url = new URL(endpoint)
+  if (url.hostname !== 'localhost' && isIP(url.hostname.replace(/^\[|\]$/g, '')) === 0) return { ...config, endpoint }
+  return { ...config, endpointProvider: () => ({ url }) }
+}
+
+/** What CreateJob is asked, beside the account. */
+export function jobInput(request: BatchRequest): Omit<CreateJobCommandInput, 'AccountId'> {
+  const { manifest, report, role } = request
+  // All in one partition of AWS: `aws`, `aws-cn`, ….
+  const [, partition = 'aws'] = role.split(':')
+  const arn = (bucket: string, key?: string): string =>
+    `arn:${partition}:s3:::${bucket}${key === undefined ? '' : `/${key}`}`
+  return {
+    ConfirmationRequired: true,
+    ClientRequestToken: request.token,
+    Description: request.description,
+    Priority: PRIORITY,
+    RoleArn: role,
+    Operation: { S3PutObjectCopy: copyInput(request.copy, arn(request.copy.destination.bucket)) },
+    Manifest: {
+      Spec: { Format: 'S3BatchOperations_CSV_20180820', Fields: ['Bucket', 'Key'] },
+      Location: { ObjectArn: arn(manifest.bucket, manifest.prefix), ETag: manifest.etag },
+    },
+    Report: {
+      ...{ Enabled: true, Format: 'Report_CSV_20180820', ReportScope: 'FailedTasksOnly' },
+      ...{ Bucket: arn(report.bucket), Prefix: report.prefix },
+    },
+  }
+}
+
+function copyInput(
+  { destination, storageClass, acl, checksumAlgorithm, tags }: BatchCopy,
+  TargetResource: string,
+): S3CopyObjectOperation {
+  return {
+    TargetResource,
+    ...(destination.prefix === '' ? {} : { TargetKeyPrefix: destination.prefix }),
+    MetadataDirective: 'COPY',
+    StorageClass: storageClass as S3CopyObjectOperation['StorageClass'],
+    ...(acl === undefined ? {} : { CannedAccessControlList: acl as S3CopyObjectOperation['CannedAccessControlList'] }),
+    ...(checksumAlgorithm === undefined
+      ? {}
+      : { ChecksumAlgorithm: checksumAlgorithm as S3CopyObjectOperation['ChecksumAlgorithm'] }),
+    ...(tags === undefined ? {} : { NewObjectTagging: tags.map(([Key, Value]) => ({ Key, Value })) }),
+  }
+}

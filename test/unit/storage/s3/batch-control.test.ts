@@ -1,0 +1,122 @@
+import { createServer } from 'node:http'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import type { BatchRequest } from '../../../../src/storage/batch-control.js'
+import { jobInput, openS3Batch } from '../../../../src/storage/s3/batch-control.js'
+import { startSandbox } from '../../../../src/sandbox/server.js'
+
+const REQUEST: BatchRequest = {
+  ...{ token: 't', description: 'd', role: 'arn:aws-cn:iam::123456789012:role/batch' },
+  manifest: { bucket: 'own', prefix: 'in/manifest-1.csv', etag: 'e' },
+  report: { bucket: 'own', prefix: 'in/reports' },
+  copy: { destination: { bucket: 'dst', prefix: 'old/' }, storageClass: 'STANDARD_IA' },
+}
+
+const POLICY = { retryFor: 5_000, giveUp: new AbortController().signal, random: () => 0 }
+
+beforeEach(() => {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'any')
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'any')
+})
+
+afterEach(() => vi.unstubAllEnvs())
+
+async function openAt(endpointUrl: string, account = '123456789012') {
+  const connection = { endpointUrl, region: 'us-east-1', pathStyle: true }
+  const control = await openS3Batch(
+    { bucket: 'dst', prefix: '' },
+    { connection, account, policy: POLICY, warn: () => undefined },
+  )
+  onTestFinished(() => control.close())
+  return control
+}
+
+describe('what CreateJob is asked', () => {
+  test('a copy that waits for a yes, with a report of its failures, in the partition of the role', () => {
+    expect(jobInput(REQUEST)).toEqual({
+      ...{ ConfirmationRequired: true, ClientRequestToken: 't', Description: 'd', Priority: 10, RoleArn: REQUEST.role },
+      Operation: {
+        S3PutObjectCopy: {
+          ...{ TargetResource: 'arn:aws-cn:s3:::dst', TargetKeyPrefix: 'old/' },
+          ...{ MetadataDirective: 'COPY', StorageClass: 'STANDARD_IA' },
+        },
+      },
+      Manifest: {
+        Spec: { Format: 'S3BatchOperations_CSV_20180820', Fields: ['Bucket', 'Key'] },
+        Location: { ObjectArn: 'arn:aws-cn:s3:::own/in/manifest-1.csv', ETag: 'e' },
+      },
+      Report: {
+        ...{ Enabled: true, Format: 'Report_CSV_20180820', ReportScope: 'FailedTasksOnly' },
+        ...{ Bucket: 'arn:aws-cn:s3:::own', Prefix: 'in/reports' },
+      },
+    })
+  })
+
+  test('tags and access control lists that are asked for, and no prefix where there is none', () => {
+    const copy = { ...REQUEST.copy, acl: 'private', tags: [['a b', 'c']] as const }
+    const { Operation } = jobInput({ ...REQUEST, copy: { ...copy, destination: { bucket: 'dst', prefix: '' } } })
+    expect(Operation?.S3PutObjectCopy).toEqual({
+      ...{ TargetResource: 'arn:aws-cn:s3:::dst', MetadataDirective: 'COPY', StorageClass: 'STANDARD_IA' },
+      ...{ CannedAccessControlList: 'private', NewObjectTagging: [{ Key: 'a b', Value: 'c' }] },
+    })
+    expect(jobInput({ ...REQUEST, copy: { ...copy, tags: [] } }).Operation?.S3PutObjectCopy?.NewObjectTagging).toEqual(
+      [],
+    )
+  })
+})
+
+describe('S3 Control', () => {
+  test('is asked again while it is throttled or silent, and makes one job all the same', async () => {
+    const server = await startSandbox({
+      buckets: ['dst', 'own'],
+      faults: ['503=0.3@CreateJob', 'reset-after=0.3@CreateJob'],
+      seed: 3,
+    })
+    onTestFinished(() => server.close())
+    const control = await openAt(server.url)
+    const request = { ...REQUEST, role: 'arn:aws:iam::123456789012:role/batch' }
+    const made: string[] = []
+    for (let n = 0; n < 8; n++) {
+      made.push(await control.create({ ...request, token: `token ${n}`, description: `job ${n}` }))
+    }
+    expect(Object.keys(server.stats().faults).sort()).toEqual(['503', 'reset-after'])
+    expect(await control.create({ ...request, token: 'token 0', description: 'job 0' })).toBe(made[0])
+    const found = await control.find(new Set(['job 3', 'job 7', 'job 9']))
+    expect([...found]).toEqual([
+      ['job 3', made[3]],
+      ['job 7', made[7]],
+    ])
+    expect(new Set(made).size).toBe(8)
+    expect(await control.describe(made[1]!)).toEqual({
+      ...{ id: made[1], status: 'Preparing', tasks: 0, succeeded: 0, failed: 0, reasons: [] },
+    })
+  })
+
+  test('what it refuses is told with its code', async () => {
+    const server = await startSandbox({ buckets: ['dst', 'own'] })
+    onTestFinished(() => server.close())
+    const control = await openAt(server.url, '000000000000')
+    await expect(control.create(REQUEST)).rejects.toMatchObject({
+      code: 'AccessDenied',
+      operation: 'CreateJob',
+      status: 403,
+    })
+    await expect(control.start('none')).rejects.toMatchObject({ operation: 'UpdateJobStatus' })
+  })
+
+  test('at an address the account is in a header, since it cannot stand in front of the host', async () => {
+    const hosts: unknown[] = []
+    const server = createServer(({ headers }, response) => {
+      hosts.push([headers.host, headers['x-amz-account-id']])
+      response.end('<ListJobsResult><Jobs/></ListJobsResult>')
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const { port } = server.address() as AddressInfo
+    const control = await openAt(`http://127.0.0.1:${port}`)
+    expect((await control.find(new Set())).size).toBe(0)
+    expect(hosts).toEqual([[`127.0.0.1:${port}`, '123456789012']])
+  })
+})
