@@ -103,13 +103,14 @@ describe('the profile', () => {
     open.push(opened)
     expect(opened.credentials.current?.accessKeyId).toBe('AKIDENV')
     expect(told).toEqual([expect.stringMatching(/profile settings names no credentials/)])
-    for (const profile of ['role', 'absent']) expect(await refused({ profile })).toContain(`for profile ${profile}`)
+    expect(await refused({ profile: 'role' })).toContain('for profile role')
+    expect(await refused({ profile: 'absent' })).toContain('there is no profile absent')
   })
 
   test('that has no credentials is named', async () => {
     vi.stubEnv('AWS_ACCESS_KEY_ID', undefined)
     vi.stubEnv('AWS_DEFAULT_PROFILE', 'absent')
-    expect(await refused()).toContain('for profile absent')
+    expect(await refused()).toContain('there is no profile absent')
   })
 })
 
