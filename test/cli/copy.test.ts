@@ -238,7 +238,7 @@ describe('s3move copy --dry-run', () => {
     const { code, stdout } = await run(args, { cwd, slowReader: true })
     const lines = stdout.split('\n')
     expect([code, lines.filter((line) => line.startsWith('copy s3://src/')).length]).toEqual([0, 20_000])
-    expect(stdout).toMatch(/dry run: nothing was changed\n.+\nrequests .+\n$/)
+    expect(stdout).toMatch(/dry run: nothing was changed\n.+\nrequests .+\ntime .+\n$/)
     const left = start(args, { cwd })
     await until(() => left.stdout().length > 0, left)
     left.close('stdout')

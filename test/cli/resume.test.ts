@@ -216,7 +216,8 @@ describe('s3move status [DIR]', () => {
     })
 
     await interrupted(cwd, server, 'other')
-    const both = (await run(['status'], { cwd })).stdout.trimEnd().split('\n')
+    // The share that is done may leave no room for the folder in the same line.
+    const both = (await run(['status'], { cwd })).stdout.replaceAll('\n  ', '  ').trimEnd().split('\n')
     expect(both).toEqual([
       expect.stringMatching(/^state/),
       expect.stringMatching(/^stopped .*src-to-other/),
