@@ -17,18 +17,10 @@ export const command: Command = {
   usage: 'batch <operation> <source> <destination>',
   group: 'copying',
   summary: 'copy by jobs of S3 Batch Operations, which run without this machine',
-  help: '$0 batch copy s3://source[/prefix] s3://destination[/prefix] --manifest s3://bucket/prefix/ --role-arn ARN --account-id ID\n\nCopies every object below the source prefix by jobs of S3 Batch Operations; what these cannot copy, s3move copies itself afterwards.\nThe jobs wait for a yes. The destination prefix must end as the source prefix does.',
+  help: '$0 batch copy SOURCE DESTINATION --manifest s3://bucket/jobs/ --role-arn ARN\n\nCopies every object below the source prefix by jobs of S3 Batch Operations; what these cannot copy, s3move copies itself afterwards.\nThe jobs wait for a yes. The destination prefix must end as the source prefix does.',
   options: [selectionFlags, batchArguments, batchFlags, runFlags, againFlag, freshFlags],
-  everyday: [
-    ...['manifest', 'role-arn', 'account-id', 'yes', 'dry-run', 'storage-class'],
-    ...['include', 'exclude', 'region', 'profile'],
-  ],
-  examples: [
-    [
-      '$0 batch copy s3://photos s3://photos-eu --manifest s3://jobs/photos/ --role-arn arn:aws:iam::123456789012:role/batch --account-id 123456789012',
-      'a whole bucket',
-    ],
-  ],
+  everyday: [...['manifest', 'role-arn', 'yes', 'dry-run', 'storage-class'], ...['include', 'region', 'profile']],
+  examples: [['$0 batch copy s3://photos s3://new --manifest s3://jobs/ --role-arn $ROLE', 'a whole bucket']],
   exits: exitsOfWriting(),
   async run(flags, io) {
     const operation = readArgument(flags, 'operation')
@@ -70,7 +62,7 @@ function batchFlags(argv: Argv): Argv {
   grouped(argv, 'Jobs:', {
     manifest: { ...textFlag('S3-PREFIX', 'where manifests and reports go'), demandOption: true },
     'role-arn': { ...textFlag('ROLE-ARN', 'the role of the jobs; --dry-run prints what it needs'), demandOption: true },
-    'account-id': { ...textFlag('ACCOUNT', 'the account of the jobs, 12 digits'), demandOption: true },
+    'account-id': textFlag('ACCOUNT', 'the account of the jobs, 12 digits', 'that of the role'),
     'job-rows': textFlag('N', 'objects of a job, at most', '100000000'),
     yes: { ...booleanFlag('start the jobs without a question; needed where there is no terminal'), alias: 'y' },
   })
@@ -91,15 +83,17 @@ function readAsked(flags: Flags): BatchAsked {
     if (given !== undefined) return given
     throw new UserError(`--${name} is missing`, 'see s3move batch -h')
   }
-  const [account, role] = [needed('account-id'), needed('role-arn')]
-  if (!/^\d{12}$/.test(account)) {
-    throw new UserError(`--account-id is 12 digits, and was given ${printable(account)}`, 'aws sts get-caller-identity')
-  }
-  if (!/^arn:[a-z-]+:iam::\d{12}:role\/.+$/.test(role)) {
+  const role = needed('role-arn')
+  const [, ofRole] = /^arn:[a-z-]+:iam::(\d{12}):role\/.+$/.exec(role) ?? []
+  if (ofRole === undefined) {
     throw new UserError(
       `--role-arn ${printable(role)} is not that of a role`,
       'write something like arn:aws:iam::123456789012:role/batch',
     )
+  }
+  const account = readText(flags, 'account-id') ?? ofRole
+  if (!/^\d{12}$/.test(account)) {
+    throw new UserError(`--account-id is 12 digits, and was given ${printable(account)}`, 'aws sts get-caller-identity')
   }
   const { bucket, prefix } = parseBucket(needed('manifest'), 'manifest')
   return {

@@ -12,7 +12,7 @@ import { bandwidthFlag } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
-import { againFlag, freshFlags, runFlags } from './options/run-options.js'
+import { againFlag, freshFlags, runFlags, savedPlanFlag } from './options/run-options.js'
 import { nameFlags, readNames, readObjects, selectionFlags } from './options/selection-options.js'
 import type { Opened } from './run/open-and-run.js'
 
@@ -43,6 +43,7 @@ export const command: Command = {
       }),
     againFlag,
     freshFlags,
+    savedPlanFlag,
   ],
   everyday: [
     'dry-run',

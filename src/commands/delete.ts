@@ -7,7 +7,7 @@ import { booleanFlag, grouped, readArgument, readFlag, textFlag } from './option
 import { DELETE_PACE } from './options/pace-options.js'
 import { bucketSource, parseBucket } from './options/places.js'
 import { prefixFlags, readPrefixAs } from './options/prefix.js'
-import { freshFlags, runFlags, yesFlag } from './options/run-options.js'
+import { freshFlags, runFlags, savedPlanFlag, yesFlag } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
 
 export const command: Command = {
@@ -29,6 +29,7 @@ export const command: Command = {
     bucketSource,
     yesFlag,
     freshFlags,
+    savedPlanFlag,
   ],
   everyday: [
     'dry-run',

@@ -22,7 +22,7 @@ export const command: Command = {
         folders: booleanFlag('one level: what goes on behind a / is one line, a folder'),
       }),
   ],
-  everyday: ['to', 'format', 'sorted', 'folders', 'checkpoint', 'lanes', 'quiet', 'endpoint-url', 'region', 'profile'],
+  everyday: ['to', 'format', 'sorted', 'folders', 'checkpoint', 'quiet', 'endpoint-url', 'region', 'profile'],
   examples: [
     ['$0 ls s3://photos --to photos.csv.gz', 'an inventory'],
     ['$0 ls s3://photos/ --folders', 'the folders and objects of one level'],

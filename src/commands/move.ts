@@ -10,7 +10,7 @@ import { bandwidthFlag } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags, readPrefixAs } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
-import { freshFlags, runFlags, yesFlag } from './options/run-options.js'
+import { freshFlags, runFlags, savedPlanFlag, yesFlag } from './options/run-options.js'
 import { nameFlags, readNames, readObjects, selectionFlags } from './options/selection-options.js'
 
 export const command: Command = {
@@ -31,7 +31,7 @@ export const command: Command = {
       bandwidthFlag,
       sideFlags,
     ],
-    ...[placeArguments, yesFlag, freshFlags],
+    ...[placeArguments, yesFlag, freshFlags, savedPlanFlag],
   ],
   everyday: [
     'dry-run',

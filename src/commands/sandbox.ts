@@ -8,7 +8,7 @@ import { defined, many, readText, readWhole, textFlag, texts, type Flags } from 
 
 export const command: Command = {
   usage: 'sandbox [buckets..]',
-  group: 'rehearsal',
+  group: 'looking',
   summary: 'a simulated S3 server on this machine, for rehearsals',
   help:
     '$0 sandbox [BUCKET..]\n\nServes S3 on loopback until interrupted, and prints the lines to paste. Without buckets: src:seq:100k dst.\n' +

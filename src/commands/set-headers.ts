@@ -27,7 +27,7 @@ import {
 } from './options/header-options.js'
 import { onLossFlag } from './options/pace-options.js'
 import { bucketSource, parseBucket } from './options/places.js'
-import { againFlag, freshFlags, runFlags } from './options/run-options.js'
+import { againFlag, freshFlags, runFlags, savedPlanFlag } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
 import type { Prepare } from './run/start-write.js'
 
@@ -61,7 +61,7 @@ export const command: Command = {
         'on-loss': onLossFlag('warn'),
         'folder-markers': booleanFlag('also empty objects whose key ends in /'),
       }),
-    ...[runFlags, bucketSource, againFlag, freshFlags],
+    ...[runFlags, bucketSource, againFlag, freshFlags, savedPlanFlag],
   ],
   everyday: [
     'dry-run',

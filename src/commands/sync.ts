@@ -10,7 +10,7 @@ import { bandwidthFlag } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags, readPrefixAs } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
-import { freshFlags, runFlags, yesFlag } from './options/run-options.js'
+import { freshFlags, runFlags, savedPlanFlag, yesFlag } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
 
 export const command: Command = {
@@ -28,7 +28,7 @@ export const command: Command = {
         'max-delete': textFlag('N', 'delete nothing at all if it would be more than this; with --delete'),
       }),
     ...[settingFlags, attributeFlags, restoreFlags, runFlags, bandwidthFlag, sideFlags],
-    ...[placeArguments, yesFlag, freshFlags],
+    ...[placeArguments, yesFlag, freshFlags, savedPlanFlag],
   ],
   everyday: [
     'dry-run',

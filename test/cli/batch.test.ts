@@ -7,7 +7,7 @@ import { refusal, run, start, until, workFolder } from '../support/cli-program.j
 
 const ASKED = [
   ...['--manifest', 's3://own/jobs', '--role-arn', 'arn:aws:iam::123456789012:role/batch'],
-  ...['--account-id', '123456789012', '--checkpoint', 'run'],
+  ...['--checkpoint', 'run'],
 ]
 const COPY = ['batch', 'copy', 's3://src', 's3://dst', ...ASKED]
 
@@ -104,6 +104,7 @@ describe('s3move batch copy', () => {
   })
 
   test.each([
+    [['--plan', 'x'], 'batch has no option --plan'],
     [['--account-id', '12'], '--account-id is 12 digits, and was given 12'],
     [['--role-arn', 'batch'], '--role-arn batch is not that of a role'],
   ])('%j is refused', async (args, message) => {

@@ -38,8 +38,7 @@ export async function shortMainPage(all: Commands, width: number): Promise<strin
       )}`,
   )
   return [
-    // How a command line looks the last line shows too, and a screen has no room for both.
-    paragraphs(PURPOSE, width),
+    // What the program is the commands say, and a screen has no room for more than them.
     ...listed,
     'options of a command: s3move COMMAND -h; examples and more: s3move --help\n',
   ].join('')

@@ -7,9 +7,8 @@ import type { CommandIo } from './io.js'
 /** What commands are for, in the order of the help. */
 export const COMMAND_GROUPS = {
   copying: 'Copying and changing:',
-  looking: 'Looking:',
+  looking: 'Looking and rehearsing:',
   runs: 'Runs:',
-  rehearsal: 'Rehearsal:',
   help: 'Help:',
 } as const
 

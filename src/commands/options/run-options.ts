@@ -19,9 +19,15 @@ export function freshFlags(argv: Argv): Argv {
     .options({
       fresh: booleanFlag('begin again, though there is a run of this job, unfinished or finished'),
       'or-resume': OR_RESUME,
-      plan: textFlag('DIR', 'run what ‘s3move plan COMMAND … --save DIR’ has planned, and refuse any other job'),
     })
-    .group(['checkpoint', 'fresh', 'or-resume', 'plan', 'dry-run'], 'Run:')
+    .group(['checkpoint', 'fresh', 'or-resume', 'dry-run'], 'Run:')
+}
+
+/** That of a run that begins as it was planned. */
+export function savedPlanFlag(argv: Argv): Argv {
+  return grouped(argv, 'Run:', {
+    plan: textFlag('DIR', 'run what ‘s3move plan COMMAND … --save DIR’ has planned, and refuse any other job'),
+  })
 }
 
 const OR_RESUME = booleanFlag('go on with the unfinished run of this job, if there is one')

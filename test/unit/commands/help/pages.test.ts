@@ -121,7 +121,7 @@ describe('the help of the program', () => {
     expect(lines.length).toBeLessThanOrEqual(23)
     expect(lines.filter((line) => line.length > 80)).toEqual([])
     const headings = lines.filter((line) => line.endsWith(':'))
-    expect(headings).toEqual(['Copying and changing:', 'Looking:', 'Runs:', 'Rehearsal:'])
+    expect(headings).toEqual(['Copying and changing:', 'Looking and rehearsing:', 'Runs:'])
   })
 
   test('--help has every command, examples, and exit codes', async () => {
