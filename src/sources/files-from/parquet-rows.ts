@@ -38,7 +38,7 @@ export interface ParquetFile {
 export async function openParquet(given: DataFile, name: string): Promise<ParquetFile> {
   const file = { ...given, read: (start: number, end: number) => given.read(start, end).catch(notRead) }
   const metadata = await guarded(name, () => footerOf(file))
-  const columns = flatColumns(metadata, name)
+  const columns = await guarded(name, () => flatColumns(metadata, name))
   if (!columns.has('key'))
     throw new UserError(`${name} has no column key`, 'Is it a list of objects? A column must be named key.')
   const rows = Number(metadata.num_rows)
@@ -115,13 +115,15 @@ async function* readRows(
     const rows = Number(group.num_rows)
     if (start + rows > first) {
       const skip = Math.max(0, first - start)
-      const cursors = [...columns].map(([field, column]): [EntryField, Cursor] => {
-        const chunk = group.columns.find(
-          ({ meta_data: one }) => one?.path_in_schema.length === 1 && one.path_in_schema[0] === column.element.name,
-        )
-        if (chunk?.meta_data === undefined) throw damaged(name, new Error('a row group lacks a column'))
-        return [field, new Cursor(file, column, chunk.meta_data, skip)]
-      })
+      const cursors = await guarded(name, () =>
+        [...columns].map(([field, column]): [EntryField, Cursor] => {
+          const chunk = group.columns.find(
+            ({ meta_data: one }) => one?.path_in_schema.length === 1 && one.path_in_schema[0] === column.element.name,
+          )
+          if (chunk?.meta_data === undefined) throw new Error('a row group lacks a column')
+          return [field, new Cursor(file, column, chunk.meta_data, skip)]
+        }),
+      )
       for (let done = skip; done < rows;) {
         const count = await guarded(name, async () => {
           const left = await Promise.all(cursors.map(([, cursor]) => cursor.fill()))
@@ -177,7 +179,7 @@ class Cursor {
 }
 
 // What hyparquet says of a file is not for a person, and it may stumble anywhere in one that is damaged.
-async function guarded<T>(name: string, work: () => Promise<T>): Promise<T> {
+async function guarded<T>(name: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

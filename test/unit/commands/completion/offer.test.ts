@@ -44,11 +44,11 @@ describe('what completion offers', () => {
     [['copy', '--sign'], ['words']],
     [
       ['ls', '--format', ''],
-      ['words', 'text', 'json', 'csv'],
+      ['words', 'text', 'json', 'csv', 'parquet'],
     ],
     [
       ['ls', '--format', '""'],
-      ['words', 'text', 'json', 'csv'],
+      ['words', 'text', 'json', 'csv', 'parquet'],
     ],
     [
       ['ls', '--format=j'],
