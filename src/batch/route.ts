@@ -1,4 +1,5 @@
 import type { CopyJob } from '../job/copy.js'
+import { isArchiveClass } from '../job/storage-classes.js'
 import { keyBytes, LONGEST_KEY } from '../keys.js'
 
 /** What a listing tells of an object, by its full key. */
@@ -21,9 +22,6 @@ const CLASSES: ReadonlySet<string> = new Set([
   ...['STANDARD', 'STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER_IR', 'GLACIER', 'DEEP_ARCHIVE'],
 ])
 
-/** What must be restored before it can be copied. */
-const ARCHIVED: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE'])
-
 /** What a job puts in front of the names of the objects; undefined where it cannot give them the names that the copies are to have. */
 export function frontOf({ source, destination }: Pick<CopyJob, 'source' | 'destination'>): string | undefined {
   if (!destination.prefix.endsWith(source.prefix)) return undefined
@@ -37,7 +35,7 @@ export function routeOf(
   front: string,
 ): Route {
   if (size > LARGEST) return { reason: 'it is larger than 5 GB' }
-  if (ARCHIVED.has(storageClass)) return { reason: `its content is archived (${storageClass})` }
+  if (isArchiveClass(storageClass)) return { reason: `its content is archived (${storageClass})` }
   if (keyBytes(front) + keyBytes(key) > LONGEST_KEY) return { reason: 'its name would be longer than 1,024 bytes' }
   const kept = attributes.drop?.includes('storage-class') === true ? 'STANDARD' : storageClass
   const wanted = attributes.storageClass ?? kept

@@ -46,9 +46,12 @@ async function offerFor(words: readonly string[], all: Commands, cwd: string): P
   const before = words.slice(0, -1)
   const name = before.find((word) => !word.startsWith('-'))
   if (name === undefined) return await beginning(typed, all)
-  const ofJob = name === 'run' ? await jobCommand(before.slice(before.indexOf(name) + 1), cwd, all) : undefined
-  // The name of the job stands where the command has a place.
-  if (ofJob !== undefined) return await offerFor([ofJob, ...before.slice(before.indexOf(name) + 1), typed], all, cwd)
+  if (name === 'run') {
+    const behind = before.slice(before.indexOf(name) + 1)
+    const ofJob = await jobCommand(behind, cwd, all)
+    // The name of the job stands where the command has a place.
+    if (ofJob !== undefined) return await offerFor([ofJob, ...behind, typed], all, cwd)
+  }
   const [command, ...others] = all.has(name) ? await commandsNamed(name, all) : []
   if (command === undefined || others.length > 0) return NOTHING
   const declared = declarationsOf(command)

@@ -1,6 +1,5 @@
 import { UserError } from '../../errors.js'
 import { paintsFor } from '../options/color.js'
-import { runCommandLine } from '../options/command-line.js'
 import { commandsNamed, type Commands } from '../options/command.js'
 import type { CommandIo } from '../options/io.js'
 import { readConfig } from './config-file.js'
@@ -29,6 +28,7 @@ export async function runNamedJob({ args, text, located }: JobLine, io: CommandI
   const quiet = args.some((arg) => arg === '--quiet' || /^-[a-z]*q[a-z]*$/i.test(arg))
   const paint = paintsFor(args, io)
   if (!quiet) io.stderr.write(`${paint.stderr('dim', text)}\n`)
+  const { runCommandLine } = await import('../options/command-line.js')
   try {
     return await runCommandLine(await commandsNamed(command, all), { ...io, args, paint, job: text }, all)
   } catch (error) {

@@ -1,7 +1,6 @@
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import { commandName, commandsNamed, type Command, type Commands } from './command.js'
-import { runCommandLine } from './command-line.js'
 import type { CommandIo } from './io.js'
 import { planFlags, readPlanning } from './plan-options.js'
 
@@ -44,6 +43,7 @@ export async function plannedCommands(
 /** Carries out a command line that plans a command. Resolves with the exit code. */
 export async function runPlanned(io: CommandIo, commands: Commands): Promise<number> {
   const { args, all } = await plannedCommands(io.args, commands)
+  const { runCommandLine } = await import('./command-line.js')
   return await runCommandLine(await commandsNamed(args[0] ?? '', all), { ...io, args }, all)
 }
 

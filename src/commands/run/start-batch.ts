@@ -197,11 +197,8 @@ async function beginOpened(job: CopyJob, asked: BatchAsked, setup: OpenedSetup):
   try {
     await checkFolder(folder, beginning, connection)
     await setAside(folder)
-    const now = new Date().toISOString()
     const checkpoint: BatchCheckpoint = {
-      ...{ format: FORMAT, program: `s3move ${version()}`, job, connection, pace: setup.pace, state: 'unfinished' },
-      ...{ startedAt: now, savedAt: now, activeMs: 0, sessions: 1, ranges: wantedRanges(job), listed: 0 },
-      ...{ totals: noTotals(), ledger: { bytes: 0, entries: 0 }, history: [] },
+      ...firstCheckpoint(job, connection, setup.pace),
       batch: { ...asked, id: randomUUID(), planned: false, confirmed: false, jobs: [] },
     }
     code = await drive({ ...setup, folder, checkpoint })
@@ -209,6 +206,19 @@ async function beginOpened(job: CopyJob, asked: BatchAsked, setup: OpenedSetup):
     await lock.release()
   }
   return code ?? (await theRest(folder, setup))
+}
+
+function firstCheckpoint(
+  job: CopyJob,
+  connection: Connection,
+  pace: Pace,
+): WriteCheckpoint & { readonly job: CopyJob } {
+  const now = new Date().toISOString()
+  return {
+    ...{ format: FORMAT, program: `s3move ${version()}`, job, connection, pace, state: 'unfinished' },
+    ...{ startedAt: now, savedAt: now, activeMs: 0, sessions: 1, ranges: wantedRanges(job), listed: 0 },
+    ...{ totals: noTotals(), ledger: { bytes: 0, entries: 0 }, history: [] },
+  }
 }
 
 interface DriveSetup extends OpenedSetup {
@@ -390,12 +400,7 @@ function sayer({ telling, progress, io }: Setup): (message: string) => void {
 }
 
 async function rehearse(job: CopyJob, asked: BatchAsked, opened: Opened, setup: Setup): Promise<number> {
-  const now = new Date().toISOString()
-  const checkpoint: WriteCheckpoint = {
-    ...{ format: FORMAT, program: `s3move ${version()}`, job, connection: opened.ends.connection, pace: setup.pace },
-    ...{ state: 'unfinished', startedAt: now, savedAt: now, activeMs: 0, sessions: 1, ranges: wantedRanges(job) },
-    ...{ listed: 0, totals: noTotals(), ledger: { bytes: 0, entries: 0 }, history: [] },
-  }
+  const checkpoint = firstCheckpoint(job, opened.ends.connection, setup.pace)
   const warn = (message: string): void => setup.progress.event({ type: 'note', level: 'warning', message })
   const planned = await planBatch({
     ...{ job, checkpoint, opened, warn, io: setup.io },

@@ -1,4 +1,5 @@
 import { writeKindOf, type WriteJob } from '../../job/kinds.js'
+import { isArchiveClass } from '../../job/storage-classes.js'
 import type { Group } from '../../job/usage.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { timeOf } from '../../times.js'
@@ -150,12 +151,9 @@ function writtenClass(job: WriteJob, ofSource: string): string {
   return storageClass ?? (drop.includes('storage-class') ? 'STANDARD' : ofSource)
 }
 
-// Whether they are restored only the copy itself would tell, or a HEAD of each.
-const ARCHIVES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE'])
-
-/** Whether the copy of an object of this class is refused, unless it was restored. */
+/** Whether the copy of an object of this class is refused, unless it was restored, which only the copy itself would tell, or a HEAD. */
 export function isArchivedBy(job: WriteJob, storageClass: string): boolean {
-  return 'destination' in job && ARCHIVES.has(storageClass)
+  return 'destination' in job && isArchiveClass(storageClass)
 }
 
 /** Whether what a job writes takes the place of what it read: a rewrite in place, or a move. */

@@ -1,5 +1,6 @@
 import { StorageError } from '../../errors.js'
 import { checksumAlgorithmOf } from '../../job/checksums.js'
+import { isArchiveClass } from '../../job/storage-classes.js'
 import { printable } from '../../keys.js'
 import { isoTime, timeOf } from '../../times.js'
 import { contentEncoding } from '../content-encoding.js'
@@ -37,9 +38,6 @@ const ENCRYPTION = 'x-amz-server-side-encryption'
 /** How Ceph shows the large objects that were made by its Swift API; Swift itself shows S3 nothing of them. */
 const DYNAMIC = 'x-object-manifest'
 const MANIFEST = new Set([DYNAMIC, 'x-object-meta-static-large-object', 'x-static-large-object'])
-
-/** On AWS. Elsewhere a class may be only a name. */
-const ARCHIVES = new Set(['GLACIER', 'DEEP_ARCHIVE'])
 
 /** What the head of an answer tells: a size that it does not say is unknown, and no ETag is that of no object. */
 export type ToldHead = Omit<ObjectHead, 'size'> & { readonly size: number | undefined }
@@ -134,7 +132,7 @@ export function readHead(response: Pick<HttpResponse, 'status' | 'head'>, asked:
     plainEtag: plainEtag && !manifest,
     ...(manifest ? { manifest } : {}),
     checksums: composite ? new Map<string, string>() : checksums,
-    archived: archived || (ARCHIVES.has(storageClass) && !restored),
+    archived: archived || (isArchiveClass(storageClass) && !restored),
     locked: retained && lockMode === 'COMPLIANCE',
     ...(customerKey ? { customerKey } : {}),
   }
