@@ -163,8 +163,8 @@ async function readFolder(folder: string): Promise<SavedRun> {
   return { folder, checkpoint: { ...checkpoint, job: withCopyIn(folder, checkpoint.job) } }
 }
 
-// The folder may have been moved since.
-function withCopyIn(folder: string, job: Job): Job {
+/** A job whose list, where it is a copy, is the one in `folder`, which may have been moved since. */
+export function withCopyIn<J extends Job>(folder: string, job: J): J {
   const list = listOf(job)
   return list?.origin === undefined ? job : withList(job, { ...list, file: resolve(folder, LIST_COPY) })
 }

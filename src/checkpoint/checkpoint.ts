@@ -209,6 +209,14 @@ const large = shape<LargeState>(
   },
   {},
 )
+
+export const rangesShape = list(shape<KeyRange>({}, { after: text, until: text }))
+
+export const listStateShape = shape<ListState>(
+  { entries: checkCount, size: checkCount, modified: checkCount, sha256: text },
+  { of: checkCount, next: shape({ file: checkCount, row: checkCount }, {}), whole: text },
+)
+
 const document = shape<Checkpoint>(
   {
     format: oneOf(FORMAT),
@@ -221,7 +229,7 @@ const document = shape<Checkpoint>(
     savedAt: time,
     activeMs: checkDuration,
     sessions: positive,
-    ranges: list(shape<KeyRange>({}, { after: text, until: text })),
+    ranges: rangesShape,
     listed: checkCount,
     totals: totalsShape,
     ledger: ledgerPosition,
@@ -238,10 +246,7 @@ const document = shape<Checkpoint>(
       { bytes: checkCount, entries: checkCount, of: checkCount },
       { codes: list(text), ledger: ledgerPosition },
     ),
-    list: shape<ListState>(
-      { entries: checkCount, size: checkCount, modified: checkCount, sha256: text },
-      { of: checkCount, next: shape({ file: checkCount, row: checkCount }, {}), whole: text },
-    ),
+    list: listStateShape,
     large,
     waiting: shape<WaitingState>(
       { bytes: checkCount, entries: checkCount, done: ledgerPosition, errors: counts },

@@ -1,3 +1,4 @@
+import type { PricedGroup } from '../job/planned-group.js'
 import { costOf, transferTo, type PriceList, type Tiers } from './price-list.js'
 
 /** A side of a run that is billed. */
@@ -9,22 +10,9 @@ export interface BilledSide {
 }
 
 /** Objects of one class of which the same becomes. */
-export interface BilledGroup {
+export interface BilledGroup extends PricedGroup {
   /** `archived`: its copy is refused, unless it was restored by now. */
   readonly fate: 'written' | 'archived' | 'deleted' | 'none'
-  readonly storageClass: string
-  /** The class of what is written. */
-  readonly writtenClass: string
-  readonly objects: number
-  readonly bytes: number
-  /** Bytes, of each object at least what the infrequent-access classes bill. */
-  readonly billedBytes: number
-  /** Of these, times days, what is missing to the least time of the class. */
-  readonly earlyByteDays: number
-  /** Bytes at the destination that are replaced, by class. */
-  readonly replacedBytes: Readonly<Record<string, number>>
-  /** Requests of the writes, by operation. */
-  readonly writes: Readonly<Record<string, number>>
 }
 
 /** All of a run that may cost money. */

@@ -71,7 +71,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'errors',
     'abort',
   ],
-  prices: ['keys', 'errors'],
+  prices: ['job', 'keys', 'errors'],
   report: ['checkpoint', 'job', 'rfc2047', 'keys', 'times', 'processes'],
   'sandbox/wire': ['errors'],
   'sandbox/buckets': ['sandbox/wire', 'errors'],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { contentOf, put, sandbox, type TestSandbox } from '../support/cli-buckets.js'
 import { run, workFolder } from '../support/cli-program.js'
+import { front, refused } from '../support/proxy.js'
 
 type Counts = Readonly<Record<string, number>>
 
@@ -132,6 +133,19 @@ test('a dry run ends with an estimate of the time, as text and as JSON, of the r
   const { estimate } = JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as { estimate: Record<string, number> }
   expect(estimate).toMatchObject({ inFlight: 256, ms: expect.any(Number) as number })
   expect(estimate.requestMs).toBeGreaterThan(0)
+})
+
+test('an object that a dry run cannot look at, even after retries, is told as one that would fail', async () => {
+  const cwd = await workFolder()
+  const server = await sandbox({ buckets: ['src:seq:5'] })
+  const url = await front(server.url, {
+    before: ({ method, url = '' }) =>
+      method === 'HEAD' && url.includes('00002') ? refused(500, 'InternalError') : undefined,
+  })
+  const args = ['set-headers', 's3://src', '--cache-control', 'new', '--endpoint-url', url, '--retry-for', '0']
+  const { stdout } = await run([...args, '--dry-run', '--json'], { cwd })
+  const { totals } = JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as { totals: object }
+  expect(totals).toMatchObject({ copied: 4, failed: { InternalError: 1 }, failedObjects: 1 })
 })
 
 test('a dry run tells no time of what passes through this machine, nor of nothing', async () => {

@@ -4,10 +4,12 @@ import { UserError } from '../../errors.js'
 import { printable, withBytesShown, withoutCredentials } from '../../keys.js'
 import { eventRecord, jsonRecord } from '../../report/json-records.js'
 import { warningLine } from '../../report/paint.js'
+import type { Progress } from '../../report/progress.js'
 import type { SummaryEvent } from '../../report/summary.js'
 import { EXIT } from '../options/exit.js'
 import { readText, type Flags } from '../options/flag-values.js'
 import { Interrupted, type CommandIo } from '../options/io.js'
+import type { OutputOptions } from '../options/output-options.js'
 import { openLogFile } from './log-file.js'
 import { runOnFinish } from './on-finish.js'
 
@@ -61,6 +63,15 @@ async function endingWith(
 export function sayTo({ stderr, log }: Pick<CommandIo, 'stderr' | 'log'>, line: string): void {
   stderr.write(`${line}\n`)
   log?.write(`${line}\n`)
+}
+
+/** Tells what a person must know, and not only one who asked for more. */
+export function tell(
+  message: string,
+  { telling, progress, io }: { readonly telling: OutputOptions; readonly progress: Progress; readonly io: CommandIo },
+): void {
+  if (telling.json) progress.event({ type: 'note', level: 'info', message })
+  else sayTo(io, message)
 }
 
 /** Warns people, and the log. */

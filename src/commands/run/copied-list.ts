@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { mkdtemp, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { copyFile, mkdtemp, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { CheckpointError, checkpointError, reasonOf } from '../../checkpoint/checkpoint-error.js'
@@ -31,6 +31,8 @@ export interface WithCopiedList<J extends Job> {
   readonly job: J
   /** Moves the copy into the folder of the run, durably, in the place of an earlier one. Answers `job` with the list there. */
   keep(job: J, folder: string): Promise<J>
+  /** Puts another copy there, for later. */
+  copyInto(job: J, folder: string): Promise<J>
   /** The files of the inventory that the list is, where that is in a bucket. */
   readonly files: DataFiles | undefined
   /** Removes the copy, unless it was moved, and closes the files. */
@@ -44,7 +46,7 @@ export interface WithCopiedList<J extends Job> {
 export async function copiedList<J extends Job>(job: J, options: ListCopyOptions): Promise<WithCopiedList<J>> {
   const list = listOf(job)
   if (list?.origin === undefined)
-    return { job, files: undefined, keep: (one) => Promise.resolve(one), discard: () => Promise.resolve() }
+    return { job, files: undefined, keep: asItIs, copyInto: asItIs, discard: () => Promise.resolve() }
   if (!isInventoryUrl(list)) return await copy(job, { ...list, origin: list.origin }, undefined, options)
   const files = await inventoryStoreOf({ ...list, format: 'inventory' }, options)
   try {
@@ -54,6 +56,10 @@ export async function copiedList<J extends Job>(job: J, options: ListCopyOptions
     files?.close()
     throw error
   }
+}
+
+function asItIs<J>(job: J): Promise<J> {
+  return Promise.resolve(job)
 }
 
 async function copy<J extends Job>(
@@ -72,10 +78,12 @@ async function copy<J extends Job>(
     })
     const origin = await unless(io.stop, filled)
     const copied = { ...list, file: path, origin }
+    const at = (one: J, file: string): J => withList(one, { ...(listOf(one) ?? copied), file })
     return {
       job: withList(job, copied),
       files,
-      keep: async (one, folder) => withList(one, { ...(listOf(one) ?? copied), file: await moveInto(path, folder) }),
+      keep: async (one, folder) => at(one, await placed((kept) => rename(path, kept), folder)),
+      copyInto: async (one, folder) => at(one, await placed((kept) => copyFile(path, kept), folder)),
       discard: async () => {
         files?.close()
         await remove()
@@ -160,10 +168,10 @@ async function* standardInput({ stdin, stderr }: CommandIo): AsyncGenerator<Buff
   }
 }
 
-async function moveInto(path: string, folder: string): Promise<string> {
+async function placed(put: (kept: string) => Promise<void>, folder: string): Promise<string> {
   const kept = resolve(folder, LIST_COPY)
   try {
-    await rename(path, kept)
+    await put(kept)
     await syncFolder(folder)
   } catch (error) {
     throw checkpointError('write', kept, error)

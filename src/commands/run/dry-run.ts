@@ -1,12 +1,12 @@
-import type { ListState } from '../../checkpoint/checkpoint.js'
+import { resolve } from 'node:path'
 import { savePlan } from '../../checkpoint/saved-plan.js'
+import type { KeptRehearsal, RehearsalState } from '../../checkpoint/unfinished-rehearsal.js'
 import type { Prospect } from '../../engine/actions/context.js'
-import { PlanCounts } from '../../engine/session/plan-counts.js'
-import { rehearse } from '../../engine/session/rehearsal.js'
+import { rehearse, type Rehearsal } from '../../engine/session/rehearsal.js'
+import { UserError } from '../../errors.js'
 import type { Snapshot } from '../../job/events.js'
 import { mapOf, type WriteJob } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
-import type { KeyRange } from '../../keys.js'
 import { settled } from '../../job/totals.js'
 import { shellWord } from '../../report/format.js'
 import { jsonRecord } from '../../report/json-records.js'
@@ -18,24 +18,29 @@ import type { ObjectSummary } from '../../storage/storage.js'
 import { version } from '../../version.js'
 import { sayTo } from './attended.js'
 import type { Example } from './example.js'
+import { RehearsalKeeper, rehearsalFolder } from './kept-rehearsal.js'
 import { threadsFor, type Opened } from './open-and-run.js'
 import { checkOutput, writeResult } from './output-file.js'
-import { plannedCostOf, pricesFrom } from './plan-cost.js'
+import { isOfAws, plannedCostOf, pricesFrom } from './plan-cost.js'
 import { planPage } from './plan-page.js'
-import { planFields, planLines, type RehearsedPlan } from './plan-report.js'
+import { goingOn, planFields, planLines, type RehearsedPlan } from './plan-report.js'
 import { lossesOfSample, ObjectSample } from './plan-sample.js'
 import { ProspectExamples, prospectLine, prospectRecord, prospectText } from './prospect-lines.js'
 import { EXIT } from '../options/exit.js'
 import { mayRedraw, unless, type CommandIo } from '../options/io.js'
 import type { OutputOptions } from '../options/output-options.js'
+import type { Planning } from '../options/plan-options.js'
 
 /** What a dry run needs. */
 export interface DryRunOptions {
   readonly job: WriteJob
   readonly pace: Pace
-  readonly ranges: readonly KeyRange[]
-  /** What remains of the list of the job. */
-  readonly list: ListState | undefined
+  /** Where it begins, or goes on. */
+  readonly from: RehearsalState
+  /** What is kept of it, where it goes on. */
+  readonly before?: KeptRehearsal | undefined
+  /** Puts a copy of the list of the job into a folder, where it is no file of this machine. */
+  readonly keepList?: ((job: WriteJob, folder: string) => Promise<WriteJob>) | undefined
   /** What is told of names. */
   readonly example?: Example | undefined
   readonly opened: Opened
@@ -76,13 +81,13 @@ export function rehearsing(
   return { rehearsal: true, redraws: mayRedraw(io, verbose && !json) }
 }
 
-/** Lists, decides about each object, and says what a run would do and which requests it would send. Writes nothing, here or there. */
+/** Lists, decides about each object, and says what a run would do and which requests it would send. Writes nothing there, and here only what it needs to go on after an interruption. */
 export async function dryRun(options: DryRunOptions): Promise<number> {
-  const { job, pace, ranges, list, example, opened, progress, telling, io } = options
+  const { job, pace, from, before, example, opened, progress, telling, io } = options
   const { planning } = io
   const { ends, drain } = opened
   // What is wrong with them is worth an end before the listing.
-  const prices = planning === undefined ? undefined : await pricesFrom(planning.prices)
+  const prices = planning !== undefined || isOfAws(ends) ? await pricesFrom(planning?.prices ?? []) : undefined
   if (planning?.to !== undefined) await checkOutput(planning.to.path)
   if (ends.destination?.unwritable !== undefined) throw ends.destination.unwritable
   if (example !== undefined && !telling.json) sayTo(io, exampleLine(example))
@@ -91,10 +96,9 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
     progress.giveWay()
     io.stdout.write(text)
   })
-  const examples = new ProspectExamples()
-  const counts = planning === undefined ? undefined : new PlanCounts(job, Date.now())
-  const sample = new ObjectSample(planning?.sample ?? 0)
-  const all = new ObjectSample(planning?.save === undefined ? 0 : MARKED)
+  const examples = new ProspectExamples(before?.found.examples)
+  const sample = new ObjectSample(planning?.sample ?? 0, before?.found.sample)
+  const all = new ObjectSample(planning?.save === undefined ? 0 : MARKED, before?.found.marks)
   const tell = (object: ObjectSummary, prospect: Prospect): void => {
     if (planning?.save !== undefined) all.add(object)
     if (planning !== undefined && prospect.kind === 'copied') sample.add(object)
@@ -111,21 +115,56 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
     progress.event({ type: 'progress', snapshot })
   }
   const threads = threadsFor(job, pace)
-  const work = rehearse({ job, pace, threads, ranges, list, ends, drain, tell, counts, progress: told })
-  const found = await unless(io.abandon, work)
+  let stateNow: (() => RehearsalState) | undefined
+  const { connection, sourceFolder } = ends
+  const folder = before?.folder ?? rehearsalFolder(job, connection)
+  const keeper = new RehearsalKeeper({
+    folder,
+    keepList: (one) => options.keepList?.(one, folder) ?? Promise.resolve(one),
+    warn: (message) => progress.event({ type: 'note', level: 'warning', message }),
+    take: () =>
+      stateNow && {
+        ...{ job, connection, ...(sourceFolder === undefined ? {} : { sourceFolder }), pace },
+        ...(planning === undefined ? {} : { planning: kept(planning, io.cwd) }),
+        ...{ state: stateNow(), examples: examples.state(), sample: sample.state(), marks: all.state() },
+      },
+  })
+  const keep = (state: () => RehearsalState): void => {
+    stateNow = state
+    keeper.start()
+  }
+  let found: Rehearsal
+  try {
+    const work = rehearse({ job, pace, threads, from, ends, drain, tell, keep, progress: told })
+    found = await unless(io.abandon, work)
+  } catch (error) {
+    keeper.stop()
+    lines.flush()
+    // What is wrong with all objects may be set right, and the rest be looked at then.
+    const place = error instanceof UserError ? await keeper.keep() : undefined
+    if (place !== undefined) progress.event({ type: 'note', level: 'info', message: goingOn(place) })
+    throw error
+  }
   const complete = !drain.signal.aborted
   lines.flush()
-  const groups = counts?.groups() ?? []
-  const planned = prices && {
-    groups,
-    losses: await unless(io.abandon, lossesOfSample(job, sample.objects(), ends, drain.signal)),
-    cost: await unless(
-      io.abandon,
-      plannedCostOf({ job, found, groups, ends, prices, anyStore: planning?.prices.length !== 0 }),
-    ),
-  }
+  const { groups } = found
+  const cost =
+    prices && (planning !== undefined || complete)
+      ? await unless(
+          io.abandon,
+          plannedCostOf({ job, found, ends, prices, anyStore: (planning?.prices.length ?? 0) > 0 }),
+        )
+      : undefined
+  const planned =
+    planning && cost
+      ? {
+          ...{ groups, cost },
+          losses: await unless(io.abandon, lossesOfSample(job, sample.objects(), ends, drain.signal)),
+        }
+      : undefined
+  const checkpoint = complete ? undefined : await keeper.keep()
   progress.close()
-  const plan = { job, found, complete, example, examples: examples.all(), planned }
+  const plan = { job, found, complete, checkpoint, example, examples: examples.all(), planned, cost }
   const shown = telling.verbose || telling.quiet ? { ...plan, examples: [] } : plan
   const text = (paint?: Paint): string => `${planLines(shown, paint).join('\n')}\n`
   io.stdout.write(telling.json ? `${jsonRecord('plan', planFields(plan))}\n` : text(io.paint?.stdout))
@@ -133,12 +172,18 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   if (planning?.save !== undefined && complete) {
     const listed = settled(found.totals)
     const marks = marksOf(all.objects(), Math.min(MOST_MARKS, Math.floor(listed / OBJECTS_A_MARK)))
-    const { connection } = ends
     const madeAt = new Date().toISOString()
     const { totals } = found
     await savePlan(planning.save, { program: `s3move ${version()}`, job, connection, madeAt, listed, totals, marks })
     sayTo(io, `the plan is in ${shellWord(planning.save)}; to run it, add --plan ${shellWord(planning.save)}`)
   }
   if (planning?.to !== undefined) await writeResult(planning.to.path, formOf(plan, planning.to.format))
+  // Only now nothing of it is of use any more.
+  if (complete) await keeper.end()
   return complete ? EXIT.done : EXIT.interrupted
+}
+
+// Whoever goes on with it may be elsewhere.
+function kept(planning: Planning, cwd: string): Planning {
+  return planning.save === undefined ? planning : { ...planning, save: resolve(cwd, planning.save) }
 }

@@ -74,6 +74,33 @@ export async function open(
   }
 }
 
+/** What `openToResume` needs. */
+interface ResumeSettings extends Pick<OpenSettings, 'io' | 'pace' | 'listFiles' | 'customerKeys' | 'sourceFolder'> {
+  readonly connection: Connection
+  readonly progress: Progress
+  readonly dry: boolean
+  /** What failed is to be tried again, and nothing else. */
+  readonly onlyFailed: boolean
+}
+
+/** Reaches the ends of a job that goes on, as `open` does. */
+export async function openToResume(job: WriteJob, settings: ResumeSettings): Promise<Opened> {
+  const { connection, progress, dry, onlyFailed, ...rest } = settings
+  return await open(endsOf(job), connection, {
+    ...rest,
+    readOnly: onlyDeletes(job),
+    rehearsal: dry,
+    strays: true,
+    named: listOf(job) !== undefined || onlyFailed,
+    deletes: deletes(job),
+    wanted: storeNeedsOf(job),
+    again: true,
+    emptied: deferredDeletesOf(job)?.side === 'source',
+    threads: dry || onlyFailed ? 0 : threadsFor(job, settings.pace),
+    ...noting(progress),
+  })
+}
+
 /** The places between which a job that writes works. */
 export function endsOf(job: WriteJob): { readonly source: Place; readonly destination: Place } {
   return { source: job.source, destination: 'destination' in job ? job.destination : job.source }

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { reasonOf } from '../../checkpoint/checkpoint-error.js'
-import type { PlannedGroup } from '../../engine/session/plan-counts.js'
+import type { PlannedGroup } from '../../job/planned-group.js'
+import { allTogether, less } from '../../engine/actions/context.js'
 import { replacesSource } from '../../engine/session/plan-counts.js'
 import type { Rehearsal } from '../../engine/session/rehearsal.js'
 import { StorageError, UserError } from '../../errors.js'
@@ -37,18 +38,22 @@ async function offerIn(file: string): Promise<PriceTable> {
   return pricesOfOffer(text, file)
 }
 
+/** Whether any side of a job is AWS's, which is to say whether anything is known of its prices. */
+export function isOfAws({ source, destination }: OpenStores): boolean {
+  return AWS.test(source.store.host ?? '') || AWS.test(destination?.store.host ?? '')
+}
+
 /** What is asked of the costs. `anyStore`: the prices are taken for those of whatever store it is. */
 interface CostOptions {
   readonly job: WriteJob
   readonly found: Rehearsal
-  readonly groups: readonly PlannedGroup[]
   readonly ends: OpenStores
   readonly prices: PriceList
   readonly anyStore: boolean
 }
 
 /** The costs of a run as it was rehearsed. */
-export async function plannedCostOf({ job, found, groups, ends, prices, anyStore }: CostOptions): Promise<PlannedCost> {
+export async function plannedCostOf({ job, found, ends, prices, anyStore }: CostOptions): Promise<PlannedCost> {
   const side = async (place: Place, open: OpenStore, side: Side): Promise<BilledSide | undefined> => {
     if (isFolder(place)) return undefined
     const isKnown = anyStore || AWS.test(open.store.host ?? '')
@@ -63,14 +68,14 @@ export async function plannedCostOf({ job, found, groups, ends, prices, anyStore
   const { begin, lists, looks, beforeDeletions, afterDeletions } = found.requests
   const { destinationReads } = found
   const deletesAt = 'destination' in job && deletionPlace(job) === job.destination ? 'destination' : 'source'
-  const seen = less(together([begin, lists, looks]), destinationReads)
-  const ofDeletions = together([beforeDeletions, afterDeletions])
+  const seen = less(allTogether([begin, lists, looks]), destinationReads)
+  const ofDeletions = allTogether([beforeDeletions, afterDeletions])
   const run: BilledRun = {
     ...{ source, destination, deletesAt, replaces: replacesSource(job), streamed: ends.settings.streamed },
-    groups: groups.map((group) => billed(group, found.kept !== undefined)),
+    groups: found.groups.map((group) => billed(group, found.kept !== undefined)),
     reads: {
-      source: deletesAt === 'source' ? together([seen, ofDeletions]) : seen,
-      destination: deletesAt === 'source' ? destinationReads : together([destinationReads, ofDeletions]),
+      source: deletesAt === 'source' ? allTogether([seen, ofDeletions]) : seen,
+      destination: deletesAt === 'source' ? destinationReads : allTogether([destinationReads, ofDeletions]),
     },
     kmsRequests: kmsRequestsOf(job, found.totals.copied),
     restores: 'restore' in job && found.archived > 0,
@@ -101,16 +106,4 @@ function kmsRequestsOf(job: WriteJob, copied: number): number | undefined {
   const { encryption, bucketKey } = job.attributes
   if (encryption === undefined) return undefined
   return encryption.startsWith('aws:kms') && bucketKey !== true ? copied : 0
-}
-
-type Counts = Readonly<Record<string, number>>
-
-function together(all: readonly Counts[]): Counts {
-  const sums = new Map<string, number>()
-  for (const counts of all) for (const [name, n] of Object.entries(counts)) sums.set(name, (sums.get(name) ?? 0) + n)
-  return Object.fromEntries(sums)
-}
-
-function less(counts: Counts, others: Counts): Counts {
-  return Object.fromEntries(Object.entries(counts).map(([name, n]) => [name, Math.max(0, n - (others[name] ?? 0))]))
 }

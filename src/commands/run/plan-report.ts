@@ -5,14 +5,15 @@ import { deferredDeletesOf, deletionPlace, onlyDeletes, writeKindOf, type WriteJ
 import { placeUrl } from '../../job/place.js'
 import { settled, sum, type Totals } from '../../job/totals.js'
 import { nothingFound, nothingFoundHint } from '../../report/filter-words.js'
-import { bytes, count, objects, rate } from '../../report/format.js'
+import { bytes, count, objects, rate, shellWord } from '../../report/format.js'
 import { placesOf, totalsFields } from '../../report/json-records.js'
 import { PLAIN, type Paint } from '../../report/paint.js'
 import { failedByCode, skippedByReason } from '../../report/summary.js'
 import { aboutTime } from '../../report/time-left.js'
 import { EXIT } from '../options/exit.js'
 import type { Example } from './example.js'
-import { plannedFields, plannedLines, type Planned } from './plan-tables.js'
+import type { PlannedCost } from './plan-cost.js'
+import { costFields, costInWords, plannedFields, plannedLines, type Planned } from './plan-tables.js'
 import { prospectText, type ProspectLine } from './prospect-lines.js'
 
 /** What a rehearsal has found. */
@@ -23,20 +24,35 @@ export interface RehearsedPlan {
   readonly complete: boolean
   readonly example: Example | undefined
   readonly examples: readonly ProspectLine[]
+  /** The folder in which what was seen is kept, where it was interrupted and can be. */
+  readonly checkpoint: string | undefined
   /** What a plan tells beside a dry run. */
   readonly planned?: Planned | undefined
+  /** What the run would cost, where prices are known. */
+  readonly cost?: PlannedCost | undefined
 }
 
 /** As a record. */
-export function planFields({ job, found, complete, example, examples, planned }: RehearsedPlan): object {
+export function planFields({
+  job,
+  found,
+  complete,
+  checkpoint,
+  example,
+  examples,
+  planned,
+  cost,
+}: RehearsedPlan): object {
   const { totals, archived, versions, requests } = found
   return {
     ...{ ...placesOf(job), job, complete, exitCode: complete ? EXIT.done : EXIT.interrupted },
+    ...(checkpoint === undefined ? {} : { checkpoint }),
     ...{ example, examples },
     ...totalsFields(totals),
     ...{ archived, versions, requests: allRequests(requests), checkRequestsAtMost: requests.checksAtMost },
     ...(found.time === undefined ? {} : { estimate: estimateFields(found.time) }),
     ...(planned === undefined ? {} : plannedFields(planned)),
+    ...(cost === undefined ? {} : { cost: costFields(cost) }),
   }
 }
 
@@ -49,7 +65,7 @@ export function planLines(plan: RehearsedPlan, paint: Paint = PLAIN): string[] {
 
 /** The same without what a plan tells beside a dry run. */
 export function rehearsedLines(plan: RehearsedPlan, paint: Paint = PLAIN): string[] {
-  const { job, found, complete, examples, planned } = plan
+  const { job, found, complete, checkpoint, examples, planned, cost } = plan
   const { totals, archived, versions } = found
   const failed = sum(totals.failed)
   const word = planned === undefined ? 'dry run' : 'plan'
@@ -58,7 +74,7 @@ export function rehearsedLines(plan: RehearsedPlan, paint: Paint = PLAIN): strin
       ? paint(failed === 0 ? 'good' : 'warning', `${word}: nothing was changed`)
       : paint(
           'warning',
-          `${word}, interrupted: nothing was changed, and this is a part only; the same command begins anew`,
+          `${word}, interrupted: nothing was changed, and this is a part only; ${checkpoint === undefined ? 'the same command begins anew' : goingOn(checkpoint)}`,
         ),
     ...nothingInWords(job, found, complete),
     ...tasksInWords(job, found),
@@ -72,7 +88,14 @@ export function rehearsedLines(plan: RehearsedPlan, paint: Paint = PLAIN): strin
   if (failed > 0) lines.push(paint('bad', `would fail   ${failedByCode(totals.failed)}`))
   lines.push(`requests     ${requestsInWords(found.requests)}`)
   if (found.time !== undefined) lines.push(`time         ${timeInWords(found.time, totals)}`)
+  if (planned === undefined && cost !== undefined && cost.rows.length > 0)
+    lines.push(`money        ${costInWords(cost)}; s3move plan has the rows`)
   return [...lines, ...exampleLines(job, found, examples)]
+}
+
+/** How one goes on with a rehearsal that is kept in a folder. */
+export function goingOn(folder: string): string {
+  return `to go on with that: s3move resume ${shellWord(folder)}`
 }
 
 function estimateFields({ ms, by, inFlight, requestMs, rate }: RunTime): object {

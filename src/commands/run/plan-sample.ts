@@ -1,3 +1,4 @@
+import type { SampledObject, SampleState } from '../../checkpoint/unfinished-rehearsal.js'
 import { foresee, type FidelityReport, type Receiving } from '../../engine/actions/fidelity.js'
 import { StorageError } from '../../errors.js'
 import type { WriteJob } from '../../job/kinds.js'
@@ -11,28 +12,50 @@ const AT_ONCE = 16
 
 /** A number of objects of which each that came so far is one with the same chance. */
 export class ObjectSample {
-  readonly #taken: ObjectSummary[] = []
-  #seen = 0
+  readonly #taken: SampledObject[]
+  #seen: number
 
+  /** Goes on from `before`. */
   constructor(
     private readonly most: number,
+    before: SampleState = NO_SAMPLE,
     private readonly random: () => number = Math.random,
-  ) {}
+  ) {
+    this.#taken = [...before.taken]
+    this.#seen = before.seen
+  }
 
   /** Takes in an object, in any order. */
   add(object: ObjectSummary): void {
     this.#seen++
     if (this.#taken.length < this.most) {
-      this.#taken.push(object)
+      this.#taken.push(sampled(object))
       return
     }
     const at = Math.floor(this.random() * this.#seen)
-    if (at < this.most) this.#taken[at] = object
+    if (at < this.most) this.#taken[at] = sampled(object)
+  }
+
+  /** As it is kept. */
+  state(): SampleState {
+    return { seen: this.#seen, taken: [...this.#taken] }
   }
 
   /** Those of the sample, by key. */
   objects(): readonly ObjectSummary[] {
     return this.#taken.toSorted((a, b) => compareKeys(a.key, b.key))
+  }
+}
+
+const NO_SAMPLE: SampleState = { seen: 0, taken: [] }
+
+// What it was listed with may be much more.
+function sampled(object: ObjectSummary): SampledObject {
+  const { key, size, etag, lastModified, storageClass, version, manifest } = object
+  return {
+    ...{ key, size, etag, lastModified, storageClass },
+    ...(version === undefined ? {} : { version }),
+    ...(manifest === undefined ? {} : { manifest }),
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Fate, PlannedGroup } from '../../engine/session/plan-counts.js'
+import type { Fate, PlannedGroup } from '../../job/planned-group.js'
 import { SIZE_CLASS_NAMES } from '../../engine/output/usage-counts.js'
 import { printable } from '../../keys.js'
 import { sumsOf, type CostRow } from '../../prices/run-cost.js'
@@ -16,22 +16,20 @@ export interface Planned {
   readonly cost: PlannedCost
 }
 
-/** As fields of the record of a plan. */
-export function plannedFields({ groups, losses, cost }: Planned): object {
+/** As fields of the record of a plan, beside its cost. */
+export function plannedFields({ groups, losses }: Planned): object {
   return {
     groups: groups.map(({ fate, storageClass, writtenClass, objects, bytes, sizes }) => ({
       ...{ fate: fate.kind, ...reasonOf(fate), storageClass, writtenClass, objects, bytes },
       sizes: sizes.map(([upTo, objects, bytes]) => ({ upTo, objects, bytes })),
     })),
     losses,
-    cost: {
-      currency: 'USD',
-      ...sumsOf(cost.rows),
-      unknown: unknownIn(cost.rows),
-      rows: cost.rows,
-      prices: cost.prices,
-    },
   }
+}
+
+/** A cost as fields. */
+export function costFields({ rows, prices }: PlannedCost): object {
+  return { currency: 'USD', ...sumsOf(rows), unknown: unknownIn(rows), rows, prices }
 }
 
 function reasonOf(fate: Fate): object {

@@ -1,3 +1,4 @@
+import type { ExampleState } from '../../checkpoint/unfinished-rehearsal.js'
 import type { Prospect } from '../../engine/actions/context.js'
 import { deletionPlace, writeKindOf, type WriteJob } from '../../job/kinds.js'
 import type { SkipReason } from '../../job/outcome.js'
@@ -83,7 +84,14 @@ interface ExampleLine {
 
 /** The first lines of each kind, by key, of what would be done or fail. */
 export class ProspectExamples {
-  private readonly first = new Map<Prospect['kind'], ExampleLine[]>()
+  private readonly first = new Map<string, ExampleLine[]>()
+
+  /** Goes on from `before`. */
+  constructor(before: readonly ExampleState[] = []) {
+    for (const { kind, order, ...line } of before) {
+      this.first.set(kind, [...(this.first.get(kind) ?? []), { key: order, line: line as ProspectLine }])
+    }
+  }
 
   /** Whether a line of an object would be among them by now: of most it need not be made. */
   wants({ kind }: Prospect, key: string): boolean {
@@ -98,6 +106,13 @@ export class ProspectExamples {
     const found = [...(this.first.get(kind) ?? []), { key, line }]
     found.sort((a, b) => compareKeys(a.key, b.key))
     this.first.set(kind, found.slice(0, EXAMPLES))
+  }
+
+  /** As they are kept. */
+  state(): readonly ExampleState[] {
+    return [...this.first].flatMap(([kind, lines]) =>
+      lines.map(({ key: order, line }): ExampleState => ({ kind, order, ...line })),
+    )
   }
 
   /** Those of all kinds, as far as there are any. */

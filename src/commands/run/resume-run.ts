@@ -5,9 +5,11 @@ import { findRuns, readCheckpoint, refuseLinks, type SavedRun } from '../../chec
 import { differences, jobHash } from '../../checkpoint/job-name.js'
 import { lockRun } from '../../checkpoint/lock.js'
 import { proveLedgers } from '../../checkpoint/prove.js'
+import { readRehearsal, type KeptRehearsal } from '../../checkpoint/unfinished-rehearsal.js'
+import { noRehearsal } from '../../engine/session/rehearsal.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
-import { deferredDeletesOf, listOf, onlyDeletes } from '../../job/kinds.js'
+import { listOf } from '../../job/kinds.js'
 import { DEFAULT_RETRY_FOR, type Pace } from '../../job/pace.js'
 import { sum } from '../../job/totals.js'
 import { differing } from '../../job/verdicts.js'
@@ -31,8 +33,10 @@ import { attended, sayTo, warnTo } from './attended.js'
 import { checkLogOutside, checkOutsideSides } from './checkpoint-folder.js'
 import { dryRun, rehearsing } from './dry-run.js'
 import { inventoryStoreOf } from './inventory-store.js'
-import { deletes, drive, endsOf, mirrors, noting, open, storeNeedsOf, threadsFor } from './open-and-run.js'
+import { drive, mirrors, openToResume } from './open-and-run.js'
+import { findRehearsals } from './kept-rehearsal.js'
 import { finishResult } from './perform-scan.js'
+import { resumeRehearsal } from './resume-rehearsal.js'
 import { resumeScan } from './start-scan.js'
 import { wantedRanges } from './wanted-ranges.js'
 
@@ -49,7 +53,33 @@ export interface ResumeRequest {
 
 /** Goes on with a run, with the flags that all of them share. Resolves with the exit code. */
 export async function resume(asked: ResumeRequest, flags: Flags, io: CommandIo): Promise<number> {
-  return await attended(flags, io, asked.dry, (io) => resumeAttended(asked, flags, io))
+  const rehearsal = await rehearsalFor(asked, io.cwd)
+  if (rehearsal === undefined) return await attended(flags, io, asked.dry, (io) => resumeAttended(asked, flags, io))
+  const { telling } = asked
+  return await attended(flags, io, true, (io) => resumeRehearsal(rehearsal, telling, flags, io))
+}
+
+// One that is named, or the only thing here that can go on.
+async function rehearsalFor({ dir, onlyFailed }: ResumeRequest, cwd: string): Promise<KeptRehearsal | undefined> {
+  if (dir !== undefined) {
+    const named = await readRehearsal(dir)
+    if (named !== undefined && onlyFailed)
+      throw new UserError(
+        `${printable(dir)} holds a dry run, and that has no failure ledger`,
+        'leave --only-failed away',
+      )
+    return named
+  }
+  if (onlyFailed || (await resumable(cwd, onlyFailed)).candidates.length > 0) return undefined
+  const [only, ...others] = await findRehearsals(cwd)
+  if (only !== undefined && others.length > 0) {
+    const lines = [only, ...others].map(({ folder, found: { job } }) => `  ${shellWord(folder)}  (${jobTitle(job)})`)
+    throw new UserError(
+      `${lines.length} dry runs here can be resumed:\n${lines.join('\n')}`,
+      'name one: s3move resume DIR',
+    )
+  }
+  return only
 }
 
 /** The same within what stands beside the run, its log. */
@@ -130,22 +160,10 @@ async function resumeWriting(setup: WritingSetup): Promise<number> {
   const listFiles = onlyFailed
     ? undefined
     : await inventoryStoreOf(listOf(job), { connection: setup.connection, pace, io })
-  const opened = await open(endsOf(job), setup.connection, {
-    listFiles,
-    customerKeys: setup.customerKeys,
-    readOnly: onlyDeletes(job),
-    rehearsal: dry,
-    strays: true,
-    named: listOf(job) !== undefined || onlyFailed,
-    deletes: deletes(job),
-    wanted: storeNeedsOf(job),
-    again: true,
-    sourceFolder: checkpoint.sourceFolder,
-    emptied: deferredDeletesOf(job)?.side === 'source',
-    threads: dry || onlyFailed ? 0 : threadsFor(job, pace),
-    io,
-    pace,
-    ...noting(progress),
+  const { connection: reached, customerKeys } = setup
+  const { sourceFolder: found } = checkpoint
+  const opened = await openToResume(job, {
+    ...{ connection: reached, customerKeys, listFiles, sourceFolder: found, dry, onlyFailed, pace, io, progress },
   })
   try {
     const { connection, sourceFolder, settings } = opened.ends
@@ -158,10 +176,10 @@ async function resumeWriting(setup: WritingSetup): Promise<number> {
     const unfound = noneOf(checkpoint, codes)
     if (unfound !== undefined) warn(unfound)
     if (dry) {
-      const { ranges, list } = checkpoint
       // What was told is of all objects, and no one knows how many of them remain.
       const { expect: _, ...rest } = pace
-      return await dryRun({ job, pace: rest, ranges, list, opened, progress, telling, io })
+      const from = noRehearsal(checkpoint.ranges, checkpoint.list)
+      return await dryRun({ job, pace: rest, from, opened, progress, telling, io })
     }
     return await drive({
       folder,
@@ -244,10 +262,7 @@ async function finishLocked(
 
 async function choose(dir: string | undefined, onlyFailed: boolean, cwd: string): Promise<SavedRun> {
   if (dir !== undefined) return readCheckpoint(dir)
-  const runs = (await findRuns(cwd))
-    .filter((run): run is SavedRun => 'checkpoint' in run)
-    .map((run) => ({ ...run, folder: relative(cwd, run.folder) }))
-  const candidates = latest(runs, onlyFailed).filter(({ checkpoint }) => !nothingToDo(checkpoint, onlyFailed))
+  const { runs, candidates } = await resumable(cwd, onlyFailed)
   const [only, ...others] = candidates
   if (only === undefined) {
     throw new UserError(
@@ -265,6 +280,19 @@ async function choose(dir: string | undefined, onlyFailed: boolean, cwd: string)
     )
   }
   return only
+}
+
+interface Resumable {
+  readonly runs: readonly SavedRun[]
+  readonly candidates: readonly SavedRun[]
+}
+
+async function resumable(cwd: string, onlyFailed: boolean): Promise<Resumable> {
+  const runs = (await findRuns(cwd))
+    .filter((run): run is SavedRun => 'checkpoint' in run)
+    .map((run) => ({ ...run, folder: relative(cwd, run.folder) }))
+  const candidates = latest(runs, onlyFailed).filter(({ checkpoint }) => !nothingToDo(checkpoint, onlyFailed))
+  return { runs, candidates }
 }
 
 // What failed in one run of a job was tried by the next one.

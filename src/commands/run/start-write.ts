@@ -4,6 +4,7 @@ import { lockRun } from '../../checkpoint/lock.js'
 import { differences } from '../../checkpoint/job-name.js'
 import { readPlan, type SavedPlan } from '../../checkpoint/saved-plan.js'
 import { setAside } from '../../checkpoint/retry-steps.js'
+import { noRehearsal } from '../../engine/session/rehearsal.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
 import { listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
@@ -24,7 +25,7 @@ import { checkInOneBucket } from '../options/places.js'
 import { readOrResume } from '../options/run-options.js'
 import { readKeysOf } from '../options/sse-c-key.js'
 import { ambient } from './ambient-connection.js'
-import { attended, sayTo } from './attended.js'
+import { attended, sayTo, tell } from './attended.js'
 import {
   checkFolder,
   checkLogOutside,
@@ -40,6 +41,7 @@ import { countedEarlier, expectingInWords, type EarlierCount } from './earlier-c
 import { exampleOf, type Example } from './example.js'
 import { copiedList, type WithCopiedList } from './copied-list.js'
 import { surveyOf, type Survey } from './list-survey.js'
+import { keptRehearsal } from './kept-rehearsal.js'
 import {
   deletes,
   drive,
@@ -52,6 +54,7 @@ import {
   threadsFor,
   type Opened,
 } from './open-and-run.js'
+import { goingOn } from './plan-report.js'
 import { checkSiblings } from './prefix-siblings.js'
 import { checkSides } from './refused-flags.js'
 import { resumeAttended } from './resume-run.js'
@@ -201,7 +204,14 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
     warn('no one credential can copy between these two: every byte passes through this machine')
   const folder = setup.looks ? await folderFor(setup, opened) : ''
   const pace = expecting(earlier, setup)
-  if (dry) return await dryRun({ job, pace, ranges, list: survey?.state, example, opened, progress, telling, io })
+  if (dry) {
+    const earlier = telling.quiet ? undefined : await keptRehearsal(job, opened.ends.connection)
+    if (earlier !== undefined)
+      tell(`a dry run of this job was interrupted; this one begins anew, ${goingOn(earlier)}`, setup)
+    const from = noRehearsal(ranges, survey?.state)
+    const keepList = (one: WriteJob, folder: string): Promise<WriteJob> => setup.copied.copyInto(one, folder)
+    return await dryRun({ job, pace, from, keepList, example, opened, progress, telling, io })
+  }
   await setup.question?.(opened, survey?.state.of, earlier)
   return await runFromStart(opened, { ...setup, pace }, folder, ranges, example)
 }
@@ -243,12 +253,6 @@ async function folderFor(setup: Setup, { ends }: Opened): Promise<string> {
     if (!setup.telling.quiet) tell(message, setup)
   }
   return folder
-}
-
-// What a person must know, not only one who asked for more.
-function tell(message: string, { telling, progress, io }: Pick<Setup, 'telling' | 'progress' | 'io'>): void {
-  if (telling.json) progress.event({ type: 'note', level: 'info', message })
-  else sayTo(io, message)
 }
 
 async function runFromStart(

@@ -70,6 +70,13 @@ export function allTogether(all: readonly Requests[]): Requests {
   return sums
 }
 
+/** What of some requests is not among others. */
+export function less(requests: Requests, others: Requests): Requests {
+  return Object.fromEntries(
+    Object.entries(requests).map(([operation, n]) => [operation, Math.max(0, n - (others[operation] ?? 0))]),
+  )
+}
+
 function isEmpty(requests: Requests): boolean {
   for (const _ in requests) return false
   return true

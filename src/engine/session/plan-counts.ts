@@ -1,36 +1,11 @@
 import { writeKindOf, type WriteJob } from '../../job/kinds.js'
+import type { Fate, PlannedGroup } from '../../job/planned-group.js'
 import { isArchiveClass } from '../../job/storage-classes.js'
 import type { Group } from '../../job/usage.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { timeOf } from '../../times.js'
 import type { Prospect, Requests } from '../actions/context.js'
 import { SIZE_CLASS_NAMES, sizeClass } from '../output/usage-counts.js'
-
-/** What becomes of objects that share this. */
-export type Fate =
-  /** `archived`: by its class its copy would be refused, unless it was restored by now. */
-  | { readonly kind: 'written' | 'archived' | 'deleted' }
-  | { readonly kind: 'skipped'; readonly reason: string }
-  | { readonly kind: 'failed'; readonly code: string }
-
-/** Objects of one storage class of which the same becomes. */
-export interface PlannedGroup {
-  readonly fate: Fate
-  /** That of the objects, and of what is written of them. */
-  readonly storageClass: string
-  readonly writtenClass: string
-  readonly objects: number
-  readonly bytes: number
-  /** Bytes, of each object at least what the infrequent-access classes bill. */
-  readonly billedBytes: number
-  /** Of those, times the days, what is missing to the least time that the class is billed for. */
-  readonly earlyByteDays: number
-  /** Bytes of what is at the destination under their names, where that was listed, by its class. */
-  readonly replacedBytes: Readonly<Record<string, number>>
-  /** Requests of the writes. */
-  readonly writes: Requests
-  readonly sizes: readonly Group[]
-}
 
 interface Counts {
   readonly fate: Fate
@@ -59,10 +34,24 @@ export class PlanCounts {
   #latest: Counts | undefined
   #kind: Prospect['kind'] | undefined
 
+  /** Goes on from `before`. */
   constructor(
     private readonly job: WriteJob,
     private readonly now: number,
-  ) {}
+    before: readonly PlannedGroup[] = [],
+  ) {
+    for (const { fate, storageClass, ...group } of before) {
+      const sizes = SIZE_CLASS_NAMES.map((name) => {
+        const [, objects = 0, bytes = 0] = group.sizes.find(([upTo]) => upTo === name) ?? []
+        return { objects, bytes }
+      })
+      this.#groups.set(nameOf(fate, storageClass), {
+        ...{ fate, storageClass, sizes, objects: group.objects, bytes: group.bytes },
+        ...{ billed: group.billedBytes, early: group.earlyByteDays },
+        ...{ replaced: new Map(Object.entries(group.replacedBytes)), writes: new Map(Object.entries(group.writes)) },
+      })
+    }
+  }
 
   /** Counts one object, with the requests of its write. */
   add(object: WorkItem, prospect: Prospect, writes: Requests = {}): void {
@@ -110,7 +99,7 @@ export class PlanCounts {
     const plain = kind === 'copied' || kind === 'deleted'
     if (plain && kind === this.#kind && this.#latest?.storageClass === storageClass) return this.#latest
     const fate = this.#fateOf(storageClass, prospect)
-    const key = JSON.stringify([fate, storageClass])
+    const key = nameOf(fate, storageClass)
     let counts = this.#groups.get(key)
     if (counts === undefined) {
       counts = { fate, storageClass, objects: 0, bytes: 0, billed: 0, early: 0, ...noSizes() }
@@ -120,6 +109,10 @@ export class PlanCounts {
     this.#latest = counts
     return counts
   }
+}
+
+function nameOf(fate: Fate, storageClass: string): string {
+  return JSON.stringify([fate.kind, 'reason' in fate ? fate.reason : 'code' in fate ? fate.code : '', storageClass])
 }
 
 function add(sums: Map<string, number>, name: string, n: number): void {

@@ -36,7 +36,7 @@ interface Counted {
   readonly versions: number
   /** Nothing of what is extra would be deleted. */
   readonly kept: boolean
-  /** All that the rehearsal has sent, and of that what it had sent before the first object. */
+  /** What the rehearsal has sent from the first object on, and what before it. */
   readonly sent: Requests
   readonly begin: Requests
   readonly writes: Requests
@@ -53,8 +53,8 @@ export function requestsOfRun(counted: Counted): RunRequests {
   const checks = mostChecks(totals.copied, { lanes, threads: Math.max(1, threads) })
   return {
     begin: chosen(begin, (operation) => !LISTS.has(operation)),
-    lists: chosen(sent, (operation) => LISTS.has(operation)),
-    looks: chosen(less(sent, begin), (operation) => !LISTS.has(operation)),
+    lists: chosen(allTogether([begin, sent]), (operation) => LISTS.has(operation)),
+    looks: chosen(sent, (operation) => !LISTS.has(operation)),
     writes: {
       ...emptyWrites(job, context),
       ...writes,
@@ -94,8 +94,4 @@ function times(requests: Requests, n: number): Requests {
 
 function chosen(requests: Requests, which: (operation: string) => boolean): Requests {
   return Object.fromEntries(Object.entries(requests).filter(([operation, n]) => n > 0 && which(operation)))
-}
-
-function less(requests: Requests, before: Requests): Requests {
-  return Object.fromEntries(Object.entries(requests).map(([operation, n]) => [operation, n - (before[operation] ?? 0)]))
 }

@@ -1,10 +1,12 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
+import type { RehearsalState } from '../../checkpoint/unfinished-rehearsal.js'
 import { UserError } from '../../errors.js'
 import { deferredDeletesOf, listOf, type WriteJob } from '../../job/kinds.js'
 import { expectedOf, type Snapshot } from '../../job/events.js'
 import type { Outcome } from '../../job/outcome.js'
 import type { Pace } from '../../job/pace.js'
-import { noTotals, type Totals } from '../../job/totals.js'
+import type { PlannedGroup } from '../../job/planned-group.js'
+import { noTotals, settled, sum, type Totals } from '../../job/totals.js'
 import type { KeyRange } from '../../keys.js'
 import { ListWork, entryNeedsOf } from '../../sources/files-from/files-from-source.js'
 import { leasesOver } from '../../sources/listing-source.js'
@@ -16,7 +18,7 @@ import type { OpenStores } from '../../storage/open.js'
 import type { Pressure } from '../../storage/retry.js'
 import type { ObjectSummary, Storage } from '../../storage/storage.js'
 import { decisionOf, listingOf, lookOf, requestsOf } from '../actions/actions.js'
-import { allTogether, type Prospect, type Requests, type Stores } from '../actions/context.js'
+import { allTogether, less, type Prospect, type Requests, type Stores } from '../actions/context.js'
 import { lookingUp, unlessKnown } from '../actions/look-up-listed.js'
 import { unclearBetween } from '../actions/manifests.js'
 import { stayingFor } from '../actions/not-a-key.js'
@@ -26,7 +28,7 @@ import { heldBack, pacersFor } from '../lanes/pacer.js'
 import { runLanes } from '../lanes/run-lanes.js'
 import { AnswerTimes } from './answer-times.js'
 import { ofTheSource, reasonToKeep } from './deferred-deletes.js'
-import { isArchivedBy, type PlanCounts } from './plan-counts.js'
+import { isArchivedBy, PlanCounts } from './plan-counts.js'
 import { requestsOfRun, type RunRequests } from './rehearsal-requests.js'
 import { timeOfRun, type RunTime } from './run-time.js'
 import { stopReason } from './stop-reason.js'
@@ -37,15 +39,14 @@ export interface RehearsalOptions {
   readonly pace: Pace
   /** How many threads the run would have. */
   readonly threads: number
-  readonly ranges: readonly KeyRange[]
-  /** What remains of the list of the job. */
-  readonly list: ListState | undefined
+  /** Where it begins, or goes on. */
+  readonly from: RehearsalState
   readonly ends: OpenStores
   readonly drain: AbortController
-  /** Told of each object. */
+  /** Told of each object, in the same step in which its state passes it. */
   readonly tell: (object: ObjectSummary, prospect: Prospect) => void
-  /** Counts more of what would be done. */
-  readonly counts?: PlanCounts | undefined
+  /** Given, before the first object, what answers how far it has come. */
+  readonly keep: (state: () => RehearsalState) => void
   /** Told several times a second how far it has come; its totals are what would be done. */
   readonly progress: (snapshot: Snapshot) => void
 }
@@ -53,6 +54,8 @@ export interface RehearsalOptions {
 /** What a run would do with all objects, and what it would send. */
 export interface Rehearsal {
   readonly totals: Totals
+  /** By storage class, size class and what becomes of them. */
+  readonly groups: readonly PlannedGroup[]
   /** Of those that it would copy, the ones in an archive by their storage class. */
   readonly archived: number
   /** That it would delete, where it deletes all versions. */
@@ -66,10 +69,20 @@ export interface Rehearsal {
   readonly time: RunTime | undefined
 }
 
+/** The state of a rehearsal that has seen nothing yet. */
+export function noRehearsal(ranges: readonly KeyRange[], list: ListState | undefined): RehearsalState {
+  return {
+    ...{ ranges, ...(list === undefined ? {} : { list }), totals: noTotals(), archived: 0, versions: 0, groups: [] },
+    ...{ writes: {}, begin: {}, sent: {}, destinationReads: {}, answers: {}, elapsed: 0 },
+  }
+}
+
 /** Takes the objects as a run does, in its lanes, and only looks where that would act. Rejects with a UserError when that would stop. */
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
-  const { job, pace, threads, ends, drain, tell, counts } = options
-  const begin = { ...ends.meter.requests }
+  const { job, pace, threads, from: before, ends, drain, tell } = options
+  const begun = { ...ends.meter.requests }
+  // A run begins as the rehearsal first did.
+  const begin = sum(before.begin) > 0 ? before.begin : begun
   const { source, destination = source, settings, notice } = ends
   const isUnclear = unclearBetween(source.store, destination.store)
   const times = new AnswerTimes()
@@ -77,47 +90,67 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const from = times.around(source.store)
   const to = destination === source ? from : ofDestination.around(destination.store)
   const context = { source: from, destination: to, settings, notice, isUnclear }
-  const tally = createTally(noTotals(), () => undefined)
-  const slots = new ConcurrencyLimit(pace.concurrency)
-  const writes = new Map<string, number>()
-  const count = (requests: Requests): void => {
+  const counts = new PlanCounts(job, Date.now(), before.groups)
+  const writes = new Map(Object.entries(before.writes))
+  let { archived, versions, heldTo } = before
+  const tally = createTally(before.totals, () => undefined)
+  // What a look has found out, until the object is settled.
+  const looked = new Map<ObjectSummary, Prospect>()
+  const settle = (object: ObjectSummary, outcome: Prospect): void => {
+    const requests =
+      outcome.kind === 'copied' ? allTogether([requestsOf(job, object, context), outcome.requests ?? {}]) : {}
     for (const operation in requests) writes.set(operation, (writes.get(operation) ?? 0) + (requests[operation] ?? 0))
-  }
-  let archived = 0
-  let versions = 0
-  const take = (object: ObjectSummary, outcome: Prospect): Outcome => {
-    if (outcome.kind === 'copied') {
-      if (isArchivedBy(job, object.storageClass)) archived++
-      const requests = requestsOf(job, object, context)
-      const all = outcome.requests === undefined ? requests : allTogether([requests, outcome.requests])
-      count(all)
-      counts?.add(object, outcome, all)
-    } else counts?.add(object, outcome)
-    if (hasHistory(object) && outcome.kind === 'deleted') versions += object.history.length
+    if (outcome.kind === 'copied' && isArchivedBy(job, object.storageClass)) archived++
+    if (outcome.kind === 'deleted' && hasHistory(object)) versions += object.history.length
+    counts.add(object, outcome, requests)
+    tally.add(object, outcome)
     tell(object, outcome)
-    return outcome
+  }
+  const settling: Pick<Tally, 'add'> = {
+    add(object, outcome) {
+      const found = looked.get(object)
+      looked.delete(object)
+      if (outcome.kind === 'deferred' || outcome.kind === 'waiting') throw new Error('a rehearsal puts nothing off')
+      settle(object, found ?? outcome)
+    },
   }
   const look = lookOf(job, context)
   const act: Action = async (object) => {
     const outcome = look === undefined ? WRITTEN : await look(object)
-    return outcome && take(object, outcome)
+    if (outcome !== undefined) looked.set(object, atOnce(outcome))
+    return outcome && atOnce(outcome)
   }
   const decideOn = unlessKnown(decisionOf(job, context, 'act'))
   const stays = stayingFor(job, context.source)
   const decide: Decide = (object, page) => {
     const decided = decideOn(object, page)
     if (decided === undefined || decided.kind === 'deferred' || decided.kind === 'waiting')
-      return look === undefined ? take(object, WRITTEN) : undefined
-    if (decided.kind !== 'delete-deferred') return take(object, decided)
-    return stays === undefined ? take(object, DELETED) : undefined
+      return look === undefined ? WRITTEN : undefined
+    if (decided.kind !== 'delete-deferred') return atOnce(decided)
+    return stays === undefined ? DELETED : undefined
   }
   let reason: unknown
-  const { work, reached } = workOf(options, context, tally, slots, times)
+  const slots = new ConcurrencyLimit(pace.concurrency)
+  const { work, reached, remaining } = workOf(options, context, settling, slots, times)
   const pacers = pacersFor(pace.lanes)
-  let heldTo: number | undefined
   const began = performance.now()
+  const elapsed = (): number => before.elapsed + (performance.now() - began)
+  const held = (): number | undefined => (heldTo = heldBack(pacers)?.rate ?? heldTo)
+  const sent = (): Requests => allTogether([before.sent, less(ends.meter.requests, begun)])
+  const destinationReads = (): Requests => allTogether([before.destinationReads, ofDestination.asked()])
+  const answers = (): Readonly<Record<string, number>> => ({
+    ...before.answers,
+    ...ofDestination.usual(),
+    ...times.usual(),
+  })
+  options.keep(() => ({
+    ...{ ...remaining(), totals: structuredClone(tally.totals), archived, versions, groups: counts.groups() },
+    ...{ writes: Object.fromEntries(writes), begin, sent: sent(), destinationReads: destinationReads() },
+    ...{ answers: answers(), elapsed: elapsed() },
+    ...(held() === undefined ? {} : { heldTo }),
+  }))
   const progress = setInterval(() => {
-    heldTo = heldBack(pacers)?.rate ?? heldTo
+    held()
     const { throttled, retried, requests } = ends.meter
     options.progress({
       ...{ totals: tally.totals, ...reached(), inFlight: slots.busy, throttled, retried, requests },
@@ -148,16 +181,16 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const { totals } = tally
   const kept = whyKept(job, totals)
   const counted = { job, pace, threads, context, totals, versions, kept: kept !== undefined }
-  const requests = requestsOfRun({
-    ...counted,
-    sent: { ...ends.meter.requests },
-    begin,
-    writes: Object.fromEntries(writes),
-  })
-  const seen = { job, pace, settings, totals, requests, elapsed: performance.now() - began, heldTo }
-  const answers = { ...ofDestination.usual(), ...times.usual() }
-  const time = drain.signal.aborted ? undefined : timeOfRun({ ...seen, answers })
-  return { totals, archived, versions, kept, requests, destinationReads: ofDestination.asked(), time }
+  const requests = requestsOfRun({ ...counted, sent: sent(), begin, writes: Object.fromEntries(writes) })
+  const seen = { job, pace, settings, totals, requests, elapsed: elapsed(), heldTo }
+  const time = drain.signal.aborted ? undefined : timeOfRun({ ...seen, answers: answers() })
+  const groups = counts.groups()
+  return { totals, groups, archived, versions, kept, requests, destinationReads: destinationReads(), time }
+}
+
+// What a run would try again later has not failed for good, and has failed here.
+function atOnce(outcome: Prospect): Prospect {
+  return outcome.kind === 'failed' ? { kind: 'failed', failure: outcome.failure } : outcome
 }
 
 function whyKept(job: WriteJob, totals: Totals): string | undefined {
@@ -175,30 +208,45 @@ const WRITTEN: Outcome = { kind: 'copied' }
 interface RehearsedWork {
   readonly work: WorkSource
   readonly reached: () => Pick<Snapshot, 'listed' | 'listingEnded' | 'expected'>
+  readonly remaining: () => Pick<RehearsalState, 'ranges' | 'list'>
 }
 
 function workOf(
-  { job, pace, ranges, list, ends, drain }: RehearsalOptions,
+  { job, pace, from, ends, drain }: RehearsalOptions,
   context: Stores,
-  tally: Tally,
+  tally: Pick<Tally, 'add'>,
   slots: ConcurrencyLimit,
   times: AnswerTimes,
 ): RehearsedWork {
+  const { ranges, list } = from
+  const seen = settled(from.totals)
   const keyList = listOf(job)
   if (keyList === undefined || list === undefined) {
     const keyspace = new Keyspace(ranges, { first: ends.source.first })
     const reached = (): ReturnType<RehearsedWork['reached']> => {
-      const { listed, listingEnded } = keyspace
+      const { listingEnded } = keyspace
+      const listed = seen + keyspace.listed
+      const inAll = keyspace.expected()
+      const estimated = inAll === undefined ? undefined : seen + inAll
       return {
         listed,
         listingEnded,
-        ...(listingEnded ? {} : { expected: expectedOf(listed, pace.expect, keyspace.expected()) }),
+        ...(listingEnded ? {} : { expected: expectedOf(listed, pace.expect, estimated) }),
       }
     }
-    return { work: leasesOver(keyspace, listingOf(job, context), tally), reached }
+    const remaining = (): ReturnType<RehearsedWork['remaining']> => ({ ranges: keyspace.remaining() })
+    return { work: leasesOver(keyspace, listingOf(job, context), tally), reached, remaining }
   }
   const storeFor = (pacer: Pressure): Storage => times.around(ends.source.storeFor(pacer))
   const lookUps = lookingUp({ job, storeFor, slots, stop: drain.signal })
   const work = new ListWork(keyList, entryNeedsOf(job, ends.listFiles), list, tally, lookUps)
-  return { work, reached: () => ({ listed: (list.of ?? list.entries) - list.entries, listingEnded: true }) }
+  const listed = seen + (list.of ?? list.entries) - list.entries
+  return {
+    work,
+    reached: () => ({ listed, listingEnded: true }),
+    remaining: () => {
+      const left = work.remaining()
+      return { ranges: [], ...(left === undefined ? {} : { list: left }) }
+    },
+  }
 }
