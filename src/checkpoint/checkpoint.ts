@@ -178,6 +178,10 @@ export interface Checkpoint {
   /** Keys seen in listings so far. */
   readonly listed: number
   readonly totals: Totals
+  /** Sent over all sessions, by operation; absent of runs of before it was counted. */
+  readonly requests?: Readonly<Record<string, number>>
+  /** What they have cost, in US$, with what was read and transferred for them; absent where the prices are not known. */
+  readonly spent?: number
   readonly ledger: LedgerPosition
   readonly retry?: RetryState
   /** Absent when nothing of the job's list remains, or there is none. */
@@ -242,6 +246,8 @@ const document = shape<Checkpoint>(
   },
   {
     sourceFolder: folderIdentityShape,
+    requests: counts,
+    spent: checkDuration,
     retry: shape<RetryState>(
       { bytes: checkCount, entries: checkCount, of: checkCount },
       { codes: list(text), ledger: ledgerPosition },

@@ -14,6 +14,7 @@ import {
   list,
   Mismatch,
   oneOf,
+  record,
   shape,
   text,
   time,
@@ -90,7 +91,6 @@ export interface ExampleState {
 /** What a plan was to be made of. Paths are absolute. */
 interface PlanningState {
   readonly sample: number
-  readonly prices: readonly string[]
   readonly save?: string
   readonly to?: { readonly path: string; readonly format: 'text' | 'json' | 'html' }
 }
@@ -143,7 +143,7 @@ const document = shape<Omit<UnfinishedRehearsal, 'job'> & { readonly job: Job }>
       {
         ...{ ranges: rangesShape, totals: totalsShape, archived: checkCount, versions: checkCount },
         ...{ groups: list(plannedGroupShape), writes: counts, begin: counts, sent: counts, destinationReads: counts },
-        ...{ answers: durations, elapsed: checkDuration },
+        ...{ answers: record(checkDuration), elapsed: checkDuration },
       },
       { list: listStateShape, heldTo: checkDuration },
     ),
@@ -158,18 +158,11 @@ const document = shape<Omit<UnfinishedRehearsal, 'job'> & { readonly job: Job }>
   {
     sourceFolder: folderIdentityShape,
     planning: shape<PlanningState>(
-      { sample: checkCount, prices: list(text) },
+      { sample: checkCount },
       { save: text, to: shape({ path: text, format: oneOf('text', 'json', 'html') }, {}) },
     ),
   },
 )
-
-function durations(value: unknown, at: string): Record<string, number> {
-  if (typeof value !== 'object' || value === null) throw new Mismatch(`${at} should be an object`)
-  return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [name, checkDuration(item, `${at}.${printable(name)}`)]),
-  )
-}
 
 /** A rehearsal that can go on, and the folder in which it is kept. */
 export interface KeptRehearsal {

@@ -8,7 +8,7 @@ import { exitsOfWriting } from './options/exit.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { booleanFlag, grouped, readArgument, readFlag } from './options/flag-values.js'
 import { settingFlags } from './options/header-options.js'
-import { bandwidthFlag } from './options/pace-options.js'
+import { bandwidthFlag, costFlags } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
@@ -44,6 +44,7 @@ export const command: Command = {
     againFlag,
     freshFlags,
     savedPlanFlag,
+    costFlags,
   ],
   everyday: [
     'dry-run',

@@ -4,7 +4,7 @@ import type { Command } from './options/command.js'
 import { exitsOfWriting } from './options/exit.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { booleanFlag, grouped, readArgument, readFlag, textFlag } from './options/flag-values.js'
-import { DELETE_PACE } from './options/pace-options.js'
+import { DELETE_PACE, costFlags } from './options/pace-options.js'
 import { bucketSource, parseBucket } from './options/places.js'
 import { prefixFlags, readPrefixAs } from './options/prefix.js'
 import { freshFlags, runFlags, savedPlanFlag, yesFlag } from './options/run-options.js'
@@ -30,6 +30,7 @@ export const command: Command = {
     yesFlag,
     freshFlags,
     savedPlanFlag,
+    costFlags,
   ],
   everyday: [
     'dry-run',

@@ -6,7 +6,7 @@ import { exitsOfWriting } from './options/exit.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { readArgument } from './options/flag-values.js'
 import { settingFlags } from './options/header-options.js'
-import { bandwidthFlag } from './options/pace-options.js'
+import { bandwidthFlag, costFlags } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags, readPrefixAs } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
@@ -31,7 +31,7 @@ export const command: Command = {
       bandwidthFlag,
       sideFlags,
     ],
-    ...[placeArguments, yesFlag, freshFlags, savedPlanFlag],
+    ...[placeArguments, yesFlag, freshFlags, savedPlanFlag, costFlags],
   ],
   everyday: [
     'dry-run',

@@ -1,6 +1,7 @@
 import { UserError } from '../errors.js'
 import type { Command } from './options/command.js'
 import { ALWAYS } from './options/exit.js'
+import { pricesFlag } from './options/pace-options.js'
 import { planFlags } from './options/plan-options.js'
 import { PLANNED } from './options/planned-command.js'
 
@@ -18,6 +19,7 @@ export const command: Command = {
         values: PLANNED,
       }),
     planFlags,
+    pricesFlag,
   ],
   examples: [
     ['$0 plan copy s3://photos s3://photos-eu', 'before a whole bucket is copied'],

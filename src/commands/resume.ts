@@ -4,14 +4,14 @@ import { sideFlags } from './options/connection-options.js'
 import { exitsOfWriting } from './options/exit.js'
 import { booleanFlag, grouped, many, readFlag, readList, readText, type Flags } from './options/flag-values.js'
 import { readTelling } from './options/output-options.js'
-import { bandwidthFlag, onLossFlag } from './options/pace-options.js'
+import { bandwidthFlag, costFlags, onLossFlag } from './options/pace-options.js'
 import { readRunArgument, runArgument, runFlags } from './options/run-options.js'
 import type { ResumeRequest } from './run/resume-run.js'
 
 /** Settings that a run keeps until it is told otherwise. */
 const KEPT = [
   ...['concurrency', 'lanes', 'threads', 'max-errors', 'retry-for', 'bandwidth'],
-  ...['connect-timeout', 'read-timeout', 'min-rate', 'on-loss'],
+  ...['connect-timeout', 'read-timeout', 'min-rate', 'on-loss', 'max-cost', 'prices'],
 ]
 
 export const command: Command = {
@@ -20,7 +20,7 @@ export const command: Command = {
   summary: 'go on with an interrupted run',
   help: '$0 resume [DIR]\n\nGoes on with the run whose checkpoint is in DIR; without DIR, with the only unfinished run below .s3move/.',
   options: [
-    ...[runFlags, bandwidthFlag, sideFlags, runArgument],
+    ...[runFlags, bandwidthFlag, costFlags, sideFlags, runArgument],
     (argv) =>
       grouped(argv, 'Run:', {
         'only-failed': booleanFlag('try the objects in the failure ledger again'),

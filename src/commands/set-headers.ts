@@ -25,7 +25,7 @@ import {
   refuseBoth,
   settingFlags,
 } from './options/header-options.js'
-import { onLossFlag } from './options/pace-options.js'
+import { onLossFlag, costFlags } from './options/pace-options.js'
 import { bucketSource, parseBucket } from './options/places.js'
 import { againFlag, freshFlags, runFlags, savedPlanFlag } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
@@ -61,7 +61,7 @@ export const command: Command = {
         'on-loss': onLossFlag('warn'),
         'folder-markers': booleanFlag('also empty objects whose key ends in /'),
       }),
-    ...[runFlags, bucketSource, againFlag, freshFlags, savedPlanFlag],
+    ...[runFlags, bucketSource, againFlag, freshFlags, savedPlanFlag, costFlags],
   ],
   everyday: [
     'dry-run',

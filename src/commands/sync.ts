@@ -6,7 +6,7 @@ import { readConnection, sideFlags } from './options/connection-options.js'
 import { exitsOfWriting } from './options/exit.js'
 import { booleanFlag, grouped, readArgument, readFlag, readWhole, textFlag, type Flags } from './options/flag-values.js'
 import { settingFlags } from './options/header-options.js'
-import { bandwidthFlag } from './options/pace-options.js'
+import { bandwidthFlag, costFlags } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags, readPrefixAs } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
@@ -28,7 +28,7 @@ export const command: Command = {
         'max-delete': textFlag('N', 'delete nothing at all if it would be more than this; with --delete'),
       }),
     ...[settingFlags, attributeFlags, restoreFlags, runFlags, bandwidthFlag, sideFlags],
-    ...[placeArguments, yesFlag, freshFlags, savedPlanFlag],
+    ...[placeArguments, yesFlag, freshFlags, savedPlanFlag, costFlags],
   ],
   everyday: [
     'dry-run',

@@ -74,6 +74,8 @@ export interface Snapshot {
   readonly retried: number
   /** Requests sent in this session, by S3 operation. */
   readonly requests: Readonly<Record<string, number>>
+  /** What the run has cost so far over all sessions, in US$; absent where the prices are not known. */
+  readonly spent?: number | undefined
   /** Objects settled in this session, for rates. */
   readonly settledHere: number
   /** How long this session has run. */

@@ -1,4 +1,4 @@
-import { checkCount, oneOf, positive, shape } from './schema.js'
+import { checkCount, checkDuration, list, oneOf, positive, shape, text } from './schema.js'
 
 /** How fast it is to be done, and how much failure is borne. Free to change on resume. */
 export interface Pace {
@@ -18,6 +18,10 @@ export interface Pace {
   readonly onLoss?: 'fail'
   /** How many objects there are, as far as anybody knows: for the time that is left. */
   readonly expect?: number
+  /** Stop the run before it has cost more than this, in US$. */
+  readonly maxCost?: number
+  /** Files of the AWS price list, absolute, that count before the prices that come along. */
+  readonly prices?: readonly string[]
 }
 
 /** As a checkpoint holds it. */
@@ -30,6 +34,8 @@ export const paceShape = shape<Pace>(
     bandwidth: positive,
     onLoss: oneOf('fail'),
     expect: positive,
+    maxCost: checkDuration,
+    prices: list(text),
   },
 )
 

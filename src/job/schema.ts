@@ -72,12 +72,12 @@ export function byKind<T extends { readonly kind: string }>(kinds: {
   }
 }
 
-/** Counts by name, whatever the names. */
-export const counts: Check<Record<string, number>> = (value, at) =>
-  // From entries, because a name such as `__proto__` must become a field like any other.
-  Object.fromEntries(
-    Object.entries(asRecord(value, at)).map(([name, item]) => [name, checkCount(item, join(at, name))]),
-  )
+/** Values by name, whatever the names. */
+export function record<T>(check: Check<T>): Check<Record<string, T>> {
+  return (value, at) =>
+    // From entries, because a name such as `__proto__` must become a field like any other.
+    Object.fromEntries(Object.entries(asRecord(value, at)).map(([name, item]) => [name, check(item, join(at, name))]))
+}
 
 /** A whole number, zero or more. May be beyond 2^53, where it is no longer exact: bytes of a very large run. */
 export const checkCount: Check<number> = (value, at) => {
@@ -96,6 +96,9 @@ export const checkDuration: Check<number> = (value, at) => {
   if (!Number.isFinite(value) || Number(value) < 0) throw mismatch(at, 'a number, zero or more', value)
   return Number(value)
 }
+
+/** Counts by name. */
+export const counts = record(checkCount)
 
 /** Any string. */
 export const text: Check<string> = (value, at) => {

@@ -1,5 +1,6 @@
-import { checkCount, counts, shape } from './schema.js'
+import { checkCount, counts, record, shape } from './schema.js'
 import type { SkipReason } from './outcome.js'
+import { amountShape, type Amount } from './usage.js'
 
 /** Objects settled so far, each counted once however often a run was resumed. */
 export interface Totals {
@@ -7,6 +8,8 @@ export interface Totals {
   copied: number
   /** Bytes of the objects copied. */
   bytes: number
+  /** Of the objects copied, those that were in another storage class than STANDARD: how many, and their bytes. */
+  copiedByClass?: Record<string, Amount>
   /** Absent when none was deleted. */
   deleted?: number
   /** Bytes of the objects deleted. */
@@ -62,5 +65,5 @@ export const totalsShape = shape<Totals>(
     ),
     failed: counts,
   },
-  { deleted: checkCount, freed: checkCount },
+  { deleted: checkCount, freed: checkCount, copiedByClass: record(amountShape) },
 )

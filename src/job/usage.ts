@@ -24,17 +24,17 @@ export interface CensusData {
   readonly other: { readonly storageClasses: Amount; readonly days: Amount; readonly folders: Amount }
 }
 
-const amount = shape<Amount>({ objects: checkCount, bytes: checkCount }, {})
+export const amountShape = shape<Amount>({ objects: checkCount, bytes: checkCount }, {})
 const groups = list(tuple<Group>(text, checkCount, checkCount))
 
 export const censusShape = shape<CensusData>(
   {
-    total: amount,
+    total: amountShape,
     storageClasses: groups,
     sizes: groups,
     days: groups,
     folders: groups,
-    other: shape<CensusData['other']>({ storageClasses: amount, days: amount, folders: amount }, {}),
+    other: shape<CensusData['other']>({ storageClasses: amountShape, days: amountShape, folders: amountShape }, {}),
   },
   {},
 )

@@ -140,6 +140,11 @@ function tierOf(operation: string): 'free' | 1 | 2 | undefined {
   return /^(Get|Head)/.test(operation) ? 2 : undefined
 }
 
+/** Whether an operation writes an object: it is billed as those of the class that it writes. */
+export function isBilledAsWrite(operation: string): boolean {
+  return tierOf(operation) === 1 && !operation.startsWith('List')
+}
+
 interface RequestSum {
   readonly side: BilledSide
   readonly type: string | undefined

@@ -137,3 +137,14 @@ function errorsText({ errors }: Waiting): string {
 }
 
 const MOST_ERRORS = 3
+
+/** US$ for people: two decimals, and what is less than a cent as such. */
+export function dollars(amount: number): string {
+  if (amount > 0 && amount < 0.01) return '< 0.01'
+  return new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(amount)
+}
+
+/** The same with the currency. */
+export function usd(amount: number): string {
+  return `US$ ${dollars(amount)}`
+}

@@ -20,10 +20,10 @@ export function eventRecord(event: RunEvent): string {
   switch (event.type) {
     case 'start': {
       const { job, checkpoint, resumed, pace } = event
-      const { retryFor, bandwidth, ...rest } = pace
+      const { retryFor, bandwidth, maxCost, ...rest } = pace
       return jsonRecord(type, {
         ...{ ...placesOf(job), job, checkpoint, resumed },
-        pace: { ...rest, retryForMs: retryFor, bandwidthBytesPerSecond: bandwidth },
+        pace: { ...rest, retryForMs: retryFor, bandwidthBytesPerSecond: bandwidth, maxCostUsd: maxCost },
       })
     }
     case 'note':
@@ -69,12 +69,18 @@ function heldFields({ lanes, rate, prefix }: Throttle): object {
   return { lanes, objectsPerSecond: rate, prefix }
 }
 
-function snapshotFields({ totals, held, busiest, settledHere, elapsed, ...rest }: Snapshot): object {
+/** What was spent, as every record has it. */
+export function spentFields(spent: number | undefined): object {
+  return spent === undefined ? {} : { spentUsd: Math.round(spent * 1e6) / 1e6 }
+}
+
+function snapshotFields({ totals, held, busiest, spent, settledHere, elapsed, ...rest }: Snapshot): object {
   return {
     ...totalsFields(totals),
     ...rest,
     held: held && heldFields(held),
     busiest: busiest?.map(({ perSecond, ...more }) => ({ ...more, objectsPerSecond: perSecond })),
+    ...spentFields(spent),
     settledHere,
     elapsedMs: Math.round(elapsed),
     objectsPerSecond: elapsed > 0 ? Math.round((settledHere * 1000) / elapsed) : 0,

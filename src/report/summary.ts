@@ -1,4 +1,4 @@
-import { bytes, count, duration, objects, rate, row, shellWord, waitingRow } from './format.js'
+import { bytes, count, duration, objects, rate, row, shellWord, usd, waitingRow } from './format.js'
 import { nothingFound, nothingFoundHint } from './filter-words.js'
 import { PLAIN, type Paint } from './paint.js'
 import { NAMES_COLLIDE, RESTORE_REQUESTED } from '../job/outcome.js'
@@ -23,7 +23,7 @@ export interface SummaryContext {
 
 /** What became of a run, and what to run next: lines for a person, fit for a terminal. */
 export function summaryLines(event: SummaryEvent, context: SummaryContext, paint: Paint = PLAIN): string[] {
-  const { totals, throttled, retried, requests } = event.snapshot
+  const { totals, throttled, retried, requests, spent } = event.snapshot
   const skipped = sum(totals.skipped)
   const failed = sum(totals.failed)
   const lines = [headline(event, context, paint)]
@@ -35,6 +35,7 @@ export function summaryLines(event: SummaryEvent, context: SummaryContext, paint
   const { waiting } = event.snapshot
   if (waiting !== undefined) lines.push(waitingRow(waiting))
   lines.push(row('time', timeSpent(event.snapshot, context)))
+  if (spent !== undefined) lines.push(row('cost', spentInWords(spent)))
   if (throttled > 0)
     lines.push(row('throttled', `asked to slow down ${throttled === 1 ? 'once' : `${count(throttled)} times`}`))
   if (context.verbose) {
@@ -47,6 +48,11 @@ export function summaryLines(event: SummaryEvent, context: SummaryContext, paint
   const next = nextCommand(event.end === 'finished', totals.failed, event.checkpoint)
   if (next !== undefined) lines.push(row('next', next))
   return lines
+}
+
+/** What a run has cost so far. */
+export function spentInWords(spent: number): string {
+  return `about ${usd(spent)}: requests, and what they read and transferred`
 }
 
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/restoring-objects-retrieval-options.html

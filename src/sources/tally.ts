@@ -37,6 +37,7 @@ export interface Tally {
 /** A tally that goes on from `start` and calls `onFailure` at each failure. */
 export function createTally(start: Readonly<Totals>, onFailure: (failure: Failure) => void): Tally {
   const totals: Totals = { ...start, skipped: { ...start.skipped }, failed: { ...start.failed } }
+  if (start.copiedByClass !== undefined) totals.copiedByClass = { ...start.copiedByClass }
   let failures: Failure[] = []
   let deferred: LargeObject[] = []
   let waiting: WaitingObject[] = []
@@ -67,6 +68,7 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
         case 'copied':
           totals.copied++
           totals.bytes += object.size
+          if (object.storageClass !== 'STANDARD') addCopied(totals, object.storageClass, 1, object.size)
           return
         case 'deleted':
           addDeleted(totals, 1, object.size)
@@ -112,6 +114,8 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       added += gain.added
       totals.copied += gain.totals.copied
       totals.bytes += gain.totals.bytes
+      for (const [name, { objects, bytes }] of Object.entries(gain.totals.copiedByClass ?? {}))
+        addCopied(totals, name, objects, bytes)
       addDeleted(totals, gain.totals.deleted ?? 0, gain.totals.freed ?? 0)
       for (const [reason, count] of Object.entries(gain.totals.skipped)) addTo(totals.skipped, reason, count)
       for (const [code, count] of Object.entries(gain.totals.failed)) addTo(totals.failed, code, count)
@@ -122,6 +126,13 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       }
     },
   }
+}
+
+function addCopied(totals: Totals, storageClass: string, objects: number, bytes: number): void {
+  const classes = (totals.copiedByClass ??= {})
+  const before = Object.hasOwn(classes, storageClass) ? classes[storageClass] : undefined
+  const value = { objects: (before?.objects ?? 0) + objects, bytes: (before?.bytes ?? 0) + bytes }
+  Object.defineProperty(classes, storageClass, { value, writable: true, enumerable: true, configurable: true })
 }
 
 function addDeleted(totals: Totals, objects: number, bytes: number): void {

@@ -193,6 +193,7 @@ const FACES_OF_ENGINE: readonly string[] = [
   'output/output-writer',
   'output/parquet-groups',
   'output/usage-counts',
+  'session/budget',
   'session/level-session',
   'session/parquet-sink',
   'session/plan-counts',

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { contentOf, sandbox, type TestSandbox } from '../support/cli-buckets.js'
 import { refusal, run, start, until, workFolder } from '../support/cli-program.js'
-import { front } from '../support/proxy.js'
+import { asAws } from '../support/as-aws.js'
 
 interface Plan {
   readonly complete: boolean
@@ -147,16 +147,7 @@ test('a dry run that is short leaves nothing behind', async () => {
 test('of AWS a dry run says what the run would cost, as plan does', async () => {
   const cwd = await workFolder()
   const server = await sandbox({ buckets: ['src:seq:3000', 'dst'] })
-  // The client of a proxy names the server in full.
-  const proxy = await front(server.url, {
-    before(request) {
-      const { pathname, search } = new URL(request.url!)
-      request.url = pathname + search
-      return undefined
-    },
-  })
-  const env = { HTTP_PROXY: proxy, NO_PROXY: undefined, no_proxy: undefined }
-  const aws = ['--endpoint-url', 'http://s3.us-east-1.amazonaws.com', '--region', 'us-east-1', '--path-style']
+  const { env, aws } = await asAws(server)
   const args = ['copy', 's3://src', 's3://dst', ...aws]
   const { stdout } = await run([...args, '--dry-run'], { cwd, env })
   expect(stdout).toMatch(/^money {8}US\$ 0\.02 for the run, .*; s3move plan has the rows$/m)

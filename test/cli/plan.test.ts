@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { contentOf, put, sandbox, type TestSandbox } from '../support/cli-buckets.js'
+import { offer } from '../support/price-offer.js'
 import { run, workFolder } from '../support/cli-program.js'
 
 interface Row {
@@ -49,32 +50,6 @@ async function planned(args: readonly string[], cwd: string): Promise<Plan> {
   const { code, stdout, stderr } = await run(['plan', ...args, '--json'], { cwd })
   expect([code, stderr]).toEqual([0, expect.not.stringContaining('s3move:') as string])
   return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as Plan
-}
-
-/** A file of the AWS price list with what us-east-1 has of these. */
-async function offer(cwd: string, prices: Readonly<Record<string, string>>): Promise<string> {
-  const entries = Object.entries(prices)
-  const file = join(cwd, 'index.json')
-  const products = entries.map(
-    ([usagetype], at) => [`S${at}`, { attributes: { usagetype, regionCode: 'us-east-1' } }] as const,
-  )
-  const terms = entries.map(
-    ([, USD], at) =>
-      [
-        `S${at}`,
-        { [`S${at}.T`]: { priceDimensions: { a: { beginRange: '0', endRange: 'Inf', pricePerUnit: { USD } } } } },
-      ] as const,
-  )
-  const OnDemand = Object.fromEntries(terms) as object
-  await writeFile(
-    file,
-    JSON.stringify({
-      publicationDate: '2026-10-30T00:00:00Z',
-      products: Object.fromEntries(products) as object,
-      terms: { OnDemand },
-    }),
-  )
-  return file
 }
 
 describe('a plan counts what the run then does:', () => {

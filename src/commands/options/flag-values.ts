@@ -96,6 +96,18 @@ export function readWhole(flags: Flags, name: string, least: number, most: numbe
   )
 }
 
+/** The amount of a flag such as `0.5` or `1200`, more than zero, or undefined. */
+export function readAmount(flags: Flags, name: string): number | undefined {
+  const given = readText(flags, name)
+  if (given === undefined) return undefined
+  const number = /^\d{1,12}(\.\d{1,6})?$/.test(given) ? Number(given) : Number.NaN
+  if (number > 0) return number
+  throw new UserError(
+    `--${name} wants an amount above 0, in digits alone, and was given ${printable(given)}`,
+    `write something like --${name} 500`,
+  )
+}
+
 /** The milliseconds of a flag such as `90s`, `10m` or `2h` (a number alone is seconds), or undefined. At most 30 days. */
 export function readDuration(flags: Flags, name: string, least: number): number | undefined {
   const given = readText(flags, name)

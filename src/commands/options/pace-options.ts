@@ -1,6 +1,18 @@
+import { resolve } from 'node:path'
 import type { Argv } from './argv.js'
 import type { Pace } from '../../job/pace.js'
-import { grouped, readChoice, readDuration, readRate, readWhole, textFlag, type Flags } from './flag-values.js'
+import {
+  grouped,
+  many,
+  readAmount,
+  readChoice,
+  readDuration,
+  readList,
+  readRate,
+  readWhole,
+  textFlag,
+  type Flags,
+} from './flag-values.js'
 
 /** What is done when the flags do not say otherwise. */
 export const DEFAULT_PACE: Pace = { concurrency: 256, lanes: 16 }
@@ -38,6 +50,22 @@ export function bandwidthFlag(argv: Argv): Argv {
   })
 }
 
+/** Flags of what it may cost, and by which prices. */
+export function costFlags(argv: Argv): Argv {
+  return pricesFlag(
+    grouped(argv, SPEED, {
+      'max-cost': textFlag('USD', 'stop before requests, with what they read, cost more than this'),
+    }),
+  )
+}
+
+/** Flag of the prices. */
+export function pricesFlag(argv: Argv): Argv {
+  return grouped(argv, SPEED, {
+    prices: many('FILE', 'prices in place of those that come along: index.json of the AWS price list; repeatable'),
+  })
+}
+
 /** How much there is to do. */
 export const EXPECT = textFlag(
   'N',
@@ -56,6 +84,9 @@ export function readPace(flags: Flags, base: Pace): Pace {
   const bandwidth = readRate(flags, 'bandwidth') ?? base.bandwidth
   const onLoss = readOnLoss(flags) ?? base.onLoss
   const expect = readWhole(flags, 'expect', 1, Number.MAX_SAFE_INTEGER) ?? base.expect
+  const maxCost = readAmount(flags, 'max-cost') ?? base.maxCost
+  const files = readList(flags, 'prices').map((file) => resolve(file))
+  const prices = files.length > 0 ? files : base.prices
   return {
     concurrency: readWhole(flags, 'concurrency', 1, MOST_CONCURRENCY) ?? base.concurrency,
     lanes: readWhole(flags, 'lanes', 1, MOST_LANES) ?? base.lanes,
@@ -65,6 +96,8 @@ export function readPace(flags: Flags, base: Pace): Pace {
     ...(bandwidth === undefined ? {} : { bandwidth }),
     ...(onLoss === 'fail' ? { onLoss } : {}),
     ...(expect === undefined ? {} : { expect }),
+    ...(maxCost === undefined ? {} : { maxCost }),
+    ...(prices === undefined ? {} : { prices }),
   }
 }
 

@@ -1,6 +1,7 @@
 /** What stands behind an option in the help, in place of its value, and what may be written there. */
 export const PLACEHOLDERS = {
   N: 'a whole number',
+  USD: 'an amount of money in US$: 500, 0.5',
   SIZE: 'bytes, or so many K, M, G or T of 1024: 512M',
   SIZES: '+1M at least, -5G at most, 1M..5G from to, 0 exactly',
   TIME: '30s, 10m, 2h or 7d; a number alone is seconds',

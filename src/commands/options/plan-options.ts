@@ -2,14 +2,12 @@ import { resolve } from 'node:path'
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import type { Argv } from './argv.js'
-import { grouped, many, readList, readText, readWhole, textFlag, type Flags } from './flag-values.js'
+import { grouped, readText, readWhole, textFlag, type Flags } from './flag-values.js'
 
 /** What a plan is to be made of. */
 export interface Planning {
   /** How many objects are looked at for what their copies would lose. */
   readonly sample: number
-  /** Absolute paths of files of the AWS price list. */
-  readonly prices: readonly string[]
   /** The folder that keeps it for the run. */
   readonly save?: string
   /** The absolute path of the file that the plan is written to, too, and in which form. */
@@ -23,7 +21,6 @@ const MOST_SAMPLE = 100_000
 export function planFlags(argv: Argv): Argv {
   return grouped(argv, 'Plan:', {
     sample: textFlag('N', 'objects to look at for what their copies would lose, spread over all', String(SAMPLE)),
-    prices: many('FILE', 'prices in place of those that come along: index.json of the AWS price list; repeatable'),
     save: textFlag('DIR', 'folder to keep the plan in, for --plan DIR of the command itself'),
     to: textFlag('FILE', 'file to write the plan to as well: .html for a page, .json or .txt'),
   })
@@ -35,7 +32,6 @@ export function readPlanning(flags: Flags, cwd: string): Planning {
   const save = readText(flags, 'save')
   return {
     sample: readWhole(flags, 'sample', 0, MOST_SAMPLE) ?? SAMPLE,
-    prices: readList(flags, 'prices').map((file) => resolve(cwd, file)),
     ...(save === undefined ? {} : { save }),
     ...(to === undefined ? {} : { to: { path: resolve(cwd, to), format: formatOfPlan(to) } }),
   }

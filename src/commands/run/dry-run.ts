@@ -86,8 +86,9 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   const { job, pace, from, before, example, opened, progress, telling, io } = options
   const { planning } = io
   const { ends, drain } = opened
+  const { prices: files = [] } = pace
   // What is wrong with them is worth an end before the listing.
-  const prices = planning !== undefined || isOfAws(ends) ? await pricesFrom(planning?.prices ?? []) : undefined
+  const prices = planning !== undefined || files.length > 0 || isOfAws(ends) ? await pricesFrom(files) : undefined
   if (planning?.to !== undefined) await checkOutput(planning.to.path)
   if (ends.destination?.unwritable !== undefined) throw ends.destination.unwritable
   if (example !== undefined && !telling.json) sayTo(io, exampleLine(example))
@@ -150,10 +151,7 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   const { groups } = found
   const cost =
     prices && (planning !== undefined || complete)
-      ? await unless(
-          io.abandon,
-          plannedCostOf({ job, found, ends, prices, anyStore: (planning?.prices.length ?? 0) > 0 }),
-        )
+      ? await unless(io.abandon, plannedCostOf({ job, found, ends, prices, anyStore: files.length > 0 }))
       : undefined
   const planned =
     planning && cost

@@ -11,6 +11,7 @@ import { openEnds, type OpenStores, type StoreNeeds } from '../../storage/open.j
 import { sharedTurns } from '../../engine/actions/name-locks.js'
 import { startThreads, type IdleThreads } from '../../engine/workers/thread-pool.js'
 import type { Example } from './example.js'
+import { spendingOf } from './spending.js'
 import { EXIT } from '../options/exit.js'
 import { unless, type CommandIo } from '../options/io.js'
 import type { CustomerKeys } from '../options/sse-c-key.js'
@@ -185,6 +186,7 @@ export interface DriveOptions {
 export async function drive(options: DriveOptions): Promise<number> {
   const { folder, checkpoint, opened, example, progress, telling, io, onlyFailed, codes, resumed } = options
   const { job, pace } = checkpoint
+  const spentOf = await spendingOf(job, opened.ends, pace)
   progress.event({ type: 'start', job, checkpoint: folder, resumed, pace })
   if (example !== undefined) progress.event({ type: 'example', ...example })
   const ended = await runSession({
@@ -200,6 +202,7 @@ export async function drive(options: DriveOptions): Promise<number> {
     exitCodeOf,
     verbose: telling.verbose,
     busiest: telling.progress === 'full',
+    spentOf,
   })
   return exitCodeOf(ended)
 }

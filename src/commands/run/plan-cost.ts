@@ -52,19 +52,34 @@ interface CostOptions {
   readonly anyStore: boolean
 }
 
-/** The costs of a run as it was rehearsed. */
-export async function plannedCostOf({ job, found, ends, prices, anyStore }: CostOptions): Promise<PlannedCost> {
-  const side = async (place: Place, open: OpenStore, side: Side): Promise<BilledSide | undefined> => {
+/** The sides of a job as they are billed, without what only a request tells; `anyStore`: all of them by AWS's prices. */
+export function billedSides(
+  job: WriteJob,
+  ends: OpenStores,
+  anyStore: boolean,
+): { readonly source: BilledSide | undefined; readonly destination: BilledSide | undefined } {
+  const side = (place: Place, open: OpenStore, side: Side): BilledSide | undefined => {
     if (isFolder(place)) return undefined
     const isKnown = anyStore || AWS.test(open.store.host ?? '')
     const { region } = connectionOf(ends.connection, side)
-    return { ...(isKnown && region !== undefined ? { region } : {}), versioned: await versioned(open) }
+    return { ...(isKnown && region !== undefined ? { region } : {}), versioned: undefined }
   }
-  const source = await side(job.source, ends.source, 'source')
+  const source = side(job.source, ends.source, 'source')
   const destination =
     'destination' in job && ends.destination !== undefined
-      ? await side(job.destination, ends.destination, 'destination')
+      ? side(job.destination, ends.destination, 'destination')
       : source
+  return { source, destination }
+}
+
+/** The costs of a run as it was rehearsed. */
+export async function plannedCostOf({ job, found, ends, prices, anyStore }: CostOptions): Promise<PlannedCost> {
+  const sides = billedSides(job, ends, anyStore)
+  const source = sides.source && { ...sides.source, versioned: await versioned(ends.source) }
+  const destination =
+    sides.destination === sides.source || ends.destination === undefined
+      ? source
+      : sides.destination && { ...sides.destination, versioned: await versioned(ends.destination) }
   const { begin, lists, looks, beforeDeletions, afterDeletions } = found.requests
   const { destinationReads } = found
   const deletesAt = 'destination' in job && deletionPlace(job) === job.destination ? 'destination' : 'source'

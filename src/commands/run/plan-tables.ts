@@ -2,7 +2,7 @@ import type { Fate, PlannedGroup } from '../../job/planned-group.js'
 import { SIZE_CLASS_NAMES } from '../../engine/output/usage-counts.js'
 import { printable } from '../../keys.js'
 import { sumsOf, type CostRow } from '../../prices/run-cost.js'
-import { bytes, count } from '../../report/format.js'
+import { dollars, bytes, count, usd } from '../../report/format.js'
 import { skipReason } from '../../report/summary.js'
 import type { SkipReason } from '../../job/outcome.js'
 import type { PlannedCost } from './plan-cost.js'
@@ -115,12 +115,6 @@ function lossLines({ looked, unknown, losses, notes }: SampledLosses, root: stri
   ]
 }
 
-/** US$ for people: two decimals, and what is less than a cent as such. */
-function usd(amount: number): string {
-  if (amount > 0 && amount < 0.01) return '< 0.01'
-  return new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(amount)
-}
-
 /** The sums of a cost in a line. */
 export function costInWords({ rows }: PlannedCost): string {
   const { once, monthly, already } = sumsOf(rows)
@@ -128,9 +122,9 @@ export function costInWords({ rows }: PlannedCost): string {
   if (rows.every(({ usd: price }) => price === undefined))
     return 'unknown: there are no prices of this store and Region (--prices FILE)'
   return [
-    `US$ ${usd(once)} for the run`,
-    ...(monthly > 0 ? [`US$ ${usd(monthly)} more each month after it`] : []),
-    ...(already > 0 ? [`beside the US$ ${usd(already)} a month for what is copied, while both are kept`] : []),
+    `${usd(once)} for the run`,
+    ...(monthly > 0 ? [`${usd(monthly)} more each month after it`] : []),
+    ...(already > 0 ? [`beside the ${usd(already)} a month for what is copied, while both are kept`] : []),
     ...(unknown.size > 0 ? [`not counting what is unknown (${[...unknown].join('; ')})`] : []),
   ].join(', ')
 }
@@ -138,7 +132,7 @@ export function costInWords({ rows }: PlannedCost): string {
 /** Rows of text: a header, and for each row of a cost what it is. */
 export function costTable({ rows }: PlannedCost): string[][] {
   const shown = rows.map(({ usd: price, atMost, amount, unit, region = '-', what, paid }) => [
-    price === undefined ? 'unknown' : `${atMost === true ? 'at most ' : ''}${usd(price)}`,
+    price === undefined ? 'unknown' : `${atMost === true ? 'at most ' : ''}${dollars(price)}`,
     WHEN[paid],
     `${amount === undefined ? '?' : quantity(amount)} ${unit}`,
     ...[region, printable(what)],

@@ -6,7 +6,7 @@ import type { SavedRun } from '../../checkpoint/checkpoint-file.js'
 import { lockHolder } from '../../checkpoint/lock.js'
 import { UserError } from '../../errors.js'
 import { PLAIN, type Paint, type Paints } from '../../report/paint.js'
-import { jsonRecord, placesOf, totalsFields, verdictFields } from '../../report/json-records.js'
+import { jsonRecord, placesOf, spentFields, totalsFields, verdictFields } from '../../report/json-records.js'
 import {
   compactCount,
   count,
@@ -17,6 +17,7 @@ import {
   row,
   shellWord,
   waitingRow,
+  usd,
 } from '../../report/format.js'
 import { settled, sum } from '../../job/totals.js'
 import type { Expected, Waiting } from '../../job/events.js'
@@ -38,7 +39,7 @@ import {
 import { watchRuns, type Sighting } from './watch-status.js'
 import { likenessRows } from '../../report/verify-summary.js'
 import { batchJobsInWords, batchJobStatus, type BatchJobStatus } from '../../report/batch-status.js'
-import { doneRows, failedByCode, nextCommand, skippedByReason } from '../../report/summary.js'
+import { doneRows, failedByCode, nextCommand, skippedByReason, spentInWords } from '../../report/summary.js'
 
 /** What `s3move status` was asked. */
 export interface StatusArguments {
@@ -108,6 +109,9 @@ interface RunStatus {
   /** Answers that asked the latest session for fewer requests; and how many of them over the last `recentMs`. */
   readonly throttled: number
   readonly recentThrottled: number | null
+  /** What it has cost so far in US$, by its requests; null where that is not known. And what it may cost at most; null where nobody has said. */
+  readonly spentUsd: number | null
+  readonly maxCostUsd: number | null
   /** How many failed objects were tried again, and of how many; null when that is not under way. */
   readonly retry: { readonly done: number; readonly of: number } | null
   /** Objects settled a second of time at work. */
@@ -236,6 +240,7 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     stopped: (holder === undefined && state !== 'finished' ? checkpoint.stopped : undefined) ?? null,
     throttled: checkpoint.history.at(-1)?.throttled ?? 0,
     recentThrottled: recent?.throttled ?? null,
+    ...{ spentUsd: null, ...spentFields(checkpoint.spent), maxCostUsd: checkpoint.pace.maxCost ?? null },
     retry: retry === undefined ? null : { done: retry.entries, of: retry.of },
     averagePerSecond,
     recentPerSecond: recent?.perSecond ?? null,
@@ -307,6 +312,7 @@ function page(run: RunStatus, now: number, paint: Paint): string[] {
   if (run.total === null) lines.push(row('remains', rangesThatRemain(run.rangesRemaining)))
   const rates = rateWords(run)
   if (rates !== '') lines.push(row('rate', rates))
+  if (run.spentUsd !== null) lines.push(row('cost', `${spentInWords(run.spentUsd)}${atMost(run)}`))
   if (run.throttled > 0) lines.push(row('throttled', throttledWords(run)))
   if (failed > 0)
     lines.push(row('failures', `see s3move failures ${shellWord(run.folder)}, or ${shellWord(run.failures)}`))
@@ -319,6 +325,10 @@ function whyStopped({ stopped }: RunStatus): string[] {
     return [row('stopped', 'no process works on it, and none has said why: it was killed, or the machine went down')]
   const { reason, hint } = stopped
   return [row('stopped', printable(reason)), ...(hint === undefined ? [] : [row('hint', printable(hint))])]
+}
+
+function atMost({ maxCostUsd }: RunStatus): string {
+  return maxCostUsd === null ? '' : `; at most ${usd(maxCostUsd)} (--max-cost)`
 }
 
 function throttledWords({ throttled, recentThrottled, recentMs }: RunStatus): string {

@@ -138,7 +138,7 @@ function fateOf(prospect: Prospect): Fate {
 }
 
 /** The storage class that a job writes of an object of this one. */
-function writtenClass(job: WriteJob, ofSource: string): string {
+export function writtenClass(job: WriteJob, ofSource: string): string {
   if (!('attributes' in job)) return ofSource
   const { storageClass, drop = [] } = job.attributes
   return storageClass ?? (drop.includes('storage-class') ? 'STANDARD' : ofSource)

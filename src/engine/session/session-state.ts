@@ -9,9 +9,11 @@ import type { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { RetrySource } from '../../sources/retry-source.js'
 import type { Tally } from '../../sources/tally.js'
 import type { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
+import { allTogether, type Requests } from '../actions/context.js'
 import { heldBack, refusalsOf, together, type Pacer } from '../lanes/pacer.js'
 import type { WorkerPool } from '../workers/worker-pool.js'
 import type { BusyPrefixes } from './busy-prefixes.js'
+import type { SpentOf } from './budget.js'
 import type { RunState } from './checkpointer.js'
 import { owedBefore, type DeferredDeletes } from './deferred-deletes.js'
 import type { Ending } from './ending.js'
@@ -42,6 +44,8 @@ export interface SessionParts {
   readonly ending: Pick<Ending, 'stop'>
   /** Where somebody wants to know. */
   readonly busy: BusyPrefixes | undefined
+  /** Where prices are known. */
+  readonly spentOf: SpentOf | undefined
 }
 
 /** How far a session has come. */
@@ -67,9 +71,22 @@ export class SessionState {
     return ranges.remaining().length > 0 || list?.remaining() !== undefined || large.remaining + waiting.remaining > 0
   }
 
+  /** What the run has cost so far, in US$, where that is known. */
+  get spent(): number | undefined {
+    const { spentOf, tally } = this.parts
+    return spentOf?.(this.requests(), tally.totals)
+  }
+
+  // Over all sessions.
+  private requests(): Requests {
+    const { checkpoint, ends } = this.parts
+    return allTogether([checkpoint.requests ?? {}, ends.meter.requests])
+  }
+
   /** What is told of it now. */
   snapshot(): Snapshot {
     const { tally, ranges, slots, pacers, deferredDeletes, crew, large, waiting, ends, futility, busy } = this.parts
+    const { spent } = this
     for (const [key, times] of refusalsOf(pacers) ?? []) busy?.refused(key, times)
     return {
       totals: tally.totals,
@@ -90,6 +107,7 @@ export class SessionState {
       ...(futility.cause === undefined ? {} : { paused: futility.cause }),
       retried: ends.meter.retried,
       requests: ends.meter.requests,
+      ...(spent === undefined ? {} : { spent }),
       settledHere: tally.added,
       elapsed: performance.now() - this.began,
     }
@@ -122,6 +140,7 @@ export class SessionState {
       emit,
       ending,
     } = this.parts
+    const { spent } = this
     futility.look(tally)
     const failures = tally.takeFailures()
     for (const failure of failures) if (!tally.isKept(failure)) emit({ type: 'failed', failure })
@@ -161,6 +180,8 @@ export class SessionState {
         ranges: remaining,
         listed: this.listedBefore + ranges.listed,
         totals,
+        requests: this.requests(),
+        ...(spent === undefined ? {} : { spent }),
         ...(retry === undefined ? {} : { retry }),
         ...(unlisted === undefined ? {} : { list: unlisted }),
         ...(large.remaining === 0 ? {} : { large: large.state() }),

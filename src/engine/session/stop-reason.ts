@@ -20,6 +20,16 @@ export class TooManyFailures extends Error {
   }
 }
 
+/** The run would cost more than `--max-cost` allows. */
+export class CostReached extends Error {
+  override readonly name = 'CostReached'
+
+  /** US$. */
+  constructor(most: number, spent: number) {
+    super(`it has cost about US$ ${spent.toFixed(2)}, and would soon have cost more than ${most} (--max-cost ${most})`)
+  }
+}
+
 /** Nothing but failures, all of one kind: going on would cost requests for nothing. */
 export class AllAlike extends Error {
   override readonly name = 'AllAlike'
@@ -59,6 +69,9 @@ export function stopReason(error: unknown): Stop {
   }
   if (error instanceof TooManyFailures) {
     return { reason: error.message, hint: 'look at the failure ledger; once the cause is mended, resume' }
+  }
+  if (error instanceof CostReached) {
+    return { reason: error.message, hint: 'to go on with it, allow more: s3move resume DIR --max-cost USD' }
   }
   if (error instanceof AllAlike) {
     const hint =

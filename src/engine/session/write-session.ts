@@ -24,6 +24,7 @@ import { pacersFor } from '../lanes/pacer.js'
 import { runLanes, type LanesOptions } from '../lanes/run-lanes.js'
 import type { WriteProduct } from '../workers/tasks.js'
 import type { WorkerPool, Task } from '../workers/worker-pool.js'
+import { Budget, type SpentOf } from './budget.js'
 import { BusyPrefixes } from './busy-prefixes.js'
 import { Checkpointer } from './checkpointer.js'
 import { createDeferredDeletes, openDeleteLedger } from './deferred-deletes.js'
@@ -57,6 +58,8 @@ export interface SessionOptions {
   readonly verbose: boolean
   /** Tell of the busiest prefixes. */
   readonly busiest: boolean
+  /** Where prices are known. */
+  readonly spentOf?: SpentOf | undefined
 }
 
 /** How a session ended. */
@@ -161,6 +164,7 @@ class WriteSession {
         stop: this.stop,
         ending: this.ending,
         busy,
+        spentOf: options.spentOf,
       },
       ...this.actions.sources(folder, checkpoint, tally),
       // S3 limits ranges of keys: all of them are to be made use of.
@@ -179,7 +183,10 @@ class WriteSession {
     const { checkpointer, stop, ending, parts, state } = this
     const { abandon, emit } = this.options
     checkpointer.start()
+    const budget = this.budget()
+    budget?.look()
     const progress = setInterval(() => {
+      budget?.look()
       parts.futility.look(parts.tally)
       emit({ type: 'progress', snapshot: state.snapshot() })
     }, PROGRESS_INTERVAL)
@@ -201,6 +208,13 @@ class WriteSession {
     }
     ending.throwDefect()
     return this.summary()
+  }
+
+  private budget(): Budget | undefined {
+    const { checkpoint, spentOf } = this.options
+    const { maxCost: most } = checkpoint.pace
+    if (most === undefined || spentOf === undefined) return undefined
+    return new Budget({ most, spent: () => this.state.spent ?? 0, fail: this.ending.fail })
   }
 
   private summary(): SessionEnd {

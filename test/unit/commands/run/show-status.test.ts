@@ -343,6 +343,8 @@ describe('s3move status --json', () => {
       share: null,
       leftMs: null,
       stopped: null,
+      spentUsd: null,
+      maxCostUsd: null,
       throttled: 0,
       recentThrottled: 0,
       failures: '.s3move/run/failures.ndjson',

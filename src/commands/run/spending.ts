@@ -1,0 +1,84 @@
+import type { SpentOf } from '../../engine/session/budget.js'
+import { replacesSource, writtenClass } from '../../engine/session/plan-counts.js'
+import { UserError } from '../../errors.js'
+import type { WriteJob } from '../../job/kinds.js'
+import type { Pace } from '../../job/pace.js'
+import type { Totals } from '../../job/totals.js'
+import type { PriceList } from '../../prices/price-list.js'
+import { costOfRun, isBilledAsWrite, type BilledGroup, type BilledSide, type CostRow } from '../../prices/run-cost.js'
+import type { OpenStores } from '../../storage/open.js'
+import { billedSides, isOfAws, pricesFrom } from './plan-cost.js'
+
+/**
+ * What tells the cost of a run by its requests, with what they read and transfer; undefined where no price is known. A `UserError` where `--max-cost` wants
+ * that to be known, or a file of prices cannot be read.
+ */
+export async function spendingOf(
+  job: WriteJob,
+  ends: OpenStores,
+  { maxCost, prices: files = [] }: Pace,
+): Promise<SpentOf | undefined> {
+  const anyStore = files.length > 0
+  if (maxCost === undefined && !anyStore && !isOfAws(ends)) return undefined
+  const prices = await pricesFrom(files)
+  const { source, destination } = billedSides(job, ends, anyStore)
+  const known = [source, destination].some(
+    (side) => side?.region !== undefined && prices.tiers(side.region, 'Requests-Tier1') !== undefined,
+  )
+  if (known) return spentBy({ job, source, destination, prices, streamed: ends.settings.streamed })
+  if (maxCost === undefined) return undefined
+  throw new UserError(
+    '--max-cost needs prices, and there are none of this store and Region',
+    'give a file of the AWS price list that has them with --prices FILE, or leave --max-cost away',
+  )
+}
+
+interface Billing {
+  readonly job: WriteJob
+  readonly source: BilledSide | undefined
+  readonly destination: BilledSide | undefined
+  readonly prices: PriceList
+  readonly streamed: boolean
+}
+
+/** What is paid for as the run goes on. */
+const PAID_BY_RUN: ReadonlySet<CostRow['kind']> = new Set(['requests', 'retrieval', 'transfer'])
+
+/** What tells the cost by requests and totals. Which side was asked to read is not counted: the dearer one is taken. */
+function spentBy({ job, source, destination, prices, streamed }: Billing): SpentOf {
+  return (requests, totals) => {
+    const all = Object.entries(requests)
+    const writes = all.filter(([operation]) => isBilledAsWrite(operation))
+    const reads = Object.fromEntries(all.filter(([operation]) => !isBilledAsWrite(operation)))
+    const groups = groupsOf(job, totals, writes)
+    const run = { source, destination, deletesAt: 'source', replaces: replacesSource(job), streamed, groups } as const
+    const costs = [
+      { source: reads, destination: {} },
+      { source: {}, destination: reads },
+    ].map((each) =>
+      costOfRun({ ...run, reads: each, kmsRequests: 0, restores: false }, prices)
+        .filter(({ kind }) => PAID_BY_RUN.has(kind))
+        .reduce((sum, { usd = 0 }) => sum + usd, 0),
+    )
+    return Math.max(...costs)
+  }
+}
+
+// Writes are not counted by class: each class has its share of them.
+function groupsOf(
+  job: WriteJob,
+  { copied, bytes, copiedByClass = {} }: Totals,
+  writes: readonly (readonly [string, number])[],
+): readonly BilledGroup[] {
+  const others = Object.entries(copiedByClass)
+  const sum = (of: 'objects' | 'bytes'): number => others.reduce((all, [, amount]) => all + amount[of], 0)
+  const standard = { objects: copied - sum('objects'), bytes: bytes - sum('bytes') }
+  return [['STANDARD', standard] as const, ...others].map(([storageClass, { objects, bytes: size }]) => {
+    const share = copied === 0 ? Number(storageClass === 'STANDARD') : objects / copied
+    return {
+      ...{ fate: 'written', storageClass, writtenClass: writtenClass(job, storageClass), objects, bytes: size },
+      ...{ billedBytes: size, earlyByteDays: 0, replacedBytes: {} },
+      writes: Object.fromEntries(writes.map(([operation, n]) => [operation, n * share])),
+    }
+  })
+}
