@@ -32,6 +32,8 @@ export interface BilledRun {
   readonly reads: Readonly<Record<'source' | 'destination', Readonly<Record<string, number>>>>
   /** Requests to KMS, as many as are known of; undefined where nothing is known of them. */
   readonly kmsRequests: number | undefined
+  /** What a sample of what is written would replace at the destination: of how many, and its bytes by class; where nothing else tells it. */
+  readonly sampled?: { readonly looked: number; readonly bytes: Readonly<Record<string, number>> } | undefined
   /** Archived objects are to be restored. */
   readonly restores: boolean
 }
@@ -96,6 +98,7 @@ export function costOfRun(run: BilledRun, prices: PriceList): CostRow[] {
       : []),
     ...storageRows(run, priced),
     ...versionRows(run, priced),
+    ...sampledRows(run, priced),
   ]
 }
 
@@ -331,4 +334,17 @@ function versionRows({ source, destination, deletesAt, replaces, groups }: Bille
         : []),
     ]
   })
+}
+
+// The same of copies whose destination was not listed.
+function sampledRows({ destination, groups, sampled }: BilledRun, priced: Priced): CostRow[] {
+  if (sampled === undefined || sampled.looked === 0) return []
+  const { looked, bytes } = sampled
+  const written = groups.reduce((sum, { fate, objects }) => sum + (fate === 'written' ? objects : 0), 0)
+  return Object.entries(bytes).flatMap(([storageClass, size]) =>
+    priced(destination, CLASSES.get(storageClass)?.storage, ((size / looked) * written) / GB, {
+      ...{ kind: 'versions', unit: 'GB-months', paid: 'monthly', storageClass },
+      what: `what copies replace, and stays as a version, in ${storageClass}: by a look for ${looked} of them`,
+    }),
+  )
 }

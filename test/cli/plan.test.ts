@@ -111,6 +111,23 @@ test('a plan prices requests, retrieval and storage by the file that it is given
   expect(stdout).toContain(`prices: ${file}, of 2026-10-30; AWS pricing pages`)
 })
 
+test('what copies replace where versions are kept is priced by a look for the names of the sample', async () => {
+  const cwd = await workFolder()
+  const server = await sandbox({ buckets: ['src', 'dst:versioned'] })
+  for (let i = 0; i < 8; i++) await put(server, 'src', `k${i}`, { Body: 'x' })
+  for (let i = 0; i < 4; i++) await put(server, 'dst', `new/k${i}`, { Body: Buffer.alloc(2 ** 20) })
+  const prices = await offer(cwd, { 'TimedStorage-ByteHrs': '1024' })
+  const args = ['copy', 's3://src', 's3://dst/new/', '--endpoint-url', server.url, '--prices', prices]
+  const replaced = /^what copies replace, and stays as a version, in STANDARD: by a look for 8 of them$/
+  const { cost } = await planned(args, cwd)
+  // Four MiB.
+  expect(cost.rows.filter(({ what }) => replaced.test(what))).toMatchObject([{ paid: 'monthly', usd: 4 }])
+  for (const without of [['--no-clobber'], ['--sample', '0']]) {
+    const { cost } = await planned([...args, ...without], cwd)
+    expect(cost.rows.filter(({ what }) => what.includes('replace'))).toEqual([])
+  }
+})
+
 test('of a store whose prices nobody knows the money is unknown', async () => {
   const cwd = await workFolder()
   const server = await sandbox({ buckets: ['src', 'dst'] })

@@ -149,15 +149,16 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   const complete = !drain.signal.aborted
   lines.flush()
   const { groups } = found
+  const sampled = { sample: sample.objects(), stop: drain.signal }
   const cost =
     prices && (planning !== undefined || complete)
-      ? await unless(io.abandon, plannedCostOf({ job, found, ends, prices, anyStore: files.length > 0 }))
+      ? await unless(io.abandon, plannedCostOf({ job, found, ends, prices, anyStore: files.length > 0, ...sampled }))
       : undefined
   const planned =
     planning && cost
       ? {
           ...{ groups, cost },
-          losses: await unless(io.abandon, lossesOfSample(job, sample.objects(), ends, drain.signal)),
+          losses: await unless(io.abandon, lossesOfSample(job, sampled.sample, ends, sampled.stop)),
         }
       : undefined
   const checkpoint = complete ? undefined : await keeper.keep()

@@ -14,6 +14,8 @@ import { PriceList, type PriceTable } from '../../prices/price-list.js'
 import { costOfRun, type BilledGroup, type BilledRun, type BilledSide, type CostRow } from '../../prices/run-cost.js'
 import type { OpenStore } from '../../storage/backend.js'
 import type { OpenStores } from '../../storage/open.js'
+import type { ObjectSummary } from '../../storage/storage.js'
+import { replacementsOfSample, type SampledReplacements } from './plan-sample.js'
 
 /** What a run costs, and by which prices. */
 export interface PlannedCost {
@@ -50,6 +52,10 @@ interface CostOptions {
   readonly ends: OpenStores
   readonly prices: PriceList
   readonly anyStore: boolean
+  /** A sample of what would be written. */
+  readonly sample: readonly ObjectSummary[]
+  /** Once it aborts, no more of that is looked at. */
+  readonly stop: AbortSignal
 }
 
 /** The sides of a job as they are billed, without what only a request tells; `anyStore`: all of them by AWS's prices. */
@@ -73,7 +79,8 @@ export function billedSides(
 }
 
 /** The costs of a run as it was rehearsed. */
-export async function plannedCostOf({ job, found, ends, prices, anyStore }: CostOptions): Promise<PlannedCost> {
+export async function plannedCostOf(options: CostOptions): Promise<PlannedCost> {
+  const { job, found, ends, prices, anyStore, sample, stop } = options
   const sides = billedSides(job, ends, anyStore)
   const source = sides.source && { ...sides.source, versioned: await versioned(ends.source) }
   const destination =
@@ -85,7 +92,9 @@ export async function plannedCostOf({ job, found, ends, prices, anyStore }: Cost
   const deletesAt = 'destination' in job && deletionPlace(job) === job.destination ? 'destination' : 'source'
   const seen = less(allTogether([begin, lists, looks]), destinationReads)
   const ofDeletions = allTogether([beforeDeletions, afterDeletions])
+  const sampled = await sampledReplacements(job, found, ends, destination, sample, stop)
   const run: BilledRun = {
+    sampled,
     ...{ source, destination, deletesAt, replaces: replacesSource(job), streamed: ends.settings.streamed },
     groups: found.groups.map((group) => billed(group, found.kept !== undefined)),
     reads: {
@@ -96,6 +105,21 @@ export async function plannedCostOf({ job, found, ends, prices, anyStore }: Cost
     restores: 'restore' in job && found.archived > 0,
   }
   return { rows: costOfRun(run, prices), prices: prices.sources }
+}
+
+// A run that lists the destination knows what it replaces; one that does not looks at none of it.
+async function sampledReplacements(
+  job: WriteJob,
+  { destinationReads }: Rehearsal,
+  { destination: open }: OpenStores,
+  destination: BilledSide | undefined,
+  sample: readonly ObjectSummary[],
+  stop: AbortSignal,
+): Promise<SampledReplacements | undefined> {
+  const isListed = Object.keys(destinationReads).some((operation) => operation.startsWith('List'))
+  if (!('destination' in job) || open === undefined || destination?.versioned !== true || isListed) return undefined
+  if (('noClobber' in job && job.noClobber) || sample.length === 0) return undefined
+  return await replacementsOfSample(job, sample, open.store, stop)
 }
 
 const AWS = /\.amazonaws\.com(?:\.cn)?(?::\d+)?$/

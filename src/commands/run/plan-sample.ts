@@ -1,11 +1,12 @@
 import type { SampledObject, SampleState } from '../../checkpoint/unfinished-rehearsal.js'
 import { foresee, type FidelityReport, type Receiving } from '../../engine/actions/fidelity.js'
 import { StorageError } from '../../errors.js'
-import type { WriteJob } from '../../job/kinds.js'
+import { mapOf, type WriteJob } from '../../job/kinds.js'
 import type { Transfer } from '../../job/transfer.js'
 import { compareKeys } from '../../keys.js'
 import type { OpenStores } from '../../storage/open.js'
-import type { ObjectSummary } from '../../storage/storage.js'
+import { renamer } from '../../rules/rename.js'
+import type { ObjectSummary, Storage } from '../../storage/storage.js'
 
 /** So many objects are looked at at once. */
 const AT_ONCE = 16
@@ -91,22 +92,63 @@ export async function lossesOfSample(
   )
   const keepsTags = remembering(async () => (settings.streamed ? await destination?.keepsTags() : true))
   const receiving: Receiving = { traits, keepsTags: () => keepsTags(true), software: destination?.software }
-  const reports: (FidelityReport | undefined)[] = []
-  const queue = objects.entries()
-  const look = async (): Promise<void> => {
-    for (const [at, object] of queue) {
-      if (stop.aborted) return
-      reports[at] = await reportOf(job, object, source.store, receiving)
-    }
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, look))
-  const seen = Object.values(reports)
+  const seen = await lookedAt(objects, stop, (object) => reportOf(job, object, source.store, receiving))
   const known = seen.filter((report) => report !== undefined)
   return {
     ...{ looked: known.length, unknown: seen.length - known.length },
     losses: grouped(known, ({ losses }) => losses),
     notes: grouped(known, ({ notes }) => notes),
   }
+}
+
+/** What is at the destination under the names that a sample of objects would get: their bytes by storage class. */
+export interface SampledReplacements {
+  /** How many were looked for, without those for which that failed. */
+  readonly looked: number
+  readonly bytes: Readonly<Record<string, number>>
+}
+
+/** Looks for what copies of a sample of objects would replace. Once `stop` aborts, no further one is looked for. */
+export async function replacementsOfSample(
+  job: WriteJob,
+  objects: readonly ObjectSummary[],
+  { reading }: Storage,
+  stop: AbortSignal,
+): Promise<SampledReplacements> {
+  const nameOf = renamer(mapOf(job))
+  const seen = await lookedAt(objects, stop, async ({ key }) => {
+    try {
+      return await reading.head(nameOf(key))
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      return error.severity === 'skip' ? 'none' : undefined
+    }
+  })
+  const known = seen.filter((one) => one !== undefined)
+  const bytes = new Map<string, number>()
+  for (const one of known) {
+    if (one !== 'none') bytes.set(one.storageClass, (bytes.get(one.storageClass) ?? 0) + one.size)
+  }
+  return { looked: known.length, bytes: Object.fromEntries(bytes) }
+}
+
+// Some at once; in the order of the objects.
+async function lookedAt<T>(
+  objects: readonly ObjectSummary[],
+  stop: AbortSignal,
+  look: (object: ObjectSummary) => Promise<T>,
+): Promise<readonly T[]> {
+  const found: T[] = []
+  const queue = objects.entries()
+  const worker = async (): Promise<void> => {
+    for (const [at, object] of queue) {
+      if (stop.aborted) return
+      found[at] = await look(object)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  // One that was not begun leaves a gap.
+  return Object.values(found)
 }
 
 async function reportOf(
