@@ -1,3 +1,9 @@
+/** Those that AWS writes objects of general purpose buckets in. */
+export const STORAGE_CLASSES: readonly string[] = [
+  ...['STANDARD', 'STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER_IR', 'GLACIER', 'DEEP_ARCHIVE'],
+  'REDUCED_REDUNDANCY',
+]
+
 // On AWS. Elsewhere a class may be only a name.
 const ARCHIVES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE'])
 

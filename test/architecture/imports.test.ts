@@ -103,7 +103,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'commands/help': ['commands/options', 'version'],
   'commands/jobs': ['commands/options', 'report', 'keys', 'errors'],
-  'commands/completion': ['commands/help', 'commands/jobs', 'commands/options', 'storage'],
+  'commands/completion': ['commands/help', 'commands/jobs', 'commands/options', 'storage', 'job'],
   commands: [
     'commands/completion',
     'commands/help',

@@ -144,13 +144,17 @@ test('a dry run that is short leaves nothing behind', async () => {
   expect(await readdir(cwd)).toEqual([])
 })
 
-test('of AWS a dry run says what the run would cost, as plan does', async () => {
+test('of AWS a dry run says what the run would cost, as plan does, and of a storage class that it does not have', async () => {
   const cwd = await workFolder()
   const server = await sandbox({ buckets: ['src:seq:3000', 'dst'] })
   const { env, aws } = await asAws(server)
   const args = ['copy', 's3://src', 's3://dst', ...aws]
   const { stdout } = await run([...args, '--dry-run'], { cwd, env })
   expect(stdout).toMatch(/^money {8}US\$ 0\.02 for the run, .*; s3move plan has the rows$/m)
+  const slip = await run([...args, '--storage-class', 'GLACIERR', '--dry-run'], { cwd, env })
+  expect(slip.stderr).toContain('--storage-class GLACIERR is none that AWS is known to have')
+  expect(slip.stderr).toMatch(/did you mean GLACIER(_IR)?\?/)
+  expect(stdout).not.toContain('storage-class')
   const plan = planIn((await run(['plan', ...args, '--json'], { cwd, env })).stdout)
   const rehearsed = planIn((await run([...args, '--dry-run', '--json'], { cwd, env })).stdout)
   expect(rehearsed.cost?.once).toBeCloseTo(plan.cost!.once, 4)

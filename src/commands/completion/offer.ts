@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { STORAGE_CLASSES } from '../../job/storage-classes.js'
 import type { Declarations, Option } from '../options/argv.js'
 import { isPlanned } from '../options/asked.js'
 import { PLANNED, plannedCommands } from '../options/planned-command.js'
@@ -94,14 +95,9 @@ async function valuesOf(option: Option | undefined, cwd: string): Promise<Offer>
   if (placeholder === 'FILE') return { paths: 'files', words: [] }
   if (placeholder === 'DIR') return { paths: 'folders', words: await runsIn(cwd) }
   if (placeholder === 'PROFILE') return { words: plain(await profileNames()) }
-  if (placeholder === 'CLASS') return { words: plain(CLASSES) }
+  if (placeholder === 'CLASS') return { words: plain(STORAGE_CLASSES) }
   return { words: placeholder.includes('|') ? plain(placeholder.split('|')) : [] }
 }
-
-const CLASSES = [
-  ...['STANDARD', 'STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER_IR', 'GLACIER', 'DEEP_ARCHIVE'],
-  'REDUCED_REDUNDANCY',
-]
 
 async function argumentsOf(
   command: Command,

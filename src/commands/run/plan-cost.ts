@@ -42,7 +42,7 @@ async function offerIn(file: string): Promise<PriceTable> {
 
 /** Whether any side of a job is AWS's, which is to say whether anything is known of its prices. */
 export function isOfAws({ source, destination }: OpenStores): boolean {
-  return AWS.test(source.store.host ?? '') || AWS.test(destination?.store.host ?? '')
+  return isAwsHost(source.store.host) || isAwsHost(destination?.store.host)
 }
 
 /** What is asked of the costs. `anyStore`: the prices are taken for those of whatever store it is. */
@@ -66,7 +66,7 @@ export function billedSides(
 ): { readonly source: BilledSide | undefined; readonly destination: BilledSide | undefined } {
   const side = (place: Place, open: OpenStore, side: Side): BilledSide | undefined => {
     if (isFolder(place)) return undefined
-    const isKnown = anyStore || AWS.test(open.store.host ?? '')
+    const isKnown = anyStore || isAwsHost(open.store.host)
     const { region } = connectionOf(ends.connection, side)
     return { ...(isKnown && region !== undefined ? { region } : {}), versioned: undefined }
   }
@@ -122,7 +122,10 @@ async function sampledReplacements(
   return await replacementsOfSample(job, sample, open.store, stop)
 }
 
-const AWS = /\.amazonaws\.com(?:\.cn)?(?::\d+)?$/
+/** Whether a server is AWS's. */
+export function isAwsHost(host = ''): boolean {
+  return /\.amazonaws\.com(?:\.cn)?(?::\d+)?$/.test(host)
+}
 
 async function versioned(open: OpenStore): Promise<boolean | undefined> {
   try {

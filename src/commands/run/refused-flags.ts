@@ -1,6 +1,9 @@
 import { UserError } from '../../errors.js'
 import type { WriteJob } from '../../job/kinds.js'
+import { STORAGE_CLASSES } from '../../job/storage-classes.js'
 import { backendOf } from '../../storage/backends.js'
+import { nearest } from '../options/nearest.js'
+import { isAwsHost } from './plan-cost.js'
 
 const SIDES = ['source', 'destination'] as const
 
@@ -13,4 +16,14 @@ export function checkSides(job: WriteJob): void {
       throw new UserError(`--${flag} is for a bucket, and the ${side} is ${backend.called}`, `leave --${flag} away`)
     }
   }
+}
+
+/** What a person must know of a storage class that AWS, on which `host` is, has not, or had not when this was written; undefined for others. */
+export function unknownStorageClass(job: WriteJob, host: string | undefined): string | undefined {
+  if (!('attributes' in job) || !isAwsHost(host)) return undefined
+  const { storageClass } = job.attributes
+  if (storageClass === undefined || STORAGE_CLASSES.includes(storageClass)) return undefined
+  const meant = nearest(storageClass, STORAGE_CLASSES)
+  const suggestion = meant === undefined ? '' : `; did you mean ${meant}?`
+  return `--storage-class ${storageClass} is none that AWS is known to have, and it may refuse each copy${suggestion}`
 }

@@ -56,7 +56,7 @@ import {
 } from './open-and-run.js'
 import { goingOn } from './plan-report.js'
 import { checkSiblings } from './prefix-siblings.js'
-import { checkSides } from './refused-flags.js'
+import { checkSides, unknownStorageClass } from './refused-flags.js'
 import { resumeAttended } from './resume-run.js'
 import { wantedRanges } from './wanted-ranges.js'
 
@@ -192,6 +192,8 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
   }
   if (settings.streamed) checkStreamable(job)
   const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
+  const unknown = unknownStorageClass(job, (destination ?? source).store.host)
+  if (unknown !== undefined) warn(unknown)
   await checkSiblings(job, { source: source.store, destination: destination?.store }, io)
   const ranges = cutAt(wantedRanges(job), plan?.marks ?? [])
   // Each looks at the first objects: both in one round trip.
