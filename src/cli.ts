@@ -6,7 +6,7 @@ import { asksFor, isPlanned } from './commands/options/asked.js'
 import { paintsFor } from './commands/options/color.js'
 import { EXIT } from './commands/options/exit.js'
 import { Interrupted, type CommandIo } from './commands/options/io.js'
-import { UserError } from './errors.js'
+import { StoppedError, UserError } from './errors.js'
 import { printable, withoutCredentials } from './keys.js'
 import { keepThreadPoolAwake } from './libuv-wakeups.js'
 import { ignoresHangup } from './processes.js'
@@ -132,6 +132,7 @@ async function main(args: readonly string[]): Promise<number> {
 }
 
 async function complainOf(error: unknown): Promise<number> {
+  if (error instanceof StoppedError) return await complain(EXIT.stopped, error.message, error.hint)
   if (error instanceof UserError) return await complain(EXIT.usage, error.message, error.hint)
   if (error instanceof CheckpointError) return await complain(EXIT.stopped, error.message, error.hint)
   if (error instanceof Interrupted) {

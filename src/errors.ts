@@ -13,6 +13,9 @@ export class UserError extends Error {
   }
 }
 
+/** What affects every object ended the work when it had begun. Shown as a `UserError`, and as one it may be mended; exit code 4. */
+export class StoppedError extends UserError {}
+
 /**
  * What an error of a storage operation means for the run, decided once, in storage:
  * - `skip`: nothing to do for this object (it is gone), which is a stated reason and no failure

@@ -136,6 +136,21 @@ test('what is kept of a dry run is refused when it is damaged, and for what a dr
   }
 })
 
+test('a dry run that cannot go on keeps what it has seen, and goes on once the cause is mended', async () => {
+  const cwd = await workFolder()
+  const server = await sandbox({ buckets: ['src:seq:12000', 'dst'], latency: 'list=60-120' })
+  const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--lanes', '3', '--dry-run']
+  const running = start(args, { cwd })
+  await until(() => (server.stats().byOperation.ListObjectsV2 ?? 0) >= 6, running)
+  await server.fault('denied', '100%', 'ListObjectsV2')
+  const stopped = await running.finished
+  expect(stopped.code).toBe(4)
+  expect(stopped.stderr).toMatch(/^what it has seen so far is kept; to go on with that: s3move resume \.s3move\/\S+$/m)
+  await server.fault('denied', '0%', 'ListObjectsV2')
+  const text = await run(['resume'], { cwd })
+  expect(text).toMatchObject({ code: 0, stdout: expect.stringContaining('would copy   12,000 objects') as string })
+})
+
 test('a dry run that is short leaves nothing behind', async () => {
   const cwd = await workFolder()
   const server = await sandbox({ buckets: ['src:seq:20', 'dst'] })

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { CheckpointError } from '../../checkpoint/checkpoint-error.js'
-import { UserError } from '../../errors.js'
+import { StoppedError, UserError } from '../../errors.js'
 import { printable, withBytesShown, withoutCredentials } from '../../keys.js'
 import { eventRecord, jsonRecord } from '../../report/json-records.js'
 import { warningLine } from '../../report/paint.js'
@@ -81,8 +81,8 @@ export function warnTo({ stderr, log, paint }: Pick<CommandIo, 'stderr' | 'log' 
 }
 
 function codeOf(error: unknown): number {
+  if (error instanceof StoppedError || error instanceof CheckpointError) return EXIT.stopped
   if (error instanceof UserError) return EXIT.usage
-  if (error instanceof CheckpointError) return EXIT.stopped
   return error instanceof Interrupted ? EXIT.interrupted : EXIT.unexpected
 }
 

@@ -3,7 +3,7 @@ import { savePlan } from '../../checkpoint/saved-plan.js'
 import type { KeptRehearsal, RehearsalState } from '../../checkpoint/unfinished-rehearsal.js'
 import type { Prospect } from '../../engine/actions/context.js'
 import { rehearse, type Rehearsal } from '../../engine/session/rehearsal.js'
-import { UserError } from '../../errors.js'
+import { StoppedError } from '../../errors.js'
 import type { Snapshot } from '../../job/events.js'
 import { mapOf, type WriteJob } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
@@ -16,7 +16,7 @@ import { exampleLine } from '../../report/summary.js'
 import { renamer } from '../../rules/rename.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import { version } from '../../version.js'
-import { sayTo } from './attended.js'
+import { sayTo, tell } from './attended.js'
 import type { Example } from './example.js'
 import { RehearsalKeeper, rehearsalFolder } from './kept-rehearsal.js'
 import { threadsFor, type Opened } from './open-and-run.js'
@@ -100,7 +100,7 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   const examples = new ProspectExamples(before?.found.examples)
   const sample = new ObjectSample(planning?.sample ?? 0, before?.found.sample)
   const all = new ObjectSample(planning?.save === undefined ? 0 : MARKED, before?.found.marks)
-  const tell = (object: ObjectSummary, prospect: Prospect): void => {
+  const tellOf = (object: ObjectSummary, prospect: Prospect): void => {
     if (planning?.save !== undefined) all.add(object)
     if (planning !== undefined && prospect.kind === 'copied') sample.add(object)
     // What stays as it is may be nearly all.
@@ -136,14 +136,14 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   }
   let found: Rehearsal
   try {
-    const work = rehearse({ job, pace, threads, from, ends, drain, tell, keep, progress: told })
+    const work = rehearse({ job, pace, threads, from, ends, drain, tell: tellOf, keep, progress: told })
     found = await unless(io.abandon, work)
   } catch (error) {
     keeper.stop()
     lines.flush()
     // What is wrong with all objects may be set right, and the rest be looked at then.
-    const place = error instanceof UserError ? await keeper.keep() : undefined
-    if (place !== undefined) progress.event({ type: 'note', level: 'info', message: goingOn(place) })
+    const place = error instanceof StoppedError ? await keeper.keep() : undefined
+    if (place !== undefined) tell(`what it has seen so far is kept; ${goingOn(place)}`, { telling, progress, io })
     throw error
   }
   const complete = !drain.signal.aborted

@@ -1,6 +1,6 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
 import type { RehearsalState } from '../../checkpoint/unfinished-rehearsal.js'
-import { UserError } from '../../errors.js'
+import { StoppedError } from '../../errors.js'
 import { deferredDeletesOf, listOf, type WriteJob } from '../../job/kinds.js'
 import { expectedOf, type Snapshot } from '../../job/events.js'
 import type { Outcome } from '../../job/outcome.js'
@@ -77,7 +77,7 @@ export function noRehearsal(ranges: readonly KeyRange[], list: ListState | undef
   }
 }
 
-/** Takes the objects as a run does, in its lanes, and only looks where that would act. Rejects with a UserError when that would stop. */
+/** Takes the objects as a run does, in its lanes, and only looks where that would act. Rejects with a `StoppedError` when that would stop. */
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const { job, pace, threads, from: before, ends, drain, tell } = options
   const begun = { ...ends.meter.requests }
@@ -176,7 +176,7 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   tally.takeFailures()
   if (reason !== undefined) {
     const stop = stopReason(reason)
-    throw new UserError(stop.reason, stop.hint)
+    throw new StoppedError(stop.reason, stop.hint)
   }
   const { totals } = tally
   const kept = whyKept(job, totals)
