@@ -4,6 +4,7 @@ import { connectionShape, type Connection } from '../job/connection.js'
 import type { Waiting } from '../job/events.js'
 import { jobShape, isScanJob, type Job, type ScanJob, type WriteJob } from '../job/kinds.js'
 import { paceShape, type Pace } from '../job/pace.js'
+import { passedOverShape, type PassedOver } from '../job/passed-over.js'
 import { folderIdentityShape, type FolderIdentity } from '../job/place.js'
 import { checkCount, counts, checkDuration, list, Mismatch, oneOf, positive, shape, text, time } from '../job/schema.js'
 import { totalsShape, type Totals } from '../job/totals.js'
@@ -186,6 +187,8 @@ export interface Checkpoint {
   readonly retry?: RetryState
   /** Absent when nothing of the job's list remains, or there is none. */
   readonly list?: ListState
+  /** What was passed over in the job's list: in all of it where that was read beforehand, else before what remains of it. */
+  readonly passedOver?: PassedOver
   /** Absent when none remains. */
   readonly large?: LargeState
   /** Absent when none remains. */
@@ -253,6 +256,7 @@ const document = shape<Checkpoint>(
       { codes: list(text), ledger: ledgerPosition },
     ),
     list: listStateShape,
+    passedOver: passedOverShape,
     large,
     waiting: shape<WaitingState>(
       { bytes: checkCount, entries: checkCount, done: ledgerPosition, errors: counts },

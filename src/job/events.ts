@@ -1,6 +1,7 @@
 import type { Job } from './kinds.js'
 import type { Failure, SkipReason } from './outcome.js'
 import type { Pace } from './pace.js'
+import type { PassedOver } from './passed-over.js'
 import type { Totals } from './totals.js'
 
 /** Lanes that are held back at one moment, because the store refuses more. */
@@ -62,6 +63,8 @@ export interface Snapshot {
   readonly large?: { readonly underWay: number; readonly waiting: number } | undefined
   /** Objects that were set aside to be tried again; absent when there are none. */
   readonly waiting?: Waiting | undefined
+  /** Rows of the job's list, or of its inventory, that are of no object of it; absent where there are none. */
+  readonly passedOver?: PassedOver | undefined
   /** Answers of this session that asked for fewer requests (503 SlowDown and the like). */
   readonly throttled: number
   /** What is held back for it now; absent when nothing is. */

@@ -1,6 +1,7 @@
 import type { Waiting } from '../job/events.js'
 import { nameOfList, type KeyList } from '../job/files-from.js'
 import { kindOf, type Job } from '../job/kinds.js'
+import type { PassedOver } from '../job/passed-over.js'
 import { placeUrl } from '../job/place.js'
 import { printable } from '../keys.js'
 
@@ -147,4 +148,20 @@ export function dollars(amount: number): string {
 /** The same with the currency. */
 export function usd(amount: number): string {
   return `US$ ${dollars(amount)}`
+}
+
+/** What was passed over in a list, by why: `2 delete markers, 1 version that is not current`; empty where nothing was. */
+export function passedOverText({ deleteMarkers = 0, oldVersions = 0, outside = 0 }: PassedOver): string {
+  const parts = [
+    ...(outside === 0
+      ? []
+      : [
+          `${count(outside)} ${outside === 1 ? 'key' : 'keys'} that ${outside === 1 ? 'is' : 'are'} not below the source`,
+        ]),
+    ...(deleteMarkers === 0 ? [] : [`${count(deleteMarkers)} delete ${deleteMarkers === 1 ? 'marker' : 'markers'}`]),
+    ...(oldVersions === 0
+      ? []
+      : [`${count(oldVersions)} ${oldVersions === 1 ? 'version that is' : 'versions that are'} not current`]),
+  ]
+  return parts.join(', ')
 }

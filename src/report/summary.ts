@@ -1,4 +1,4 @@
-import { bytes, count, duration, objects, rate, row, shellWord, usd, waitingRow } from './format.js'
+import { bytes, count, duration, objects, passedOverText, rate, row, shellWord, usd, waitingRow } from './format.js'
 import { nothingFound, nothingFoundHint } from './filter-words.js'
 import { PLAIN, type Paint } from './paint.js'
 import { NAMES_COLLIDE, RESTORE_REQUESTED } from '../job/outcome.js'
@@ -29,6 +29,8 @@ export function summaryLines(event: SummaryEvent, context: SummaryContext, paint
   const lines = [headline(event, context, paint)]
   lines.push(...doneRows(totals, context.job))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(totals.skipped)}`))
+  const passedOver = passedOverText(event.snapshot.passedOver ?? {})
+  if (passedOver !== '') lines.push(row('left out', passedOver))
   if (failed > 0) lines.push(paint('bad', row('failed', `${objects(failed)}: ${failedByCode(totals.failed)}`)))
   if (event.end === 'finished' && event.reason !== undefined)
     lines.push(row('kept', `what only the destination has, as ${printable(event.reason)}`))

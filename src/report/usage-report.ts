@@ -1,5 +1,6 @@
 import type { Amount, CensusData, Group } from '../job/usage.js'
-import { bytes, count } from './format.js'
+import { passedOverInAll, type PassedOver } from '../job/passed-over.js'
+import { bytes, count, passedOverText } from './format.js'
 import { jsonRecord } from './json-records.js'
 import type { DuReport } from '../job/du.js'
 import { compareKeys, printable } from '../keys.js'
@@ -11,6 +12,8 @@ export interface ReportOptions extends DuReport {
   readonly url: string
   /** Whether all of it was counted. */
   readonly complete: boolean
+  /** What was passed over in the list that names the objects, if there is one. */
+  readonly passedOver?: PassedOver | undefined
 }
 
 /** A folder with all that lies below it. */
@@ -28,6 +31,7 @@ export function censusReport(data: CensusData, options: ReportOptions): string {
     source: options.url,
     complete: options.complete,
     ...data.total,
+    ...(options.passedOver === undefined ? {} : { passedOver: options.passedOver }),
     storageClasses: data.storageClasses.map(named),
     sizes: data.sizes.map(named),
     dates: byDate(data.days, options.dates).map(named),
@@ -107,11 +111,12 @@ function field(name: string): string {
   return /[",]|^\s|\s$/.test(name) ? `"${name.replaceAll('"', '""')}"` : name
 }
 
-function text(report: Report, { url, complete, dates, depth }: ReportOptions): string {
+function text(report: Report, { url, complete, dates, depth, passedOver = {} }: ReportOptions): string {
   const { storageClasses, sizes, folders = [], other } = report
   const lines = [
     ...(complete ? [] : ['a part only: not everything was counted']),
     `${printable(url)}: ${count(report.objects)} ${report.objects === 1 ? 'object' : 'objects'}, ${bytes(report.bytes)}`,
+    ...(passedOverInAll(passedOver) === 0 ? [] : [`passed over: ${passedOverText(passedOver)}`]),
   ]
   const section = (title: string, groups: readonly Named[], rest?: Amount, note?: string): void => {
     if (groups.length === 0) return

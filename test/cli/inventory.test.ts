@@ -173,6 +173,110 @@ describe('a job over an S3 Inventory', () => {
   })
 })
 
+describe('rows of an S3 Inventory that are of no object below the source', () => {
+  const KEYS = ['in/a b', 'in/line\nfeed', 'in/../x']
+  const OUTSIDE = ['in', 'inside', 'out/a', '../in/a', 'é']
+  const ROWS: readonly InventoryRow[] = [
+    ...[...KEYS, ...OUTSIDE].map((key) => ({ key, size: key.length, etag: md5(key), version: 'v1' })),
+    { key: 'in/a b', size: 9, etag: md5('old'), version: 'v0', latest: false },
+    { key: 'in/gone', size: 0, etag: md5('gone'), version: 'v1', marker: true },
+    { key: 'out/gone', size: 0, etag: md5('gone'), version: 'v1', marker: true },
+  ]
+  const COUNTS = { outside: 6, oldVersions: 1, deleteMarkers: 1 }
+  const TOLD = '6 keys that are not below the source, 1 delete marker, 1 version that is not current'
+  const full = async (format: 'Parquet' | 'CSV') => {
+    const server = await sandbox({ buckets: ['src', 'dst', 'inv'] })
+    for (const key of [...KEYS, ...OUTSIDE]) await put(server, 'src', key, { Body: 'x'.repeat(key.length) })
+    await deliver(server, ROWS, { format, perFile: 4 })
+    return server
+  }
+  const list = `s3://inv/${CONFIGURATION}`
+  const records = (text: string) =>
+    text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+
+  test.each(['Parquet', 'CSV'] as const)('are counted, and du, ls and verify tell how many (%s)', async (format) => {
+    const cwd = await workFolder()
+    const server = await full(format)
+    const du = await run(['du', 's3://src/in/', ...at(server, list)], { cwd })
+    expect([du.code, du.stdout]).toEqual([0, containing(`s3://src/in/: 3 objects, 25 B\npassed over: ${TOLD}\n`)])
+    const json = await run(['du', 's3://src/in/', '--json', ...at(server, list)], { cwd })
+    expect([json.code, JSON.parse(json.stdout)]).toMatchObject([0, { objects: 3, passedOver: COUNTS }])
+    const ls = await run(['ls', 's3://src/in/', '--format', 'json', ...at(server, list)], { cwd })
+    expect([ls.code, ls.stderr]).toEqual([0, containing(`passed over: ${TOLD}\n`)])
+    expect(records(ls.stdout).map(({ key }) => key)).toEqual(KEYS)
+    const quiet = await run(['ls', 's3://src/in/', '--quiet', ...at(server, list)], { cwd })
+    expect([quiet.code, quiet.stderr.includes('passed over')]).toEqual([0, false])
+    for (const key of KEYS) await put(server, 'dst', key, { Body: 'x'.repeat(key.length) })
+    const verify = ['verify', 's3://src/in/', 's3://dst/in/', ...at(server, list)]
+    const verified = await run(verify, { cwd })
+    expect([verified.code, verified.stderr]).toEqual([0, containing(`left out  ${TOLD}`)])
+    const compared = records((await run([...verify, '--json'], { cwd })).stdout).at(-1)
+    expect(compared).toMatchObject({ type: 'comparison', objects: 3, passedOver: COUNTS })
+  })
+
+  test('are counted by copy, its dry run and what goes on with it, and left alone by delete', async () => {
+    const cwd = await workFolder()
+    const server = await full('Parquet')
+    const args = ['copy', 's3://src/in/', 's3://dst/to/', ...at(server, list)]
+    const dry = await run([...args, '--dry-run'], { cwd })
+    expect([dry.code, dry.stderr]).toEqual([0, containing(`: 3 objects; passed over: ${TOLD}`)])
+    const notes = records((await run([...args, '--dry-run', '--json'], { cwd })).stdout)
+    expect(notes).toContainEqual(expect.objectContaining({ type: 'note', message: containing(TOLD) }))
+    const copied = await run([...args, '--checkpoint', 'run'], { cwd })
+    expect([copied.code, copied.stderr]).toEqual([0, containing(`  left out  ${TOLD}`)])
+    expect([...(await contentOf(server, 'dst')).keys()].sort()).toEqual(KEYS.map((key) => `to/${key.slice(3)}`).sort())
+    const again = await run([...args, '--again', '--json', '--checkpoint', 'run'], { cwd })
+    expect(records(again.stdout).at(-1)).toMatchObject({ type: 'summary', exitCode: 0, passedOver: COUNTS })
+    const proof = await run(['verify', 'run', '--json'], { cwd })
+    expect([proof.code, records(proof.stdout).at(-1)]).toMatchObject([0, { objects: 3, passedOver: COUNTS }])
+    const deleted = await run(['delete', 's3://src/in/', '--yes', ...at(server, list)], { cwd })
+    expect([deleted.code, deleted.stderr]).toEqual([0, containing(`  left out  ${TOLD}`)])
+    expect([...(await contentOf(server, 'src')).keys()].sort()).toEqual([...OUTSIDE].sort())
+    // In a list that somebody made it is a mistake.
+    await writeFile(join(cwd, 'keys.txt'), 'in/a b\nout/a\n')
+    expect(refusal(await run(['du', 's3://src/in/', ...at(server, 'keys.txt')], { cwd }))).toContain('not below')
+  })
+
+  test('are counted once, however often the run is killed', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src', 'inv'], latency: 'get=20-40' })
+    const rows = Array.from({ length: 3000 }, (_, n): InventoryRow => ({
+      ...{
+        key: `${n % 3 === 0 ? 'in' : 'out'}/${n}`,
+        size: n,
+        etag: md5(String(n)),
+        version: 'v1',
+        latest: n % 5 !== 0,
+      },
+    }))
+    await deliver(server, rows, { perFile: 60, perGroup: 20 })
+    const expected = { outside: 2000, oldVersions: 200 }
+    let args = ['ls', 's3://src/in/', '--to', 'keys.json', '--checkpoint', 'run', ...at(server, list)]
+    let kills = 0
+    for (let n = 0; n < 3; n++) {
+      const target = asked(server, 'GetObject') + 60
+      const running = start(args, { cwd })
+      await until(() => running.isOver() || asked(server, 'GetObject') >= target)
+      running.kill('SIGKILL')
+      if ((await running.finished).signal === undefined) break
+      kills++
+      args = ['resume', 'run']
+    }
+    expect(kills).toBeGreaterThan(0)
+    const { code, stderr } = await run(args, { cwd })
+    const told = 'passed over: 2,000 keys that are not below the source, 200 versions that are not current\n'
+    expect([code, stderr]).toEqual([0, containing(told)])
+    const { passedOver } = JSON.parse(await readFile(join(cwd, 'run/checkpoint.json'), 'utf8')) as {
+      passedOver: object
+    }
+    expect(passedOver).toEqual(expected)
+    expect(records(await readFile(join(cwd, 'keys.json'), 'utf8'))).toHaveLength(800)
+  })
+})
+
 describe('an S3 Inventory that cannot be read as it should be', () => {
   const broken: readonly [string, Partial<InventoryOptions>, (files: Map<string, Buffer>) => void, string][] = [
     ['lacks a file', {}, (files) => files.delete(data(files)), 'is neither where S3 puts it'],

@@ -1,8 +1,9 @@
-import type { ListState } from '../../checkpoint/checkpoint.js'
+import type { Checkpoint, ListState } from '../../checkpoint/checkpoint.js'
 import type { KeyList, ListFormat } from '../../job/files-from.js'
 import { isScanJob, kindOf, listOf, onlyDeletes, withList, type Job } from '../../job/kinds.js'
+import { passedOverInAll, type PassedOver } from '../../job/passed-over.js'
 import { printable } from '../../keys.js'
-import { bytes, count, duration, listWord, objects } from '../../report/format.js'
+import { bytes, count, duration, listWord, objects, passedOverText } from '../../report/format.js'
 import { UserError } from '../../errors.js'
 import { entryNeedsOf, surveyList, unreadState } from '../../sources/files-from/files-from-source.js'
 import { surveyInventory, type InventorySurvey } from '../../sources/files-from/inventory-survey.js'
@@ -16,6 +17,8 @@ export interface Survey<J extends Job = Job> {
   /** The job, with the list as it is to be read. */
   readonly job: J
   readonly state: ListState
+  /** What was passed over in it, where it was read. */
+  readonly passedOver?: PassedOver
   /** What it is and what it holds, fit to print. */
   readonly found: string
   /** What a person must know of it before anything is done, fit to print. */
@@ -50,13 +53,15 @@ export async function surveyOf<J extends Job>(job: J, files?: DataFiles): Promis
     `${listWord(list)} is read as ${FORMATS[format]}${ageOf(inventory)}${inWords(list)}: ${objects(state.of ?? 0)}`,
     ...(unusual && first !== undefined ? [`the first is ${printable(first.key)}`] : []),
     ...(urls ? [`s3://${needs.bucket}/ is taken off all of them`] : []),
-    ...(passedOver === 0
-      ? []
-      : [
-          `passed over: ${count(passedOver)} ${passedOver === 1 ? 'line' : 'lines'} of delete markers or versions that are not current`,
-        ]),
+    ...(passedOverInAll(passedOver) === 0 ? [] : [`passed over: ${passedOverText(passedOver)}`]),
   ]
-  return { job: withList(job, list), state, found: parts.join('; '), ...warningOf(job, inventory) }
+  return { job: withList(job, list), state, passedOver, found: parts.join('; '), ...warningOf(job, inventory) }
+}
+
+/** The part of a checkpoint that has what a survey found to be passed over. */
+export function passedOverIn(survey: Survey | undefined): Pick<Checkpoint, 'passedOver'> {
+  const { passedOver = {} } = survey ?? {}
+  return passedOverInAll(passedOver) === 0 ? {} : { passedOver }
 }
 
 // How columns are read says nothing where there are none.

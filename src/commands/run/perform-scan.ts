@@ -10,15 +10,16 @@ import type { ScanEnd, Sink } from '../../engine/session/scan-session.js'
 import { stopReason } from '../../engine/session/stop-reason.js'
 import { unlessMissing } from '../../file-system.js'
 import type { DuJob } from '../../job/du.js'
-import type { ScanJob } from '../../job/kinds.js'
+import { listOf, type ScanJob } from '../../job/kinds.js'
 import type { LsJob } from '../../job/ls.js'
 import { exactUrl, isObjectUrl } from '../../job/place.js'
 import { sum } from '../../job/totals.js'
+import { passedOverInAll, type PassedOver } from '../../job/passed-over.js'
 import type { CensusData } from '../../job/usage.js'
 import { differing, NO_VERDICTS, type Verdicts } from '../../job/verdicts.js'
 import type { VerifyJob } from '../../job/verify.js'
 import { printable } from '../../keys.js'
-import { bytes, count, row, shellWord } from '../../report/format.js'
+import { bytes, count, passedOverText, row, shellWord } from '../../report/format.js'
 import { nothingFound, nothingFoundHint } from '../../report/filter-words.js'
 import { jsonRecord, placesOf, verdictFields } from '../../report/json-records.js'
 import type { Paint } from '../../report/paint.js'
@@ -74,6 +75,8 @@ async function performLs(job: LsJob, scan: Scan): Promise<number> {
 
 function concludeLs(job: LsJob, scan: Scan, ended: ScanEnd & { readonly bytes: number }, lines: number): number {
   const { progress, quiet } = scan
+  const { passedOver = {} } = ended
+  if (passedOverInAll(passedOver) > 0 && !quiet) progress.say(`passed over: ${passedOverText(passedOver)}`)
   if (ended.end === 'finished' && !quiet) {
     if (job.to !== undefined) {
       const part = lines === ended.listed ? '' : `${count(lines)} of `
@@ -95,7 +98,7 @@ async function performDu(job: DuJob, scan: Scan): Promise<number> {
   const counted = await read(scan, () => duSink(job, census))
   progress.close()
   const found = census.data()
-  const report = duReport(job, found, counted.end === 'finished')
+  const report = duReport(job, found, counted.end === 'finished', counted.passedOver)
   const ended =
     result === undefined || counted.end !== 'finished'
       ? { ...counted, bytes: 0 }
@@ -118,8 +121,13 @@ async function performDu(job: DuJob, scan: Scan): Promise<number> {
 }
 
 /** The result of `du`. */
-function duReport({ source, depth, report }: DuJob, census: CensusData, complete: boolean): string {
-  return censusReport(census, { ...report, depth, url: exactUrl(source), complete })
+function duReport(
+  { source, depth, report }: DuJob,
+  census: CensusData,
+  complete: boolean,
+  passedOver: PassedOver | undefined,
+): string {
+  return censusReport(census, { ...report, depth, url: exactUrl(source), complete, passedOver })
 }
 
 function packed({ to = '' }: DuJob, report: string): Buffer {
@@ -127,10 +135,14 @@ function packed({ to = '' }: DuJob, report: string): Buffer {
 }
 
 /** What a finished job was to write gets its place, in case that a crash came before, or it could not be sent. Answers what was sent, in words. */
-export async function finishResult({ job, scan }: ScanCheckpoint, options: ResultOptions): Promise<string | undefined> {
+export async function finishResult(
+  { job, scan, passedOver }: ScanCheckpoint,
+  options: ResultOptions,
+): Promise<string | undefined> {
   const { to } = job
   if (to === undefined) return undefined
-  const report = job.kind === 'du' && scan?.census !== undefined ? duReport(job, scan.census, true) : undefined
+  const counted = passedOver ?? (listOf(job) === undefined ? undefined : {})
+  const report = job.kind === 'du' && scan?.census !== undefined ? duReport(job, scan.census, true, counted) : undefined
   if (!isObjectUrl(to)) {
     if (job.kind !== 'du') await finishFile(to, scan)
     else if (report !== undefined) await writeResult(to, report)
@@ -174,16 +186,27 @@ async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise
   if (ended.readerGone) return EXIT.failures
   const found = sink?.state().likenesses ?? before
   const complete = ended.end === 'finished'
+  const { passedOver } = ended
   if (json) {
     const exitCode = complete ? codeOf(found) : ended.stop === undefined ? EXIT.interrupted : EXIT.stopped
     const oneWay = job.oneWay === true
-    const fields = { ...placesOf(job), complete, exitCode, oneWay, objects: compared(found), ...verdictFields(found) }
+    const fields = {
+      ...placesOf(job),
+      complete,
+      exitCode,
+      oneWay,
+      objects: compared(found),
+      ...verdictFields(found),
+      passedOver,
+    }
     scan.io.stdout.write(`${jsonRecord('comparison', fields)}\n`)
   } else if (!quiet) {
     if (complete) progress.say(`finished: ${likenessHeadline(found)}`, likenessTone(found))
     else progress.say('found so far:')
     for (const line of likenessRows(found)) progress.say(line)
     if (job.oneWay === true) progress.say(row('extra', `not looked for: ${whyOneWay(job)}`))
+    if (passedOver !== undefined && passedOverInAll(passedOver) > 0)
+      progress.say(row('left out', passedOverText(passedOver)))
     progress.say(row('time', scanned(compared(found), ended.elapsed)))
     if (complete && job.to !== undefined) progress.say(row('written', `${shellWord(job.to)}, ${bytes(ended.bytes)}`))
     if (found['same-size'] > 0) progress.say(row('hint', hintFor(job)))

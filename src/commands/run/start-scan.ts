@@ -24,7 +24,7 @@ import { attended, sayTo, warnTo } from './attended.js'
 import { checkFolder, checkLogOutside, checkOutsideSides, UnfinishedRun } from './checkpoint-folder.js'
 import { copiedList, type WithCopiedList } from './copied-list.js'
 import { inventoryStoreOf } from './inventory-store.js'
-import { surveyOf } from './list-survey.js'
+import { passedOverIn, surveyOf } from './list-survey.js'
 import { countedEarlier, expectingInWords } from './earlier-count.js'
 import { open, type Opened } from './open-and-run.js'
 import { checkOutput } from './output-file.js'
@@ -119,6 +119,7 @@ async function startListed(
       ...{
         ranges: wantedRanges(job),
         ...list,
+        ...passedOverIn(survey),
         listed: 0,
         totals: noTotals(),
         ledger: { bytes: 0, entries: 0 },

@@ -40,7 +40,7 @@ import { dryRun, rehearsing } from './dry-run.js'
 import { countedEarlier, expectingInWords, type EarlierCount } from './earlier-count.js'
 import { exampleOf, type Example } from './example.js'
 import { copiedList, type WithCopiedList } from './copied-list.js'
-import { surveyOf, type Survey } from './list-survey.js'
+import { passedOverIn, surveyOf, type Survey } from './list-survey.js'
 import { keptRehearsal } from './kept-rehearsal.js'
 import {
   deletes,
@@ -290,6 +290,7 @@ async function runFromStart(
       ranges,
       listed: survey?.state.of ?? 0,
       ...(survey === undefined || survey.state.of === 0 ? {} : { list: survey.state }),
+      ...passedOverIn(survey),
       totals: noTotals(),
       ledger: { bytes: 0, entries: 0 },
       history: [],

@@ -66,5 +66,5 @@ export async function runLevel(options: LevelOptions): Promise<LevelEnd> {
   ending.throwDefect()
   const { stop } = ending
   const end = stop !== undefined ? 'stopped' : whole.listed ? 'finished' : 'interrupted'
-  return { end, readerGone, stop, unread: {}, elapsed: elapsed(), ...found }
+  return { end, readerGone, stop, unread: {}, passedOver: undefined, elapsed: elapsed(), ...found }
 }

@@ -1,6 +1,7 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
 import type { KeyList } from '../../job/files-from.js'
 import type { ScanJob } from '../../job/kinds.js'
+import { addPassedOver, type PassedOver } from '../../job/passed-over.js'
 import { placeUrl } from '../../job/place.js'
 import type { OpenStores } from '../../storage/open.js'
 import { GIVEN_UP, UnlikeOthers } from '../../storage/set-aside.js'
@@ -20,6 +21,8 @@ export interface ScanListOptions {
   readonly job: ScanJob
   readonly list: KeyList
   readonly state: ListState
+  /** What was passed over in all of it, if that is known; else before what `state` is settled of it. */
+  readonly passedOver: PassedOver
   /** What could not be looked at before, by error code. */
   readonly unread: Readonly<Record<string, number>>
   readonly ends: OpenStores
@@ -53,6 +56,12 @@ export class ScanList {
   /** How far it is settled; undefined once it is wholly. */
   remaining(): ListState | undefined {
     return this.work.remaining()
+  }
+
+  /** What was passed over: in all of it where it was read beforehand, else before what remains. */
+  get passedOver(): PassedOver {
+    const { state, passedOver } = this.options
+    return state.of === undefined ? addPassedOver(passedOver, this.work.passedOver) : passedOver
   }
 
   /** Reads what remains. `deliver` takes in what came of some of it, and settles that. Never rejects. */

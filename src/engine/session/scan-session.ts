@@ -4,6 +4,7 @@ import { addSample, sampleOf } from '../../checkpoint/rate-samples.js'
 import { expectedOf, type Expected } from '../../job/events.js'
 import { RunFolder } from '../../checkpoint/run-folder.js'
 import { listOf } from '../../job/kinds.js'
+import { passedOverInAll, type PassedOver } from '../../job/passed-over.js'
 import type { OpenStores } from '../../storage/open.js'
 import { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { RangeClaim } from '../../sources/work-source.js'
@@ -55,6 +56,8 @@ export interface ScanEnd {
   readonly listed: number
   /** What could not be looked at of what a list names, by error code. */
   readonly unread: Readonly<Record<string, number>>
+  /** What was passed over in the list, if there is one. */
+  readonly passedOver: PassedOver | undefined
   /** In milliseconds. */
   readonly elapsed: number
 }
@@ -118,12 +121,14 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
     const ranges = keyspace.remaining()
     const left = list?.remaining()
     const unread = list === undefined ? {} : { unread: { ...list.unread } }
+    const passedOver = list?.passedOver ?? {}
     const stopped = ending.stop ?? (drain.signal.aborted ? { reason: 'it was interrupted' } : undefined)
     const activeMs = checkpoint.activeMs + elapsed()
     history = sampled(activeMs)
     return {
       ...lasting,
       ...(left === undefined ? {} : { list: left }),
+      ...(passedOverInAll(passedOver) === 0 ? {} : { passedOver }),
       ...(stopped === undefined || !remains() ? {} : { stopped }),
       state: remains() ? 'unfinished' : 'finished',
       savedAt: new Date().toISOString(),
@@ -160,15 +165,27 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
   ending.throwDefect()
   const { stop } = ending
   const end = stop !== undefined ? 'stopped' : remains() ? 'interrupted' : 'finished'
-  return { end, readerGone, stop, listed: listed(), unread: list?.unread ?? {}, elapsed: elapsed() }
+  const told = listOf(checkpoint.job) === undefined ? undefined : (list?.passedOver ?? checkpoint.passedOver ?? {})
+  const counts = { listed: listed(), unread: list?.unread ?? {}, passedOver: told }
+  return { end, readerGone, stop, ...counts, elapsed: elapsed() }
 }
 
 function scanList(
   { checkpoint, ends, drain, warn }: ScanOptions,
   fail: (error: unknown) => void,
 ): ScanList | undefined {
-  const { job, list: state, scan } = checkpoint
+  const { job, list: state, passedOver = {}, scan } = checkpoint
   const list = listOf(job)
   if (list === undefined || state === undefined) return undefined
-  return new ScanList({ job, list, state, unread: scan?.unread ?? {}, ends, warn, stop: drain.signal, fail })
+  return new ScanList({
+    job,
+    list,
+    state,
+    passedOver,
+    unread: scan?.unread ?? {},
+    ends,
+    warn,
+    stop: drain.signal,
+    fail,
+  })
 }

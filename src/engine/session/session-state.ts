@@ -101,6 +101,7 @@ export class SessionState {
         waiting.inFlight,
       large: large.counts,
       waiting: waiting.counts,
+      passedOver: this.parts.checkpoint.passedOver,
       throttled: ends.meter.throttled,
       held: together(heldBack(pacers), together(deferredDeletes?.held, crew.held)),
       ...(busy === undefined ? {} : { busiest: busy.busiest(BUSIEST) }),

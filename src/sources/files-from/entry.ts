@@ -1,3 +1,4 @@
+import type { PassedOverReason } from '../../job/passed-over.js'
 import { placeUrl } from '../../job/place.js'
 import { isBeside, printable } from '../../keys.js'
 import { isoTime } from '../../times.js'
@@ -51,8 +52,10 @@ export interface EntryNeeds {
   readonly asFolder?: boolean
   /** It may name versions that are not the current one. */
   readonly versions: boolean
+  /** The list is of the whole bucket: what is not below the prefix is passed over. Else it is an error. */
+  readonly ofBucket?: boolean
   /** Told of each line that is passed over. */
-  readonly passedOver?: () => void
+  readonly passedOver?: (why: PassedOverReason) => void
   /** Told when keys have `s3://bucket/` before them, which is taken off. */
   readonly urls?: () => void
   /** Told of each line of `keys` and `csv`, as it is. */
@@ -72,8 +75,8 @@ export interface Where {
 }
 
 /**
- * The object that the traits of a line describe; undefined for one that is passed over, a delete marker or a version that is no longer the current
- * one. What is not as it should be counts as not told, but for the key, the bucket, the version and the time, which are UserErrors.
+ * The object that the traits of a line describe; undefined for one that is passed over: a delete marker, a version that is no longer the current
+ * one, or, in a list of the whole bucket, one that is not below the prefix. What is not as it should be counts as not told, but for the key, the bucket, the version and the time, which are UserErrors.
  */
 export function listed(told: (trait: EntryField) => unknown, { name, line, wanted }: Where): ListEntry | undefined {
   const [key, version, size, etag] = [told('key'), told('version'), told('size'), told('etag')]
@@ -87,9 +90,10 @@ export function listed(told: (trait: EntryField) => unknown, { name, line, wante
   if (typeof its === 'string' && its !== wanted.bucket) {
     throw badLine(name, line, `is of another bucket, ${JSON.stringify(its)}`, `The list must be of ${wanted.bucket}.`)
   }
-  checkPrefix(key, { name, line, wanted })
-  if (isWord(told('isLatest'), false) || isWord(told('isDeleteMarker'), true)) {
-    wanted.passedOver?.()
+  if (!isWithin(key, { name, line, wanted })) return undefined
+  const marker = isWord(told('isDeleteMarker'), true)
+  if (marker || isWord(told('isLatest'), false)) {
+    wanted.passedOver?.(marker ? 'deleteMarkers' : 'oldVersions')
     return undefined
   }
   // The current version is the object as it is, and no version of its own: to delete that would bring back the one before.
@@ -115,10 +119,16 @@ export function listed(told: (trait: EntryField) => unknown, { name, line, wante
   }
 }
 
-/** Throws a UserError when a key is not below the prefix of the job. */
-export function checkPrefix(key: string, { name, line, wanted: { bucket, prefix, asFolder } }: Where): void {
-  if (key.startsWith(prefix)) {
-    if (asFolder !== true || !isBeside(key.slice(prefix.length))) return
+/** Whether a key is below the prefix of the job. If it is not, it is passed over in a list of the whole bucket, and else a UserError. */
+export function isWithin(key: string, { name, line, wanted }: Where): boolean {
+  const { bucket, prefix, asFolder } = wanted
+  const begins = key.startsWith(prefix)
+  if (begins && (asFolder !== true || !isBeside(key.slice(prefix.length)))) return true
+  if (wanted.ofBucket === true) {
+    wanted.passedOver?.('outside')
+    return false
+  }
+  if (begins) {
     throw badLine(
       name,
       line,

@@ -8,6 +8,7 @@ import { UserError } from '../../errors.js'
 import { nameOfList, type KeyList } from '../../job/files-from.js'
 import { isScanJob, kindOf, writeKindOf, type Job } from '../../job/kinds.js'
 import type { Deferral, Outcome } from '../../job/outcome.js'
+import type { PassedOver } from '../../job/passed-over.js'
 import { printable } from '../../keys.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import { changedList } from './list-bytes.js'
@@ -82,7 +83,10 @@ export class ListWork extends OrderedSource<Named> {
   private batch: ListBatch = { entries: [] }
   private at = 0
   /** Where each stands that was handed out, if the list has places. */
-  private readonly places: ListPosition[] = []
+  private readonly places: Place[] = []
+  /** Of this session: before what is not settled, and of all that was read. */
+  private passedBefore: PassedOver = {}
+  private passedInAll: PassedOver = {}
 
   constructor(
     private readonly list: KeyList,
@@ -104,6 +108,11 @@ export class ListWork extends OrderedSource<Named> {
     if (this.ended && this.handedOut.length === 0) return undefined
     const { settled: entries, place: next } = this
     return { ...this.begun, entries, ...(next === undefined ? {} : { next }) }
+  }
+
+  /** What was passed over in this session, in a list that has places: before where the rest begins, or of all of it. */
+  get passedOver(): PassedOver {
+    return this.remaining() === undefined ? this.passedInAll : this.passedBefore
   }
 
   protected override released(): void {
@@ -128,15 +137,17 @@ export class ListWork extends OrderedSource<Named> {
         }
         this.batch = value
         this.at = 0
+        this.passedInAll = value.passed?.inAll ?? {}
         continue
       }
-      const { file, rows } = this.batch
+      const { file, rows, passed } = this.batch
       const row = rows?.[this.at]
+      const before = passed?.before[this.at] ?? {}
       this.at++
       if (this.toPass > 0) this.toPass--
       else {
         objects.push({ ...entry, key: entry.key.slice(this.wanted.prefix.length) })
-        if (file !== undefined && row !== undefined) this.places.push({ file, row })
+        if (file !== undefined && row !== undefined) this.places.push({ file, row, before })
       }
     }
     this.handedOut.push(...objects)
@@ -164,8 +175,14 @@ export class ListWork extends OrderedSource<Named> {
     this.tally.add(object, outcome)
     this.settled++
     const place = this.places.shift()
-    if (place !== undefined) this.place = { file: place.file, row: place.row + 1 }
+    if (place === undefined) return
+    this.place = { file: place.file, row: place.row + 1 }
+    this.passedBefore = place.before
   }
+}
+
+interface Place extends ListPosition {
+  readonly before: PassedOver
 }
 
 async function hashOfAll(path: string): Promise<string> {

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { UserError } from '../../errors.js'
 import { unlessMissing } from '../../file-system.js'
 import { nameOfList, type KeyList, type ListFormat } from '../../job/files-from.js'
+import { PassedOverCounts, type PassedOver } from '../../job/passed-over.js'
 import { printable } from '../../keys.js'
 import { newestFirst } from './dated-folders.js'
 import { DISK_FILES } from './disk-files.js'
@@ -173,8 +174,7 @@ export interface FoundFormat {
   /** How many objects it names, and the first of them. */
   readonly named: number
   readonly first?: ListEntry
-  /** Lines that are of no object as it is now. */
-  readonly passedOver: number
+  readonly passedOver: PassedOver
   /** `s3://bucket/` is taken off its keys. */
   readonly urls: boolean
 }
@@ -225,11 +225,12 @@ interface Attempt {
 async function attempt(way: KeyList, told: KeyList, wanted: EntryNeeds): Promise<Attempt> {
   // Where tabs are between columns nothing else tells whether quotes are around fields, or a part of them.
   const quotes = way.delimiter === '\t' || told.escape === 'backslash'
-  let [named, passedOver, urls, doubtful] = [0, 0, false, false]
+  let [named, urls, doubtful] = [0, false, false]
+  const passed = new PassedOverCounts()
   let first: ListEntry | undefined
   const reader = readKeyList(way, {
     ...wanted,
-    passedOver: () => passedOver++,
+    passedOver: passed.add,
     urls: () => (urls = true),
     line: (text) => (doubtful ||= text.includes('\\') || (quotes && text.includes('"'))),
   })
@@ -243,7 +244,8 @@ async function attempt(way: KeyList, told: KeyList, wanted: EntryNeeds): Promise
     if (!(error instanceof BadLine)) throw error
     return { way, result: error, doubtful }
   }
-  return { way, result: { list: way, named, ...(first === undefined ? {} : { first }), passedOver, urls }, doubtful }
+  const found = { list: way, named, ...(first === undefined ? {} : { first }), passedOver: passed.now, urls }
+  return { way, result: found, doubtful }
 }
 
 function checkKey(key: string, list: KeyList): void {

@@ -1,4 +1,4 @@
-import { checkPrefix, listed, type EntryField, type EntryNeeds, type ListEntry } from './entry.js'
+import { isWithin, listed, type EntryField, type EntryNeeds, type ListEntry } from './entry.js'
 import type { Value, Values } from './parquet-page.js'
 import type { Rows } from './parquet-rows.js'
 import { isOf } from './sent-fields.js'
@@ -44,8 +44,7 @@ export function rowEntries(name: string, wanted: EntryNeeds): (rows: Rows, index
     const where = { name, line: rows.first + index + 1, wanted }
     const entry = plain(rows, index)
     if (entry === undefined) return listed(toldBy(rows, index), where)
-    checkPrefix(entry.key, where)
-    return entry
+    return isWithin(entry.key, where) ? entry : undefined
   }
 }
 

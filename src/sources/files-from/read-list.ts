@@ -1,10 +1,11 @@
 import { nameOfList, type KeyList } from '../../job/files-from.js'
+import { PassedOverCounts, type PassedOver } from '../../job/passed-over.js'
 import { UserError } from '../../errors.js'
 import type { DataFile } from '../../storage/data-files.js'
 import { contentOf, contentOfFile } from './list-bytes.js'
 import { rowReader, type Columns } from './csv.js'
 import { escapedRowsOf } from './backslash-escapes.js'
-import { checkPrefix, listed, traitOf, type ListEntry, type EntryField, type EntryNeeds } from './entry.js'
+import { isWithin, listed, traitOf, type ListEntry, type EntryField, type EntryNeeds } from './entry.js'
 import { DISK_FILES } from './disk-files.js'
 import { readInventory } from './inventory.js'
 import { badLine, textLines, trimmedEnd, type Line } from './text-lines.js'
@@ -22,11 +23,13 @@ export interface ListBatch {
   /** Where each stands, in a list that can be read from a place on: the number of its file, and the row of each. */
   readonly file?: number
   readonly rows?: readonly number[]
+  /** What was passed over in such a list since it is read: before each, and in all when this was read. */
+  readonly passed?: { readonly before: readonly PassedOver[]; readonly inAll: PassedOver }
 }
 
 /**
  * The objects that a list names, in its order and in bounded memory; what it names twice comes twice. Delete markers and versions that it says are
- * not current are passed over. An inventory and a Parquet file are read from a place on; all else from the beginning. Throws a UserError for what is
+ * not current are passed over, and of an inventory, which is of the whole bucket, what is not below the prefix. An inventory and a Parquet file are read from a place on; all else from the beginning. Throws a UserError for what is
  * not as its format says or not wanted, naming the line, and when it is not certain that all of the list was read.
  */
 export async function* listBatches(
@@ -34,12 +37,17 @@ export async function* listBatches(
   wanted: EntryNeeds,
   from: ListPosition = { file: 0, row: 0 },
 ): AsyncGenerator<ListBatch, void, undefined> {
+  const passed = new PassedOverCounts()
+  const passedOver: EntryNeeds['passedOver'] = (why) => {
+    passed.add(why)
+    wanted.passedOver?.(why)
+  }
   if (list.format === 'parquet') {
     const file = await DISK_FILES.open([list.file])
     const name = nameOfList(list)
     if (file === undefined)
       throw new UserError(`cannot read ${name}: there is no such file`, 'Check the path after --files-from.')
-    yield* closing(file, parquetRows({ ...file, name }, wanted, from))
+    yield* closing(file, parquetRows({ ...file, name }, { ...wanted, passedOver }, from, passed))
   } else if (list.format === 'inventory') {
     const { files, format, columns } = await readInventory(list, wanted)
     for (const [number, data] of files.entries()) {
@@ -47,7 +55,7 @@ export async function* listBatches(
       const place = { file: number, row: number === from.file ? from.row : 0 }
       const file = await data.open()
       const read = format === 'Parquet' ? parquetRows : (...given: Args) => csvRows(columns, ...given)
-      yield* closing(file, read(file, wanted, place))
+      yield* closing(file, read(file, { ...wanted, ofBucket: true, passedOver }, place, passed))
     }
   } else yield* one(list, wanted)
 }
@@ -65,28 +73,32 @@ async function* closing<T>(file: DataFile, all: AsyncGenerator<T, void>): AsyncG
   }
 }
 
-type Args = [file: DataFile, wanted: EntryNeeds, from: ListPosition]
+type Args = [file: DataFile, wanted: EntryNeeds, from: ListPosition, passed: PassedOverCounts]
 
-async function* csvRows(columns: Columns, ...[file, wanted, from]: Args): AsyncGenerator<ListBatch, void, undefined> {
+async function* csvRows(
+  columns: Columns,
+  ...[file, wanted, from, passed]: Args
+): AsyncGenerator<ListBatch, void, undefined> {
   const read = rowReader(file.name, wanted, { columns })
   let number = -1
   for await (const some of rowsOf(textLines(contentOfFile(file), file.name), file.name)) {
-    const [entries, rows]: [ListEntry[], number[]] = [[], []]
+    const [entries, rows, before]: [ListEntry[], number[], PassedOver[]] = [[], [], []]
     for (const row of some) {
       if (++number < from.row) continue
       const entry = read(row)
       if (entry === undefined) continue
       entries.push(entry)
       rows.push(number)
+      before.push(passed.now)
     }
-    yield { entries, rows, file: from.file }
+    yield { entries, rows, file: from.file, passed: { before, inAll: passed.now } }
   }
 }
 
 /** Rows of which objects are made at once: what is held for longer than it takes to make some more is dear to collect. */
 const AT_ONCE = 1000
 
-async function* parquetRows(...[file, wanted, from]: Args): AsyncGenerator<ListBatch, void, undefined> {
+async function* parquetRows(...[file, wanted, from, passed]: Args): AsyncGenerator<ListBatch, void, undefined> {
   // Few lists are written as Parquet.
   const [{ openParquet, damaged }, { rowEntries }] = await Promise.all([
     import('./parquet-rows.js'),
@@ -96,18 +108,19 @@ async function* parquetRows(...[file, wanted, from]: Args): AsyncGenerator<ListB
   const entryOf = rowEntries(file.name, wanted)
   for await (const some of parquet.read(from.row, (field) => wanted.unused?.has(field) !== true)) {
     for (let begin = 0; begin < some.count; begin += AT_ONCE) {
-      const [entries, rows]: [ListEntry[], number[]] = [[], []]
+      const [entries, rows, before]: [ListEntry[], number[], PassedOver[]] = [[], [], []]
       try {
         for (let i = begin; i < Math.min(begin + AT_ONCE, some.count); i++) {
           const entry = entryOf(some, i)
           if (entry === undefined) continue
           entries.push(entry)
           rows.push(some.first + i)
+          before.push(passed.now)
         }
       } catch (error) {
         throw damaged(file.name, error)
       }
-      yield { entries, rows, file: from.file }
+      yield { entries, rows, file: from.file, passed: { before, inAll: passed.now } }
     }
   }
 }
@@ -163,8 +176,7 @@ async function* keysOf(
     for (const { number, text } of some) {
       const key = trimmedEnd(text)
       if (key === '') continue
-      checkPrefix(key, { name, line: number, wanted })
-      entries.push({ key })
+      if (isWithin(key, { name, line: number, wanted })) entries.push({ key })
     }
     yield { entries }
   }

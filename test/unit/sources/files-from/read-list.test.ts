@@ -366,6 +366,16 @@ describe('what a list tells of an object', () => {
     expect(await keysOf(write(lines.map((line) => JSON.stringify(line)).join('\n')), 'ndjson')).toEqual(['a'])
   })
 
+  test('and why: a delete marker is one, whether it is the latest or not', async () => {
+    const told: string[] = []
+    const csv = 'key,IsLatest,IsDeleteMarker\na,true,false\nb,false,false\nc,false,true\nd,true,true\n'
+    const needs = { bucket: 'src', prefix: '', versions: false, passedOver: (why: string) => told.push(why) }
+    const keys: string[] = []
+    for await (const { key } of readKeyList({ file: write(csv), format: 'csv' }, needs)) keys.push(key)
+    expect(keys).toEqual(['a'])
+    expect(told).toEqual(['oldVersions', 'deleteMarkers', 'deleteMarkers'])
+  })
+
   test.each([
     ['ndjson', '{"key":"a"}\n{"key":""}', 'line 2 of FILE has no key'],
     ['ndjson', '{"key":"a"}\n{"size":1}', 'line 2 of FILE has no key'],
