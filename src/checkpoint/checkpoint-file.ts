@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { UserError } from '../errors.js'
-import { listOf, withList, type Job } from '../job/kinds.js'
+import { listFileOf, withList, type Job } from '../job/kinds.js'
 import { printable } from '../keys.js'
 import { timeOf } from '../times.js'
 import type { Checkpoint } from './checkpoint.js'
@@ -165,7 +165,7 @@ async function readFolder(folder: string): Promise<SavedRun> {
 
 /** A job whose list, where it is a copy, is the one in `folder`, which may have been moved since. */
 export function withCopyIn<J extends Job>(folder: string, job: J): J {
-  const list = listOf(job)
+  const list = listFileOf(job)
   return list?.origin === undefined ? job : withList(job, { ...list, file: resolve(folder, LIST_COPY) })
 }
 

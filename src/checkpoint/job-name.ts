@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { connectionOf, type Connection } from '../job/connection.js'
 import { nameOfList } from '../job/files-from.js'
-import { kindOf, listOf, withList, writeKindOf, type Job, type WriteJob } from '../job/kinds.js'
+import { kindOf, listFileOf, withList, writeKindOf, type Job, type WriteJob } from '../job/kinds.js'
 import { placeUrl, type Place, type Side } from '../job/place.js'
 import { printable } from '../keys.js'
 import type { Checkpoint } from './checkpoint.js'
@@ -65,7 +65,7 @@ function parts({ job, connection }: Pick<Checkpoint, 'job' | 'connection'>): Rea
 }
 
 function listed(job: Job): (readonly [string, Part])[] {
-  const list = listOf(job)
+  const list = listFileOf(job)
   if (list === undefined) return []
   const { file: _file, origin, format = 'keys', ...reading } = list
   const how = Object.keys(reading).length === 0 ? '' : `, ${printable(canonicalJson(reading))}`
@@ -75,7 +75,7 @@ function listed(job: Job): (readonly [string, Part])[] {
 
 // A copied list is known by where it came from and what it holds, not by where the copy is.
 function named(job: Job): Job {
-  const list = listOf(job)
+  const list = listFileOf(job)
   if (list?.origin === undefined) return job
   const { from, sha256 } = list.origin
   return withList(job, { ...list, file: '', origin: { from, ...(sha256 === undefined ? {} : { sha256 }) } })

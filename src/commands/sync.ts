@@ -9,6 +9,7 @@ import { settingFlags } from './options/header-options.js'
 import { bandwidthFlag, costFlags } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags, readPrefixAs } from './options/prefix.js'
+import { readInventoryOf } from './options/files-from-options.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
 import { freshFlags, runFlags, savedPlanFlag, yesFlag } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
@@ -24,6 +25,13 @@ export const command: Command = {
       grouped(argv, 'Synchronisation:', {
         'size-only': booleanFlag('copy what is missing or has another size; compare nothing else'),
         newer: booleanFlag('copy what is missing or newer at the source (Last-Modified); compare nothing else'),
+        'source-inventory': {
+          ...textFlag(
+            'FILE',
+            'what the source has, by an S3 Inventory in place of a listing: its manifest.json or folder, s3:// too',
+          ),
+          nargs: 1,
+        },
         delete: booleanFlag('delete what only the destination has; once both sides have been listed'),
         'max-delete': textFlag('N', 'delete nothing at all if it would be more than this; with --delete'),
       }),
@@ -45,6 +53,7 @@ export const command: Command = {
   examples: [
     ['$0 sync s3://photos s3://photos-eu', 'what is missing or different'],
     ['$0 sync s3://a s3://b --delete --max-delete 1000', 'and delete what is extra, 1,000 at most'],
+    ['$0 sync s3://a s3://b --source-inventory s3://inv/a/daily/', 'the source as its newest inventory has it'],
   ],
   exits: exitsOfWriting(', or were not deleted though --delete was given'),
   async run(flags, io) {
@@ -59,6 +68,7 @@ export const command: Command = {
       ...readAttributes(flags, io.cwd),
       ...readObjects(flags),
       ...readRestore(flags),
+      ...readInventoryOf(place, flags, io.cwd),
       ...(deletion === undefined ? {} : { delete: deletion, ...readPrefixAs(place, flags) }),
     }
     const connection = readConnection(flags, {})

@@ -71,8 +71,19 @@ export function listOf(job: Job): KeyList | undefined {
   return 'list' in job ? job.list : undefined
 }
 
-/** The job, which has a list, with that read in another way. */
+/** The inventory that a job goes by in place of a listing of its source, if there is one. */
+export function inventoryOf(job: Job): KeyList | undefined {
+  return 'inventory' in job ? job.inventory : undefined
+}
+
+/** What a job is given to read in place of a listing: the list of its objects, or the inventory of its source. */
+export function listFileOf(job: Job): KeyList | undefined {
+  return listOf(job) ?? inventoryOf(job)
+}
+
+/** The job with another one of these in its place. */
 export function withList<J extends Job>(job: J, list: KeyList): J {
+  if ('inventory' in job) return { ...job, inventory: list }
   return 'list' in job ? { ...job, list } : job
 }
 

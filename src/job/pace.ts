@@ -56,6 +56,14 @@ export interface SharedSlots {
   readonly index: number
 }
 
+/** A listing in a file of this machine, in the order of the keys. */
+export interface LocalListing {
+  /** An absolute path. */
+  readonly file: string
+  /** How much of the file it is. */
+  readonly bytes: number
+}
+
 /** The settings of a run, wherever something is done for it. Plain data, to be sent between threads; whoever needs one takes it from here. */
 export interface RunSettings extends Pick<Pace, 'maxErrors' | 'onLoss'> {
   /** Objects in flight at once; in a thread, its share of them. */
@@ -76,6 +84,8 @@ export interface RunSettings extends Pick<Pace, 'maxErrors' | 'onLoss'> {
   readonly streamed: boolean
   /** No object of the one side can be one of the other: they are different buckets, whatever their names, or no bucket at all. */
   readonly distinctBuckets: boolean
+  /** What the source is taken to have, where it is not listed. */
+  readonly sourceListing?: LocalListing | undefined
 }
 
 /** What of the settings is known before the stores are. */

@@ -1,4 +1,5 @@
 import { comparedOf } from './compared.js'
+import { keyListShape, type KeyList } from './files-from.js'
 import type { WriteKind } from './kind.js'
 import { prefixAsShape } from './place.js'
 import { checkCount, oneOf, shape } from './schema.js'
@@ -13,9 +14,14 @@ export interface SyncJob extends Transfer {
   readonly by: SyncBy
   /** As that of a `DeleteJob`, on both sides. */
   readonly prefixAs?: 'folder'
+  /** What the source has, as an S3 Inventory has it, in place of a listing. */
+  readonly inventory?: KeyList
   /** Delete what only the destination has, if these are no more than so many. */
   readonly delete?: { readonly most?: number }
 }
+
+const NOT_COPIED =
+  'the run went by an inventory: what was written to the source since that was begun is told as missing or different'
 
 export const SYNC: WriteKind<SyncJob> = {
   shape: shape<SyncJob>(
@@ -23,6 +29,7 @@ export const SYNC: WriteKind<SyncJob> = {
     {
       ...TRANSFER.optional,
       prefixAs: prefixAsShape,
+      inventory: keyListShape,
       delete: shape<NonNullable<SyncJob['delete']>>({}, { most: checkCount }),
     },
   ),
@@ -33,12 +40,13 @@ export const SYNC: WriteKind<SyncJob> = {
   deletesAt: 'destination',
   deferredDeletes: ({ delete: deletes }) => deletes && { side: 'destination', when: 'at-the-end', most: deletes.most },
   proof(job) {
-    const { prefixAs, delete: deletes } = job
+    const { prefixAs, delete: deletes, inventory } = job
     const more = {
       ...(prefixAs === undefined ? {} : { prefixAs }),
       ...(deletes === undefined ? { oneWay: true } : {}),
     }
-    return { compared: comparedOf(job, more), warnings: [] }
+    const warnings = inventory === undefined ? [] : [NOT_COPIED]
+    return { compared: comparedOf(job, more), warnings }
   },
   parts(job) {
     const { by, delete: deletes } = job

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import type { Argv } from './argv.js'
 import { UserError } from '../../errors.js'
 import type { KeyList, ListFormat } from '../../job/files-from.js'
-import { exactUrl } from '../../job/place.js'
+import { exactUrl, isFolder, type Place } from '../../job/place.js'
 import { printable } from '../../keys.js'
 import { defined, grouped, readChoice, readText, textFlag, type Flags } from './flag-values.js'
 import { parseBucket, parseObject } from './places.js'
@@ -57,14 +57,33 @@ export function readKeyListOf(flags: Flags, cwd: string): { readonly list?: KeyL
   return { list }
 }
 
-function placeOfList(given: string, cwd: string): Pick<KeyList, 'file' | 'origin' | 'format'> {
+/** The inventory that a flag names in place of a listing of the source, as a part of a job. */
+export function readInventoryOf(source: Place, flags: Flags, cwd: string): { readonly inventory?: KeyList } {
+  const given = readText(flags, 'source-inventory')
+  if (given === undefined) return {}
+  if (isFolder(source)) {
+    throw new UserError(
+      '--source-inventory is of a bucket, and the source is a folder',
+      'leave --source-inventory away',
+    )
+  }
+  if (given === '-') {
+    throw new UserError(
+      'standard input would be the manifest of an S3 Inventory, whose data files lie elsewhere',
+      'name the manifest: --source-inventory s3://bucket/…/manifest.json, or a file beside its data files',
+    )
+  }
+  return { inventory: { ...placeOfList(given, cwd, '--source-inventory'), format: 'inventory' } }
+}
+
+function placeOfList(given: string, cwd: string, flag = '--files-from'): Pick<KeyList, 'file' | 'origin' | 'format'> {
   if (given === '-') return { file: '', origin: { from: given } }
   if (!given.startsWith('s3://')) return { file: resolve(cwd, given) }
   const folder = given.endsWith('/') ? parseBucket(given, 'list') : undefined
   // Only of an inventory a folder can be named: the newest in it is taken.
   if (folder !== undefined && folder.prefix !== '')
     return { file: '', format: 'inventory', origin: { from: exactUrl(folder) } }
-  return { file: '', origin: { from: exactUrl(parseObject(given, 'list', '--files-from')) } }
+  return { file: '', origin: { from: exactUrl(parseObject(given, 'list', flag)) } }
 }
 
 /** Those flags of `KeyList` that are given, of which each says how columns are read. */

@@ -8,7 +8,7 @@ import { UserError } from '../../errors.js'
 import { newFile, syncFolder, systemCode, unlessMissing } from '../../file-system.js'
 import type { Connection } from '../../job/connection.js'
 import { nameOfList, type KeyList, type ListOrigin } from '../../job/files-from.js'
-import { listOf, withList, type Job } from '../../job/kinds.js'
+import { listFileOf, withList, type Job } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
 import { printable } from '../../keys.js'
 import type { DataFiles } from '../../storage/data-files.js'
@@ -44,7 +44,7 @@ export interface WithCopiedList<J extends Job> {
  * written; nothing is left of it then, and when the person ends it.
  */
 export async function copiedList<J extends Job>(job: J, options: ListCopyOptions): Promise<WithCopiedList<J>> {
-  const list = listOf(job)
+  const list = listFileOf(job)
   if (list?.origin === undefined)
     return { job, files: undefined, keep: asItIs, copyInto: asItIs, discard: () => Promise.resolve() }
   if (!isInventoryUrl(list)) return await copy(job, { ...list, origin: list.origin }, undefined, options)
@@ -78,7 +78,7 @@ async function copy<J extends Job>(
     })
     const origin = await unless(io.stop, filled)
     const copied = { ...list, file: path, origin }
-    const at = (one: J, file: string): J => withList(one, { ...(listOf(one) ?? copied), file })
+    const at = (one: J, file: string): J => withList(one, { ...(listFileOf(one) ?? copied), file })
     return {
       job: withList(job, copied),
       files,

@@ -1,6 +1,6 @@
 import type { Checkpoint, ListState } from '../../checkpoint/checkpoint.js'
-import type { KeyList, ListFormat } from '../../job/files-from.js'
-import { isScanJob, kindOf, listOf, onlyDeletes, withList, type Job } from '../../job/kinds.js'
+import { nameOfList, type KeyList, type ListFormat } from '../../job/files-from.js'
+import { isScanJob, inventoryOf, kindOf, listFileOf, onlyDeletes, withList, type Job } from '../../job/kinds.js'
 import { passedOverInAll, type PassedOver } from '../../job/passed-over.js'
 import { printable } from '../../keys.js'
 import { bytes, count, duration, listWord, objects, passedOverText } from '../../report/format.js'
@@ -30,13 +30,16 @@ export interface Survey<J extends Job = Job> {
  * of an inventory that is in a bucket. A `UserError` for a line that the job cannot take, or that can be read in two ways.
  */
 export async function surveyOf<J extends Job>(job: J, files?: DataFiles): Promise<Survey<J> | undefined> {
-  const told = listOf(job)
+  const told = listFileOf(job)
   if (told === undefined) return undefined
   const needs = entryNeedsOf(job, files)
   const known = await recognised(told)
   refuseFlags(told, known.format)
   const inventory = known.format === 'inventory' ? await surveyInventory(known, needs) : undefined
-  if (inventory !== undefined && isTrusted(withList(job, known), inventory.fields)) {
+  // Then its rows are read when it is sorted.
+  const later = inventoryOf(job) !== undefined
+  if (inventory !== undefined && later) checkColumns(known, inventory)
+  if (inventory !== undefined && (later || isTrusted(withList(job, known), inventory.fields))) {
     const { format, rows } = inventory
     const held = `${format}, ${filesOf(inventory)}${rows === undefined ? '' : `, ${count(rows)} rows`}`
     return {
@@ -102,6 +105,16 @@ const COLUMNS = [
   ['storageClass', 'StorageClass'],
 ] as const
 
+// What is not told of an object would be looked up, one HEAD for each: a listing is cheaper by far.
+function checkColumns(list: KeyList, { fields }: InventorySurvey): void {
+  const absent = COLUMNS.filter(([field]) => !fields.has(field)).map(([, name]) => name)
+  if (absent.length === 0) return
+  throw new UserError(
+    `${nameOfList(list)} has no ${absent.length === 1 ? 'column' : 'columns'} ${absent.join(', ')}, by which objects are compared`,
+    'let the configuration of the inventory write all of Size, LastModifiedDate, ETag and StorageClass, or leave --source-inventory away: the source is listed then',
+  )
+}
+
 function warningOf(job: Job, inventory: InventorySurvey | undefined): Pick<Survey, 'warning'> {
   if (inventory === undefined) return {}
   const { fields } = inventory
@@ -112,6 +125,8 @@ function warningOf(job: Job, inventory: InventorySurvey | undefined): Pick<Surve
   const looked = 'so each object is looked up, with a HEAD'
   const parts = [
     'the inventory does not know what was written, replaced or deleted since it was begun',
+    ...(inventoryOf(job) === undefined ? [] : ['what is new since is not copied']),
+    ...('delete' in job ? ['what is to be deleted is looked for at the source before'] : []),
     ...(!isScanJob(job) && onlyDeletes(job) ? ['an object that was replaced since is deleted all the same'] : []),
     ...(absent.length === 0 ? [] : [`${names}, ${isTrusted(job, fields) ? 'which stays open' : looked}`]),
   ]

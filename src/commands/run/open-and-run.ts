@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { runSession, type SessionEnd } from '../../engine/session/write-session.js'
 import type { Connection } from '../../job/connection.js'
-import { deferredDeletesOf, listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
+import { deferredDeletesOf, listFileOf, listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
 import { settingsAt, type Pace } from '../../job/pace.js'
 import type { FolderIdentity, Place } from '../../job/place.js'
 import type { Progress } from '../../report/progress.js'
@@ -92,7 +92,7 @@ export async function openToResume(job: WriteJob, settings: ResumeSettings): Pro
     readOnly: onlyDeletes(job),
     rehearsal: dry,
     strays: true,
-    named: listOf(job) !== undefined || onlyFailed,
+    named: listFileOf(job) !== undefined || onlyFailed,
     deletes: deletes(job),
     wanted: storeNeedsOf(job),
     again: true,

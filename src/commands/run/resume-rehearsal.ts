@@ -1,6 +1,6 @@
 import type { KeptRehearsal } from '../../checkpoint/unfinished-rehearsal.js'
 import { differences } from '../../checkpoint/job-name.js'
-import { listOf } from '../../job/kinds.js'
+import { listFileOf, listOf } from '../../job/kinds.js'
 import { settled } from '../../job/totals.js'
 import { createProgress } from '../../report/progress.js'
 import { duration, objects } from '../../report/format.js'
@@ -17,6 +17,7 @@ import { checkLogOutside } from './checkpoint-folder.js'
 import { dryRun, rehearsing } from './dry-run.js'
 import { inventoryStoreOf } from './inventory-store.js'
 import { noting, openToResume } from './open-and-run.js'
+import { withSourceSortedAside } from './sorted-source.js'
 
 /** Goes on with a rehearsal that was interrupted. Resolves with the exit code. */
 export async function resumeRehearsal(
@@ -34,7 +35,7 @@ export async function resumeRehearsal(
   if (list !== undefined && state.list !== undefined) await checkList(list, state.list)
   const progress = createProgress({ ...io, ...telling, ...rehearsing(io, telling) })
   try {
-    const listFiles = await inventoryStoreOf(list, { connection, pace, io })
+    const listFiles = await inventoryStoreOf(listFileOf(job), { connection, pace, io })
     try {
       const { sourceFolder } = found
       const opened = await openToResume(job, {
@@ -50,7 +51,13 @@ export async function resumeRehearsal(
         if (!telling.quiet) tell(message, { telling, progress, io })
         const asked = found.planning === undefined ? io : { ...io, planning: found.planning }
         const before = { folder, found }
-        return await dryRun({ job, pace, from: state, before, opened, progress, telling, io: asked })
+        const told = (message: string): void => {
+          if (!telling.quiet) tell(message, { telling, progress, io })
+        }
+        const source = { opened, files: () => Promise.resolve(listFiles), tell: told, io }
+        return await withSourceSortedAside(job, source, (opened) =>
+          dryRun({ job, pace, from: state, before, opened, progress, telling, io: asked }),
+        )
       } finally {
         opened.close()
       }

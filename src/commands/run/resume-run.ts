@@ -9,7 +9,7 @@ import { readRehearsal, type KeptRehearsal } from '../../checkpoint/unfinished-r
 import { noRehearsal } from '../../engine/session/rehearsal.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
-import { listOf } from '../../job/kinds.js'
+import { inventoryOf, listOf } from '../../job/kinds.js'
 import { DEFAULT_RETRY_FOR, type Pace } from '../../job/pace.js'
 import { sum } from '../../job/totals.js'
 import { differing } from '../../job/verdicts.js'
@@ -19,6 +19,7 @@ import { createProgress, type Progress } from '../../report/progress.js'
 import { failedByCode } from '../../report/summary.js'
 import { intersection } from '../../rules/ranges.js'
 import { checkList } from '../../sources/files-from/files-from-source.js'
+import type { DataFiles } from '../../storage/data-files.js'
 import { timeOf } from '../../times.js'
 import { version } from '../../version.js'
 import { readConnection } from '../options/connection-options.js'
@@ -29,14 +30,15 @@ import type { OutputOptions } from '../options/output-options.js'
 import { readPace } from '../options/pace-options.js'
 import { checkInOneBucket } from '../options/places.js'
 import { readKeysOf, type CustomerKeys } from '../options/sse-c-key.js'
-import { attended, sayTo, warnTo } from './attended.js'
+import { attended, sayTo, tell, warnTo } from './attended.js'
 import { checkLogOutside, checkOutsideSides } from './checkpoint-folder.js'
 import { dryRun, rehearsing } from './dry-run.js'
-import { inventoryStoreOf } from './inventory-store.js'
+import { inventoryStoreOf, type InventoryStore } from './inventory-store.js'
 import { drive, mirrors, openToResume } from './open-and-run.js'
 import { findRehearsals } from './kept-rehearsal.js'
 import { finishResult } from './perform-scan.js'
 import { resumeRehearsal } from './resume-rehearsal.js'
+import { withSortedSource, withSourceSortedAside } from './sorted-source.js'
 import { resumeScan } from './start-scan.js'
 import { wantedRanges } from './wanted-ranges.js'
 
@@ -165,6 +167,7 @@ async function resumeWriting(setup: WritingSetup): Promise<number> {
   const opened = await openToResume(job, {
     ...{ connection: reached, customerKeys, listFiles, sourceFolder: found, dry, onlyFailed, pace, io, progress },
   })
+  let inventoryFiles: InventoryStore | undefined
   try {
     const { connection, sourceFolder, settings } = opened.ends
     const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
@@ -175,28 +178,38 @@ async function resumeWriting(setup: WritingSetup): Promise<number> {
     }
     const unfound = noneOf(checkpoint, codes)
     if (unfound !== undefined) warn(unfound)
+    const files = async (): Promise<DataFiles | undefined> =>
+      (inventoryFiles = await inventoryStoreOf(inventoryOf(job), { connection: setup.connection, pace, io }))
+    const told = (message: string): void => {
+      if (!telling.quiet) tell(message, { telling, progress, io })
+    }
+    const source = { opened, files, tell: told, io, folder }
     if (dry) {
       // What was told is of all objects, and no one knows how many of them remain.
       const { expect: _, ...rest } = pace
       const from = noRehearsal(checkpoint.ranges, checkpoint.list)
-      return await dryRun({ job, pace: rest, from, opened, progress, telling, io })
+      return await withSourceSortedAside(job, source, (opened) =>
+        dryRun({ job, pace: rest, from, opened, progress, telling, io }),
+      )
     }
-    return await drive({
-      folder,
-      checkpoint: {
-        ...checkpoint,
-        program: `s3move ${version()}`,
-        connection,
-        ...(sourceFolder === undefined ? {} : { sourceFolder }),
-        pace,
-        sessions: checkpoint.sessions + 1,
-      },
-      ...{ opened, progress, telling, io, onlyFailed, codes },
-      resumed: true,
-    })
+    const goneOn = {
+      ...checkpoint,
+      program: `s3move ${version()}`,
+      connection,
+      ...(sourceFolder === undefined ? {} : { sourceFolder }),
+      pace,
+      sessions: checkpoint.sessions + 1,
+    }
+    return await withSortedSource({ ...source, checkpoint: goneOn, resumed: true, onlyFailed }, (opened, checkpoint) =>
+      drive({
+        ...{ folder, checkpoint, opened, progress, telling, io, onlyFailed, codes },
+        resumed: true,
+      }),
+    )
   } finally {
     opened.close()
     listFiles?.close()
+    inventoryFiles?.close()
   }
 }
 

@@ -7,7 +7,7 @@ import { setAside } from '../../checkpoint/retry-steps.js'
 import { noRehearsal } from '../../engine/session/rehearsal.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
-import { listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
+import { listFileOf, listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
 import { isFolder } from '../../job/place.js'
 import { noTotals } from '../../job/totals.js'
@@ -58,6 +58,7 @@ import { goingOn } from './plan-report.js'
 import { checkSiblings } from './prefix-siblings.js'
 import { checkSides, unknownStorageClass } from './refused-flags.js'
 import { resumeAttended } from './resume-run.js'
+import { withSortedSource, withSourceSortedAside, type SourceOptions } from './sorted-source.js'
 import { wantedRanges } from './wanted-ranges.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
@@ -113,7 +114,7 @@ async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepa
   const dry = readFlag(flags, 'dry-run') ?? false
   await checkOutsideSides(asked, given, io.cwd)
   await checkLogOutside(asked, flags, io.cwd)
-  const { origin } = listOf(asked) ?? {}
+  const { origin } = listFileOf(asked) ?? {}
   // Who has to say yes is told so before the list is waited for.
   if (origin !== undefined) questionBefore(asked, flags, io)
   const copied = await copiedList(asked, {
@@ -145,7 +146,7 @@ async function beginListed(
   const beginning = {
     ...{ job, fresh: readFlag(flags, 'fresh') ?? false, again: readFlag(flags, 'again') ?? false },
     // What a copy holds is a part of the job.
-    listModified: listOf(job)?.origin === undefined ? survey?.state.modified : undefined,
+    listModified: listFileOf(job)?.origin === undefined ? survey?.state.modified : undefined,
   }
   // What a rehearsal finds matters only to a start that would go on with it.
   const looks = !dry || readOrResume(flags)
@@ -162,7 +163,7 @@ async function beginListed(
       readOnly: onlyDeletes(job),
       rehearsal: dry,
       strays: true,
-      named: listOf(job) !== undefined,
+      named: listFileOf(job) !== undefined,
       deletes: deletes(job),
       wanted: storeNeedsOf(job),
       threads: dry ? 0 : threadsFor(job, pace),
@@ -210,9 +211,11 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
     const earlier = telling.quiet ? undefined : await keptRehearsal(job, opened.ends.connection)
     if (earlier !== undefined)
       tell(`a dry run of this job was interrupted; this one begins anew, ${goingOn(earlier)}`, setup)
-    const from = noRehearsal(ranges, survey?.state)
+    const from = noRehearsal(ranges, listOf(job) === undefined ? undefined : survey?.state)
     const keepList = (one: WriteJob, folder: string): Promise<WriteJob> => setup.copied.copyInto(one, folder)
-    return await dryRun({ job, pace, from, keepList, example, opened, progress, telling, io })
+    return await withSourceSortedAside(job, sourceOptions(opened, setup), (opened) =>
+      dryRun({ job, pace, from, keepList, example, opened, progress, telling, io }),
+    )
   }
   await setup.question?.(opened, survey?.state.of, earlier)
   return await runFromStart(opened, { ...setup, pace }, folder, ranges, example)
@@ -257,13 +260,22 @@ async function folderFor(setup: Setup, { ends }: Opened): Promise<string> {
   return folder
 }
 
+function sourceOptions(opened: Opened, setup: Setup): SourceOptions {
+  const { telling, copied, io } = setup
+  const told = (message: string): void => {
+    if (!telling.quiet) tell(message, setup)
+  }
+  return { opened, files: () => Promise.resolve(copied.files), tell: told, io }
+}
+
 async function runFromStart(
   opened: Opened,
-  { job: wanted, pace, telling, given, beginning, survey, copied, progress, io }: Setup,
+  setup: Setup,
   folder: string,
   ranges: readonly KeyRange[],
   example: Example | undefined,
 ): Promise<number> {
+  const { job: wanted, pace, telling, given, beginning, survey, copied, progress, io } = setup
   const { connection, sourceFolder } = opened.ends
   await createFolder(folder)
   const lock = await lockRun(folder)
@@ -289,17 +301,20 @@ async function runFromStart(
       sessions: 1,
       ranges,
       listed: survey?.state.of ?? 0,
-      ...(survey === undefined || survey.state.of === 0 ? {} : { list: survey.state }),
+      ...(survey === undefined || survey.state.of === 0 || listOf(job) === undefined ? {} : { list: survey.state }),
       ...passedOverIn(survey),
       totals: noTotals(),
       ledger: { bytes: 0, entries: 0 },
       history: [],
     }
-    return await drive({
-      ...{ folder, checkpoint, opened, example, progress, telling, io },
-      onlyFailed: false,
-      resumed: false,
-    })
+    const source = { ...sourceOptions(opened, setup), folder, checkpoint, resumed: false }
+    return await withSortedSource(source, (opened, checkpoint) =>
+      drive({
+        ...{ folder, checkpoint, opened, example, progress, telling, io },
+        onlyFailed: false,
+        resumed: false,
+      }),
+    )
   } finally {
     await lock.release()
   }

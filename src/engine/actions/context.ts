@@ -48,8 +48,10 @@ export interface UploadLog {
   readonly begun: (upload: UploadState) => Promise<void>
 }
 
-/** The two stores of a job. */
-export type Stores = Pick<ActionContext, 'source' | 'destination'>
+/** The two stores of a job, and what one of them is taken to have. */
+export interface Stores extends Pick<ActionContext, 'source' | 'destination'> {
+  readonly settings: Pick<RunSettings, 'sourceListing'>
+}
 
 /** What would become of an object, which of its headers would change, and what only a look at it could tell of the requests for that. */
 export type Prospect = Outcome & { readonly changes?: readonly Change[]; readonly requests?: Requests }

@@ -1,5 +1,6 @@
 import PQueue from 'p-queue'
 import { StorageError } from '../../errors.js'
+import { inventoryOf } from '../../job/kinds.js'
 import type { MoveJob } from '../../job/move.js'
 import type { DeferredDelete, Outcome } from '../../job/outcome.js'
 import { isFolder } from '../../job/place.js'
@@ -96,6 +97,8 @@ export function deletingDeferred(job: SyncJob | MoveJob, ways: ActionContext, lo
 /** What is sent before each request to delete such an object; a folder costs nothing. */
 export function requestsOfLooks(job: SyncJob | MoveJob, { destination, settings }: ActionContext): Requests {
   const { source: from, destination: to } = job
+  // At the source the rehearsal has looked itself.
+  if (inventoryOf(job) !== undefined) return { HeadObject: destination.conditional === true || isFolder(to) ? 0 : 1 }
   const looked = job.kind === 'sync' && destination.conditional === true ? [from] : [from, to]
   // The list of each copy is looked at as well.
   const deeper = job.kind === 'move' && settings.onLoss === 'fail' ? requestsOfCopyCheck(job) : {}
@@ -138,9 +141,11 @@ function judgingMoved(
 
 function judgingExtra(job: SyncJob, { source, destination }: ActionContext): (object: WorkItem) => Promise<Verdict> {
   const [from, to] = [onceOf(source), onceOf(destination)]
-  const stays = stayingFor(job, source)
+  // That the source has it is asked below.
+  const stays = inventoryOf(job) === undefined ? stayingFor(job, source) : undefined
   return async (object) => {
-    if ((await stays?.(object.key)) === true) return { kind: 'skipped', reason: 'extra' }
+    const reason = await stays?.(object.key)
+    if (reason !== undefined) return { kind: 'skipped', reason }
     // What the source has is never deleted at the destination, whatever the listings said.
     if (await exists(from, object.key)) return { kind: 'skipped', reason: 'appeared' }
     // Other stores than AWS may not know the condition.

@@ -1,8 +1,9 @@
-import { deferredDeletesOf, selectionOf, type WriteJob } from '../../job/kinds.js'
-import type { Outcome } from '../../job/outcome.js'
+import { deferredDeletesOf, inventoryOf, selectionOf, type WriteJob } from '../../job/kinds.js'
+import type { Outcome, SkipReason } from '../../job/outcome.js'
 import { leavesOut } from '../../rules/selection.js'
 import type { Storage } from '../../storage/storage.js'
 import type { WorkItem } from '../../sources/work-source.js'
+import { exists } from './outcome.js'
 
 /** The outcome of what is in the folder that is read, and is no object. */
 export const NOT_A_KEY: Outcome = { kind: 'skipped', reason: 'NotAKey' }
@@ -23,15 +24,21 @@ export function noticeOf(job: WriteJob, { notAKey }: WorkItem): string {
 }
 
 /**
- * Whether an object that only the destination has must stay there, since something in its folder at the source, or in one above, is no object and may stand
- * for it. Undefined where a source has no such things.
+ * Why an object that, as both sides are listed, only the destination has must stay there, if so: something in its folder at the source, or in one above,
+ * is no object and may stand for it; or an inventory of before stands for the listing, and the source has it by now. Undefined where no listing has to be
+ * doubted so.
  */
-export function stayingFor(job: WriteJob, source: Storage): ((key: string) => Promise<boolean>) | undefined {
+export function stayingFor(
+  job: WriteJob,
+  source: Storage,
+): ((key: string) => Promise<SkipReason | undefined>) | undefined {
+  if (inventoryOf(job) !== undefined) return async (key) => ((await exists(source, key)) ? 'appeared' : undefined)
   const above = source.notKeysAbove?.bind(source)
   if (above === undefined) return undefined
   const isLeftOut = leavingOut(job)
   // What lies behind a link is not seen, whether the link itself is selected or not.
   const hides = ({ key: name, notAKey }: WorkItem, key: string): boolean =>
     notAKey?.standsFor === 'either' && key.startsWith(`${name}/`)
-  return async (key) => (await above(key)).some((stray) => !isLeftOut(stray) || hides(stray, key))
+  return async (key) =>
+    (await above(key)).some((stray) => !isLeftOut(stray) || hides(stray, key)) ? 'extra' : undefined
 }

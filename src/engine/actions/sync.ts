@@ -4,6 +4,7 @@ import type { Outcome } from '../../job/outcome.js'
 import type { SyncJob } from '../../job/sync.js'
 import { timeOf } from '../../times.js'
 import type { ObjectSummary } from '../../storage/storage.js'
+import { localListing } from '../../sources/local-listing.js'
 import { itemsAfter } from '../../sources/pair-listing.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { outcomeOf, unlessGone } from './outcome.js'
@@ -123,10 +124,11 @@ const WRITTEN: Outcome = { kind: 'copied' }
 const DELETED: Outcome = { kind: 'deleted' }
 
 export const SYNC_ACTIONS: KindActions<SyncJob> = {
-  listing:
-    (_, { source, destination }) =>
-    (after) =>
-      itemsAfter(source, destination, after),
+  listing({ inventory }, { source, destination, settings: { sourceListing } }) {
+    if (inventory !== undefined && sourceListing === undefined) throw new Error('nobody has sorted the inventory')
+    const from = sourceListing === undefined ? source : localListing(sourceListing)
+    return (after) => itemsAfter(from, destination, after)
+  },
   decide(job, { settings: { distinctBuckets, streamed }, isUnclear }, large) {
     const decide = decideSync(job, distinctBuckets, isUnclear)
     if (large === 'act') return decide
@@ -141,7 +143,10 @@ export const SYNC_ACTIONS: KindActions<SyncJob> = {
     const look = syncAction(job, context, () => Promise.resolve(WRITTEN))
     const stays = stayingFor(job, context.source)
     return async (object) => {
-      if (object.extra === true) return (await stays?.(object.key)) === true ? EXTRA : DELETED
+      if (object.extra === true) {
+        const reason = await stays?.(object.key)
+        return reason === undefined ? DELETED : { kind: 'skipped', reason }
+      }
       const outcome = await look(object)
       return outcome?.kind === 'delete-deferred' ? DELETED : outcome
     }

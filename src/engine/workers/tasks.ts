@@ -94,7 +94,7 @@ function writeWorkshop(options: WorkerTaskOptions, { job, watched }: Task & { ki
   const slots = new ConcurrencyLimit(settings.concurrency, settings.slots)
   options.gate?.attach(slots)
   const pacers = pacersFor(settings.lanes)
-  const listing = listingOf(job, { source: source(), destination: destination() })
+  const listing = listingOf(job, { source: source(), destination: destination(), settings })
   const add = (object: ObjectSummary, outcome: Outcome | Deferral): void => {
     tally.add(object, outcome)
     const event = watched ? eventOf(job, object, outcome) : undefined

@@ -24,7 +24,7 @@ async function opened(path: string): Promise<DataFile | undefined> {
       return await work()
     } catch (error) {
       if (error instanceof UserError || systemCode(error) === undefined) throw error
-      throw new UserError(`cannot read ${name}: ${reasonOf(error)}`, 'Check the path after --files-from.')
+      throw new UserError(`cannot read ${name}: ${reasonOf(error)}`, 'Check the path that was given.')
     }
   }
   return await guarded(async () => {

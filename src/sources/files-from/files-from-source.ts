@@ -213,5 +213,5 @@ async function identityOf(path: string): Promise<Pick<ListState, 'size' | 'modif
 
 function unreadable(path: string, error: unknown): unknown {
   if (systemCode(error) === undefined) return error
-  return new UserError(`cannot read ${printable(path)}: ${reasonOf(error)}`, 'Check the path after --files-from.')
+  return new UserError(`cannot read ${printable(path)}: ${reasonOf(error)}`, 'Check the path that was given.')
 }

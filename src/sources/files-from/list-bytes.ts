@@ -30,7 +30,7 @@ export async function* contentOf(
     yield* withoutMark(unpacked(bytesOf(file, name), name))
   } catch (error) {
     if (error instanceof UserError || systemCode(error) === undefined) throw error
-    throw new UserError(`cannot read ${name}: ${reasonOf(error)}`, 'Check the path after --files-from.')
+    throw new UserError(`cannot read ${name}: ${reasonOf(error)}`, 'Check the path that was given.')
   } finally {
     await file?.close()
   }

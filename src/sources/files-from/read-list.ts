@@ -46,7 +46,7 @@ export async function* listBatches(
     const file = await DISK_FILES.open([list.file])
     const name = nameOfList(list)
     if (file === undefined)
-      throw new UserError(`cannot read ${name}: there is no such file`, 'Check the path after --files-from.')
+      throw new UserError(`cannot read ${name}: there is no such file`, 'Check the path that was given.')
     yield* closing(file, parquetRows({ ...file, name }, { ...wanted, passedOver }, from, passed))
   } else if (list.format === 'inventory') {
     const { files, format, columns } = await readInventory(list, wanted)

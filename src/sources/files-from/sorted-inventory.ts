@@ -1,0 +1,208 @@
+import { createHash, type Hash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { join } from 'node:path'
+import { checkpointError } from '../../checkpoint/checkpoint-error.js'
+import { parseJson } from '../../checkpoint/json.js'
+import { UserError } from '../../errors.js'
+import { isMissing, newFile, syncFolder, systemCode } from '../../file-system.js'
+import { nameOfList, type KeyList } from '../../job/files-from.js'
+import type { LocalListing } from '../../job/pace.js'
+import { PassedOverCounts, passedOverShape, type PassedOver } from '../../job/passed-over.js'
+import { checkCount, Mismatch, shape, text } from '../../job/schema.js'
+import { printable } from '../../keys.js'
+import { timeOf } from '../../times.js'
+import { listedIn, listingLine } from '../local-listing.js'
+import type { EntryNeeds } from './entry.js'
+import { externallySorted, SORT_LIMITS, type Sortable, type SortLimits } from './external-sort.js'
+import { listBatches } from './read-list.js'
+
+/** The objects of an inventory below a prefix, in the order of the keys, in a file of this machine. */
+export interface SortedInventory {
+  readonly listing: LocalListing
+  readonly objects: number
+  readonly passedOver: PassedOver
+}
+
+/** What sorting an inventory needs. */
+export interface InventorySortOptions {
+  readonly list: KeyList
+  readonly wanted: EntryNeeds
+  /** Where the file is to be made; an absolute path. */
+  readonly folder: string
+  readonly limits?: SortLimits
+  /** Aborted when it is not to be ended. */
+  readonly stop: AbortSignal
+  /** Told how many objects were read so far. */
+  readonly progress: (objects: number) => void
+}
+
+const SORTED = 'inventory.sorted.ndjson'
+const SORTING = /^inventory\.sort(?:ed|ing\.\d+)\.ndjson$/
+
+/** Removes from a folder what was made of an inventory. */
+export async function removeSorted(folder: string): Promise<void> {
+  try {
+    for (const name of await readdir(folder)) if (SORTING.test(name)) await rm(join(folder, name), { force: true })
+  } catch (error) {
+    if (!isMissing(error)) throw checkpointError('look into', folder, error)
+  }
+}
+
+// Its last line, which no object has: it is known to be whole by it.
+interface Footer {
+  readonly bytes: number
+  readonly objects: number
+  readonly passedOver: PassedOver
+  readonly sha256: string
+}
+
+const checkFooter = shape<Footer>(
+  { bytes: checkCount, objects: checkCount, passedOver: passedOverShape, sha256: text },
+  {},
+)
+
+/**
+ * Reads an inventory to its end and writes its objects below the prefix of the job to a file in the order of their keys, in bounded memory. The file has
+ * its name once it is whole and on the disk; whatever was there before is removed. Undefined when it was stopped. A `UserError` for what is wrong with
+ * the inventory, a `CheckpointError` for what is with the disk.
+ */
+export async function sortInventory(options: InventorySortOptions): Promise<SortedInventory | undefined> {
+  const { list, wanted, folder, limits = SORT_LIMITS, stop, progress } = options
+  await removeSorted(folder)
+  const path = join(folder, SORTED)
+  const passed = new PassedOverCounts()
+  const needs = { ...wanted, passedOver: passed.add }
+  const pathOf = (n: number): string => join(folder, `inventory.sorting.${n + 1}.ndjson`)
+  const keyOf = (line: string): string => listedIn(line).key
+  try {
+    const input = objectsOf(list, needs, { stop, progress })
+    const all = externallySorted(input, { pathOf, keyOf, limits })
+    const footer = await newFile(pathOf(-1), async (file) => await written(file, all, passed, stop), 0o600)
+    if (footer === undefined) {
+      await removeSorted(folder)
+      return undefined
+    }
+    await rename(pathOf(-1), path)
+    await syncFolder(folder)
+    return sortedBy(path, footer)
+  } catch (error) {
+    await removeSorted(folder).catch(() => undefined)
+    throw systemCode(error) === undefined ? error : checkpointError('write', path, error)
+  }
+}
+
+function sortedBy(file: string, { bytes, objects, passedOver }: Footer): SortedInventory {
+  return { listing: { file, bytes }, objects, passedOver }
+}
+
+async function* objectsOf(
+  list: KeyList,
+  wanted: EntryNeeds,
+  { stop, progress }: Pick<InventorySortOptions, 'stop' | 'progress'>,
+): AsyncGenerator<readonly Sortable[], void, undefined> {
+  let read = 0
+  for await (const { entries } of listBatches(list, wanted)) {
+    if (stop.aborted) return
+    yield entries.map(({ key, size, etag = '', lastModified = '', storageClass = '' }) => {
+      // It would be taken for an empty object.
+      if (size === undefined) {
+        throw new UserError(
+          `${nameOfList(list)} does not tell the size of ${printable(key)}`,
+          'let the configuration of the inventory write it, or leave --source-inventory away: the source is listed then',
+        )
+      }
+      const name = key.slice(wanted.prefix.length)
+      return { key: name, line: listingLine({ key: name, size, etag, lastModified, storageClass }) }
+    })
+    read += entries.length
+    progress(read)
+  }
+}
+
+/** Bytes that are written at once. */
+const PIECE = 1024 * 1024
+
+async function written(
+  file: FileHandle,
+  all: AsyncGenerator<readonly Sortable[], void>,
+  passed: PassedOverCounts,
+  stop: AbortSignal,
+): Promise<Footer | undefined> {
+  const hash = createHash('sha256')
+  let [bytes, objects] = [0, 0]
+  let held = ''
+  const write = async (line: string, least: number): Promise<void> => {
+    held += line
+    if (held.length < least) return
+    const piece = Buffer.from(held)
+    held = ''
+    hash.update(piece)
+    bytes += piece.length
+    await file.writeFile(piece)
+  }
+  let last: Sortable | undefined
+  for await (const some of all) {
+    if (stop.aborted) return undefined
+    for (const one of some) {
+      // What an inventory has twice is one object: as it was last.
+      if (last !== undefined && last.key !== one.key) {
+        objects++
+        await write(`${last.line}\n`, PIECE)
+      }
+      last = last?.key === one.key ? newer(last, one) : one
+    }
+  }
+  if (stop.aborted) return undefined
+  if (last !== undefined) objects++
+  await write(last === undefined ? '' : `${last.line}\n`, 0)
+  const footer = { bytes, objects, passedOver: passed.now, sha256: hash.digest('hex') }
+  await file.writeFile(`${JSON.stringify(footer)}\n`)
+  return footer
+}
+
+function newer(one: Sortable, other: Sortable): Sortable {
+  const time = ({ line }: Sortable): number => timeOf(listedIn(line).lastModified)
+  return time(other) > time(one) ? other : one
+}
+
+/** Longer than any footer. */
+const LONGEST_FOOTER = 4_096
+
+/** The sorted inventory in a folder, if it is there, and is what was written. */
+export async function findSorted(folder: string): Promise<SortedInventory | undefined> {
+  const path = join(folder, SORTED)
+  try {
+    const footer = await footerOf(path)
+    if (footer === undefined) return undefined
+    const hash = createHash('sha256')
+    await hashed(hash, path, footer.bytes)
+    return hash.digest('hex') === footer.sha256 ? sortedBy(path, footer) : undefined
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw systemCode(error) === undefined ? error : checkpointError('read', path, error)
+  }
+}
+
+async function footerOf(path: string): Promise<Footer | undefined> {
+  const { size } = await stat(path)
+  const file = await open(path)
+  try {
+    const length = Math.min(size, LONGEST_FOOTER)
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length)
+    const end = buffer.toString('latin1', 0, bytesRead)
+    const begin = end.lastIndexOf('\n', end.length - 2) + 1
+    const footer = checkFooter(parseJson(end.slice(begin)), '')
+    return footer.bytes + (end.length - begin) === size ? footer : undefined
+  } catch (error) {
+    if (error instanceof Mismatch || error instanceof SyntaxError) return undefined
+    throw error
+  } finally {
+    await file.close()
+  }
+}
+
+async function hashed(hash: Hash, path: string, bytes: number): Promise<void> {
+  if (bytes === 0) return
+  for await (const piece of createReadStream(path, { end: bytes - 1 }) as AsyncIterable<Buffer>) hash.update(piece)
+}
