@@ -123,6 +123,25 @@ describe('s3move sync --source-inventory', () => {
     expect(proof.code).toBe(0)
   })
 
+  test('an interrupted dry run goes on with the inventory that it began with', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src', 'dst:hex:3k', 'inv'], latency: 'head=20-40,list=200-300' })
+    await put(server, 'src', 'a', { Body: 'a' })
+    await deliver(server, await rowsOf(server))
+    const args = sync(server, 's3://src', 's3://dst', LIST, '--delete', '--dry-run', '--concurrency', '8')
+    const heads = asked(server, 'HeadObject')
+    const running = start(args, { cwd })
+    await until(() => asked(server, 'HeadObject') > heads + 600, running)
+    running.kill('SIGINT')
+    expect((await running.finished).code).toBe(130)
+    const [folder] = await readdir(join(cwd, '.s3move'))
+    const { code, stdout, stderr } = await run(['resume', join('.s3move', folder!), '--json'], { cwd })
+    expect([code, stderr, records(stdout).at(-1)]).toMatchObject([
+      ...[0, ''],
+      { type: 'plan', complete: true, totals: { copied: 1, deleted: 3_000 } },
+    ])
+  })
+
   test('that is killed while it reads the inventory, and while it copies, loses nothing', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:hex:3k', 'dst', 'inv'], latency: 'copy=2-6,get=30-50' })

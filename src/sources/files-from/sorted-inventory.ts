@@ -49,7 +49,7 @@ export async function removeSorted(folder: string): Promise<void> {
   }
 }
 
-// Its last line, which no object has: it is known to be whole by it.
+// Its last line, which no object has: it is known to be whole by it. The hash is of all before it, and of the rest of the line.
 interface Footer {
   readonly bytes: number
   readonly objects: number
@@ -156,7 +156,9 @@ async function written(
   if (stop.aborted) return undefined
   if (last !== undefined) objects++
   await write(last === undefined ? '' : `${last.line}\n`, 0)
-  const footer = { bytes, objects, passedOver: passed.now, sha256: hash.digest('hex') }
+  // Its fields in the order in which they are read back.
+  const counts = { bytes, objects, passedOver: passedOverShape(passed.now, '') }
+  const footer = { ...counts, sha256: hash.update(JSON.stringify(counts)).digest('hex') }
   await file.writeFile(`${JSON.stringify(footer)}\n`)
   return footer
 }
@@ -177,7 +179,8 @@ export async function findSorted(folder: string): Promise<SortedInventory | unde
     if (footer === undefined) return undefined
     const hash = createHash('sha256')
     await hashed(hash, path, footer.bytes)
-    return hash.digest('hex') === footer.sha256 ? sortedBy(path, footer) : undefined
+    const { sha256, ...counts } = footer
+    return hash.update(JSON.stringify(counts)).digest('hex') === sha256 ? sortedBy(path, footer) : undefined
   } catch (error) {
     if (isMissing(error)) return undefined
     throw systemCode(error) === undefined ? error : checkpointError('read', path, error)
