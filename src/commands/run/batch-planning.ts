@@ -1,0 +1,101 @@
+import { isBatchUnderWay } from '../../checkpoint/batch-state.js'
+import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
+import { openFailures } from '../../checkpoint/failure-ledger.js'
+import { UserError } from '../../errors.js'
+import { connectionOf } from '../../job/connection.js'
+import { NOT_FOR_BATCH } from '../../job/outcome.js'
+import { DEFAULT_RETRY_FOR } from '../../job/pace.js'
+import { noTotals } from '../../job/totals.js'
+import { jobTitle } from '../../report/format.js'
+import type { SendManifest } from '../../batch/manifest.js'
+import type { CopyJob } from '../../job/copy.js'
+import { openObjectUpload } from '../../storage/object-upload.js'
+import { Interrupted } from '../options/io.js'
+import { planBatch, type BatchPlan, type BatchPlanOptions } from './batch-plan.js'
+import type { BatchCheckpoint, OpenedBatch } from './batch-setup.js'
+import { sayer, tellListing, tellPlan, tellPolicy } from './batch-telling.js'
+
+/**
+ * Lists what a run is for, into manifests and failure ledger, and saves that it has. Rejects with a `UserError` or `Interrupted` where that did not come to
+ * its end: nothing of it counts then.
+ */
+export async function planIntoManifests(
+  setup: OpenedBatch,
+  checkpoint: BatchCheckpoint,
+  folder: string,
+  save: (checkpoint: WriteCheckpoint) => Promise<void>,
+): Promise<void> {
+  const { batch } = checkpoint
+  const ledger = await openFailures(folder, { bytes: 0, entries: 0 })
+  try {
+    const to = {
+      ...{ folder: `${batch.manifests.prefix}${batch.id}/`, rowsAJob: batch.rowsAJob, ledger },
+      send: sending(setup, batch.manifests.bucket),
+    }
+    const planned = await planToTheEnd(setup, checkpoint, to)
+    const { ended, manifests, own, filtered } = planned
+    const left = [...own.values()].reduce((all, n) => all + n, 0)
+    tellPlan(setup, planned, manifests.length)
+    const next = { ...batch, planned: true, jobs: manifests }
+    await save({
+      ...{ ...checkpoint, ranges: [], listed: ended.listed, ledger: ledger.position, batch: next },
+      state: isBatchUnderWay(next) ? 'unfinished' : 'finished',
+      totals: {
+        ...noTotals(),
+        skipped: filtered === 0 ? {} : { filtered },
+        failed: left === 0 ? {} : { [NOT_FOR_BATCH]: left },
+      },
+    })
+  } finally {
+    await ledger.close()
+  }
+}
+
+/** Says what a run would make jobs of, and what its role needs; nothing is written. Rejects as `planIntoManifests` does. */
+export async function rehearsePlan(
+  setup: OpenedBatch,
+  checkpoint: WriteCheckpoint & { readonly job: CopyJob },
+  asked: Pick<BatchCheckpoint['batch'], 'role' | 'manifests' | 'rowsAJob'>,
+): Promise<void> {
+  const { job } = checkpoint
+  const planned = await planToTheEnd(setup, checkpoint)
+  const jobs = [...planned.batch.values()].reduce((all, n) => all + Math.ceil(n / asked.rowsAJob), 0)
+  sayer(setup)(`dry run of ${jobTitle(job)} by S3 Batch Operations: nothing is written, and no job is made`)
+  tellPlan(setup, planned, jobs)
+  tellPolicy(setup, job, asked)
+}
+
+async function planToTheEnd(
+  setup: OpenedBatch,
+  checkpoint: WriteCheckpoint & { readonly job: CopyJob },
+  to?: BatchPlanOptions['to'],
+): Promise<BatchPlan> {
+  const { opened, io, progress } = setup
+  const planned = await planBatch({
+    ...{ job: checkpoint.job, checkpoint, opened, io, progress: tellListing(setup) },
+    ...(to === undefined ? {} : { to }),
+    warn: (message) => progress.event({ type: 'note', level: 'warning', message }),
+  })
+  const { stop, end } = planned.ended
+  if (stop !== undefined) throw new UserError(stop.reason, stop.hint)
+  if (end !== 'finished') throw new Interrupted('interrupted')
+  return planned
+}
+
+function sending({ opened, reached, pace, progress }: OpenedBatch, bucket: string): SendManifest {
+  return async (key, body, signal) => {
+    const upload = await openObjectUpload(
+      { bucket, prefix: key },
+      {
+        connection: connectionOf(reached, 'destination'),
+        policy: { retryFor: pace.retryFor ?? DEFAULT_RETRY_FOR, giveUp: opened.drain.signal },
+        warn: (message) => progress.event({ type: 'note', level: 'warning', message }),
+      },
+    )
+    try {
+      return await upload.send(body, { contentType: 'text/csv', signal })
+    } finally {
+      upload.close()
+    }
+  }
+}

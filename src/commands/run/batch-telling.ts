@@ -1,0 +1,70 @@
+import { rolePolicy } from '../../batch/role-policy.js'
+import { uncounted, type BatchState } from '../../checkpoint/batch-state.js'
+import type { CopyJob } from '../../job/copy.js'
+import { noTotals } from '../../job/totals.js'
+import { printable } from '../../keys.js'
+import { count, objects } from '../../report/format.js'
+import { sayTo } from './attended.js'
+import type { BatchPlan, BatchPlanOptions } from './batch-plan.js'
+import type { BatchCheckpoint, BatchSetup, OpenedBatch } from './batch-setup.js'
+
+/** Says lines to people, or to programs that read JSON. */
+export function sayer({ telling, progress, io }: BatchSetup): (message: string) => void {
+  return (message) => {
+    if (telling.json) progress.event({ type: 'note', level: 'info', message })
+    else if (!telling.quiet) sayTo(io, message)
+  }
+}
+
+/** Tells how far the listing has come. */
+export function tellListing({ progress, opened: { ends } }: OpenedBatch): BatchPlanOptions['progress'] {
+  return (listed, elapsed, expected) =>
+    progress.event({
+      type: 'progress',
+      snapshot: {
+        ...{ totals: noTotals(), listed, expected, listingEnded: false, inFlight: 0, settledHere: 0, elapsed },
+        ...{ throttled: ends.meter.throttled, retried: ends.meter.retried, requests: ends.meter.requests },
+      },
+    })
+}
+
+/** Tells who copies how many objects. */
+export function tellPlan(setup: BatchSetup, { own, batch }: BatchPlan, jobs: number): void {
+  const say = sayer(setup)
+  const inJobs = [...batch.values()].reduce((all, n) => all + n, 0)
+  const classes = [...batch].map(([name, n]) => `${count(n)} ${name}`).join(', ')
+  say(
+    `${objects(inJobs)} for ${jobs === 1 ? 'one job' : `${count(jobs)} jobs`} of S3 Batch Operations${classes === '' ? '' : ` (${printable(classes)})`}`,
+  )
+  for (const [reason, n] of own) say(`${objects(n)} left to s3move itself: ${printable(reason)}`)
+  // What it costs is told by nobody yet.
+  say(
+    'price not known: a job costs a fee, each of its objects another, and each copy a request and what reading its class costs',
+  )
+}
+
+/** Tells what the role of the jobs must be allowed, and by whom it must be trusted. */
+export function tellPolicy(setup: BatchSetup, job: CopyJob, asked: Pick<BatchState, 'role' | 'manifests'>): void {
+  const say = sayer(setup)
+  const { permissions, trust } = rolePolicy(job, asked)
+  say(`${printable(asked.role)} must be trusted with: ${JSON.stringify(trust)}`)
+  say(`and allowed: ${JSON.stringify(permissions)}`)
+}
+
+/** Tells what jobs say that they have copied. */
+export function tellJobs(
+  { progress, opened }: OpenedBatch,
+  { totals, listed, batch }: BatchCheckpoint,
+  elapsed: number,
+): void {
+  // It is in the totals only once it is counted.
+  const copied = batch.jobs.reduce((all, job) => all + (job.counted === true ? 0 : (job.succeeded ?? 0)), totals.copied)
+  const { meter } = opened.ends
+  progress.event({
+    type: 'progress',
+    snapshot: {
+      ...{ totals: { ...totals, copied }, listed, listingEnded: true, inFlight: uncounted(batch), settledHere: 0 },
+      ...{ throttled: meter.throttled, retried: meter.retried, requests: meter.requests, elapsed },
+    },
+  })
+}
