@@ -28,14 +28,14 @@ function formEncoded(key: string): string {
 }
 
 /** A manifest that is written whole. */
-export interface WrittenManifest {
+export interface WrittenManifest<K> {
   readonly manifest: string
   readonly etag: string
   readonly rows: number
   /** Of the objects in it. */
   readonly bytes: number
-  /** What the jobs of its objects have in common. */
-  readonly storageClass: string
+  /** What its objects have in common. */
+  readonly kind: K
 }
 
 /** Sends the object `key` as it is read from `body`; answers its ETag. */
@@ -50,26 +50,26 @@ interface OpenManifest {
   bytes: number
 }
 
-/** Writes objects into manifests: one for each storage class, and a new one whenever it is full. */
-export class ManifestWriter {
-  readonly written: WrittenManifest[] = []
-  private readonly open = new Map<string, OpenManifest>()
+/** Writes objects into manifests: one for each kind of them, and a new one whenever it is full. */
+export class ManifestWriter<K> {
+  readonly written: WrittenManifest<K>[] = []
+  private readonly open = new Map<K, OpenManifest>()
   private readonly ending = new AbortController()
-  private begun = 0
 
-  /** Keys begin with `folder`; no manifest has more than `most` rows. */
+  /** Keys begin with `folder`, and count from behind `begun`; no manifest has more than `most` rows. */
   constructor(
     private readonly folder: string,
     private readonly most: number,
     private readonly send: SendManifest,
+    private begun = 0,
   ) {}
 
   /** Adds a row, and its object's size; waits while more is held than is good. Rejects as `send` does. */
-  async add(storageClass: string, row: string, size: number): Promise<void> {
-    let one = this.open.get(storageClass) ?? this.begin(storageClass)
+  async add(kind: K, row: string, size: number): Promise<void> {
+    let one = this.open.get(kind) ?? this.begin(kind)
     if (one.rows === this.most) {
-      await this.end(storageClass, one)
-      one = this.begin(storageClass)
+      await this.end(kind, one)
+      one = this.begin(kind)
     }
     one.rows++
     one.bytes += size
@@ -82,7 +82,7 @@ export class ManifestWriter {
 
   /** Ends what is open. Then all is in `written`. */
   async finish(): Promise<void> {
-    for (const [storageClass, one] of this.open) await this.end(storageClass, one)
+    for (const [kind, one] of this.open) await this.end(kind, one)
   }
 
   /** Drops what is not whole; to be called in any case. */
@@ -94,7 +94,7 @@ export class ManifestWriter {
     await Promise.all(left.map(({ sent }) => sent))
   }
 
-  private begin(storageClass: string): OpenManifest {
+  private begin(kind: K): OpenManifest {
     const key = `${this.folder}manifest-${++this.begun}.csv`
     const body = new PassThrough({ highWaterMark: 1024 * 1024 })
     body.on('error', () => undefined)
@@ -103,15 +103,15 @@ export class ManifestWriter {
       (error: unknown) => ({ error }),
     )
     const one = { key, body, sent, rows: 0, bytes: 0 }
-    this.open.set(storageClass, one)
+    this.open.set(kind, one)
     return one
   }
 
-  private async end(storageClass: string, { key, body, sent, rows, bytes }: OpenManifest): Promise<void> {
+  private async end(kind: K, { key, body, sent, rows, bytes }: OpenManifest): Promise<void> {
     body.end()
     const ended = await sent
-    this.open.delete(storageClass)
+    this.open.delete(kind)
     if ('error' in ended) throw ended.error
-    this.written.push({ manifest: key, etag: ended.etag, rows, bytes, storageClass })
+    this.written.push({ manifest: key, etag: ended.etag, rows, bytes, kind })
   }
 }

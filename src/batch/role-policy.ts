@@ -1,5 +1,6 @@
-import type { CopyJob } from '../job/copy.js'
+import { isCopy } from '../job/copy.js'
 import type { Place } from '../job/place.js'
+import type { BatchableJob } from './batchable.js'
 
 /** A policy document of IAM. */
 interface Policy {
@@ -9,13 +10,16 @@ interface Policy {
 
 /** What the role of a job must be allowed, and who must be able to have it. */
 export function rolePolicy(
-  { source, destination, attributes }: CopyJob,
+  job: BatchableJob,
   { role, manifests }: { readonly role: string; readonly manifests: Place },
 ): { readonly permissions: Policy; readonly trust: Policy } {
+  const { source } = job
+  const destination = isCopy(job) ? job.destination : source
+  const canned = isCopy(job) ? job.attributes?.acl : job.acl
   const [, partition = 'aws'] = role.split(':')
   const arn = ({ bucket, prefix }: Place): string => `arn:${partition}:s3:::${bucket}/${prefix}*`
   const allow = (Action: readonly string[], place: Place): object => ({ Effect: 'Allow', Action, Resource: arn(place) })
-  const acl = attributes?.acl === undefined ? [] : ['s3:PutObjectAcl']
+  const acl = canned === undefined || canned === 'reset' ? [] : ['s3:PutObjectAcl']
   return {
     permissions: {
       Version: '2012-10-17',

@@ -1,5 +1,6 @@
+import { headerShape } from '../job/object-attributes.js'
 import { placeShape, type Place } from '../job/place.js'
-import { checkCount, flag, list, positive, shape, text } from '../job/schema.js'
+import { checkCount, flag, list, positive, shape, text, time } from '../job/schema.js'
 
 /** One job of S3 Batch Operations, and how far it is known to have come. */
 export interface BatchJobState {
@@ -11,6 +12,10 @@ export interface BatchJobState {
   readonly bytes: number
   /** That of the copies. */
   readonly storageClass: string
+  /** Where objects are copied onto themselves: all that they are to have of headers and the like. */
+  readonly fields?: readonly (readonly [name: string, value: string])[]
+  /** ISO 8601: what was written later is not to be copied. */
+  readonly unmodifiedSince?: string
   /** Absent until it was made. */
   readonly id?: string
   /** As S3 said last. */
@@ -47,7 +52,10 @@ export const batchShape = shape<BatchState>(
     jobs: list(
       shape<BatchJobState>(
         { manifest: text, etag: text, rows: positive, bytes: checkCount, storageClass: text },
-        { id: text, status: text, succeeded: checkCount, failed: checkCount, counted: flag },
+        {
+          ...{ id: text, status: text, succeeded: checkCount, failed: checkCount, counted: flag },
+          ...{ fields: list(headerShape), unmodifiedSince: time },
+        },
       ),
     ),
   },

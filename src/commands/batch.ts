@@ -1,49 +1,127 @@
 import { UserError } from '../errors.js'
 import { copyOf, type CopyJob } from '../job/copy.js'
+import { setHeadersOf } from '../job/set-headers.js'
 import { printable } from '../keys.js'
 import { readAttributes } from './options/attribute-options.js'
-import type { Argv } from './options/argv.js'
+import { Declarations, type Argv } from './options/argv.js'
 import type { Command } from './options/command.js'
 import { readConnection } from './options/connection-options.js'
 import { exitsOfWriting } from './options/exit.js'
 import { booleanFlag, grouped, readArgument, readText, readWhole, textFlag, type Flags } from './options/flag-values.js'
 import { CANNED_ACLS } from './options/header-options.js'
+import { FOLDER_MARKERS, headerRuleFlags, readHeaderChanges, RESET_ACL } from './options/header-rule-options.js'
+import type { CommandIo } from './options/io.js'
 import { checkPair, parseBucket } from './options/places.js'
 import { againFlag, freshFlags, runFlags } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
 import type { BatchAsked } from './run/start-batch.js'
 
+/** What `batch` can do. */
+interface Operation {
+  /** How it is written. */
+  readonly usage: string
+  /** How many arguments it may have, and must have, behind its name. */
+  readonly most: number
+  readonly least: number
+  readonly options: Command['options']
+  run(flags: Flags, io: CommandIo): Promise<number>
+}
+
+const WRITING: Command['options'] = [selectionFlags, jobFlags, yesFlag, aclFlag, runFlags, againFlag, freshFlags]
+
+const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
+  [
+    'copy',
+    {
+      ...{ usage: 'batch copy SOURCE DESTINATION', most: 2, least: 2, options: [...WRITING, copyFlags] },
+      async run(flags, io) {
+        const { attributes } = readAttributes(flags, io.cwd)
+        const job: CopyJob = {
+          ...copyOf({
+            source: parseBucket(readArgument(flags, 'source'), 'source'),
+            destination: parseBucket(readArgument(flags, 'destination'), 'destination'),
+            ...(attributes === undefined ? {} : { attributes }),
+          }),
+          ...readObjects(flags),
+        }
+        for (const { bucket } of [job.source, job.destination]) refuseAccessPoint(bucket)
+        checkPair(job.source, job.destination, readConnection(flags, {}))
+        const asked = readAsked(flags)
+        const { beginBatch } = await import('./run/start-batch.js')
+        const { resumeAttended } = await import('./run/resume-run.js')
+        return await beginBatch(job, asked, { flags, io, rest: resumeAttended })
+      },
+    },
+  ],
+  [
+    'set-headers',
+    {
+      ...{ usage: 'batch set-headers s3://bucket[/prefix]', most: 1, least: 1, options: [...WRITING, headerFlags] },
+      async run(flags, io) {
+        const job = setHeadersOf({
+          source: parseBucket(readArgument(flags, 'source'), 'place'),
+          ...readObjects(flags),
+          ...(await readHeaderChanges(flags, io.cwd)),
+        })
+        refuseAccessPoint(job.source.bucket)
+        const asked = readAsked(flags)
+        const { beginBatch } = await import('./run/start-batch.js')
+        const { resumeAttended } = await import('./run/resume-run.js')
+        const { checkingAcls } = await import('./run/checking-acls.js')
+        const keeping = 'use s3move set-headers --preserve acl, for no job keeps them'
+        return await beginBatch(job, asked, { flags, io, rest: resumeAttended, prepare: checkingAcls(job, keeping) })
+      },
+    },
+  ],
+])
+
 export const command: Command = {
-  usage: 'batch <operation> <source> <destination>',
+  usage: 'batch <operation> [source] [destination]',
   group: 'copying',
-  summary: 'copy by jobs of S3 Batch Operations, which run without this machine',
-  help: '$0 batch copy SOURCE DESTINATION --manifest s3://bucket/jobs/ --role-arn ARN\n\nCopies every object below the source prefix by jobs of S3 Batch Operations; what these cannot copy, s3move copies itself afterwards.\nThe jobs wait for a yes. The destination prefix must end as the source prefix does.',
-  options: [selectionFlags, batchArguments, batchFlags, runFlags, againFlag, freshFlags],
-  everyday: [...['manifest', 'role-arn', 'yes', 'dry-run', 'storage-class'], ...['include', 'region', 'profile']],
-  examples: [['$0 batch copy s3://photos s3://new --manifest s3://jobs/ --role-arn $ROLE', 'a whole bucket']],
+  summary: 'copy, or set headers, by jobs of S3 Batch Operations, which run without this machine',
+  help: '$0 batch copy SOURCE DESTINATION --manifest s3://bucket/jobs/ --role-arn ARN\n\nCopies objects, or sets their headers, by jobs of S3 Batch Operations.\nWhat these cannot do, s3move does itself afterwards.\nThe jobs wait for a yes. The destination prefix must end as the source prefix does.',
+  options: [batchArguments, ...WRITING, copyFlags, headerFlags],
+  everyday: [
+    ...['manifest', 'role-arn', 'yes', 'dry-run', 'storage-class'],
+    ...['cache-control', 'include', 'profile'],
+  ],
+  examples: [
+    ['$0 batch copy s3://photos s3://new --manifest s3://jobs/ --role-arn $ROLE', 'a whole bucket'],
+    [
+      '$0 batch set-headers s3://site --cache-control no-cache --manifest s3://jobs/ --role-arn $ROLE',
+      'a job for each set of headers that objects are to have',
+    ],
+  ],
   exits: exitsOfWriting(),
   async run(flags, io) {
-    const operation = readArgument(flags, 'operation')
-    if (operation !== 'copy') {
-      throw new UserError(`batch cannot ${printable(operation)}`, 'write s3move batch copy SOURCE DESTINATION')
+    const name = readArgument(flags, 'operation')
+    const operation = OPERATIONS.get(name)
+    if (operation === undefined) {
+      throw new UserError(`batch cannot ${printable(name)}`, `it can ${[...OPERATIONS.keys()].join(', ')}`)
     }
-    const [source, destination] = [readArgument(flags, 'source'), readArgument(flags, 'destination')]
-    const { attributes } = readAttributes(flags, io.cwd)
-    const job: CopyJob = {
-      ...copyOf({
-        source: parseBucket(source, 'source'),
-        destination: parseBucket(destination, 'destination'),
-        ...(attributes === undefined ? {} : { attributes }),
-      }),
-      ...readObjects(flags),
-    }
-    for (const { bucket } of [job.source, job.destination]) refuseAccessPoint(bucket)
-    checkPair(job.source, job.destination, readConnection(flags, {}))
-    const asked = readAsked(flags)
-    const { beginBatch } = await import('./run/start-batch.js')
-    const { resumeAttended } = await import('./run/resume-run.js')
-    return await beginBatch(job, asked, { flags, io, rest: resumeAttended })
+    checkArguments(name, operation, flags)
+    return await operation.run(flags, io)
   },
+}
+
+// All operations are one command to the parser, so what is for another one would count for nothing.
+function checkArguments(name: string, { usage, most, least, options }: Operation, flags: Flags): void {
+  const given = ['source', 'destination'].filter((one) => flags[one] !== undefined)
+  if (given.length < least || given.length > most) {
+    const many = `${given.length < least ? 'too few' : 'too many'} places`
+    throw new UserError(`batch ${name} was given ${many}`, `write s3move ${usage}`)
+  }
+  const own = declaredBy(options)
+  const other = [...declaredBy(command.options)].find((flag) => flags[flag] !== undefined && !own.has(flag))
+  if (other === undefined) return
+  const of = [...OPERATIONS].flatMap(([one, { options }]) => (declaredBy(options).has(other) ? [one] : []))
+  throw new UserError(`batch ${name} has no option --${other}`, `it is for batch ${of.join(', ')}`)
+}
+
+function declaredBy(options: Command['options']): ReadonlySet<string> {
+  const declared = new Declarations()
+  for (const declare of options) declare(declared, [])
+  return new Set(declared.all.keys())
 }
 
 function refuseAccessPoint(bucket: string): string {
@@ -53,26 +131,48 @@ function refuseAccessPoint(bucket: string): string {
 
 function batchArguments(argv: Argv): Argv {
   return argv
-    .positional('operation', { type: 'string', describe: 'copy', demandOption: true })
-    .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
-    .positional('destination', { type: 'string', describe: 's3://bucket or s3://bucket/prefix', demandOption: true })
+    .positional('operation', {
+      ...{ type: 'string', describe: 'copy or set-headers', demandOption: true },
+      values: ['copy', 'set-headers'],
+    })
+    .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix' })
+    .positional('destination', { type: 'string', describe: 'the same, of copy' })
 }
 
-function batchFlags(argv: Argv): Argv {
-  grouped(argv, 'Jobs:', {
-    manifest: { ...textFlag('S3-PREFIX', 'where manifests and reports go'), demandOption: true },
-    'role-arn': { ...textFlag('ROLE-ARN', 'the role of the jobs; --dry-run prints what it needs'), demandOption: true },
+function jobFlags(argv: Argv): Argv {
+  return grouped(argv, 'Jobs:', {
+    manifest: textFlag('S3-PREFIX', 'where manifests and reports go'),
+    'role-arn': textFlag('ROLE-ARN', 'the role of the jobs; --dry-run prints what it needs'),
     'account-id': textFlag('ACCOUNT', 'the account of the jobs, 12 digits', 'that of the role'),
     'job-rows': textFlag('N', 'objects of a job, at most', '100000000'),
-    yes: { ...booleanFlag('start the jobs without a question; needed where there is no terminal'), alias: 'y' },
   })
+}
+
+function yesFlag(argv: Argv): Argv {
+  return grouped(argv, 'Jobs:', {
+    yes: {
+      ...booleanFlag('start the jobs without a question; needed where there is no terminal'),
+      alias: 'y',
+    },
+  })
+}
+
+function aclFlag(argv: Argv): Argv {
+  return grouped(argv, 'What copies have beside their content:', {
+    acl: { ...textFlag('ACL', 'canned access control list of what is copied or rewritten'), values: CANNED_ACLS },
+  })
+}
+
+function copyFlags(argv: Argv): Argv {
   return grouped(argv, 'What copies have beside their content:', {
     'storage-class': textFlag('CLASS', 'storage class of the copies, such as STANDARD_IA', 'that of the source'),
-    acl: { ...textFlag('ACL', 'canned access control list of the copies'), values: CANNED_ACLS },
     tagging: textFlag('TAGS', "tags of the copies in place of those of the source: 'team=web&cost=7'"),
   })
 }
 
+function headerFlags(argv: Argv): Argv {
+  return grouped(headerRuleFlags(argv), 'Headers:', { 'reset-acl': RESET_ACL, 'folder-markers': FOLDER_MARKERS })
+}
 /** Objects of a job where nobody says otherwise; S3 takes 20 billion. */
 const ROWS_A_JOB = 100_000_000
 const MOST_ROWS = 20_000_000_000

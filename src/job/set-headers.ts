@@ -76,3 +76,13 @@ export const SET_HEADERS: WriteKind<SetHeadersJob> = {
     ['changes', { rules, guess: guess ?? null, folderMarkers, acl: acl ?? null }],
   ],
 }
+
+/** A change of headers. */
+export function setHeadersOf(job: Omit<SetHeadersJob, 'kind'>): SetHeadersJob {
+  return { kind: 'set-headers', ...job }
+}
+
+/** Whether a job changes headers. */
+export function isSetHeaders(job: { readonly kind: string }): job is SetHeadersJob {
+  return job.kind === 'set-headers'
+}

@@ -97,7 +97,7 @@ export function headline(event: SummaryEvent, context: Pick<SummaryContext, 'job
 }
 
 /** What an object is called that a job has done. */
-function doneWord(job: Job | undefined): DoneWord {
+export function doneWord(job: Job | undefined): DoneWord {
   return job === undefined || isScanJob(job) ? 'copied' : writeKindOf(job).done
 }
 

@@ -3,6 +3,7 @@ import type { Connection } from '../job/connection.js'
 import { placeUrl, type Place } from '../job/place.js'
 import { backendOf } from './backends.js'
 import type { RetryPolicy } from './retry.js'
+import type { HeaderFields } from './storage.js'
 
 /** An object, and the ETag that proves which one it is. */
 interface BatchManifest extends Place {
@@ -24,13 +25,17 @@ export interface BatchRequest {
   readonly copy: BatchCopy
 }
 
-/** What a job makes of each object; what is absent is as CopyObject has it. */
+/** What a job makes of each object; what is absent is as CopyObject has it: metadata and tags are those of the object. */
 export interface BatchCopy {
   /** The bucket of the copies; their names are those of the objects, with `prefix` put in front. */
   readonly destination: Place
   readonly storageClass: string
   readonly acl?: string | undefined
   readonly checksumAlgorithm?: string | undefined
+  /** In place of all metadata: header fields as CopyObject takes them, names in lower case. */
+  readonly fields?: HeaderFields | undefined
+  /** ISO 8601: objects that were written later fail. */
+  readonly unmodifiedSince?: string | undefined
   /** In place of the tags of the objects. */
   readonly tags?: readonly (readonly [key: string, value: string])[] | undefined
 }
@@ -56,6 +61,8 @@ export interface BatchControl {
   find(descriptions: ReadonlySet<string>): Promise<ReadonlyMap<string, string>>
   /** Starts a job that is suspended. */
   start(id: string): Promise<void>
+  /** Ends a job that has not ended; what it has copied stays. */
+  cancel(id: string): Promise<void>
   close(): void
 }
 

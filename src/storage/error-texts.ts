@@ -379,7 +379,7 @@ export const CODE_TEXTS: ReadonlyMap<string, CodeTexts> = new Map(
       ],
       ['verify --fix copied it, and it differs still', 'look at both', 'StillDifferent'],
       [
-        'S3 Batch Operations cannot copy it: over 5 GB, archived, or of a name or class that no job can give',
+        'no job of S3 Batch Operations does it: over 5 GB, archived, or with a name, class or headers that no job can give, or is worth',
         'resume --only-failed, if it was killed before',
         'NotForBatch',
       ],

@@ -1,34 +1,11 @@
-import { ListJobsCommand, S3ControlClient } from '@aws-sdk/client-s3-control'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { contentOf, expectSame, put, sandbox, type TestSandbox } from '../support/cli-buckets.js'
+import { describe, expect, test } from 'vitest'
+import { ASKED, jobsOf, ledgerOf } from '../support/batch-runs.js'
+import { contentOf, expectSame, put, sandbox } from '../support/cli-buckets.js'
 import { refusal, run, start, until, workFolder } from '../support/cli-program.js'
 
-const ASKED = [
-  ...['--manifest', 's3://own/jobs', '--role-arn', 'arn:aws:iam::123456789012:role/batch'],
-  ...['--checkpoint', 'run'],
-]
 const COPY = ['batch', 'copy', 's3://src', 's3://dst', ...ASKED]
-
-async function jobsOf({ url }: TestSandbox): Promise<readonly (string | undefined)[]> {
-  const endpoint = new URL(url)
-  const control = new S3ControlClient({
-    ...{ region: 'us-east-1', credentials: { accessKeyId: 'any', secretAccessKey: 'any' } },
-    endpointProvider: () => ({ url: endpoint }),
-  })
-  onTestFinished(() => control.destroy())
-  const { Jobs = [] } = await control.send(new ListJobsCommand({ AccountId: '123456789012' }))
-  return Jobs.map(({ Status }) => Status)
-}
-
-async function ledgerOf(cwd: string): Promise<{ key: string; code: string }[]> {
-  const text = await readFile(join(cwd, 'run/failures.ndjson'), 'utf8')
-  return text
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { key: string; code: string })
-}
 
 describe('s3move batch copy', () => {
   test('copies by jobs what these can copy, and the rest itself', async () => {

@@ -1,24 +1,25 @@
 import { createHash } from 'node:crypto'
 import { isAborted, sleep } from '../../abort.js'
+import type { BatchableJob } from '../../batch/batchable.js'
 import { keyIn } from '../../batch/manifest.js'
 import { failedRows, type FailedRow } from '../../batch/report.js'
 import { isBatchUnderWay, type BatchJobState, type BatchState } from '../../checkpoint/batch-state.js'
 import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { openFailures } from '../../checkpoint/failure-ledger.js'
 import { StorageError, UserError } from '../../errors.js'
-import type { CopyJob } from '../../job/copy.js'
+import { writeKindOf } from '../../job/kinds.js'
 import type { Failure } from '../../job/outcome.js'
 import { printable } from '../../keys.js'
 import { count, objects } from '../../report/format.js'
 import { rowsOf } from '../../sources/files-from/csv-rows.js'
 import { textLines } from '../../sources/files-from/text-lines.js'
 import type { BatchControl, BatchView } from '../../storage/batch-control.js'
-import { batchFront } from './batch-plan.js'
+import { batchCopyOf } from './batch-copy.js'
 
 /** A run that S3 Batch Operations does, listed to its end. */
 export interface BatchRun {
   readonly folder: string
-  checkpoint: WriteCheckpoint & { readonly batch: BatchState; readonly job: CopyJob }
+  checkpoint: WriteCheckpoint & { readonly batch: BatchState; readonly job: BatchableJob }
   readonly control: BatchControl
   /** Keeps what has changed. */
   readonly save: (checkpoint: WriteCheckpoint) => Promise<void>
@@ -76,14 +77,8 @@ async function make(run: BatchRun, resumed: boolean): Promise<void> {
     const one = batch.jobs[at]
     if (one === undefined || run.stop.aborted) return
     const { bucket } = batch.manifests
-    const copy = {
-      destination: { bucket: job.destination.bucket, prefix: batchFront(job) },
-      storageClass: one.storageClass,
-      ...{ acl: job.attributes?.acl, checksumAlgorithm: job.attributes?.checksumAlgorithm },
-      tags: tagsOf(job),
-    }
     const asked = {
-      ...{ description, role: batch.role, copy },
+      ...{ description, role: batch.role, copy: batchCopyOf(job, one) },
       manifest: { bucket, prefix: one.manifest, etag: one.etag },
       report: { bucket, prefix: reportsOf(batch) },
     }
@@ -96,11 +91,6 @@ async function make(run: BatchRun, resumed: boolean): Promise<void> {
 
 function reportsOf({ manifests, id }: BatchState): string {
   return `${manifests.prefix}${id}/reports`
-}
-
-function tagsOf({ attributes: { tagging, drop = [] } = {} }: CopyJob): (readonly [string, string])[] | undefined {
-  if (tagging !== undefined) return [...new URLSearchParams(tagging)]
-  return drop.includes('tags') ? [] : undefined
 }
 
 // Looks at the jobs until each is where it is waited for. What is suspended is started, and what has ended is counted, where that may be.
@@ -134,11 +124,12 @@ async function watch(run: BatchRun, arrived: (status: string) => boolean, confir
 }
 
 function tell(
-  { say, checkpoint: { batch } }: BatchRun,
+  { say, checkpoint: { batch, job } }: BatchRun,
   at: number,
   { status, tasks, succeeded, failed, reasons }: BatchView,
 ): void {
-  const of = tasks > 0 ? `, ${count(succeeded)} of ${count(tasks)} copied, ${count(failed)} failed` : ''
+  const of =
+    tasks > 0 ? `, ${count(succeeded)} of ${count(tasks)} ${writeKindOf(job).done}, ${count(failed)} failed` : ''
   const why = reasons.length === 0 ? '' : ` (${printable(reasons.join('; '))})`
   say(`job ${at + 1} of ${batch.jobs.length}: ${printable(status)}${of}${why}`)
 }
@@ -227,7 +218,7 @@ async function readManifest(
   const why = ended.reasons.length === 0 ? '' : `: ${ended.reasons.join('; ')}`
   const otherwise = {
     code: ended.status === 'Cancelled' ? 'BatchJobCancelled' : 'BatchJobFailed',
-    message: `the job ${ended.id} ended as ${ended.status} before it was known to have copied it${why}`,
+    message: `the job ${ended.id} ended as ${ended.status} before it was known to have ${writeKindOf(run.checkpoint.job).done} it${why}`,
   }
   let found = 0
   for await (const rows of rowsOf(textLines(run.read(manifest, etag), manifest), manifest)) {

@@ -1,59 +1,73 @@
-import { ManifestWriter, manifestRow, type SendManifest, type WrittenManifest } from '../../batch/manifest.js'
-import { frontOf, routeOf, type RoutedObject } from '../../batch/route.js'
+import type { BatchableJob } from '../../batch/batchable.js'
+import { HeaderSets, type CountedSet } from '../../batch/header-sets.js'
+import { ManifestWriter, manifestRow, type SendManifest } from '../../batch/manifest.js'
+import type { RoutedObject } from '../../batch/route.js'
+import type { BatchJobState } from '../../checkpoint/batch-state.js'
 import { FORMAT, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import type { FailureLedger } from '../../checkpoint/failure-ledger.js'
+import { HEADER_SETS, type ObjectOfSet } from '../../checkpoint/header-set-ledger.js'
+import { LateLedger } from '../../checkpoint/object-ledger.js'
 import { lsSink } from '../../engine/session/scan-results.js'
 import { runScan, type ScanEnd } from '../../engine/session/scan-session.js'
 import type { OutputWriter } from '../../engine/output/output-writer.js'
 import { UserError } from '../../errors.js'
-import type { CopyJob } from '../../job/copy.js'
 import type { Expected } from '../../job/events.js'
+import { writeKindOf } from '../../job/kinds.js'
 import { lsOf } from '../../job/ls.js'
 import { NOT_FOR_BATCH, type Failure } from '../../job/outcome.js'
-import { placeUrl } from '../../job/place.js'
-import { noTotals } from '../../job/totals.js'
+import { noTotals, type Totals } from '../../job/totals.js'
 import { printableName } from '../../keys.js'
 import type { CommandIo } from '../options/io.js'
+import { decidingFor, type DecideBatch, type BatchDecision } from './batch-decisions.js'
+import { manifestsOfSets, RARE } from './batch-sets.js'
 import type { Opened } from './open-and-run.js'
 
 /** What is to be listed, and where what is found goes. */
 export interface BatchPlanOptions {
-  readonly job: CopyJob
+  readonly job: BatchableJob
   readonly checkpoint: WriteCheckpoint
   readonly opened: Opened
   /** Absent in a rehearsal. */
-  readonly to?: {
-    readonly folder: string
-    readonly rowsAJob: number
-    readonly send: SendManifest
-    readonly ledger: FailureLedger
-  }
+  readonly to?: BatchOutput
   readonly warn: (message: string) => void
   /** Told several times a second; `elapsed` in milliseconds. */
   readonly progress: (listed: number, elapsed: number, expected: Expected | undefined) => void
   readonly io: CommandIo
 }
 
+/** Where manifests and what no job does go. */
+export interface BatchOutput {
+  /** What the keys of manifests begin with. */
+  readonly folder: string
+  readonly rowsAJob: number
+  readonly send: SendManifest
+  readonly ledger: FailureLedger
+  /** The folder of the run. */
+  readonly within: string
+}
+
 /** What a listing came to. */
 export interface BatchPlan {
   readonly ended: ScanEnd
-  readonly manifests: readonly WrittenManifest[]
+  /** With their manifests written; none in a rehearsal. */
+  readonly jobs: readonly BatchJobState[]
   /** Objects that are left to s3move itself, by the reason. */
   readonly own: ReadonlyMap<string, number>
-  /** Objects of jobs, by the storage class of their copies. */
-  readonly batch: ReadonlyMap<string, number>
-  /** Objects that were not asked for. */
-  readonly filtered: number
+  /** What jobs are to do: those of one kind have all in common that a job can give. */
+  readonly kinds: readonly { readonly storageClass: string; readonly rows: number }[]
+  /** Of the objects that no job is to do; those of `own` are among the failures. */
+  readonly totals: Pick<Totals, 'skipped' | 'failed'>
 }
 
 /**
- * Lists what is to be copied and decides of each object who does it: it goes into a manifest, or into the failure ledger, from which s3move takes it
+ * Lists what is to be done and decides of each object who does it: it goes into a manifest, or into the failure ledger, from which s3move takes it
  * afterwards. When it did not finish, or rejects (as `runScan` does), nothing of it counts, and it is to be done again from the beginning.
  */
 export async function planBatch(options: BatchPlanOptions): Promise<BatchPlan> {
   const { job, checkpoint, opened, to, warn, progress, io } = options
   const listing = lsOf(job)
-  const router = new Router(job, to)
+  const sets = to && new LateLedger(HEADER_SETS, to.within, { bytes: 0, entries: 0 })
+  const router = new Router(job, decidingFor(job, opened, checkpoint.pace.maxErrors), to, sets)
   try {
     const ended = await runScan({
       checkpoint: {
@@ -74,33 +88,31 @@ export async function planBatch(options: BatchPlanOptions): Promise<BatchPlan> {
       warn: (message) => warn(printableName(message)),
       progress,
     })
-    if (ended.end === 'finished') await router.finish()
-    const { manifests, own, batch } = router
-    return { ended, manifests, own, batch, filtered: ended.listed - router.seen }
+    return await router.end(ended)
   } finally {
     await router.close()
+    await sets?.end(true)
   }
 }
 
 /** Takes in lines of a listing, and gives each object where it belongs. */
 class Router {
-  readonly own = new Map<string, number>()
-  readonly batch = new Map<string, number>()
-  seen = 0
-  private readonly writer: ManifestWriter | undefined
-  private readonly front: string
+  private readonly own = new Map<string, number>()
+  private readonly classes = new Map<string, number>()
+  private readonly sets = new HeaderSets()
+  private readonly skipped = new Map<string, number>()
+  private readonly failed = new Map<string, number>()
+  private seen = 0
+  private readonly writer: ManifestWriter<string> | undefined
   private turn: Promise<void> = Promise.resolve()
 
   constructor(
-    private readonly job: CopyJob,
-    private readonly to: BatchPlanOptions['to'],
+    private readonly job: BatchableJob,
+    private readonly decide: DecideBatch,
+    private readonly to: BatchOutput | undefined,
+    private readonly ofSets: LateLedger<ObjectOfSet> | undefined,
   ) {
-    this.front = batchFront(job)
     this.writer = to === undefined ? undefined : new ManifestWriter(to.folder, to.rowsAJob, to.send)
-  }
-
-  get manifests(): readonly WrittenManifest[] {
-    return this.writer?.written ?? []
   }
 
   outlet(fail: (error: unknown) => void): OutputWriter {
@@ -130,9 +142,20 @@ class Router {
     }
   }
 
-  async finish(): Promise<void> {
-    await this.turn
-    await this.writer?.finish()
+  async end(ended: ScanEnd): Promise<BatchPlan> {
+    const { own, skipped, failed, classes } = this
+    const worth = this.sets.worthAJob()
+    const jobs = ended.end === 'finished' ? await this.jobs(worth) : []
+    const left = [...own.values()].reduce((all, n) => all + n, 0)
+    const filtered = ended.listed - this.seen
+    return {
+      ...{ ended, jobs, own },
+      kinds: [...[...classes].map(([storageClass, rows]) => ({ storageClass, rows })), ...worth],
+      totals: {
+        skipped: Object.fromEntries(filtered === 0 ? skipped : [...skipped, ['filtered', filtered]]),
+        failed: Object.fromEntries(left === 0 ? failed : [...failed, [NOT_FOR_BATCH, left]]),
+      },
+    }
   }
 
   async close(): Promise<void> {
@@ -140,46 +163,73 @@ class Router {
     await this.turn
   }
 
-  private async take(lines: string): Promise<void> {
-    const { job, front, writer, to } = this
-    const failures: Failure[] = []
-    for (const line of lines.split('\n')) {
-      if (line === '') continue
-      const object = JSON.parse(line) as RoutedObject
-      const route = routeOf(object, job, front)
-      this.seen++
-      if ('reason' in route) {
-        addOne(this.own, route.reason)
-        failures.push(leftOver(object, route.reason))
-        continue
-      }
-      const { storageClass } = route
-      addOne(this.batch, storageClass)
-      await writer?.add(storageClass, manifestRow(job.source.bucket, object.key), object.size)
+  private async jobs(worth: readonly CountedSet[]): Promise<readonly BatchJobState[]> {
+    await this.turn
+    await this.writer?.finish()
+    const { to, ofSets } = this
+    const copies = this.writer?.written.map(({ kind, ...one }) => ({ ...one, storageClass: kind })) ?? []
+    if (to === undefined || ofSets === undefined) {
+      const rare = this.sets.objects - worth.reduce((all, { rows }) => all + rows, 0)
+      if (rare > 0) addTo(this.own, RARE, rare)
+      return copies
     }
-    if (failures.length > 0) await to?.ledger.append(failures)
+    const rewrites = await manifestsOfSets(worth, {
+      ...{ to, ledger: ofSets, bucket: this.job.source.bucket },
+      leave: async (objects, reason) => this.leave(objects, reason),
+    })
+    return [...copies, ...rewrites]
+  }
+
+  private async take(lines: string): Promise<void> {
+    const objects = lines.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as RoutedObject]))
+    const decisions = await this.decide(objects)
+    // It counts for nothing, and nobody waits for it.
+    if (decisions === undefined) throw new UserError('it was interrupted')
+    this.seen += objects.length
+    const ofSets: ObjectOfSet[] = []
+    const failures: Failure[] = []
+    for (const decision of decisions) await this.route(decision, ofSets, failures)
+    if (failures.length > 0) await this.to?.ledger.append(failures)
+    if (ofSets.length > 0) await this.ofSets?.append(ofSets)
+  }
+
+  private async route(decision: BatchDecision, ofSets: ObjectOfSet[], failures: Failure[]): Promise<void> {
+    const { object } = decision
+    if ('reason' in decision) {
+      addTo(this.own, decision.reason, 1)
+      failures.push(this.leftOver(object, decision.reason))
+    } else if ('outcome' in decision) this.settle(decision.outcome, failures)
+    else if (decision.fields === undefined) {
+      addTo(this.classes, decision.storageClass, 1)
+      await this.writer?.add(decision.storageClass, manifestRow(this.job.source.bucket, object.key), object.size)
+    } else {
+      const { storageClass, fields } = decision
+      ofSets.push({ ...object, set: this.sets.add({ storageClass, fields }, object.lastModified) })
+    }
+  }
+
+  private settle(outcome: Extract<BatchDecision, { outcome: unknown }>['outcome'], failures: Failure[]): void {
+    if (outcome.kind === 'skipped') addTo(this.skipped, outcome.reason, 1)
+    else if (outcome.kind === 'failed') {
+      addTo(this.failed, outcome.failure.code, 1)
+      failures.push(outcome.failure)
+    } else throw new Error(`a look has ${outcome.kind} an object`)
+  }
+
+  private async leave(objects: readonly RoutedObject[], reason: string): Promise<void> {
+    addTo(this.own, reason, objects.length)
+    await this.to?.ledger.append(objects.map((object) => this.leftOver(object, reason)))
+  }
+
+  private leftOver({ key, size, etag, lastModified, storageClass }: RoutedObject, reason: string): Failure {
+    return {
+      ...{ key, size, etag, lastModified, storageClass },
+      ...{ operation: 'CreateJob', code: NOT_FOR_BATCH, attempts: 0, time: new Date().toISOString() },
+      message: `S3 Batch Operations cannot ${writeKindOf(this.job).task} it: ${reason}`,
+    }
   }
 }
 
-function addOne(counts: Map<string, number>, name: string): void {
-  counts.set(name, (counts.get(name) ?? 0) + 1)
-}
-
-function leftOver(object: RoutedObject, reason: string): Failure {
-  return {
-    ...object,
-    ...{ operation: 'CreateJob', code: NOT_FOR_BATCH, attempts: 0, time: new Date().toISOString() },
-    message: `S3 Batch Operations cannot copy it: ${reason}`,
-  }
-}
-
-/** What the jobs of a copy put in front of names. A `UserError` where they cannot give the names that are asked for. */
-export function batchFront(job: CopyJob): string {
-  const front = frontOf(job)
-  if (front !== undefined) return front
-  const { source, destination } = job
-  throw new UserError(
-    `S3 Batch Operations can only put something in front of names, and ${placeUrl(destination)} does not end in ${placeUrl(source).slice(`s3://${source.bucket}/`.length)}`,
-    'let the destination end as the source does, or use s3move copy, which gives any name',
-  )
+function addTo(counts: Map<string, number>, name: string, gain: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + gain)
 }

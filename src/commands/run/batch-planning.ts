@@ -1,14 +1,13 @@
+import type { BatchableJob } from '../../batch/batchable.js'
 import { isBatchUnderWay } from '../../checkpoint/batch-state.js'
 import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { openFailures } from '../../checkpoint/failure-ledger.js'
 import { UserError } from '../../errors.js'
 import { connectionOf } from '../../job/connection.js'
-import { NOT_FOR_BATCH } from '../../job/outcome.js'
 import { DEFAULT_RETRY_FOR } from '../../job/pace.js'
 import { noTotals } from '../../job/totals.js'
 import { jobTitle } from '../../report/format.js'
 import type { SendManifest } from '../../batch/manifest.js'
-import type { CopyJob } from '../../job/copy.js'
 import { openObjectUpload } from '../../storage/object-upload.js'
 import { Interrupted } from '../options/io.js'
 import { planBatch, type BatchPlan, type BatchPlanOptions } from './batch-plan.js'
@@ -29,22 +28,17 @@ export async function planIntoManifests(
   const ledger = await openFailures(folder, { bytes: 0, entries: 0 })
   try {
     const to = {
-      ...{ folder: `${batch.manifests.prefix}${batch.id}/`, rowsAJob: batch.rowsAJob, ledger },
+      ...{ folder: `${batch.manifests.prefix}${batch.id}/`, rowsAJob: batch.rowsAJob, ledger, within: folder },
       send: sending(setup, batch.manifests.bucket),
     }
     const planned = await planToTheEnd(setup, checkpoint, to)
-    const { ended, manifests, own, filtered } = planned
-    const left = [...own.values()].reduce((all, n) => all + n, 0)
-    tellPlan(setup, planned, manifests.length)
-    const next = { ...batch, planned: true, jobs: manifests }
+    const { ended, jobs, totals } = planned
+    tellPlan(setup, checkpoint.job, planned, jobs.length)
+    const next = { ...batch, planned: true, jobs }
     await save({
       ...{ ...checkpoint, ranges: [], listed: ended.listed, ledger: ledger.position, batch: next },
       state: isBatchUnderWay(next) ? 'unfinished' : 'finished',
-      totals: {
-        ...noTotals(),
-        skipped: filtered === 0 ? {} : { filtered },
-        failed: left === 0 ? {} : { [NOT_FOR_BATCH]: left },
-      },
+      totals: { ...noTotals(), ...totals },
     })
   } finally {
     await ledger.close()
@@ -54,20 +48,20 @@ export async function planIntoManifests(
 /** Says what a run would make jobs of, and what its role needs; nothing is written. Rejects as `planIntoManifests` does. */
 export async function rehearsePlan(
   setup: OpenedBatch,
-  checkpoint: WriteCheckpoint & { readonly job: CopyJob },
+  checkpoint: WriteCheckpoint & { readonly job: BatchableJob },
   asked: Pick<BatchCheckpoint['batch'], 'role' | 'manifests' | 'rowsAJob'>,
 ): Promise<void> {
   const { job } = checkpoint
   const planned = await planToTheEnd(setup, checkpoint)
-  const jobs = [...planned.batch.values()].reduce((all, n) => all + Math.ceil(n / asked.rowsAJob), 0)
+  const jobs = planned.kinds.reduce((all, { rows }) => all + Math.ceil(rows / asked.rowsAJob), 0)
   sayer(setup)(`dry run of ${jobTitle(job)} by S3 Batch Operations: nothing is written, and no job is made`)
-  tellPlan(setup, planned, jobs)
+  tellPlan(setup, job, planned, jobs)
   tellPolicy(setup, job, asked)
 }
 
 async function planToTheEnd(
   setup: OpenedBatch,
-  checkpoint: WriteCheckpoint & { readonly job: CopyJob },
+  checkpoint: WriteCheckpoint & { readonly job: BatchableJob },
   to?: BatchPlanOptions['to'],
 ): Promise<BatchPlan> {
   const { opened, io, progress } = setup

@@ -1,7 +1,7 @@
+import type { BatchableJob } from '../../batch/batchable.js'
 import type { BatchState } from '../../checkpoint/batch-state.js'
 import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import type { Connection } from '../../job/connection.js'
-import type { CopyJob } from '../../job/copy.js'
 import type { Pace } from '../../job/pace.js'
 import type { Progress } from '../../report/progress.js'
 import type { Flags } from '../options/flag-values.js'
@@ -25,4 +25,4 @@ export interface OpenedBatch extends BatchSetup {
   readonly reached: Connection
 }
 
-export type BatchCheckpoint = WriteCheckpoint & { readonly batch: BatchState; readonly job: CopyJob }
+export type BatchCheckpoint = WriteCheckpoint & { readonly batch: BatchState; readonly job: BatchableJob }

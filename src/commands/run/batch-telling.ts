@@ -1,9 +1,12 @@
+import type { BatchableJob } from '../../batch/batchable.js'
 import { rolePolicy } from '../../batch/role-policy.js'
 import { uncounted, type BatchState } from '../../checkpoint/batch-state.js'
-import type { CopyJob } from '../../job/copy.js'
-import { noTotals } from '../../job/totals.js'
+import { isCopy } from '../../job/copy.js'
+import { NOT_FOR_BATCH } from '../../job/outcome.js'
+import { noTotals, sum } from '../../job/totals.js'
 import { printable } from '../../keys.js'
 import { count, objects } from '../../report/format.js'
+import { failedByCode, skippedByReason } from '../../report/summary.js'
 import { sayTo } from './attended.js'
 import type { BatchPlan, BatchPlanOptions } from './batch-plan.js'
 import type { BatchCheckpoint, BatchSetup, OpenedBatch } from './batch-setup.js'
@@ -29,22 +32,30 @@ export function tellListing({ progress, opened: { ends } }: OpenedBatch): BatchP
 }
 
 /** Tells who copies how many objects. */
-export function tellPlan(setup: BatchSetup, { own, batch }: BatchPlan, jobs: number): void {
+export function tellPlan(setup: BatchSetup, job: BatchableJob, { own, kinds, totals }: BatchPlan, jobs: number): void {
   const say = sayer(setup)
-  const inJobs = [...batch.values()].reduce((all, n) => all + n, 0)
-  const classes = [...batch].map(([name, n]) => `${count(n)} ${name}`).join(', ')
+  const inJobs = kinds.reduce((all, { rows }) => all + rows, 0)
+  const byClass = new Map<string, number>()
+  for (const { storageClass, rows } of kinds) byClass.set(storageClass, (byClass.get(storageClass) ?? 0) + rows)
+  const sets = isCopy(job) || kinds.length < 2 ? '' : `, in ${count(kinds.length)} sets of headers`
+  const classes = [...byClass].map(([name, n]) => `${count(n)} ${name}`).join(', ')
   say(
-    `${objects(inJobs)} for ${jobs === 1 ? 'one job' : `${count(jobs)} jobs`} of S3 Batch Operations${classes === '' ? '' : ` (${printable(classes)})`}`,
+    `${objects(inJobs)} for ${jobs === 1 ? 'one job' : `${count(jobs)} jobs`} of S3 Batch Operations${classes === '' ? '' : ` (${printable(classes)}${sets})`}`,
   )
+  const { filtered: _filtered, ...skipped } = totals.skipped
+  if (sum(skipped) > 0) say(`${objects(sum(skipped))} passed over: ${skippedByReason(skipped)}`)
+  const { [NOT_FOR_BATCH]: _own, ...failed } = totals.failed
+  if (sum(failed) > 0) say(`${objects(sum(failed))} could not be looked at: ${failedByCode(failed)}`)
   for (const [reason, n] of own) say(`${objects(n)} left to s3move itself: ${printable(reason)}`)
   // What it costs is told by nobody yet.
-  say(
-    'price not known: a job costs a fee, each of its objects another, and each copy a request and what reading its class costs',
-  )
+  if (jobs > 0)
+    say(
+      'price not known: a job costs a fee, each of its objects another, and each copy a request and what reading its class costs',
+    )
 }
 
 /** Tells what the role of the jobs must be allowed, and by whom it must be trusted. */
-export function tellPolicy(setup: BatchSetup, job: CopyJob, asked: Pick<BatchState, 'role' | 'manifests'>): void {
+export function tellPolicy(setup: BatchSetup, job: BatchableJob, asked: Pick<BatchState, 'role' | 'manifests'>): void {
   const say = sayer(setup)
   const { permissions, trust } = rolePolicy(job, asked)
   say(`${printable(asked.role)} must be trusted with: ${JSON.stringify(trust)}`)

@@ -7,6 +7,7 @@ import { RunFolder } from '../../checkpoint/run-folder.js'
 import { stopReason } from '../../engine/session/stop-reason.js'
 import { UserError } from '../../errors.js'
 import { connectionOf, type Connection } from '../../job/connection.js'
+import { isCopy } from '../../job/copy.js'
 import { NOT_FOR_BATCH } from '../../job/outcome.js'
 import { DEFAULT_RETRY_FOR, type Pace } from '../../job/pace.js'
 import { exactUrl, placeUrl } from '../../job/place.js'
@@ -23,6 +24,7 @@ import { planIntoManifests } from './batch-planning.js'
 import type { BatchCheckpoint, OpenedBatch } from './batch-setup.js'
 import { sayer, tellJobs, tellPolicy } from './batch-telling.js'
 import { openListObject } from './list-object.js'
+import { endsOf } from './open-and-run.js'
 
 /** A run whose folder is locked. */
 export interface LockedBatch extends OpenedBatch {
@@ -128,7 +130,7 @@ async function jobs(
   const began = performance.now()
   if (!batch.confirmed) tellPolicy(setup, job, batch)
   const warn = (message: string): void => progress.event({ type: 'note', level: 'warning', message })
-  const control = await openBatchControl(job.destination, {
+  const control = await openBatchControl(endsOf(job).destination, {
     connection: connectionOf(opened.ends.connection, 'destination'),
     ...{ account: batch.account, warn },
     policy: { retryFor: pace.retryFor ?? DEFAULT_RETRY_FOR, giveUp: opened.drain.signal },
@@ -139,7 +141,7 @@ async function jobs(
     confirm: async () => {
       if (readFlag(flags, 'yes') === true) return true
       const waiting = uncounted(batch)
-      const text = `Start ${batch.jobs.length === 1 ? 'the job' : `the ${batch.jobs.length} jobs`} for ${objects(waiting)} to ${placeUrl(job.destination)}? (yes/no) `
+      const text = `Start ${batch.jobs.length === 1 ? 'the job' : `the ${batch.jobs.length} jobs`} for ${objects(waiting)} ${isCopy(job) ? 'to' : 'of'} ${placeUrl(endsOf(job).destination)}? (yes/no) `
       return (await ask(text, io)).toLowerCase() === 'yes'
     },
     read: (key, etag) =>

@@ -39,7 +39,7 @@ import {
 import { watchRuns, type Sighting } from './watch-status.js'
 import { likenessRows } from '../../report/verify-summary.js'
 import { batchJobsInWords, batchJobStatus, type BatchJobStatus } from '../../report/batch-status.js'
-import { doneRows, failedByCode, nextCommand, skippedByReason, spentInWords } from '../../report/summary.js'
+import { doneRows, doneWord, failedByCode, nextCommand, skippedByReason, spentInWords } from '../../report/summary.js'
 
 /** What `s3move status` was asked. */
 export interface StatusArguments {
@@ -291,7 +291,7 @@ function page(run: RunStatus, now: number, paint: Paint): string[] {
   lines.push(row('started', `${moment(run.startedAt, now)}; ${work}`))
   lines.push(row('saved', moment(run.savedAt, now)))
   lines.push(row('done', doneOfTotal(run)))
-  if (run.jobs !== null) lines.push(row('jobs', batchJobsInWords(run.jobs)))
+  if (run.jobs !== null) lines.push(row('jobs', batchJobsInWords(run.jobs, doneWord(run.job))))
   const outlook = outlookOfStatus(run)
   if (outlook !== undefined) lines.push(row('progress', outlookInWords(outlook, run.heldBy !== null)))
   lines.push(...doneRows(run, run.job))

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { isBatchable, type BatchableJob } from '../../batch/batchable.js'
 import { FORMAT, isWrite, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { createFolder, readCheckpoint } from '../../checkpoint/checkpoint-file.js'
 import { lockRun } from '../../checkpoint/lock.js'
@@ -6,7 +7,7 @@ import { proveLedgers } from '../../checkpoint/prove.js'
 import { setAside } from '../../checkpoint/retry-steps.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
-import { isCopy, type CopyJob } from '../../job/copy.js'
+import { isCopy } from '../../job/copy.js'
 import { NOT_FOR_BATCH } from '../../job/outcome.js'
 import type { Pace } from '../../job/pace.js'
 import type { Place } from '../../job/place.js'
@@ -24,13 +25,14 @@ import { DEFAULT_PACE, readPace } from '../options/pace-options.js'
 import { checkInOneBucket } from '../options/places.js'
 import { ambient } from './ambient-connection.js'
 import { attended, sayTo } from './attended.js'
-import { batchFront } from './batch-plan.js'
+import { batchFront } from './batch-front.js'
 import { rehearsePlan } from './batch-planning.js'
 import type { BatchCheckpoint, BatchSetup, OpenedBatch } from './batch-setup.js'
 import { checkFolder, checkLogOutside, chooseFolder, type Beginning } from './checkpoint-folder.js'
 import { driveBatch } from './drive-batch.js'
 import { rehearsing } from './dry-run.js'
-import { noting, open, threadsFor, type Opened } from './open-and-run.js'
+import { endsOf, noting, open, threadsFor, type Opened } from './open-and-run.js'
+import type { Prepare } from './start-write.js'
 import { wantedRanges } from './wanted-ranges.js'
 
 /** What a run of jobs is told beside the copy. */
@@ -59,12 +61,18 @@ export interface BatchCommand {
   readonly flags: Flags
   readonly io: CommandIo
   readonly rest: TryAgain
+  /** Looks, once the buckets have answered, whether what begins may go on. */
+  readonly prepare?: Prepare
 }
 
-/** Begins a copy by jobs of S3 Batch Operations, with the flags that runs share. Resolves with the exit code. */
-export async function beginBatch(job: CopyJob, asked: BatchAsked, { flags, io, rest }: BatchCommand): Promise<number> {
+/** Begins a copy, or a change of headers, by jobs of S3 Batch Operations, with the flags that runs share. Resolves with the exit code. */
+export async function beginBatch(
+  job: BatchableJob,
+  asked: BatchAsked,
+  { flags, io, rest, prepare }: BatchCommand,
+): Promise<number> {
   const dry = readFlag(flags, 'dry-run') ?? false
-  batchFront(job)
+  if (isCopy(job)) batchFront(job)
   if (!dry) checkCanConfirm(flags, io)
   return await attended(flags, io, dry, async (io) => {
     await checkLogOutside(job, flags, io.cwd)
@@ -76,6 +84,7 @@ export async function beginBatch(job: CopyJob, asked: BatchAsked, { flags, io, r
       const setup = { flags, telling, pace, progress, io, rest }
       const opened = await opening(job, reached, dry, setup)
       try {
+        await prepare?.(opened, noting(progress).warn)
         if (!dry) return await beginOpened(job, asked, { ...setup, opened, reached })
         await rehearsePlan({ ...setup, opened, reached }, firstCheckpoint(job, opened.ends.connection, pace), asked)
         return EXIT.done
@@ -126,7 +135,7 @@ interface Setup extends BatchSetup {
 }
 
 function isBatchRun(checkpoint: Parameters<typeof isWrite>[0]): checkpoint is BatchCheckpoint {
-  return isWrite(checkpoint) && checkpoint.batch !== undefined && isCopy(checkpoint.job)
+  return isWrite(checkpoint) && checkpoint.batch !== undefined && isBatchable(checkpoint.job)
 }
 
 function checkCanConfirm(flags: Flags, io: CommandIo): void {
@@ -138,19 +147,19 @@ function checkCanConfirm(flags: Flags, io: CommandIo): void {
 }
 
 async function opening(
-  job: CopyJob,
+  job: BatchableJob,
   connection: Connection,
   dry: boolean,
   { pace, progress, io }: Setup,
 ): Promise<Opened> {
-  const { source, destination } = job
+  const { source, destination } = endsOf(job)
   const opened = await open({ source, destination }, connection, {
     // The objects are written by another role.
     ...{ readOnly: true, rehearsal: dry, threads: threadsFor(job, pace), io, pace },
     ...noting(progress),
   })
   try {
-    if (!opened.ends.settings.distinctBuckets) checkInOneBucket(source, destination, false)
+    if (isCopy(job) && !opened.ends.settings.distinctBuckets) checkInOneBucket(source, destination, false)
   } catch (error) {
     opened.close()
     throw error
@@ -158,7 +167,7 @@ async function opening(
   return opened
 }
 
-async function beginOpened(job: CopyJob, asked: BatchAsked, setup: OpenedBatch & Setup): Promise<number> {
+async function beginOpened(job: BatchableJob, asked: BatchAsked, setup: OpenedBatch & Setup): Promise<number> {
   const { flags, opened } = setup
   const { connection } = opened.ends
   const beginning: Beginning = {
@@ -186,10 +195,10 @@ async function beginOpened(job: CopyJob, asked: BatchAsked, setup: OpenedBatch &
 }
 
 function firstCheckpoint(
-  job: CopyJob,
+  job: BatchableJob,
   connection: Connection,
   pace: Pace,
-): WriteCheckpoint & { readonly job: CopyJob } {
+): WriteCheckpoint & { readonly job: BatchableJob } {
   const now = new Date().toISOString()
   return {
     ...{ format: FORMAT, program: `s3move ${version()}`, job, connection, pace, state: 'unfinished' },
@@ -203,6 +212,6 @@ async function theRest(
   dir: string,
   { flags, io, rest, telling }: Pick<Setup, 'flags' | 'io' | 'rest' | 'telling'>,
 ): Promise<number> {
-  if (!telling.quiet && !telling.json) sayTo(io, 's3move copies itself what the jobs could not be given')
+  if (!telling.quiet && !telling.json) sayTo(io, 's3move does itself what the jobs could not be given')
   return await rest({ dir, onlyFailed: true, codes: [NOT_FOR_BATCH], dry: false, telling }, flags, io)
 }

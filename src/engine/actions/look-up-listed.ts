@@ -3,16 +3,15 @@ import { isScanJob, kindOf, listOf, ofAllVersions, onlyDeletes, selectionOf, typ
 import type { Outcome } from '../../job/outcome.js'
 import type { Selection } from '../../job/selection.js'
 import { selector } from '../../rules/selection.js'
-import { isAborted, sleep } from '../../abort.js'
 import type { Storage } from '../../storage/storage.js'
 import { fromVersion, historyOf } from '../../sources/version-listing.js'
 import { bare, type Complete, type Named } from '../../sources/named-object.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { failed, FILTERED, outcomeOf } from './outcome.js'
 import { unlessListed } from './gone.js'
+import { lookAtEach, pacerOfLooks } from './looks-in-flight.js'
 import { asTold } from './manifests.js'
 import type { Action, Decide } from '../lanes/lane.js'
-import { pacersFor } from '../lanes/pacer.js'
 import type { Pacer } from '../lanes/pacer.js'
 import { outcomeOfHead } from './set-headers.js'
 import type { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
@@ -36,9 +35,8 @@ export interface LookUpOptions {
  */
 export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Complete {
   const { prefix } = job.source
-  // Looks have a limit of their own: S3 allows more of them than of copies.
-  const [pacer] = pacersFor(1)
-  if (pacer === undefined) throw new Error('there is no pacer')
+  const pacer = pacerOfLooks()
+  const pace = { pacer, slots, stop }
   const store = storeFor(pacer)
   const { reading } = store
   const select = selectionOf(job)
@@ -83,35 +81,10 @@ export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Comple
   }
   return async (objects) => {
     const items = objects.map(told)
-    const flights: Promise<void>[] = []
-    let granted = 0
-    for (const [i, object] of objects.entries()) {
-      if (items[i] !== undefined) continue
-      for (let wait = pacer.admit(); wait > 0; wait = pacer.admit()) {
-        pacer.key = object.key
-        await sleep(wait, stop)
-        if (isAborted(stop)) return undefined
-      }
-      if (granted === 0) granted = await slots.room()
-      if (isAborted(stop)) return undefined
-      granted--
-      const flight = new Promise<void>((resolve, reject) => {
-        slots.add(async () => {
-          try {
-            if (!stop.aborted) items[i] = await look(object)
-            pacer.succeeded()
-            resolve()
-          } catch (error) {
-            reject(error instanceof Error ? error : new Error(String(error)))
-          }
-          slots.ended()
-        })
-      })
-      // It is awaited below, or not at all when the run stops meanwhile.
-      flight.catch(() => undefined)
-      flights.push(flight)
-    }
-    await Promise.all(flights)
+    const open = objects.flatMap((object, at) => (items[at] === undefined ? [{ key: object.key, object, at }] : []))
+    const found = await lookAtEach(open, async ({ object, at }) => ({ at, item: await look(object) }), pace)
+    if (found === undefined) return undefined
+    for (const { at, item } of found) items[at] = item
     const known = items.filter((item) => item !== undefined)
     return known.length === items.length ? known : undefined
   }

@@ -80,6 +80,8 @@ function copyRequest(
     if (value !== undefined && value !== '') headers[name] = value
   }
   set('x-amz-metadata-directive', textOf(operation, 'MetadataDirective'))
+  const unmodified = textOf(operation, 'UnModifiedSinceConstraint')
+  if (unmodified !== undefined) set('x-amz-copy-source-if-unmodified-since', new Date(unmodified).toUTCString())
   set('x-amz-storage-class', textOf(operation, 'StorageClass'))
   set('x-amz-acl', textOf(operation, 'CannedAccessControlList'))
   set('x-amz-website-redirect-location', textOf(operation, 'RedirectLocation'))

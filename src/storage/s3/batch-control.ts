@@ -5,10 +5,12 @@ import {
   S3ControlClient,
   UpdateJobStatusCommand,
   type CreateJobCommandInput,
+  type RequestedJobStatus,
   type S3ControlClientConfig,
   type S3CopyObjectOperation,
 } from '@aws-sdk/client-s3-control'
 import { isIP } from 'node:net'
+import { timeOf } from '../../times.js'
 import type { Place } from '../../job/place.js'
 import type { BatchControl, BatchCopy, BatchOptions, BatchRequest, BatchView } from '../batch-control.js'
 import { createMeter, withRetries } from '../retry.js'
@@ -40,6 +42,10 @@ export async function openS3Batch({ bucket }: Place, options: BatchOptions): Pro
       policy,
       meter,
     )
+  const update = async (JobId: string, RequestedJobStatus: RequestedJobStatus): Promise<void> => {
+    const input = { AccountId, JobId, RequestedJobStatus }
+    await asked('UpdateJobStatus', () => client.send(new UpdateJobStatusCommand(input)))
+  }
   return {
     async create(request) {
       const input = { AccountId, ...jobInput(request) }
@@ -70,10 +76,8 @@ export async function openS3Batch({ bucket }: Place, options: BatchOptions): Pro
       } while (NextToken !== undefined)
       return found
     },
-    async start(id) {
-      const input = { AccountId, JobId: id, RequestedJobStatus: 'Ready' } as const
-      await asked('UpdateJobStatus', () => client.send(new UpdateJobStatusCommand(input)))
-    },
+    start: (id) => update(id, 'Ready'),
+    cancel: (id) => update(id, 'Cancelled'),
     close() {
       client.destroy()
       account.close()
@@ -117,13 +121,14 @@ export function jobInput(request: BatchRequest): Omit<CreateJobCommandInput, 'Ac
 }
 
 function copyInput(
-  { destination, storageClass, acl, checksumAlgorithm, tags }: BatchCopy,
+  { destination, storageClass, acl, checksumAlgorithm, tags, fields, unmodifiedSince }: BatchCopy,
   TargetResource: string,
 ): S3CopyObjectOperation {
   return {
     TargetResource,
     ...(destination.prefix === '' ? {} : { TargetKeyPrefix: destination.prefix }),
-    MetadataDirective: 'COPY',
+    ...(fields === undefined ? { MetadataDirective: 'COPY' } : rewriteInput(new Map(fields))),
+    ...(unmodifiedSince === undefined ? {} : { UnModifiedSinceConstraint: new Date(timeOf(unmodifiedSince)) }),
     StorageClass: storageClass as S3CopyObjectOperation['StorageClass'],
     ...(acl === undefined ? {} : { CannedAccessControlList: acl as S3CopyObjectOperation['CannedAccessControlList'] }),
     ...(checksumAlgorithm === undefined
@@ -131,4 +136,43 @@ function copyInput(
       : { ChecksumAlgorithm: checksumAlgorithm as S3CopyObjectOperation['ChecksumAlgorithm'] }),
     ...(tags === undefined ? {} : { NewObjectTagging: tags.map(([Key, Value]) => ({ Key, Value })) }),
   }
+}
+
+const ENCRYPTION = 'x-amz-server-side-encryption'
+const METADATA = 'x-amz-meta-'
+
+// What is not sent is not there afterwards.
+function rewriteInput(fields: ReadonlyMap<string, string>): S3CopyObjectOperation {
+  const expires = fields.get('expires')
+  const encryption = fields.get(ENCRYPTION)
+  const user = [...fields].flatMap(([name, value]) =>
+    name.startsWith(METADATA) ? [[name.slice(METADATA.length), value] as const] : [],
+  )
+  const bucketKey = fields.get(`${ENCRYPTION}-bucket-key-enabled`)
+  return {
+    MetadataDirective: 'REPLACE',
+    NewObjectMetadata: {
+      ...given({
+        CacheControl: fields.get('cache-control'),
+        ContentDisposition: fields.get('content-disposition'),
+        ContentEncoding: fields.get('content-encoding'),
+        ContentLanguage: fields.get('content-language'),
+        ContentType: fields.get('content-type'),
+      }),
+      ...(expires === undefined ? {} : { HttpExpiresDate: new Date(timeOf(expires)) }),
+      ...(encryption === undefined ? {} : { SSEAlgorithm: encryption === 'AES256' ? 'AES256' : 'KMS' }),
+      ...(user.length === 0 ? {} : { UserMetadata: Object.fromEntries(user) }),
+    },
+    ...given({
+      RedirectLocation: fields.get('x-amz-website-redirect-location'),
+      SSEAwsKmsKeyId: fields.get(`${ENCRYPTION}-aws-kms-key-id`),
+      ChecksumAlgorithm: fields.get('x-amz-checksum-algorithm') as S3CopyObjectOperation['ChecksumAlgorithm'],
+    }),
+    ...(bucketKey === undefined ? {} : { BucketKeyEnabled: bucketKey === 'true' }),
+  }
+}
+
+// Absent, and not undefined: requests of jobs are compared as they are.
+function given<T extends object>(fields: T): Partial<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<T>
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
-import { keyIn, ManifestWriter, manifestRow } from '../../../src/batch/manifest.js'
+import { keyIn, ManifestWriter, manifestRow, type SendManifest } from '../../../src/batch/manifest.js'
 
 const keys = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 })
 
@@ -36,7 +36,7 @@ describe('a row of a manifest', () => {
 
 function collecting(): {
   readonly sent: Map<string, string>
-  readonly send: ConstructorParameters<typeof ManifestWriter>[2]
+  readonly send: SendManifest
 } {
   const sent = new Map<string, string>()
   return {
@@ -49,9 +49,9 @@ function collecting(): {
 }
 
 describe('manifests', () => {
-  test('one for each storage class, and another when it is full', async () => {
+  test('one for each kind of object, and another when it is full', async () => {
     const { sent, send } = collecting()
-    const writer = new ManifestWriter('in/', 2, send)
+    const writer = new ManifestWriter<string>('in/', 2, send)
     for (const n of [1, 2, 3, 4, 5]) await writer.add(n === 4 ? 'STANDARD_IA' : 'STANDARD', `src,${n}\n`, n)
     await writer.finish()
     await writer.close()
@@ -61,9 +61,7 @@ describe('manifests', () => {
       'in/manifest-3.csv': 'src,4\n',
     })
     const written = writer.written.toSorted((a, b) => a.manifest.localeCompare(b.manifest))
-    expect(
-      written.map(({ manifest, etag, rows, bytes, storageClass }) => [manifest, etag, rows, bytes, storageClass]),
-    ).toEqual([
+    expect(written.map(({ manifest, etag, rows, bytes, kind }) => [manifest, etag, rows, bytes, kind])).toEqual([
       ['in/manifest-1.csv', 'etag of in/manifest-1.csv', 2, 3, 'STANDARD'],
       ['in/manifest-2.csv', 'etag of in/manifest-2.csv', 2, 8, 'STANDARD'],
       ['in/manifest-3.csv', 'etag of in/manifest-3.csv', 1, 4, 'STANDARD_IA'],
@@ -72,7 +70,7 @@ describe('manifests', () => {
 
   test('what cannot be sent is told, and not waited for without end', async () => {
     const refused = new Error('refused')
-    const writer = new ManifestWriter('', 1e9, () => Promise.reject(refused))
+    const writer = new ManifestWriter<string>('', 1e9, () => Promise.reject(refused))
     const row = `${'x'.repeat(600_000)}\n`
     await expect(
       (async () => {

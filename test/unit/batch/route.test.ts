@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { frontOf, routeOf, type RoutedObject } from '../../../src/batch/route.js'
+import { frontOf, rewriteRouteOf, routeOf, type RoutedObject } from '../../../src/batch/route.js'
 
 const object: RoutedObject = {
   ...{ key: 'a/b', size: 1, etag: 'e', lastModified: '2024-01-01T00:00:00.000Z', storageClass: 'STANDARD' },
@@ -42,5 +42,44 @@ describe('who copies an object', () => {
 
   test('5 GB exactly go into a job', () => {
     expect(routeOf({ ...object, size: 5_000_000_000 }, {}, '')).toEqual({ storageClass: 'STANDARD' })
+  })
+})
+
+describe('an object whose headers are to change', () => {
+  const plain = [
+    ['x-amz-meta-owner', 'web'],
+    ['content-type', 'text/plain'],
+    ['expires', 'Thu, 01 Dec 2033 16:00:00 GMT'],
+    ['x-amz-server-side-encryption', 'AES256'],
+  ] as const
+
+  test('is for a job of its storage class, whatever the order of its fields', () => {
+    const route = rewriteRouteOf(5, [...plain, ['x-amz-storage-class', 'STANDARD_IA']])
+    expect(route).toEqual({
+      storageClass: 'STANDARD_IA',
+      fields: plain.toSorted(([a], [b]) => (a < b ? -1 : 1)),
+    })
+    expect(rewriteRouteOf(5, [['x-amz-storage-class', 'STANDARD_IA'], ...plain.toReversed()])).toEqual(route)
+    expect(rewriteRouteOf(5, plain)).toMatchObject({ storageClass: 'STANDARD' })
+  })
+
+  test.each([
+    [['expires', '0'], 'its Expires is not as HTTP writes dates'],
+    [['expires', '2033-12-01'], 'its Expires is not as HTTP writes dates'],
+    [['x-amz-meta-name', 'Ã¼'], 'its headers have characters beyond ASCII'],
+    [['x-amz-object-lock-mode', 'GOVERNANCE'], 'it is locked'],
+    [['x-amz-server-side-encryption', 'aws:kms:dsse'], 'no job can encrypt it with aws:kms:dsse'],
+    [['x-amz-grant-read', 'id=1'], 'no job can give it x-amz-grant-read'],
+    [['content-type', 'text/html'], 'it has a field twice'],
+    [['x-amz-storage-class', 'GLACIER'], 'its content is archived (GLACIER)'],
+    [['x-amz-storage-class', 'SNOW'], 'no job knows the storage class SNOW'],
+  ] as const)('with %j is left to s3move', (field, reason) => {
+    const rest = plain.filter(([name]) => name !== field[0] || name === 'content-type')
+    expect(rewriteRouteOf(5, [...rest, field])).toEqual({ reason })
+  })
+
+  test('is left to s3move over 5 GB', () => {
+    expect(rewriteRouteOf(5_000_000_001, plain)).toEqual({ reason: 'it is larger than 5 GB' })
+    expect(rewriteRouteOf(5_000_000_000, plain)).toHaveProperty('fields')
   })
 })

@@ -62,6 +62,7 @@ async function scripted({ looks, batch, objects = {}, confirmed = true, control 
       },
       find: () => Promise.resolve(new Map()),
       start: (id) => Promise.resolve(void started.push(id)),
+      cancel: () => Promise.resolve(),
       close: () => undefined,
       ...control,
     },

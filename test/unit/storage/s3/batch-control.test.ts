@@ -66,6 +66,49 @@ describe('what CreateJob is asked', () => {
   })
 })
 
+describe('what CreateJob is asked where objects are copied onto themselves', () => {
+  const rewrite = (fields: readonly (readonly [string, string])[], unmodifiedSince?: string) =>
+    jobInput({
+      ...REQUEST,
+      copy: { ...REQUEST.copy, destination: { bucket: 'dst', prefix: '' }, fields, unmodifiedSince },
+    }).Operation?.S3PutObjectCopy
+
+  test('all that the objects are to have, and nothing of what was written since', () => {
+    const encryption = 'x-amz-server-side-encryption'
+    const fields = [
+      ...[['cache-control', 'no-cache'] as const, ['content-type', 'text/css'] as const],
+      ...[['content-disposition', 'inline'] as const, ['content-encoding', 'gzip'] as const],
+      ...[['content-language', 'de'] as const, ['expires', 'Thu, 01 Dec 2033 16:00:00 GMT'] as const],
+      ...[['x-amz-meta-owner', 'web'] as const, ['x-amz-meta-__proto__', 'x'] as const],
+      ...[[encryption, 'aws:kms'] as const, [`${encryption}-aws-kms-key-id`, 'arn:key'] as const],
+      [`${encryption}-bucket-key-enabled`, 'true'] as const,
+      ...[['x-amz-checksum-algorithm', 'SHA256'] as const, ['x-amz-website-redirect-location', '/b'] as const],
+    ]
+    expect(rewrite(fields, '2026-01-02T03:04:05.000Z')).toEqual({
+      ...{ TargetResource: 'arn:aws-cn:s3:::dst', MetadataDirective: 'REPLACE', StorageClass: 'STANDARD_IA' },
+      NewObjectMetadata: {
+        ...{ CacheControl: 'no-cache', ContentType: 'text/css', ContentDisposition: 'inline' },
+        ...{ ContentEncoding: 'gzip', ContentLanguage: 'de', HttpExpiresDate: new Date('2033-12-01T16:00:00Z') },
+        SSEAlgorithm: 'KMS',
+        UserMetadata: Object.fromEntries([
+          ['owner', 'web'],
+          ['__proto__', 'x'],
+        ]),
+      },
+      ...{ SSEAwsKmsKeyId: 'arn:key', BucketKeyEnabled: true, ChecksumAlgorithm: 'SHA256', RedirectLocation: '/b' },
+      UnModifiedSinceConstraint: new Date('2026-01-02T03:04:05Z'),
+    })
+  })
+
+  test('no tags, which CopyObject keeps then, and no more metadata than there is', () => {
+    expect(rewrite([['x-amz-server-side-encryption', 'AES256']])).toEqual({
+      ...{ TargetResource: 'arn:aws-cn:s3:::dst', MetadataDirective: 'REPLACE', StorageClass: 'STANDARD_IA' },
+      NewObjectMetadata: { SSEAlgorithm: 'AES256' },
+    })
+    expect(rewrite([])).toMatchObject({ MetadataDirective: 'REPLACE', NewObjectMetadata: {} })
+  })
+})
+
 describe('S3 Control', () => {
   test('is asked again while it is throttled or silent, and makes one job all the same', async () => {
     const server = await startSandbox({

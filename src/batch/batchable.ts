@@ -1,0 +1,10 @@
+import { isCopy, type CopyJob } from '../job/copy.js'
+import { isSetHeaders, type SetHeadersJob } from '../job/set-headers.js'
+
+/** What S3 Batch Operations can do, by what `s3move batch` calls it. */
+export type BatchableJob = CopyJob | SetHeadersJob
+
+/** Whether a job is one. */
+export function isBatchable(job: { readonly kind: string }): job is BatchableJob {
+  return isCopy(job) || isSetHeaders(job)
+}

@@ -1,0 +1,85 @@
+import { routeOf, rewriteRouteOf, type RewriteFields, type RoutedObject } from '../../batch/route.js'
+import type { BatchableJob } from '../../batch/batchable.js'
+import { lookingAtHeaders } from '../../engine/actions/look-at-headers.js'
+import { UserError } from '../../errors.js'
+import { isCopy, type CopyJob } from '../../job/copy.js'
+import type { Outcome } from '../../job/outcome.js'
+import type { SetHeadersJob } from '../../job/set-headers.js'
+import { printable } from '../../keys.js'
+import { batchFront } from './batch-front.js'
+import type { Opened } from './open-and-run.js'
+
+/** What becomes of a listed object: a job does it, or s3move itself for a reason, or it has an outcome already. */
+export type BatchDecision = { readonly object: RoutedObject } & (
+  | { readonly storageClass: string; readonly fields?: RewriteFields }
+  | { readonly reason: string }
+  | { readonly outcome: Exclude<Outcome, { readonly kind: 'copied' }> }
+)
+
+/** Decides about objects, by their full keys, as they were listed. Undefined once the run is stopped. Rejects with what ends it. */
+export type DecideBatch = (objects: readonly RoutedObject[]) => Promise<readonly BatchDecision[] | undefined>
+
+/** How the objects of a job are decided about. */
+export function decidingFor(job: BatchableJob, opened: Opened, maxErrors: number | undefined): DecideBatch {
+  return isCopy(job) ? ofCopies(job) : ofHeaders(job, opened, maxErrors)
+}
+
+function ofCopies(job: CopyJob): DecideBatch {
+  const front = batchFront(job)
+  return (objects) => Promise.resolve(objects.map((object) => ({ object, ...routeOf(object, job, front) })))
+}
+
+function ofHeaders(job: SetHeadersJob, { ends, drain }: Opened, maxErrors: number | undefined): DecideBatch {
+  const { prefix } = job.source
+  const look = lookingAtHeaders({
+    ...{ job, storeFor: ends.source.storeFor, concurrency: ends.settings.concurrency, stop: drain.signal },
+  })
+  const looks = new Looks(maxErrors)
+  return async (objects) => {
+    const plans = await look(objects.map((object) => ({ ...object, key: object.key.slice(prefix.length) })))
+    return plans?.map((plan, at): BatchDecision => {
+      const object = objects[at]
+      if (object === undefined) throw new Error('there is a plan of no object')
+      if (plan.outcome !== undefined) {
+        if (plan.outcome.kind === 'copied') throw new Error('an object was written by a look')
+        looks.took(plan.outcome)
+        return { object, outcome: plan.outcome }
+      }
+      looks.took(undefined)
+      const { size, etag, lastModified, storageClass, carried } = plan.head
+      const found = { ...object, size, etag, lastModified, storageClass }
+      return { object: found, ...rewriteRouteOf(size, [...plan.headers, ...carried]) }
+    })
+  }
+}
+
+/** So many objects in the beginning that fail alike are taken for all. */
+const FIRST = 1000
+
+/** What looks came to: it ends a listing of which nothing would come but failures. */
+class Looks {
+  private count = 0
+  private failed = 0
+  private code: string | undefined
+
+  constructor(private readonly most: number | undefined) {}
+
+  took(outcome: Outcome | undefined): void {
+    this.count++
+    if (outcome?.kind !== 'failed') return
+    this.failed++
+    const { code, message } = outcome.failure
+    this.code = this.failed === 1 || this.code === code ? code : undefined
+    if (this.most !== undefined) {
+      if (this.failed <= this.most) return
+      throw new UserError(`more than ${this.most} objects failed (--max-errors ${this.most})`, AGAIN)
+    }
+    if (this.count !== FIRST || this.failed !== FIRST || this.code === undefined) return
+    throw new UserError(
+      `all of the first ${FIRST} objects failed alike (${printable(code)}): ${printable(message)}`,
+      `${AGAIN} (with --max-errors N it goes on whatever fails)`,
+    )
+  }
+}
+
+const AGAIN = 'once the cause is mended, resume: it lists again, and no job was made'

@@ -1,0 +1,64 @@
+import { LEAST_ROWS, MOST_SETS, type CountedSet } from '../../batch/header-sets.js'
+import { ManifestWriter, manifestRow } from '../../batch/manifest.js'
+import type { RoutedObject } from '../../batch/route.js'
+import type { BatchJobState } from '../../checkpoint/batch-state.js'
+import type { ObjectOfSet } from '../../checkpoint/header-set-ledger.js'
+import type { LateLedger } from '../../checkpoint/object-ledger.js'
+import { count } from '../../report/format.js'
+import type { BatchOutput } from './batch-plan.js'
+
+/** Why s3move does objects itself that a job could do. */
+export const RARE = `too few objects are to have the same headers (a job is for ${count(LEAST_ROWS)} at least, and for the ${count(MOST_SETS)} largest sets of headers)`
+
+/** Manifests that are written at once: each holds some parts of its upload in memory. */
+const AT_ONCE = 8
+
+/** Objects that are read at once. */
+const PAGE = 5000
+
+interface SetsOutput {
+  readonly to: BatchOutput
+  /** What is to be written. */
+  readonly ledger: LateLedger<ObjectOfSet>
+  /** That of the objects. */
+  readonly bucket: string
+  /** Takes objects that no job is to do. */
+  readonly leave: (objects: readonly RoutedObject[], reason: string) => Promise<void>
+}
+
+/** Writes manifests of the sets, some sets with each reading of the ledger, and leaves the objects of all others. */
+export async function manifestsOfSets(
+  sets: readonly CountedSet[],
+  { to, ledger, bucket, leave }: SetsOutput,
+): Promise<readonly BatchJobState[]> {
+  const all = new Set(sets.map(({ number }) => number))
+  const jobs: BatchJobState[] = []
+  let written = 0
+  for (let from = 0; from === 0 || from < sets.length; from += AT_ONCE) {
+    const now = new Map(sets.slice(from, from + AT_ONCE).map((set) => [set.number, set]))
+    const writer = new ManifestWriter<CountedSet>(to.folder, to.rowsAJob, to.send, written)
+    try {
+      for (let at = 0; at < ledger.position.bytes;) {
+        const entries = await ledger.read(at, PAGE)
+        at = entries.at(-1)?.end ?? ledger.position.bytes
+        if (from === 0) {
+          const rare = entries.flatMap(({ object }) => (all.has(object.set) ? [] : [object]))
+          if (rare.length > 0) await leave(rare, RARE)
+        }
+        for (const { object } of entries) {
+          const set = now.get(object.set)
+          if (set !== undefined) await writer.add(set, manifestRow(bucket, object.key), object.size)
+        }
+      }
+      await writer.finish()
+    } finally {
+      await writer.close()
+    }
+    written += writer.written.length
+    for (const { kind, ...manifest } of writer.written) {
+      const { storageClass, fields, newest } = kind
+      jobs.push({ ...manifest, storageClass, fields, unmodifiedSince: newest })
+    }
+  }
+  return jobs
+}
