@@ -71,3 +71,10 @@ export function uncounted(batch: BatchState | undefined): number {
 export function isBatchUnderWay(batch: BatchState | undefined): boolean {
   return batch !== undefined && (!batch.planned || uncounted(batch) > 0)
 }
+
+const ENDED: ReadonlySet<string | undefined> = new Set(['Complete', 'Failed', 'Cancelled'])
+
+/** Whether a job of this status does nothing any more. */
+export function hasEnded(status: string | undefined): boolean {
+  return ENDED.has(status)
+}

@@ -5,12 +5,13 @@ import { printable } from '../keys.js'
 import { readAttributes } from './options/attribute-options.js'
 import { Declarations, type Argv } from './options/argv.js'
 import type { Command } from './options/command.js'
-import { readConnection } from './options/connection-options.js'
+import { connectionFlags, readConnection } from './options/connection-options.js'
 import { exitsOfWriting } from './options/exit.js'
 import { booleanFlag, grouped, readArgument, readText, readWhole, textFlag, type Flags } from './options/flag-values.js'
 import { CANNED_ACLS } from './options/header-options.js'
 import { FOLDER_MARKERS, headerRuleFlags, readHeaderChanges, RESET_ACL } from './options/header-rule-options.js'
 import type { CommandIo } from './options/io.js'
+import { jsonFlags, readJson } from './options/output-options.js'
 import { checkPair, parseBucket } from './options/places.js'
 import { againFlag, freshFlags, runFlags } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
@@ -73,13 +74,33 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
       },
     },
   ],
+  [
+    'watch',
+    {
+      ...{ usage: 'batch watch [DIR]', most: 1, least: 0, options: [connectionFlags, linesFlags] },
+      async run(flags, io) {
+        const { watchBatch } = await import('./run/watch-batch.js')
+        return await watchBatch({ dir: readText(flags, 'source'), json: readJson(flags) }, flags, io)
+      },
+    },
+  ],
+  [
+    'cancel',
+    {
+      ...{ usage: 'batch cancel [DIR]', most: 1, least: 0, options: [connectionFlags, yesFlag] },
+      async run(flags, io) {
+        const { cancelBatch } = await import('./run/cancel-batch.js')
+        return await cancelBatch(readText(flags, 'source'), flags, io)
+      },
+    },
+  ],
 ])
 
 export const command: Command = {
   usage: 'batch <operation> [source] [destination]',
   group: 'copying',
   summary: 'copy, or set headers, by jobs of S3 Batch Operations, which run without this machine',
-  help: '$0 batch copy SOURCE DESTINATION --manifest s3://bucket/jobs/ --role-arn ARN\n\nCopies objects, or sets their headers, by jobs of S3 Batch Operations.\nWhat these cannot do, s3move does itself afterwards.\nThe jobs wait for a yes. The destination prefix must end as the source prefix does.',
+  help: '$0 batch copy SOURCE DESTINATION --manifest s3://bucket/jobs/ --role-arn ARN\n\nCopies objects, or sets their headers, by jobs of S3 Batch Operations.\nWhat these cannot do, s3move does itself afterwards.\n‘batch watch [DIR]’ shows the jobs of a run until they end, ‘batch cancel [DIR]’ ends them.\nThe jobs wait for a yes. The destination prefix must end as the source prefix does.',
   options: [batchArguments, ...WRITING, copyFlags, headerFlags],
   everyday: [
     ...['manifest', 'role-arn', 'yes', 'dry-run', 'storage-class'],
@@ -132,10 +153,10 @@ function refuseAccessPoint(bucket: string): string {
 function batchArguments(argv: Argv): Argv {
   return argv
     .positional('operation', {
-      ...{ type: 'string', describe: 'copy or set-headers', demandOption: true },
-      values: ['copy', 'set-headers'],
+      ...{ type: 'string', describe: 'copy, set-headers, watch or cancel', demandOption: true },
+      values: ['copy', 'set-headers', 'watch', 'cancel'],
     })
-    .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix' })
+    .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix; DIR of watch and cancel' })
     .positional('destination', { type: 'string', describe: 'the same, of copy' })
 }
 
@@ -151,10 +172,14 @@ function jobFlags(argv: Argv): Argv {
 function yesFlag(argv: Argv): Argv {
   return grouped(argv, 'Jobs:', {
     yes: {
-      ...booleanFlag('start the jobs without a question; needed where there is no terminal'),
+      ...booleanFlag('start the jobs, or cancel them, without a question; needed where there is no terminal'),
       alias: 'y',
     },
   })
+}
+
+function linesFlags(argv: Argv): Argv {
+  return argv.options(jsonFlags('one JSON object for each change'))
 }
 
 function aclFlag(argv: Argv): Argv {

@@ -3,7 +3,7 @@ import { isAborted, sleep } from '../../abort.js'
 import type { BatchableJob } from '../../batch/batchable.js'
 import { keyIn } from '../../batch/manifest.js'
 import { failedRows, type FailedRow } from '../../batch/report.js'
-import { isBatchUnderWay, type BatchJobState, type BatchState } from '../../checkpoint/batch-state.js'
+import { hasEnded, isBatchUnderWay, type BatchJobState, type BatchState } from '../../checkpoint/batch-state.js'
 import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { openFailures } from '../../checkpoint/failure-ledger.js'
 import { StorageError, UserError } from '../../errors.js'
@@ -36,7 +36,8 @@ export interface BatchRun {
 const FIRST_LOOK = 250
 const LONGEST_LOOK = 30_000
 
-const ENDED: ReadonlySet<string> = new Set(['Complete', 'Failed', 'Cancelled'])
+/** What a job that nobody has started leaves by itself. */
+const MOVING = /^(?:New|Preparing|Cancelling|Failing|Completing)?$/
 
 /** Objects of a report whose failures are told one by one where its job did not come to its end. */
 const MOST_KNOWN = 100_000
@@ -48,11 +49,13 @@ const MOST_KNOWN = 100_000
 export async function runBatchJobs(run: BatchRun, resumed: boolean): Promise<boolean> {
   await make(run, resumed)
   if (!run.checkpoint.batch.confirmed) {
-    const ready = await watch(run, (status) => !/^(?:New|Preparing)?$/.test(status))
-    if (!ready || !(await run.confirm())) return false
+    const ready = await watch(run, (status) => !MOVING.test(status))
+    if (!ready) return false
+    const startable = run.checkpoint.batch.jobs.some(({ status }) => !hasEnded(status))
+    if (startable && !(await run.confirm())) return false
     await change(run, { confirmed: true })
   }
-  return await watch(run, (status) => ENDED.has(status), true)
+  return await watch(run, hasEnded, true)
 }
 
 async function change(run: BatchRun, changed: Partial<BatchState>): Promise<void> {
@@ -71,7 +74,7 @@ async function make(run: BatchRun, resumed: boolean): Promise<void> {
   const { job, batch } = run.checkpoint
   const missing = batch.jobs.flatMap(({ id }, at) => (id === undefined ? [at] : []))
   if (missing.length === 0) return
-  const named = new Map(missing.map((at) => [at, `s3move ${batch.id} ${at + 1}/${batch.jobs.length}`]))
+  const named = new Map(missing.map((at) => [at, describedAs(batch, at)]))
   const found = resumed ? await run.control.find(new Set(named.values())) : new Map<string, string>()
   for (const [at, description] of named) {
     const one = batch.jobs[at]
@@ -87,6 +90,11 @@ async function make(run: BatchRun, resumed: boolean): Promise<void> {
     await changeJob(run, at, { id })
     run.say(`job ${at + 1} of ${batch.jobs.length} is ${id}: ${objects(one.rows)}`)
   }
+}
+
+/** What the job of a manifest is called, by which it is found again. */
+export function describedAs({ id, jobs }: BatchState, at: number): string {
+  return `s3move ${id} ${at + 1}/${jobs.length}`
 }
 
 function reportsOf({ manifests, id }: BatchState): string {

@@ -49,6 +49,9 @@ export interface StatusArguments {
   readonly json?: boolean | undefined
   /** Tell it again each second, until no process works on any of them. */
   readonly watch?: boolean | undefined
+  /** What is known of a run now, in place of what was saved of it; and whether it is to be watched further. */
+  readonly renewed?:
+    ((checkpoint: Checkpoint) => Promise<{ readonly checkpoint: Checkpoint; readonly live: boolean }>) | undefined
 }
 
 /** Where `status` tells it. */
@@ -136,17 +139,29 @@ interface RunStatus {
  * asked while the run goes on. Without a folder, and with several runs to choose from, they are told in a table: those at work first, then the unfinished,
  * each the most recently saved first. Answers the exit code. Throws a UserError when there is no run, or its checkpoint cannot be read.
  */
-export async function status({ dir, json = false, watch = false }: StatusArguments, io: StatusIo): Promise<number> {
+export async function status(
+  { dir, json = false, watch = false, renewed }: StatusArguments,
+  io: StatusIo,
+): Promise<number> {
+  let renewedLive = false
+  const renew = async (checkpoint: Checkpoint): Promise<Checkpoint> => {
+    if (renewed === undefined) return checkpoint
+    const now = await renewed(checkpoint)
+    renewedLive ||= now.live
+    return now.checkpoint
+  }
   const look = async (): Promise<Sighting> => {
-    const runs = await lookAt(dir, io.cwd)
-    const live = runs.some((run) => 'state' in run && run.heldBy !== null)
+    renewedLive = false
+    const runs = await lookAt(dir, io.cwd, renew)
+    const live = renewed === undefined ? runs.some((run) => 'state' in run && run.heldBy !== null) : renewedLive
     return {
       live,
       runs,
       text: json ? runs.map((run) => `${jsonLine(run)}\n`).join('') : textLines(runs, Date.now(), io),
     }
   }
-  if (watch) return await watchRuns(look, { ...io, json, line: json ? jsonLine : (run) => oneLine(run) })
+  if (watch)
+    return await watchRuns(look, { ...io, json, line: json ? jsonLine : renewed === undefined ? oneLine : jobsLine })
   io.stdout.write((await look()).text)
   return EXIT.done
 }
@@ -154,7 +169,11 @@ export async function status({ dir, json = false, watch = false }: StatusArgumen
 /** A run, or why it cannot be told of. */
 export type Found = RunStatus | { readonly folder: string; readonly problem: string }
 
-async function lookAt(dir: string | undefined, cwd: string): Promise<readonly Found[]> {
+async function lookAt(
+  dir: string | undefined,
+  cwd: string,
+  renew: (checkpoint: Checkpoint) => Promise<Checkpoint>,
+): Promise<readonly Found[]> {
   const runs = dir === undefined ? await findRuns(cwd) : [await readCheckpoint(resolve(cwd, dir))]
   const [only] = runs
   if (only === undefined) {
@@ -168,7 +187,7 @@ async function lookAt(dir: string | undefined, cwd: string): Promise<readonly Fo
     runs.map(async (run): Promise<Found> => {
       const folder = shownPath(cwd, run.folder)
       if ('problem' in run) return { folder, problem: run.problem.message }
-      return runStatus({ folder, checkpoint: run.checkpoint }, await lockHolder(run.folder))
+      return runStatus({ folder, checkpoint: await renew(run.checkpoint) }, await lockHolder(run.folder))
     }),
   )
   return found.toSorted((a, b) => rank(a) - rank(b))
@@ -351,6 +370,12 @@ function oneLine(run: Found): string {
   const outlook = outlookOfStatus(run)
   const share = outlook === undefined ? '' : ` (${shareInWords(outlook)})`
   return `${shellWord(run.folder)}: ${stateWord(run)}, ${doneOfTotal(run)}${share}${failures}`
+}
+
+// What its jobs are at.
+function jobsLine(run: Found): string {
+  if ('problem' in run || run.jobs === null) return oneLine(run)
+  return `${shellWord(run.folder)}: ${batchJobsInWords(run.jobs, doneWord(run.job))}`
 }
 
 function outlookOfStatus({ share, leftMs, expected }: RunStatus): RunOutlook | undefined {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { isBatchable, type BatchableJob } from '../../batch/batchable.js'
-import { FORMAT, isWrite, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
+import type { BatchableJob } from '../../batch/batchable.js'
+import { FORMAT, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { createFolder, readCheckpoint } from '../../checkpoint/checkpoint-file.js'
 import { lockRun } from '../../checkpoint/lock.js'
 import { proveLedgers } from '../../checkpoint/prove.js'
@@ -25,6 +25,7 @@ import { DEFAULT_PACE, readPace } from '../options/pace-options.js'
 import { checkInOneBucket } from '../options/places.js'
 import { ambient } from './ambient-connection.js'
 import { attended, sayTo } from './attended.js'
+import { isBatchRun } from './batch-choice.js'
 import { batchFront } from './batch-front.js'
 import { rehearsePlan } from './batch-planning.js'
 import type { BatchCheckpoint, BatchSetup, OpenedBatch } from './batch-setup.js'
@@ -132,10 +133,6 @@ export async function resumeBatch(folder: string, { flags, io, rest }: BatchComm
 
 interface Setup extends BatchSetup {
   readonly rest: TryAgain
-}
-
-function isBatchRun(checkpoint: Parameters<typeof isWrite>[0]): checkpoint is BatchCheckpoint {
-  return isWrite(checkpoint) && checkpoint.batch !== undefined && isBatchable(checkpoint.job)
 }
 
 function checkCanConfirm(flags: Flags, io: CommandIo): void {
