@@ -1,5 +1,5 @@
 import type { CopyJob } from '../job/copy.js'
-import { isArchiveClass } from '../job/storage-classes.js'
+import { isArchiveClass, STORAGE_CLASSES } from '../job/storage-classes.js'
 import { keyBytes, LONGEST_KEY } from '../keys.js'
 import { timeOf } from '../times.js'
 
@@ -26,9 +26,7 @@ export type RewriteRoute =
   { readonly storageClass: string; readonly fields: RewriteFields } | { readonly reason: string }
 
 /** The storage classes that jobs know. */
-const CLASSES: ReadonlySet<string> = new Set([
-  ...['STANDARD', 'STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER_IR', 'GLACIER', 'DEEP_ARCHIVE'],
-])
+const CLASSES: ReadonlySet<string> = new Set(STORAGE_CLASSES.filter((name) => name !== 'REDUCED_REDUNDANCY'))
 
 /** What a job puts in front of the names of the objects; undefined where it cannot give them the names that the copies are to have. */
 export function frontOf({ source, destination }: Pick<CopyJob, 'source' | 'destination'>): string | undefined {

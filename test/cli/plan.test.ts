@@ -24,6 +24,7 @@ interface Plan {
     readonly losses: readonly { readonly what: string; readonly objects: number; readonly example: string }[]
   }
   readonly cost: {
+    readonly batch?: object
     readonly once: number
     readonly monthly: number
     readonly unknown: number
@@ -98,6 +99,8 @@ test('a plan prices requests, retrieval and storage by the file that it is given
   const file = await offer(cwd, { 'Requests-Tier1': '0.5', 'Requests-SIA-Tier1': '2', 'Retrieval-SIA': '7' })
   const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url]
   const { cost } = await planned([...args, '--prices', file], cwd)
+  // Nine in STANDARD and three in STANDARD_IA are two jobs.
+  expect(cost.batch).toEqual({ jobs: 2, objects: expect.any(Number) as number, once: expect.closeTo(0.5, 4) as number })
   const of = (what: RegExp): Row[] => cost.rows.filter((row) => what.test(row.what))
   // Nine are in STANDARD, with the one that is tried before the listing; three are in STANDARD_IA.
   expect(of(/^CopyObject.*\(STANDARD\)/)).toMatchObject([{ kind: 'requests', usd: expect.any(Number) as number }])
@@ -109,6 +112,14 @@ test('a plan prices requests, retrieval and storage by the file that it is given
   const { stdout } = await run(['plan', ...args, '--prices', file], { cwd })
   expect(stdout).toMatch(/^money: US\$ \d+\.\d\d for the run.*not counting what is unknown \(requests to KMS/m)
   expect(stdout).toContain(`prices: ${file}, of 2026-10-30; AWS pricing pages`)
+  expect(stdout).toMatch(
+    /^by S3 Batch Operations \(s3move batch\): about US\$ 0\.50 more, 2 jobs at least, for \d+ objects/m,
+  )
+  const others = await planned(
+    ['move', 's3://src', 's3://dst', '--yes', '--endpoint-url', server.url, '--prices', file],
+    cwd,
+  )
+  expect(others.cost.batch).toBeUndefined()
 })
 
 test('what copies replace where versions are kept is priced by a look for the names of the sample', async () => {

@@ -1,14 +1,18 @@
 import { readFile } from 'node:fs/promises'
 import { reasonOf } from '../../checkpoint/checkpoint-error.js'
 import type { PlannedGroup } from '../../job/planned-group.js'
+import { isBatchable } from '../../batch/batchable.js'
+import { frontOf } from '../../batch/route.js'
 import { allTogether, less } from '../../engine/actions/context.js'
 import { replacesSource } from '../../engine/session/plan-counts.js'
 import type { Rehearsal } from '../../engine/session/rehearsal.js'
 import { StorageError, UserError } from '../../errors.js'
 import { connectionOf } from '../../job/connection.js'
+import { isCopy } from '../../job/copy.js'
 import { deletionPlace, type WriteJob } from '../../job/kinds.js'
 import { isFolder, type Place, type Side } from '../../job/place.js'
 import { printable } from '../../keys.js'
+import { batchFees } from '../../prices/batch-fees.js'
 import { pricesOfOffer } from '../../prices/offer-file.js'
 import { PriceList, type PriceTable } from '../../prices/price-list.js'
 import { costOfRun, type BilledGroup, type BilledRun, type BilledSide, type CostRow } from '../../prices/run-cost.js'
@@ -21,6 +25,15 @@ import { replacementsOfSample, type SampledReplacements } from './plan-sample.js
 export interface PlannedCost {
   readonly rows: readonly CostRow[]
   readonly prices: readonly Pick<PriceTable, 'source' | 'date'>[]
+  /** What it would cost beside that, in US$, to have jobs of S3 Batch Operations do it; absent where they cannot, or nothing is known. */
+  readonly batch?: BatchAlternative
+}
+
+/** Objects and jobs of S3 Batch Operations, at least so many, and what these cost beside the requests, in US$. */
+export interface BatchAlternative {
+  readonly jobs: number
+  readonly objects: number
+  readonly usd: number
 }
 
 /** The prices of files of the AWS price list, and for what they do not have those that come along. A `UserError` where one cannot be read. */
@@ -104,7 +117,17 @@ export async function plannedCostOf(options: CostOptions): Promise<PlannedCost> 
     kmsRequests: kmsRequestsOf(job, found.totals.copied),
     restores: 'restore' in job && found.archived > 0,
   }
-  return { rows: costOfRun(run, prices), prices: prices.sources }
+  const batch = destination?.region === undefined ? undefined : batchAlternative(job, found)
+  return { rows: costOfRun(run, prices), prices: prices.sources, ...(batch === undefined ? {} : { batch }) }
+}
+
+// A job gives all of its objects one storage class.
+function batchAlternative(job: WriteJob, { groups }: Rehearsal): BatchAlternative | undefined {
+  if (!isBatchable(job) || (isCopy(job) && frontOf(job) === undefined)) return undefined
+  const written = groups.filter(({ fate }) => fate.kind === 'written')
+  const objects = written.reduce((sum, group) => sum + group.objects, 0)
+  const jobs = new Set(written.map(({ writtenClass }) => writtenClass)).size
+  return objects === 0 ? undefined : { jobs, objects, usd: batchFees(jobs, objects) }
 }
 
 // A run that lists the destination knows what it replaces; one that does not looks at none of it.

@@ -2,7 +2,15 @@ import { createHash } from 'node:crypto'
 import { placeUrl } from '../../job/place.js'
 import { printable } from '../../keys.js'
 import { bytes, count, jobTitle, objects } from '../../report/format.js'
-import { fateInWords, costInWords, costTable, classTable, pricesInWords, sizeTable } from './plan-tables.js'
+import {
+  batchInWords,
+  fateInWords,
+  costInWords,
+  costTable,
+  classTable,
+  pricesInWords,
+  sizeTable,
+} from './plan-tables.js'
 import { rehearsedLines, type RehearsedPlan } from './plan-report.js'
 import type { SampledLoss } from './plan-sample.js'
 
@@ -44,7 +52,7 @@ export function planPage(plan: RehearsedPlan): string {
       { label: what, value: usd, text: `US$ ${usd.toFixed(2)}` },
     ])
     parts.push(`<h2>Money</h2><p>${escaped(costInWords(cost))}</p>`, barChart(priced), table(costTable(cost)))
-    parts.push(`<p>${escaped(pricesInWords(cost))}</p>`)
+    parts.push(...[pricesInWords(cost), ...batchInWords(cost)].map((text) => `<p>${escaped(text)}</p>`))
   }
   if (found.time === undefined) parts.push('<p>How long it would take is not known.</p>')
   return `<!doctype html>

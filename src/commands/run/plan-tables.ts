@@ -2,7 +2,7 @@ import type { Fate, PlannedGroup } from '../../job/planned-group.js'
 import { SIZE_CLASS_NAMES } from '../../engine/output/usage-counts.js'
 import { printable } from '../../keys.js'
 import { sumsOf, type CostRow } from '../../prices/run-cost.js'
-import { dollars, bytes, count, usd } from '../../report/format.js'
+import { dollars, objects, bytes, count, usd } from '../../report/format.js'
 import { skipReason } from '../../report/summary.js'
 import type { SkipReason } from '../../job/outcome.js'
 import type { PlannedCost } from './plan-cost.js'
@@ -28,8 +28,9 @@ export function plannedFields({ groups, losses }: Planned): object {
 }
 
 /** A cost as fields. */
-export function costFields({ rows, prices }: PlannedCost): object {
-  return { currency: 'USD', ...sumsOf(rows), unknown: unknownIn(rows), rows, prices }
+export function costFields({ rows, prices, batch }: PlannedCost): object {
+  const jobs = batch && { jobs: batch.jobs, objects: batch.objects, once: batch.usd }
+  return { currency: 'USD', ...sumsOf(rows), unknown: unknownIn(rows), rows, prices, batch: jobs }
 }
 
 function reasonOf(fate: Fate): object {
@@ -152,11 +153,21 @@ export function pricesInWords({ prices }: PlannedCost): string {
   return `prices: ${sources}; without discounts, taxes and the free tier, as if nothing else were billed`
 }
 
+/** What jobs of S3 Batch Operations would cost, where they can do it. */
+export function batchInWords({ batch }: PlannedCost): string[] {
+  if (batch === undefined) return []
+  const { jobs, objects: n, usd: fees } = batch
+  const which = `${jobs === 1 ? 'a job' : `${count(jobs)} jobs`} at least, for ${objects(n)}`
+  return [
+    `by S3 Batch Operations (s3move batch): about ${usd(fees)} more, ${which}, at US$ 0.25 a job and 1.00 a million objects`,
+  ]
+}
+
 function costLines(cost: PlannedCost): string[] {
   if (cost.rows.length === 0) return ['', 'money: none, as nothing of it is billed']
   const known = unknownIn(cost.rows) < cost.rows.length
   const title = `money: ${costInWords(cost)}`
-  return known ? [...section(title, costTable(cost)), pricesInWords(cost)] : ['', title]
+  return known ? [...section(title, costTable(cost)), pricesInWords(cost), ...batchInWords(cost)] : ['', title]
 }
 
 function section(title: string, rows: readonly (readonly string[])[]): string[] {
