@@ -31,7 +31,7 @@ async function failures(
 }
 
 // Not so many at once that a front on a busy machine leaves some of them unanswered for seconds, which are then sent again.
-const flags = (url: string, retryFor = '3s') => [
+const flags = (url: string, retryFor = '6s') => [
   ...['--endpoint-url', url, '--checkpoint', 'run', '--retry-for', retryFor, '--concurrency', '32'],
 ]
 
@@ -62,7 +62,7 @@ describe('objects for which a store always fails, while others succeed', () => {
       3,
       expect.stringContaining('1,997 objects copied, none skipped, 3 failed') as string,
     ])
-    expect(stderr).toMatch(/all else is done; 3 waiting to be tried again \(.+\) until 20\S+Z \(\S+ s, --retry-for\)/)
+    expect(stderr).toMatch(/all else is done; [1-3] waiting to be tried again \(.+\) until 20\S+Z \(\S+ s, --retry-for\)/)
     expect((await failures(cwd)).map((failure) => [failure.key, failure.code])).toEqual(
       BAD_KEYS.map((key) => [key, code]),
     )
