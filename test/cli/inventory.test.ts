@@ -227,6 +227,7 @@ describe('rows of an S3 Inventory that are of no object below the source', () =>
     expect(notes).toContainEqual(expect.objectContaining({ type: 'note', message: containing(TOLD) }))
     const copied = await run([...args, '--checkpoint', 'run'], { cwd })
     expect([copied.code, copied.stderr]).toEqual([0, containing(`  left out  ${TOLD}`)])
+    expect((await run(['status', 'run'], { cwd })).stdout).toContain(`  left out  ${TOLD}`)
     expect([...(await contentOf(server, 'dst')).keys()].sort()).toEqual(KEYS.map((key) => `to/${key.slice(3)}`).sort())
     const again = await run([...args, '--again', '--json', '--checkpoint', 'run'], { cwd })
     expect(records(again.stdout).at(-1)).toMatchObject({ type: 'summary', exitCode: 0, passedOver: COUNTS })

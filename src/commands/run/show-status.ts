@@ -13,6 +13,7 @@ import {
   duration,
   jobTitle,
   objects,
+  passedOverText,
   rate,
   row,
   shellWord,
@@ -24,6 +25,7 @@ import type { Expected, Waiting } from '../../job/events.js'
 import type { Job } from '../../job/kinds.js'
 import type { SkipReason } from '../../job/outcome.js'
 import type { Verdicts } from '../../job/verdicts.js'
+import type { PassedOver } from '../../job/passed-over.js'
 import { printable } from '../../keys.js'
 import { timeOf } from '../../times.js'
 import { EXIT } from '../options/exit.js'
@@ -112,6 +114,8 @@ interface RunStatus {
   /** Answers that asked the latest session for fewer requests; and how many of them over the last `recentMs`. */
   readonly throttled: number
   readonly recentThrottled: number | null
+  /** Rows of an inventory that are of no object of the job; null where there is none. */
+  readonly passedOver: PassedOver | null
   /** What it has cost so far in US$, by its requests; null where that is not known. And what it may cost at most; null where nobody has said. */
   readonly spentUsd: number | null
   readonly maxCostUsd: number | null
@@ -259,6 +263,7 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     stopped: (holder === undefined && state !== 'finished' ? checkpoint.stopped : undefined) ?? null,
     throttled: checkpoint.history.at(-1)?.throttled ?? 0,
     recentThrottled: recent?.throttled ?? null,
+    passedOver: checkpoint.passedOver ?? null,
     ...{ spentUsd: null, ...spentFields(checkpoint.spent), maxCostUsd: checkpoint.pace.maxCost ?? null },
     retry: retry === undefined ? null : { done: retry.entries, of: retry.of },
     averagePerSecond,
@@ -317,6 +322,8 @@ function page(run: RunStatus, now: number, paint: Paint): string[] {
   if (run.verdicts !== null) lines.push(...likenessRows(run.verdicts))
   if (skipped > 0) lines.push(row('skipped', `${objects(skipped)}: ${skippedByReason(run.skipped)}`))
   if (failed > 0) lines.push(paint('bad', row('failed', `${objects(failed)}: ${failedByCode(run.failed)}`)))
+  const passedOver = passedOverText(run.passedOver ?? {})
+  if (passedOver !== '') lines.push(row('left out', passedOver))
   if (run.retry !== null)
     lines.push(row('retrying', `${count(run.retry.done)} of ${objects(run.retry.of)} tried again`))
   if (run.large > 0) lines.push(row('large', `${objects(run.large)} over 5 GiB to be copied in parts`))

@@ -343,6 +343,7 @@ describe('s3move status --json', () => {
       share: null,
       leftMs: null,
       stopped: null,
+      passedOver: null,
       spentUsd: null,
       maxCostUsd: null,
       throttled: 0,
