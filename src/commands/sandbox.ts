@@ -13,7 +13,7 @@ export const command: Command = {
   help:
     '$0 sandbox [BUCKET..]\n\nServes S3 on loopback until interrupted, and prints the lines to paste. Without buckets: src:seq:100k dst.\n' +
     'A bucket is NAME or NAME:FLAG,.., which stores what is put; flags are versioned, acl (lists are in force), unconditional (If-Match of writes counts for nothing).\n' +
-    'Or it is NAME:LAYOUT:COUNT[:OPTION=VALUE,..], which is synthetic and costs no memory. Layouts: seq, hex, dates, hot, deep, odd. Options: size=BYTES, big=N, glacier=N, denied=N, tags=N (one object in N), prefix=TEXT.',
+    'Or it is NAME:LAYOUT:COUNT[:OPTION=VALUE,..], which is synthetic and costs no memory. Layouts: seq, hex, dates, hot, deep, odd. Options: size=BYTES, big=N, glacier=N, denied=N, tags=N, annotations=N (one object in N), prefix=TEXT.',
   options: [sandboxFlags],
   examples: [
     ['$0 sandbox src:hex:5M dst', 'five million synthetic objects, and a bucket to copy them to'],

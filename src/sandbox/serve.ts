@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { asAnswered, asUnderstood } from './wire/as-dialect.js'
+import { asAnswered, asNamed, asUnderstood } from './wire/as-dialect.js'
 import type { RequestGate } from './auth.js'
 import type { Exchange } from './exchange.js'
 import type { FaultKind, Faults } from './faults.js'
@@ -44,7 +44,7 @@ export function serve(simulation: Simulation, exchange: Exchange): void {
   const method = request.method ?? ''
   try {
     const target = parseTarget(request.url ?? '/', request.headers.host)
-    const operation = operationOf(method, target, request.headers)
+    const operation = operationOf(method, asNamed(simulation.world.dialect, target), request.headers)
     simulation.world.stats.operation(operation)
     if (!hasBody(request)) {
       const puts = operation === 'PutObject' || operation === 'UploadPart'

@@ -24,9 +24,16 @@ function readCount(text: string): number | undefined {
   return Number.isSafeInteger(count) ? count : undefined
 }
 
+const SHARES = ['big', 'glacier', 'denied', 'tags', 'annotations'] as const
+
+function isShare(name: string): name is (typeof SHARES)[number] {
+  return SHARES.some((one) => one === name)
+}
+
 function readTraits(spec: string, name: string, options: string, seed: number): SyntheticTraits {
   const traits: { -readonly [K in keyof SyntheticTraits]: SyntheticTraits[K] } = {
     ...{ seed: (seed ^ hashText(name)) >>> 0, prefix: '', size: undefined, big: 0, glacier: 0, denied: 0, tags: 0 },
+    annotations: 0,
   }
   for (const option of options.split(',').filter((text) => text !== '')) {
     const equals = option.indexOf('=')
@@ -37,10 +44,10 @@ function readTraits(spec: string, name: string, options: string, seed: number): 
       continue
     }
     const number = readCount(value)
-    if (key !== 'size' && key !== 'big' && key !== 'glacier' && key !== 'denied' && key !== 'tags') {
+    if (key !== 'size' && !isShare(key)) {
       throw new UserError(
         `Bucket ${JSON.stringify(spec)}: there is no option ${JSON.stringify(option)}.`,
-        `Options are size=BYTES, big=N, glacier=N, denied=N, tags=N, prefix=TEXT. ${example}`,
+        `Options are size=BYTES, ${SHARES.map((name) => `${name}=N`).join(', ')}, prefix=TEXT. ${example}`,
       )
     }
     if (number === undefined || (number === 0 && key !== 'size')) {

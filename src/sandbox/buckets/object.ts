@@ -2,6 +2,17 @@ import type { ObjectBytes } from '../wire/content.js'
 
 export type Tags = readonly (readonly [key: string, value: string])[]
 
+/** A text that is attached to an object, by its name. */
+export type Annotations = ReadonlyMap<string, Annotation>
+
+export interface Annotation {
+  readonly text: Buffer
+  /** Without quotes. */
+  readonly etag: string
+  /** Last-Modified in whole seconds since 1970. */
+  readonly seconds: number
+}
+
 /** Who may do what: `grantee` is a canonical user id, or the URI of a group. */
 export interface AclGrant {
   readonly grantee: string
@@ -24,6 +35,7 @@ export interface Extras {
   readonly grants: readonly AclGrant[] | undefined
   readonly websiteRedirect: string | undefined
   readonly restoration: Restoration | undefined
+  readonly annotations: Annotations
 }
 
 export const noExtras: Extras = {
@@ -32,6 +44,7 @@ export const noExtras: Extras = {
   grants: undefined,
   websiteRedirect: undefined,
   restoration: undefined,
+  annotations: new Map(),
 }
 
 /** An object as HEAD, GET, LIST and COPY see it. */

@@ -1,7 +1,8 @@
+import { hash } from 'node:crypto'
 import { ComputedContent, SINGLE_PART, type ObjectBytes } from '../wire/content.js'
 import { mix } from '../wire/hash.js'
 import type { Layout } from './layouts.js'
-import type { Bucket, Extras, KeyIndex, S3Object, Version } from './object.js'
+import type { Annotations, Bucket, Extras, KeyIndex, S3Object, Version } from './object.js'
 import { noExtras } from './object.js'
 import { compareByUtf8, firstWhere } from './order.js'
 import { accessDenied, notImplemented } from '../wire/s3-error.js'
@@ -18,6 +19,7 @@ export interface SyntheticTraits {
   readonly glacier: number
   readonly denied: number
   readonly tags: number
+  readonly annotations: number
 }
 
 const fiveGiB = 5 * 2 ** 30
@@ -211,9 +213,20 @@ export class SyntheticBucket implements Bucket {
   }
 
   extrasOf(index: number): Extras {
-    const { glacier, tags, seed } = this.traits
-    const extras = oneIn(glacier, index, glacier >> 1) ? glacierExtras : noExtras
-    return oneIn(tags, index, 0) ? { ...extras, tags: [['team', `t${mix(seed, index, 66) % 10}`]] } : extras
+    const { glacier, tags, annotations, seed } = this.traits
+    let extras = oneIn(glacier, index, glacier >> 1) ? glacierExtras : noExtras
+    if (oneIn(tags, index, 0)) extras = { ...extras, tags: [['team', `t${mix(seed, index, 66) % 10}`]] }
+    return oneIn(annotations, index, annotations - 1) ? { ...extras, annotations: this.annotationsOf(index) } : extras
+  }
+
+  private annotationsOf(index: number): Annotations {
+    const text = Buffer.from(JSON.stringify({ model: `m${mix(this.traits.seed, index, 67) % 10}`, of: index }))
+    const note = Buffer.from('gesehen: ja \u2713')
+    const seconds = this.secondsOf(index)
+    return new Map([
+      ['labels', { text, etag: hash('md5', text), seconds }],
+      ['note', { text: note, etag: hash('md5', note), seconds }],
+    ])
   }
 
   isDenied(index: number): boolean {

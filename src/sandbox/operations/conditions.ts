@@ -36,6 +36,12 @@ export function unchangedSince(headers: IncomingHttpHeaders, object: S3Object, p
   return since !== undefined && object.seconds <= since
 }
 
+/** Judges `x-amz-object-if-match`, on the object to which an annotation belongs. */
+export function checkObjectMatch(headers: IncomingHttpHeaders, object: S3Object): void {
+  const ifMatch = requestHeader(headers, 'x-amz-object-if-match')
+  if (ifMatch !== undefined && !names(ifMatch, object.etag)) throw preconditionFailed('x-amz-object-if-match')
+}
+
 /** Judges the conditions on the source of a copy: what would be 304 for GET is 412 here. */
 export function checkCopySource(headers: IncomingHttpHeaders, source: S3Object): void {
   if (unchangedSince(headers, source, 'x-amz-copy-source-')) throw preconditionFailed('x-amz-copy-source-If-None-Match')

@@ -54,6 +54,16 @@ function directive(request: S3Request, name: string): boolean {
   throw invalidArgument(`Unknown ${name.slice(6).replaceAll('-', ' ')}.`, name, value)
 }
 
+function excludesAnnotations({ dialect }: World, { headers }: S3Request): boolean {
+  if (dialect.has.has('ignores-annotations')) return true
+  const value = requestHeader(headers, ANNOTATIONS)
+  if (value === undefined || value === 'COPY') return false
+  if (value === 'EXCLUDE') return true
+  throw invalidArgument('Unknown object annotation directive.', ANNOTATIONS, value)
+}
+
+const ANNOTATIONS = 'x-amz-object-annotation-directive'
+
 const attributes = ['x-amz-storage-class', 'x-amz-website-redirect-location', 'x-amz-server-side-encryption']
 
 export function copyObject(world: World, request: S3Request): Reply {
@@ -78,7 +88,8 @@ export function copyObject(world: World, request: S3Request): Reply {
   const { has } = world.dialect
   const ofSource = source.object.extras.tags
   const tags = has.has('drops-tags') ? (replace ? [] : ofSource) : replaceTags ? undefined : ofSource
-  const extras = extrasToStore(headers, grantsOf(headers, bucket), tags)
+  const annotations = excludesAnnotations(world, request) ? undefined : source.object.extras.annotations
+  const extras = extrasToStore(headers, grantsOf(headers, bucket), tags, annotations)
   const own = replace ? headersToStore(headers, keepsChunked(world)) : undefined
   const seconds = nowInSeconds()
   let copy: S3Object

@@ -1,4 +1,5 @@
 import { getObjectAcl, putObjectAcl } from './acl.js'
+import * as annotations from './annotations.js'
 import * as jobs from './batch-jobs.js'
 import * as buckets from './bucket-operations.js'
 import { copyObject } from './copy.js'
@@ -42,6 +43,10 @@ export const handlers: Readonly<Record<Operation, Handler>> = {
   DeleteObjectTagging: tagging.deleteObjectTagging,
   GetObjectAcl: getObjectAcl,
   PutObjectAcl: putObjectAcl,
+  ListObjectAnnotations: annotations.listObjectAnnotations,
+  GetObjectAnnotation: annotations.getObjectAnnotation,
+  PutObjectAnnotation: annotations.putObjectAnnotation,
+  DeleteObjectAnnotation: annotations.deleteObjectAnnotation,
   CreateMultipartUpload: multipart.createMultipartUpload,
   UploadPart: multipart.uploadPart,
   UploadPartCopy: multipart.uploadPartCopy,

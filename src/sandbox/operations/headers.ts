@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Extras, Tags } from '../buckets/object.js'
+import type { Annotations, Extras, Tags } from '../buckets/object.js'
 import { noExtras } from '../buckets/object.js'
 import { requestHeader } from '../wire/request.js'
 import { invalidArgument, S3Error } from '../wire/s3-error.js'
@@ -87,13 +87,17 @@ function storageClassOf(request: IncomingHttpHeaders): string {
   return storageClass
 }
 
-/** What a request sets besides headers. `tags` undefined: those of the `x-amz-tagging` header. */
-export function extrasToStore(request: IncomingHttpHeaders, grants: Extras['grants'], tags?: Tags): Extras {
+/** What a request sets besides headers. `tags` undefined: those of the `x-amz-tagging` header; annotations are those given. */
+export function extrasToStore(
+  request: IncomingHttpHeaders,
+  grants: Extras['grants'],
+  tags?: Tags,
+  annotations: Annotations = noExtras.annotations,
+): Extras {
   const storageClass = storageClassOf(request)
   const websiteRedirect = requestHeader(request, 'x-amz-website-redirect-location')
   const own = tags ?? readTagHeader(requestHeader(request, 'x-amz-tagging'))
-  if (storageClass === 'STANDARD' && own.length === 0 && grants === undefined && websiteRedirect === undefined) {
-    return noExtras
-  }
-  return { ...noExtras, storageClass, tags: own, grants, websiteRedirect }
+  const isPlain = storageClass === 'STANDARD' && own.length === 0 && annotations.size === 0
+  if (isPlain && grants === undefined && websiteRedirect === undefined) return noExtras
+  return { ...noExtras, storageClass, tags: own, grants, websiteRedirect, annotations }
 }

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import type { Dialect, Switch } from './dialects.js'
 import type { Operation } from './operation-names.js'
 import type { Reply } from './reply.js'
-import { requestHeader, type S3Request } from './request.js'
+import { requestHeader, type RequestTarget, type S3Request } from './request.js'
 import {
   invalidArgument,
   malformedXml,
@@ -71,6 +71,13 @@ function unknown(name: string): S3Error {
   return new S3Error(501, 'NotImplemented', `Header '${name}' not implemented`)
 }
 
+/** What a request names, as a server of that dialect understands it. */
+export function asNamed<T extends RequestTarget>({ has }: Dialect, target: T): T {
+  if (!has.has('ignores-annotations') || !target.query.has('annotation')) return target
+  const query = new Map([...target.query].filter(([name]) => !name.startsWith('annotation')))
+  return { ...target, query }
+}
+
 /** The request as a server of that dialect understands it. Throws what it refuses. */
 export function asUnderstood({ has, mostParts }: Dialect, operation: Operation, request: S3Request): S3Request {
   if (has.size === 0 && request.query.get('partNumber') === undefined) return request
@@ -92,7 +99,7 @@ export function asUnderstood({ has, mostParts }: Dialect, operation: Operation, 
   }
   if (has.has('copy-if-match')) headers['x-amz-copy-source-if-match'] = headers['x-amz-copy-if-match']
   for (const name of Object.keys(headers)) if (headers[name] === undefined) Reflect.deleteProperty(headers, name)
-  return { ...request, headers }
+  return asNamed({ has, mostParts }, { ...request, headers })
 }
 
 function isIgnored(has: ReadonlySet<Switch>, operation: Operation, name: string): boolean {

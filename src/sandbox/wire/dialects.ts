@@ -29,6 +29,7 @@ export const switches = {
   rfc2047: 'metadata that is not ASCII comes back as RFC 2047 has it',
   'latin1-metadata': 'so does metadata in UTF-8, each byte of it taken for a character of its own',
   'ignores-acl': 'access control lists that come with objects count for nothing',
+  'ignores-annotations': '?annotation counts for nothing: the object itself is read, written and deleted',
   'ignores-owner': 'x-amz-expected-bucket-owner counts for nothing',
 } as const
 
@@ -40,20 +41,28 @@ const WITHOUT_TAGS = ['no-tagging', 'no-get-tagging'] as const
 /** What was seen of real servers, and what public reports say; docs/providers.md has which. */
 export const dialects: Readonly<Record<string, readonly (Switch | `most-parts=${number}`)[]>> = {
   aws: [],
-  b2: ['no-checksum-mode', 'no-checksums', ...WITHOUT_TAGS],
+  b2: ['no-checksum-mode', 'no-checksums', ...WITHOUT_TAGS, 'ignores-annotations'],
   ceph: [
     ...(['ignores-delete-conditions', 'ignores-owner', 'copy-if-match', 'delete-body-1mb', 'drops-tags'] as const),
-    ...(['ceph-ids', 'metadata-dashes', 'keeps-aws-chunked', 'unquoted-copy-etag'] as const),
+    ...(['ceph-ids', 'metadata-dashes', 'keeps-aws-chunked', 'unquoted-copy-etag', 'ignores-annotations'] as const),
   ],
-  gcs: ['no-multi-delete', ...WITHOUT_TAGS],
-  minio: ['ignores-acl', 'ignores-owner'],
-  obs: ['multi-delete-405'],
-  oss: ['etag-capitals'],
-  r2: ['no-checksums', ...WITHOUT_TAGS],
-  storj: ['no-part-copy'],
+  gcs: ['no-multi-delete', ...WITHOUT_TAGS, 'ignores-annotations'],
+  minio: ['ignores-acl', 'ignores-owner', 'ignores-annotations'],
+  obs: ['multi-delete-405', 'ignores-annotations'],
+  oss: ['etag-capitals', 'ignores-annotations'],
+  r2: ['no-checksums', ...WITHOUT_TAGS, 'ignores-annotations'],
+  storj: ['no-part-copy', 'ignores-annotations'],
   swift: [
     ...(['no-put-conditions', 'no-copy-conditions-on-parts', 'no-etag-in-deletes', 'no-tagging'] as const),
-    ...(['most-parts=1000', 'info', 'lists-other-etag', 'latin1-metadata', 'ignores-acl', 'ignores-owner'] as const),
+    ...([
+      'most-parts=1000',
+      'info',
+      'lists-other-etag',
+      'latin1-metadata',
+      'ignores-acl',
+      'ignores-owner',
+      'ignores-annotations',
+    ] as const),
   ],
 }
 

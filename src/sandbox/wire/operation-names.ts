@@ -35,6 +35,10 @@ export const operations = {
   DeleteObjectTagging: 'other',
   GetObjectAcl: 'other',
   PutObjectAcl: 'other',
+  ListObjectAnnotations: 'other',
+  GetObjectAnnotation: 'other',
+  PutObjectAnnotation: 'other',
+  DeleteObjectAnnotation: 'other',
   CreateJob: 'other',
   DescribeJob: 'other',
   ListJobs: 'other',
@@ -121,6 +125,9 @@ const ofObject: Readonly<Record<string, Operation>> = {
   'DELETE tagging': 'DeleteObjectTagging',
   'GET acl': 'GetObjectAcl',
   'PUT acl': 'PutObjectAcl',
+  'GET annotation': 'ListObjectAnnotations',
+  'PUT annotation': 'PutObjectAnnotation',
+  'DELETE annotation': 'DeleteObjectAnnotation',
   'GET uploadId': 'ListParts',
   'PUT uploadId': 'UploadPart',
   'POST uploadId': 'CompleteMultipartUpload',
@@ -162,6 +169,7 @@ export function operationOf(method: string, target: RequestTarget, headers: Inco
   const operation = ofObject[`${method} ${subresource}`]
   if (operation === undefined)
     throw subresource === '' && method !== 'POST' ? methodNotAllowed(method) : notImplemented()
+  if (operation === 'ListObjectAnnotations' && query.has('annotationName')) return 'GetObjectAnnotation'
   if (headers['x-amz-copy-source'] === undefined) return operation
   if (operation === 'PutObject') return 'CopyObject'
   return operation === 'UploadPart' ? 'UploadPartCopy' : operation
