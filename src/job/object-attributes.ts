@@ -1,11 +1,11 @@
 import { flag, list, oneOf, shape, text, tuple } from './schema.js'
 
 /** Something of an object beside its content that a copy may keep. */
-export type Trait = 'acl' | 'encryption' | 'lock' | 'metadata' | 'redirect' | 'storage-class' | 'tags'
+export type Trait = 'acl' | 'annotations' | 'encryption' | 'lock' | 'metadata' | 'redirect' | 'storage-class' | 'tags'
 
 /** What copies are to have that their sources do not, or are to keep or lose against S3's habit. */
 export interface Attributes {
-  /** Kept beside what S3 keeps by itself: metadata, storage class, tags. */
+  /** Kept beside what S3 keeps by itself: annotations, where no byte passes through this machine, metadata, storage class, tags. */
   readonly preserve?: readonly Trait[]
   /** Not kept though S3 would keep it. */
   readonly drop?: readonly Trait[]
@@ -30,7 +30,7 @@ export interface Attributes {
 /** A header by its name in small letters, or a condition on one. */
 export const headerShape = tuple<readonly [string, string]>(text, text)
 
-const traitShape = oneOf('acl', 'encryption', 'lock', 'metadata', 'redirect', 'storage-class', 'tags')
+const traitShape = oneOf('acl', 'annotations', 'encryption', 'lock', 'metadata', 'redirect', 'storage-class', 'tags')
 
 export const attributesShape = shape<Attributes>(
   {},

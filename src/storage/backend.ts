@@ -97,6 +97,8 @@ export interface OpenStore {
   traits(locks?: boolean): Promise<BucketTraits>
   /** Whether objects that are written there can have tags; undefined where that is not known. */
   keepsTags(): Promise<boolean | undefined>
+  /** Whether objects there can have annotations; undefined where that is not known yet. */
+  readonly keepsAnnotations: boolean | undefined
 }
 
 /**

@@ -370,6 +370,11 @@ export const CODE_TEXTS: ReadonlyMap<string, CodeTexts> = new Map(
         'see that the bucket can keep it, or resume --on-loss warn; then resume --only-failed',
         'AttributesNotKept',
       ],
+      [
+        'the copy is there without all annotations of its source; or it is over 5 GiB, and set-headers would lose them',
+        'see the message, then resume --only-failed',
+        'AnnotationsNotKept',
+      ],
       ['the copy is there and its tags are not', 'resume --only-failed', 'TagsNotRestored'],
       ['verify --fix could not copy it', 'read the message', 'NotCopied'],
       [

@@ -267,6 +267,33 @@ export interface Restoring {
   ): Promise<void>
 }
 
+/** An annotation as the listing of those of its object shows it. */
+export interface AnnotationSummary {
+  readonly name: string
+  /** In bytes. */
+  readonly size: number
+  /** Without the quotes; an MD5 where the object is not encrypted with KMS. '' when the store does not tell. */
+  readonly etag: string
+}
+
+/** Annotations: texts of up to 1 MiB, attached to an object by names, of which neither HEAD nor a listing of objects tells. */
+export interface Annotating {
+  /** Whether objects of the store can have some, once `list` has found that out. */
+  readonly known: () => boolean | undefined
+
+  /** Those of an object, in any order; none where the store knows of none. */
+  list(key: string, version?: string): Promise<readonly AnnotationSummary[]>
+
+  /** The text of one; undefined where the object has none of the name. */
+  read(key: string, name: string, version?: string): Promise<Buffer | undefined>
+
+  /**
+   * Gives an object an annotation, in the place of one of its name, while its ETag is `etag`; else an error of code `PreconditionFailed`. May be
+   * repeated. Only to be called where annotations are `known`: another store would take the text for the content of the object.
+   */
+  write(key: string, name: string, text: Buffer, etag: string): Promise<void>
+}
+
 /** How the operations of a store are tried again. */
 interface Tries {
   /** The same store, with each request sent once. */
@@ -316,6 +343,7 @@ export interface Storage {
   readonly removing?: Removing | undefined
   readonly versions?: Versions | undefined
   readonly restoring?: Restoring | undefined
+  readonly annotating?: Annotating | undefined
 
   /** Where operations are tried again: how several of them are, as one. */
   readonly tries?: Tries | undefined
@@ -360,6 +388,7 @@ export const OPERATIONS: {
   removing: { remove: 'DeleteObjects' },
   versions: { list: 'ListObjectVersions' },
   restoring: { restore: 'RestoreObject' },
+  annotating: { list: 'ListObjectAnnotations', read: 'GetObjectAnnotation', write: 'PutObjectAnnotation' },
 }
 
 /** The part of a store that does what an operation needs. A store that lacks it was to be refused before. */

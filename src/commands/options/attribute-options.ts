@@ -22,8 +22,9 @@ import {
 import { onLossFlag } from './pace-options.js'
 
 /** What a copy keeps when nobody says otherwise, and what else it can keep. */
-const BY_ITSELF = ['metadata', 'storage-class', 'tags'] as const
-const ON_REQUEST = ['acl', 'encryption', 'lock', 'redirect'] as const
+const BY_ITSELF = ['annotations', 'metadata', 'storage-class', 'tags'] as const
+/** Annotations S3 keeps in its own copies alone. */
+const ON_REQUEST = ['acl', 'annotations', 'encryption', 'lock', 'redirect'] as const
 
 /** Flags of what copies are to have. */
 export function attributeFlags(argv: Argv): Argv {
@@ -99,6 +100,7 @@ function refuseContradictions(given: Given, preserved: readonly Trait[]): void {
     ['acl', 'acl', acl],
     ['encryption', 'sse', encryption],
     ['encryption', 'sse-c-key-file', given.keyFile],
+    ['annotations', 'sse-c-key-file', given.keyFile],
     ['storage-class', 'storage-class', storageClass],
     ['tags', 'tagging', tagging],
   ]

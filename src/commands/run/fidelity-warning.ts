@@ -25,7 +25,9 @@ export function warningOfLosses(job: Transfer, flags: Flags): Prepare {
     try {
       // Within one store the tags that there are can be kept.
       const keepsTags = async (): Promise<boolean | undefined> => (streamed ? await destination?.keepsTags() : true)
-      seen = await foresee(job, source.store, { traits, keepsTags, software: destination?.software }, source.first)
+      const { software, keepsAnnotations } = destination ?? {}
+      const receiving = { traits, keepsTags, software, streamed, keepsAnnotations }
+      seen = await foresee(job, source.store, receiving, source.first)
     } catch (error) {
       // What is wrong with the bucket is for the run to tell, as far as it comes.
       if (!(error instanceof StorageError)) throw error

@@ -91,7 +91,9 @@ export async function lossesOfSample(
     Promise.resolve(destination?.traits(locks) ?? { acls: undefined, versioned: undefined }),
   )
   const keepsTags = remembering(async () => (settings.streamed ? await destination?.keepsTags() : true))
-  const receiving: Receiving = { traits, keepsTags: () => keepsTags(true), software: destination?.software }
+  const { software, keepsAnnotations } = destination ?? {}
+  const { streamed } = settings
+  const receiving: Receiving = { traits, keepsTags: () => keepsTags(true), software, streamed, keepsAnnotations }
   const seen = await lookedAt(objects, stop, (object) => reportOf(job, object, source.store, receiving))
   const known = seen.filter((report) => report !== undefined)
   return {

@@ -48,8 +48,8 @@ export function requestsOf(job: WriteJob, object: ObjectSummary, context: Action
 }
 
 /** What one look at an object that a job has written sends; without what only the look can tell. */
-export function requestsOfCheck(job: WriteJob): Requests {
-  return actionsOf(job).checkRequests(job)
+export function requestsOfCheck(job: WriteJob, context: ActionContext): Requests {
+  return actionsOf(job).checkRequests(job, context)
 }
 
 /** The deletion of an object on the ledger for that, by a job that may delete behind its checkpoint. */

@@ -96,7 +96,7 @@ export interface KindActions<J extends WriteJob> {
   /** What `act` sends for an object that it writes; without what only a look at it can tell, for tags and retries. */
   readonly requests: (job: J, object: ObjectSummary, context: ActionContext) => Requests
   /** What one spot check of an object that was written sends. */
-  readonly checkRequests: (job: J) => Requests
+  readonly checkRequests: (job: J, context: ActionContext) => Requests
   /** The deletion of what is on the ledger for that. */
   readonly deleteDeferred?: (job: J, context: ActionContext, looksAtOnce?: number) => Action
   /** What it sends before each request to delete. */

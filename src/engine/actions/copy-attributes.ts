@@ -51,6 +51,7 @@ export async function wishFor(
   }
   if (tagging !== undefined || drop.includes('tags')) fields.push(['x-amz-tagging-directive', 'REPLACE'])
   if (tagging !== undefined) fields.push(['x-amz-tagging', tagging])
+  if (drop.includes('annotations')) fields.push(['x-amz-object-annotation-directive', 'EXCLUDE'])
   if (!preserve.includes('acl')) return { fields, ...(head === undefined ? {} : { etag: head.etag }) }
   // A list of grants is that of one content: another one may be more secret.
   fields.push(...(await source.reading.grants(object.key, object.version)))

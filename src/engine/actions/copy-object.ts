@@ -6,6 +6,7 @@ import type { Transfer } from '../../job/transfer.js'
 import { renamer } from '../../rules/rename.js'
 import { able, type ObjectHead, type ObjectSummary } from '../../storage/storage.js'
 import { failed, outcomeOf } from './outcome.js'
+import { requestsForAnnotations, withAnnotations } from './annotations.js'
 import { allTogether, type ActionContext, type Requests } from './context.js'
 import { needsHead, wishFor } from './copy-attributes.js'
 import { anewInParts, unlessChanged, type PartsAnew } from './copy-in-parts.js'
@@ -68,6 +69,7 @@ export function requestsOfCopy(job: Transfer, object: ObjectSummary, context: Ac
     requestsFor(job, object, streamed),
     !streamed && mayBeManifest(context.source, object) ? { HeadObject: 1 } : {},
     dropsTags ? requestsForTags(job, object) : {},
+    streamed || object.size > LIMITS.copy ? requestsForAnnotations(job, context) : {},
   ])
 }
 
@@ -117,7 +119,7 @@ export function copyAction(job: CopyJob, ways: ActionContext, limits: Limits = L
   if (ways.settings.streamed) return streaming(job, ways)
   const copyFrom = able(destination.copyFrom, 'copy')
   const small = attributes === undefined && map === undefined ? copyFrom : carefully(job, ways)
-  const large = anewInParts(job, ways, { part: limits.part }, sentInstead(ways))
+  const large = withAnnotations(job, ways, anewInParts(job, ways, { part: limits.part }, sentInstead(ways)))
   let streamOne: Action | undefined
   const stream = async (object: ObjectSummary): Promise<Outcome | undefined> => {
     if (attributes?.checksumAlgorithm !== undefined) {

@@ -11,6 +11,7 @@ import {
   type ObjectSummary,
   type Storage,
 } from '../../storage/storage.js'
+import { withAnnotations } from './annotations.js'
 import { outcomeOf, TAKEN } from './outcome.js'
 import type { ActionContext } from './context.js'
 import { anewInParts, unlessChanged } from './copy-in-parts.js'
@@ -82,7 +83,7 @@ export function streaming(job: CopyJob, ways: ActionContext, limits: StreamLimit
     part: limits.part,
     make: (object, head) => sentParts(source, object, head, { memory, piece: limits.part }),
   })
-  const write = async (object: ObjectSummary, race: number, known: ObjectHead | undefined): Promise<string> => {
+  const write = withAnnotations(job, ways, async (object, race, known) => {
     const passage = passageOf(known ?? object, limits)
     if (passage === 'whole') return await small(at(object, known), known)
     if (destination.uploading === undefined) return await piped(object, known)
@@ -91,7 +92,7 @@ export function streaming(job: CopyJob, ways: ActionContext, limits: StreamLimit
     const head = known ?? (await source.reading.head(object.key, object.version, object))
     const inParts = md5Of(head) === undefined || passageOf(head, limits) === 'parts'
     return await (inParts ? parts(object, race) : piped(object, head))
-  }
+  })
   const attempt = async (object: ObjectSummary, race: number): Promise<Outcome> => {
     const suspect = mayBeManifest(source, object)
     const known = suspect

@@ -95,22 +95,21 @@ export function deletingDeferred(job: SyncJob | MoveJob, ways: ActionContext, lo
 }
 
 /** What is sent before each request to delete such an object; a folder costs nothing. */
-export function requestsOfLooks(job: SyncJob | MoveJob, { destination, settings }: ActionContext): Requests {
+export function requestsOfLooks(job: SyncJob | MoveJob, context: ActionContext): Requests {
+  const { destination, settings } = context
   const { source: from, destination: to } = job
   // At the source the rehearsal has looked itself.
   if (inventoryOf(job) !== undefined) return { HeadObject: destination.conditional === true || isFolder(to) ? 0 : 1 }
   const looked = job.kind === 'sync' && destination.conditional === true ? [from] : [from, to]
   // The list of each copy is looked at as well.
-  const deeper = job.kind === 'move' && settings.onLoss === 'fail' ? requestsOfCopyCheck(job) : {}
+  const deeper = job.kind === 'move' && settings.onLoss === 'fail' ? requestsOfCopyCheck(job, context) : {}
   // A HEAD that finds nothing is asked again by GET, which says why.
   const absent = job.kind === 'sync' && !isFolder(from) ? { GetObject: 1 } : {}
   return { ...deeper, HeadObject: looked.filter((place) => !isFolder(place)).length, ...absent }
 }
 
-function judgingMoved(
-  job: MoveJob,
-  { source, destination, checks }: ActionContext,
-): (object: WorkItem) => Promise<Verdict> {
+function judgingMoved(job: MoveJob, context: ActionContext): (object: WorkItem) => Promise<Verdict> {
+  const { source, destination, checks } = context
   const [from, to] = [onceOf(source), onceOf(destination)]
   const nameOf = renamer(job.map)
   // A folder keeps the time that an object had. That it is no bucket was told before the start.
@@ -134,7 +133,7 @@ function judgingMoved(
       )
     }
     if (keepsTimes || checks?.strict !== true) return undefined
-    const why = await whyCopyLacks(job.attributes, from, object, now, { store: to, name, copy })
+    const why = await whyCopyLacks(job, { ...context, source: from }, object, now, { store: to, name, copy })
     return why === undefined ? undefined : kept(job, object, NOT_KEPT, why)
   }
 }

@@ -5,6 +5,7 @@ import { printable } from '../../keys.js'
 import type { Headers } from '../../rules/decide.js'
 import { nameInCeph } from '../../rules/header-names.js'
 import type { BucketTraits, ObjectHead, ObjectSummary, Page, Software, Storage } from '../../storage/storage.js'
+import { annotationsOf, mayHaveAnnotations } from './annotations.js'
 import { headersOf, needsHead } from './copy-attributes.js'
 
 /** What a look at one object tells of a copy before it begins. */
@@ -24,6 +25,10 @@ export interface Receiving {
   /** Whether objects there can have tags; undefined where that does not matter, or is not known. */
   readonly keepsTags: () => Promise<boolean | undefined>
   readonly software?: Software | undefined
+  /** Whether the bytes of copies pass through this machine: then they have no annotations by themselves. */
+  readonly streamed?: boolean | undefined
+  /** Whether objects there can have annotations; undefined where that is not known. */
+  readonly keepsAnnotations?: boolean | undefined
 }
 
 /** How many objects of the listing are looked at for one that is no marker of a folder. */
@@ -36,7 +41,7 @@ const FIRST = 10
 export async function foresee(
   job: Transfer,
   source: Storage,
-  { traits, keepsTags, software }: Receiving,
+  receiving: Receiving,
   first?: Page,
 ): Promise<FidelityReport | undefined> {
   const { objects } = first ?? (await source.list({ limit: FIRST }))
@@ -44,15 +49,18 @@ export async function foresee(
   const object = real.find(({ size }) => size > 0) ?? real[0]
   if (object === undefined) return undefined
   const { reading } = source
+  const { traits, keepsTags, software } = receiving
   const attributes = job.attributes ?? {}
   const { preserve = [], drop = [], acl, encryption, keyFile, tagging } = attributes
   const losses: string[] = []
   const notes: string[] = []
   const keeps = (trait: Trait): boolean => preserve.includes(trait)
-  const [head, tags, grants] = await Promise.all([
+  const seesAnnotations = receiving.streamed === true && !drop.includes('annotations') && mayHaveAnnotations(source)
+  const [head, tags, grants, annotations] = await Promise.all([
     answer(reading.head(object.key, object.version)),
     tagging === undefined && !drop.includes('tags') ? answer(reading.tagging(object.key, object.version)) : undefined,
     acl === undefined ? answer(reading.grants(object.key, object.version)) : undefined,
+    seesAnnotations ? answer(annotationsOf(source, object)) : undefined,
   ])
   if (head instanceof StorageError) {
     const why = `it cannot be looked at (${said(head)})`
@@ -84,6 +92,9 @@ export async function foresee(
       )
     } else if (kept === undefined)
       notes.push('it has tags, and whether the destination’s store takes tags is not known')
+  }
+  if (annotations !== undefined) {
+    unannotated(annotations, keeps('annotations'), receiving.keepsAnnotations, losses, notes)
   }
   if (grants instanceof StorageError) {
     if (keeps('acl'))
@@ -124,6 +135,35 @@ function isLocked({ carried }: ObjectHead): boolean {
 const OWNER = 'bucket-owner-full-control'
 const PRIVATE =
   'it has an access control list, and its copy would be private: --preserve acl keeps it, --acl NAME sets one'
+
+function unannotated(
+  annotations: readonly unknown[] | StorageError,
+  keeps: boolean,
+  takes: boolean | undefined,
+  losses: string[],
+  notes: string[],
+): void {
+  if (annotations instanceof StorageError) {
+    if (annotations.severity === 'skip') return
+    const why = `its annotations cannot be listed (${said(annotations)})`
+    if (keeps) losses.push(`${why}, so objects like it will fail`)
+    else notes.push(`${why}; if it has some, its copy has none`)
+    return
+  }
+  const { length } = annotations
+  if (length === 0) return
+  const has = `it has ${length} annotation${length === 1 ? '' : 's'}`
+  if (takes === false) {
+    losses.push(
+      `${has}, and there are none at the destination${keeps ? ', so objects with annotations will fail' : ''}`,
+    )
+  } else if (!keeps) {
+    losses.push(
+      `${has}, and its copy, whose bytes pass through this machine, would have none: --preserve annotations keeps them`,
+    )
+  } else if (takes === undefined)
+    notes.push(`${has}, and whether the destination’s store takes annotations is not known`)
+}
 
 function lost(
   object: ObjectSummary,

@@ -13,6 +13,7 @@ import { failed, outcomeOf, TAKEN, unlessGone } from './outcome.js'
 import { withArchiveHandling } from './archived.js'
 import { allTogether, type ActionContext, type KindActions } from './context.js'
 import { headersOf } from './copy-attributes.js'
+import { lacksAnnotations } from './annotations.js'
 import { areApart, isMd5 } from './compare-objects.js'
 import { copyAction, requestsOfCopy } from './copy-object.js'
 import { deferredDeleteOf, deletingDeferred, deletionFailed, requestsOfLooks } from './deferred-delete.js'
@@ -81,8 +82,8 @@ function unlessTaken(job: MoveJob, ways: ActionContext): Action {
     const there = await to.head(name)
     const hasContent = await hasContentOf(object, name, there)
     if (hasContent && (await hasHeadersOf(object, there))) {
-      if (isFolder(job.destination) || areApart(there.lastModified, object.lastModified) === true)
-        return { kind: 'copied', etag: there.etag }
+      const apart = isFolder(job.destination) || areApart(there.lastModified, object.lastModified) === true
+      if (apart && !(await lacksAnnotations(job, object, ways, name))) return { kind: 'copied', etag: there.etag }
       // The date of another copy tells the two apart, or that they are one object with two names.
       return await copyAction(copyOf(job), { ...ways, destination: guarded(ways.destination, only(there), turns) })(
         object,

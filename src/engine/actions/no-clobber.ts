@@ -5,7 +5,8 @@ import { isFolder } from '../../job/place.js'
 import { renamer } from '../../rules/rename.js'
 import { around } from '../../storage/around.js'
 import { able, type HeaderFields, type ObjectSummary, type Storage } from '../../storage/storage.js'
-import { exists, outcomeOf, TAKEN } from './outcome.js'
+import { annotationsFailed, NOT_ANNOTATED } from './annotations.js'
+import { exists, failed, outcomeOf, TAKEN } from './outcome.js'
 import type { ActionContext, Requests } from './context.js'
 import { asOne } from './as-one.js'
 import { copyAction } from './copy-object.js'
@@ -44,6 +45,7 @@ export function withNoClobber(job: CopyJob, ways: ActionContext, limits: Limits 
   return async (object) => {
     if (ways.settings.streamed || object.size > limits.copy) {
       const seen = await look(object)
+      if (seen === EXISTS && annotationsFailed(object)) return unannotated(job, object)
       if (seen === EXISTS && before !== undefined) {
         // Nobody goes on with it. That it may stay is a matter of money alone.
         await destination.uploading?.abort(nameOf(object.key), before.id).catch(() => undefined)
@@ -59,6 +61,13 @@ export function withNoClobber(job: CopyJob, ways: ActionContext, limits: Limits 
     const seen = await look(object)
     return seen === 'absent' ? outcome : seen
   }
+}
+
+// Passed over, it would be lost that its copy is without them. Whether what is there is that copy, nobody knows by now.
+function unannotated({ source }: CopyJob, object: ObjectSummary): Outcome {
+  const message =
+    'there is an object of its name, which may be its copy without its annotations: a copy without --no-clobber makes it anew'
+  return failed(source.prefix, object, { code: NOT_ANNOTATED, message, operation: 'PutObjectAnnotation', attempts: 1 })
 }
 
 /** What becomes of an object for which the destination is looked at: it is passed over, or nothing is in its way. */

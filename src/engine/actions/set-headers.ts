@@ -4,6 +4,7 @@ import type { SetHeadersJob } from '../../job/set-headers.js'
 import { decide, decideByListing, type Change, type Untouched } from '../../rules/decide.js'
 import { able, type HeaderFields, type ObjectHead, type ObjectSummary, type Storage } from '../../storage/storage.js'
 import { failed, isArchived, outcomeOf } from './outcome.js'
+import { annotationsOf, NOT_ANNOTATED } from './annotations.js'
 import type { KindActions, Requests } from './context.js'
 import { lookingAgain } from './as-one.js'
 import { unlessListed } from './gone.js'
@@ -36,7 +37,7 @@ export function setHeadersAction(
   const check = checks === undefined ? undefined : checkingRewrites(job, store, checks)
   const attempt = async (object: ObjectSummary): Promise<Outcome | undefined> => {
     for (let race = 0; ; race++) {
-      const plan = await planned(job, store, object)
+      const plan = await planned(job, store, object, limits)
       if (plan.outcome !== undefined) return plan.outcome
       try {
         const written = await rewrite(job, store, object, plan.head, plan.headers, limits)
@@ -74,8 +75,13 @@ export function outcomeOfHead(error: unknown, prefix: string, object: ObjectSumm
 
 const REWRITTEN: Outcome = { kind: 'copied' }
 
-/** Looks at an object, with one HEAD at most, and decides. Rejects as `Reading.head` does. */
-export async function planned(job: SetHeadersJob, store: Storage, object: ObjectSummary): Promise<Plan> {
+/** Looks at an object, with one HEAD at most and, where it is larger than `limits` let one request copy, the list of its annotations, and decides. Rejects as `Reading.head` does. */
+export async function planned(
+  job: SetHeadersJob,
+  store: Storage,
+  object: ObjectSummary,
+  limits: Limits = LIMITS,
+): Promise<Plan> {
   const { prefix } = job.source
   const full = prefix === '' ? object : { ...object, key: prefix + object.key }
   const early = decideByListing(job, full)
@@ -89,6 +95,13 @@ export async function planned(job: SetHeadersJob, store: Storage, object: Object
   if (head.unshown > 0) {
     const message = `it has metadata that HTTP cannot show (${head.unshown} of them), so a rewrite would lose it`
     const cause = { code: 'MetadataNotShown', message, operation: 'HeadObject' } as const
+    return { outcome: failed(prefix, object, cause) }
+  }
+  // Parts have none: whatever breaks off between them and the annotations would lose these for good.
+  const annotations = head.size > limits.copy ? await annotationsOf(store, object) : []
+  if (annotations.length > 0) {
+    const message = `it has ${annotations.length} annotations, which a rewrite in parts, as its size takes, would lose: copy it with these headers to another name, which keeps them`
+    const cause = { code: NOT_ANNOTATED, message, operation: 'ListObjectAnnotations' } as const
     return { outcome: failed(prefix, object, cause) }
   }
   return { outcome: undefined, head, headers: decision.headers, changes: decision.changes }

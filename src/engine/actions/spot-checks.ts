@@ -12,6 +12,7 @@ import type { HeaderFields, ObjectHead, ObjectSummary, Storage } from '../../sto
 import type { WorkItem } from '../../sources/work-source.js'
 import { failed, unlessGone } from './outcome.js'
 import type { ActionContext, Requests } from './context.js'
+import { annotationsOf, leavesAnnotations } from './annotations.js'
 import { onceOf } from './as-one.js'
 import { lacksOf, type AskedAttributes, type MissingAttribute } from './asked-attributes.js'
 import { fieldsOfNew } from './copy-attributes.js'
@@ -35,7 +36,10 @@ export function mostChecks(
 }
 
 /** The requests of one look at a copy; without those that only a look at it can tell, for its tags. */
-export function requestsOfCopyCheck({ source, destination, attributes = {} }: Transfer): Requests {
+export function requestsOfCopyCheck(
+  { source, destination, attributes = {} }: Transfer,
+  context: ActionContext,
+): Requests {
   const { acl, preserve, tagging } = attributes
   if (isFolder(destination)) return {}
   const reads = isFolder(source) ? 1 : 2
@@ -43,6 +47,7 @@ export function requestsOfCopyCheck({ source, destination, attributes = {} }: Tr
     HeadObject: reads,
     ...(preserve?.includes('acl') === true ? { GetObjectAcl: reads } : acl === undefined ? {} : { GetObjectAcl: 1 }),
     ...(tagging === undefined ? {} : { GetObjectTagging: 1 }),
+    ...(leavesAnnotations(attributes, context) ? { ListObjectAnnotations: 1 } : {}),
   }
 }
 
@@ -121,6 +126,11 @@ export class LaneChecks {
     if (lost.length === 0) return written
     if (!strict) {
       for (const lack of lost) {
+        if (lack.property === ANNOTATIONS) {
+          const message = `the source of ${named.url} has annotations, and its copy has none, as its bytes passed through this machine: --preserve annotations keeps them; others may have some, too`
+          notice({ kind: 'not-kept annotations', message })
+          continue
+        }
         const message = `${named.host} has not kept what was asked for: ${saidOf(lack, named)}; others that were written may lack it too (--on-loss fail makes that a failure)`
         notice({ kind: `not-kept ${lack.property}`, message })
       }
@@ -188,7 +198,7 @@ export function checkingCopies({ source: from, destination: to, attributes, map 
         const isChanged = object.etag !== '' && head.etag !== object.etag
         if (isChanged || areApart(head.lastModified, object.lastModified) === true) return undefined
         if (etag !== '' && copy.etag !== etag) return undefined
-        return await copyLacks(attributes, origin, object, head, { store, name, copy })
+        return await copyLacks({ attributes }, { ...ways, source: origin }, object, head, { store, name, copy })
       }
       return checks.outcome(
         { kind: 'copied', etag },
@@ -201,29 +211,50 @@ export function checkingCopies({ source: from, destination: to, attributes, map 
 
 /** What a copy lacks of all that was asked for; `head` is that of `object` in `source`. Rejects with what may pass. */
 async function copyLacks(
-  attributes: Attributes = {},
-  source: Storage,
+  { attributes = {} }: { readonly attributes?: Attributes | undefined },
+  ways: ActionContext,
   object: ObjectSummary,
   head: ObjectHead,
   { store, name, copy }: { readonly store: Storage; readonly name: string; readonly copy: ObjectHead },
 ): Promise<MissingAttribute[]> {
+  const { source } = ways
   // Metadata that HTTP cannot show goes with a copy inside a store, and can be compared with nothing.
   const fields = await fieldsOfNew(attributes, source, object, { ...head, unshown: 0 })
   const noTags = attributes.drop?.includes('tags') === true
   const asked: AskedAttributes = { fields, named: attributes, before: head.headers, noTags }
-  return await lacksOf(asked, store, name, copy)
+  return [...(await lacksOf(asked, store, name, copy)), ...(await annotationsLeft(attributes, ways, object))]
 }
+
+// Those that nobody may list are not told here: the look before the start has done so.
+async function annotationsLeft(
+  attributes: Attributes,
+  ways: ActionContext,
+  object: ObjectSummary,
+): Promise<MissingAttribute[]> {
+  if (!leavesAnnotations(attributes, ways)) return []
+  try {
+    const { length } = (await unlessGone(annotationsOf(ways.source, object))) ?? []
+    return length === 0
+      ? []
+      : [{ property: ANNOTATIONS, asked: `${length}, which --preserve annotations keeps,`, there: 'none' }]
+  } catch (error) {
+    if (error instanceof StorageError && error.severity === 'fail-object') return []
+    throw error
+  }
+}
+
+const ANNOTATIONS = 'annotations'
 
 /** Why a moved object must stay where it is: its copy lacks what was asked for. Undefined when it does not. Rejects with what may pass. */
 export async function whyCopyLacks(
-  attributes: Attributes | undefined,
-  source: Storage,
+  job: { readonly attributes?: Attributes | undefined },
+  ways: ActionContext,
   object: ObjectSummary,
   head: ObjectHead,
   there: { readonly store: Storage; readonly name: string; readonly copy: ObjectHead },
 ): Promise<string | undefined> {
   const { store, name } = there
-  const lost = (await copyLacks(attributes, source, object, head, there)).filter((lack) => !isUntold(lack))
+  const lost = (await copyLacks(job, ways, object, head, there)).filter((lack) => !isUntold(lack))
   if (lost.length === 0) return undefined
   const its = { prefix: '', object, ...named(store.place, store.host, name) }
   return `${its.host} has not kept what was asked for: ${lost.map((lack) => saidOf(lack, its)).join('; ')}`

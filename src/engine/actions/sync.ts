@@ -7,6 +7,7 @@ import type { ObjectSummary } from '../../storage/storage.js'
 import { localListing } from '../../sources/local-listing.js'
 import { itemsAfter } from '../../sources/pair-listing.js'
 import type { WorkItem } from '../../sources/work-source.js'
+import { annotationsFailed } from './annotations.js'
 import { outcomeOf, unlessGone } from './outcome.js'
 import { withArchiveHandling } from './archived.js'
 import type { ActionContext, KindActions } from './context.js'
@@ -57,7 +58,7 @@ export function syncAction(job: SyncJob, ways: ActionContext, copy = copyAction(
 /** Whether a copy is needed: for certain, or not at all, or a closer look must tell. */
 function need({ by }: SyncJob, object: WorkItem, isUnclear: Unclear | undefined): 'copy' | 'none' | 'look' {
   const { there } = object
-  if (there === undefined) return 'copy'
+  if (there === undefined || annotationsFailed(object)) return 'copy'
   const byTime = isNewer(object, there) ? 'copy' : 'none'
   if (by === 'time') return byTime
   if (isUnclear?.(object, there) === true) return 'look'

@@ -3,9 +3,13 @@ import type { CopyJob } from '../../job/copy.js'
 import type { Outcome } from '../../job/outcome.js'
 import { NO_VERDICTS, type Difference, type Problem, type Verdict, type Verdicts } from '../../job/verdicts.js'
 import type { VerifyJob } from '../../job/verify.js'
+import { printable } from '../../keys.js'
 import { able, type ObjectHead, type ObjectSummary } from '../../storage/storage.js'
+import type { Notice } from '../../storage/notice.js'
 import type { Pair } from '../../sources/pair-listing.js'
 import { leavingOutPairs } from './compared-pairs.js'
+import { haveOtherAnnotations } from './annotations.js'
+import { both } from './both.js'
 import { copyAction, refusal } from './copy-object.js'
 import { unlessTrulyGone } from './gone.js'
 import type { ActionContext } from './context.js'
@@ -77,6 +81,8 @@ function traits(object: ObjectSummary | undefined): Difference['source'] {
 export interface VerifyContext extends ActionContext {
   readonly slots: ConcurrencyLimit
   readonly report: Report
+  /** Told of what is not compared. */
+  readonly notice?: ((notice: Notice) => void) | undefined
   /** Aborted when no further object is to be begun. */
   readonly stop: AbortSignal
   /** Called with what ends the run. */
@@ -180,7 +186,10 @@ function oneSided(job: VerifyJob, { key, name = key, source, destination }: Pair
 }
 
 /** Compares one pair by requests, and mends it if the job says so. Undefined: the run is ending, and nothing can be said. Rejects with what ends the run. */
-function comparing(job: VerifyJob, ways: ActionContext): (pair: Pair) => Promise<Finding | undefined> {
+function comparing(
+  job: VerifyJob,
+  ways: Pick<VerifyContext, 'notice'> & ActionContext,
+): (pair: Pair) => Promise<Finding | undefined> {
   const [from, to] = [ways.source.reading, ways.destination.reading]
   const isUnclear = unclearBetween(ways.source, ways.destination)
   const copyJob: CopyJob = { kind: 'copy', source: job.source, destination: job.destination }
@@ -188,6 +197,23 @@ function comparing(job: VerifyJob, ways: ActionContext): (pair: Pair) => Promise
   // A side on which an object is listed and not found is not known to lack it.
   const here = <T>(key: string, answer: Promise<T>) => unlessTrulyGone(ways.source, key, answer)
   const there = <T>(key: string, answer: Promise<T>) => unlessTrulyGone(ways.destination, key, answer)
+
+  // Whoever may look at objects may not be allowed to look at these: then they are told once, and not compared.
+  let compares = true
+  const annotationsDiffer = async (object: ObjectSummary, name: string): Promise<boolean> => {
+    const { source, destination, notice } = ways
+    if (!compares) return false
+    try {
+      return await haveOtherAnnotations(source, object, destination, name)
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.status !== 403) throw error
+      compares = false
+      const { operation, code, bucket } = error
+      const message = `annotations are not compared: those of s3://${printable(bucket)} cannot be read (${operation} ${printable(code)})`
+      notice?.({ kind: 'not-told annotations', message })
+      return false
+    }
+  }
 
   const look = async (pair: Pair): Promise<Finding> => {
     if (pair.source === undefined || pair.destination === undefined) return oneSided(job, pair)
@@ -219,6 +245,7 @@ function comparing(job: VerifyJob, ways: ActionContext): (pair: Pair) => Promise
           if (tags === undefined || others === undefined) return gone(tags, others)
           if (!sameTags(tags.header, others.header)) differs.push('tags')
         }
+        if (await annotationsDiffer(pair.source, name)) differs.push('annotations')
         const hidden = traits.includes('lock') && (await there(name, to.hidesLock?.(name) ?? SHOWN))
         differs.push(...traits.filter((trait) => trait !== 'lock' || hidden !== true))
       }
@@ -338,12 +365,4 @@ function problemOf(error: unknown): Problem | undefined {
   return error.severity === 'retry' || error.severity === 'throttle'
     ? undefined
     : { code: error.code, message: error.message }
-}
-
-// Waits for both, whatever becomes of one: what is in flight is what the slots count.
-async function both<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
-  const [one, other] = await Promise.allSettled([a, b])
-  if (one.status === 'rejected') throw one.reason
-  if (other.status === 'rejected') throw other.reason
-  return [one.value, other.value]
 }

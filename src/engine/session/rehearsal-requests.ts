@@ -62,7 +62,7 @@ export function requestsOfRun(counted: Counted): RunRequests {
     },
     beforeDeletions: times(requestsBeforeDeletion(job, context), gone),
     afterDeletions: times({ [ofVersions ? 'ListObjectVersions' : 'ListObjectsV2']: 1 }, batches),
-    checksAtMost: times(requestsOfCheck(job), checks),
+    checksAtMost: times(requestsOfCheck(job, context), checks),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { RunSettings } from '../../job/pace.js'
 import type { CensusData } from '../../job/usage.js'
 import type { Verdicts } from '../../job/verdicts.js'
+import type { Notice } from '../../storage/notice.js'
 import type { StoreFor } from '../../storage/retry.js'
 import { GIVEN_UP, UnlikeOthers } from '../../storage/set-aside.js'
 import type { ObjectSummary } from '../../storage/storage.js'
@@ -53,6 +54,7 @@ export interface ReaderOptions {
   readonly settings: RunSettings
   readonly stop: AbortSignal
   readonly fail: (error: unknown) => void
+  readonly notice?: ((notice: Notice) => void) | undefined
 }
 
 /** Counts. */
@@ -141,7 +143,7 @@ function packed(pack: ReturnType<typeof packer>, text: string): Uint8Array<Array
 /** Compares. */
 export function comparingReader(
   { job, packing, format }: Task & { kind: 'comparison' },
-  { source, destination, settings, stop, fail }: ReaderOptions,
+  { source, destination, settings, stop, fail, notice }: ReaderOptions,
 ): Reader<Pair> {
   if (destination === undefined) throw new Error('there is no destination to compare with')
   const pack = packer(packing)
@@ -158,7 +160,7 @@ export function comparingReader(
   }
   return {
     listing: pairsOf(job, source(), destination()),
-    take: verifying(job, { ...ways, slots, report, fail }),
+    take: verifying(job, { ...ways, slots, report, fail, notice }),
     isFull: () => report.length >= PIECE,
     collect() {
       const { text, gain } = report.collect()

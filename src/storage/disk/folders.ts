@@ -16,6 +16,10 @@ const REFUSED: readonly RefusedFlag[] = [
     ...{ flag, side: 'destination' },
     isAsked: (job) => attributesOf(job)[name] !== undefined,
   })),
+  {
+    ...{ flag: 'preserve annotations', side: 'destination' },
+    isAsked: (job) => attributesOf(job).preserve?.includes('annotations') === true,
+  },
   { flag: 'part-size', side: 'destination', isAsked: (job) => 'destination' in job && job.partSize !== undefined },
   {
     ...{ flag: 'source-sse-c-key-file', side: 'source' },

@@ -71,4 +71,5 @@ function identityOf({ names, device, inode }: OpenedFolder): FolderIdentity {
 const OF_FOLDERS = {
   traits: (): Promise<BucketTraits> => Promise.resolve({ acls: undefined, versioned: false }),
   keepsTags: (): Promise<boolean> => Promise.resolve(true),
+  keepsAnnotations: false,
 }

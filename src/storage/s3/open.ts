@@ -63,6 +63,9 @@ class BucketOpening implements Opening {
         return { place: store.place, address: store.address, ...keysFor(side, options) }
       },
       traits: (locks) => store.traits((operation, ask) => withRetries(operation, ask, patience, meter), locks),
+      get keepsAnnotations() {
+        return store.annotating.known() ?? (account.endpointUrl === undefined ? true : undefined)
+      },
       keepsTags: async () => (options.readOnly ? undefined : (await store.probes.refusalOf(PROBE_TAGS)) === undefined),
     }
   }

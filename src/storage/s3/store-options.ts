@@ -29,6 +29,8 @@ export interface BucketAddress {
   readonly capitals?: boolean | undefined
   /** Whether it takes user metadata beyond ASCII in encoded words alone, if anybody has found out. */
   readonly encodesMetadata?: boolean | undefined
+  /** Whether its objects can have annotations, if anybody has found out. */
+  readonly annotations?: boolean | undefined
 }
 
 /** What a store needs beside its place. */

@@ -4,6 +4,7 @@ import type { Place } from '../../job/place.js'
 import { lookingFirst } from '../looking-first.js'
 import type { Notice } from '../notice.js'
 import type {
+  Annotating,
   BucketTraits,
   Describing,
   Levels,
@@ -21,6 +22,7 @@ import type { Uploading } from '../parts.js'
 import type { Versions } from '../object-versions.js'
 import type { Wrap } from '../around.js'
 import type { Target } from './target.js'
+import { createAnnotating } from './annotating.js'
 import { askedTraits, bucketTraits, type AskedTraits } from './bucket-traits.js'
 import { createCopying } from './copying.js'
 import { customerFields } from './customer-key.js'
@@ -75,6 +77,7 @@ export class S3Store implements Storage {
   readonly removing: Removing
   readonly versions: Versions
   readonly restoring: Restoring
+  readonly annotating: Annotating
   readonly copyFrom: NonNullable<Storage['copyFrom']>
   readonly probes: Probes
   readonly permissions: PermissionProbes
@@ -158,6 +161,7 @@ export class S3Store implements Storage {
     this.removing = lookingFirst(createRemoving(channel))
     this.versions = createVersions(channel)
     this.restoring = createRestoring(channel)
+    this.annotating = createAnnotating(channel, options.annotations)
     this.copyFrom = createCopying(channel)
     this.probes = createProbes(
       { ...channel, request: (asked, request) => this.request(asked, request, true, false) },
@@ -185,6 +189,7 @@ export class S3Store implements Storage {
       insists: this.options.insists,
       capitals: this.etagCase.capitals,
       encodesMetadata: this.metadataForm.known,
+      annotations: this.annotating.known(),
     }
   }
 

@@ -22,6 +22,7 @@ const REMOVALS: ReadonlySet<string> = new Set(['DeleteObject'])
 const CHECKSUMS = ['algorithm', ...CHECKSUM_ALGORITHMS.map((name) => name.toLowerCase())]
 const DIRECTIVE = 'x-amz-tagging-directive'
 const TAGGING = 'x-amz-tagging'
+const ANNOTATIONS = 'x-amz-object-annotation-directive'
 const BEGINNINGS: ReadonlySet<string> = new Set(['PutObject', 'CopyObject', 'CreateMultipartUpload'])
 
 // On stores other than AWS whatever rests on a condition looks right before each request as well, since such a store may ignore it.
@@ -43,6 +44,7 @@ const EXTRAS: ReadonlyMap<string, Extra> = new Map([
   ['if-none-match', { name: 'If-None-Match', operations: WRITES, instead: LOOKED_AT }],
   ['if-match', { name: 'If-Match', operations: new Set([...WRITES, ...REMOVALS]), instead: LOOKED_AT }],
   [DIRECTIVE, { name: DIRECTIVE, operations: COPIES, instead: 'tags that copies have got are removed after them' }],
+  [ANNOTATIONS, { name: ANNOTATIONS, operations: COPIES, instead: 'what has no annotations copies none' }],
   ...CHECKSUMS.map((what): [string, Extra] => {
     const name = `x-amz-checksum-${what}`
     return [name, { name, operations: BEGINNINGS, instead: 'copies have no such checksum' }]

@@ -63,7 +63,7 @@ describe('what completion offers', () => {
     ],
     [
       ['copy', '--preserve', ''],
-      ['words', 'acl', 'encryption', 'lock', 'redirect'],
+      ['words', 'acl', 'annotations', 'encryption', 'lock', 'redirect'],
     ],
     [
       ['set-headers', '--preserve', ''],

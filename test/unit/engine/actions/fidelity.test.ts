@@ -25,6 +25,9 @@ interface World {
   readonly locks?: boolean
   readonly versioned?: boolean
   readonly hidesLock?: boolean
+  /** How many annotations it has, where the bytes of copies pass through this machine. */
+  readonly annotations?: number
+  readonly keepsAnnotations?: boolean
 }
 
 async function seen(
@@ -53,12 +56,22 @@ async function seen(
       hidesLock: () => Promise.resolve(world.hidesLock === true),
       ...{ digest: never, open: never, read: never },
     },
+    annotating: {
+      known: () => undefined,
+      list: answer(
+        'ListObjectAnnotations',
+        Array.from({ length: world.annotations ?? 0 }, () => ({ name: 'n', size: 1, etag: '' })),
+      ),
+      ...{ read: never, write: never },
+    },
   }
   const job = { kind: 'copy', source: place, destination: { bucket: 'dst', prefix: '' } } as const
   const { acls, locks, versioned, keepsTags } = world
   const found = await foresee({ ...job, ...(attributes === undefined ? {} : { attributes }) }, source, {
     traits: (asked) => Promise.resolve({ acls, versioned, locks: asked ? locks : undefined }),
     keepsTags: () => Promise.resolve(keepsTags),
+    streamed: world.annotations !== undefined,
+    keepsAnnotations: world.keepsAnnotations,
   })
   return { ...found, asked }
 }
@@ -74,6 +87,25 @@ describe('what a look at one object foresees', () => {
     expect(await seen({})).toMatchObject({ key: 'p/k', losses: [], notes: [] })
     const sse = await seen({ carried: [['x-amz-server-side-encryption', 'AES256']] })
     expect(sse.losses).toEqual([])
+  })
+
+  test('is its annotations where bytes pass through this machine, and nobody has asked to keep them', async () => {
+    const kept = { preserve: ['annotations'] } as const
+    expect((await seen({ annotations: 1 })).losses).toEqual([
+      expect.stringMatching(/^it has 1 annotation, .*: --preserve annotations keeps them$/),
+    ])
+    expect(await seen({ annotations: 0 })).toMatchObject({ losses: [], notes: [] })
+    expect(await seen({ annotations: 2, keepsAnnotations: true }, kept)).toMatchObject({ losses: [], notes: [] })
+    expect(await seen({ annotations: 2 }, kept)).toMatchObject({ losses: [], notes: [expect.any(String)] })
+    expect((await seen({ annotations: 2, keepsAnnotations: false }, kept)).losses).toEqual([
+      'it has 2 annotations, and there are none at the destination, so objects with annotations will fail',
+    ])
+    const left = await seen({ annotations: 2 }, { drop: ['annotations'] })
+    expect([left.losses, left.asked]).toEqual([[], expect.not.arrayContaining(['ListObjectAnnotations k'])])
+    expect((await seen({})).asked).not.toContain('ListObjectAnnotations k')
+    const denied = { annotations: 2, fails: { ListObjectAnnotations: 'AccessDenied' } }
+    expect(await seen(denied)).toMatchObject({ losses: [], notes: [expect.stringContaining('AccessDenied')] })
+    expect(await seen(denied, kept)).toMatchObject({ losses: [expect.stringContaining('will fail')], notes: [] })
   })
 
   test('is its tags where the destination is known to keep none, and nobody wants to lose them', async () => {

@@ -45,7 +45,7 @@ const GIVEN: Readonly<Record<string, string>> = {
     TaggingDirective: '',
     Tagging: '--tagging, or read from the source',
   },
-  AnnotationDirective: 'S3 keeps them where it is not sent',
+  AnnotationDirective: 'S3 keeps them where it is not sent; --no-preserve annotations excludes them',
   ...{ IfMatch: 'a condition', IfNoneMatch: 'a condition', CopySourceIfMatch: 'a condition' },
   ...{ CopySourceIfModifiedSince: '', CopySourceIfNoneMatch: '', CopySourceIfUnmodifiedSince: '' },
   ...{ SSECustomerKey: 'of a file', SSECustomerKeyMD5: 'of a file', CopySourceSSECustomerAlgorithm: 'of a file' },
