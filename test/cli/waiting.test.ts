@@ -62,7 +62,9 @@ describe('objects for which a store always fails, while others succeed', () => {
       3,
       expect.stringContaining('1,997 objects copied, none skipped, 3 failed') as string,
     ])
-    expect(stderr).toMatch(/all else is done; [1-3] waiting to be tried again \(.+\) until 20\S+Z \(\S+ s, --retry-for\)/)
+    expect(stderr).toMatch(
+      /all else is done; [1-3] waiting to be tried again \(.+\) until 20\S+Z \(\S+ s, --retry-for\)/,
+    )
     expect((await failures(cwd)).map((failure) => [failure.key, failure.code])).toEqual(
       BAD_KEYS.map((key) => [key, code]),
     )

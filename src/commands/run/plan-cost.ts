@@ -30,7 +30,7 @@ export interface PlannedCost {
 }
 
 /** Objects and jobs of S3 Batch Operations, at least so many, and what these cost beside the requests, in US$. */
-export interface BatchAlternative {
+interface BatchAlternative {
   readonly jobs: number
   readonly objects: number
   readonly usd: number
