@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { savePlan } from '../../checkpoint/saved-plan.js'
+import { savePlan, type SavedPlan } from '../../checkpoint/saved-plan.js'
 import type { KeptRehearsal, RehearsalState } from '../../checkpoint/unfinished-rehearsal.js'
 import type { Prospect } from '../../engine/actions/context.js'
 import { rehearse, type Rehearsal } from '../../engine/session/rehearsal.js'
@@ -169,17 +169,22 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   io.stdout.write(telling.json ? `${jsonRecord('plan', planFields(plan))}\n` : text(io.paint?.stdout))
   io.log?.write(text())
   if (planning?.save !== undefined && complete) {
-    const listed = settled(found.totals)
-    const marks = marksOf(all.objects(), Math.min(MOST_MARKS, Math.floor(listed / OBJECTS_A_MARK)))
-    const madeAt = new Date().toISOString()
-    const { totals } = found
-    await savePlan(planning.save, { program: `s3move ${version()}`, job, connection, madeAt, listed, totals, marks })
+    await savePlan(planning.save, { job, connection, ...toSave(found, all.objects()) })
     sayTo(io, `the plan is in ${shellWord(planning.save)}; to run it, add --plan ${shellWord(planning.save)}`)
   }
   if (planning?.to !== undefined) await writeResult(planning.to.path, formOf(plan, planning.to.format))
   // Only now nothing of it is of use any more.
   if (complete) await keeper.end()
   return complete ? EXIT.done : EXIT.interrupted
+}
+
+function toSave(
+  { totals }: Rehearsal,
+  objects: readonly ObjectSummary[],
+): Pick<SavedPlan, 'program' | 'madeAt' | 'listed' | 'totals' | 'marks'> {
+  const listed = settled(totals)
+  const marks = marksOf(objects, Math.min(MOST_MARKS, Math.floor(listed / OBJECTS_A_MARK)))
+  return { program: `s3move ${version()}`, madeAt: new Date().toISOString(), listed, totals, marks }
 }
 
 // Whoever goes on with it may be elsewhere.
