@@ -266,7 +266,7 @@ describe('large objects of Swift’s API on Ceph', () => {
     const toDisk = ['copy', 's3://src', `file://${join(cwd, 'disk')}`, '--endpoint-url', large.url]
     expect((await run(toDisk, { cwd })).code).toBe(0)
     expect((await readFile(join(cwd, 'disk', 'film'))).equals(Buffer.concat(parts))).toBe(true)
-  }, 60_000)
+  })
 })
 
 describe('dynamic large objects on Swift, of which S3 shows nothing but a size', () => {

@@ -1,13 +1,19 @@
 import { hash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import { StorageError } from '../../../../src/errors.js'
 import { createAnnotating } from '../../../../src/storage/s3/annotating.js'
 import type { Channel, StoreRequest } from '../../../../src/storage/s3/request.js'
 
 interface Answer {
   readonly status: number
+  /** In place of an answer. */
+  readonly broken?: string
   readonly body?: string
   readonly fields?: readonly string[]
 }
+
+const brokenBy = (code: string) =>
+  new StorageError('no whole answer came', { severity: 'retry', code, operation: 'ListObjectAnnotations', bucket: 'b' })
 
 /** Annotations over a channel that answers this; what was sent is kept. */
 function annotating(answers: readonly Answer[], { aws = false, known }: { aws?: boolean; known?: boolean } = {}) {
@@ -17,7 +23,8 @@ function annotating(answers: readonly Answer[], { aws = false, known }: { aws?: 
     request: async (_: unknown, request: StoreRequest) => {
       sent.push(request)
       await Promise.resolve()
-      const { status, body = '', fields = [] } = answers[Math.min(sent.length, answers.length) - 1]!
+      const { status, broken, body = '', fields = [] } = answers[Math.min(sent.length, answers.length) - 1]!
+      if (broken !== undefined) throw brokenBy(broken)
       return { status, body, head: [`HTTP/1.1 ${status} x`, ...fields].join('\r\n') }
     },
   }
@@ -38,6 +45,12 @@ const listOf = (...parts: string[]) =>
 const error = (code: string) => `<Error><Code>${code}</Code><Message>m</Message></Error>`
 const LIST: Answer = { status: 200, body: listOf(entry('a &amp; b')) }
 
+test('a connection that breaks says nothing of whether a store has annotations', async () => {
+  const { list, known } = annotating([{ status: 0, broken: 'ECONNRESET' }, LIST])
+  await expect(list('k')).rejects.toThrow('no whole answer came')
+  expect([known(), (await list('k')).length]).toEqual([undefined, 1])
+})
+
 describe('whether a store has annotations', () => {
   test.each([
     ['the first byte of the object', { status: 206, body: 'c', fields: ['ETag: "e"'] }],
@@ -45,6 +58,7 @@ describe('whether a store has annotations', () => {
     ['that an empty one has no first byte', { status: 416, body: error('InvalidRange') }],
     ['that it does not know the question', { status: 501, body: error('NotImplemented') }],
     ['that it does not know the parameter', { status: 400, body: error('InvalidArgument') }],
+    ['longer than it says', { status: 0, broken: 'EPROTO' }],
     ['that nothing is there', { status: 404, body: error('NoSuchAnnotationConfiguration') }],
   ] satisfies [string, Answer][])('is no where the answer is %s, and is not asked again', async (_, answer) => {
     const { list, known, write, sent } = annotating([answer])
