@@ -4,6 +4,7 @@ import { UserError } from '../errors.js'
 import { isMissing, systemCode } from '../file-system.js'
 import { connectionShape, type Connection } from '../job/connection.js'
 import { isScanJob, jobShape, type Job, type WriteJob } from '../job/kinds.js'
+import type { LargeObject } from '../job/outcome.js'
 import { paceShape, type Pace } from '../job/pace.js'
 import { folderIdentityShape, type FolderIdentity } from '../job/place.js'
 import { plannedGroupShape, type PlannedGroup } from '../job/planned-group.js'
@@ -55,12 +56,7 @@ export interface RehearsalState {
 }
 
 /** An object of a sample. */
-export interface SampledObject {
-  readonly key: string
-  readonly size: number
-  readonly etag: string
-  readonly lastModified: string
-  readonly storageClass: string
+export interface SampledObject extends LargeObject {
   readonly version?: string
   readonly manifest?: true
 }

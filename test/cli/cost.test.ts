@@ -14,6 +14,8 @@ function billed({ stats }: TestSandbox): number {
   )
 }
 
+const COPY = ['copy', 's3://src', 's3://dst', '--checkpoint', 'run']
+
 async function saved(cwd: string): Promise<{ readonly spent?: number; readonly requests?: Record<string, number> }> {
   return JSON.parse(await readFile(join(cwd, 'run/checkpoint.json'), 'utf8')) as object
 }
@@ -32,17 +34,7 @@ describe('--max-cost', () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:seq:3000', 'dst'], latency: 'copy=10-30' })
     const prices = await offer(cwd, { 'Requests-Tier1': '1', 'Requests-Tier2': '0' })
-    const args = [
-      'copy',
-      's3://src',
-      's3://dst',
-      '--endpoint-url',
-      server.url,
-      '--checkpoint',
-      'run',
-      '--concurrency',
-      '8',
-    ]
+    const args = [...COPY, '--endpoint-url', server.url, '--concurrency', '8']
     const first = await run([...args, '--prices', prices, '--max-cost', '1000'], { cwd })
     expect(first.code).toBe(4)
     expect(first.stderr + first.stdout).toMatch(/would soon have cost more than 1000 \(--max-cost 1000\)/)
@@ -73,17 +65,7 @@ describe('--max-cost', () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:seq:3000', 'dst'], latency: 'copy=20-40' })
     const prices = await offer(cwd, { 'Requests-Tier1': '1' })
-    const args = [
-      'copy',
-      's3://src',
-      's3://dst',
-      '--endpoint-url',
-      server.url,
-      '--checkpoint',
-      'run',
-      '--concurrency',
-      '8',
-    ]
+    const args = [...COPY, '--endpoint-url', server.url, '--concurrency', '8']
     const running = start([...args, '--prices', prices, '--max-cost', '100000'], { cwd })
     await until(async () => ((await saved(cwd).catch(() => ({ spent: 0 }))).spent ?? 0) > 300, running)
     running.kill('SIGKILL')
@@ -111,7 +93,7 @@ describe('--max-cost', () => {
       ...{ 'Requests-Tier1': '0', 'Requests-Tier2': '0', 'Requests-SIA-Tier1': '1', 'Requests-SIA-Tier2': '0' },
       'Retrieval-SIA': '4096',
     })
-    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--json', '--checkpoint', 'run']
+    const args = [...COPY, '--endpoint-url', server.url, '--json']
     const { stdout } = await run([...args, '--prices', prices], { cwd })
     const { spentUsd } = JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as { spentUsd: number }
     // Three copies, three quarters of a MiB at US$ 4 each MiB; and three quarters of the copy that is tried first.

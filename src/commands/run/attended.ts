@@ -74,6 +74,11 @@ export function tell(
   else sayTo(io, message)
 }
 
+/** The same for who wants to hear more than warnings and the end. */
+export function tellUnlessQuiet(message: string, setup: Parameters<typeof tell>[1]): void {
+  if (!setup.telling.quiet) tell(message, setup)
+}
+
 /** Warns people, and the log. */
 export function warnTo({ stderr, log, paint }: Pick<CommandIo, 'stderr' | 'log' | 'paint'>, message: string): void {
   stderr.write(`${warningLine(message, paint?.stderr)}\n`)

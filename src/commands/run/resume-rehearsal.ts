@@ -12,7 +12,7 @@ import type { CommandIo } from '../options/io.js'
 import type { OutputOptions } from '../options/output-options.js'
 import { readPace } from '../options/pace-options.js'
 import { readKeysOf } from '../options/sse-c-key.js'
-import { tell } from './attended.js'
+import { tellUnlessQuiet } from './attended.js'
 import { checkLogOutside } from './checkpoint-folder.js'
 import { dryRun, rehearsing } from './dry-run.js'
 import { inventoryStoreOf } from './inventory-store.js'
@@ -48,12 +48,10 @@ export async function resumeRehearsal(
         }
         const ago = duration(Date.now() - timeOf(found.savedAt))
         const message = `going on with the dry run of ${ago} ago, which had seen ${objects(settled(state.totals))}`
-        if (!telling.quiet) tell(message, { telling, progress, io })
+        tellUnlessQuiet(message, { telling, progress, io })
         const asked = found.planning === undefined ? io : { ...io, planning: found.planning }
         const before = { folder, found }
-        const told = (message: string): void => {
-          if (!telling.quiet) tell(message, { telling, progress, io })
-        }
+        const told = (message: string): void => tellUnlessQuiet(message, { telling, progress, io })
         const source = { opened, files: () => Promise.resolve(listFiles), tell: told, io }
         return await withSourceSortedAside(job, source, (opened) =>
           dryRun({ job, pace, from: state, before, opened, progress, telling, io: asked }),

@@ -30,7 +30,7 @@ import type { OutputOptions } from '../options/output-options.js'
 import { readPace } from '../options/pace-options.js'
 import { checkInOneBucket } from '../options/places.js'
 import { readKeysOf, type CustomerKeys } from '../options/sse-c-key.js'
-import { attended, sayTo, tell, warnTo } from './attended.js'
+import { attended, sayTo, tellUnlessQuiet, warnTo } from './attended.js'
 import { checkLogOutside, checkOutsideSides } from './checkpoint-folder.js'
 import { dryRun, rehearsing } from './dry-run.js'
 import { inventoryStoreOf, type InventoryStore } from './inventory-store.js'
@@ -180,9 +180,7 @@ async function resumeWriting(setup: WritingSetup): Promise<number> {
     if (unfound !== undefined) warn(unfound)
     const files = async (): Promise<DataFiles | undefined> =>
       (inventoryFiles = await inventoryStoreOf(inventoryOf(job), { connection: setup.connection, pace, io }))
-    const told = (message: string): void => {
-      if (!telling.quiet) tell(message, { telling, progress, io })
-    }
+    const told = (message: string): void => tellUnlessQuiet(message, { telling, progress, io })
     const source = { opened, files, tell: told, io, folder }
     if (dry) {
       // What was told is of all objects, and no one knows how many of them remain.

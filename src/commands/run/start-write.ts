@@ -25,7 +25,7 @@ import { checkInOneBucket } from '../options/places.js'
 import { readOrResume } from '../options/run-options.js'
 import { readKeysOf } from '../options/sse-c-key.js'
 import { ambient } from './ambient-connection.js'
-import { attended, sayTo, tell } from './attended.js'
+import { attended, sayTo, tell, tellUnlessQuiet } from './attended.js'
 import {
   checkFolder,
   checkLogOutside,
@@ -228,9 +228,9 @@ async function earlierCount({ ends }: Opened, { job, pace, question, io }: Setup
 }
 
 function expecting(earlier: EarlierCount | undefined, setup: Setup): Pace {
-  const { pace, telling } = setup
+  const { pace } = setup
   if (earlier === undefined || pace.expect !== undefined) return pace
-  if (!telling.quiet) tell(expectingInWords(earlier), setup)
+  tellUnlessQuiet(expectingInWords(earlier), setup)
   return { ...pace, expect: earlier.objects }
 }
 
@@ -255,16 +255,14 @@ async function folderFor(setup: Setup, { ends }: Opened): Promise<string> {
   // Who asks for it to be done again knows of it.
   if (before !== undefined && !beginning.fresh && !beginning.again) {
     const message = `an earlier run of this job ${finishedInWords(before)}; its record stays in ${shellWord(before.folder)}`
-    if (!setup.telling.quiet) tell(message, setup)
+    tellUnlessQuiet(message, setup)
   }
   return folder
 }
 
 function sourceOptions(opened: Opened, setup: Setup): SourceOptions {
-  const { telling, copied, io } = setup
-  const told = (message: string): void => {
-    if (!telling.quiet) tell(message, setup)
-  }
+  const { copied, io } = setup
+  const told = (message: string): void => tellUnlessQuiet(message, setup)
   return { opened, files: () => Promise.resolve(copied.files), tell: told, io }
 }
 
