@@ -105,6 +105,8 @@ export function waitingIn({ waiting }: Pick<Checkpoint, 'waiting'>): Waiting {
 export interface ListState {
   /** Objects that are settled, from its beginning. */
   readonly entries: number
+  /** What is settled behind them, by numbers from 0: the first of it, and the first that is not. In order. */
+  readonly ahead?: readonly { readonly from: number; readonly to: number }[]
   /** Objects that it names; absent where they were not counted beforehand. */
   readonly of?: number
   /** Where the rest of an inventory or a Parquet file begins: the number of the file, and of the row in it, from 0. */
@@ -221,7 +223,12 @@ export const rangesShape = list(shape<KeyRange>({}, { after: text, until: text }
 
 export const listStateShape = shape<ListState>(
   { entries: checkCount, size: checkCount, modified: checkCount, sha256: text },
-  { of: checkCount, next: shape({ file: checkCount, row: checkCount }, {}), whole: text },
+  {
+    of: checkCount,
+    ahead: list(shape({ from: checkCount, to: checkCount }, {})),
+    next: shape({ file: checkCount, row: checkCount }, {}),
+    whole: text,
+  },
 )
 
 const document = shape<Checkpoint>(

@@ -39,6 +39,12 @@ function checkRanges(ranges: readonly KeyRange[]): void {
 
 function checkPositions({ ledger, list, retry, large, waiting, removals }: Checkpoint): void {
   checkWithin('list.entries', list?.entries, list?.of)
+  let reached = list?.entries ?? 0
+  for (const { from, to } of list?.ahead ?? []) {
+    must(from >= reached && to > from, 'list.ahead is not in order')
+    reached = to
+  }
+  checkWithin('list.ahead', reached, list?.of)
   checkWithin('retry.entries', retry?.entries, retry?.of)
   checkBeginning('retry', retry, retry?.ledger)
   checkBeginning('removals.done', removals?.done, removals)

@@ -3,6 +3,7 @@ import type { Page } from '../storage/storage.js'
 import { factsOf, type Keyed } from './page-facts.js'
 import { upTo, type Listing } from './page-listing.js'
 import type { Tally } from './tally.js'
+import type { Complete } from './named-object.js'
 import type { RangeClaim, ClaimableRanges, WorkItem, WorkSource } from './work-source.js'
 
 /** Lists from behind a key; `first` is what was listed there already. */
@@ -42,12 +43,33 @@ export function leasesOver(
   listing: ListRange<WorkItem>,
   tally: Pick<Tally, 'add'>,
 ): WorkSource {
+  return leases(ranges, (grant) => pagesOf(listing(grant.after, grant.first), grant), tally)
+}
+
+/** The same of ranges that are what a list names; `complete` finds out what it does not tell. */
+export function leasesOnNamed(ranges: ClaimableRanges, complete: Complete, tally: Pick<Tally, 'add'>): WorkSource {
+  const once = ({ named = [] }: RangeClaim): NextPage<WorkItem> => {
+    let upcoming: typeof named | undefined = named
+    return async () => {
+      const objects = upcoming
+      upcoming = undefined
+      return objects && (await complete(objects))
+    }
+  }
+  return leases(ranges, once, tally)
+}
+
+function leases(
+  ranges: ClaimableRanges,
+  pages: (grant: RangeClaim) => NextPage<WorkItem>,
+  tally: Pick<Tally, 'add'>,
+): WorkSource {
   return {
     async claim() {
       const grant = await ranges.claim()
       if (grant === undefined) return undefined
       return {
-        next: pagesOf(listing(grant.after, grant.first), grant),
+        next: pages(grant),
         settle(object, outcome) {
           tally.add(object, outcome)
           grant.settle(object.key, 1)

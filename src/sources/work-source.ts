@@ -1,5 +1,6 @@
 import type { Deferral, Outcome } from '../job/outcome.js'
 import type { ObjectSummary, Page } from '../storage/storage.js'
+import type { Named } from './named-object.js'
 import type { PageFacts } from './page-facts.js'
 
 /** An object as work: what a listing shows of it, and what else is known by where it comes from. */
@@ -58,6 +59,8 @@ export interface RangeClaim {
   readonly after: string | undefined
   /** The page of objects behind `after`, where it was listed already. */
   readonly first?: Page | undefined
+  /** What a list names, in place of a range: nothing is listed. */
+  readonly named?: readonly Named[] | undefined
   /** Where the range ended when it was granted; it may have come nearer since. */
   readonly until: string | undefined
   accept(facts: PageFacts): PageVerdict | Promise<PageVerdict>

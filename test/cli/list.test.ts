@@ -108,7 +108,7 @@ describe('s3move copy --files-from', () => {
       expect(listed.code).toBe(0)
       const [lists, heads] = [asked(server, 'ListObjectsV2'), asked(server, 'HeadObject')]
       const args = ['copy', 's3://src', `s3://${bucket}`, '--files-from', file, '--endpoint-url', server.url]
-      const { code, stderr } = await run(args, { cwd })
+      const { code, stderr } = await run([...args, '--threads', '2'], { cwd })
       expect([code, stderr]).toEqual([0, containing('2,500 objects copied, none skipped, none failed')])
       expect(stderr).toContain(
         format === 'json' ? 'is read as one JSON object a line: 2,500 objects' : 'is read as CSV: 2,500 objects',
@@ -116,8 +116,8 @@ describe('s3move copy --files-from', () => {
       // What is asked before the start is asked of any job, and whether what is empty is a manifest of any store but AWS.
       expect(asked(server, 'ListObjectsV2') - lists).toBeLessThanOrEqual(2)
       const empty = [...(await contentOf(server, 'src')).values()].filter(({ size }) => size === 0)
-      // Three copies are looked at, and each with its source.
-      expect(asked(server, 'HeadObject') - heads).toBeLessThanOrEqual(1 + empty.length + 3 * 2)
+      // Three copies of each thread are looked at, and of each of three lanes the first; each with its source.
+      expect(asked(server, 'HeadObject') - heads).toBeLessThanOrEqual(1 + empty.length + (3 + 2 * 2) * 2)
       expectSame(await contentOf(server, bucket), await contentOf(server, 'src'))
     }
   })
@@ -223,10 +223,11 @@ describe('s3move copy --files-from', () => {
     await writeFile(join(cwd, 'list'), 'a\n')
     const refused = async (...more: string[]) =>
       refusal(await run(command({ cwd, server }, 'copy', 's3://src', 's3://dst', ...more), { cwd }))
-    expect(await refused('--threads', '2')).toContain('by one thread')
     expect(await refused('--all-versions')).toContain('--all-versions does not go with --files-from')
     expect(await refused('--files-format', 'xml')).toContain('keys, ndjson, csv, parquet, inventory')
     expect(await keysIn(server, 'dst')).toEqual([])
+    const counted = ['du', 's3://src', '--files-from', 'list', '--threads', '2', '--endpoint-url', server.url]
+    expect(refusal(await run(counted, { cwd }))).toContain('--threads does not go with du --files-from')
   })
 })
 
@@ -245,7 +246,16 @@ describe('kill -9 of a run over a list, then s3move resume', () => {
     const listed = ['ls', 's3://src', '--endpoint-url', server.url, '--format', 'json', '--to', 'all.gz']
     expect((await run(listed, { cwd })).code).toBe(0)
     let args = [kind, 's3://src', 's3://dst', '--files-from', 'all.gz', '--endpoint-url', server.url]
-    args = [...args, '--checkpoint', 'run', '--concurrency', '16', ...(kind === 'move' ? ['--yes'] : [])]
+    args = [
+      ...args,
+      '--checkpoint',
+      'run',
+      '--concurrency',
+      '16',
+      '--threads',
+      '2',
+      ...(kind === 'move' ? ['--yes'] : []),
+    ]
     let state = seed * 7919
     let kills = 0
     let repeatable = 0

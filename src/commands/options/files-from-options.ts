@@ -41,12 +41,6 @@ export function readKeyListOf(flags: Flags, cwd: string): { readonly list?: KeyL
     if (flag === undefined) return {}
     throw new UserError(`${flag} is about --files-from, which was not given`, 'add it, or leave it away')
   }
-  if (readText(flags, 'threads') !== undefined) {
-    throw new UserError(
-      '--threads does not go with --files-from: a list is worked on in its order, by one thread',
-      'leave it away; --concurrency is what counts, or cut the list into several, each with a run of its own',
-    )
-  }
   const list = { ...placeOfList(given, cwd), ...defined({ format }), ...reading }
   if (list.origin?.from === '-' && format === 'inventory') {
     throw new UserError(

@@ -115,7 +115,7 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
     lines.flush()
     progress.event({ type: 'progress', snapshot })
   }
-  const threads = threadsFor(job, pace)
+  const threads = threadsFor(job, pace, from.list)
   let stateNow: (() => RehearsalState) | undefined
   const { connection, sourceFolder } = ends
   const folder = before?.folder ?? rehearsalFolder(job, connection)

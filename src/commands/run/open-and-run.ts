@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os'
-import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
+import type { ListState, WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { runSession, type SessionEnd } from '../../engine/session/write-session.js'
 import type { Connection } from '../../job/connection.js'
-import { deferredDeletesOf, listFileOf, listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
+import { deferredDeletesOf, listFileOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
 import { settingsAt, type Pace } from '../../job/pace.js'
 import type { FolderIdentity, Place } from '../../job/place.js'
 import type { Progress } from '../../report/progress.js'
+import { claimsAtMost } from '../../sources/files-from/list-progress.js'
 import type { DataFiles } from '../../storage/data-files.js'
 import { openEnds, type OpenStores, type StoreNeeds } from '../../storage/open.js'
 import { sharedTurns } from '../../engine/actions/name-locks.js'
@@ -82,11 +83,13 @@ interface ResumeSettings extends Pick<OpenSettings, 'io' | 'pace' | 'listFiles' 
   readonly dry: boolean
   /** What failed is to be tried again, and nothing else. */
   readonly onlyFailed: boolean
+  /** How far the list of the job is settled, if it has one. */
+  readonly list?: ListState | undefined
 }
 
 /** Reaches the ends of a job that goes on, as `open` does. */
 export async function openToResume(job: WriteJob, settings: ResumeSettings): Promise<Opened> {
-  const { connection, progress, dry, onlyFailed, ...rest } = settings
+  const { connection, progress, dry, onlyFailed, list, ...rest } = settings
   return await open(endsOf(job), connection, {
     ...rest,
     readOnly: onlyDeletes(job),
@@ -97,7 +100,7 @@ export async function openToResume(job: WriteJob, settings: ResumeSettings): Pro
     wanted: storeNeedsOf(job),
     again: true,
     emptied: deferredDeletesOf(job)?.side === 'source',
-    threads: dry || onlyFailed ? 0 : threadsFor(job, settings.pace),
+    threads: dry || onlyFailed ? 0 : threadsFor(job, settings.pace, list),
     ...noting(progress),
   })
 }
@@ -153,12 +156,11 @@ const FLIGHTS_A_THREAD = 128
 /** Objects go a thousand to a request where they are deleted. */
 const DELETIONS_A_THREAD = 10_000
 
-/** How many threads a pace asks for on this machine. */
-export function threadsFor(job: WriteJob, { threads, concurrency }: Pace): number {
-  // A list is worked on here, in its order.
-  if (listOf(job) !== undefined) return 0
+/** How many threads a pace asks for on this machine. `list` is how far the list of the job is settled, if it has one. */
+export function threadsFor(job: WriteJob, { threads, concurrency }: Pace, list: ListState | undefined): number {
   const each = onlyDeletes(job) ? DELETIONS_A_THREAD : FLIGHTS_A_THREAD
-  return threads ?? Math.min(availableParallelism(), Math.ceil(concurrency / each))
+  const wanted = threads ?? Math.min(availableParallelism(), Math.ceil(concurrency / each))
+  return list === undefined ? wanted : Math.min(wanted, Math.max(1, claimsAtMost(list)))
 }
 
 /** How fast a job is done when nobody says otherwise. */

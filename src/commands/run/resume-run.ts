@@ -18,7 +18,7 @@ import { jobTitle, objects, shellWord } from '../../report/format.js'
 import { createProgress, type Progress } from '../../report/progress.js'
 import { failedByCode } from '../../report/summary.js'
 import { intersection } from '../../rules/ranges.js'
-import { checkList } from '../../sources/files-from/files-from-source.js'
+import { checkList } from '../../sources/files-from/list-identity.js'
 import type { DataFiles } from '../../storage/data-files.js'
 import { timeOf } from '../../times.js'
 import { version } from '../../version.js'
@@ -166,6 +166,7 @@ async function resumeWriting(setup: WritingSetup): Promise<number> {
   const { sourceFolder: found } = checkpoint
   const opened = await openToResume(job, {
     ...{ connection: reached, customerKeys, listFiles, sourceFolder: found, dry, onlyFailed, pace, io, progress },
+    list: checkpoint.list,
   })
   let inventoryFiles: InventoryStore | undefined
   try {

@@ -152,7 +152,7 @@ async function opening(
   const { source, destination } = endsOf(job)
   const opened = await open({ source, destination }, connection, {
     // The objects are written by another role.
-    ...{ readOnly: true, rehearsal: dry, threads: threadsFor(job, pace), io, pace },
+    ...{ readOnly: true, rehearsal: dry, threads: threadsFor(job, pace, undefined), io, pace },
     ...noting(progress),
   })
   try {

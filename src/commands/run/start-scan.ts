@@ -11,7 +11,7 @@ import { noTotals } from '../../job/totals.js'
 import { printableName } from '../../keys.js'
 import { shellWord } from '../../report/format.js'
 import { createScanProgress } from '../../report/scan-progress.js'
-import { checkList } from '../../sources/files-from/files-from-source.js'
+import { checkList } from '../../sources/files-from/list-identity.js'
 import type { DataFiles } from '../../storage/data-files.js'
 import type { OpenStores } from '../../storage/open.js'
 import { version } from '../../version.js'
@@ -71,6 +71,12 @@ async function startAttended(
   if ('to' in wanted) await checkOutput(wanted.to)
   const json = readFlag(flags, 'json') ?? readText(flags, 'format') === 'json'
   const pace = readPace(flags, SCAN_PACE)
+  if (pace.threads !== undefined && listOf(wanted) !== undefined) {
+    throw new UserError(
+      `--threads does not go with ${wanted.kind} --files-from: it goes through the list in its order, in one thread`,
+      'leave --threads away',
+    )
+  }
   const asked = readConnection(flags, connection)
   const folder = readText(flags, 'checkpoint')
   const fresh = readFlag(flags, 'fresh') ?? false

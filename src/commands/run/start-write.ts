@@ -166,7 +166,7 @@ async function beginListed(
       named: listFileOf(job) !== undefined,
       deletes: deletes(job),
       wanted: storeNeedsOf(job),
-      threads: dry ? 0 : threadsFor(job, pace),
+      threads: dry ? 0 : threadsFor(job, pace, survey?.state),
       listFiles: copied.files,
       io,
       pace,

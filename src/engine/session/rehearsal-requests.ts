@@ -1,4 +1,4 @@
-import { listOf, deferredDeletesOf, deletionPlace, onlyDeletes, type WriteJob } from '../../job/kinds.js'
+import { deferredDeletesOf, deletionPlace, onlyDeletes, type WriteJob } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
 import { isFolder } from '../../job/place.js'
 import type { Totals } from '../../job/totals.js'
@@ -48,9 +48,7 @@ export function requestsOfRun(counted: Counted): RunRequests {
   const gone = goneIn(counted)
   const batches = isFolder(deletionPlace(job)) ? 0 : Math.ceil(gone / DELETE_BATCH)
   const ofVersions = versions > 0
-  // A list is worked on by one lane.
-  const lanes = listOf(job) === undefined ? pace.lanes : 1
-  const checks = mostChecks(totals.copied, { lanes, threads: Math.max(1, threads) })
+  const checks = mostChecks(totals.copied, { lanes: pace.lanes, threads: Math.max(1, threads) })
   return {
     begin: chosen(begin, (operation) => !LISTS.has(operation)),
     lists: chosen(allTogether([begin, sent]), (operation) => LISTS.has(operation)),

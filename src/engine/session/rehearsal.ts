@@ -9,6 +9,7 @@ import type { PlannedGroup } from '../../job/planned-group.js'
 import { noTotals, settled, sum, type Totals } from '../../job/totals.js'
 import type { KeyRange } from '../../keys.js'
 import { ListWork, entryNeedsOf } from '../../sources/files-from/files-from-source.js'
+import { entriesSettled } from '../../sources/files-from/list-progress.js'
 import { leasesOver } from '../../sources/listing-source.js'
 import { Keyspace } from '../../sources/ranges/keyspace.js'
 import { createTally, type Tally } from '../../sources/tally.js'
@@ -240,7 +241,7 @@ function workOf(
   const storeFor = (pacer: Pressure): Storage => times.around(ends.source.storeFor(pacer))
   const lookUps = lookingUp({ job, storeFor, slots, stop: drain.signal })
   const work = new ListWork(keyList, entryNeedsOf(job, ends.listFiles), list, tally, lookUps)
-  const listed = seen + (list.of ?? list.entries) - list.entries
+  const listed = seen + (list.of ?? list.entries) - entriesSettled(list)
   return {
     work,
     reached: () => ({ listed, listingEnded: true }),

@@ -155,7 +155,7 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
     const { task, deliver } = sink
     const work =
       list === undefined
-        ? crew.run({ task, keyspace, deliver, stop: drain.signal, fail })
+        ? crew.run({ task, ranges: keyspace, deliver, stop: drain.signal, fail })
         : list.run(task, (product, settle) => deliver(product, settle, undefined))
     await Promise.race([work, aborted(options.abandon), aborted(broken.signal)])
     await checkpointer?.end(drain.signal).catch(fail)

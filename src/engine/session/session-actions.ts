@@ -2,7 +2,8 @@ import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { listOf, type WriteJob } from '../../job/kinds.js'
 import type { OpenStores } from '../../storage/open.js'
 import { exceptParts, FEW_ATTEMPTS, type SetAside, type UnlikeOthers } from '../../storage/set-aside.js'
-import { ListWork, entryNeedsOf } from '../../sources/files-from/files-from-source.js'
+import { entryNeedsOf } from '../../sources/files-from/files-from-source.js'
+import { ListRanges } from '../../sources/files-from/list-ranges.js'
 import type { Complete } from '../../sources/named-object.js'
 import { RetrySource } from '../../sources/retry-source.js'
 import type { Tally } from '../../sources/tally.js'
@@ -53,12 +54,12 @@ export class SessionActions {
 
   /** What is read from a ledger of failures and from a list, as far as that was before. */
   sources(folder: string, { retry, list }: WriteCheckpoint, tally: Tally): Pick<SessionParts, 'again' | 'list'> {
-    const { job, unlikeOthers, ends } = this.options
+    const { job, unlikeOthers, ends, fail } = this.options
     const complete = this.completing(unlikeOthers)
     const keyList = listOf(job)
     return {
       again: retry && new RetrySource(folder, retry, job.source.prefix, tally, complete),
-      list: keyList && list && new ListWork(keyList, entryNeedsOf(job, ends.listFiles), list, tally, complete),
+      list: keyList && list && new ListRanges(keyList, entryNeedsOf(job, ends.listFiles), { begun: list, fail }),
     }
   }
 
@@ -74,9 +75,9 @@ export class SessionActions {
   }
 
   /** What is decided about them without a request. */
-  decideNamed(large: 'act' | 'defer'): Decide {
+  decideNamed(): Decide {
     const { job, ends } = this.options
-    return unlessKnown(decisionOf(job, { ...ends, isUnclear: this.isUnclear }, large))
+    return unlessKnown(decisionOf(job, { ...ends, isUnclear: this.isUnclear }, 'act'))
   }
 
   /** The action on a large object, of whose upload somebody keeps account. */

@@ -4,7 +4,7 @@ import { expectedOf, type Expected, type RunEvent, type Snapshot } from '../../j
 import { listOf } from '../../job/kinds.js'
 import { settled } from '../../job/totals.js'
 import type { OpenStores } from '../../storage/open.js'
-import type { ListWork } from '../../sources/files-from/files-from-source.js'
+import type { ListRanges } from '../../sources/files-from/list-ranges.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { RetrySource } from '../../sources/retry-source.js'
 import type { Tally } from '../../sources/tally.js'
@@ -37,7 +37,7 @@ export interface SessionParts {
   /** What failed before and is tried again. */
   readonly again: RetrySource | undefined
   /** Of `--files-from`. */
-  readonly list: ListWork | undefined
+  readonly list: ListRanges | undefined
   readonly large: LargeObjects
   readonly waiting: WaitingObjects
   readonly deferredDeletes: DeferredDeletes | undefined

@@ -13,7 +13,6 @@ import type { OpenStores } from '../../storage/open.js'
 import { FAILED_BEFORE, TRIED_LATER, UnlikeOthers } from '../../storage/set-aside.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import type { RetrySource } from '../../sources/retry-source.js'
-import type { ListWork } from '../../sources/files-from/files-from-source.js'
 import { Keyspace } from '../../sources/ranges/keyspace.js'
 import { createTally } from '../../sources/tally.js'
 import { eventOf } from '../actions/object-event.js'
@@ -102,7 +101,7 @@ class WriteSession {
   private readonly parts: SessionParts
   private readonly state: SessionState
   private readonly checkpointer: Checkpointer
-  // What failed is tried again in the order of the ledger, by one lane; a list is worked on in its order, by one too.
+  // What failed is tried again in the order of the ledger, by one lane.
   private readonly pacers = pacersFor(1)
   private readonly warn = (message: string): void => this.options.emit({ type: 'note', level: 'warning', message })
   private readonly watch: LanesOptions['watch']
@@ -245,7 +244,7 @@ class WriteSession {
       when === 'as-they-come' && !late
         ? deferredDeletes?.deleteDeferred(this.actions.contextFor, this.watch)
         : undefined
-    if (again !== undefined) await this.workOn(again, 'act')
+    if (again !== undefined) await this.tryAgain(again)
     if (!this.options.onlyFailed && !stop.aborted) await this.list()
     // What is moved after all is deleted after all.
     if (when === 'as-they-come') await this.awaitWaiting()
@@ -262,9 +261,8 @@ class WriteSession {
     const { list, ranges, large } = parts
     const task: Task = { kind: 'write', job, watched: this.options.verbose }
     const copied = large.run()
-    if (list !== undefined) await this.workOn(list, 'defer')
     await this.options.crew.run({
-      ...{ task, keyspace: ranges, gate, stop, fail: this.ending.fail, watch: parts.busy },
+      ...{ task, ranges: list ?? ranges, gate, stop, fail: this.ending.fail, watch: parts.busy },
       deliver: (product, settle) => this.deliver(product as WriteProduct, settle),
     })
     // What was put off last may be held still, until it is saved. A save that fails is the checkpointer's affair.
@@ -281,12 +279,12 @@ class WriteSession {
     for (const event of seen) emit(event)
   }
 
-  private async workOn(work: RetrySource | ListWork, large: 'act' | 'defer'): Promise<void> {
+  private async tryAgain(work: RetrySource): Promise<void> {
     const { actions, pacers, stop, watchHere: watch } = this
     await runLanes({
       ...{ work, pacers, slots: this.parts.slots, stop, fail: this.ending.fail, watch },
       actFor: (pacer) => actions.onNamed(pacer),
-      decide: actions.decideNamed(large),
+      decide: actions.decideNamed(),
     })
   }
 

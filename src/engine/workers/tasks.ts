@@ -1,4 +1,5 @@
 import type { RunEvent, Throttle } from '../../job/events.js'
+import { listOf } from '../../job/kinds.js'
 import type { Deferral, Outcome } from '../../job/outcome.js'
 import type { RunSettings } from '../../job/pace.js'
 import { noTotals } from '../../job/totals.js'
@@ -6,17 +7,19 @@ import type { Notice } from '../../storage/notice.js'
 import type { StoreFor } from '../../storage/retry.js'
 import { TRIED_LATER, UnlikeOthers } from '../../storage/set-aside.js'
 import type { ObjectSummary } from '../../storage/storage.js'
-import { leasesOver } from '../../sources/listing-source.js'
+import { leasesOnNamed, leasesOver } from '../../sources/listing-source.js'
 import type { Keyed } from '../../sources/page-facts.js'
 import { createTally, type TallyGain } from '../../sources/tally.js'
 import type { ClaimableRanges } from '../../sources/work-source.js'
 import { actOf, decisionOf, listingOf } from '../actions/actions.js'
+import { actingOnNamed, lookingUp, unlessKnown } from '../actions/look-up-listed.js'
 import { eventOf } from '../actions/object-event.js'
 import type { Task } from './worker-pool.js'
 import { comparingReader, countingReader, lineReader, objectRowReader, type Reader } from './readers.js'
 import type { Gate } from '../lanes/gate.js'
 import { unclearBetween } from '../actions/manifests.js'
-import { heldBack, pacersFor, refusalsOf, type Refusals } from '../lanes/pacer.js'
+import type { Action } from '../lanes/lane.js'
+import { heldBack, pacersFor, refusalsOf, type Pacer, type Refusals } from '../lanes/pacer.js'
 import { runPages } from '../lanes/page-lanes.js'
 import { runLanes } from '../lanes/run-lanes.js'
 import { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
@@ -84,7 +87,8 @@ function writeWorkshop(options: WorkerTaskOptions, { job, watched }: Task & { ki
   if (destination === undefined) throw new Error('there is no destination to write to')
   const turns = new NameLocks(settings.nameLocks, stop)
   const isUnclear = unclearBetween(source(), destination())
-  const decide = decisionOf(job, { settings, notice: options.notice, isUnclear }, 'defer')
+  const named = listOf(job) !== undefined
+  const decided = decisionOf(job, { settings, notice: options.notice, isUnclear }, 'defer')
   const setAside = new UnlikeOthers(TRIED_LATER)
   const memory = streamMemory(settings)
   const notice = options.notice ?? (() => undefined)
@@ -94,22 +98,26 @@ function writeWorkshop(options: WorkerTaskOptions, { job, watched }: Task & { ki
   const slots = new ConcurrencyLimit(settings.concurrency, settings.slots)
   options.gate?.attach(slots)
   const pacers = pacersFor(settings.lanes)
-  const listing = listingOf(job, { source: source(), destination: destination(), settings })
   const add = (object: ObjectSummary, outcome: Outcome | Deferral): void => {
     tally.add(object, outcome)
     const event = watched ? eventOf(job, object, outcome) : undefined
     if (event !== undefined) seen.push(event)
   }
+  const work = named
+    ? leasesOnNamed(ranges, lookingUp({ job, storeFor: (pacer) => source(pacer, setAside), slots, stop }), { add })
+    : leasesOver(ranges, listingOf(job, { source: source(), destination: destination(), settings }), { add })
+  const actFor = (pacer: Pacer): Action => {
+    const act = actOf(job, {
+      ...{ source: source(pacer, setAside), destination: destination(pacer, setAside) },
+      ...{ settings, memory, stop, turns, checks: checks.lane() },
+    })
+    return named ? actingOnNamed(act, job.source.prefix) : act
+  }
   return {
     run: () =>
       runLanes({
-        ...{ work: leasesOver(ranges, listing, { add }), pacers, slots, stop, fail },
-        decide,
-        actFor: (pacer) =>
-          actOf(job, {
-            ...{ source: source(pacer, setAside), destination: destination(pacer, setAside) },
-            ...{ settings, memory, stop, turns, checks: checks.lane() },
-          }),
+        ...{ work, pacers, slots, stop, fail, actFor },
+        decide: named ? unlessKnown(decided) : decided,
       }),
     collect() {
       const gain = {

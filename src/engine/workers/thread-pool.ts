@@ -91,7 +91,7 @@ class ThreadPool implements WorkerPool, Valve {
 
   async run(work: PoolWork): Promise<void> {
     const drain = (): void => {
-      work.keyspace.close()
+      work.ranges.close()
       for (const worker of this.workers) tell(worker, { type: 'drain' })
     }
     const slots = sharedSlots(this.ends.settings.concurrency, this.workers.length)
@@ -154,7 +154,7 @@ class ThreadAtWork {
     private readonly ends: OpenStores,
     private readonly pulses: Map<Worker, Pulse>,
   ) {
-    this.server = new RangeServer(work.keyspace, (answer) => tell(worker, answer))
+    this.server = new RangeServer(work.ranges, (answer) => tell(worker, answer))
     for (const side of SIDES) {
       ends[side]?.credentials?.onChange((current) => tell(worker, { type: 'credentials', side, current }))
     }

@@ -3,12 +3,11 @@ import type { DuJob } from '../../job/du.js'
 import type { WriteJob } from '../../job/kinds.js'
 import type { LineFormat, LsJob } from '../../job/ls.js'
 import type { DifferenceFormat, VerifyJob } from '../../job/verify.js'
-import type { Keyspace } from '../../sources/ranges/keyspace.js'
-import type { RangeClaim } from '../../sources/work-source.js'
+import type { ClaimableRanges, RangeClaim } from '../../sources/work-source.js'
 import type { Compression } from '../output/compression.js'
 import type { Gate } from '../lanes/gate.js'
 
-/** What threads are to do with the objects of a keyspace. Plain data. */
+/** What threads are to do with the objects of ranges. Plain data. */
 export type Task =
   | {
       readonly kind: 'write'
@@ -37,7 +36,7 @@ export type Task =
 /** What a crew needs to carry out a task. */
 export interface PoolWork {
   readonly task: Task
-  readonly keyspace: Keyspace
+  readonly ranges: ClaimableRanges
   /**
    * Takes in what a thread has got out of the objects that `settle` settles: a product of the task's kind. `settle` is
    * called once, when a checkpoint may pass these objects; the thread works ahead of it by a bounded amount only. `grant` is that
@@ -61,7 +60,7 @@ export interface PoolWork {
 
 /** Threads that work on a task. */
 export interface WorkerPool {
-  /** Resolves when the keyspace is done, or, after `stop`, when nothing is in flight any more. Never rejects. */
+  /** Resolves when the ranges are done, or, after `stop`, when nothing is in flight any more. Never rejects. */
   run(work: PoolWork): Promise<void>
   /** Objects being worked on now, as last heard of. */
   readonly inFlight: number

@@ -1,5 +1,4 @@
 import type { PageFacts } from '../page-facts.js'
-import type { Keyspace } from './keyspace.js'
 import type { RangeClaim, ClaimableRanges, PageVerdict } from '../work-source.js'
 
 /** How far grants are settled: the number of the grant, the last settled key, and how many keys more than before. */
@@ -20,9 +19,12 @@ export type RangeAnswer =
       readonly after: string | undefined
       readonly until: string | undefined
       readonly first: RangeClaim['first']
+      readonly named: RangeClaim['named']
     }
   | { readonly type: 'none' }
   | { readonly type: 'verdict'; readonly grant: number; readonly verdict: PageVerdict }
+
+type Granted = Pick<RangeClaim, 'after' | 'until' | 'first' | 'named'>
 
 type Send = (request: RangeRequest) => void
 
@@ -82,11 +84,12 @@ export class PortRanges implements ClaimableRanges {
     return taken
   }
 
-  private grant(grant: number, { after, until, first }: Pick<RangeClaim, 'after' | 'until' | 'first'>): RangeClaim {
+  private grant(grant: number, { after, until, first, named }: Granted): RangeClaim {
     return {
       after,
       until,
       first,
+      named,
       accept: (facts) =>
         new Promise((resolve) => {
           this.pages.set(grant, resolve)
@@ -109,14 +112,14 @@ export class PortRanges implements ClaimableRanges {
   }
 }
 
-/** Serves one thread the ranges of `keyspace`. */
+/** Serves one thread the ranges of another. */
 export class RangeServer {
   private readonly grants = new Map<number, RangeClaim>()
   private granted = 0
   private gone = false
 
   constructor(
-    private readonly keyspace: Keyspace,
+    private readonly ranges: ClaimableRanges,
     private readonly send: (answer: RangeAnswer) => void,
   ) {}
 
@@ -157,7 +160,7 @@ export class RangeServer {
   }
 
   private async claim(): Promise<void> {
-    const grant = await this.keyspace.claim()
+    const grant = await this.ranges.claim()
     if (grant === undefined) {
       if (!this.gone) this.send({ type: 'none' })
       return
@@ -168,8 +171,8 @@ export class RangeServer {
     }
     const number = ++this.granted
     this.grants.set(number, grant)
-    const { after, until, first } = grant
-    this.send({ type: 'grant', grant: number, after, until, first })
+    const { after, until, first, named } = grant
+    this.send({ type: 'grant', grant: number, after, until, first, named })
   }
 
   private async accept(number: number, facts: PageFacts): Promise<void> {

@@ -279,6 +279,16 @@ describe('the text of a checkpoint', () => {
       'removals.done.entries is more than there are',
     ],
     [
+      'what is settled ahead in a list overlapping what is before it',
+      { list: { entries: 2, ahead: [{ from: 1, to: 3 }], of: 9, size: 1, modified: 1, sha256: '' } },
+      'list.ahead is not in order',
+    ],
+    [
+      'more settled ahead in a list than it has',
+      { list: { entries: 2, ahead: [{ from: 5, to: 12 }], of: 9, size: 1, modified: 1, sha256: '' } },
+      'list.ahead is more than there are',
+    ],
+    [
       'a list that the job does not have',
       { list: { entries: 0, of: 1, size: 1, modified: 1, sha256: '' } },
       'list is there',
