@@ -1,12 +1,12 @@
 import { UserError } from '../errors.js'
 import { printable } from '../keys.js'
-import { transferTo, USAGE_TYPES, type PriceTable, type Tiers } from './price-list.js'
+import { fromDeepArchive, transferTo, USAGE_TYPES, type PriceTable, type Tiers } from './price-list.js'
 
 /** What stands before a usage type: the Region as bills have it, `EUC1-`, of KMS `eu-central-1-`. */
 const REGION_IN_FRONT = /^(?:[A-Z]{2,4}\d?-|[a-z]{2}-[a-z]+-\d-)/
 
 /** Where one usage type is sold at several prices, that of this operation is meant: parts into an archive cost less than objects. */
-const MEANT = new Set(['PutObject', 'KMS-Requests', 'StandardStorage'])
+const MEANT = new Set(['PutObject', 'KMS-Requests', 'StandardStorage', 'RestoreObject'])
 
 interface Sold {
   readonly operation: string
@@ -54,7 +54,17 @@ function placedIn(attributes: Readonly<Record<string, unknown>>): readonly [stri
   }
   const region = textOf(attributes.regionCode) || textOf(attributes.fromRegionCode)
   const bare = USAGE_TYPES.has(usageType) ? usageType : usageType.replace(REGION_IN_FRONT, '')
-  return region === '' || !USAGE_TYPES.has(bare) ? undefined : [region, bare]
+  const meant = restoredFrom(bare, textOf(attributes.operation))
+  return region === '' || meant === undefined || !USAGE_TYPES.has(bare) ? undefined : [region, meant]
+}
+
+// Restores from both archives share usage types, which are told apart by their operation; lifecycle rules have a part in one of them.
+function restoredFrom(usageType: string, operation: string): string | undefined {
+  if (operation.endsWith('Transition')) return undefined
+  if (!operation.startsWith('DeepArchive')) return usageType
+  return usageType.endsWith('-Retrieval-Bytes')
+    ? fromDeepArchive(usageType)
+    : usageType.replace(/^Requests-Tier/, 'Requests-GDA-Tier')
 }
 
 function onePrice(offers: readonly Sold[]): number | Tiers | undefined {

@@ -44,7 +44,12 @@ export function transferTo(region: string): string {
   return `AWS-Out-Bytes:${region}`
 }
 
-/** The usage types of which a price is worth keeping; those of transfers are by `transferTo`. */
+/** What is retrieved from both archives has one usage type; this is that of DEEP_ARCHIVE. */
+export function fromDeepArchive(usageType: string): string {
+  return `${usageType}:DEEP_ARCHIVE`
+}
+
+/** The usage types of which a price is worth keeping; those of transfers are by `transferTo`, some by `fromDeepArchive`. */
 export const USAGE_TYPES: ReadonlySet<string> = new Set([
   ...['', 'SIA-', 'ZIA-', 'INT-', 'GIR-', 'GLACIER-', 'GDA-'].flatMap((infix) => [
     `Requests-${infix}Tier1`,
@@ -53,5 +58,7 @@ export const USAGE_TYPES: ReadonlySet<string> = new Set([
   ...['TimedStorage-ByteHrs', 'TimedStorage-SIA-ByteHrs', 'TimedStorage-ZIA-ByteHrs', 'TimedStorage-GIR-ByteHrs'],
   ...['TimedStorage-GlacierByteHrs', 'TimedStorage-GDA-ByteHrs', 'TimedStorage-INT-FA-ByteHrs'],
   ...['Monitoring-Automation-INT', 'Retrieval-SIA', 'Retrieval-ZIA', 'Retrieval-GIR'],
+  ...['Requests-Tier3', 'Requests-Tier5', 'Requests-Tier6', 'Requests-GDA-Tier3', 'Requests-GDA-Tier5'],
+  ...['Standard-Retrieval-Bytes', 'Bulk-Retrieval-Bytes', 'Expedited-Retrieval-Bytes'],
   ...['DataTransfer-Out-Bytes', 'KMS-Requests'],
 ])

@@ -1,5 +1,6 @@
 import type { PricedGroup } from '../job/planned-group.js'
-import { costOf, transferTo, type PriceList, type Tiers } from './price-list.js'
+import type { Restore } from '../job/transfer.js'
+import { costOf, fromDeepArchive, transferTo, type PriceList, type Tiers } from './price-list.js'
 
 /** A side of a run that is billed. */
 export interface BilledSide {
@@ -34,8 +35,8 @@ export interface BilledRun {
   readonly kmsRequests: number | undefined
   /** What a sample of what is written would replace at the destination: of how many, and its bytes by class; where nothing else tells it. */
   readonly sampled?: { readonly looked: number; readonly bytes: Readonly<Record<string, number>> } | undefined
-  /** Archived objects are to be restored. */
-  readonly restores: boolean
+  /** How archived objects are to be restored; undefined where they are not. */
+  readonly restore: Restore | undefined
 }
 
 /** One row of what a run costs. */
@@ -93,9 +94,7 @@ export function costOfRun(run: BilledRun, prices: PriceList): CostRow[] {
     ...earlyRows(run, priced),
     ...transferRows(run, priced),
     ...kmsRows(run, priced),
-    ...(run.restores
-      ? [{ kind: 'restore', what: 'restoring what is archived', unit: 'GB', paid: 'once' } as const]
-      : []),
+    ...restoreRows(run, priced),
     ...storageRows(run, priced),
     ...versionRows(run, priced),
     ...sampledRows(run, priced),
@@ -264,6 +263,48 @@ function kmsRows({ destination, groups, kmsRequests }: BilledRun, priced: Priced
   if (kmsRequests === undefined)
     return [{ ...row, ...(destination.region === undefined ? {} : { region: destination.region }) }]
   return priced(destination, 'KMS-Requests', kmsRequests, row)
+}
+
+const RESTORES: Readonly<Record<Restore['tier'], { readonly requests: number; readonly bytes: string }>> = {
+  standard: { requests: 3, bytes: 'Standard-Retrieval-Bytes' },
+  bulk: { requests: 5, bytes: 'Bulk-Retrieval-Bytes' },
+  expedited: { requests: 6, bytes: 'Expedited-Retrieval-Bytes' },
+}
+
+// Less where some is restored already, which no listing tells.
+function restoreRows({ source, groups, restore }: BilledRun, priced: Priced): CostRow[] {
+  if (restore === undefined) return []
+  const { days, tier } = restore
+  return groups.flatMap(({ fate, storageClass, objects, bytes }) => {
+    if (fate !== 'archived') return []
+    const row = { kind: 'restore', paid: 'once', storageClass, atMost: true } as const
+    const types = restoreTypes(storageClass, tier)
+    // S3 keeps them to the midnight after these days.
+    const months = ((bytes / GB) * (days + 1)) / DAYS_OF_A_MONTH
+    const kept = `what is restored from ${storageClass}, in STANDARD for ${days} ${days === 1 ? 'day' : 'days'} and up to one more`
+    return [
+      ...priced(source, types.requests, objects, {
+        ...{ ...row, unit: 'requests' },
+        what: `RestoreObject (${storageClass}, ${tier})`,
+      }),
+      ...priced(source, types.bytes, bytes / GB, {
+        ...{ ...row, unit: 'GB' },
+        what: `retrieving what is in ${storageClass} (${tier})`,
+      }),
+      ...priced(source, CLASSES.get('STANDARD')?.storage, months, { ...{ ...row, unit: 'GB-months' }, what: kept }),
+    ]
+  })
+}
+
+// From DEEP_ARCHIVE nothing is expedited.
+function restoreTypes(
+  storageClass: string,
+  tier: Restore['tier'],
+): { readonly requests?: string; readonly bytes?: string } {
+  const { requests, bytes } = RESTORES[tier]
+  if (storageClass === 'GLACIER') return { requests: `Requests-Tier${requests}`, bytes }
+  if (storageClass !== 'DEEP_ARCHIVE' || tier === 'expedited') return {}
+  return { requests: `Requests-GDA-Tier${requests}`, bytes: fromDeepArchive(bytes) }
 }
 
 function storageRows(run: BilledRun, priced: Priced): CostRow[] {

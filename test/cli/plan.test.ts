@@ -122,6 +122,28 @@ test('a plan prices requests, retrieval and storage by the file that it is given
   expect(others.cost.batch).toBeUndefined()
 })
 
+test('restoring what is archived is priced by request, by what is retrieved, and by the days that it is kept', async () => {
+  const cwd = await workFolder()
+  const server = await sandbox({ buckets: ['src', 'dst'] })
+  for (let i = 0; i < 3; i++)
+    await put(server, 'src', `k${i}`, { Body: Buffer.alloc(2 ** 20), ...(i > 0 ? { StorageClass: 'GLACIER' } : {}) })
+  const prices = await offer(cwd, {
+    ...{ 'Requests-Tier5': '2', 'Bulk-Retrieval-Bytes': '1024', 'TimedStorage-ByteHrs': '1536' },
+  })
+  const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--prices', prices]
+  const { cost } = await planned([...args, '--restore', '9:bulk'], cwd)
+  // Two objects at 2, two MiB at 1 each, and these for a third of a month at 1.5 each.
+  expect(cost.rows.filter(({ kind }) => kind === 'restore')).toMatchObject([
+    { what: 'RestoreObject (GLACIER, bulk)', amount: 2, usd: 4, atMost: true },
+    { what: 'retrieving what is in GLACIER (bulk)', usd: 2, atMost: true },
+    {
+      what: 'what is restored from GLACIER, in STANDARD for 9 days and up to one more',
+      usd: expect.closeTo(1, 9) as number,
+    },
+  ])
+  expect((await planned(args, cwd)).cost.rows.filter(({ kind }) => kind === 'restore')).toEqual([])
+})
+
 test('what copies replace where versions are kept is priced by a look for the names of the sample', async () => {
   const cwd = await workFolder()
   const server = await sandbox({ buckets: ['src', 'dst:versioned'] })

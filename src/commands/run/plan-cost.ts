@@ -115,7 +115,7 @@ export async function plannedCostOf(options: CostOptions): Promise<PlannedCost> 
       destination: deletesAt === 'source' ? destinationReads : allTogether([destinationReads, ofDeletions]),
     },
     kmsRequests: kmsRequestsOf(job, found.totals.copied),
-    restores: 'restore' in job && found.archived > 0,
+    restore: 'restore' in job ? job.restore : undefined,
   }
   const batch = destination?.region === undefined ? undefined : batchAlternative(job, found)
   return { rows: costOfRun(run, prices), prices: prices.sources, ...(batch === undefined ? {} : { batch }) }

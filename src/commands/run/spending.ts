@@ -56,7 +56,7 @@ function spentBy({ job, source, destination, prices, streamed }: Billing): Spent
       { source: reads, destination: {} },
       { source: {}, destination: reads },
     ].map((each) =>
-      costOfRun({ ...run, reads: each, kmsRequests: 0, restores: false }, prices)
+      costOfRun({ ...run, reads: each, kmsRequests: 0, restore: undefined }, prices)
         .filter(({ kind }) => PAID_BY_RUN.has(kind))
         .reduce((sum, { usd = 0 }) => sum + usd, 0),
     )

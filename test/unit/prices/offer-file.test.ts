@@ -79,6 +79,29 @@ describe('a file of the AWS price list', () => {
     })
   })
 
+  test('tells restores from both archives apart, and takes no lifecycle rule for one', () => {
+    const text = offerOf([
+      [frankfurt('EUC1-Requests-Tier3', { operation: 'S3-GlacierTransition' }), { 0: '1' }],
+      [frankfurt('EUC1-Requests-Tier3', { operation: 'RestoreObject' }), { 0: '2' }],
+      [frankfurt('EUC1-Requests-Tier3', { operation: 'S3-GDATransition' }), { 0: '3' }],
+      [frankfurt('EUC1-Requests-Tier3', { operation: 'DeepArchiveRestoreObject' }), { 0: '4' }],
+      [frankfurt('EUC1-Requests-GDA-Tier5'), { 0: '5' }],
+      [frankfurt('EUC1-Requests-Tier5', { operation: 'RestoreObject' }), { 0: '0.0000000000' }],
+      [frankfurt('EUC1-Requests-Tier6'), { 0: '7' }],
+      [frankfurt('EUC1-Standard-Retrieval-Bytes', { operation: 'RestoreObject' }), { 0: '8' }],
+      [frankfurt('EUC1-Standard-Retrieval-Bytes', { operation: 'DeepArchiveRestoreObject' }), { 0: '9' }],
+    ])
+    expect(pricesOfOffer(text, 'x').regions['eu-central-1']).toEqual({
+      ...{ 'Requests-Tier3': 2, 'Requests-GDA-Tier3': 4, 'Requests-GDA-Tier5': 5, 'Requests-Tier5': 0 },
+      ...{ 'Requests-Tier6': 7, 'Standard-Retrieval-Bytes': 8, 'Standard-Retrieval-Bytes:DEEP_ARCHIVE': 9 },
+    })
+    const ofRules = offerOf([
+      [frankfurt('EUC1-Requests-Tier3', { operation: 'S3-GlacierTransition' }), { 0: '1' }],
+      [frankfurt('EUC1-Requests-Tier1'), { 0: '2' }],
+    ])
+    expect(pricesOfOffer(ofRules, 'x').regions['eu-central-1']).toEqual({ 'Requests-Tier1': 2 })
+  })
+
   test.each(['', 'no JSON', '[]', '{"products":{}}', '{"products":{"a":{}},"terms":{"OnDemand":{}}}'])(
     'is not %j',
     (text) => {

@@ -13,6 +13,8 @@ const TABLE: PriceTable = {
     'us-east-1': {
       ...{ 'Requests-Tier1': 0.005 / 1000, 'Requests-Tier2': 0.0004 / 1000 },
       ...{ 'Requests-SIA-Tier1': 0.01 / 1000, 'Requests-SIA-Tier2': 0.001 / 1000, 'Retrieval-SIA': 0.01 },
+      ...{ 'Requests-Tier3': 0.05 / 1000, 'Standard-Retrieval-Bytes': 0.01, 'Requests-Tier5': 0 },
+      ...{ 'Requests-GDA-Tier5': 0.025 / 1000, 'Bulk-Retrieval-Bytes': 0, 'Bulk-Retrieval-Bytes:DEEP_ARCHIVE': 0.0025 },
       ...{ 'Requests-GLACIER-Tier1': 0.03 / 1000, 'Requests-GLACIER-Tier2': 0.0004 / 1000 },
       ...{
         'TimedStorage-ByteHrs': [
@@ -50,7 +52,7 @@ function groupOf(changes: Partial<BilledGroup> = {}): BilledGroup {
 function rowsOf(changes: Partial<BilledRun>, kind: CostRow['kind']): CostRow[] {
   const run: BilledRun = {
     ...{ source: HERE, destination: { ...HERE }, deletesAt: 'source', replaces: false, streamed: false },
-    ...{ groups: [groupOf()], reads: { source: {}, destination: {} }, kmsRequests: undefined, restores: false },
+    ...{ groups: [groupOf()], reads: { source: {}, destination: {} }, kmsRequests: undefined, restore: undefined },
     ...changes,
   }
   return costOfRun(run, new PriceList([TABLE])).filter((row) => row.kind === kind)
@@ -154,8 +156,36 @@ describe('what a run costs, by hand:', () => {
     expect(rowsOf({ groups: replaced.groups }, 'versions')).toEqual([])
   })
 
-  test('restoring is a row without a price', () => {
-    expect(rowsOf({ restores: true }, 'restore')).toHaveLength(1)
+  test('restoring 1,000 objects of 1 GB from GLACIER for 5 days is 0.05, 10 of retrieval, and a fifth of a month at most', () => {
+    const groups = [groupOf({ fate: 'archived', storageClass: 'GLACIER' })]
+    const rows = rowsOf({ groups, restore: { days: 5, tier: 'standard' } }, 'restore')
+    expect(rows).toMatchObject([
+      { what: 'RestoreObject (GLACIER, standard)', usageType: 'Requests-Tier3', amount: 1_000, paid: 'once' },
+      { usageType: 'Standard-Retrieval-Bytes', amount: 1_000, unit: 'GB', usd: 10, paid: 'once' },
+      { usageType: 'TimedStorage-ByteHrs', amount: 200, unit: 'GB-months', paid: 'once' },
+    ])
+    expect(rows.map(({ atMost }) => atMost)).toEqual([true, true, true])
+    // 5 days and the rest of one are 6 of 30: 100 GB-months at 0.023 and 100 at 0.02.
+    expect(rows.map(({ usd }) => usd)).toEqual([expect.closeTo(0.05, 12), 10, expect.closeTo(4.3, 12)])
+    expect(rowsOf({ groups }, 'restore')).toEqual([])
+    expect(rowsOf({ restore: { days: 5, tier: 'standard' } }, 'restore')).toEqual([])
+  })
+
+  test('in bulk 1,000 objects of 1 GB are 0.025 and 2.50 from DEEP_ARCHIVE, and nothing from GLACIER', () => {
+    const groups = ['DEEP_ARCHIVE', 'GLACIER'].map((storageClass) => groupOf({ fate: 'archived', storageClass }))
+    const rows = rowsOf({ groups, restore: { days: 5, tier: 'bulk' } }, 'restore')
+    const ofStorage = expect.closeTo(4.3, 12) as number
+    expect(rows.map(({ usd }) => usd)).toEqual([expect.closeTo(0.025, 12), 2.5, ofStorage, 0, 0, ofStorage])
+  })
+
+  test('nothing is expedited from DEEP_ARCHIVE, so nobody knows what that costs', () => {
+    const groups = [groupOf({ fate: 'archived', storageClass: 'DEEP_ARCHIVE' })]
+    const rows = rowsOf({ groups, restore: { days: 5, tier: 'expedited' } }, 'restore')
+    expect(rows.map(({ usd, unit }) => [unit, usd === undefined])).toEqual([
+      ['requests', true],
+      ['GB', true],
+      ['GB-months', false],
+    ])
   })
 
   test('what is skipped, and the transfer and storage of what is archived, cost nothing', () => {
@@ -202,6 +232,9 @@ test('tiers are priced each for its part', () => {
   ).toBe(25)
 })
 
+/** What is retrieved in bulk from GLACIER. */
+const FREE = new Set(['Requests-Tier5', 'Bulk-Retrieval-Bytes'])
+
 describe('the prices that come along', () => {
   const { regions } = BUILT_IN_PRICES
   const all = Object.keys(regions['us-east-1'] ?? {}).filter((type) => !type.startsWith('AWS-Out-Bytes'))
@@ -213,7 +246,8 @@ describe('the prices that come along', () => {
     for (const other of Object.keys(regions)) {
       if (other !== region) expect(prices).toHaveProperty([`AWS-Out-Bytes:${other}`])
     }
-    for (const price of Object.values(prices)) {
+    for (const [type, price] of Object.entries(prices)) {
+      if (FREE.has(type)) continue
       for (const [, one] of typeof price === 'number' ? [[0, price] as const] : price) {
         expect(one).toBeGreaterThan(0)
         expect(one).toBeLessThan(0.5)
@@ -227,4 +261,26 @@ describe('the prices that come along', () => {
     expect(prices['Requests-SIA-Tier1']).toBe(0.01 / 1000)
     expect(prices['Requests-Tier2']).toBe(0.0000004)
   })
+})
+
+test('the prices that come along have those of restores, of both archives and each tier', () => {
+  const prices = new PriceList([BUILT_IN_PRICES])
+  const group = { fate: 'archived', bytes: 1_000 * GB, objects: 1_000 } as const
+  const costs = (storageClass: string, tier: 'standard' | 'bulk' | 'expedited'): (number | undefined)[] =>
+    costOfRun(
+      {
+        ...{ source: HERE, destination: HERE, deletesAt: 'source', replaces: false, streamed: false },
+        ...{ groups: [groupOf({ ...group, storageClass, writes: {} })], reads: { source: {}, destination: {} } },
+        ...{ kmsRequests: 0, restore: { days: 1, tier } },
+      },
+      prices,
+    )
+      .filter(({ kind, unit }) => kind === 'restore' && unit !== 'GB-months')
+      .map(({ usd }) => usd)
+  const near = (...usd: number[]): number[] => usd.map((one) => expect.closeTo(one, 9) as number)
+  expect(costs('GLACIER', 'standard')).toEqual(near(0.05, 10))
+  expect(costs('GLACIER', 'bulk')).toEqual(near(0, 0))
+  expect(costs('GLACIER', 'expedited')).toEqual(near(10, 30))
+  expect(costs('DEEP_ARCHIVE', 'standard')).toEqual(near(0.1, 20))
+  expect(costs('DEEP_ARCHIVE', 'bulk')).toEqual(near(0.025, 2.5))
 })
