@@ -93,8 +93,8 @@ export type Outcome =
   /** It has an outcome only once it is deleted. */
   | { readonly kind: 'delete-deferred'; readonly deferredDelete: DeferredDelete }
   | { readonly kind: 'skipped'; readonly reason: SkipReason }
-  /** With `later` it is none yet: the trouble may pass, and the object is to be set aside and tried again. */
-  | { readonly kind: 'failed'; readonly failure: Failure; readonly later?: boolean }
+  /** With `later` it is none yet: the trouble may pass, and the object is to be set aside and tried again. With `restoring` S3 has begun to restore it, and bills that. */
+  | { readonly kind: 'failed'; readonly failure: Failure; readonly later?: boolean; readonly restoring?: true }
 
 /** An object that was set aside to be tried again, as written to a ledger: its latest failure. */
 export interface WaitingObject extends Failure {

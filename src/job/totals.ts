@@ -10,6 +10,8 @@ export interface Totals {
   bytes: number
   /** Of the objects copied, those that were in another storage class than STANDARD: how many, and their bytes. */
   copiedByClass?: Record<string, Amount>
+  /** Objects that S3 has begun to restore, and their bytes, by storage class. They may be restored again later. */
+  restoredByClass?: Record<string, Amount>
   /** Absent when none was deleted. */
   deleted?: number
   /** Bytes of the objects deleted. */
@@ -65,5 +67,5 @@ export const totalsShape = shape<Totals>(
     ),
     failed: counts,
   },
-  { deleted: checkCount, freed: checkCount, copiedByClass: record(amountShape) },
+  { deleted: checkCount, freed: checkCount, copiedByClass: record(amountShape), restoredByClass: record(amountShape) },
 )

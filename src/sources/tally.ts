@@ -37,7 +37,7 @@ export interface Tally {
 /** A tally that goes on from `start` and calls `onFailure` at each failure. */
 export function createTally(start: Readonly<Totals>, onFailure: (failure: Failure) => void): Tally {
   const totals: Totals = { ...start, skipped: { ...start.skipped }, failed: { ...start.failed } }
-  if (start.copiedByClass !== undefined) totals.copiedByClass = { ...start.copiedByClass }
+  for (const name of BY_CLASS) if (start[name] !== undefined) totals[name] = { ...start[name] }
   let failures: Failure[] = []
   let deferred: LargeObject[] = []
   let waiting: WaitingObject[] = []
@@ -68,7 +68,7 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
         case 'copied':
           totals.copied++
           totals.bytes += object.size
-          if (object.storageClass !== 'STANDARD') addCopied(totals, object.storageClass, 1, object.size)
+          if (object.storageClass !== 'STANDARD') addOf(totals, 'copiedByClass', object, 1, object.size)
           return
         case 'deleted':
           addDeleted(totals, 1, object.size)
@@ -77,6 +77,7 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
           addTo(totals.skipped, outcome.reason, 1)
           return
         case 'failed':
+          if (outcome.restoring === true) addOf(totals, 'restoredByClass', object, 1, object.size)
           addTo(totals.failed, outcome.failure.code, 1)
           failures.push(outcome.failure)
           onFailure(outcome.failure)
@@ -114,8 +115,10 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
       added += gain.added
       totals.copied += gain.totals.copied
       totals.bytes += gain.totals.bytes
-      for (const [name, { objects, bytes }] of Object.entries(gain.totals.copiedByClass ?? {}))
-        addCopied(totals, name, objects, bytes)
+      for (const of of BY_CLASS) {
+        for (const [storageClass, { objects, bytes }] of Object.entries(gain.totals[of] ?? {}))
+          addOf(totals, of, { storageClass }, objects, bytes)
+      }
       addDeleted(totals, gain.totals.deleted ?? 0, gain.totals.freed ?? 0)
       for (const [reason, count] of Object.entries(gain.totals.skipped)) addTo(totals.skipped, reason, count)
       for (const [code, count] of Object.entries(gain.totals.failed)) addTo(totals.failed, code, count)
@@ -128,8 +131,16 @@ export function createTally(start: Readonly<Totals>, onFailure: (failure: Failur
   }
 }
 
-function addCopied(totals: Totals, storageClass: string, objects: number, bytes: number): void {
-  const classes = (totals.copiedByClass ??= {})
+const BY_CLASS = ['copiedByClass', 'restoredByClass'] as const
+
+function addOf(
+  totals: Totals,
+  of: (typeof BY_CLASS)[number],
+  { storageClass }: Pick<ObjectSummary, 'storageClass'>,
+  objects: number,
+  bytes: number,
+): void {
+  const classes = (totals[of] ??= {})
   const before = Object.hasOwn(classes, storageClass) ? classes[storageClass] : undefined
   const value = { objects: (before?.objects ?? 0) + objects, bytes: (before?.bytes ?? 0) + bytes }
   Object.defineProperty(classes, storageClass, { value, writable: true, enumerable: true, configurable: true })

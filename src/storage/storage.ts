@@ -258,13 +258,13 @@ export interface Removing {
 export interface Restoring {
   /**
    * Asks for a copy of the content for so many days; without days for the content itself, which the archive tiers of INTELLIGENT_TIERING give
-   * back for good. One that is under way, or done, is no error.
+   * back for good. Answers whether that begins with it: one that is under way, or done, is no error.
    */
   restore(
     key: string,
     wanted: { readonly days: number | undefined; readonly tier: Restore['tier'] },
     version?: string,
-  ): Promise<void>
+  ): Promise<boolean>
 }
 
 /** An annotation as the listing of those of its object shows it. */

@@ -101,6 +101,32 @@ describe('--max-cost', () => {
     expect(spentUsd).toBeLessThanOrEqual(3 + 3 + 1)
   })
 
+  test('counts what S3 begins to restore, once, however often it is asked', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src', 'dst'], restoreSeconds: 3600 })
+    for (let i = 0; i < 3; i++)
+      await put(server, 'src', `k${i}`, {
+        Body: Buffer.alloc(2 ** 20),
+        ...(i > 0 ? { StorageClass: i > 1 ? 'GLACIER' : 'DEEP_ARCHIVE' } : {}),
+      })
+    const prices = await offer(cwd, {
+      ...{ 'Requests-Tier1': '0', 'Requests-Tier2': '0', 'Requests-GLACIER-Tier1': '0', 'Requests-GDA-Tier1': '0' },
+      ...{ 'Requests-Tier3': '1', 'Requests-GDA-Tier3': '10', 'Standard-Retrieval-Bytes': '102400' },
+      'TimedStorage-ByteHrs': String(1024 * 1000),
+    })
+    const spent = ({ stdout }: { readonly stdout: string }): number =>
+      (JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as { spentUsd: number }).spentUsd
+    const args = [...COPY, '--endpoint-url', server.url, '--prices', prices, '--restore', '2', '--json']
+    const first = await run(args, { cwd })
+    expect(first.code).toBe(3)
+    // A request of each class, a MiB from GLACIER at 100, two MiB for a tenth of a month at 1000; and what the file has no price for comes along.
+    const retrieved = 0.02 / 1024
+    expect(spent(first)).toBeCloseTo(11 + 100 + 200 + retrieved, 5)
+    const again = await run(['resume', 'run', '--only-failed', '--json'], { cwd })
+    expect(server.stats().byOperation.RestoreObject).toBe(4)
+    expect(spent(again)).toBeCloseTo(spent(first), 5)
+  })
+
   test('is refused without prices of the store, and when it is no amount', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:seq:10', 'dst'] })

@@ -2,6 +2,7 @@ import type { SpentOf } from '../../engine/session/budget.js'
 import { replacesSource, writtenClass } from '../../engine/session/plan-counts.js'
 import { UserError } from '../../errors.js'
 import type { WriteJob } from '../../job/kinds.js'
+import { isArchiveClass } from '../../job/storage-classes.js'
 import type { Pace } from '../../job/pace.js'
 import type { Totals } from '../../job/totals.js'
 import type { PriceList } from '../../prices/price-list.js'
@@ -10,7 +11,7 @@ import type { OpenStores } from '../../storage/open.js'
 import { billedSides, isOfAws, pricesFrom } from './plan-cost.js'
 
 /**
- * What tells the cost of a run by its requests, with what they read and transfer; undefined where no price is known. A `UserError` where `--max-cost` wants
+ * What tells the cost of a run by its requests, with what they read, restore and transfer; undefined where no price is known. A `UserError` where `--max-cost` wants
  * that to be known, or a file of prices cannot be read.
  */
 export async function spendingOf(
@@ -42,7 +43,7 @@ interface Billing {
 }
 
 /** What is paid for as the run goes on. */
-const PAID_BY_RUN: ReadonlySet<CostRow['kind']> = new Set(['requests', 'retrieval', 'transfer'])
+const PAID_BY_RUN: ReadonlySet<CostRow['kind']> = new Set(['requests', 'retrieval', 'transfer', 'restore'])
 
 /** What tells the cost by requests and totals. Which side was asked to read is not counted: the dearer one is taken. */
 function spentBy({ job, source, destination, prices, streamed }: Billing): SpentOf {
@@ -50,13 +51,14 @@ function spentBy({ job, source, destination, prices, streamed }: Billing): Spent
     const all = Object.entries(requests)
     const writes = all.filter(([operation]) => isBilledAsWrite(operation))
     const reads = Object.fromEntries(all.filter(([operation]) => !isBilledAsWrite(operation)))
-    const groups = groupsOf(job, totals, writes)
+    const groups = [...groupsOf(job, totals, writes), ...restoredOf(totals)]
+    const restore = 'restore' in job ? job.restore : undefined
     const run = { source, destination, deletesAt: 'source', replaces: replacesSource(job), streamed, groups } as const
     const costs = [
       { source: reads, destination: {} },
       { source: {}, destination: reads },
     ].map((each) =>
-      costOfRun({ ...run, reads: each, kmsRequests: 0, restore: undefined }, prices)
+      costOfRun({ ...run, reads: each, kmsRequests: 0, restore }, prices)
         .filter(({ kind }) => PAID_BY_RUN.has(kind))
         .reduce((sum, { usd = 0 }) => sum + usd, 0),
     )
@@ -81,4 +83,14 @@ function groupsOf(
       writes: Object.fromEntries(writes.map(([operation, n]) => [operation, n * share])),
     }
   })
+}
+
+// The archive tiers of INTELLIGENT_TIERING give back what they hold, which is billed otherwise.
+function restoredOf({ restoredByClass = {} }: Totals): readonly BilledGroup[] {
+  return Object.entries(restoredByClass)
+    .filter(([storageClass]) => isArchiveClass(storageClass))
+    .map(([storageClass, { objects, bytes }]) => ({
+      ...{ fate: 'archived', storageClass, writtenClass: storageClass, objects, bytes, billedBytes: bytes },
+      ...{ earlyByteDays: 0, replacedBytes: {}, writes: {} },
+    }))
 }

@@ -29,10 +29,11 @@ export function withArchiveHandling(
   const request = async (object: ObjectSummary): Promise<Outcome | undefined> => {
     if (restore === undefined) return ARCHIVED
     const { key, storageClass, version } = object
+    let begins: boolean
     try {
       // What those tiers hold is brought back for good.
       const days = storageClass === 'INTELLIGENT_TIERING' ? undefined : restore.days
-      await able(source.restoring, 'restore objects').restore(key, { days, tier: restore.tier }, version)
+      begins = await able(source.restoring, 'restore objects').restore(key, { days, tier: restore.tier }, version)
     } catch (error) {
       const outcome = outcomeOf(error, prefix, object)
       if (outcome?.kind !== 'failed' || !NOT_RESTORED.has(outcome.failure.status ?? 0)) return outcome
@@ -40,10 +41,11 @@ export function withArchiveHandling(
       const message = `it is archived, and this store cannot restore it (RestoreObject: ${failure.status} ${failure.code})`
       return { kind: 'failed', failure: { ...failure, code: 'RestoreNotSupported', message } }
     }
-    return failed(prefix, object, {
+    const outcome = failed(prefix, object, {
       ...{ code: RESTORE_REQUESTED, operation: 'RestoreObject', attempts: 1 },
       message: 'it is archived, and is being restored: to be tried again when that is done',
     })
+    return begins ? { ...outcome, restoring: true } : outcome
   }
   const settled = async (object: WorkItem, outcome: Outcome | undefined): Promise<Outcome | undefined> => {
     const now = outcome?.kind === 'failed' ? await request(object) : outcome

@@ -67,7 +67,7 @@ export type Cause = Pick<Failure, 'code' | 'message'> &
   Partial<Pick<StorageError, 'status' | 'requestId' | 'attempts' | 'operation' | 'severity'>>
 
 /** The outcome of an object that failed. */
-export function failed(prefix: string, object: ObjectSummary, cause: Cause): Outcome {
+export function failed(prefix: string, object: ObjectSummary, cause: Cause): Extract<Outcome, { kind: 'failed' }> {
   const failure: Failure = {
     key: prefix + object.key,
     ...(object.version === undefined ? {} : { version: object.version }),

@@ -24,9 +24,10 @@ export function createRestoring(channel: Channel): Restoring {
       ])
       const query = version === undefined ? 'restore=' : `restore=&versionId=${encodeQuery(version)}`
       const response = await request(asked, { method: 'POST', path: objectPath(channel, key), query, fields, body })
-      if (response.status === 200 || response.status === 202) return
+      if (response.status === 200 || response.status === 202) return response.status === 202
       const fault = faultOf(response, asked)
       if (fault.code !== 'RestoreAlreadyInProgress') throw fault
+      return false
     },
   }
 }

@@ -21,13 +21,13 @@ const objectOf = (storageClass: string): ObjectSummary => ({
 })
 
 /** What becomes of an object whose copy comes to `code`, and what its store was asked. */
-async function done(code: string, restore?: Restore, storageClass = 'GLACIER', refuse?: StorageError) {
+async function done(code: string, restore?: Restore, storageClass = 'GLACIER', refuse?: StorageError, begins = true) {
   const object = objectOf(storageClass)
   const asked: unknown[] = []
   const restoring: Storage['restoring'] = {
     restore: (...given) => {
       asked.push(given)
-      return refuse === undefined ? Promise.resolve() : Promise.reject(refuse)
+      return refuse === undefined ? Promise.resolve(begins) : Promise.reject(refuse)
     },
   }
   const outcome: Outcome = failed('p/', object, { code, message: 'refused', attempts: 1 })
@@ -52,6 +52,12 @@ describe('an object whose copy is refused because it is archived', () => {
       failure: { key: 'p/k', code: 'RestoreRequested', operation: 'RestoreObject', storageClass: 'GLACIER' },
     })
     expect(asked).toEqual([['k', { days: 7, tier: 'bulk' }, undefined]])
+  })
+
+  test('is told as restored once: one that is being restored already, or that is back, is billed by no one', async () => {
+    expect((await done('InvalidObjectState', week)).outcome).toHaveProperty('restoring', true)
+    const { outcome } = await done('InvalidObjectState', week, 'GLACIER', undefined, false)
+    expect(outcome).not.toHaveProperty('restoring')
   })
 
   test('of an archive tier of INTELLIGENT_TIERING it comes back for good, so no days are asked for', async () => {
@@ -158,7 +164,10 @@ describe('archived objects', () => {
     expect([code, stderr]).toEqual([3, expect.stringContaining('finished with failures')])
     const again = await run(['resume', '--only-failed', 'run'], { cwd })
     expect([again.code, again.stderr]).toEqual([3, expect.stringContaining('restoring 1,500 objects')])
-    expect(await totals(cwd)).toEqual({ copied: 0, bytes: 0, skipped: {}, failed: { RestoreRequested: 1500 } })
+    expect(await totals(cwd)).toEqual({
+      ...{ copied: 0, bytes: 0, skipped: {}, failed: { RestoreRequested: 1500 } },
+      restoredByClass: { GLACIER: { objects: 1500, bytes: expect.any(Number) as number } },
+    })
   })
 
   test('killed with -9 while they are asked for and again while they are copied: every object is copied once', async () => {
