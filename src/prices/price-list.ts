@@ -10,6 +10,13 @@ export interface PriceTable {
   readonly regions: Readonly<Record<string, Readonly<Record<string, number | Tiers>>>>
 }
 
+/** Annotations are billed as STANDARD, whatever the class of their object, under usage types of their own. */
+const LIKE_STANDARD: ReadonlyMap<string, string> = new Map([
+  ['Requests-Annotation-Tier1', 'Requests-Tier1'],
+  ['Requests-Annotation-Tier2', 'Requests-Tier2'],
+  ['Annotation-TimedStorage-ByteHrs', 'TimedStorage-ByteHrs'],
+])
+
 /** Prices, and where each is from. */
 export class PriceList {
   /** Of several tables the first that has a price counts. */
@@ -20,14 +27,15 @@ export class PriceList {
     return this.tables.map(({ source, date }) => ({ source, date }))
   }
 
-  /** Undefined where no table has it. */
+  /** Undefined where no table has it, nor that of STANDARD where AWS says that it is billed as that. */
   tiers(region: string, usageType: string): Tiers | undefined {
     for (const { regions } of this.tables) {
       const prices = Object.hasOwn(regions, region) ? regions[region] : undefined
       const price = prices !== undefined && Object.hasOwn(prices, usageType) ? prices[usageType] : undefined
       if (price !== undefined) return typeof price === 'number' ? [[0, price]] : price
     }
-    return undefined
+    const like = LIKE_STANDARD.get(usageType)
+    return like === undefined ? undefined : this.tiers(region, like)
   }
 }
 
@@ -61,4 +69,5 @@ export const USAGE_TYPES: ReadonlySet<string> = new Set([
   ...['Requests-Tier3', 'Requests-Tier5', 'Requests-Tier6', 'Requests-GDA-Tier3', 'Requests-GDA-Tier5'],
   ...['Standard-Retrieval-Bytes', 'Bulk-Retrieval-Bytes', 'Expedited-Retrieval-Bytes'],
   ...['DataTransfer-Out-Bytes', 'KMS-Requests'],
+  ...LIKE_STANDARD.keys(),
 ])

@@ -16,6 +16,17 @@ export interface BilledGroup extends PricedGroup {
   readonly fate: 'written' | 'archived' | 'deleted' | 'none'
 }
 
+/** Annotations of a sample of objects. */
+export interface SampledAnnotations {
+  /** Objects whose annotations are known, and those for which nobody knows. */
+  readonly looked: number
+  readonly unknown: number
+  readonly annotations: number
+  readonly bytes: number
+  /** Of the annotations those that are read one by one, as no copy takes them along. */
+  readonly read: number
+}
+
 /** All of a run that may cost money. */
 export interface BilledRun {
   /** Absent where it is a folder. */
@@ -35,6 +46,8 @@ export interface BilledRun {
   readonly kmsRequests: number | undefined
   /** What a sample of what is written would replace at the destination: of how many, and its bytes by class; where nothing else tells it. */
   readonly sampled?: { readonly looked: number; readonly bytes: Readonly<Record<string, number>> } | undefined
+  /** What of a sample of what is written has annotations that are written as well; where there are any. */
+  readonly annotations?: SampledAnnotations | undefined
   /** How archived objects are to be restored; undefined where they are not. */
   readonly restore: Restore | undefined
 }
@@ -98,6 +111,7 @@ export function costOfRun(run: BilledRun, prices: PriceList): CostRow[] {
     ...storageRows(run, priced),
     ...versionRows(run, priced),
     ...sampledRows(run, priced),
+    ...annotationRows(run, priced),
   ]
 }
 
@@ -171,7 +185,8 @@ function requestRows({ source, destination, groups, reads }: BilledRun, priced: 
     // Of what is archived the copy is refused, and billed.
     if (fate !== 'written' && fate !== 'archived') continue
     for (const [operation, n] of Object.entries(writes)) {
-      if (tierOf(operation) === 2) add(source, operation, storageClass, n)
+      // Lists are those of the annotations of what is read.
+      if (tierOf(operation) === 2 || operation.startsWith('List')) add(source, operation, storageClass, n)
       else add(destination, operation, writtenClass, n)
     }
   }
@@ -195,6 +210,7 @@ const STANDARD = [['STANDARD', 1] as const]
 function requestType(operation: string, storageClass: string): string | undefined {
   const tier = tierOf(operation)
   const types = CLASSES.get(storageClass)
+  if (/Annotations?$/.test(operation)) return `Requests-Annotation-Tier${tier}`
   if (tier === undefined || tier === 'free' || types === undefined) return undefined
   // Lists are billed as those of STANDARD, and so are the parts of what is uploaded into an archive.
   const plain = /^List/.test(operation) || (types.archive === true && /^(Create|UploadPart)/.test(operation))
@@ -381,11 +397,46 @@ function versionRows({ source, destination, deletesAt, replaces, groups }: Bille
 function sampledRows({ destination, groups, sampled }: BilledRun, priced: Priced): CostRow[] {
   if (sampled === undefined || sampled.looked === 0) return []
   const { looked, bytes } = sampled
-  const written = groups.reduce((sum, { fate, objects }) => sum + (fate === 'written' ? objects : 0), 0)
+  const written = writtenOf(groups)
   return Object.entries(bytes).flatMap(([storageClass, size]) =>
     priced(destination, CLASSES.get(storageClass)?.storage, ((size / looked) * written) / GB, {
       ...{ kind: 'versions', unit: 'GB-months', paid: 'monthly', storageClass },
       what: `what copies replace, and stays as a version, in ${storageClass}: by a look for ${looked} of them`,
     }),
   )
+}
+
+function writtenOf(groups: readonly BilledGroup[]): number {
+  return groups.reduce((sum, { fate, objects }) => sum + (fate === 'written' ? objects : 0), 0)
+}
+
+// Each is billed as a write, whether it comes along with its object or is written by itself.
+function annotationRows({ source, destination, replaces, groups, annotations }: BilledRun, priced: Priced): CostRow[] {
+  const written = writtenOf(groups)
+  if (annotations === undefined || written === 0) return []
+  const { looked, unknown, bytes } = annotations
+  if (looked === 0) {
+    const what = 'annotations of the copies: they could not be listed'
+    return unknown === 0 ? [] : [{ kind: 'requests', what, unit: 'requests', paid: 'once' }]
+  }
+  const each = written / looked
+  const by = `by a look at ${looked} of them`
+  const requests = { kind: 'requests', unit: 'requests', paid: 'once' } as const
+  const kept = (side: BilledSide | undefined, paid: CostRow['paid'], what: string): CostRow[] =>
+    priced(side, 'Annotation-TimedStorage-ByteHrs', (bytes * each) / GB, {
+      ...{ kind: 'storage', unit: 'GB-months', paid },
+      what: `${what}: ${by}`,
+    })
+  return [
+    ...priced(destination, 'Requests-Annotation-Tier1', Math.round(annotations.annotations * each), {
+      ...requests,
+      what: `annotations of the copies, each as a PUT: ${by}`,
+    }),
+    ...priced(source, 'Requests-Annotation-Tier2', Math.round(annotations.read * each), {
+      ...requests,
+      what: `GetObjectAnnotation: ${by}`,
+    }),
+    ...(source === destination ? [] : kept(destination, 'monthly', 'annotations of the copies')),
+    ...(source === destination || replaces ? [] : kept(source, 'already', 'annotations of what they are copies of')),
+  ]
 }

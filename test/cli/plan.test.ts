@@ -144,6 +144,50 @@ test('restoring what is archived is priced by request, by what is retrieved, and
   expect((await planned(args, cwd)).cost.rows.filter(({ kind }) => kind === 'restore')).toEqual([])
 })
 
+describe('annotations of what is written are priced by the sample:', () => {
+  const annotated = (cost: Plan['cost']): Row[] =>
+    cost.rows.filter(({ what }) => /^annotations|^GetObjectAnnotation/.test(what))
+  const OFFER = { 'Requests-Tier1': '0', 'Requests-Annotation-Tier1': '1', 'Requests-Annotation-Tier2': '10' }
+
+  test('inside a store those that come along are writes, and those over 5 GiB are read, too', async () => {
+    const cwd = await workFolder()
+    // Three of the six have two annotations each, and one of these is large.
+    const server = await sandbox({ buckets: ['src:seq:6:big=3,annotations=2', 'dst'] })
+    const prices = await offer(cwd, OFFER)
+    const args = ['copy', 's3://src', 's3://dst', '--endpoint-url', server.url, '--prices', prices]
+    const rows = annotated((await planned(args, cwd)).cost)
+    const stats = { ...server.stats().byOperation }
+    expect(rows.map(({ usd }) => usd)).toEqual([6, 20, expect.any(Number), expect.any(Number)])
+    await run(args, { cwd })
+    expect(server.stats().byOperation.GetObjectAnnotation).toBe(2)
+    expect(stats.GetObjectAnnotation).toBeUndefined()
+    for (const without of [
+      ['--no-preserve', 'annotations'],
+      ['--sample', '0'],
+    ])
+      expect(annotated((await planned([...args, ...without], cwd)).cost)).toEqual([])
+  })
+
+  test('between stores only with --preserve annotations', async () => {
+    const cwd = await workFolder()
+    const source = await sandbox({ buckets: ['src:seq:4:annotations=2'] })
+    const destination = await sandbox({ buckets: ['dst'] })
+    const args = ['copy', 's3://src', 's3://dst', '--source-endpoint-url', source.url]
+    args.push('--destination-endpoint-url', destination.url, '--prices', await offer(cwd, OFFER))
+    expect(annotated((await planned(args, cwd)).cost)).toEqual([])
+    const rows = annotated((await planned([...args, '--preserve', 'annotations'], cwd)).cost)
+    expect(rows.map(({ usd }) => usd).slice(0, 2)).toEqual([4, 40])
+  })
+
+  test('in place no more is kept than before', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:seq:4:annotations=2'] })
+    const args = ['set-headers', 's3://src', '--cache-control', 'new', '--endpoint-url', server.url]
+    const { cost } = await planned([...args, '--prices', await offer(cwd, OFFER)], cwd)
+    expect(annotated(cost).map(({ usd }) => usd)).toEqual([4])
+  })
+})
+
 test('what copies replace where versions are kept is priced by a look for the names of the sample', async () => {
   const cwd = await workFolder()
   const server = await sandbox({ buckets: ['src', 'dst:versioned'] })

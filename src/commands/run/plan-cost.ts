@@ -19,6 +19,7 @@ import { costOfRun, type BilledGroup, type BilledRun, type BilledSide, type Cost
 import type { OpenStore } from '../../storage/backend.js'
 import type { OpenStores } from '../../storage/open.js'
 import type { ObjectSummary } from '../../storage/storage.js'
+import { annotationsOfSample } from './plan-annotations.js'
 import { replacementsOfSample, type SampledReplacements } from './plan-sample.js'
 
 /** What a run costs, and by which prices. */
@@ -107,7 +108,7 @@ export async function plannedCostOf(options: CostOptions): Promise<PlannedCost> 
   const ofDeletions = allTogether([beforeDeletions, afterDeletions])
   const sampled = await sampledReplacements(job, found, ends, destination, sample, stop)
   const run: BilledRun = {
-    sampled,
+    ...{ sampled, annotations: await annotationsOfSample(job, sample, ends, stop) },
     ...{ source, destination, deletesAt, replaces: replacesSource(job), streamed: ends.settings.streamed },
     groups: found.groups.map((group) => billed(group, found.kept !== undefined)),
     reads: {

@@ -134,8 +134,8 @@ export async function replacementsOfSample(
   return { looked: known.length, bytes: Object.fromEntries(bytes) }
 }
 
-// Some at once; in the order of the objects.
-async function lookedAt<T>(
+/** What looks at objects answer, in their order; some are looked at at once. Once `stop` aborts, no further one is looked at. */
+export async function lookedAt<T>(
   objects: readonly ObjectSummary[],
   stop: AbortSignal,
   look: (object: ObjectSummary) => Promise<T>,

@@ -27,7 +27,7 @@ const AT_ONCE = 4
  * Whether copies that are no CopyObject get the annotations of their sources. Neither a listing nor HEAD tells of them, so that each object costs a
  * request more: nothing beside what a copy in parts costs, and much beside a small one whose bytes pass through this machine.
  */
-function carriesAnnotations({ preserve = [], drop = [] }: Attributes = {}, streamed: boolean): boolean {
+export function carriesAnnotations({ preserve = [], drop = [] }: Attributes = {}, streamed: boolean): boolean {
   return preserve.includes('annotations') || (!streamed && !drop.includes('annotations'))
 }
 

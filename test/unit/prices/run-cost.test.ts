@@ -33,6 +33,7 @@ const TABLE: PriceTable = {
         ],
       },
     },
+    'us-west-9': { 'Requests-Annotation-Tier1': 0.01, 'Annotation-TimedStorage-ByteHrs': 0.1 },
     'eu-west-1': { 'Requests-Tier1': 0.005 / 1000, 'TimedStorage-ByteHrs': 0.023 },
   },
 }
@@ -185,6 +186,38 @@ describe('what a run costs, by hand:', () => {
       ['requests', true],
       ['GB', true],
       ['GB-months', false],
+    ])
+  })
+
+  test('of 1,000 copies whose sample of 10 has 20 annotations of 1 GB, 2,000 are written at the price of their own, and kept', () => {
+    const annotations = { looked: 10, unknown: 0, annotations: 20, bytes: 20 * GB, read: 5 }
+    const rows = (changes: Partial<BilledRun>): CostRow[] =>
+      (['requests', 'storage'] as const)
+        .flatMap((kind) => rowsOf({ annotations, ...changes }, kind))
+        .filter(({ what }) => /annotation/i.test(what))
+    expect(rows({ destination: { region: 'us-west-9', versioned: false } })).toMatchObject([
+      { usageType: 'Requests-Annotation-Tier1', amount: 2_000, usd: 20, paid: 'once' },
+      { usageType: 'Requests-Annotation-Tier2', amount: 500, paid: 'once' },
+      { usageType: 'Annotation-TimedStorage-ByteHrs', amount: 2_000, usd: 200, paid: 'monthly' },
+      { usageType: 'Annotation-TimedStorage-ByteHrs', amount: 2_000, paid: 'already' },
+    ])
+    // Where there is no price of their own it is that of STANDARD: 2,000 at 0.005 and 500 at 0.0004 for 1,000, and 100 GB at 0.023 with 1,900 at 0.02.
+    const here = rows({})
+    expect(here.map(({ usd }) => usd)).toEqual(
+      [0.01, 0.0002, 40.3, 40.3].map((usd) => expect.closeTo(usd, 9) as number),
+    )
+    expect(rows({ replaces: true }).map(({ paid }) => paid)).toEqual(['once', 'once', 'monthly'])
+    expect(rows({ source: HERE, destination: HERE, annotations: { ...annotations, read: 0 } })).toHaveLength(1)
+    expect(rows({ annotations: { ...annotations, looked: 0, unknown: 10 } })).toEqual([
+      { kind: 'requests', what: 'annotations of the copies: they could not be listed', unit: 'requests', paid: 'once' },
+    ])
+  })
+
+  test('annotations are asked for at the source, and billed by themselves, whatever the class', () => {
+    const groups = [groupOf({ writtenClass: 'STANDARD_IA', writes: { ListObjectAnnotations: 1_000 } })]
+    const destination = { region: 'eu-west-1', versioned: false }
+    expect(rowsOf({ groups, destination }, 'requests')).toMatchObject([
+      { region: 'us-east-1', usageType: 'Requests-Annotation-Tier1', usd: 0.005 },
     ])
   })
 
