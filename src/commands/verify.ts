@@ -41,6 +41,7 @@ export const command: Command = {
           'compare what HEAD tells, too: headers, user metadata, tags, checksums, class, encryption, lock',
         ),
         acl: booleanFlag('compare access control lists too, at a request on each side for each object'),
+        annotations: booleanFlag('compare annotations too, at a list on each side for each object'),
         bytes: booleanFlag('read the content of both sides'),
         fix: booleanFlag('copy what is missing or different; nothing is ever deleted'),
       }),
@@ -105,6 +106,7 @@ function readComparison(flags: Flags, cwd: string): Comparison {
     fix: readFlag(flags, 'fix') ?? false,
     verbose: readFlag(flags, 'verbose') ?? false,
     ...(readFlag(flags, 'acl') === true ? { acl: true } : {}),
+    ...(readFlag(flags, 'annotations') === true ? { annotations: true } : {}),
     ...(to === undefined ? {} : { to }),
     ...(format === undefined ? {} : { format }),
   }
@@ -133,12 +135,13 @@ async function verifyRun(dir: string, how: Comparison, given: object, flags: Fla
   return await startScan(job, flags, io, connection)
 }
 
-function refuseContradictions({ source, destination, acl = false, fix, map }: VerifyJob): void {
+function refuseContradictions({ source, destination, acl = false, annotations = false, fix, map }: VerifyJob): void {
   const folder = [source, destination].find(isFolder)
-  if (acl && folder !== undefined) {
+  const [flag, what] = acl ? ['--acl', 'access control lists'] : ['--annotations', 'annotations']
+  if ((acl || annotations) && folder !== undefined) {
     throw new UserError(
-      `--acl compares access control lists, and ${placeUrl(folder)} is a folder, which has none`,
-      'leave --acl away',
+      `${flag} compares ${what}, and ${placeUrl(folder)} is a folder, which has none`,
+      `leave ${flag} away`,
     )
   }
   if (fix && map !== undefined) {

@@ -22,6 +22,8 @@ export interface VerifyJob extends Compared {
   readonly verbose: boolean
   /** Access control lists too. */
   readonly acl?: boolean
+  /** Annotations too. */
+  readonly annotations?: boolean
   /** The file to write the differences to, an absolute path, or the object, `s3://bucket/key`; standard output when absent. */
   readonly to?: string
   /** How the differences are written. When absent: for people where they go to a terminal, else as JSON. */
@@ -36,15 +38,16 @@ export const VERIFY: JobKind<VerifyJob> = {
     },
     {
       ...{ select: selectionShape, list: keyListShape, map: list(text), prefixAs: prefixAsShape, oneWay: flag },
-      ...{ to: text, acl: flag, format: oneOf('text', 'json') },
+      ...{ to: text, acl: flag, annotations: flag, format: oneOf('text', 'json') },
     },
   ),
   verb: 'comparing',
   joined: 'with',
   listsBoth: true,
-  parts({ destination, select, map, prefixAs, oneWay = false, deep, acl = false, bytes, fix, verbose, to, format }) {
+  parts({ destination, select, map, prefixAs, oneWay = false, to, format, ...job }) {
+    const { deep, acl = false, annotations = false, bytes, fix, verbose } = job
     const folder = prefixAs !== undefined
-    const asked = Object.entries({ deep, acl, bytes, fix, verbose, 'one way': oneWay, folder }).filter(
+    const asked = Object.entries({ deep, acl, annotations, bytes, fix, verbose, 'one way': oneWay, folder }).filter(
       ([, given]) => given,
     )
     return [

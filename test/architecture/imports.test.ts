@@ -180,6 +180,7 @@ function roomOf(file: string): string {
 
 /** The files of the engine that the rest of the program may import. */
 const FACES_OF_ENGINE: readonly string[] = [
+  'actions/annotations',
   'actions/context',
   'actions/copy-attributes',
   'actions/fidelity',

@@ -10,7 +10,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { contentOf, put, sandbox, type Server, type TestSandbox } from '../support/cli-buckets.js'
-import { run, start, until, workFolder } from '../support/cli-program.js'
+import { refusal, run, start, until, workFolder } from '../support/cli-program.js'
 
 const TEXTS = { labels: '{"cat":0.9}', 'note é & <x>': 'seen ✓\r\nagain' }
 
@@ -254,7 +254,7 @@ describe('annotations between stores', () => {
   })
 })
 
-describe('verify --deep', () => {
+describe('verify --annotations', () => {
   test('finds annotations that are missing, other, or more', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src', 'dst'] })
@@ -270,17 +270,34 @@ describe('verify --deep', () => {
     await annotate(server, 'dst', 'more', { another: 'x' })
     const wanted = { Bucket: 'dst', Key: 'fewer', AnnotationName: 'labels' }
     await server.s3.send(new DeleteObjectAnnotationCommand(wanted))
-    const args = ['verify', 's3://src', 's3://dst', '--deep', '--endpoint-url', server.url, '--threads', '1']
+    const args = ['verify', 's3://src', 's3://dst', '--annotations', '--endpoint-url', server.url, '--threads', '1']
     const { stdout } = await run([...args, '--to', '-'], { cwd })
     const lines = stdout.split('\n').filter((line) => line.startsWith('{'))
     expect(lines.map((line) => JSON.parse(line) as { key: string; verdict: string; differs: string[] })).toMatchObject(
       ['fewer', 'more', 'other'].map((key) => ({ key, verdict: 'different', differs: ['annotations'] })),
     )
+    const before = asked(server)
+    const without = args.map((arg) => (arg === '--annotations' ? '--deep' : arg))
+    expect((await run(without, { cwd })).code).toBe(0)
+    expect(asked(server)).toEqual(before)
     await server.fault('denied', '1', 'ListObjectAnnotations')
     const denied = await run([...args, '--to', 'again.ndjson'], { cwd })
     expect([denied.code, denied.stderr]).toEqual([
       0,
       expect.stringContaining('annotations are not compared: those of s3://src cannot be read (ListObjectAnnotations'),
     ])
+  })
+
+  test('says so where one of the stores has none, and refuses a folder', async () => {
+    const cwd = await workFolder()
+    const from = await sandbox({ buckets: ['src'] })
+    const to = await sandbox({ buckets: ['dst'], dialect: 'ceph' })
+    await put(from, 'src', 'k', { Body: 'x' })
+    await put(to, 'dst', 'k', { Body: 'x' })
+    const args = ['--source-endpoint-url', from.url, '--destination-endpoint-url', to.url, '--threads', '1']
+    const { stderr } = await run(['verify', 's3://src', 's3://dst', '--annotations', ...args], { cwd })
+    expect(stderr).toContain('annotations are not compared: the store of s3://dst has none')
+    const folder = ['verify', 's3://src', `file://${cwd}`, '--annotations', '--endpoint-url', from.url]
+    expect(refusal(await run(folder, { cwd }))).toContain('--annotations compares annotations, and file://')
   })
 })

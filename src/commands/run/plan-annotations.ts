@@ -1,5 +1,9 @@
-import { annotationsOf, carriesAnnotations, mayHaveAnnotations } from '../../engine/actions/annotations.js'
-import { LIMITS } from '../../engine/actions/multipart.js'
+import {
+  annotationsOf,
+  carriesAnnotations,
+  mayHaveAnnotations,
+  needsAnnotating,
+} from '../../engine/actions/annotations.js'
 import { StorageError } from '../../errors.js'
 import { onlyDeletes, type WriteJob } from '../../job/kinds.js'
 import type { SampledAnnotations } from '../../prices/run-cost.js'
@@ -31,7 +35,7 @@ export async function annotationsOfSample(
   const known = seen.filter((one) => one !== undefined)
   const sum = (of: typeof known, by: (size: number) => number): number =>
     of.reduce((all, { annotations }) => annotations.reduce((n, { size }) => n + by(size), all), 0)
-  const byHand = known.filter(({ object }) => streamed || object.size > LIMITS.copy)
+  const byHand = known.filter(({ object }) => needsAnnotating(object, streamed))
   return {
     ...{ looked: known.length, unknown: seen.length - known.length },
     ...{ annotations: sum(known, () => 1), bytes: sum(known, (size) => size), read: sum(byHand, () => 1) },

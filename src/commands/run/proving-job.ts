@@ -13,7 +13,10 @@ import { timeOf } from '../../times.js'
 import { surveyOf } from './list-survey.js'
 
 /** How to compare. */
-export type Comparison = Pick<VerifyJob, 'kind' | 'deep' | 'acl' | 'bytes' | 'fix' | 'verbose' | 'to' | 'format'>
+export type Comparison = Pick<
+  VerifyJob,
+  'kind' | 'deep' | 'acl' | 'annotations' | 'bytes' | 'fix' | 'verbose' | 'to' | 'format'
+>
 
 /** A comparison, and how its places are reached. */
 export interface Proving {

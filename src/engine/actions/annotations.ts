@@ -31,6 +31,11 @@ export function carriesAnnotations({ preserve = [], drop = [] }: Attributes = {}
   return preserve.includes('annotations') || (!streamed && !drop.includes('annotations'))
 }
 
+/** Whether no copy of an object takes annotations along, so that they need requests of their own. */
+export function needsAnnotating({ size }: Pick<ObjectSummary, 'size'>, streamed: boolean): boolean {
+  return streamed || size > LIMITS.copy
+}
+
 /** Whether copies leave annotations behind of which nobody has said that they are to be kept, or not. */
 export function leavesAnnotations({ preserve = [], drop = [] }: Attributes = {}, context: ActionContext): boolean {
   const { source, settings } = context
@@ -158,23 +163,23 @@ export async function lacksAnnotations(
   { source, destination, settings: { streamed } }: ActionContext,
   name: string,
 ): Promise<boolean> {
-  if (!(streamed || object.size > LIMITS.copy) || !carriesAnnotations(attributes, streamed)) return false
+  if (!needsAnnotating(object, streamed) || !carriesAnnotations(attributes, streamed)) return false
   const [ones, others] = await listed(source, object, destination, name)
   return await differ(ones, others, { source, object, destination, name })
 }
 
-/** Whether two objects have other annotations, where both stores have some at all. What is not equal by ETag is read. Rejects as `Annotating` does. */
+/** Whether two objects have other annotations; undefined where one of the stores has none at all. What is not equal by ETag is read. Rejects as `Annotating` does. */
 export async function haveOtherAnnotations(
   source: Storage,
   object: ObjectSummary,
   destination: Storage,
   name: string,
-): Promise<boolean> {
+): Promise<boolean | undefined> {
   const mayBoth = (): boolean => mayHaveAnnotations(source) && mayHaveAnnotations(destination)
-  if (!mayBoth()) return false
+  if (!mayBoth()) return undefined
   const [ones, others] = await listed(source, object, destination, name)
   // Asked for the first time, one may have answered that it has none.
-  return mayBoth() && (await differ(ones, others, { source, object, destination, name }))
+  return mayBoth() ? await differ(ones, others, { source, object, destination, name }) : undefined
 }
 
 type Listed = readonly AnnotationSummary[]

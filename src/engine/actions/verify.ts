@@ -8,7 +8,7 @@ import { able, type ObjectHead, type ObjectSummary } from '../../storage/storage
 import type { Notice } from '../../storage/notice.js'
 import type { Pair } from '../../sources/pair-listing.js'
 import { leavingOutPairs } from './compared-pairs.js'
-import { haveOtherAnnotations } from './annotations.js'
+import { haveOtherAnnotations, mayHaveAnnotations } from './annotations.js'
 import { both } from './both.js'
 import { copyAction, refusal } from './copy-object.js'
 import { unlessTrulyGone } from './gone.js'
@@ -165,7 +165,7 @@ function findingByListing(job: VerifyJob, pair: Pair, isUnclear: Unclear | undef
   if (isUnclear?.(source, destination) === true) return undefined
   const content = contentByListing(source, destination)
   if (content === 'different') return job.fix ? undefined : OTHER_SIZE
-  if (job.deep || job.acl === true || (job.bytes && source.size > 0)) return undefined
+  if (job.deep || job.acl === true || job.annotations === true || (job.bytes && source.size > 0)) return undefined
   return content === 'unclear' ? undefined : content === 'same' ? SAME : SAME_SIZE
 }
 
@@ -200,19 +200,24 @@ function comparing(
 
   // Whoever may look at objects may not be allowed to look at these: then they are told once, and not compared.
   let compares = true
+  const uncompared = (why: string): void => {
+    if (compares) ways.notice?.({ kind: 'not-told annotations', message: `annotations are not compared: ${why}` })
+    compares = false
+  }
   const annotationsDiffer = async (object: ObjectSummary, name: string): Promise<boolean> => {
-    const { source, destination, notice } = ways
+    const { source, destination } = ways
     if (!compares) return false
     try {
-      return await haveOtherAnnotations(source, object, destination, name)
+      const differ = await haveOtherAnnotations(source, object, destination, name)
+      if (differ !== undefined) return differ
+      const { bucket } = mayHaveAnnotations(source) ? job.destination : job.source
+      uncompared(`the store of s3://${printable(bucket)} has none`)
     } catch (error) {
       if (!(error instanceof StorageError) || error.status !== 403) throw error
-      compares = false
       const { operation, code, bucket } = error
-      const message = `annotations are not compared: those of s3://${printable(bucket)} cannot be read (${operation} ${printable(code)})`
-      notice?.({ kind: 'not-told annotations', message })
-      return false
+      uncompared(`those of s3://${printable(bucket)} cannot be read (${operation} ${printable(code)})`)
     }
+    return false
   }
 
   const look = async (pair: Pair): Promise<Finding> => {
@@ -245,7 +250,6 @@ function comparing(
           if (tags === undefined || others === undefined) return gone(tags, others)
           if (!sameTags(tags.header, others.header)) differs.push('tags')
         }
-        if (await annotationsDiffer(pair.source, name)) differs.push('annotations')
         const hidden = traits.includes('lock') && (await there(name, to.hidesLock?.(name) ?? SHOWN))
         differs.push(...traits.filter((trait) => trait !== 'lock' || hidden !== true))
       }
@@ -255,6 +259,7 @@ function comparing(
       if (acl === undefined || other === undefined) return gone(acl, other)
       if (!isSameAcl(acl, other)) differs.push('acl')
     }
+    if (job.annotations === true && (await annotationsDiffer(pair.source, name))) differs.push('annotations')
     if (job.bytes && a.size > 0) {
       const [digest, other] = await both(here(key, from.digest(key, a)), there(name, to.digest(name, b)))
       if (digest === undefined || other === undefined) return gone(digest, other)
