@@ -42,6 +42,13 @@ export const PERMISSIONS: readonly Permission[] = [
   ...on('source', 'objects', [
     { action: 's3:GetObject', needs: [...COPIES, 'set-headers', 'verify'], purpose: 'to read objects' },
     { action: 's3:GetObjectTagging', needs: [...COPIES, 'set-headers', 'verify'], purpose: 'objects that have tags' },
+    {
+      action: 's3:GetObjectAnnotation',
+      needs: [...COPIES, 'set-headers'],
+      purpose: 'objects that have annotations',
+    },
+    { action: 's3:ListObjectAnnotations', needs: [...COPIES, 'set-headers'], purpose: 'objects over 5 GiB' },
+    { action: 's3:PutObjectAnnotation', needs: ['set-headers'], purpose: 'objects that have annotations' },
     { action: 's3:PutObject', needs: ['set-headers'], purpose: 'to write objects' },
     { action: 's3:PutObjectTagging', needs: ['set-headers'], purpose: 'objects that have tags' },
     { action: 's3:GetObjectRetention', needs: ['set-headers'], purpose: 'objects that are locked' },
@@ -74,6 +81,8 @@ export const PERMISSIONS: readonly Permission[] = [
       helps: COPIES,
       purpose: 'to look at what was written',
     },
+    { action: 's3:PutObjectAnnotation', needs: COPIES, purpose: 'objects that have annotations' },
+    { action: 's3:ListObjectAnnotations', needs: COPIES, purpose: 'objects over 5 GiB that have annotations' },
     ...IN_PARTS.map((action): Entry => ({ action, needs: COPIES, purpose: 'objects over 5 GiB' })),
     { action: 's3:DeleteObject', needs: [], helps: ['sync'], purpose: 'sync --delete' },
   ]),

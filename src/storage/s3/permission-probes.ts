@@ -52,7 +52,7 @@ export function createPermissionProbes(channel: Channel): PermissionProbes {
   const look = async (operation: string, subresource: string, known: Circumstances): Promise<ActionVerdict> => {
     const { sample, lists } = known
     const fields = sorted([['range', 'bytes=0-0'], ...always, ...(subresource === '' ? customerKey : [])])
-    const query = subresource === '' ? '' : `${subresource}=`
+    const query = subresource === '' ? '' : subresource.includes('=') ? subresource : `${subresource}=`
     const asked = { method: 'GET', query, fields, sink: ignore, most: MOST_SEEN }
     const verdict = await judge(operation, sample ?? probeName(prefix), asked)
     if (verdict.state !== 'no' || sample !== undefined || lists) return verdict
@@ -86,6 +86,28 @@ export function createPermissionProbes(channel: Channel): PermissionProbes {
     const asked = { method: 'PUT', query: 'tagging=', fields: sorted([...always, ['content-md5', md5]]), body }
     const verdict = await judge('PutObjectTagging', probeName(prefix), asked)
     return verdict.state === 'no' && !known.lists ? undefined : verdict
+  }
+  // There is no object of this name, nor one of this ETag.
+  const mayAnnotate = async (known: Circumstances): Promise<ActionVerdict | undefined> => {
+    const body = Buffer.from('x')
+    const md5 = createHash('md5').update(body).digest('base64')
+    const condition: Fields = [['x-amz-object-if-match', `"${'0'.repeat(32)}"`]]
+    const fields = sorted([...always, ['content-md5', md5], ...condition])
+    const verdict = await judge('PutObjectAnnotation', probeName(prefix), {
+      method: 'PUT',
+      query: ANNOTATION,
+      fields,
+      body,
+    })
+    return verdict.state === 'no' && !known.lists ? undefined : verdict
+  }
+  // Another store would take a request for an annotation for one of the object itself.
+  const ofAnnotations = async (action: string, known: Circumstances): Promise<ActionVerdict | undefined> => {
+    if (!aws) return { state: 'ok', told: 'not needed: no store but AWS is known to have annotations' }
+    if (action === 's3:PutObjectAnnotation') return await mayAnnotate(known)
+    return action === 's3:GetObjectAnnotation'
+      ? await look('GetObjectAnnotation', ANNOTATION, known)
+      : await look('ListObjectAnnotations', 'annotation', known)
   }
   // A deletion of nothing leaves a marker where versions are kept, unless a condition forbids it, which AWS alone is known to honour.
   const mayDelete = async ({ versioned, lists }: Circumstances): Promise<ActionVerdict | undefined> => {
@@ -121,6 +143,10 @@ export function createPermissionProbes(channel: Channel): PermissionProbes {
           return await mayWrite(known)
         case 's3:PutObjectTagging':
           return await mayTag(known)
+        case 's3:GetObjectAnnotation':
+        case 's3:ListObjectAnnotations':
+        case 's3:PutObjectAnnotation':
+          return await ofAnnotations(action, known)
         case 's3:DeleteObject':
           return await mayDelete(known)
         default:
@@ -129,6 +155,8 @@ export function createPermissionProbes(channel: Channel): PermissionProbes {
     },
   }
 }
+
+const ANNOTATION = 'annotation=&annotationName=s3move-probe'
 
 /** Bytes of an answer that are waited for. */
 const MOST_SEEN = 1024
