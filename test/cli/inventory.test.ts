@@ -207,6 +207,11 @@ describe('rows of an S3 Inventory that are of no object below the source', () =>
     expect([du.code, du.stdout]).toEqual([0, containing(`s3://src/in/: 3 objects, 25 B\npassed over: ${TOLD}\n`)])
     const json = await run(['du', 's3://src/in/', '--json', ...at(server, list)], { cwd })
     expect([json.code, JSON.parse(json.stdout)]).toMatchObject([0, { objects: 3, passedOver: COUNTS }])
+    const csv = ['du', 's3://src/in/', '--format', 'csv', ...at(server, list)]
+    const table = await run(csv, { cwd })
+    expect([table.code, table.stdout]).toEqual([0, containing('trait,name,objects,bytes\ntotal,,3,25\n')])
+    expect(table.stderr).toContain(`passed over: ${TOLD}\n`)
+    expect((await run([...csv, '--quiet'], { cwd })).stderr).not.toContain('passed over')
     const ls = await run(['ls', 's3://src/in/', '--format', 'json', ...at(server, list)], { cwd })
     expect([ls.code, ls.stderr]).toEqual([0, containing(`passed over: ${TOLD}\n`)])
     expect(records(ls.stdout).map(({ key }) => key)).toEqual(KEYS)

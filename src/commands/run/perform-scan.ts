@@ -75,8 +75,7 @@ async function performLs(job: LsJob, scan: Scan): Promise<number> {
 
 function concludeLs(job: LsJob, scan: Scan, ended: ScanEnd & { readonly bytes: number }, lines: number): number {
   const { progress, quiet } = scan
-  const { passedOver = {} } = ended
-  if (passedOverInAll(passedOver) > 0 && !quiet) progress.say(`passed over: ${passedOverText(passedOver)}`)
+  sayPassedOver(scan, ended)
   if (ended.end === 'finished' && !quiet) {
     if (job.to !== undefined) {
       const part = lines === ended.listed ? '' : `${count(lines)} of `
@@ -88,6 +87,11 @@ function concludeLs(job: LsJob, scan: Scan, ended: ScanEnd & { readonly bytes: n
     if (lines === 0) sayNothingFound(job, scan, ended)
   }
   return conclude(scan, ended, job.to === undefined ? 'keys are missing' : unfinished(job.to))
+}
+
+// Where the result itself has no place for it.
+function sayPassedOver({ progress, quiet }: Scan, { passedOver = {} }: ScanEnd): void {
+  if (passedOverInAll(passedOver) > 0 && !quiet) progress.say(`passed over: ${passedOverText(passedOver)}`)
 }
 
 /** Counts, and tells the result on stdout or in a file, which is never of a part only. */
@@ -104,6 +108,7 @@ async function performDu(job: DuJob, scan: Scan): Promise<number> {
       ? { ...counted, bytes: 0 }
       : await deliver(counted, () => result.send(packed(job, report)))
   const complete = ended.end === 'finished'
+  if (job.report.format === 'csv') sayPassedOver(scan, ended)
   if (job.to === undefined) io.stdout.write(report)
   else if (complete) {
     const size = result === undefined ? await writeResult(job.to, report) : ended.bytes
