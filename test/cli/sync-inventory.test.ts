@@ -123,6 +123,26 @@ describe('s3move sync --source-inventory', () => {
     expect(proof.code).toBe(0)
   })
 
+  test('--max-delete counts only what the source does not have by now, in its dry run too', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src', 'dst', 'inv'] })
+    for (const key of ['a', 'b']) await put(server, 'src', key, { Body: key })
+    await deliver(server, await rowsOf(server))
+    for (const bucket of ['src', 'dst'])
+      for (const key of ['new/1', 'new/2', 'new/3']) await put(server, bucket, key, { Body: key })
+    for (const key of ['extra/1', 'extra/2']) await put(server, 'dst', key, { Body: key })
+    const args = sync(server, 's3://src', 's3://dst', LIST, '--delete', '--yes', '--json')
+    const told = async (...more: string[]) => records((await run([...args, ...more], { cwd })).stdout).at(-1)
+    const [kept, done] = [{ extra: 2, appeared: 3 }, { appeared: 3 }]
+    const dry = await run([...args.filter((arg) => arg !== '--json'), '--max-delete', '1', '--dry-run'], { cwd })
+    expect(dry.stdout).toContain('would keep   what is extra: 2 objects are only at the destination')
+    expect(await told('--max-delete', '2', '--dry-run')).toMatchObject({ totals: { deleted: 2, skipped: done } })
+    expect(await told('--max-delete', '1')).toMatchObject({ totals: { copied: 2, deleted: 0, skipped: kept } })
+    expect((await contentOf(server, 'dst')).size).toBe(7)
+    expect(await told('--max-delete', '2')).toMatchObject({ totals: { deleted: 2, skipped: done } })
+    expectSame(await contentOf(server, 'dst'), await contentOf(server, 'src'))
+  })
+
   test('an interrupted dry run goes on with the inventory that it began with', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src', 'dst:hex:3k', 'inv'], latency: 'head=20-40,list=200-300' })

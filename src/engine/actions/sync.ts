@@ -26,10 +26,18 @@ const EXTRA: Outcome = { kind: 'skipped', reason: 'extra' }
 /** What becomes of an object that either side has, where the listings tell. */
 export function decideSync(job: SyncJob, distinctBuckets?: boolean, isUnclear?: Unclear): Decide {
   return (object: WorkItem) => {
-    if (object.extra === true) return outcomeOfExtra(job, object)
+    if (object.extra === true) {
+      const outcome = outcomeOfExtra(job, object)
+      return outcome.kind === 'delete-deferred' && looksBeforeCounting(job) ? undefined : outcome
+    }
     if (deletionFailed(object)) return undefined
     return need(job, object, isUnclear) === 'none' ? UNCHANGED : refusal(job, object, { distinctBuckets })
   }
+}
+
+// An inventory does not know what the source got since: that counts for nothing where too many deletions are none.
+function looksBeforeCounting({ inventory, delete: deletes }: SyncJob): boolean {
+  return inventory !== undefined && deletes?.most !== undefined
 }
 
 /** Whether an object is to be copied whatever a closer look would show. */
@@ -40,14 +48,19 @@ function isCopied(job: SyncJob, object: WorkItem, isUnclear?: Unclear): boolean 
 /** The action of `sync` on an object about which the listings do not say enough, or that is to be copied, which `copy` does. */
 export function syncAction(job: SyncJob, ways: ActionContext, copy = copyAction(copyOf(job), ways)): Action {
   const isUnclear = unclearBetween(ways.source, ways.destination)
+  const stays = stayingFor(job, ways.source)
   return async (object: WorkItem) => {
     try {
+      if (object.extra === true) {
+        const reason = await stays?.(object.key)
+        return reason === undefined ? outcomeOfExtra(job, object) : { kind: 'skipped', reason }
+      }
       if (deletionFailed(object)) return await stillExtra(job, ways, object)
       if (need(job, object, isUnclear) === 'look' && !(await differs(job, ways, object))) return UNCHANGED
     } catch (error) {
       const outcome = outcomeOf(error, job.source.prefix, object)
       // Whichever request it was, it is the deletion that is still to be done: the next try must not take it for a copy.
-      return outcome?.kind === 'failed' && deletionFailed(object)
+      return outcome?.kind === 'failed' && (object.extra === true || deletionFailed(object))
         ? { ...outcome, failure: { ...outcome.failure, operation: DELETION } }
         : outcome
     }
@@ -142,12 +155,7 @@ export const SYNC_ACTIONS: KindActions<SyncJob> = {
   },
   look(job, context) {
     const look = syncAction(job, context, () => Promise.resolve(WRITTEN))
-    const stays = stayingFor(job, context.source)
     return async (object) => {
-      if (object.extra === true) {
-        const reason = await stays?.(object.key)
-        return reason === undefined ? DELETED : { kind: 'skipped', reason }
-      }
       const outcome = await look(object)
       return outcome?.kind === 'delete-deferred' ? DELETED : outcome
     }
