@@ -164,6 +164,7 @@ const BUNDLED: readonly string[] = [
   'hyparquet-compressors',
   'hyparquet-writer',
   'p-queue',
+  'prom-client',
   'string-width',
   'yaml',
   'yargs',

@@ -183,7 +183,7 @@ describe('npm pack', () => {
     const [{ files }] = JSON.parse(packed.stdout) as [{ files: { path: string; mode: number }[] }]
     const paths = files.map(({ path }) => path)
     const others = paths
-      .filter((path) => !/^(?:dist|docs|man|node_modules\/(?:mime-types|mime-db|re2js))\//.test(path))
+      .filter((path) => !/^(?:contrib|dist|docs|man|node_modules\/(?:mime-types|mime-db|re2js))\//.test(path))
       .sort()
     expect(others).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
     expect(

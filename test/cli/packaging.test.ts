@@ -108,7 +108,7 @@ describe('the package', () => {
     expect(
       files.filter(
         (file) =>
-          !/^package\/(?:dist|docs|man|node_modules\/(?:mime-db|mime-types|re2js))\/|^package\/[A-Z]+(?:\.md)?$|^package\/package.json$/.test(
+          !/^package\/(?:contrib|dist|docs|man|node_modules\/(?:mime-db|mime-types|re2js))\/|^package\/[A-Z]+(?:\.md)?$|^package\/package.json$/.test(
             file,
           ),
       ),

@@ -38,6 +38,7 @@ export const PLACEHOLDERS = {
   'OPERATIONS=MS': 'copy=20-60,list=100',
   'write=N,read=N': 'requests a second',
   'KIND=RATE[@OPERATION]': '503=1% or hang=0.1%@CopyObject',
+  RANGE: 'as monitoring plugins write it: 10, 10:20 or @10:20',
   STORE: 'the name of a store, or switches',
 } as const satisfies Readonly<Record<string, string>>
 

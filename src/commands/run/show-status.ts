@@ -70,7 +70,7 @@ export interface StatusIo {
  * How far a run has come, as `s3move status --json` tells it. The names are stable. Times are ISO 8601, what is not
  * known is null, and all counts are over all sessions.
  */
-interface RunStatus {
+export interface RunStatus {
   /** Relative to the working directory when it lies in it. */
   readonly folder: string
   readonly job: Job
@@ -111,6 +111,8 @@ interface RunStatus {
   readonly stopped: StopRecord | null
   /** The jobs of S3 Batch Operations that do it, as they were when they were last looked at; null where none do. */
   readonly jobs: readonly BatchJobStatus[] | null
+  /** Requests sent so far, by operation. */
+  readonly requests: Readonly<Record<string, number>>
   /** Answers that asked the latest session for fewer requests; and how many of them over the last `recentMs`. */
   readonly throttled: number
   readonly recentThrottled: number | null
@@ -173,10 +175,11 @@ export async function status(
 /** A run, or why it cannot be told of. */
 export type Found = RunStatus | { readonly folder: string; readonly problem: string }
 
-async function lookAt(
+/** The runs that are asked about, as they are told of. Throws a UserError when there is none, or the only one cannot be read. */
+export async function lookAt(
   dir: string | undefined,
   cwd: string,
-  renew: (checkpoint: Checkpoint) => Promise<Checkpoint>,
+  renew: (checkpoint: Checkpoint) => Promise<Checkpoint> = (checkpoint) => Promise.resolve(checkpoint),
 ): Promise<readonly Found[]> {
   const runs = dir === undefined ? await findRuns(cwd) : [await readCheckpoint(resolve(cwd, dir))]
   const [only] = runs
@@ -261,6 +264,7 @@ function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<
     paused: (holder === undefined ? undefined : checkpoint.paused) ?? null,
     jobs: checkpoint.batch?.jobs.map(batchJobStatus) ?? null,
     stopped: (holder === undefined && state !== 'finished' ? checkpoint.stopped : undefined) ?? null,
+    requests: checkpoint.requests ?? {},
     throttled: checkpoint.history.at(-1)?.throttled ?? 0,
     recentThrottled: recent?.throttled ?? null,
     passedOver: checkpoint.passedOver ?? null,
@@ -370,7 +374,7 @@ function waitingFor({ heldBy, paused }: RunStatus): string {
 }
 
 /** A run in a line, with nothing in it that changes by itself. */
-function oneLine(run: Found): string {
+export function oneLine(run: Found): string {
   if ('problem' in run) return `${shellWord(run.folder)}: ${run.problem}`
   const failed = sum(run.failed)
   const failures = failed === 0 ? '' : `, ${count(failed)} failed`
@@ -390,10 +394,14 @@ function outlookOfStatus({ share, leftMs, expected }: RunStatus): RunOutlook | u
   return { share, ...(leftMs === null ? {} : { leftMs }), ...(expected === null ? {} : { expected }) }
 }
 
+/** What a run is at. */
+export type Activity = 'at work' | 'paused' | 'killed' | 'stopped' | 'finished'
+
 /** What a run is at, in a word. */
-function stateWord({ heldBy, paused, state, stopped }: RunStatus): string {
+export function stateWord({ heldBy, paused, state, stopped }: RunStatus): Activity {
   if (heldBy !== null) return paused === null ? 'at work' : 'paused'
-  return state === 'unfinished' && stopped === null ? 'killed' : state === 'unfinished' ? 'stopped' : state
+  if (state === 'finished') return 'finished'
+  return stopped === null ? 'killed' : 'stopped'
 }
 
 function toneOf(run: Found): Parameters<Paint>[0] {

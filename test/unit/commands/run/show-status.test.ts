@@ -346,6 +346,7 @@ describe('s3move status --json', () => {
       passedOver: null,
       spentUsd: null,
       maxCostUsd: null,
+      requests: {},
       throttled: 0,
       recentThrottled: 0,
       failures: '.s3move/run/failures.ndjson',
