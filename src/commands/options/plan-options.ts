@@ -2,12 +2,14 @@ import { resolve } from 'node:path'
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import type { Argv } from './argv.js'
-import { grouped, readText, readWhole, textFlag, type Flags } from './flag-values.js'
+import { grouped, readFlag, readText, readWhole, textFlag, type Flags } from './flag-values.js'
 
 /** What a plan is to be made of. */
 export interface Planning {
   /** How many objects are looked at for what their copies would lose. */
   readonly sample: number
+  /** By a sample, where all would take long. */
+  readonly quick?: true
   /** The folder that keeps it for the run. */
   readonly save?: string
   /** The absolute path of the file that the plan is written to, too, and in which form. */
@@ -21,6 +23,10 @@ const MOST_SAMPLE = 100_000
 export function planFlags(argv: Argv): Argv {
   return grouped(argv, 'Plan:', {
     sample: textFlag('N', 'objects to look at for what their copies would lose, spread over all', String(SAMPLE)),
+    quick: {
+      type: 'boolean',
+      describe: 'by a sample of at most 5,000 LIST requests, within seconds: figures are estimates, with their error',
+    },
     save: textFlag('DIR', 'folder to keep the plan in, for --plan DIR of the command itself'),
     to: textFlag('FILE', 'file to write the plan to as well: .html for a page, .json or .txt'),
   })
@@ -30,8 +36,16 @@ export function planFlags(argv: Argv): Argv {
 export function readPlanning(flags: Flags, cwd: string): Planning {
   const to = readText(flags, 'to')
   const save = readText(flags, 'save')
+  const quick = readFlag(flags, 'quick') ?? false
+  if (quick && save !== undefined) {
+    throw new UserError(
+      '--save and --quick: a saved plan is of all objects, and --quick looks at a sample',
+      'leave out one of them; a run needs no plan',
+    )
+  }
   return {
     sample: readWhole(flags, 'sample', 0, MOST_SAMPLE) ?? SAMPLE,
+    ...(quick ? { quick } : {}),
     ...(save === undefined ? {} : { save }),
     ...(to === undefined ? {} : { to: { path: resolve(cwd, to), format: formatOfPlan(to) } }),
   }

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
 import { savePlan, type SavedPlan } from '../../checkpoint/saved-plan.js'
 import type { KeptRehearsal, RehearsalState } from '../../checkpoint/unfinished-rehearsal.js'
-import type { Prospect } from '../../engine/actions/context.js'
+import type { Prospect, Requests } from '../../engine/actions/context.js'
+import type { Sampling } from '../../engine/session/object-sampling.js'
 import { rehearse, type Rehearsal } from '../../engine/session/rehearsal.js'
 import { StoppedError } from '../../errors.js'
 import type { Snapshot } from '../../job/events.js'
@@ -27,7 +28,7 @@ import { goingOn, planFields, planLines, type RehearsedPlan } from './plan-repor
 import { lossesOfSample, ObjectSample } from './plan-sample.js'
 import { ProspectExamples, prospectLine, prospectRecord, prospectText } from './prospect-lines.js'
 import { EXIT } from '../options/exit.js'
-import { mayRedraw, unless, type CommandIo } from '../options/io.js'
+import { Interrupted, mayRedraw, unless, type CommandIo } from '../options/io.js'
 import type { OutputOptions } from '../options/output-options.js'
 import type { Planning } from '../options/plan-options.js'
 
@@ -39,6 +40,10 @@ export interface DryRunOptions {
   readonly from: RehearsalState
   /** What is kept of it, where it goes on. */
   readonly before?: KeptRehearsal | undefined
+  /** What was sent before it that a run sends too, where that is not all. */
+  readonly begin?: Requests
+  /** Where only a sample of the objects is looked at. */
+  readonly sampling?: Sampling | undefined
   /** Puts a copy of the list of the job into a folder, where it is no file of this machine. */
   readonly keepList?: ((job: WriteJob, folder: string) => Promise<WriteJob>) | undefined
   /** What is told of names. */
@@ -83,7 +88,7 @@ export function rehearsing(
 
 /** Lists, decides about each object, and says what a run would do and which requests it would send. Writes nothing there, and here only what it needs to go on after an interruption. */
 export async function dryRun(options: DryRunOptions): Promise<number> {
-  const { job, pace, from, before, example, opened, progress, telling, io } = options
+  const { job, pace, from, before, begin, sampling, example, opened, progress, telling, io } = options
   const { planning } = io
   const { ends, drain } = opened
   const { prices: files = [] } = pace
@@ -101,6 +106,7 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   const sample = new ObjectSample(planning?.sample ?? 0, before?.found.sample)
   const all = new ObjectSample(planning?.save === undefined ? 0 : MARKED, before?.found.marks)
   const tellOf = (object: ObjectSummary, prospect: Prospect): void => {
+    sampling?.add(object, prospect)
     if (planning?.save !== undefined) all.add(object)
     if (planning !== undefined && prospect.kind === 'copied') sample.add(object)
     // What stays as it is may be nearly all.
@@ -131,12 +137,15 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
       },
   })
   const keep = (state: () => RehearsalState): void => {
+    // A sample is drawn anew as soon.
+    if (sampling !== undefined) return
     stateNow = state
     keeper.start()
   }
   let found: Rehearsal
   try {
-    const work = rehearse({ job, pace, threads, from, ends, drain, tell: tellOf, keep, progress: told })
+    const sampled = sampling?.from
+    const work = rehearse({ job, pace, threads, from, ends, drain, begin, sampled, tell: tellOf, keep, progress: told })
     found = await unless(io.abandon, work)
   } catch (error) {
     keeper.stop()
@@ -148,6 +157,7 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   }
   const complete = !drain.signal.aborted
   lines.flush()
+  if (sampling !== undefined && !complete) throw new Interrupted('interrupted')
   const { groups } = found
   const sampled = { sample: sample.objects(), stop: drain.signal }
   const cost =
@@ -163,7 +173,8 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
       : undefined
   const checkpoint = complete ? undefined : await keeper.keep()
   progress.close()
-  const plan = { job, found, complete, checkpoint, example, examples: examples.all(), planned, cost }
+  const figures = sampling?.figures()
+  const plan = { job, found, complete, figures, checkpoint, example, examples: examples.all(), planned, cost }
   const shown = telling.verbose || telling.quiet ? { ...plan, examples: [] } : plan
   const text = (paint?: Paint): string => `${planLines(shown, paint).join('\n')}\n`
   io.stdout.write(telling.json ? `${jsonRecord('plan', planFields(plan))}\n` : text(io.paint?.stdout))
@@ -188,6 +199,6 @@ function toSave(
 }
 
 // Whoever goes on with it may be elsewhere.
-function kept(planning: Planning, cwd: string): Planning {
+function kept({ quick: _, ...planning }: Planning, cwd: string): Planning {
   return planning.save === undefined ? planning : { ...planning, save: resolve(cwd, planning.save) }
 }

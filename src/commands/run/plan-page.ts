@@ -3,6 +3,7 @@ import { placeUrl } from '../../job/place.js'
 import { printable } from '../../keys.js'
 import { bytes, count, jobTitle, objects } from '../../report/format.js'
 import {
+  aboutMoney,
   batchInWords,
   fateInWords,
   costInWords,
@@ -24,7 +25,7 @@ const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64')
 
 /** A plan as one page that needs nothing beside itself, runs no script and loads nothing. */
 export function planPage(plan: RehearsedPlan): string {
-  const { job, found, planned } = plan
+  const { job, found, planned, figures } = plan
   const title = `plan: ${jobTitle(job)}`
   const parts = [
     `<h1>${escaped(title)}</h1>`,
@@ -33,12 +34,14 @@ export function planPage(plan: RehearsedPlan): string {
   ]
   if (planned !== undefined) {
     const { groups, losses, cost } = planned
+    const about = figures === undefined ? '' : ', about'
+    const money = figures === undefined ? costInWords(cost) : aboutMoney(cost, figures)
     const bars = groups.map((group): Bar => {
       const label = `${group.storageClass}, ${fateInWords(group.fate)}`
       return { label, value: group.bytes, text: `${objects(group.objects)}, ${bytes(group.bytes)}` }
     })
-    parts.push('<h2>Objects by storage class</h2>', barChart(bars), table(classTable(groups)))
-    parts.push('<h2>Objects by size</h2>', barChart(sizeBars(plan)), table(sizeTable(groups)))
+    parts.push(`<h2>Objects by storage class${about}</h2>`, barChart(bars), table(classTable(groups)))
+    parts.push(`<h2>Objects by size${about}</h2>`, barChart(sizeBars(plan)), table(sizeTable(groups)))
     if (losses !== undefined) {
       const root = placeUrl({ ...job.source, prefix: '' })
       const lines = [...losses.losses, ...losses.notes].map((one) => `<li>${escaped(lossText(one, root))}</li>`)
@@ -51,7 +54,7 @@ export function planPage(plan: RehearsedPlan): string {
     const priced = cost.rows.flatMap(({ usd = 0, what }): Bar[] => [
       { label: what, value: usd, text: `US$ ${usd.toFixed(2)}` },
     ])
-    parts.push(`<h2>Money</h2><p>${escaped(costInWords(cost))}</p>`, barChart(priced), table(costTable(cost)))
+    parts.push(`<h2>Money</h2><p>${escaped(money)}</p>`, barChart(priced), table(costTable(cost)))
     parts.push(...[pricesInWords(cost), ...batchInWords(cost)].map((text) => `<p>${escaped(text)}</p>`))
   }
   if (found.time === undefined) parts.push('<p>How long it would take is not known.</p>')

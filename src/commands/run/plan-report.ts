@@ -1,5 +1,6 @@
 import type { Requests } from '../../engine/actions/context.js'
 import type { Rehearsal } from '../../engine/session/rehearsal.js'
+import type { SampledFigures } from '../../engine/session/object-sampling.js'
 import { allRequests, type RunRequests } from '../../engine/session/rehearsal-requests.js'
 import { deferredDeletesOf, deletionPlace, onlyDeletes, writeKindOf, type WriteJob } from '../../job/kinds.js'
 import { placeUrl } from '../../job/place.js'
@@ -14,6 +15,7 @@ import { EXIT } from '../options/exit.js'
 import type { Example } from './example.js'
 import type { PlannedCost } from './plan-cost.js'
 import { costFields, costInWords, plannedFields, plannedLines, type Planned } from './plan-tables.js'
+import { aboutInWords, sampledFields, sampleInWords, timesInWords } from './sampled-figures.js'
 import { prospectText, type ProspectLine } from './prospect-lines.js'
 
 /** What a rehearsal has found. */
@@ -22,6 +24,8 @@ export interface RehearsedPlan {
   readonly found: Rehearsal
   /** It was not interrupted. */
   readonly complete: boolean
+  /** Where only a sample was looked at: what it tells. What is found is reckoned for all, then. */
+  readonly figures?: SampledFigures | undefined
   readonly example: Example | undefined
   readonly examples: readonly ProspectLine[]
   /** The folder in which what was seen is kept, where it was interrupted and can be. */
@@ -37,6 +41,7 @@ export function planFields({
   job,
   found,
   complete,
+  figures,
   checkpoint,
   example,
   examples,
@@ -45,7 +50,9 @@ export function planFields({
 }: RehearsedPlan): object {
   const { totals, archived, versions, requests } = found
   return {
-    ...{ ...placesOf(job), job, complete, exitCode: complete ? EXIT.done : EXIT.interrupted },
+    ...{ ...placesOf(job), job, complete: complete && figures === undefined },
+    exitCode: complete ? EXIT.done : EXIT.interrupted,
+    ...(figures === undefined ? {} : { sampled: sampledFields(figures) }),
     ...(checkpoint === undefined ? {} : { checkpoint }),
     ...{ example, examples },
     ...totalsFields(totals),
@@ -58,36 +65,42 @@ export function planFields({
 
 /** For people. */
 export function planLines(plan: RehearsedPlan, paint: Paint = PLAIN): string[] {
-  const { job, planned } = plan
+  const { job, planned, figures } = plan
   const root = placeUrl({ ...job.source, prefix: '' })
-  return [...rehearsedLines(plan, paint), ...(planned === undefined ? [] : plannedLines(planned, root))]
+  return [...rehearsedLines(plan, paint), ...(planned === undefined ? [] : plannedLines(planned, root, figures))]
 }
 
 /** The same without what a plan tells beside a dry run. */
 export function rehearsedLines(plan: RehearsedPlan, paint: Paint = PLAIN): string[] {
-  const { job, found, complete, checkpoint, examples, planned, cost } = plan
+  const { job, found, complete, figures, checkpoint, examples, planned, cost } = plan
+  const about = figures === undefined ? '' : 'about '
   const { totals, archived, versions } = found
   const failed = sum(totals.failed)
   const word = planned === undefined ? 'dry run' : 'plan'
   const lines = [
-    complete
-      ? paint(failed === 0 ? 'good' : 'warning', `${word}: nothing was changed`)
-      : paint(
-          'warning',
-          `${word}, interrupted: nothing was changed, and this is a part only; ${checkpoint === undefined ? 'the same command begins anew' : goingOn(checkpoint)}`,
-        ),
+    figures !== undefined
+      ? paint('warning', `${word} by a sample: nothing was changed, and all figures are estimates`)
+      : complete
+        ? paint(failed === 0 ? 'good' : 'warning', `${word}: nothing was changed`)
+        : paint(
+            'warning',
+            `${word}, interrupted: nothing was changed, and this is a part only; ${checkpoint === undefined ? 'the same command begins anew' : goingOn(checkpoint)}`,
+          ),
     ...nothingInWords(job, found, complete),
-    ...tasksInWords(job, found),
+    ...tasksInWords(job, found, figures),
+    ...(figures === undefined ? [] : sampleInWords(figures)),
   ]
   if (versions > 0) lines.push(`versions     ${count(versions)} in all, delete markers included`)
   if (archived > 0) {
     const then = 'restore' in job ? 'to be restored first (--restore)' : 'skipped'
-    lines.push(`archived     ${count(archived)} of them by their storage class: ${then}, unless restored by now`)
+    lines.push(
+      `archived     ${about}${count(archived)} of them by their storage class: ${then}, unless restored by now`,
+    )
   }
-  if (sum(totals.skipped) > 0) lines.push(`would skip   ${skippedByReason(totals.skipped)}`)
-  if (failed > 0) lines.push(paint('bad', `would fail   ${failedByCode(totals.failed)}`))
-  lines.push(`requests     ${requestsInWords(found.requests)}`)
-  if (found.time !== undefined) lines.push(`time         ${timeInWords(found.time, totals)}`)
+  if (sum(totals.skipped) > 0) lines.push(`would skip   ${about}${skippedByReason(totals.skipped)}`)
+  if (failed > 0) lines.push(paint('bad', `would fail   ${about}${failedByCode(totals.failed)}`))
+  lines.push(`requests     ${about}${requestsInWords(found.requests)}`)
+  if (found.time !== undefined) lines.push(`time         ${timeInWords(found.time, totals, figures)}`)
   if (planned === undefined && cost !== undefined && cost.rows.length > 0)
     lines.push(`money        ${costInWords(cost)}; s3move plan has the rows`)
   return [...lines, ...exampleLines(job, found, examples)]
@@ -112,8 +125,8 @@ function nothingInWords(job: WriteJob, { totals }: Rehearsal, complete: boolean)
 /** From so many bytes on, on average, the size of objects tells in the time of a request. */
 const LARGE = 8 * 1024 ** 2
 
-function timeInWords(time: RunTime, { copied, bytes: size }: Totals): string {
-  const about = `${aboutTime(time.ms)}, an estimate`
+function timeInWords(time: RunTime, { copied, bytes: size }: Totals, figures?: SampledFigures): string {
+  const about = `${aboutTime(time.ms)}, an estimate${figures === undefined ? '' : timesInWords(figures)}`
   switch (time.by) {
     case 'requests': {
       const ms = time.requestMs < 10 ? time.requestMs.toFixed(1) : count(time.requestMs)
@@ -121,7 +134,7 @@ function timeInWords(time: RunTime, { copied, bytes: size }: Totals): string {
       return `${about}: ${count(time.inFlight)} in flight, and ${ms} ms for a request, as in this dry run${larger}`
     }
     case 'listing':
-      return `${about}: no less than this dry run took`
+      return figures === undefined ? `${about}: no less than this dry run took` : `${about}: to list`
     case 'throttle':
       return `${about}: the store held this dry run to ${rate(time.rate ?? 0)}`
     case 'bandwidth':
@@ -175,11 +188,13 @@ function prices(operations: readonly string[]): string {
   return ` (${named} are in the price class of PUT${free}; see docs/cost.md)`
 }
 
-function tasksInWords(job: WriteJob, { totals, kept }: Rehearsal): string[] {
+function tasksInWords(job: WriteJob, { totals, kept }: Rehearsal, figures?: SampledFigures): string[] {
   const source = placeUrl(job.source)
   const { deleted = 0, freed = 0 } = totals
-  if (onlyDeletes(job)) return [`would delete ${objects(deleted)}, ${bytes(freed)}, in ${source}`]
-  const copies = `${objects(totals.copied)}, ${bytes(totals.bytes)}`
+  const amount = (n: number, size: number): string =>
+    figures === undefined ? `${objects(n)}, ${bytes(size)}` : aboutInWords(figures)
+  if (onlyDeletes(job)) return [`would delete ${amount(deleted, freed)}, in ${source}`]
+  const copies = amount(totals.copied, totals.bytes)
   if (!('destination' in job)) return [`would set    headers of ${copies}, in ${source}`]
   const lines = [`would ${writeKindOf(job).task}   ${copies}, from ${source} to ${placeUrl(job.destination)}`]
   const deletes = deferredDeletesOf(job)

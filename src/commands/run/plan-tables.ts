@@ -1,4 +1,5 @@
 import type { Fate, PlannedGroup } from '../../job/planned-group.js'
+import type { SampledFigures } from '../../engine/session/object-sampling.js'
 import { SIZE_CLASS_NAMES } from '../../engine/output/usage-counts.js'
 import { printable } from '../../keys.js'
 import { sumsOf, type CostRow } from '../../prices/run-cost.js'
@@ -6,6 +7,7 @@ import { dollars, objects, bytes, count, usd } from '../../report/format.js'
 import { skipReason } from '../../report/summary.js'
 import type { SkipReason } from '../../job/outcome.js'
 import type { PlannedCost } from './plan-cost.js'
+import { timesInWords } from './sampled-figures.js'
 import type { SampledLoss, SampledLosses } from './plan-sample.js'
 
 /** What a plan tells beside a dry run. */
@@ -59,12 +61,13 @@ export function fateInWords(fate: Fate): string {
 }
 
 /** For people; `root` is the URL of the source's bucket. */
-export function plannedLines({ groups, losses, cost }: Planned, root: string): string[] {
+export function plannedLines({ groups, losses, cost }: Planned, root: string, figures?: SampledFigures): string[] {
+  const about = figures === undefined ? '' : ', about'
   return [
-    ...section('objects by storage class', classTable(groups)),
-    ...section('objects by size', sizeTable(groups)),
+    ...section(`objects by storage class${about}`, classTable(groups)),
+    ...section(`objects by size${about}`, sizeTable(groups)),
     ...(losses === undefined ? [] : lossLines(losses, root)),
-    ...costLines(cost),
+    ...costLines(cost, figures),
   ]
 }
 
@@ -163,10 +166,15 @@ export function batchInWords({ batch }: PlannedCost): string[] {
   ]
 }
 
-function costLines(cost: PlannedCost): string[] {
+/** The sums of a cost that a sample tells, with what they may be. */
+export function aboutMoney(cost: PlannedCost, figures: SampledFigures): string {
+  return `about ${costInWords(cost)}; by the sample${timesInWords(figures)}`
+}
+
+function costLines(cost: PlannedCost, figures?: SampledFigures): string[] {
   if (cost.rows.length === 0) return ['', 'money: none, as nothing of it is billed']
   const known = unknownIn(cost.rows) < cost.rows.length
-  const title = `money: ${costInWords(cost)}`
+  const title = known && figures !== undefined ? `money: ${aboutMoney(cost, figures)}` : `money: ${costInWords(cost)}`
   return known ? [...section(title, costTable(cost)), pricesInWords(cost), ...batchInWords(cost)] : ['', title]
 }
 

@@ -56,6 +56,7 @@ import {
 } from './open-and-run.js'
 import { goingOn } from './plan-report.js'
 import { checkSiblings } from './prefix-siblings.js'
+import { checkQuick, sampleOf } from './quick-plan.js'
 import { checkSides, unknownStorageClass } from './refused-flags.js'
 import { resumeAttended } from './resume-run.js'
 import { withSortedSource, withSourceSortedAside, type SourceOptions } from './sorted-source.js'
@@ -104,6 +105,7 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
 
 async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
   checkSides(asked)
+  if (io.planning?.quick === true) checkQuick(asked)
   const planFolder = readText(flags, 'plan')
   const plan = planFolder === undefined ? undefined : await readPlan(planFolder)
   const wanted = readPace(flags, paceFor(asked))
@@ -211,10 +213,13 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
     const earlier = telling.quiet ? undefined : await keptRehearsal(job, opened.ends.connection)
     if (earlier !== undefined)
       tell(`a dry run of this job was interrupted; this one begins anew, ${goingOn(earlier)}`, setup)
-    const from = noRehearsal(ranges, listOf(job) === undefined ? undefined : survey?.state)
+    const told = (message: string): void => tellUnlessQuiet(message, setup)
+    const begin = { ...opened.ends.meter.requests }
+    const sampling = io.planning?.quick === true ? await sampleOf(job, opened, ranges, told) : undefined
+    const from = noRehearsal(sampling?.ranges ?? ranges, listOf(job) === undefined ? undefined : survey?.state)
     const keepList = (one: WriteJob, folder: string): Promise<WriteJob> => setup.copied.copyInto(one, folder)
     return await withSourceSortedAside(job, sourceOptions(opened, setup), (opened) =>
-      dryRun({ job, pace, from, keepList, example, opened, progress, telling, io }),
+      dryRun({ job, pace, from, begin, sampling, keepList, example, opened, progress, telling, io }),
     )
   }
   await setup.question?.(opened, survey?.state.of, earlier)

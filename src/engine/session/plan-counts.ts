@@ -53,17 +53,17 @@ export class PlanCounts {
     }
   }
 
-  /** Counts one object, with the requests of its write. */
-  add(object: WorkItem, prospect: Prospect, writes: Requests = {}): void {
+  /** Counts one object, with the requests of its write; as so many objects as it stands for. */
+  add(object: WorkItem, prospect: Prospect, writes: Requests = {}, standsFor = 1): void {
     const counts = this.#of(object.storageClass, prospect)
-    const { size } = object
-    counts.objects++
+    const size = object.size * standsFor
+    counts.objects += standsFor
     counts.bytes += size
-    const billed = Math.max(size, LEAST_BILLED)
+    const billed = Math.max(object.size, LEAST_BILLED) * standsFor
     counts.billed += billed
-    const ofSize = counts.sizes[sizeClass(size)]
+    const ofSize = counts.sizes[sizeClass(object.size)]
     if (ofSize !== undefined) {
-      ofSize.objects++
+      ofSize.objects += standsFor
       ofSize.bytes += size
     }
     const days = LEAST_DAYS.get(object.storageClass)
@@ -72,8 +72,8 @@ export class PlanCounts {
       if (missing > 0) counts.early += missing * billed
     }
     const { there } = object
-    if (there !== undefined) add(counts.replaced, there.storageClass, there.size)
-    for (const operation in writes) add(counts.writes, operation, writes[operation] ?? 0)
+    if (there !== undefined) add(counts.replaced, there.storageClass, there.size * standsFor)
+    for (const operation in writes) add(counts.writes, operation, (writes[operation] ?? 0) * standsFor)
   }
 
   /** What was counted so far. */

@@ -32,6 +32,7 @@ import { ofTheSource, reasonToKeep } from './deferred-deletes.js'
 import { isArchivedBy, PlanCounts } from './plan-counts.js'
 import { requestsOfRun, type RunRequests } from './rehearsal-requests.js'
 import { timeOfRun, type RunTime } from './run-time.js'
+import { scaling, totalsOf, type SampledFrom } from './scaling.js'
 import { stopReason } from './stop-reason.js'
 
 /** What a rehearsal needs. */
@@ -48,6 +49,10 @@ export interface RehearsalOptions {
   readonly tell: (object: ObjectSummary, prospect: Prospect) => void
   /** Given, before the first object, what answers how far it has come. */
   readonly keep: (state: () => RehearsalState) => void
+  /** What was sent before it that a run sends too, where that is not all. */
+  readonly begin?: Requests | undefined
+  /** Where the objects are a sample: what it is of. */
+  readonly sampled?: SampledFrom | undefined
   /** Told several times a second how far it has come; its totals are what would be done. */
   readonly progress: (snapshot: Snapshot) => void
 }
@@ -80,10 +85,10 @@ export function noRehearsal(ranges: readonly KeyRange[], list: ListState | undef
 
 /** Takes the objects as a run does, in its lanes, and only looks where that would act. Rejects with a `StoppedError` when that would stop. */
 export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
-  const { job, pace, threads, from: before, ends, drain, tell } = options
+  const { job, pace, threads, from: before, ends, drain, tell, sampled } = options
   const begun = { ...ends.meter.requests }
   // A run begins as the rehearsal first did.
-  const begin = sum(before.begin) > 0 ? before.begin : begun
+  const begin = sum(before.begin) > 0 ? before.begin : (options.begin ?? begun)
   const { source, destination = source, settings, notice } = ends
   const isUnclear = unclearBetween(source.store, destination.store)
   const times = new AnswerTimes()
@@ -100,10 +105,12 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
   const settle = (object: ObjectSummary, outcome: Prospect): void => {
     const requests =
       outcome.kind === 'copied' ? allTogether([requestsOf(job, object, context), outcome.requests ?? {}]) : {}
-    for (const operation in requests) writes.set(operation, (writes.get(operation) ?? 0) + (requests[operation] ?? 0))
-    if (outcome.kind === 'copied' && isArchivedBy(job, object.storageClass)) archived++
+    const stands = sampled?.standsFor(object.key) ?? 1
+    for (const operation in requests)
+      writes.set(operation, (writes.get(operation) ?? 0) + (requests[operation] ?? 0) * stands)
+    if (outcome.kind === 'copied' && isArchivedBy(job, object.storageClass)) archived += stands
     if (outcome.kind === 'deleted' && hasHistory(object)) versions += object.history.length
-    counts.add(object, outcome, requests)
+    counts.add(object, outcome, requests, stands)
     tally.add(object, outcome)
     tell(object, outcome)
   }
@@ -179,14 +186,21 @@ export async function rehearse(options: RehearsalOptions): Promise<Rehearsal> {
     const stop = stopReason(reason)
     throw new StoppedError(stop.reason, stop.hint)
   }
-  const { totals } = tally
+  const scaled = sampled === undefined ? undefined : scaling(sampled, tally.added)
+  const groups = scaled?.groups(counts.groups()) ?? counts.groups()
+  const totals = scaled === undefined ? tally.totals : totalsOf(groups)
   const kept = whyKept(job, totals)
   const counted = { job, pace, threads, context, totals, versions, kept: kept !== undefined }
-  const requests = requestsOfRun({ ...counted, sent: sent(), begin, writes: Object.fromEntries(writes) })
-  const seen = { job, pace, settings, totals, requests, elapsed: elapsed(), heldTo }
+  const reads = (some: Requests): Requests => scaled?.reads(some) ?? some
+  const written = Object.fromEntries(writes)
+  const requests = requestsOfRun({ ...counted, sent: reads(sent()), begin, writes: scaled?.counts(written) ?? written })
+  const listing = scaled?.listing(sum(requests.lists), answers(), pace.lanes) ?? elapsed()
+  const seen = { job, pace, settings, totals, requests, elapsed: listing, heldTo }
   const time = drain.signal.aborted ? undefined : timeOfRun({ ...seen, answers: answers() })
-  const groups = counts.groups()
-  return { totals, groups, archived, versions, kept, requests, destinationReads: destinationReads(), time }
+  return {
+    ...{ totals, groups, archived: scaled?.count(archived) ?? archived, versions, kept, requests, time },
+    destinationReads: reads(destinationReads()),
+  }
 }
 
 // What a run would try again later has not failed for good, and has failed here.
