@@ -7,7 +7,7 @@ export interface KeyLayout {
 }
 
 /** A number in [0, 1) that is always the same for the same numbers. */
-export function fraction(...numbers: readonly number[]): number {
+function fraction(...numbers: readonly number[]): number {
   let hash = 0x9e3779b9
   for (const n of numbers) {
     hash ^= n | 0

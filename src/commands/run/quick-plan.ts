@@ -1,7 +1,14 @@
 import { ESTIMATE_PLACES, estimateObjects, ESTIMATE_REQUESTS } from '../../engine/session/estimate-objects.js'
 import { samplingOf, type Sampling } from '../../engine/session/object-sampling.js'
 import { UserError } from '../../errors.js'
-import { deferredDeletesOf, listFileOf, ofAllVersions, onlyDeletes, type WriteJob } from '../../job/kinds.js'
+import {
+  deferredDeletesOf,
+  listFileOf,
+  ofAllVersions,
+  onlyDeletes,
+  writeKindOf,
+  type WriteJob,
+} from '../../job/kinds.js'
 import { isFolder } from '../../job/place.js'
 import type { KeyRange } from '../../keys.js'
 import { count } from '../../report/format.js'
@@ -25,7 +32,7 @@ function unsampled(job: WriteJob): string | undefined {
   if (listFileOf(job) !== undefined) return 'what a list or an inventory names is counted without a sample'
   if (ofAllVersions(job)) return 'a sample of the keys does not tell how many versions these have'
   if (isFolder(job.source)) return 'a folder of this machine is no key space to sample'
-  if ('destination' in job && isFolder(job.destination) && job.kind === 'sync')
+  if ('destination' in job && isFolder(job.destination) && writeKindOf(job).listsBoth === true)
     return 'a folder of this machine is no key space to sample'
   if (deferredDeletesOf(job)?.when === 'at-the-end')
     return 'a sample of the source does not tell what only the destination has (--delete)'
@@ -33,7 +40,7 @@ function unsampled(job: WriteJob): string | undefined {
 }
 
 /** Draws a sample of the objects of a job; undefined where there are so few that all are to be looked at. A `UserError` where a sample tells nothing. */
-export async function sampleOf(
+export async function drawnSample(
   job: WriteJob,
   { ends, drain }: Opened,
   ranges: readonly KeyRange[],
@@ -55,7 +62,7 @@ export async function sampleOf(
       'leave --quick out: the plan is exact then',
     )
   }
-  const looks = !onlyDeletes(job) && (job.kind === 'set-headers' || ('noClobber' in job && job.noClobber))
+  const looks = !onlyDeletes(job) && (!('destination' in job) || ('noClobber' in job && job.noClobber))
   if (found.high <= (looks ? LOOKED_AT_WHOLLY : LISTED_WHOLLY)) return undefined
   return samplingOf(found)
 }

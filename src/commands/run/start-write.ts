@@ -56,7 +56,7 @@ import {
 } from './open-and-run.js'
 import { goingOn } from './plan-report.js'
 import { checkSiblings } from './prefix-siblings.js'
-import { checkQuick, sampleOf } from './quick-plan.js'
+import { checkQuick, drawnSample } from './quick-plan.js'
 import { checkSides, unknownStorageClass } from './refused-flags.js'
 import { resumeAttended } from './resume-run.js'
 import { withSortedSource, withSourceSortedAside, type SourceOptions } from './sorted-source.js'
@@ -215,7 +215,7 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
       tell(`a dry run of this job was interrupted; this one begins anew, ${goingOn(earlier)}`, setup)
     const told = (message: string): void => tellUnlessQuiet(message, setup)
     const begin = { ...opened.ends.meter.requests }
-    const sampling = io.planning?.quick === true ? await sampleOf(job, opened, ranges, told) : undefined
+    const sampling = io.planning?.quick === true ? await drawnSample(job, opened, ranges, told) : undefined
     const from = noRehearsal(sampling?.ranges ?? ranges, listOf(job) === undefined ? undefined : survey?.state)
     const keepList = (one: WriteJob, folder: string): Promise<WriteJob> => setup.copied.copyInto(one, folder)
     return await withSourceSortedAside(job, sourceOptions(opened, setup), (opened) =>

@@ -18,7 +18,7 @@ export interface EstimateOptions {
 }
 
 /** A few keys that follow one another, and stand for others. */
-export interface KeyWindow {
+interface KeyWindow {
   readonly range: KeyRange
   readonly keys: number
   /** For how many they stand, themselves among them. */
