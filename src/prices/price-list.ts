@@ -10,7 +10,7 @@ export interface PriceTable {
   readonly regions: Readonly<Record<string, Readonly<Record<string, number | Tiers>>>>
 }
 
-/** Annotations are billed as STANDARD, whatever the class of their object, under usage types of their own. */
+/** Annotations have usage types of their own; where a table has none of them, they are taken to be billed as STANDARD. No page of AWS says so (November 2026). */
 const LIKE_STANDARD: ReadonlyMap<string, string> = new Map([
   ['Requests-Annotation-Tier1', 'Requests-Tier1'],
   ['Requests-Annotation-Tier2', 'Requests-Tier2'],
