@@ -25,7 +25,7 @@ export function planFlags(argv: Argv): Argv {
     sample: textFlag('N', 'objects to look at for what their copies would lose, spread over all', String(SAMPLE)),
     quick: {
       type: 'boolean',
-      describe: 'by a sample of at most 5,000 LIST requests, within half a minute: figures are estimates, with their error',
+      describe: 'by a sample of at most 5,000 LIST requests: estimates with their error, within half a minute',
     },
     save: textFlag('DIR', 'folder to keep the plan in, for --plan DIR of the command itself'),
     to: textFlag('FILE', 'file to write the plan to as well: .html for a page, .json or .txt'),
