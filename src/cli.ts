@@ -70,6 +70,7 @@ const COMMANDS: Commands = new Map([
   ['sync', () => import('./commands/sync.js')],
   ['move', () => import('./commands/move.js')],
   ['set-headers', () => import('./commands/set-headers.js')],
+  ['set-tags', () => import('./commands/set-tags.js')],
   ['delete', () => import('./commands/delete.js')],
   ['batch', () => import('./commands/batch.js')],
   ['ls', () => import('./commands/ls.js')],

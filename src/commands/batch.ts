@@ -99,7 +99,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
 export const command: Command = {
   usage: 'batch <operation> [source] [destination]',
   group: 'copying',
-  summary: 'copy, or set headers, by jobs of S3 Batch Operations, which run without this machine',
+  summary: 'copy, or set headers, by jobs of S3 Batch Operations; they run without this machine',
   help: '$0 batch copy SOURCE DESTINATION --manifest s3://bucket/jobs/ --role-arn ARN\n\nCopies objects, or sets their headers, by jobs of S3 Batch Operations.\nWhat these cannot do, s3move does itself afterwards.\n‘batch watch [DIR]’ shows the jobs of a run until they end, ‘batch cancel [DIR]’ ends them.\nThe jobs wait for a yes. The destination prefix must end as the source prefix does.',
   options: [batchArguments, ...WRITING, copyFlags, headerFlags],
   everyday: [

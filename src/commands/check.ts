@@ -5,7 +5,7 @@ import { grouped, readArgument, readChoice, textFlag } from './options/flag-valu
 import { jsonFlags, readJson } from './options/output-options.js'
 import { anySource, parsePlace } from './options/places.js'
 
-const COMMANDS = ['copy', 'sync', 'move', 'set-headers', 'delete', 'ls', 'du', 'verify'] as const
+const COMMANDS = ['copy', 'sync', 'move', 'set-headers', 'set-tags', 'delete', 'ls', 'du', 'verify'] as const
 
 export const command: Command = {
   usage: 'check <source> [destination]',

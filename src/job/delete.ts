@@ -28,6 +28,7 @@ export const DELETE: WriteKind<DeleteJob> = {
   done: 'deleted',
   task: 'delete',
   listsVersions: true,
+  needsNamesOnly: true,
   // What is absent leaves the names of jobs as they were.
   parts: ({ select, prefixAs, versions }) => [
     ['objects', { ...select, prefixAs, ...(versions === true ? { versions: true } : {}) }],

@@ -86,7 +86,7 @@ export interface Snapshot {
 }
 
 /** What an object is called that a job has done. */
-export type DoneWord = 'copied' | 'rewritten' | 'deleted' | 'moved'
+export type DoneWord = 'copied' | 'rewritten' | 'tagged' | 'deleted' | 'moved'
 
 /** What happened in a run, told as it happens. The engine emits events, commands draw them. */
 export type RunEvent =

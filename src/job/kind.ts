@@ -29,13 +29,15 @@ export interface WriteKind<J> extends JobKind<J> {
   /** What an object is called that it has done. */
   readonly done: DoneWord
   /** What it is to do with an object: what a dry run calls that. */
-  readonly task: 'copy' | 'rewrite' | 'move' | 'delete'
+  readonly task: 'copy' | 'rewrite' | 'tag' | 'move' | 'delete'
   /** What a run of it does once more, whatever an earlier one has done; and what does only what is needed instead, if something does. */
   readonly repeats?: { readonly all: string; readonly instead?: (job: J) => string | undefined }
   /** Folders of its runs are not named after it. */
   readonly unnamed?: true
   /** A list may name versions of its objects. */
   readonly listsVersions?: true
+  /** It needs to know nothing of an object but its name. */
+  readonly needsNamesOnly?: true
   /** Where what it deletes is, if it is not the source. */
   readonly deletesAt?: Side
   /** What proves it, or why nothing can. Absent where it makes no copies. */

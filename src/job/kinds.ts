@@ -9,11 +9,12 @@ import type { Place } from './place.js'
 import { byKind, type Check } from './schema.js'
 import type { Selection } from './selection.js'
 import { SET_HEADERS, type SetHeadersJob } from './set-headers.js'
+import { SET_TAGS, type SetTagsJob } from './set-tags.js'
 import { SYNC, type SyncJob } from './sync.js'
 import { VERIFY, type VerifyJob } from './verify.js'
 
 /** A job that changes objects. */
-export type WriteJob = CopyJob | SetHeadersJob | DeleteJob | SyncJob | MoveJob
+export type WriteJob = CopyJob | SetHeadersJob | SetTagsJob | DeleteJob | SyncJob | MoveJob
 
 /** A job whose result is what was read. */
 export type ScanJob = LsJob | DuJob | VerifyJob
@@ -26,6 +27,7 @@ const WRITES = {
   sync: SYNC,
   move: MOVE,
   'set-headers': SET_HEADERS,
+  'set-tags': SET_TAGS,
   delete: DELETE,
 } satisfies { readonly [J in WriteJob as J['kind']]: WriteKind<J> }
 

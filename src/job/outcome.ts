@@ -87,7 +87,7 @@ type ContentOfManifest = Required<Pick<Failure, 'size' | 'etag' | 'lastModified'
 
 /** What became of one object. */
 export type Outcome =
-  /** Copied to its destination or, where headers are set, onto itself; with the ETag that it has there, where one was told; and what of it was copied, where the listing showed only a manifest. */
+  /** Copied to its destination or, where headers or tags are set, changed in place; with the ETag that it has there, where one was told; and what of it was copied, where the listing showed only a manifest. */
   | { readonly kind: 'copied'; readonly etag?: string; readonly manifest?: ContentOfManifest }
   | { readonly kind: 'deleted' }
   /** It has an outcome only once it is deleted. */

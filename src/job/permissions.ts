@@ -1,7 +1,7 @@
 import type { Side } from './place.js'
 
 /** A command whose permissions are known. */
-export type PermittedCommand = 'copy' | 'sync' | 'move' | 'set-headers' | 'delete' | 'ls' | 'du' | 'verify'
+export type PermittedCommand = 'copy' | 'sync' | 'move' | 'set-headers' | 'set-tags' | 'delete' | 'ls' | 'du' | 'verify'
 
 /** An action of IAM that commands need on one side of a job, where that is a bucket. */
 export interface Permission {
@@ -33,7 +33,7 @@ export const PERMISSIONS: readonly Permission[] = [
   ...on('source', 'bucket', [
     {
       action: 's3:ListBucket',
-      needs: [...COPIES, 'set-headers', 'delete', 'ls', 'du', 'verify'],
+      needs: [...COPIES, 'set-headers', 'set-tags', 'delete', 'ls', 'du', 'verify'],
       purpose: 'the listing; not with --files-from',
     },
     { action: 's3:GetBucketOwnershipControls', needs: ['set-headers'], purpose: 'whether objects have their own ACL' },
@@ -41,7 +41,11 @@ export const PERMISSIONS: readonly Permission[] = [
   ]),
   ...on('source', 'objects', [
     { action: 's3:GetObject', needs: [...COPIES, 'set-headers', 'verify'], purpose: 'to read objects' },
-    { action: 's3:GetObjectTagging', needs: [...COPIES, 'set-headers', 'verify'], purpose: 'objects that have tags' },
+    {
+      action: 's3:GetObjectTagging',
+      needs: [...COPIES, 'set-headers', 'set-tags', 'verify'],
+      purpose: 'objects that have tags',
+    },
     {
       action: 's3:GetObjectAnnotation',
       needs: [...COPIES, 'set-headers'],
@@ -50,7 +54,8 @@ export const PERMISSIONS: readonly Permission[] = [
     { action: 's3:ListObjectAnnotations', needs: [...COPIES, 'set-headers'], purpose: 'objects over 5 GiB' },
     { action: 's3:PutObjectAnnotation', needs: ['set-headers'], purpose: 'objects that have annotations' },
     { action: 's3:PutObject', needs: ['set-headers'], purpose: 'to write objects' },
-    { action: 's3:PutObjectTagging', needs: ['set-headers'], purpose: 'objects that have tags' },
+    { action: 's3:PutObjectTagging', needs: ['set-headers', 'set-tags'], purpose: 'objects that have tags' },
+    { action: 's3:DeleteObjectTagging', needs: ['set-tags'], purpose: 'objects that are to have none' },
     { action: 's3:GetObjectRetention', needs: ['set-headers'], purpose: 'objects that are locked' },
     { action: 's3:PutObjectRetention', needs: ['set-headers'], purpose: 'objects that are locked' },
     { action: 's3:GetObjectLegalHold', needs: ['set-headers'], purpose: 'objects that are locked' },

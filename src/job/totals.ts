@@ -4,7 +4,7 @@ import { amountShape, type Amount } from './usage.js'
 
 /** Objects settled so far, each counted once however often a run was resumed. */
 export interface Totals {
-  /** Copied, rewritten where headers are set, or moved. */
+  /** Copied, moved, or changed in place: headers or tags set. */
   copied: number
   /** Bytes of the objects copied. */
   bytes: number

@@ -12,8 +12,8 @@ export interface BilledSide {
 
 /** Objects of one class of which the same becomes. */
 export interface BilledGroup extends PricedGroup {
-  /** `archived`: its copy is refused, unless it was restored by now. */
-  readonly fate: 'written' | 'archived' | 'deleted' | 'none'
+  /** `tagged`: its content stays as it is, and where. `archived`: its copy is refused, unless it was restored by now. */
+  readonly fate: 'written' | 'tagged' | 'archived' | 'deleted' | 'none'
 }
 
 /** Annotations of a sample of objects. */
@@ -183,7 +183,7 @@ function requestRows({ source, destination, groups, reads }: BilledRun, priced: 
   }
   for (const { fate, storageClass, writtenClass, writes } of groups) {
     // Of what is archived the copy is refused, and billed.
-    if (fate !== 'written' && fate !== 'archived') continue
+    if (fate !== 'written' && fate !== 'tagged' && fate !== 'archived') continue
     for (const [operation, n] of Object.entries(writes)) {
       // Lists are those of the annotations of what is read.
       if (tierOf(operation) === 2 || operation.startsWith('List')) add(source, operation, storageClass, n)

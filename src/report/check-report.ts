@@ -37,7 +37,7 @@ export function actionsFor(
   )
 }
 
-const IN_PLACE: readonly PermittedCommand[] = ['ls', 'copy', 'set-headers', 'delete']
+const IN_PLACE: readonly PermittedCommand[] = ['ls', 'copy', 'set-headers', 'set-tags', 'delete']
 
 /** What keeps the command from doing all that it is for. */
 export function lacking({ command, findings }: Pick<Checked, 'command' | 'findings'>): readonly Finding[] {

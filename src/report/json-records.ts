@@ -41,6 +41,7 @@ export function eventRecord(event: RunEvent): string {
     case 'skipped':
     case 'copied':
     case 'rewritten':
+    case 'tagged':
     case 'deleted':
     case 'moved':
     case 'stopping':

@@ -146,6 +146,7 @@ function isGrave(event: RunEvent): boolean {
     case 'skipped':
     case 'copied':
     case 'rewritten':
+    case 'tagged':
     case 'deleted':
     case 'moved':
       return false
@@ -159,6 +160,7 @@ function isAboutOneObject(event: RunEvent): boolean {
 const ABOUT_ONE: ReadonlySet<RunEvent['type']> = new Set([
   'copied',
   'rewritten',
+  'tagged',
   'deleted',
   'moved',
   'skipped',
@@ -240,6 +242,7 @@ function textProgress(
         break
       case 'copied':
       case 'rewritten':
+      case 'tagged':
       case 'deleted':
       case 'moved':
         if (verbose) lines.add(`${event.type} ${printable(event.key)} (${bytes(event.bytes)})`)

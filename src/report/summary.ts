@@ -183,10 +183,13 @@ function namedCounts(counts: Readonly<Record<string, number>>): string {
     .join(', ')
 }
 
+/** What moves no bytes. */
+const NO_BYTES: ReadonlySet<DoneWord> = new Set(['deleted', 'tagged'])
+
 function timeSpent({ elapsed, settledHere, totals }: Snapshot, { job, resumed }: SummaryContext): string {
   const seconds = elapsed / 1000
   if (seconds <= 0) return duration(elapsed)
   // Of totals that hold what was done before, no rate can be told.
-  const speed = resumed || doneWord(job) === 'deleted' ? '' : `, ${bytes(totals.bytes / seconds)}/s`
+  const speed = resumed || NO_BYTES.has(doneWord(job)) ? '' : `, ${bytes(totals.bytes / seconds)}/s`
   return `${duration(elapsed)}${resumed ? ' in this session' : ''}, on average ${rate(settledHere / seconds)}${speed}`
 }

@@ -351,9 +351,14 @@ export const CODE_TEXTS: ReadonlyMap<string, CodeTexts> = new Map(
       ['it was written since it was listed, so it was not deleted', 'resume --only-failed', 'DestinationChanged'],
       ['its copy is not there any more as it was proven', 'resume --only-failed', 'CopyNotProven'],
       [
-        'it has tags, and the store it is written to keeps none',
+        'it has tags, or is to get some, and the store keeps none',
         'a new copy with --no-preserve tags (resume has no such option)',
         'TagsNotSupported',
+      ],
+      [
+        'with the tags that it has it would have more than the ten that S3 keeps',
+        'set-tags with --remove-tag, or --tagging',
+        'TooManyTags',
       ],
       [
         'the store has taken each byte of metadata in UTF-8 for a character, so that it reads as something else',

@@ -40,6 +40,8 @@ export interface OpenOptions {
   readonly customerKeys?: Readonly<Partial<Record<Side, Uint8Array>>> | undefined
   /** Send no write request, not even one that cannot write. */
   readonly readOnly: boolean
+  /** Of objects only their tags are to be written. */
+  readonly tagsOnly?: boolean
   /** Nothing is to stay of what is written: it is asked whether a place may be written to, and nothing is made ready in it. */
   readonly rehearsal?: boolean
   /** Of a folder, what is no object is to be listed as well. */

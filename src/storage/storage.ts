@@ -134,7 +134,7 @@ export interface Reading {
    */
   head(key: string, version?: string, listed?: Pick<ObjectSummary, 'size' | 'etag'>): Promise<ObjectHead>
 
-  /** The tags of an object. */
+  /** The tags of an object; an error of code `TagsNotSupported` where the store does not know the question. */
   tagging(key: string, version?: string): Promise<Tagging>
 
   /** The fields that give a copy the access control list of the object; none when it is that of any new object. */
@@ -174,13 +174,16 @@ export interface CopyWish {
   readonly etag?: string | undefined
 }
 
-/** How objects of a store are changed in place: S3 has no other way than to copy an object onto itself. */
+/** How objects of a store are changed in place: their tags, and what S3 changes only by a copy of an object onto itself. */
 export interface Rewriting {
   /** A copy onto itself may lose the tags, even when they are sent with it. */
   readonly dropsTags: boolean
 
-  /** Gives an object these tags and no others. */
-  retag(key: string, tagging: Tagging): Promise<void>
+  /** Gives an object these tags and no others. `version` names one that is not the current one. */
+  retag(key: string, tagging: Tagging, version?: string): Promise<void>
+
+  /** Takes all of its tags away. */
+  untag(key: string, version?: string): Promise<void>
 
   /**
    * Copies the object onto itself with exactly `fields`, in any order, if its ETag is still `etag`; else an error of code
@@ -383,7 +386,7 @@ export const OPERATIONS: {
     ...{ begin: 'CreateMultipartUpload', copyPart: 'UploadPartCopy', sendPart: 'UploadPart', streamPart: 'UploadPart' },
     ...{ parts: 'ListParts', complete: 'CompleteMultipartUpload', abort: 'AbortMultipartUpload' },
   },
-  rewriting: { retag: 'PutObjectTagging', rewrite: 'CopyObject' },
+  rewriting: { retag: 'PutObjectTagging', untag: 'DeleteObjectTagging', rewrite: 'CopyObject' },
   writing: { write: 'PutObject' },
   removing: { remove: 'DeleteObjects' },
   versions: { list: 'ListObjectVersions' },

@@ -27,6 +27,7 @@ describe('the documents', () => {
     'move',
     'delete',
     'set-headers',
+    'set-tags',
     'ls',
     'du',
     'head',

@@ -31,7 +31,7 @@ function neededBy(command: PermittedCommand): string[] {
   )
 }
 
-test.each(['copy', 'sync', 'move', 'verify', 'set-headers', 'delete'] as const)(
+test.each(['copy', 'sync', 'move', 'verify', 'set-headers', 'set-tags', 'delete'] as const)(
   'the policies of the page on permissions grant what %s is known to need, and no more',
   (command) => {
     const asForCopy = command === 'sync' || command === 'move' ? grantedBy('copy') : []

@@ -20,6 +20,7 @@ import {
   type Flags,
 } from './flag-values.js'
 import { onLossFlag } from './pace-options.js'
+import { readTagging } from './tag-options.js'
 
 /** What a copy keeps when nobody says otherwise, and what else it can keep. */
 const BY_ITSELF = ['annotations', 'metadata', 'storage-class', 'tags'] as const
@@ -71,7 +72,9 @@ export function readAttributes(flags: Flags, cwd: string): Pick<CopyJob, 'attrib
     kmsKeyId: readText(flags, 'sse-kms-key-id'),
     bucketKey: readFlag(flags, 'bucket-key'),
     checksumAlgorithm: readChoice(flags, 'checksum-algorithm', CHECKSUM_ALGORITHMS),
-    tagging: readTagging(flags),
+    tagging: readTagging(flags)
+      ?.map((tag) => tag.map(encodeURIComponent).join('='))
+      .join('&'),
     set: someOf([...readSettings(flags), ...readMetadata(flags)]),
     remove: someOf(readRemovedHeaders(flags)),
     sourceKeyFile: sourceKeyFile === undefined ? undefined : resolve(cwd, sourceKeyFile),
@@ -154,31 +157,6 @@ function readStorageClass(flags: Flags): string | undefined {
     `--storage-class cannot be ${printable(given)}`,
     'write a storage class as S3 has it, such as STANDARD, STANDARD_IA or GLACIER_IR',
   )
-}
-
-/** What S3 allows for tags. */
-const MOST_TAGS = 10
-const LONGEST_TAG = { key: 128, value: 256 }
-
-function readTagging(flags: Flags): string | undefined {
-  const given = readText(flags, 'tagging')
-  if (given === undefined) return undefined
-  const tags = [...new URLSearchParams(given)]
-  const names = new Set(tags.map(([key]) => key))
-  const wrong =
-    tags.length === 0 || names.has('')
-      ? 'names no tag'
-      : names.size < tags.length
-        ? 'names a tag twice'
-        : tags.length > MOST_TAGS
-          ? `names ${tags.length} tags, and S3 keeps ${MOST_TAGS}`
-          : tags.some(([key, value]) => key.length > LONGEST_TAG.key || value.length > LONGEST_TAG.value)
-            ? `has a tag that is too long for S3 (${LONGEST_TAG.key} characters for a name, ${LONGEST_TAG.value} for a value)`
-            : undefined
-  if (wrong !== undefined) {
-    throw new UserError(`--tagging ${printable(given)} ${wrong}`, "write --tagging 'team=web&cost=7', URL-encoded")
-  }
-  return tags.map((tag) => tag.map(encodeURIComponent).join('=')).join('&')
 }
 
 function readPartSize(flags: Flags): number | undefined {

@@ -5,7 +5,7 @@ import type { CommandIo } from './io.js'
 import { planFlags, readPlanning } from './plan-options.js'
 
 /** The commands that can be planned: those that change objects. */
-export const PLANNED: readonly string[] = ['copy', 'sync', 'move', 'delete', 'set-headers']
+export const PLANNED: readonly string[] = ['copy', 'sync', 'move', 'delete', 'set-headers', 'set-tags']
 
 /** A command as it is behind `plan`: with the flags of both, and only rehearsed. */
 function plannedCommand(command: Command): Command {

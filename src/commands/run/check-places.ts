@@ -39,4 +39,4 @@ export async function checkPlaces(asked: CheckRequest, flags: Flags, io: Command
   return lacking(checked).length === 0 ? EXIT.done : EXIT.usage
 }
 
-const IN_ONE_PLACE: ReadonlySet<PermittedCommand> = new Set(['set-headers', 'delete', 'ls', 'du'])
+const IN_ONE_PLACE: ReadonlySet<PermittedCommand> = new Set(['set-headers', 'set-tags', 'delete', 'ls', 'du'])

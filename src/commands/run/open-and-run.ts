@@ -11,6 +11,7 @@ import type { DataFiles } from '../../storage/data-files.js'
 import { openEnds, type OpenStores, type StoreNeeds } from '../../storage/open.js'
 import { sharedTurns } from '../../engine/actions/name-locks.js'
 import { startThreads, type IdleThreads } from '../../engine/workers/thread-pool.js'
+import { isSetTags } from '../../job/set-tags.js'
 import type { Example } from './example.js'
 import { spendingOf } from './spending.js'
 import { EXIT } from '../options/exit.js'
@@ -31,6 +32,7 @@ export interface Opened {
 /** Settings of `open`. */
 export interface OpenSettings {
   readonly readOnly: boolean
+  readonly tagsOnly?: boolean
   readonly rehearsal?: boolean
   readonly strays?: boolean
   readonly named?: boolean
@@ -93,6 +95,7 @@ export async function openToResume(job: WriteJob, settings: ResumeSettings): Pro
   return await open(endsOf(job), connection, {
     ...rest,
     readOnly: onlyDeletes(job),
+    tagsOnly: isSetTags(job),
     rehearsal: dry,
     strays: true,
     named: listFileOf(job) !== undefined || onlyFailed,

@@ -4,7 +4,7 @@ import type { PlannedGroup } from '../../job/planned-group.js'
 import { isBatchable } from '../../batch/batchable.js'
 import { frontOf } from '../../batch/route.js'
 import { allTogether, less } from '../../engine/actions/context.js'
-import { replacesSource } from '../../engine/session/plan-counts.js'
+import { fateOfDone, replacesSource } from '../../engine/session/plan-counts.js'
 import type { Rehearsal } from '../../engine/session/rehearsal.js'
 import { StorageError, UserError } from '../../errors.js'
 import { connectionOf } from '../../job/connection.js'
@@ -110,7 +110,7 @@ export async function plannedCostOf(options: CostOptions): Promise<PlannedCost> 
   const run: BilledRun = {
     ...{ sampled, annotations: await annotationsOfSample(job, sample, ends, stop) },
     ...{ source, destination, deletesAt, replaces: replacesSource(job), streamed: ends.settings.streamed },
-    groups: found.groups.map((group) => billed(group, found.kept !== undefined)),
+    groups: found.groups.map((group) => billed(job, group, found.kept !== undefined)),
     reads: {
       source: deletesAt === 'source' ? allTogether([seen, ofDeletions]) : seen,
       destination: deletesAt === 'source' ? destinationReads : allTogether([destinationReads, ofDeletions]),
@@ -160,10 +160,10 @@ async function versioned(open: OpenStore): Promise<boolean | undefined> {
   }
 }
 
-function billed({ fate, ...group }: PlannedGroup, kept: boolean): BilledGroup {
+function billed(job: WriteJob, { fate, ...group }: PlannedGroup, kept: boolean): BilledGroup {
   const { kind } = fate
   if (kind === 'skipped' || kind === 'failed' || (kind === 'deleted' && kept)) return { ...group, fate: 'none' }
-  return { ...group, fate: kind }
+  return { ...group, fate: kind === 'written' ? fateOfDone(job) : kind }
 }
 
 // How the bucket encrypts by itself, and what its objects have, no listing tells.

@@ -4,6 +4,7 @@ import type { SampledFigures } from '../../engine/session/object-sampling.js'
 import { allRequests, type RunRequests } from '../../engine/session/rehearsal-requests.js'
 import { deferredDeletesOf, deletionPlace, onlyDeletes, writeKindOf, type WriteJob } from '../../job/kinds.js'
 import { placeUrl } from '../../job/place.js'
+import { isSetTags } from '../../job/set-tags.js'
 import { settled, sum, type Totals } from '../../job/totals.js'
 import { nothingFound, nothingFoundHint } from '../../report/filter-words.js'
 import { bytes, count, objects, rate, shellWord } from '../../report/format.js'
@@ -178,7 +179,8 @@ function prices(operations: readonly string[]): string {
   const some = (pattern: RegExp): boolean => operations.some((operation) => pattern.test(operation))
   const asPut = [
     ...(some(/Copy/) ? ['copies'] : []),
-    ...(some(/^(Put|Create|Complete)|UploadPart$/) ? ['uploads'] : []),
+    ...(some(/^(Put(?!ObjectTagging)|Create|Complete)|UploadPart$/) ? ['uploads'] : []),
+    ...(some(/^PutObjectTagging/) ? ['changes of tags'] : []),
     ...(some(/^List/) ? ['lists'] : []),
   ]
   const last = asPut.pop()
@@ -195,6 +197,7 @@ function tasksInWords(job: WriteJob, { totals, kept }: Rehearsal, figures?: Samp
     figures === undefined ? `${objects(n)}, ${bytes(size)}` : aboutInWords(figures)
   if (onlyDeletes(job)) return [`would delete ${amount(deleted, freed)}, in ${source}`]
   const copies = amount(totals.copied, totals.bytes)
+  if (isSetTags(job)) return [`would set    tags of ${copies}, in ${source}`]
   if (!('destination' in job)) return [`would set    headers of ${copies}, in ${source}`]
   const lines = [`would ${writeKindOf(job).task}   ${copies}, from ${source} to ${placeUrl(job.destination)}`]
   const deletes = deferredDeletesOf(job)

@@ -1,5 +1,5 @@
 import type { SpentOf } from '../../engine/session/budget.js'
-import { replacesSource, writtenClass } from '../../engine/session/plan-counts.js'
+import { fateOfDone, replacesSource, writtenClass } from '../../engine/session/plan-counts.js'
 import { UserError } from '../../errors.js'
 import type { WriteJob } from '../../job/kinds.js'
 import { isArchiveClass } from '../../job/storage-classes.js'
@@ -78,7 +78,7 @@ function groupsOf(
   return [['STANDARD', standard] as const, ...others].map(([storageClass, { objects, bytes: size }]) => {
     const share = copied === 0 ? Number(storageClass === 'STANDARD') : objects / copied
     return {
-      ...{ fate: 'written', storageClass, writtenClass: writtenClass(job, storageClass), objects, bytes: size },
+      ...{ fate: fateOfDone(job), storageClass, writtenClass: writtenClass(job, storageClass), objects, bytes: size },
       ...{ billedBytes: size, earlyByteDays: 0, replacedBytes: {} },
       writes: Object.fromEntries(writes.map(([operation, n]) => [operation, n * share])),
     }

@@ -10,6 +10,7 @@ import type { Connection } from '../../job/connection.js'
 import { listFileOf, listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
 import { isFolder } from '../../job/place.js'
+import { isSetTags } from '../../job/set-tags.js'
 import { noTotals } from '../../job/totals.js'
 import type { KeyRange } from '../../keys.js'
 import { shellWord } from '../../report/format.js'
@@ -163,6 +164,7 @@ async function beginListed(
       customerKeys,
       // Whether objects can be deleted cannot be tried without deleting one.
       readOnly: onlyDeletes(job),
+      tagsOnly: isSetTags(job),
       rehearsal: dry,
       strays: true,
       named: listFileOf(job) !== undefined,

@@ -17,6 +17,7 @@ import { MOVE_ACTIONS } from './move.js'
 import { leavingOut, NOT_A_KEY, noticeOf } from './not-a-key.js'
 import { FILTERED } from './outcome.js'
 import { SET_HEADERS_ACTIONS } from './set-headers.js'
+import { SET_TAGS_ACTIONS } from './set-tags.js'
 import { SYNC_ACTIONS } from './sync.js'
 
 const ACTIONS = {
@@ -24,6 +25,7 @@ const ACTIONS = {
   sync: SYNC_ACTIONS,
   move: MOVE_ACTIONS,
   'set-headers': SET_HEADERS_ACTIONS,
+  'set-tags': SET_TAGS_ACTIONS,
   delete: DELETE_ACTIONS,
 } satisfies { readonly [J in WriteJob as J['kind']]: KindActions<J> }
 

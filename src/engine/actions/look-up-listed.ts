@@ -1,5 +1,5 @@
 import { StorageError } from '../../errors.js'
-import { isScanJob, kindOf, listOf, ofAllVersions, onlyDeletes, selectionOf, type Job } from '../../job/kinds.js'
+import { isScanJob, kindOf, listOf, ofAllVersions, selectionOf, writeKindOf, type Job } from '../../job/kinds.js'
 import type { Outcome } from '../../job/outcome.js'
 import type { Selection } from '../../job/selection.js'
 import { selector } from '../../rules/selection.js'
@@ -45,7 +45,7 @@ export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Comple
   const reads = isScanJob(job)
   const trusts = isTrusted(job)
   const byNames = select === undefined || isByName(select)
-  const looks = reads || !onlyDeletes(job) || !byNames
+  const looks = isScanJob(job) || writeKindOf(job).needsNamesOnly !== true || !byNames
   const told = (object: Named): WorkItem | undefined => {
     const { size, etag = '', lastModified, storageClass } = object
     const unknown = bare(object)

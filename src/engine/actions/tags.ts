@@ -25,14 +25,32 @@ export async function keepTags(
   }
 }
 
-/** Tags from a value of `x-amz-tagging`, and how many they are. */
+/** Tags by their names. */
+export type TagMap = ReadonlyMap<string, string>
+
+/** Tags from a value of `x-amz-tagging`. */
+export function tagsIn(header: string): TagMap {
+  return new Map(new URLSearchParams(header))
+}
+
+/** Tags from a value of `x-amz-tagging` as they are sent, and how many they are. */
 export function taggingOf(header: string): Tagging & { readonly count: number } {
-  const tags = [...new URLSearchParams(header)].map(
+  const tags = tagsIn(header)
+  return { header, xml: tagSetOf(tags), count: tags.size }
+}
+
+/** Tags as they are sent. */
+export function taggingWith(tags: TagMap): Tagging {
+  const header = [...tags].map((tag) => tag.map(encodeURIComponent).join('=')).join('&')
+  return { header, xml: tagSetOf(tags) }
+}
+
+function tagSetOf(tags: TagMap): string {
+  const elements = [...tags].map(
     ([name, value]) => `<Tag><Key>${escaped(name)}</Key><Value>${escaped(value)}</Value></Tag>`,
   )
   // One byte a character, as all that is sent.
-  const xml = Buffer.from(`<TagSet>${tags.join('')}</TagSet>`).toString('latin1')
-  return { header, xml, count: tags.length }
+  return Buffer.from(`<TagSet>${elements.join('')}</TagSet>`).toString('latin1')
 }
 
 function escaped(text: string): string {

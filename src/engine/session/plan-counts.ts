@@ -1,5 +1,6 @@
 import { writeKindOf, type WriteJob } from '../../job/kinds.js'
 import type { Fate, PlannedGroup } from '../../job/planned-group.js'
+import { isSetTags } from '../../job/set-tags.js'
 import { isArchiveClass } from '../../job/storage-classes.js'
 import type { Group } from '../../job/usage.js'
 import type { WorkItem } from '../../sources/work-source.js'
@@ -147,6 +148,11 @@ export function writtenClass(job: WriteJob, ofSource: string): string {
 /** Whether the copy of an object of this class is refused, unless it was restored, which only the copy itself would tell, or a HEAD. */
 export function isArchivedBy(job: WriteJob, storageClass: string): boolean {
   return 'destination' in job && isArchiveClass(storageClass)
+}
+
+/** What an object that a job does is billed as. */
+export function fateOfDone(job: WriteJob): 'written' | 'tagged' {
+  return isSetTags(job) ? 'tagged' : 'written'
 }
 
 /** Whether what a job writes takes the place of what it read: a rewrite in place, or a move. */

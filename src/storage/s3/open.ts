@@ -12,7 +12,7 @@ import { retrying, withRetries } from '../retry.js'
 import type { ListFrom, Page, Storage } from '../storage.js'
 import { openAccount, type Account } from './account.js'
 import type { BucketDescriptor } from './descriptor.js'
-import { probeCopy, probeRead, probeUpload, unlessDenied, type Ask } from './preflight.js'
+import { probeCopy, probeRead, probeTagging, probeUpload, unlessDenied, type Ask } from './preflight.js'
 import { S3Store } from './store.js'
 import { PROBE_TAGS } from './unsupported.js'
 
@@ -139,6 +139,7 @@ class BucketOpening implements Opening {
     const { source } = this.buckets
     const copies = source !== undefined && source.account === this.accounts.destination
     if (this.options.readOnly) await this.ask('HeadBucket', () => store.headBucket())
+    else if (this.options.tagsOnly === true) await this.ask('PutObjectTagging', () => probeTagging(store))
     else if (!copies || !(await this.ask('CopyObject', () => probeCopy(store, source.store))))
       await this.ask('CreateMultipartUpload', () => probeUpload(store))
   }

@@ -109,6 +109,12 @@ export function createPermissionProbes(channel: Channel): PermissionProbes {
       ? await look('GetObjectAnnotation', ANNOTATION, known)
       : await look('ListObjectAnnotations', 'annotation', known)
   }
+  // Of an object that does not exist none can be taken away.
+  const mayUntag = async (known: Circumstances): Promise<ActionVerdict | undefined> => {
+    const asked = { method: 'DELETE', query: 'tagging=', fields: always }
+    const verdict = await judge('DeleteObjectTagging', probeName(prefix), asked)
+    return verdict.state === 'no' && !known.lists ? undefined : verdict
+  }
   // A deletion of nothing leaves a marker where versions are kept, unless a condition forbids it, which AWS alone is known to honour.
   const mayDelete = async ({ versioned, lists }: Circumstances): Promise<ActionVerdict | undefined> => {
     if (!aws && versioned !== false) return undefined
@@ -147,6 +153,8 @@ export function createPermissionProbes(channel: Channel): PermissionProbes {
         case 's3:ListObjectAnnotations':
         case 's3:PutObjectAnnotation':
           return await ofAnnotations(action, known)
+        case 's3:DeleteObjectTagging':
+          return await mayUntag(known)
         case 's3:DeleteObject':
           return await mayDelete(known)
         default:

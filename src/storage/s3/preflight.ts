@@ -1,8 +1,9 @@
-import { StorageError } from '../../errors.js'
+import { StorageError, UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import { probeName } from '../unlikely-name.js'
 import { isDenied } from './storage-errors.js'
 import type { S3Store } from './store.js'
+import { mayBeUnsupported } from './unsupported.js'
 
 /** So many hexadecimal digits are not the name of an object by chance. */
 const UNLIKELY = 16
@@ -26,6 +27,28 @@ export async function probeCopy(destination: S3Store, source: S3Store): Promise<
 export async function probeUpload({ uploading, place }: S3Store): Promise<void> {
   const key = probeName(place.prefix)
   await uploading.abort(key, await uploading.begin(key, []))
+}
+
+/**
+ * Tags of an object that does not exist cannot be changed either, and whether that is why it is refused tells whether those of others could be. A
+ * `UserError` where the store knows no tags.
+ */
+export async function probeTagging({ rewriting, place, conditional }: S3Store): Promise<void> {
+  const key = probeName(place.prefix)
+  if (key.length < UNLIKELY) return
+  try {
+    // A store that does not know tags could take some for the content of a new object: only AWS is sent any.
+    await (conditional ? rewriting.retag(key, { header: '', xml: '<TagSet></TagSet>' }) : rewriting.untag(key))
+  } catch (error) {
+    if (!(error instanceof StorageError)) throw error
+    if (!conditional && mayBeUnsupported(error)) {
+      throw new UserError(
+        `the store of s3://${printable(place.bucket)} does not know tags of objects: ${printable(error.message)} (${printable(error.code)}, HTTP ${error.status ?? ''})`,
+        'what its objects have beside their content is metadata: s3move set-headers --metadata NAME=VALUE sets that',
+      )
+    }
+    if (error.severity !== 'skip') throw error
+  }
 }
 
 /**
@@ -69,5 +92,7 @@ const DOING: Readonly<Record<string, string>> = {
   ListObjectsV2: 'list',
   HeadBucket: 'look at',
   CopyObject: 'try a copy into',
+  PutObjectTagging: 'try to tag in',
+  DeleteObjectTagging: 'try to remove tags in',
   CreateMultipartUpload: 'try an upload to',
 }

@@ -5,10 +5,10 @@ import { askedOf, objectPath, sorted, type Channel } from './request.js'
 import { KnownCodings } from './content-codings.js'
 import { readContent, versionQuery, type Take, type WantedContent } from './get-content.js'
 import { encodeQuery } from './encode.js'
-import { faultOf, type Asked } from './storage-errors.js'
+import { brokenAnswer, faultOf, type Asked } from './storage-errors.js'
 import { aclIn, grantFields } from './acl-grants.js'
 import { checkEtag, createHeading } from './head-object.js'
-import type { HttpResponse } from './http.js'
+import { TOO_LONG, type HttpResponse } from './http.js'
 import { readHead } from './object-head.js'
 import { elementsOf, elementText } from './xml.js'
 
@@ -21,6 +21,26 @@ export function createReading(channel: Channel): Reading {
     const response = await request(asked, { method: 'GET', path: objectPath(channel, key), query, fields: always })
     if (response.status === 200) return response
     throw faultOf(response, asked)
+  }
+  // Whoever changes tags by what was read would lose those that a cut answer has not shown, and a store without tags answers with the content.
+  const readTags = async (key: string, version?: string): Promise<string> => {
+    const asked = askedOf(channel, 'GetObjectTagging', key)
+    const query = versionQuery(version, 'tagging=')
+    try {
+      const wanted = { method: 'GET', path: objectPath(channel, key), query, fields: always, most: MOST_OF_TAGS }
+      const response = await request(asked, wanted)
+      if (response.status !== 200) throw faultOf(response, asked)
+      if (WHOLE_TAGS.test(response.body)) return response.body
+      if (response.body === '' || response.body.includes('<Tagging')) {
+        throw brokenAnswer(response, asked, 'the answer is no whole list of tags')
+      }
+      throw notTags(asked, response.status)
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      if (error.code === TOO_LONG) throw notTags(asked, 200)
+      if (error.code === NO_TAGS) return ''
+      throw error
+    }
   }
   const codings = new KnownCodings()
   const readBytes = async (
@@ -41,7 +61,7 @@ export function createReading(channel: Channel): Reading {
     head: createHeading(channel, codings),
 
     async tagging(key, version) {
-      const { body } = await read('GetObjectTagging', key, 'tagging', version)
+      const body = await readTags(key, version)
       const pairs = elementsOf(body, 'Tag').map(
         (tag) => `${encodeQuery(elementText(tag, 'Key') ?? '')}=${encodeQuery(elementText(tag, 'Value') ?? '')}`,
       )
@@ -97,4 +117,16 @@ export function createReading(channel: Channel): Reading {
       return (await readBytes({ object, size: last - first + 1, range: [first, last] }, room)).bytes
     },
   }
+}
+
+/** Ten tags of the greatest length, each character as it may be written, and what is around them. In bytes. */
+const MOST_OF_TAGS = 128 * 1024
+const WHOLE_TAGS = /<Tagging[ >][^]*<\/Tagging>\s*$|<Tagging(?: [^>]*)?\/>\s*$/
+/** How some stores tell that an object has none. */
+const NO_TAGS = 'NoSuchTagSet'
+
+function notTags(asked: Asked, status: number): StorageError {
+  return new StorageError('the store answers the question for its tags with something else: it does not know tags', {
+    ...{ severity: 'fail-object', code: 'TagsNotSupported', ...asked, status },
+  })
 }

@@ -1,7 +1,9 @@
 import { hash } from 'node:crypto'
 import type { Reading, Rewriting } from '../storage.js'
 import { askedOf, copyTime, etagOfCopy, objectPath, quoted, sorted, sourceFields, type Channel } from './request.js'
-import { faultOf } from './storage-errors.js'
+import type { HttpResponse } from './http.js'
+import { versionQuery } from './get-content.js'
+import { faultOf, type Asked } from './storage-errors.js'
 import type { Fields } from './sign.js'
 import { despiteWrongRefusal } from './wrong-refusal.js'
 
@@ -12,13 +14,18 @@ export function createRewriting(channel: Channel, { head }: Pick<Reading, 'head'
     // Ceph drops the tags of a copy onto itself, also those that are sent with it.
     dropsTags: !aws,
 
-    async retag(key, { xml }) {
+    async retag(key, { xml }, version) {
       const asked = askedOf(channel, 'PutObjectTagging', key)
       const body = Buffer.from(`<Tagging xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${xml}</Tagging>`, 'latin1')
       const fields = sorted([['content-md5', hash('md5', body, 'base64')], ...always])
-      const path = objectPath(channel, key)
-      const response = await request(asked, { method: 'PUT', path, query: 'tagging=', fields, body })
-      if (response.status !== 200 && response.status !== 204) throw faultOf(response, asked)
+      const [path, query] = [objectPath(channel, key), versionQuery(version, 'tagging=')]
+      checkDone(await request(asked, { method: 'PUT', path, query, fields, body }), asked)
+    },
+
+    async untag(key, version) {
+      const asked = askedOf(channel, 'DeleteObjectTagging', key)
+      const [path, query] = [objectPath(channel, key), versionQuery(version, 'tagging=')]
+      checkDone(await request(asked, { method: 'DELETE', path, query, fields: always }), asked)
     },
 
     async rewrite(object, etag, fields) {
@@ -42,4 +49,8 @@ export function createRewriting(channel: Channel, { head }: Pick<Reading, 'head'
       return etagOfCopy(response, asked)
     },
   }
+}
+
+function checkDone(response: HttpResponse, asked: Asked): void {
+  if (response.status !== 200 && response.status !== 204) throw faultOf(response, asked)
 }

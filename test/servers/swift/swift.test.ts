@@ -137,3 +137,14 @@ test('on Swift, check says that it takes no tags, and head shows all the rest of
     expect.objectContaining({ key: 'a b', size: 5, metadata: { owner: 'team 1' } }),
   ])
 })
+
+test('on Swift, set-tags is refused before the start, by what it does not know, and no object becomes a list of tags', async () => {
+  const { server, from, as } = await buckets()
+  await put(server, from, 'a', { Body: 'hello' })
+  const before = await wholeOf(server, from)
+  for (const how of [['--tag', 'team=web'], ['--remove-all-tags']]) {
+    const { code, stderr } = await run(['set-tags', `s3://${from}`, ...how, ...at], as)
+    expect([code, stderr]).toEqual([2, expect.stringContaining('does not know tags of objects') as string])
+  }
+  expect(await wholeOf(server, from)).toEqual(before)
+})

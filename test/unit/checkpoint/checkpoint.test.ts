@@ -332,7 +332,7 @@ describe('the text of a checkpoint', () => {
       'an unknown kind of job',
       'job.kind',
       'paint',
-      'job.kind should be "copy" or "sync" or "move" or "set-headers" or "delete" or "ls" or "du" or "verify", but is "paint"',
+      'job.kind should be "copy" or "sync" or "move" or "set-headers" or "set-tags" or "delete" or "ls" or "du" or "verify", but is "paint"',
     ],
     ['an unknown option', 'job.acl', 'x', 'job.acl is not a field that this version knows'],
     ['an unknown reason', 'totals.skipped.bored', 1, 'totals.skipped.bored is not a field that this version knows'],

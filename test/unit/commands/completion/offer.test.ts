@@ -17,7 +17,7 @@ describe('what completion offers', () => {
   test.each<[string[], string[]]>([
     [
       ['plan', 's'],
-      ['words', 'sync', 'set-headers'],
+      ['words', 'sync', 'set-headers', 'set-tags'],
     ],
     [
       ['plan', 'copy', '--sam'],
@@ -87,7 +87,7 @@ describe('what completion offers', () => {
     ],
     [
       ['help', 'set'],
-      ['words', 'set-headers'],
+      ['words', 'set-headers', 'set-tags'],
     ],
   ])('behind %j', async (words, wanted) => {
     expect(await offered(words)).toEqual(wanted)

@@ -1,0 +1,146 @@
+import type { Outcome } from '../../job/outcome.js'
+import { TAG_LIMITS, type SetTagsJob } from '../../job/set-tags.js'
+import type { Change } from '../../rules/decide.js'
+import { hasHistory, historyOf } from '../../sources/version-listing.js'
+import { able, type ObjectSummary, type Storage } from '../../storage/storage.js'
+import type { Action } from '../lanes/lane.js'
+import { asOne } from './as-one.js'
+import { allTogether, type KindActions, type Look, type Prospect } from './context.js'
+import { unlessListed } from './gone.js'
+import { failed, outcomeOf } from './outcome.js'
+import { tagsIn, taggingWith, type TagMap } from './tags.js'
+
+type Wish = Pick<SetTagsJob, 'set' | 'remove' | 'replace'>
+
+const TAGGED: Outcome = { kind: 'copied' }
+const UNCHANGED: Outcome = { kind: 'skipped', reason: 'unchanged' }
+const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
+
+/** The tags that an object is to have, by those that it has. */
+export function wantedTags({ set, remove, replace = false }: Wish, before: TagMap): TagMap {
+  const wanted = new Map(replace ? [] : before)
+  for (const name of remove) wanted.delete(name)
+  for (const [name, value] of set) wanted.set(name, value)
+  return wanted
+}
+
+/** What of tags changes, by name. */
+export function tagChanges(before: TagMap, after: TagMap): Change[] {
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((name) => {
+    const [from, to] = [before.get(name), after.get(name)]
+    return from === to ? [] : [{ name, from, to }]
+  })
+}
+
+/** What is to become of an object: an outcome, or the tags that it is to have. */
+type TagPlan =
+  | { readonly outcome: Outcome }
+  | { readonly outcome: undefined; readonly wanted: TagMap; readonly changes: readonly Change[] }
+
+/** Reads the tags of an object, or of a version of it, and decides. Rejects as `Reading.tagging` does. */
+export async function plannedTags(
+  job: Wish & Pick<SetTagsJob, 'source'>,
+  { reading }: Pick<Storage, 'reading'>,
+  object: ObjectSummary,
+): Promise<TagPlan> {
+  const before = tagsIn((await reading.tagging(object.key, object.version)).header)
+  const wanted = wantedTags(job, before)
+  const changes = tagChanges(before, wanted)
+  if (changes.length === 0) return { outcome: UNCHANGED }
+  if (wanted.size > TAG_LIMITS.tags) {
+    const message = `it has ${before.size} tags and would have ${wanted.size} with these, and S3 keeps ${TAG_LIMITS.tags}`
+    const cause = { code: 'TooManyTags', message, operation: 'GetObjectTagging' } as const
+    return { outcome: failed(job.source.prefix, object, cause) }
+  }
+  return { outcome: undefined, wanted, changes }
+}
+
+/** The action of `set-tags` on one object, or on one version of it: a look at its tags, and a change where one is needed. */
+function tagOne(job: SetTagsJob, store: Storage): Action {
+  const { prefix } = job.source
+  const change = async (object: ObjectSummary): Promise<Outcome> => {
+    // The answer to a change may have been lost, and then it is seen to be made.
+    let sent = false
+    // S3 has no condition for tags: a change goes out right after the look that it rests on, however often it is tried.
+    return await asOne(store, async (once) => {
+      const plan = await plannedTags(job, once, object)
+      if (plan.outcome !== undefined) return sent && plan.outcome === UNCHANGED ? TAGGED : plan.outcome
+      const { key, version } = object
+      const rewriting = able(once.rewriting, 'change tags')
+      sent = true
+      if (plan.wanted.size === 0) await rewriting.untag(key, version)
+      else await rewriting.retag(key, taggingWith(plan.wanted), version)
+      return TAGGED
+    })
+  }
+  const once: Action = async (object) => {
+    try {
+      return await change(object)
+    } catch (error) {
+      return outcomeOf(error, prefix, object)
+    }
+  }
+  return async (object) => await unlessListed(store, prefix, object, await once(object), once)
+}
+
+/** The same on each version of an object. One that fails ends it: whoever tries it again finds the others as they are to be. */
+function tagVersions(job: SetTagsJob, store: Storage): Action {
+  const { prefix } = job.source
+  const act = tagOne(job, store)
+  return async (object) => {
+    try {
+      const all = hasHistory(object) ? object : await historyOf(store, object.key)
+      if (all === undefined) return GONE
+      let changed = false
+      for (const version of all.history) {
+        const outcome = version.deleteMarker ? UNCHANGED : await act(version)
+        if (outcome?.kind === 'copied') changed = true
+        else if (outcome?.kind === 'failed') {
+          const { failure, later } = outcome
+          const message = `version ${version.version}: ${failure.message}`
+          return failed(prefix, object, { ...failure, message, severity: later === true ? 'later' : 'fail-object' })
+        } else if (outcome?.kind !== 'skipped') return outcome
+      }
+      return changed ? TAGGED : UNCHANGED
+    } catch (error) {
+      return outcomeOf(error, prefix, object)
+    }
+  }
+}
+
+function lookingAtTags(job: SetTagsJob, store: Storage): Look {
+  const { prefix } = job.source
+  const look: Look = async (object) => {
+    try {
+      const plan = await plannedTags(job, store, object)
+      if (plan.outcome !== undefined) return plan.outcome
+      const { changes, wanted } = plan
+      return { ...TAGGED, changes, requests: { [wanted.size === 0 ? 'DeleteObjectTagging' : 'PutObjectTagging']: 1 } }
+    } catch (error) {
+      return outcomeOf(error, prefix, object)
+    }
+  }
+  if (job.versions !== true) return look
+  return async (object) => {
+    const changed: Prospect[] = []
+    for (const version of hasHistory(object) ? object.history : []) {
+      const prospect: Prospect | undefined = version.deleteMarker ? UNCHANGED : await look(version)
+      if (prospect?.kind === 'copied') {
+        const { changes = [] } = prospect
+        const named = changes.map((change) => ({ ...change, name: `${change.name} (${version.version})` }))
+        changed.push({ ...prospect, changes: named })
+      } else if (prospect?.kind !== 'skipped') return prospect
+    }
+    if (changed.length === 0) return UNCHANGED
+    const requests = allTogether(changed.map((one) => one.requests ?? {}))
+    return { ...TAGGED, changes: changed.flatMap(({ changes = [] }) => changes), requests }
+  }
+}
+
+export const SET_TAGS_ACTIONS: KindActions<SetTagsJob> = {
+  look: (job, { source }) => lookingAtTags(job, source),
+  act: (job, { destination }) => (job.versions === true ? tagVersions : tagOne)(job, destination),
+  // Which it is, the look tells.
+  requests: () => ({}),
+  checkRequests: () => ({}),
+}
