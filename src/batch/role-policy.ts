@@ -1,5 +1,6 @@
 import { isCopy } from '../job/copy.js'
 import type { Place } from '../job/place.js'
+import { isSetTags, type SetTagsJob } from '../job/set-tags.js'
 import type { BatchableJob } from './batchable.js'
 
 /** A policy document of IAM. */
@@ -14,26 +15,35 @@ export function rolePolicy(
   { role, manifests }: { readonly role: string; readonly manifests: Place },
 ): { readonly permissions: Policy; readonly trust: Policy } {
   const { source } = job
-  const destination = isCopy(job) ? job.destination : source
-  const canned = isCopy(job) ? job.attributes?.acl : job.acl
   const [, partition = 'aws'] = role.split(':')
   const arn = ({ bucket, prefix }: Place): string => `arn:${partition}:s3:::${bucket}/${prefix}*`
   const allow = (Action: readonly string[], place: Place): object => ({ Effect: 'Allow', Action, Resource: arn(place) })
+  const ofManifests = allow(['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'], manifests)
+  if (isSetTags(job)) return { permissions: policyOf([allow(tagActions(job), source), ofManifests]), trust: TRUST }
+  const destination = isCopy(job) ? job.destination : source
+  const canned = isCopy(job) ? job.attributes?.acl : job.acl
   const acl = canned === undefined || canned === 'reset' ? [] : ['s3:PutObjectAcl']
   return {
-    permissions: {
-      Version: '2012-10-17',
-      Statement: [
-        allow(['s3:GetObject', 's3:GetObjectVersion', 's3:GetObjectTagging', 's3:GetObjectVersionTagging'], source),
-        allow(['s3:PutObject', 's3:PutObjectTagging', ...acl], destination),
-        allow(['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'], manifests),
-      ],
-    },
-    trust: {
-      Version: '2012-10-17',
-      Statement: [
-        { Effect: 'Allow', Principal: { Service: 'batchoperations.s3.amazonaws.com' }, Action: 'sts:AssumeRole' },
-      ],
-    },
+    permissions: policyOf([
+      allow(['s3:GetObject', 's3:GetObjectVersion', 's3:GetObjectTagging', 's3:GetObjectVersionTagging'], source),
+      allow(['s3:PutObject', 's3:PutObjectTagging', ...acl], destination),
+      ofManifests,
+    ]),
+    trust: TRUST,
   }
+}
+
+function policyOf(Statement: readonly object[]): Policy {
+  return { Version: '2012-10-17', Statement }
+}
+
+const TRUST = policyOf([
+  { Effect: 'Allow', Principal: { Service: 'batchoperations.s3.amazonaws.com' }, Action: 'sts:AssumeRole' },
+])
+
+// Whether an object is to have none in the end only a look at it tells, unless all are replaced.
+function tagActions({ set, replace }: SetTagsJob): readonly string[] {
+  const puts = ['s3:PutObjectTagging', 's3:PutObjectVersionTagging']
+  const deletes = ['s3:DeleteObjectTagging', 's3:DeleteObjectVersionTagging']
+  return [...(replace === true && set.length === 0 ? [] : puts), ...(set.length > 0 ? [] : deletes)]
 }

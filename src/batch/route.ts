@@ -18,7 +18,7 @@ export type Route = { readonly storageClass: string } | { readonly reason: strin
 /** What a copy by one request, which is all that a job does, may have, in bytes: S3 documents 5 GB and takes 5 GiB. */
 const LARGEST = 5_000_000_000
 
-/** What a rewrite by one request is to give an object, all of which CopyObject is sent: names in lower case, and values as HTTP has them. */
+/** What a rewrite by one request is to give an object, all of which CopyObject is sent: names in lower case, and values as HTTP has them. Or its tags. */
 export type RewriteFields = readonly (readonly [name: string, value: string])[]
 
 /** Who rewrites an object: a job that gives its objects these fields and this storage class, or, for a reason, s3move itself. */
@@ -27,6 +27,15 @@ export type RewriteRoute =
 
 /** The storage classes that jobs know. */
 const CLASSES: ReadonlySet<string> = new Set(STORAGE_CLASSES.filter((name) => name !== 'REDUCED_REDUNDANCY'))
+
+/** In place of a storage class, of jobs that leave that of their objects as it is. */
+export const NO_CLASS = ''
+
+/** Who gives an object these tags: a job can, whatever the object is. */
+export function tagRouteOf(wanted: RewriteFields): RewriteRoute {
+  // The same set in another order is the same job.
+  return { storageClass: NO_CLASS, fields: wanted.toSorted(([a], [b]) => (a < b ? -1 : 1)) }
+}
 
 /** What a job puts in front of the names of the objects; undefined where it cannot give them the names that the copies are to have. */
 export function frontOf({ source, destination }: Pick<CopyJob, 'source' | 'destination'>): string | undefined {

@@ -1,6 +1,7 @@
 import { UserError } from '../errors.js'
 import { copyOf, type CopyJob } from '../job/copy.js'
 import { setHeadersOf } from '../job/set-headers.js'
+import { setTagsOf, type SetTagsJob } from '../job/set-tags.js'
 import { printable } from '../keys.js'
 import { readAttributes } from './options/attribute-options.js'
 import { Declarations, type Argv } from './options/argv.js'
@@ -15,7 +16,9 @@ import { jsonFlags, readJson } from './options/output-options.js'
 import { checkPair, parseBucket } from './options/places.js'
 import { againFlag, freshFlags, runFlags } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
+import { readTagChanges, someTagFlags } from './options/tag-options.js'
 import type { BatchAsked } from './run/start-batch.js'
+import type { Prepare } from './run/start-write.js'
 
 /** What `batch` can do. */
 interface Operation {
@@ -28,13 +31,14 @@ interface Operation {
   run(flags: Flags, io: CommandIo): Promise<number>
 }
 
-const WRITING: Command['options'] = [selectionFlags, jobFlags, yesFlag, aclFlag, runFlags, againFlag, freshFlags]
+const RUNNING: Command['options'] = [selectionFlags, jobFlags, yesFlag, runFlags, againFlag, freshFlags]
+const WRITING: Command['options'] = [...RUNNING, aclFlag]
 
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
   [
     'copy',
     {
-      ...{ usage: 'batch copy SOURCE DESTINATION', most: 2, least: 2, options: [...WRITING, copyFlags] },
+      ...{ usage: 'batch copy SOURCE DESTINATION', most: 2, least: 2, options: [...WRITING, copyFlags, taggingFlag] },
       async run(flags, io) {
         const { attributes } = readAttributes(flags, io.cwd)
         const job: CopyJob = {
@@ -75,6 +79,25 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
     },
   ],
   [
+    'set-tags',
+    {
+      ...{ usage: 'batch set-tags s3://bucket[/prefix]', most: 1, least: 1 },
+      options: [...RUNNING, someTagFlags, taggingFlag],
+      async run(flags, io) {
+        const job = setTagsOf({
+          source: parseBucket(readArgument(flags, 'source'), 'place'),
+          ...readObjects(flags),
+          ...readTagChanges(flags),
+        })
+        refuseAccessPoint(job.source.bucket)
+        const asked = readAsked(flags)
+        const { beginBatch } = await import('./run/start-batch.js')
+        const { resumeAttended } = await import('./run/resume-run.js')
+        return await beginBatch(job, asked, { flags, io, rest: resumeAttended, prepare: warningOfTags(job) })
+      },
+    },
+  ],
+  [
     'watch',
     {
       ...{ usage: 'batch watch [DIR]', most: 1, least: 0, options: [connectionFlags, linesFlags] },
@@ -99,9 +122,9 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
 export const command: Command = {
   usage: 'batch <operation> [source] [destination]',
   group: 'copying',
-  summary: 'copy, or set headers, by jobs of S3 Batch Operations; they run without this machine',
-  help: '$0 batch copy SOURCE DESTINATION --manifest s3://bucket/jobs/ --role-arn ARN\n\nCopies objects, or sets their headers, by jobs of S3 Batch Operations.\nWhat these cannot do, s3move does itself afterwards.\n‘batch watch [DIR]’ shows the jobs of a run until they end, ‘batch cancel [DIR]’ ends them.\nThe jobs wait for a yes. The destination prefix must end as the source prefix does.',
-  options: [batchArguments, ...WRITING, copyFlags, headerFlags],
+  summary: 'copy, set headers or tags, by jobs of S3 Batch Operations',
+  help: '$0 batch copy SOURCE DESTINATION --manifest s3://bucket/jobs/ --role-arn ARN\n\nCopies objects, or sets their headers or tags, by jobs of S3 Batch Operations.\nWhat these cannot do, s3move does itself afterwards.\n‘batch watch [DIR]’ shows the jobs of a run until they end, ‘batch cancel [DIR]’ ends them.\nThe jobs wait for a yes. The destination prefix must end as the source prefix does.',
+  options: [batchArguments, ...WRITING, copyFlags, taggingFlag, headerFlags, someTagFlags],
   everyday: [
     ...['manifest', 'role-arn', 'yes', 'dry-run', 'storage-class'],
     ...['cache-control', 'include', 'profile'],
@@ -111,6 +134,10 @@ export const command: Command = {
     [
       '$0 batch set-headers s3://site --cache-control no-cache --manifest s3://jobs/ --role-arn $ROLE',
       'a job for each set of headers that objects are to have',
+    ],
+    [
+      "$0 batch set-tags s3://photos --tagging 'team=web' --manifest s3://jobs/ --role-arn $ROLE",
+      'these tags, and no others',
     ],
   ],
   exits: exitsOfWriting(),
@@ -153,8 +180,8 @@ function refuseAccessPoint(bucket: string): string {
 function batchArguments(argv: Argv): Argv {
   return argv
     .positional('operation', {
-      ...{ type: 'string', describe: 'copy, set-headers, watch or cancel', demandOption: true },
-      values: ['copy', 'set-headers', 'watch', 'cancel'],
+      ...{ type: 'string', describe: 'copy, set-headers, set-tags, watch or cancel', demandOption: true },
+      values: ['copy', 'set-headers', 'set-tags', 'watch', 'cancel'],
     })
     .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix; DIR of watch and cancel' })
     .positional('destination', { type: 'string', describe: 'the same, of copy' })
@@ -191,13 +218,31 @@ function aclFlag(argv: Argv): Argv {
 function copyFlags(argv: Argv): Argv {
   return grouped(argv, 'What copies have beside their content:', {
     'storage-class': textFlag('CLASS', 'storage class of the copies, such as STANDARD_IA', 'that of the source'),
-    tagging: textFlag('TAGS', "tags of the copies in place of those of the source: 'team=web&cost=7'"),
+  })
+}
+
+function taggingFlag(argv: Argv): Argv {
+  return grouped(argv, 'Tags:', {
+    tagging: textFlag('TAGS', "tags of copies, or of objects, in place of those that they have: 'team=web&cost=7'"),
   })
 }
 
 function headerFlags(argv: Argv): Argv {
   return grouped(headerRuleFlags(argv), 'Headers:', { 'reset-acl': RESET_ACL, 'folder-markers': FOLDER_MARKERS })
 }
+
+// Jobs know no condition that tags would meet.
+function warningOfTags({ replace, source }: SetTagsJob): Prepare {
+  return (_opened, warn) => {
+    if (replace !== true) {
+      warn(
+        `what others change of the tags in s3://${printable(source.bucket)} between the look at an object and its job is lost: nobody should, until the jobs have ended`,
+      )
+    }
+    return Promise.resolve()
+  }
+}
+
 /** Objects of a job where nobody says otherwise; S3 takes 20 billion. */
 const ROWS_A_JOB = 100_000_000
 const MOST_ROWS = 20_000_000_000

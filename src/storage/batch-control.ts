@@ -10,8 +10,14 @@ interface BatchManifest extends Place {
   readonly etag: string
 }
 
-/** A Batch Operations job that copies what its manifest names. */
-export interface BatchRequest {
+/** What a job does to each object: it copies it, or gives it these tags in place of its own. */
+export type BatchTask =
+  { readonly copy: BatchCopy } | { readonly tags: readonly (readonly [name: string, value: string])[] }
+
+/** A Batch Operations job that does something to what its manifest names. */
+export type BatchRequest = RequestedJob & BatchTask
+
+interface RequestedJob {
   /** The same for the same job: asked again, it is made once. At most 64 characters. */
   readonly token: string
   /** At most 256 characters. */
@@ -22,7 +28,6 @@ export interface BatchRequest {
   readonly manifest: BatchManifest
   /** Where its report goes: below `PREFIX/job-ID/`. */
   readonly report: Place
-  readonly copy: BatchCopy
 }
 
 /** What a job makes of each object; what is absent is as CopyObject has it: metadata and tags are those of the object. */

@@ -1,10 +1,11 @@
 import { CopyObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ASKED, jobsOf, ledgerOf } from '../support/batch-runs.js'
 import { contentOf, put, sandbox, traitsOf, type TestSandbox } from '../support/cli-buckets.js'
 import { refusal, run, start, until, workFolder } from '../support/cli-program.js'
+import { killedAgain, randomOf, requestsOf } from '../support/kills.js'
 
 const SET = ['batch', 'set-headers', 's3://src', ...ASKED]
 
@@ -219,8 +220,7 @@ describe('s3move batch set-headers', () => {
 describe('kill -9 of s3move batch set-headers, then s3move resume', () => {
   test.each([1, 2, 3])('at random moments, with seed %i: no job twice, no object twice, none lost', async (seed) => {
     const cwd = await workFolder()
-    let state = seed * 7919
-    const random = (): number => (state = (state * 48_271) % 0x7fff_ffff) / 0x7fff_ffff
+    const random = randomOf(seed)
     const server = await sandbox({
       ...{ buckets: ['src:hex:3300:denied=100', 'own'], latency: 'other=3-9,list=2-6,put=2-6,get=2-6', seed },
       faults: ['503=5%@other', 'reset-after=10%@CreateJob', '503=2%@HeadObject'],
@@ -236,24 +236,11 @@ describe('kill -9 of s3move batch set-headers, then s3move resume', () => {
         .join(''),
     )
     const heads = (): number => server.stats().byOperation.HeadObject ?? 0
-    const requests = (): number => Object.values(server.stats().byOperation).reduce((sum, n) => sum + n, 0)
-    let args = [...SET, '--rules', 'rules.yaml', '--job-rows', '1000', '--yes']
-    for (let kills = 0; kills < 8; kills++) {
-      const running = start([...args, '--endpoint-url', server.url], { cwd })
-      // Once in the middle of the looks, then among what follows them.
-      const target = kills === 0 ? 500 + Math.floor(random() * 2000) : 8 + Math.floor(random() * 40)
-      const [looked, before] = [heads(), requests()]
-      await until(() => {
-        if (running.isOver()) return true
-        return kills === 0 ? heads() - looked >= target : requests() - before - (heads() - looked) >= target
-      })
-      running.kill('SIGKILL')
-      const { signal } = await running.finished
-      await until(() => server.stats().connections.open === 0 && server.stats().inFlight.now === 0)
-      if ((await readFile(join(cwd, 'run/checkpoint.json')).catch(() => undefined)) !== undefined)
-        args = ['resume', 'run', '--yes']
-      if (signal === undefined) break
-    }
+    // Once in the middle of the looks, then among what follows them.
+    const args = await killedAgain([...SET, '--rules', 'rules.yaml', '--job-rows', '1000', '--yes'], {
+      ...{ cwd, server, kills: 8, counted: (kill) => (kill === 0 ? heads() : requestsOf(server) - heads()) },
+      after: (kill) => (kill === 0 ? 500 + Math.floor(random() * 2000) : 8 + Math.floor(random() * 40)),
+    })
     const last = await run([...args, '--endpoint-url', server.url], { cwd })
     expect([last.code, last.stderr]).toEqual([3, expect.stringContaining('s3move resume --only-failed run')])
     expect(await jobsOf(server)).toEqual(['Complete', 'Complete', 'Complete', 'Complete'])

@@ -1,9 +1,8 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ASKED, jobsOf, ledgerOf } from '../support/batch-runs.js'
 import { contentOf, expectSame, put, sandbox } from '../support/cli-buckets.js'
 import { refusal, run, start, until, workFolder } from '../support/cli-program.js'
+import { killedAgain, randomOf, requestsOf } from '../support/kills.js'
 
 const COPY = ['batch', 'copy', 's3://src', 's3://dst', ...ASKED]
 
@@ -143,25 +142,15 @@ describe('Ctrl-C', () => {
 describe('kill -9 of s3move batch copy, then s3move resume', () => {
   test.each([1, 2, 3])('at random moments, with seed %i: no job twice, no object twice, none lost', async (seed) => {
     const cwd = await workFolder()
-    let state = seed * 7919
-    const random = (): number => (state = (state * 48_271) % 0x7fff_ffff) / 0x7fff_ffff
+    const random = randomOf(seed)
     const server = await sandbox({
       ...{ buckets: ['src:hex:3300:denied=100', 'dst', 'own'], latency: 'other=3-9,list=2-6,put=2-6,get=2-6', seed },
       faults: ['503=5%@other', 'reset-after=10%@CreateJob'],
     })
-    const requests = (): number => Object.values(server.stats().byOperation).reduce((sum, n) => sum + n, 0)
-    let args = [...COPY, '--job-rows', '1000', '--yes']
-    for (let kills = 0; kills < 6; kills++) {
-      const running = start([...args, '--endpoint-url', server.url], { cwd })
-      const target = requests() + 8 + Math.floor(random() * 40)
-      await until(() => running.isOver() || requests() >= target)
-      running.kill('SIGKILL')
-      const { signal } = await running.finished
-      await until(() => server.stats().connections.open === 0 && server.stats().inFlight.now === 0)
-      if ((await readFile(join(cwd, 'run/checkpoint.json')).catch(() => undefined)) !== undefined)
-        args = ['resume', 'run', '--yes']
-      if (signal === undefined) break
-    }
+    const args = await killedAgain([...COPY, '--job-rows', '1000', '--yes'], {
+      ...{ cwd, server, kills: 6, counted: () => requestsOf(server) },
+      after: () => 8 + Math.floor(random() * 40),
+    })
     const last = await run([...args, '--endpoint-url', server.url], { cwd })
     expect([last.code, last.stderr]).toEqual([3, expect.stringContaining('s3move resume --only-failed run')])
     expect(await jobsOf(server)).toEqual(['Complete', 'Complete', 'Complete', 'Complete'])

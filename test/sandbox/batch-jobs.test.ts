@@ -8,7 +8,13 @@ import {
   type CreateJobCommandInput,
   type JobDescriptor,
 } from '@aws-sdk/client-s3-control'
-import { GetObjectCommand, HeadObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+  S3Client,
+  GetObjectTaggingCommand,
+} from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startSandbox, type Sandbox } from '../../src/sandbox/server.js'
 
@@ -126,6 +132,22 @@ describe('S3 Batch Operations', () => {
     expect(await s3.send(new HeadObjectCommand({ Bucket: 'dst', Key: 'in/a b/ü+.txt' }))).toMatchObject({
       ...{ ContentType: 'text/new', CacheControl: 'no-store', Metadata: { team: 'web' }, StorageClass: 'STANDARD_IA' },
     })
+  })
+
+  test('replaces the tags of objects, and takes them away, without a copy', async () => {
+    await s3.send(new PutObjectCommand({ Bucket: 'own', Key: 'tagged ü', Body: 'x', Tagging: 'a=1' }))
+    const tags = async () => (await s3.send(new GetObjectTaggingCommand({ Bucket: 'own', Key: 'tagged ü' }))).TagSet
+    const input = await manifest(`own,${encodeURIComponent('tagged ü')}\nown,never\n`, 'tags.csv')
+    const TagSet = [{ Key: 'b c', Value: '<ü>' }]
+    for (const [Operation, wanted] of [
+      [{ S3PutObjectTagging: { TagSet } }, TagSet],
+      [{ S3DeleteObjectTagging: {} }, []],
+    ] as const) {
+      const { JobId } = await control.send(job(input, { Operation, ConfirmationRequired: false }))
+      const { ProgressSummary } = await until(JobId!, 'Complete')
+      expect(ProgressSummary).toMatchObject({ NumberOfTasksSucceeded: 1, NumberOfTasksFailed: 1 })
+      expect(await tags()).toEqual(wanted)
+    }
   })
 
   test('the same request again is the same job, and another one with its token is refused', async () => {

@@ -6,10 +6,18 @@ import { booleanFlag, grouped, many, readFlag, readList, readText, textFlag, typ
 
 /** Flags of what the tags of objects are to be. */
 export function tagFlags(argv: Argv): Argv {
+  return someTagFlags(
+    grouped(argv, 'Tags:', {
+      tagging: textFlag('TAGS', "the tags that objects are to have, and no others: 'team=web&cost=7'"),
+    }),
+  )
+}
+
+/** The same but that of all tags, which copies have too. */
+export function someTagFlags(argv: Argv): Argv {
   return grouped(argv, 'Tags:', {
     tag: many('NAME=VALUE', 'tag to set, repeatable; the others stay'),
     'remove-tag': many('NAME', 'tag to take away, repeatable'),
-    tagging: textFlag('TAGS', "the tags that objects are to have, and no others: 'team=web&cost=7'"),
     'remove-all-tags': booleanFlag('take all tags away'),
   })
 }

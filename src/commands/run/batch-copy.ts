@@ -1,11 +1,26 @@
 import type { BatchableJob } from '../../batch/batchable.js'
 import type { BatchJobState } from '../../checkpoint/batch-state.js'
 import { isCopy, type CopyJob } from '../../job/copy.js'
-import type { BatchCopy } from '../../storage/batch-control.js'
+import type { SetHeadersJob } from '../../job/set-headers.js'
+import { isSetTags } from '../../job/set-tags.js'
+import type { BatchCopy, BatchTask } from '../../storage/batch-control.js'
 import { batchFront } from './batch-front.js'
 
-/** What a job makes of the objects of its manifest. */
-export function batchCopyOf(job: BatchableJob, { storageClass, fields, unmodifiedSince }: BatchJobState): BatchCopy {
+/** What a job does to the objects of its manifest. */
+export function batchTaskOf(job: BatchableJob, state: BatchJobState): BatchTask {
+  return isSetTags(job) ? { tags: state.fields ?? job.set } : { copy: batchCopyOf(job, state) }
+}
+
+/** The operation by which it does. */
+export function batchOperationOf(task: BatchTask): string {
+  if ('copy' in task) return 'S3PutObjectCopy'
+  return task.tags.length === 0 ? 'S3DeleteObjectTagging' : 'S3PutObjectTagging'
+}
+
+function batchCopyOf(
+  job: CopyJob | SetHeadersJob,
+  { storageClass, fields, unmodifiedSince }: BatchJobState,
+): BatchCopy {
   if (isCopy(job)) {
     return {
       destination: { bucket: job.destination.bucket, prefix: batchFront(job) },

@@ -1,10 +1,18 @@
-import { routeOf, rewriteRouteOf, type RewriteFields, type RoutedObject } from '../../batch/route.js'
+import {
+  NO_CLASS,
+  routeOf,
+  rewriteRouteOf,
+  tagRouteOf,
+  type RewriteFields,
+  type RoutedObject,
+} from '../../batch/route.js'
 import type { BatchableJob } from '../../batch/batchable.js'
-import { lookingAtHeaders } from '../../engine/actions/look-at-headers.js'
+import { lookingAtHeaders, lookingAtTags } from '../../engine/actions/look-at-headers.js'
 import { UserError } from '../../errors.js'
 import { isCopy, type CopyJob } from '../../job/copy.js'
 import type { Outcome } from '../../job/outcome.js'
 import type { SetHeadersJob } from '../../job/set-headers.js'
+import { isSetTags, type SetTagsJob } from '../../job/set-tags.js'
 import { printable } from '../../keys.js'
 import { batchFront } from './batch-front.js'
 import type { Opened } from './open-and-run.js'
@@ -21,7 +29,8 @@ export type DecideBatch = (objects: readonly RoutedObject[]) => Promise<readonly
 
 /** How the objects of a job are decided about. */
 export function decidingFor(job: BatchableJob, opened: Opened, maxErrors: number | undefined): DecideBatch {
-  return isCopy(job) ? ofCopies(job) : ofHeaders(job, opened, maxErrors)
+  if (isCopy(job)) return ofCopies(job)
+  return isSetTags(job) ? ofTags(job, opened, maxErrors) : ofHeaders(job, opened, maxErrors)
 }
 
 function ofCopies(job: CopyJob): DecideBatch {
@@ -38,19 +47,40 @@ function ofHeaders(job: SetHeadersJob, { ends, drain }: Opened, maxErrors: numbe
   return async (objects) => {
     const plans = await look(objects.map((object) => ({ ...object, key: object.key.slice(prefix.length) })))
     return plans?.map((plan, at): BatchDecision => {
-      const object = objects[at]
-      if (object === undefined) throw new Error('there is a plan of no object')
-      if (plan.outcome !== undefined) {
-        if (plan.outcome.kind === 'copied') throw new Error('an object was written by a look')
-        looks.took(plan.outcome)
-        return { object, outcome: plan.outcome }
-      }
+      const object = listedAt(objects, at)
+      if (plan.outcome !== undefined) return { object, outcome: looks.settled(plan.outcome) }
       looks.took(undefined)
       const { size, etag, lastModified, storageClass, carried } = plan.head
       const found = { ...object, size, etag, lastModified, storageClass }
       return { object: found, ...rewriteRouteOf(size, [...plan.headers, ...carried]) }
     })
   }
+}
+
+function ofTags(job: SetTagsJob, { ends, drain }: Opened, maxErrors: number | undefined): DecideBatch {
+  const { prefix } = job.source
+  // What all are to have does not rest on what they have, so nobody looks.
+  if (job.replace === true)
+    return (objects) => Promise.resolve(objects.map((object) => ({ object, storageClass: NO_CLASS })))
+  const look = lookingAtTags({
+    ...{ job, storeFor: ends.source.storeFor, concurrency: ends.settings.concurrency, stop: drain.signal },
+  })
+  const looks = new Looks(maxErrors)
+  return async (objects) => {
+    const plans = await look(objects.map((object) => ({ ...object, key: object.key.slice(prefix.length) })))
+    return plans?.map((plan, at): BatchDecision => {
+      const object = listedAt(objects, at)
+      if (plan.outcome !== undefined) return { object, outcome: looks.settled(plan.outcome) }
+      looks.took(undefined)
+      return { object, ...tagRouteOf([...plan.wanted]) }
+    })
+  }
+}
+
+function listedAt(objects: readonly RoutedObject[], at: number): RoutedObject {
+  const object = objects[at]
+  if (object === undefined) throw new Error('there is a plan of no object')
+  return object
 }
 
 /** So many objects in the beginning that fail alike are taken for all. */
@@ -63,6 +93,13 @@ class Looks {
   private code: string | undefined
 
   constructor(private readonly most: number | undefined) {}
+
+  /** Takes in an outcome, and answers it. */
+  settled(outcome: Outcome): Exclude<Outcome, { readonly kind: 'copied' }> {
+    if (outcome.kind === 'copied') throw new Error('an object was written by a look')
+    this.took(outcome)
+    return outcome
+  }
 
   took(outcome: Outcome | undefined): void {
     this.count++

@@ -14,7 +14,7 @@ import { count, objects } from '../../report/format.js'
 import { rowsOf } from '../../sources/files-from/csv-rows.js'
 import { textLines } from '../../sources/files-from/text-lines.js'
 import type { BatchControl, BatchView } from '../../storage/batch-control.js'
-import { batchCopyOf } from './batch-copy.js'
+import { batchOperationOf, batchTaskOf } from './batch-copy.js'
 
 /** A run that S3 Batch Operations does, listed to its end. */
 export interface BatchRun {
@@ -81,7 +81,7 @@ async function make(run: BatchRun, resumed: boolean): Promise<void> {
     if (one === undefined || run.stop.aborted) return
     const { bucket } = batch.manifests
     const asked = {
-      ...{ description, role: batch.role, copy: batchCopyOf(job, one) },
+      ...{ description, role: batch.role, ...batchTaskOf(job, one) },
       manifest: { bucket, prefix: one.manifest, etag: one.etag },
       report: { bucket, prefix: reportsOf(batch) },
     }
@@ -165,7 +165,7 @@ async function countJob(run: BatchRun, at: number, ended: BatchView): Promise<vo
       for (const { code } of rows) failed.set(code, (failed.get(code) ?? 0) + 1)
     }
     const whole = ended.status === 'Complete' && ended.tasks === job.rows && ended.succeeded + ended.failed === job.rows
-    if (whole) await readReport(run, ended, (rows) => append(rows, 'S3PutObjectCopy'))
+    if (whole) await readReport(run, ended, (rows) => append(rows, batchOperationOf(batchTaskOf(checkpoint.job, job))))
     else await readManifest(run, job, ended, (rows) => append(rows, 'CreateJob'))
     const { totals } = checkpoint
     const all = { ...totals.failed }

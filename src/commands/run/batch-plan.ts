@@ -19,7 +19,7 @@ import { noTotals, type Totals } from '../../job/totals.js'
 import { printableName } from '../../keys.js'
 import type { CommandIo } from '../options/io.js'
 import { decidingFor, type DecideBatch, type BatchDecision } from './batch-decisions.js'
-import { manifestsOfSets, RARE } from './batch-sets.js'
+import { manifestsOfSets, rareFor } from './batch-sets.js'
 import type { Opened } from './open-and-run.js'
 
 /** What is to be listed, and where what is found goes. */
@@ -170,11 +170,11 @@ class Router {
     const copies = this.writer?.written.map(({ kind, ...one }) => ({ ...one, storageClass: kind })) ?? []
     if (to === undefined || ofSets === undefined) {
       const rare = this.sets.objects - worth.reduce((all, { rows }) => all + rows, 0)
-      if (rare > 0) addTo(this.own, RARE, rare)
+      if (rare > 0) addTo(this.own, rareFor(this.job), rare)
       return copies
     }
     const rewrites = await manifestsOfSets(worth, {
-      ...{ to, ledger: ofSets, bucket: this.job.source.bucket },
+      ...{ to, ledger: ofSets, job: this.job },
       leave: async (objects, reason) => this.leave(objects, reason),
     })
     return [...copies, ...rewrites]

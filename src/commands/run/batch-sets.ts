@@ -1,14 +1,24 @@
+import type { BatchableJob } from '../../batch/batchable.js'
 import { LEAST_ROWS, MOST_SETS, type CountedSet } from '../../batch/header-sets.js'
 import { ManifestWriter, manifestRow } from '../../batch/manifest.js'
 import type { RoutedObject } from '../../batch/route.js'
 import type { BatchJobState } from '../../checkpoint/batch-state.js'
 import type { ObjectOfSet } from '../../checkpoint/header-set-ledger.js'
 import type { LateLedger } from '../../checkpoint/object-ledger.js'
+import { isSetTags } from '../../job/set-tags.js'
 import { count } from '../../report/format.js'
 import type { BatchOutput } from './batch-plan.js'
 
 /** Why s3move does objects itself that a job could do. */
-export const RARE = `too few objects are to have the same headers (a job is for ${count(LEAST_ROWS)} at least, and for the ${count(MOST_SETS)} largest sets of headers)`
+export function rareFor(job: BatchableJob): string {
+  const what = inSets(job)
+  return `too few objects are to have the same ${what} (a job is for ${count(LEAST_ROWS)} at least, and for the ${count(MOST_SETS)} largest sets of ${what})`
+}
+
+/** What is the same for all objects of a set. */
+export function inSets(job: BatchableJob): 'headers' | 'tags' {
+  return isSetTags(job) ? 'tags' : 'headers'
+}
 
 /** Manifests that are written at once: each holds some parts of its upload in memory. */
 const AT_ONCE = 8
@@ -20,8 +30,7 @@ interface SetsOutput {
   readonly to: BatchOutput
   /** What is to be written. */
   readonly ledger: LateLedger<ObjectOfSet>
-  /** That of the objects. */
-  readonly bucket: string
+  readonly job: BatchableJob
   /** Takes objects that no job is to do. */
   readonly leave: (objects: readonly RoutedObject[], reason: string) => Promise<void>
 }
@@ -29,7 +38,7 @@ interface SetsOutput {
 /** Writes manifests of the sets, some sets with each reading of the ledger, and leaves the objects of all others. */
 export async function manifestsOfSets(
   sets: readonly CountedSet[],
-  { to, ledger, bucket, leave }: SetsOutput,
+  { to, ledger, job, leave }: SetsOutput,
 ): Promise<readonly BatchJobState[]> {
   const all = new Set(sets.map(({ number }) => number))
   const jobs: BatchJobState[] = []
@@ -43,11 +52,11 @@ export async function manifestsOfSets(
         at = entries.at(-1)?.end ?? ledger.position.bytes
         if (from === 0) {
           const rare = entries.flatMap(({ object }) => (all.has(object.set) ? [] : [object]))
-          if (rare.length > 0) await leave(rare, RARE)
+          if (rare.length > 0) await leave(rare, rareFor(job))
         }
         for (const { object } of entries) {
           const set = now.get(object.set)
-          if (set !== undefined) await writer.add(set, manifestRow(bucket, object.key), object.size)
+          if (set !== undefined) await writer.add(set, manifestRow(job.source.bucket, object.key), object.size)
         }
       }
       await writer.finish()

@@ -1,4 +1,5 @@
 import type { BatchableJob } from '../../batch/batchable.js'
+import { NO_CLASS } from '../../batch/route.js'
 import { rolePolicy } from '../../batch/role-policy.js'
 import { uncounted, type BatchState } from '../../checkpoint/batch-state.js'
 import { isCopy } from '../../job/copy.js'
@@ -9,6 +10,7 @@ import { count, objects } from '../../report/format.js'
 import { failedByCode, skippedByReason } from '../../report/summary.js'
 import { sayTo } from './attended.js'
 import type { BatchPlan, BatchPlanOptions } from './batch-plan.js'
+import { inSets } from './batch-sets.js'
 import type { BatchCheckpoint, BatchSetup, OpenedBatch } from './batch-setup.js'
 
 /** Says lines to people, or to programs that read JSON. */
@@ -37,10 +39,11 @@ export function tellPlan(setup: BatchSetup, job: BatchableJob, { own, kinds, tot
   const inJobs = kinds.reduce((all, { rows }) => all + rows, 0)
   const byClass = new Map<string, number>()
   for (const { storageClass, rows } of kinds) byClass.set(storageClass, (byClass.get(storageClass) ?? 0) + rows)
-  const sets = isCopy(job) || kinds.length < 2 ? '' : `, in ${count(kinds.length)} sets of headers`
-  const classes = [...byClass].map(([name, n]) => `${count(n)} ${name}`).join(', ')
+  const sets = isCopy(job) || kinds.length < 2 ? '' : `in ${count(kinds.length)} sets of ${inSets(job)}`
+  const classes = [...byClass].flatMap(([name, n]) => (name === NO_CLASS ? [] : [`${count(n)} ${name}`]))
+  const which = [...classes, ...(sets === '' ? [] : [sets])].join(', ')
   say(
-    `${objects(inJobs)} for ${jobs === 1 ? 'one job' : `${count(jobs)} jobs`} of S3 Batch Operations${classes === '' ? '' : ` (${printable(classes)}${sets})`}`,
+    `${objects(inJobs)} for ${jobs === 1 ? 'one job' : `${count(jobs)} jobs`} of S3 Batch Operations${which === '' ? '' : ` (${printable(which)})`}`,
   )
   const { filtered: _filtered, ...skipped } = totals.skipped
   if (sum(skipped) > 0) say(`${objects(sum(skipped))} passed over: ${skippedByReason(skipped)}`)

@@ -11,6 +11,7 @@ import { connectionOf } from '../../job/connection.js'
 import { isCopy } from '../../job/copy.js'
 import { deletionPlace, type WriteJob } from '../../job/kinds.js'
 import { isFolder, type Place, type Side } from '../../job/place.js'
+import { isSetTags } from '../../job/set-tags.js'
 import { printable } from '../../keys.js'
 import { batchFees } from '../../prices/batch-fees.js'
 import { pricesOfOffer } from '../../prices/offer-file.js'
@@ -122,12 +123,12 @@ export async function plannedCostOf(options: CostOptions): Promise<PlannedCost> 
   return { rows: costOfRun(run, prices), prices: prices.sources, ...(batch === undefined ? {} : { batch }) }
 }
 
-// A job gives all of its objects one storage class.
+// A job gives all of its objects one storage class; tags have none.
 function batchAlternative(job: WriteJob, { groups }: Rehearsal): BatchAlternative | undefined {
   if (!isBatchable(job) || (isCopy(job) && frontOf(job) === undefined)) return undefined
   const written = groups.filter(({ fate }) => fate.kind === 'written')
   const objects = written.reduce((sum, group) => sum + group.objects, 0)
-  const jobs = new Set(written.map(({ writtenClass }) => writtenClass)).size
+  const jobs = isSetTags(job) ? 1 : new Set(written.map(({ writtenClass }) => writtenClass)).size
   return objects === 0 ? undefined : { jobs, objects, usd: batchFees(jobs, objects) }
 }
 

@@ -33,7 +33,7 @@ export function tagChanges(before: TagMap, after: TagMap): Change[] {
 }
 
 /** What is to become of an object: an outcome, or the tags that it is to have. */
-type TagPlan =
+export type TagPlan =
   | { readonly outcome: Outcome }
   | { readonly outcome: undefined; readonly wanted: TagMap; readonly changes: readonly Change[] }
 
@@ -108,7 +108,7 @@ function tagVersions(job: SetTagsJob, store: Storage): Action {
   }
 }
 
-function lookingAtTags(job: SetTagsJob, store: Storage): Look {
+function lookAtTags(job: SetTagsJob, store: Storage): Look {
   const { prefix } = job.source
   const look: Look = async (object) => {
     try {
@@ -138,7 +138,7 @@ function lookingAtTags(job: SetTagsJob, store: Storage): Look {
 }
 
 export const SET_TAGS_ACTIONS: KindActions<SetTagsJob> = {
-  look: (job, { source }) => lookingAtTags(job, source),
+  look: (job, { source }) => lookAtTags(job, source),
   act: (job, { destination }) => (job.versions === true ? tagVersions : tagOne)(job, destination),
   // Which it is, the look tells.
   requests: () => ({}),

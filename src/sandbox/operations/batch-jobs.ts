@@ -3,7 +3,7 @@ import { xmlReply, type Reply } from '../wire/reply.js'
 import { requestHeader, type S3Request } from '../wire/request.js'
 import { malformedXml, notImplemented, S3Error } from '../wire/s3-error.js'
 import { childrenOf, element, parseXml, textOf, type XmlElement } from '../wire/xml.js'
-import { carryOut, readManifest, writeReport, type TaskResult } from './batch-tasks.js'
+import { carryOut, isKnown, readManifest, writeReport, type TaskResult } from './batch-tasks.js'
 import { bucketOf, type World } from './world.js'
 
 const namespace = 'xmlns="http://awss3control.amazonaws.com/doc/2018-08-20/"'
@@ -108,8 +108,8 @@ export function createJob(world: World, request: S3Request): Reply {
   parseArn(needed(inside(manifest, 'Location'), 'ObjectArn'))
   if (needed(inside(manifest, 'Spec'), 'Format') !== 'S3BatchOperations_CSV_20180820') throw notImplemented()
   const [operation, ...others] = inside(asked, 'Operation').children
-  if (operation?.name !== 'S3PutObjectCopy' || others.length > 0) throw notImplemented()
-  bucketOf(world, parseArn(needed(operation, 'TargetResource')).bucket)
+  if (operation === undefined || !isKnown(operation) || others.length > 0) throw notImplemented()
+  if (operation.name === 'S3PutObjectCopy') bucketOf(world, parseArn(needed(operation, 'TargetResource')).bucket)
   const report = inside(asked, 'Report')
   if (needed(report, 'Enabled') === 'true') bucketOf(world, parseArn(needed(report, 'Bucket')).bucket)
   const job: BatchJob = {
@@ -243,12 +243,14 @@ function prepare(world: World, job: BatchJob): void {
 
 function work(world: World, job: BatchJob): void {
   const { results, rows } = job
-  const operation = inside(inside(job.asked, 'Operation'), 'S3PutObjectCopy')
-  const target = parseArn(needed(operation, 'TargetResource')).bucket
+  const [operation] = inside(job.asked, 'Operation').children
+  if (operation === undefined) throw malformedXml()
+  const target = textOf(operation, 'TargetResource')
   const until = Math.min(rows.length, job.done + TASKS_A_LOOK)
   for (; job.done < until; job.done++) {
     const row = rows[job.done]
-    if (row !== undefined) results.push(carryOut(world, row, operation, target))
+    if (row !== undefined)
+      results.push(carryOut(world, row, operation, target === undefined ? '' : parseArn(target).bucket))
   }
   const failed = failedIn(job)
   if (job.done >= LEAST_TO_FAIL && failed > job.done / 2) {

@@ -7,6 +7,7 @@ import { percentDecode, type S3Request } from '../wire/request.js'
 import { S3Error } from '../wire/s3-error.js'
 import { childrenOf, textOf, type XmlElement } from '../wire/xml.js'
 import { copyObject } from './copy.js'
+import { replaceTags } from './tagging.js'
 import { bucketOf, nowInSeconds, type World } from './world.js'
 
 /** What became of one row of a manifest. */
@@ -47,7 +48,12 @@ export function readManifest(
   })
 }
 
-/** Copies the object of a row, as the operation of the job says. */
+/** Whether jobs can do that. */
+export function isKnown({ name }: XmlElement): boolean {
+  return ['S3PutObjectCopy', 'S3PutObjectTagging', 'S3DeleteObjectTagging'].includes(name)
+}
+
+/** Does to the object of a row what the operation of the job says; `target` is where copies go. */
 export function carryOut(
   world: World,
   [bucket = '', key = '', version = '']: readonly string[],
@@ -57,13 +63,33 @@ export function carryOut(
   const row = (...rest: readonly string[]): readonly string[] => [bucket, key, version, ...rest]
   try {
     const name = percentDecode(key.replaceAll('+', ' '))
-    const destination = `${textOf(operation, 'TargetKeyPrefix') ?? ''}${name}`
-    copyObject(world, copyRequest(operation, { bucket, name, version }, target, destination))
+    if (operation.name === 'S3PutObjectCopy') {
+      const destination = `${textOf(operation, 'TargetKeyPrefix') ?? ''}${name}`
+      copyObject(world, copyRequest(operation, { bucket, name, version }, target, destination))
+    } else changeTags(world, operation, { bucket, name, version })
     return { failed: false, row: row('succeeded', '', '200', 'Successful') }
   } catch (error) {
     if (!(error instanceof S3Error)) throw error
     return { failed: true, row: row('failed', error.code, String(error.status), error.message) }
   }
+}
+
+function changeTags(
+  world: World,
+  operation: XmlElement,
+  { bucket, name, version }: { readonly bucket: string; readonly name: string; readonly version: string },
+): void {
+  const query = new Map(version === '' ? [] : [['versionId', version]])
+  const request: S3Request = {
+    ...{ method: 'PUT', rawPath: '', bucket, key: name, query, headers: {}, body: Buffer.alloc(0) },
+  }
+  const [tagSet] = childrenOf(operation, 'TagSet')
+  const tags = tagSet === undefined ? [] : childrenOf(tagSet, 'member')
+  replaceTags(
+    world,
+    request,
+    tags.map((tag) => [textOf(tag, 'Key') ?? '', textOf(tag, 'Value') ?? ''] as const),
+  )
 }
 
 function copyRequest(

@@ -13,7 +13,12 @@ export function getObjectTagging(world: World, request: S3Request): Reply {
   return xmlReply(`<Tagging ${xmlNamespace}><TagSet>${tags.join('')}</TagSet></Tagging>`, versionHeader(versionId))
 }
 
-function setTags(world: World, request: S3Request, tags: Tags): string[] {
+/** Gives the object of a request these tags and no others; answers the header of its version. Throws S3Error. */
+export function replaceTags(world: World, request: S3Request, tags: Tags): string[] {
+  if (tags.length > 10) throw new S3Error(400, 'BadRequest', 'Object tags cannot be greater than 10')
+  if (new Set(tags.map(([key]) => key)).size < tags.length) {
+    throw new S3Error(400, 'InvalidTag', 'Cannot provide multiple Tags with the same key')
+  }
   const { bucket, key, object, versionId } = findObject(world, request)
   if (bucket.readOnly) throw accessDenied()
   bucket.rewrite(key, object.headers, { ...object.extras, tags }, object.seconds, versionId)
@@ -28,13 +33,9 @@ export function putObjectTagging(world: World, request: S3Request): Reply {
     if (key === undefined) throw malformedXml()
     return [key, textOf(tag, 'Value') ?? ''] as const
   })
-  if (tags.length > 10) throw new S3Error(400, 'BadRequest', 'Object tags cannot be greater than 10')
-  if (new Set(tags.map(([key]) => key)).size < tags.length) {
-    throw new S3Error(400, 'InvalidTag', 'Cannot provide multiple Tags with the same key')
-  }
-  return emptyReply(200, setTags(world, request, tags))
+  return emptyReply(200, replaceTags(world, request, tags))
 }
 
 export function deleteObjectTagging(world: World, request: S3Request): Reply {
-  return emptyReply(204, setTags(world, request, []))
+  return emptyReply(204, replaceTags(world, request, []))
 }

@@ -5,6 +5,7 @@ import {
   S3ControlClient,
   UpdateJobStatusCommand,
   type CreateJobCommandInput,
+  type JobOperation,
   type RequestedJobStatus,
   type S3ControlClientConfig,
   type S3CopyObjectOperation,
@@ -12,7 +13,7 @@ import {
 import { isIP } from 'node:net'
 import { timeOf } from '../../times.js'
 import type { Place } from '../../job/place.js'
-import type { BatchControl, BatchCopy, BatchOptions, BatchRequest, BatchView } from '../batch-control.js'
+import type { BatchControl, BatchCopy, BatchOptions, BatchRequest, BatchTask, BatchView } from '../batch-control.js'
 import { createMeter, withRetries } from '../retry.js'
 import { openAccount } from './account.js'
 import { sdkFault } from './watched-client.js'
@@ -108,7 +109,7 @@ export function jobInput(request: BatchRequest): Omit<CreateJobCommandInput, 'Ac
     Description: request.description,
     Priority: PRIORITY,
     RoleArn: role,
-    Operation: { S3PutObjectCopy: copyInput(request.copy, arn(request.copy.destination.bucket)) },
+    Operation: operationInput(request, arn),
     Manifest: {
       Spec: { Format: 'S3BatchOperations_CSV_20180820', Fields: ['Bucket', 'Key'] },
       Location: { ObjectArn: arn(manifest.bucket, manifest.prefix), ETag: manifest.etag },
@@ -118,6 +119,12 @@ export function jobInput(request: BatchRequest): Omit<CreateJobCommandInput, 'Ac
       ...{ Bucket: arn(report.bucket), Prefix: report.prefix },
     },
   }
+}
+
+function operationInput(task: BatchTask, arn: (bucket: string) => string): JobOperation {
+  if ('copy' in task) return { S3PutObjectCopy: copyInput(task.copy, arn(task.copy.destination.bucket)) }
+  const TagSet = task.tags.map(([Key, Value]) => ({ Key, Value }))
+  return TagSet.length === 0 ? { S3DeleteObjectTagging: {} } : { S3PutObjectTagging: { TagSet } }
 }
 
 function copyInput(

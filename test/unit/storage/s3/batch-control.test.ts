@@ -66,6 +66,16 @@ describe('what CreateJob is asked', () => {
   })
 })
 
+describe('what CreateJob is asked where tags are set', () => {
+  test('the tags that all objects are to have, or that they are to have none', () => {
+    const { copy: _, ...job } = REQUEST
+    expect(jobInput({ ...job, tags: [['a b', 'ü&']] }).Operation).toEqual({
+      S3PutObjectTagging: { TagSet: [{ Key: 'a b', Value: 'ü&' }] },
+    })
+    expect(jobInput({ ...job, tags: [] }).Operation).toEqual({ S3DeleteObjectTagging: {} })
+  })
+})
+
 describe('what CreateJob is asked where objects are copied onto themselves', () => {
   const rewrite = (fields: readonly (readonly [string, string])[], unmodifiedSince?: string) =>
     jobInput({
