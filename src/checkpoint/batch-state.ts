@@ -1,6 +1,6 @@
 import { headerShape } from '../job/object-attributes.js'
 import { placeShape, type Place } from '../job/place.js'
-import { checkCount, flag, list, positive, shape, text, time } from '../job/schema.js'
+import { checkCount, checkDuration, flag, list, positive, shape, text, time } from '../job/schema.js'
 
 /** One job of S3 Batch Operations, and how far it is known to have come. */
 export interface BatchJobState {
@@ -40,6 +40,8 @@ export interface BatchState {
   readonly rowsAJob: number
   /** Everything is listed, and each object is in a manifest or in the failure ledger. */
   readonly planned: boolean
+  /** What all of it costs, about, where that is known. */
+  readonly estimatedUsd?: number
   /** Somebody has said that the jobs may start. */
   readonly confirmed: boolean
   readonly jobs: readonly BatchJobState[]
@@ -59,7 +61,7 @@ export const batchShape = shape<BatchState>(
       ),
     ),
   },
-  {},
+  { estimatedUsd: checkDuration },
 )
 
 /** Objects in manifests whose outcome is not in the totals. */

@@ -13,6 +13,7 @@ import { CANNED_ACLS } from './options/header-options.js'
 import { FOLDER_MARKERS, headerRuleFlags, readHeaderChanges, RESET_ACL } from './options/header-rule-options.js'
 import type { CommandIo } from './options/io.js'
 import { jsonFlags, readJson } from './options/output-options.js'
+import { costFlags } from './options/pace-options.js'
 import { checkPair, parseBucket } from './options/places.js'
 import { againFlag, freshFlags, runFlags } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
@@ -31,7 +32,7 @@ interface Operation {
   run(flags: Flags, io: CommandIo): Promise<number>
 }
 
-const RUNNING: Command['options'] = [selectionFlags, jobFlags, yesFlag, runFlags, againFlag, freshFlags]
+const RUNNING: Command['options'] = [selectionFlags, jobFlags, yesFlag, runFlags, againFlag, freshFlags, costFlags]
 const WRITING: Command['options'] = [...RUNNING, aclFlag]
 
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map([

@@ -7,14 +7,18 @@ import { FORMAT, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import type { FailureLedger } from '../../checkpoint/failure-ledger.js'
 import { HEADER_SETS, type ObjectOfSet } from '../../checkpoint/header-set-ledger.js'
 import { LateLedger } from '../../checkpoint/object-ledger.js'
+import type { Requests } from '../../engine/actions/context.js'
+import { PlanCounts } from '../../engine/session/plan-counts.js'
 import { lsSink } from '../../engine/session/scan-results.js'
 import { runScan, type ScanEnd } from '../../engine/session/scan-session.js'
 import type { OutputWriter } from '../../engine/output/output-writer.js'
 import { UserError } from '../../errors.js'
 import type { Expected } from '../../job/events.js'
 import { writeKindOf } from '../../job/kinds.js'
+import { isSetTags } from '../../job/set-tags.js'
+import type { PlannedGroup } from '../../job/planned-group.js'
 import { lsOf } from '../../job/ls.js'
-import { NOT_FOR_BATCH, type Failure } from '../../job/outcome.js'
+import { NOT_FOR_BATCH, type Failure, type Outcome } from '../../job/outcome.js'
 import { noTotals, type Totals } from '../../job/totals.js'
 import { printableName } from '../../keys.js'
 import type { CommandIo } from '../options/io.js'
@@ -55,6 +59,8 @@ export interface BatchPlan {
   readonly own: ReadonlyMap<string, number>
   /** What jobs are to do: those of one kind have all in common that a job can give. */
   readonly kinds: readonly { readonly storageClass: string; readonly rows: number }[]
+  /** All that is to be done, by jobs or not, with the requests for it. */
+  readonly groups: readonly PlannedGroup[]
   /** Of the objects that no job is to do; those of `own` are among the failures. */
   readonly totals: Pick<Totals, 'skipped' | 'failed'>
 }
@@ -105,6 +111,7 @@ class Router {
   private seen = 0
   private readonly writer: ManifestWriter<string> | undefined
   private turn: Promise<void> = Promise.resolve()
+  private readonly counts: PlanCounts
 
   constructor(
     private readonly job: BatchableJob,
@@ -112,6 +119,7 @@ class Router {
     private readonly to: BatchOutput | undefined,
     private readonly ofSets: LateLedger<ObjectOfSet> | undefined,
   ) {
+    this.counts = new PlanCounts(job, Date.now())
     this.writer = to === undefined ? undefined : new ManifestWriter(to.folder, to.rowsAJob, to.send)
   }
 
@@ -149,7 +157,7 @@ class Router {
     const left = [...own.values()].reduce((all, n) => all + n, 0)
     const filtered = ended.listed - this.seen
     return {
-      ...{ ended, jobs, own },
+      ...{ ended, jobs, own, groups: this.counts.groups() },
       kinds: [...[...classes].map(([storageClass, rows]) => ({ storageClass, rows })), ...worth],
       totals: {
         skipped: Object.fromEntries(filtered === 0 ? skipped : [...skipped, ['filtered', filtered]]),
@@ -195,6 +203,7 @@ class Router {
 
   private async route(decision: BatchDecision, ofSets: ObjectOfSet[], failures: Failure[]): Promise<void> {
     const { object } = decision
+    if (!('outcome' in decision)) this.counts.add(object, DONE, this.writesOf(decision))
     if ('reason' in decision) {
       addTo(this.own, decision.reason, 1)
       failures.push(this.leftOver(object, decision.reason))
@@ -206,6 +215,18 @@ class Router {
       const { storageClass, fields } = decision
       ofSets.push({ ...object, set: this.sets.add({ storageClass, fields }, object.lastModified) })
     }
+  }
+
+  // Of what is too large for one, s3move sends several.
+  private writesOf(decision: Exclude<BatchDecision, { outcome: unknown }>): Requests {
+    const { job } = this
+    if (isSetTags(job)) {
+      const { fields = job.set } = 'reason' in decision ? {} : decision
+      return { [fields.length === 0 ? 'DeleteObjectTagging' : 'PutObjectTagging']: 1 }
+    }
+    const { size } = decision.object
+    if (!('reason' in decision) || size <= MOST_COPIED) return { CopyObject: 1 }
+    return { CreateMultipartUpload: 1, UploadPartCopy: Math.ceil(size / LEAST_PART), CompleteMultipartUpload: 1 }
   }
 
   private settle(outcome: Extract<BatchDecision, { outcome: unknown }>['outcome'], failures: Failure[]): void {
@@ -229,6 +250,12 @@ class Router {
     }
   }
 }
+
+/** What one CopyObject takes, and the parts in which more is copied, at least; in bytes. */
+const MOST_COPIED = 5 * 1024 ** 3
+const LEAST_PART = 512 * 1024 ** 2
+
+const DONE: Outcome = { kind: 'copied' }
 
 function addTo(counts: Map<string, number>, name: string, gain: number): void {
   counts.set(name, (counts.get(name) ?? 0) + gain)

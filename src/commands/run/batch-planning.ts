@@ -10,6 +10,7 @@ import { jobTitle } from '../../report/format.js'
 import type { SendManifest } from '../../batch/manifest.js'
 import { openObjectUpload } from '../../storage/object-upload.js'
 import { Interrupted } from '../options/io.js'
+import { batchCostOf } from './batch-cost.js'
 import { planBatch, type BatchPlan, type BatchPlanOptions } from './batch-plan.js'
 import type { BatchCheckpoint, OpenedBatch } from './batch-setup.js'
 import { sayer, tellListing, tellPlan, tellPolicy } from './batch-telling.js'
@@ -33,8 +34,10 @@ export async function planIntoManifests(
     }
     const planned = await planToTheEnd(setup, checkpoint, to)
     const { ended, jobs, totals } = planned
-    tellPlan(setup, checkpoint.job, planned, jobs.length)
-    const next = { ...batch, planned: true, jobs }
+    const cost = await batchCostOf(checkpoint.job, planned, jobs.length, setup.opened, setup.pace)
+    tellPlan(setup, checkpoint.job, planned, jobs.length, cost)
+    const estimated = 'usd' in cost ? { estimatedUsd: cost.usd } : {}
+    const next = { ...batch, planned: true, jobs, ...estimated }
     await save({
       ...{ ...checkpoint, ranges: [], listed: ended.listed, ledger: ledger.position, batch: next },
       state: isBatchUnderWay(next) ? 'unfinished' : 'finished',
@@ -55,7 +58,7 @@ export async function rehearsePlan(
   const planned = await planToTheEnd(setup, checkpoint)
   const jobs = planned.kinds.reduce((all, { rows }) => all + Math.ceil(rows / asked.rowsAJob), 0)
   sayer(setup)(`dry run of ${jobTitle(job)} by S3 Batch Operations: nothing is written, and no job is made`)
-  tellPlan(setup, job, planned, jobs)
+  tellPlan(setup, job, planned, jobs, await batchCostOf(job, planned, jobs, setup.opened, setup.pace))
   tellPolicy(setup, job, asked)
 }
 

@@ -9,6 +9,7 @@ import { printable } from '../../keys.js'
 import { count, objects } from '../../report/format.js'
 import { failedByCode, skippedByReason } from '../../report/summary.js'
 import { sayTo } from './attended.js'
+import { batchCostInWords, type BatchCost } from './batch-cost.js'
 import type { BatchPlan, BatchPlanOptions } from './batch-plan.js'
 import { inSets } from './batch-sets.js'
 import type { BatchCheckpoint, BatchSetup, OpenedBatch } from './batch-setup.js'
@@ -34,7 +35,13 @@ export function tellListing({ progress, opened: { ends } }: OpenedBatch): BatchP
 }
 
 /** Tells who copies how many objects. */
-export function tellPlan(setup: BatchSetup, job: BatchableJob, { own, kinds, totals }: BatchPlan, jobs: number): void {
+export function tellPlan(
+  setup: BatchSetup,
+  job: BatchableJob,
+  { own, kinds, totals }: BatchPlan,
+  jobs: number,
+  cost: BatchCost,
+): void {
   const say = sayer(setup)
   const inJobs = kinds.reduce((all, { rows }) => all + rows, 0)
   const byClass = new Map<string, number>()
@@ -50,11 +57,7 @@ export function tellPlan(setup: BatchSetup, job: BatchableJob, { own, kinds, tot
   const { [NOT_FOR_BATCH]: _own, ...failed } = totals.failed
   if (sum(failed) > 0) say(`${objects(sum(failed))} could not be looked at: ${failedByCode(failed)}`)
   for (const [reason, n] of own) say(`${objects(n)} left to s3move itself: ${printable(reason)}`)
-  // What it costs is told by nobody yet.
-  if (jobs > 0)
-    say(
-      'price not known: a job costs a fee, each of its objects another, and each copy a request and what reading its class costs',
-    )
+  if (jobs > 0) say(printable(batchCostInWords(cost)))
 }
 
 /** Tells what the role of the jobs must be allowed, and by whom it must be trusted. */

@@ -19,6 +19,7 @@ import { ask } from '../options/ask.js'
 import { EXIT } from '../options/exit.js'
 import { readFlag } from '../options/flag-values.js'
 import { Interrupted, type CommandIo } from '../options/io.js'
+import { checkBatchCost } from './batch-cost.js'
 import { runBatchJobs, type BatchRun } from './batch-jobs.js'
 import { planIntoManifests } from './batch-planning.js'
 import type { BatchCheckpoint, OpenedBatch } from './batch-setup.js'
@@ -49,7 +50,10 @@ export async function driveBatch(setup: LockedBatch): Promise<number | undefined
   try {
     await save(current)
     if (!current.batch.planned) await planIntoManifests(setup, current, folder, save)
-    if (current.batch.planned && isBatchUnderWay(current.batch)) await jobs(setup, current, save, resumed)
+    if (current.batch.planned && isBatchUnderWay(current.batch)) {
+      if (!current.batch.confirmed) checkBatchCost(current.batch, current.pace, folder)
+      await jobs(setup, current, save, resumed)
+    }
   } catch (error) {
     const known = error instanceof Interrupted ? undefined : stopReason(error)
     // What was given up for the sake of an end is no reason of its own.

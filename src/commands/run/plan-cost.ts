@@ -111,7 +111,7 @@ export async function plannedCostOf(options: CostOptions): Promise<PlannedCost> 
   const run: BilledRun = {
     ...{ sampled, annotations: await annotationsOfSample(job, sample, ends, stop) },
     ...{ source, destination, deletesAt, replaces: replacesSource(job), streamed: ends.settings.streamed },
-    groups: found.groups.map((group) => billed(job, group, found.kept !== undefined)),
+    groups: found.groups.map((group) => billedGroup(job, group, found.kept !== undefined)),
     reads: {
       source: deletesAt === 'source' ? allTogether([seen, ofDeletions]) : seen,
       destination: deletesAt === 'source' ? destinationReads : allTogether([destinationReads, ofDeletions]),
@@ -161,7 +161,8 @@ async function versioned(open: OpenStore): Promise<boolean | undefined> {
   }
 }
 
-function billed(job: WriteJob, { fate, ...group }: PlannedGroup, kept: boolean): BilledGroup {
+/** A group as it is billed; `kept`: nothing is deleted. */
+export function billedGroup(job: WriteJob, { fate, ...group }: PlannedGroup, kept: boolean): BilledGroup {
   const { kind } = fate
   if (kind === 'skipped' || kind === 'failed' || (kind === 'deleted' && kept)) return { ...group, fate: 'none' }
   return { ...group, fate: kind === 'written' ? fateOfDone(job) : kind }

@@ -43,7 +43,7 @@ interface Billing {
 }
 
 /** What is paid for as the run goes on. */
-const PAID_BY_RUN: ReadonlySet<CostRow['kind']> = new Set(['requests', 'retrieval', 'transfer', 'restore'])
+export const PAID_BY_RUN: ReadonlySet<CostRow['kind']> = new Set(['requests', 'retrieval', 'transfer', 'restore'])
 
 /** What tells the cost by requests and totals. Which side was asked to read is not counted: the dearer one is taken. */
 function spentBy({ job, source, destination, prices, streamed }: Billing): SpentOf {

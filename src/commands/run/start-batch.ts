@@ -13,6 +13,7 @@ import type { Pace } from '../../job/pace.js'
 import type { Place } from '../../job/place.js'
 import { noTotals } from '../../job/totals.js'
 import { printable } from '../../keys.js'
+import { shellWord } from '../../report/format.js'
 import { createProgress } from '../../report/progress.js'
 import { version } from '../../version.js'
 import { canAsk } from '../options/ask.js'
@@ -33,6 +34,7 @@ import { checkFolder, checkLogOutside, chooseFolder, type Beginning } from './ch
 import { driveBatch } from './drive-batch.js'
 import { rehearsing } from './dry-run.js'
 import { endsOf, noting, open, threadsFor, type Opened } from './open-and-run.js'
+import { spendingOf } from './spending.js'
 import type { Prepare } from './start-write.js'
 import { wantedRanges } from './wanted-ranges.js'
 
@@ -109,6 +111,7 @@ export async function resumeBatch(folder: string, { flags, io, rest }: BatchComm
       const { checkpoint: found } = await readCheckpoint(folder)
       if (!isBatchRun(found)) throw new UserError(`${printable(folder)} now holds another job`, 'see s3move status')
       if (!found.batch.confirmed) checkCanConfirm(flags, io)
+      else refuseLateLimit(flags, folder)
       await proveLedgers(folder, found)
       const pace = readPace(flags, found.pace)
       const reached = readConnection(flags, found.connection)
@@ -143,6 +146,15 @@ function checkCanConfirm(flags: Flags, io: CommandIo): void {
   )
 }
 
+// AWS has been at work on them.
+function refuseLateLimit(flags: Flags, folder: string): void {
+  if (readText(flags, 'max-cost') === undefined) return
+  throw new UserError(
+    '--max-cost comes too late: the jobs were started, and go on whatever s3move does',
+    `leave it away; ‘s3move batch cancel ${shellWord(folder)}’ ends the jobs`,
+  )
+}
+
 async function opening(
   job: BatchableJob,
   connection: Connection,
@@ -156,6 +168,8 @@ async function opening(
     ...noting(progress),
   })
   try {
+    // Told before anything is listed for it.
+    if (pace.maxCost !== undefined) await spendingOf(job, opened.ends, pace)
     if (isCopy(job) && !opened.ends.settings.distinctBuckets) checkInOneBucket(source, destination, false)
   } catch (error) {
     opened.close()
