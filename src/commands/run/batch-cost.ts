@@ -29,7 +29,7 @@ export async function batchCostOf(
     streamed: false,
     groups: groups.map((group) => billedGroup(job, group, false)),
     reads: { source: ends.meter.requests, destination: {} },
-    ...{ kmsRequests: 0, restores: false },
+    ...{ kmsRequests: 0, restore: undefined },
   } as const
   const rows = costOfRun(run, await pricesFrom(files)).filter(({ kind }) => PAID_BY_RUN.has(kind))
   const unknown = rows.find((row) => row.usd === undefined)
