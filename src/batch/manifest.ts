@@ -1,9 +1,21 @@
 import { once } from 'node:events'
 import { PassThrough, type Readable } from 'node:stream'
+import type { ListedTraits } from '../job/verdicts.js'
 
 /** A row of a manifest: bucket and key, URL-encoded so that no key can be taken for two fields. */
 export function manifestRow(bucket: string, key: string): string {
   return `${bucket},${encodedKey(key)}\n`
+}
+
+/** The same with what was listed of the object, in a field that S3 is to ignore. */
+export function listedRow(bucket: string, key: string, { size, etag }: ListedTraits): string {
+  return `${bucket},${encodedKey(key)},${size}:${encodeURIComponent(etag)}\n`
+}
+
+/** What the last field of such a row tells; undefined of any other text. */
+export function traitsIn(field: string): ListedTraits | undefined {
+  const [, size, etag = ''] = /^(\d+):([^:]*)$/.exec(field) ?? []
+  return size === undefined ? undefined : { size: Number(size), etag: decodeURIComponent(etag) }
 }
 
 /** The key of such a row, and of one that a report repeats. One that is not encoded as ours are is taken as it is. */

@@ -32,7 +32,8 @@ export interface Problem {
   readonly message: string
 }
 
-interface ListedTraits {
+/** What a listing tells of an object by which it is compared. */
+export interface ListedTraits {
   readonly size: number
   readonly etag: string
 }

@@ -10,9 +10,12 @@ interface BatchManifest extends Place {
   readonly etag: string
 }
 
-/** What a job does to each object: it copies it, or gives it these tags in place of its own. */
-export type BatchTask =
+/** What a job changes of each object: it copies it, or gives it these tags in place of its own. */
+export type BatchChange =
   { readonly copy: BatchCopy } | { readonly tags: readonly (readonly [name: string, value: string])[] }
+
+/** What a job does to each object. */
+export type BatchTask = BatchChange | { readonly checksum: BatchChecksum }
 
 /** A Batch Operations job that does something to what its manifest names. */
 export type BatchRequest = RequestedJob & BatchTask
@@ -24,10 +27,18 @@ interface RequestedJob {
   readonly description: string
   /** The ARN of the role that it has. */
   readonly role: string
-  /** CSV without a header: bucket and URL-encoded key. The prefix is the whole key. */
+  /** CSV without a header: bucket and URL-encoded key, and of checksums what S3 is to ignore. The prefix is the whole key. */
   readonly manifest: BatchManifest
-  /** Where its report goes: below `PREFIX/job-ID/`. */
+  /** Where its report goes: below `PREFIX/job-ID/`. Of checksums it is of all objects, else of those that failed. */
   readonly report: Place
+}
+
+/** That a job computes the checksum of all bytes of each object, however many parts it was written in, and tells it in its report. */
+export interface BatchChecksum {
+  /** As `CHECKSUM_ALGORITHMS` has it. */
+  readonly algorithm: string
+  /** The account that the bucket of the report must belong to. */
+  readonly reportOwner: string
 }
 
 /** What a job makes of each object; what is absent is as CopyObject has it: metadata and tags are those of the object. */

@@ -3,16 +3,16 @@ import type { BatchJobState } from '../../checkpoint/batch-state.js'
 import { isCopy, type CopyJob } from '../../job/copy.js'
 import type { SetHeadersJob } from '../../job/set-headers.js'
 import { isSetTags } from '../../job/set-tags.js'
-import type { BatchCopy, BatchTask } from '../../storage/batch-control.js'
+import type { BatchCopy, BatchChange } from '../../storage/batch-control.js'
 import { batchFront } from './batch-front.js'
 
 /** What a job does to the objects of its manifest. */
-export function batchTaskOf(job: BatchableJob, state: BatchJobState): BatchTask {
+export function batchChangeOf(job: BatchableJob, state: BatchJobState): BatchChange {
   return isSetTags(job) ? { tags: state.fields ?? job.set } : { copy: batchCopyOf(job, state) }
 }
 
 /** The operation by which it does. */
-export function batchOperationOf(task: BatchTask): string {
+export function batchOperationOf(task: BatchChange): string {
   if ('copy' in task) return 'S3PutObjectCopy'
   return task.tags.length === 0 ? 'S3DeleteObjectTagging' : 'S3PutObjectTagging'
 }

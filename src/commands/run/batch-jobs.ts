@@ -1,20 +1,18 @@
-import { createHash } from 'node:crypto'
-import { isAborted, sleep } from '../../abort.js'
 import type { BatchableJob } from '../../batch/batchable.js'
 import { keyIn } from '../../batch/manifest.js'
 import { failedRows, type FailedRow } from '../../batch/report.js'
-import { hasEnded, isBatchUnderWay, type BatchJobState, type BatchState } from '../../checkpoint/batch-state.js'
+import { isBatchUnderWay, type BatchJobState, type BatchState } from '../../checkpoint/batch-state.js'
 import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { openFailures } from '../../checkpoint/failure-ledger.js'
-import { StorageError, UserError } from '../../errors.js'
+import { UserError } from '../../errors.js'
 import { writeKindOf } from '../../job/kinds.js'
 import type { Failure } from '../../job/outcome.js'
 import { printable } from '../../keys.js'
-import { count, objects } from '../../report/format.js'
 import { rowsOf } from '../../sources/files-from/csv-rows.js'
 import { textLines } from '../../sources/files-from/text-lines.js'
 import type { BatchControl, BatchView } from '../../storage/batch-control.js'
-import { batchOperationOf, batchTaskOf } from './batch-copy.js'
+import { batchOperationOf, batchChangeOf } from './batch-copy.js'
+import { runJobs, type JobsKind } from './run-jobs.js'
 
 /** A run that S3 Batch Operations does, listed to its end. */
 export interface BatchRun {
@@ -32,13 +30,6 @@ export interface BatchRun {
   readonly stop: AbortSignal
 }
 
-/** First and longest pause between two looks at the jobs, in milliseconds. */
-const FIRST_LOOK = 250
-const LONGEST_LOOK = 30_000
-
-/** What a job that nobody has started leaves by itself. */
-const MOVING = /^(?:New|Preparing|Cancelling|Failing|Completing)?$/
-
 /** Objects of a report whose failures are told one by one where its job did not come to its end. */
 const MOST_KNOWN = 100_000
 
@@ -47,109 +38,23 @@ const MOST_KNOWN = 100_000
  * the next. Answers whether all is counted; otherwise it was stopped, or nobody has confirmed.
  */
 export async function runBatchJobs(run: BatchRun, resumed: boolean): Promise<boolean> {
-  await make(run, resumed)
-  if (!run.checkpoint.batch.confirmed) {
-    const ready = await watch(run, (status) => !MOVING.test(status))
-    if (!ready) return false
-    const startable = run.checkpoint.batch.jobs.some(({ status }) => !hasEnded(status))
-    if (startable && !(await run.confirm())) return false
-    await change(run, { confirmed: true })
-  }
-  return await watch(run, hasEnded, true)
-}
-
-async function change(run: BatchRun, changed: Partial<BatchState>): Promise<void> {
-  run.checkpoint = { ...run.checkpoint, batch: { ...run.checkpoint.batch, ...changed } }
-  await run.save(run.checkpoint)
-}
-
-async function changeJob(run: BatchRun, at: number, changed: Partial<BatchJobState>): Promise<void> {
-  await change(run, {
-    jobs: run.checkpoint.batch.jobs.map((job, index) => (index === at ? { ...job, ...changed } : job)),
-  })
-}
-
-// A job that was made by a request whose answer nobody saved is found by its description, should S3 have forgotten the token.
-async function make(run: BatchRun, resumed: boolean): Promise<void> {
   const { job, batch } = run.checkpoint
-  const missing = batch.jobs.flatMap(({ id }, at) => (id === undefined ? [at] : []))
-  if (missing.length === 0) return
-  const named = new Map(missing.map((at) => [at, describedAs(batch, at)]))
-  const found = resumed ? await run.control.find(new Set(named.values())) : new Map<string, string>()
-  for (const [at, description] of named) {
-    const one = batch.jobs[at]
-    if (one === undefined || run.stop.aborted) return
-    const { bucket } = batch.manifests
-    const asked = {
-      ...{ description, role: batch.role, ...batchTaskOf(job, one) },
+  const { bucket } = batch.manifests
+  const kind: JobsKind = {
+    controlOf: () => run.control,
+    requestOf: (one) => ({
+      ...{ role: batch.role, ...batchChangeOf(job, one) },
       manifest: { bucket, prefix: one.manifest, etag: one.etag },
       report: { bucket, prefix: reportsOf(batch) },
-    }
-    const token = createHash('sha256').update(JSON.stringify(asked)).digest('hex')
-    const id = found.get(description) ?? (await run.control.create({ ...asked, token }))
-    await changeJob(run, at, { id })
-    run.say(`job ${at + 1} of ${batch.jobs.length} is ${id}: ${objects(one.rows)}`)
+    }),
+    done: writeKindOf(job).done,
+    count: (at, ended) => countJob(run, at, ended),
   }
-}
-
-/** What the job of a manifest is called, by which it is found again. */
-export function describedAs({ id, jobs }: BatchState, at: number): string {
-  return `s3move ${id} ${at + 1}/${jobs.length}`
+  return (await runJobs(run, kind, resumed)) && !isBatchUnderWay(run.checkpoint.batch)
 }
 
 function reportsOf({ manifests, id }: BatchState): string {
   return `${manifests.prefix}${id}/reports`
-}
-
-// Looks at the jobs until each is where it is waited for. What is suspended is started, and what has ended is counted, where that may be.
-async function watch(run: BatchRun, arrived: (status: string) => boolean, confirmed = false): Promise<boolean> {
-  let pause = FIRST_LOOK
-  while (!run.stop.aborted) {
-    let waiting = false
-    for (const [at, before] of run.checkpoint.batch.jobs.entries()) {
-      const { id, counted } = before
-      if (id === undefined) return false
-      if (counted === true || isAborted(run.stop)) continue
-      const now = await run.control.describe(id)
-      const moved = now.status !== before.status
-      if (moved) {
-        pause = FIRST_LOOK
-        tell(run, at, now)
-      }
-      if (moved || now.succeeded !== before.succeeded || now.failed !== before.failed) {
-        await changeJob(run, at, { status: now.status, succeeded: now.succeeded, failed: now.failed })
-      }
-      if (confirmed && now.status === 'Suspended') await start(run, id)
-      if (!arrived(now.status)) waiting = true
-      else if (confirmed) await countJob(run, at, now)
-    }
-    run.looked()
-    if (!waiting) return !confirmed || !isBatchUnderWay(run.checkpoint.batch)
-    await sleep(pause, run.stop)
-    pause = Math.min(pause * 1.5, LONGEST_LOOK)
-  }
-  return false
-}
-
-function tell(
-  { say, checkpoint: { batch, job } }: BatchRun,
-  at: number,
-  { status, tasks, succeeded, failed, reasons }: BatchView,
-): void {
-  const of =
-    tasks > 0 ? `, ${count(succeeded)} of ${count(tasks)} ${writeKindOf(job).done}, ${count(failed)} failed` : ''
-  const why = reasons.length === 0 ? '' : ` (${printable(reasons.join('; '))})`
-  say(`job ${at + 1} of ${batch.jobs.length}: ${printable(status)}${of}${why}`)
-}
-
-// Somebody else may have started it in between.
-async function start({ control }: BatchRun, id: string): Promise<void> {
-  try {
-    await control.start(id)
-  } catch (error) {
-    if (!(error instanceof StorageError) || error.code !== 'JobStatusException') throw error
-    if ((await control.describe(id)).status === 'Suspended') throw error
-  }
 }
 
 // Totals and ledger change in one save, and what was appended without one is cut off by the next session.
@@ -165,7 +70,8 @@ async function countJob(run: BatchRun, at: number, ended: BatchView): Promise<vo
       for (const { code } of rows) failed.set(code, (failed.get(code) ?? 0) + 1)
     }
     const whole = ended.status === 'Complete' && ended.tasks === job.rows && ended.succeeded + ended.failed === job.rows
-    if (whole) await readReport(run, ended, (rows) => append(rows, batchOperationOf(batchTaskOf(checkpoint.job, job))))
+    if (whole)
+      await readReport(run, ended, (rows) => append(rows, batchOperationOf(batchChangeOf(checkpoint.job, job))))
     else await readManifest(run, job, ended, (rows) => append(rows, 'CreateJob'))
     const { totals } = checkpoint
     const all = { ...totals.failed }

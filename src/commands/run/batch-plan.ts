@@ -25,6 +25,7 @@ import type { CommandIo } from '../options/io.js'
 import { decidingFor, type DecideBatch, type BatchDecision } from './batch-decisions.js'
 import { manifestsOfSets, rareFor } from './batch-sets.js'
 import type { Opened } from './open-and-run.js'
+import { takingOutlet } from './taking-outlet.js'
 
 /** What is to be listed, and where what is found goes. */
 export interface BatchPlanOptions {
@@ -110,8 +111,8 @@ class Router {
   private readonly failed = new Map<string, number>()
   private seen = 0
   private readonly writer: ManifestWriter<string> | undefined
-  private turn: Promise<void> = Promise.resolve()
   private readonly counts: PlanCounts
+  private taken: () => Promise<void> = () => Promise.resolve()
 
   constructor(
     private readonly job: BatchableJob,
@@ -124,30 +125,9 @@ class Router {
   }
 
   outlet(fail: (error: unknown) => void): OutputWriter {
-    let broken = false
-    let bytes = 0
-    return {
-      get bytes() {
-        return bytes
-      },
-      kept: undefined,
-      write: (piece, written) => {
-        this.turn = this.turn.then(async () => {
-          if (broken) return
-          try {
-            await this.take(Buffer.from(piece).toString())
-            bytes += piece.length
-            written()
-          } catch (error) {
-            broken = true
-            fail(error)
-          }
-        })
-      },
-      sync: () => Promise.resolve(),
-      finish: () => Promise.resolve(),
-      close: () => Promise.resolve(),
-    }
+    const { outlet, taken } = takingOutlet((lines) => this.take(lines), fail)
+    this.taken = taken
+    return outlet
   }
 
   async end(ended: ScanEnd): Promise<BatchPlan> {
@@ -168,11 +148,11 @@ class Router {
 
   async close(): Promise<void> {
     await this.writer?.close()
-    await this.turn
+    await this.taken()
   }
 
   private async jobs(worth: readonly CountedSet[]): Promise<readonly BatchJobState[]> {
-    await this.turn
+    await this.taken()
     await this.writer?.finish()
     const { to, ofSets } = this
     const copies = this.writer?.written.map(({ kind, ...one }) => ({ ...one, storageClass: kind })) ?? []

@@ -9,7 +9,7 @@ import { readFlag, type Flags } from '../options/flag-values.js'
 import type { CommandIo } from '../options/io.js'
 import { sayTo } from './attended.js'
 import { chooseBatch, withJobs, type BatchRunFolder } from './batch-choice.js'
-import { describedAs } from './batch-jobs.js'
+import { describedAs } from './run-jobs.js'
 
 /** Cancels the jobs of a run that have not ended, when somebody says yes. What became of their objects is counted by a resume. Resolves with the exit code. */
 export async function cancelBatch(dir: string | undefined, flags: Flags, io: CommandIo): Promise<number> {

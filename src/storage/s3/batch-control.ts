@@ -7,13 +7,22 @@ import {
   type CreateJobCommandInput,
   type JobOperation,
   type RequestedJobStatus,
+  type S3ComputeObjectChecksumOperation,
   type S3ControlClientConfig,
   type S3CopyObjectOperation,
 } from '@aws-sdk/client-s3-control'
 import { isIP } from 'node:net'
 import { timeOf } from '../../times.js'
 import type { Place } from '../../job/place.js'
-import type { BatchControl, BatchCopy, BatchOptions, BatchRequest, BatchTask, BatchView } from '../batch-control.js'
+import type {
+  BatchChecksum,
+  BatchControl,
+  BatchCopy,
+  BatchOptions,
+  BatchRequest,
+  BatchTask,
+  BatchView,
+} from '../batch-control.js'
 import { createMeter, withRetries } from '../retry.js'
 import { openAccount } from './account.js'
 import { sdkFault } from './watched-client.js'
@@ -74,7 +83,7 @@ export async function openS3Batch({ bucket }: Place, options: BatchOptions): Pro
           if (JobId !== undefined && descriptions.has(Description)) found.set(Description, JobId)
         }
         NextToken = page.NextToken
-      } while (NextToken !== undefined)
+      } while (NextToken !== undefined && found.size < descriptions.size)
       return found
     },
     start: (id) => update(id, 'Ready'),
@@ -111,11 +120,17 @@ export function jobInput(request: BatchRequest): Omit<CreateJobCommandInput, 'Ac
     RoleArn: role,
     Operation: operationInput(request, arn),
     Manifest: {
-      Spec: { Format: 'S3BatchOperations_CSV_20180820', Fields: ['Bucket', 'Key'] },
+      Spec: {
+        Format: 'S3BatchOperations_CSV_20180820',
+        Fields: 'checksum' in request ? ['Bucket', 'Key', 'Ignore'] : ['Bucket', 'Key'],
+      },
       Location: { ObjectArn: arn(manifest.bucket, manifest.prefix), ETag: manifest.etag },
     },
     Report: {
-      ...{ Enabled: true, Format: 'Report_CSV_20180820', ReportScope: 'FailedTasksOnly' },
+      ...{ Enabled: true, Format: 'Report_CSV_20180820' },
+      ...('checksum' in request
+        ? { ReportScope: 'AllTasks', ExpectedBucketOwner: request.checksum.reportOwner }
+        : { ReportScope: 'FailedTasksOnly' }),
       ...{ Bucket: arn(report.bucket), Prefix: report.prefix },
     },
   }
@@ -123,8 +138,17 @@ export function jobInput(request: BatchRequest): Omit<CreateJobCommandInput, 'Ac
 
 function operationInput(task: BatchTask, arn: (bucket: string) => string): JobOperation {
   if ('copy' in task) return { S3PutObjectCopy: copyInput(task.copy, arn(task.copy.destination.bucket)) }
+  if ('checksum' in task) return { S3ComputeObjectChecksum: checksumInput(task.checksum) }
   const TagSet = task.tags.map(([Key, Value]) => ({ Key, Value }))
   return TagSet.length === 0 ? { S3DeleteObjectTagging: {} } : { S3PutObjectTagging: { TagSet } }
+}
+
+// Of the whole object: composite ones are the same only where both were written in the same parts.
+function checksumInput({ algorithm }: BatchChecksum): S3ComputeObjectChecksumOperation {
+  return {
+    ChecksumAlgorithm: algorithm as S3ComputeObjectChecksumOperation['ChecksumAlgorithm'],
+    ChecksumType: 'FULL_OBJECT',
+  }
 }
 
 function copyInput(
