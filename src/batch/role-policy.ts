@@ -15,19 +15,36 @@ export function rolePolicy(
   { role, manifests }: { readonly role: string; readonly manifests: Place },
 ): { readonly permissions: Policy; readonly trust: Policy } {
   const { source } = job
-  const [, partition = 'aws'] = role.split(':')
-  const arn = ({ bucket, prefix }: Place): string => `arn:${partition}:s3:::${bucket}/${prefix}*`
-  const allow = (Action: readonly string[], place: Place): object => ({ Effect: 'Allow', Action, Resource: arn(place) })
-  const ofManifests = allow(['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'], manifests)
-  if (isSetTags(job)) return { permissions: policyOf([allow(tagActions(job), source), ofManifests]), trust: TRUST }
+  if (isSetTags(job)) return policiesOf(role, manifests, [[tagActions(job), source]])
   const destination = isCopy(job) ? job.destination : source
   const canned = isCopy(job) ? job.attributes?.acl : job.acl
   const acl = canned === undefined || canned === 'reset' ? [] : ['s3:PutObjectAcl']
+  return policiesOf(role, manifests, [
+    [['s3:GetObject', 's3:GetObjectVersion', 's3:GetObjectTagging', 's3:GetObjectVersionTagging'], source],
+    [['s3:PutObject', 's3:PutObjectTagging', ...acl], destination],
+  ])
+}
+
+/** The same of a job that computes checksums of the objects below a place. */
+export function checksumPolicy(
+  place: Place,
+  { role, manifests }: { readonly role: string; readonly manifests: Place },
+): ReturnType<typeof rolePolicy> {
+  return policiesOf(role, manifests, [[['s3:GetObject', 's3:GetObjectVersion'], place]])
+}
+
+function policiesOf(
+  role: string,
+  manifests: Place,
+  objects: readonly (readonly [actions: readonly string[], place: Place])[],
+): ReturnType<typeof rolePolicy> {
+  const [, partition = 'aws'] = role.split(':')
+  const arn = ({ bucket, prefix }: Place): string => `arn:${partition}:s3:::${bucket}/${prefix}*`
+  const allow = (Action: readonly string[], place: Place): object => ({ Effect: 'Allow', Action, Resource: arn(place) })
   return {
     permissions: policyOf([
-      allow(['s3:GetObject', 's3:GetObjectVersion', 's3:GetObjectTagging', 's3:GetObjectVersionTagging'], source),
-      allow(['s3:PutObject', 's3:PutObjectTagging', ...acl], destination),
-      ofManifests,
+      ...objects.map(([actions, place]) => allow(actions, place)),
+      allow(['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'], manifests),
     ]),
     trust: TRUST,
   }

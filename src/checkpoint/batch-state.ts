@@ -1,6 +1,6 @@
 import { headerShape } from '../job/object-attributes.js'
-import { placeShape, type Place } from '../job/place.js'
-import { checkCount, checkDuration, flag, list, positive, shape, text, time } from '../job/schema.js'
+import { placeShape, type Place, type Side } from '../job/place.js'
+import { checkCount, checkDuration, flag, list, oneOf, positive, shape, text, time } from '../job/schema.js'
 
 /** One job of S3 Batch Operations, and how far it is known to have come. */
 export interface BatchJobState {
@@ -10,8 +10,10 @@ export interface BatchJobState {
   /** Objects in it, and their bytes as they were listed. */
   readonly rows: number
   readonly bytes: number
-  /** That of the copies. */
-  readonly storageClass: string
+  /** That of the copies, where it makes some. */
+  readonly storageClass?: string
+  /** Whose objects it reads, where it makes none. */
+  readonly side?: Side
   /** Where objects are copied onto themselves: all that they are to have of headers and the like. */
   readonly fields?: readonly (readonly [name: string, value: string])[]
   /** ISO 8601: what was written later is not to be copied. */
@@ -26,16 +28,22 @@ export interface BatchJobState {
   readonly counted?: boolean
 }
 
-/** What S3 Batch Operations does of a run: its listing is in manifests, and what these name is settled when the jobs are counted. */
-export interface BatchState {
-  /** Random: it begins the names of its manifests and jobs. */
-  readonly id: string
+/** Whose jobs they are. */
+export interface BatchParty {
   /** 12 digits. */
   readonly account: string
   /** The ARN of the role of its jobs. */
   readonly role: string
   /** Where manifests and reports are. */
   readonly manifests: Place
+}
+
+/** What S3 Batch Operations does of a run: its listing is in manifests, and what these name is settled when the jobs are counted. */
+export interface BatchState extends BatchParty {
+  /** Random: it begins the names of its manifests and jobs. */
+  readonly id: string
+  /** Whose the jobs are that read the source, where these are others'. */
+  readonly source?: BatchParty
   /** Objects of a job, at most. */
   readonly rowsAJob: number
   /** Everything is listed, and each object is in a manifest or in the failure ledger. */
@@ -47,21 +55,24 @@ export interface BatchState {
   readonly jobs: readonly BatchJobState[]
 }
 
+const PARTY = { account: text, role: text, manifests: placeShape }
+
 export const batchShape = shape<BatchState>(
   {
-    ...{ id: text, account: text, role: text, manifests: placeShape, rowsAJob: positive },
+    ...{ ...PARTY, id: text, rowsAJob: positive },
     ...{ planned: flag, confirmed: flag },
     jobs: list(
       shape<BatchJobState>(
-        { manifest: text, etag: text, rows: positive, bytes: checkCount, storageClass: text },
+        { manifest: text, etag: text, rows: positive, bytes: checkCount },
         {
           ...{ id: text, status: text, succeeded: checkCount, failed: checkCount, counted: flag },
+          ...{ storageClass: text, side: oneOf('source', 'destination') },
           ...{ fields: list(headerShape), unmodifiedSince: time },
         },
       ),
     ),
   },
-  { estimatedUsd: checkDuration },
+  { estimatedUsd: checkDuration, source: shape<BatchParty>(PARTY, {}) },
 )
 
 /** Objects in manifests whose outcome is not in the totals. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { connectionOf, type Connection } from '../job/connection.js'
 import { nameOfList } from '../job/files-from.js'
-import { kindOf, listFileOf, withList, writeKindOf, type Job, type WriteJob } from '../job/kinds.js'
+import { isScanJob, kindOf, listFileOf, withList, writeKindOf, type Job } from '../job/kinds.js'
 import { placeUrl, type Place, type Side } from '../job/place.js'
 import { printable } from '../keys.js'
 import type { Checkpoint } from './checkpoint.js'
@@ -25,8 +25,8 @@ export function jobHash(job: Job, connection: Connection): string {
  * `<source>-<verb>-<hash>`.
  * Safe as a file name everywhere, never hidden, at most 182 characters.
  */
-export function defaultFolderName(job: WriteJob, connection: Connection): string {
-  const verb = writeKindOf(job).unnamed === true ? [] : [job.kind]
+export function defaultFolderName(job: Job, connection: Connection): string {
+  const verb = !isScanJob(job) && writeKindOf(job).unnamed === true ? [] : [job.kind]
   const what = [...verb, ...('destination' in job ? ['to', fileName(job.destination)] : [])].join('-')
   return `${fileName(job.source)}-${what}-${jobHash(job, connection)}`
 }

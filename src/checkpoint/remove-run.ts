@@ -4,7 +4,7 @@ import { syncFolder, systemCode } from '../file-system.js'
 import { CHECKPOINT, isListCopy } from './checkpoint-file.js'
 import { checkpointError } from './checkpoint-error.js'
 
-const LEDGER_NAME = /^(?:failures|moved|extra|large|waiting|inventory|header-sets)(?:\.[\w.-]+)?\.ndjson$/
+const LEDGER_NAME = /^(?:failures|moved|extra|large|waiting|inventory|header-sets|checksums)(?:\.[\w.-]+)?\.ndjson$/
 const LOCK_NAME = /^lock\.[1-9]\d{0,14}$/
 
 /** What is in the folder of a run, or the folder itself, and is not of a run: names, or `a link`. Throws a CheckpointError when that cannot be told. */

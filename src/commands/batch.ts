@@ -1,24 +1,39 @@
 import { UserError } from '../errors.js'
+import { CHECKSUM_ALGORITHMS } from '../job/checksums.js'
 import { copyOf, type CopyJob } from '../job/copy.js'
+import type { Place } from '../job/place.js'
 import { setHeadersOf } from '../job/set-headers.js'
 import { setTagsOf, type SetTagsJob } from '../job/set-tags.js'
 import { printable } from '../keys.js'
 import { readAttributes } from './options/attribute-options.js'
 import { Declarations, type Argv } from './options/argv.js'
 import type { Command } from './options/command.js'
-import { connectionFlags, readConnection } from './options/connection-options.js'
+import { connectionFlags, readConnection, sideFlags } from './options/connection-options.js'
 import { exitsOfWriting } from './options/exit.js'
-import { booleanFlag, grouped, readArgument, readText, readWhole, textFlag, type Flags } from './options/flag-values.js'
+import {
+  booleanFlag,
+  grouped,
+  readArgument,
+  readChoice,
+  readText,
+  readWhole,
+  textFlag,
+  type Flags,
+} from './options/flag-values.js'
 import { CANNED_ACLS } from './options/header-options.js'
 import { FOLDER_MARKERS, headerRuleFlags, readHeaderChanges, RESET_ACL } from './options/header-rule-options.js'
 import type { CommandIo } from './options/io.js'
 import { jsonFlags, readJson } from './options/output-options.js'
 import { costFlags } from './options/pace-options.js'
 import { checkPair, parseBucket } from './options/places.js'
+import { checkSlashes, prefixFlags } from './options/prefix.js'
+import { readTo } from './options/result-options.js'
 import { againFlag, freshFlags, runFlags } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
 import { readTagChanges, someTagFlags } from './options/tag-options.js'
+import type { ChecksumJob } from './run/checksum-setup.js'
 import type { BatchAsked } from './run/start-batch.js'
+import type { ChecksumsAsked } from './run/start-checksums.js'
 import type { Prepare } from './run/start-write.js'
 
 /** What `batch` can do. */
@@ -99,6 +114,24 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
     },
   ],
   [
+    'verify',
+    {
+      ...{ usage: 'batch verify SOURCE DESTINATION', most: 2, least: 2 },
+      options: [selectionFlags, jobFlags, yesFlag, runFlags, freshFlags, prefixFlags, sideFlags, checksumFlags],
+      async run(flags, io) {
+        const [from, to] = [readArgument(flags, 'source'), readArgument(flags, 'destination')]
+        const job = readChecksumJob(flags, io.cwd)
+        for (const { bucket } of [job.source, job.destination]) refuseAccessPoint(bucket)
+        checkSlashes([job.source, job.destination], [from, to], flags, io)
+        checkPair(job.source, job.destination, readConnection(flags, {}))
+        const asked = readAsked(flags)
+        const source = readSourceParty(flags, asked)
+        const { beginChecksums } = await import('./run/start-checksums.js')
+        return await beginChecksums(job, { ...asked, ...(source === undefined ? {} : { source }) }, flags, io)
+      },
+    },
+  ],
+  [
     'watch',
     {
       ...{ usage: 'batch watch [DIR]', most: 1, least: 0, options: [connectionFlags, linesFlags] },
@@ -123,9 +156,12 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
 export const command: Command = {
   usage: 'batch <operation> [source] [destination]',
   group: 'copying',
-  summary: 'copy, set headers or tags, by jobs of S3 Batch Operations',
-  help: '$0 batch copy SOURCE DESTINATION --manifest s3://bucket/jobs/ --role-arn ARN\n\nCopies objects, or sets their headers or tags, by jobs of S3 Batch Operations.\nWhat these cannot do, s3move does itself afterwards.\n‘batch watch [DIR]’ shows the jobs of a run until they end, ‘batch cancel [DIR]’ ends them.\nThe jobs wait for a yes. The destination prefix must end as the source prefix does.',
-  options: [batchArguments, ...WRITING, copyFlags, taggingFlag, headerFlags, someTagFlags],
+  summary: 'copy, set headers or tags, or compare bytes, by jobs of S3 Batch Operations',
+  help: '$0 batch copy SOURCE DESTINATION --manifest s3://bucket/jobs/ --role-arn ARN\n\nCopies objects, or sets their headers or tags, by jobs of S3 Batch Operations.\nWhat these cannot do, s3move does itself afterwards.\n‘batch verify SOURCE DESTINATION’ compares all bytes of both sides by checksums that jobs compute.\n‘batch watch [DIR]’ shows the jobs of a run until they end, ‘batch cancel [DIR]’ ends them.\nThe jobs wait for a yes. The destination prefix must end as the source prefix does.',
+  options: [
+    ...[batchArguments, ...WRITING, prefixFlags, sideFlags, copyFlags],
+    ...[taggingFlag, headerFlags, someTagFlags, checksumFlags],
+  ],
   everyday: [
     ...['manifest', 'role-arn', 'yes', 'dry-run', 'storage-class'],
     ...['cache-control', 'include', 'profile'],
@@ -140,8 +176,9 @@ export const command: Command = {
       "$0 batch set-tags s3://photos --tagging 'team=web' --manifest s3://jobs/ --role-arn $ROLE",
       'these tags, and no others',
     ],
+    ['$0 batch verify s3://photos s3://new --manifest s3://jobs/ --role-arn $ROLE', 'are all bytes the same?'],
   ],
-  exits: exitsOfWriting(),
+  exits: exitsOfWriting(', or the two sides differ (verify)'),
   async run(flags, io) {
     const name = readArgument(flags, 'operation')
     const operation = OPERATIONS.get(name)
@@ -181,11 +218,11 @@ function refuseAccessPoint(bucket: string): string {
 function batchArguments(argv: Argv): Argv {
   return argv
     .positional('operation', {
-      ...{ type: 'string', describe: 'copy, set-headers, set-tags, watch or cancel', demandOption: true },
-      values: ['copy', 'set-headers', 'set-tags', 'watch', 'cancel'],
+      ...{ type: 'string', describe: 'copy, set-headers, set-tags, verify, watch or cancel', demandOption: true },
+      values: ['copy', 'set-headers', 'set-tags', 'verify', 'watch', 'cancel'],
     })
     .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix; DIR of watch and cancel' })
-    .positional('destination', { type: 'string', describe: 'the same, of copy' })
+    .positional('destination', { type: 'string', describe: 'the same, of copy and verify' })
 }
 
 function jobFlags(argv: Argv): Argv {
@@ -244,34 +281,89 @@ function warningOfTags({ replace, source }: SetTagsJob): Prepare {
   }
 }
 
+function checksumFlags(argv: Argv): Argv {
+  grouped(argv, 'Jobs:', {
+    'source-manifest': textFlag('S3-PREFIX', 'of verify: where those of the source go', '--manifest'),
+    'source-role-arn': textFlag('ROLE-ARN', 'of verify: the role of the jobs that read the source', '--role-arn'),
+  })
+  return grouped(argv, 'Comparison:', {
+    'checksum-algorithm': {
+      ...textFlag('ALGORITHM', 'by which all bytes of objects are compared, such as SHA256', 'CRC64NVME'),
+      values: CHECKSUM_ALGORITHMS,
+    },
+    to: textFlag('FILE', 'file or s3://bucket/key to write the differences to; - is standard output'),
+  })
+}
+
 /** Objects of a job where nobody says otherwise; S3 takes 20 billion. */
 const ROWS_A_JOB = 100_000_000
 const MOST_ROWS = 20_000_000_000
 
 function readAsked(flags: Flags): BatchAsked {
-  const needed = (name: string): string => {
-    const given = readText(flags, name)
-    if (given !== undefined) return given
-    throw new UserError(`--${name} is missing`, 'see s3move batch -h')
-  }
-  const role = needed('role-arn')
-  const [, ofRole] = /^arn:[a-z-]+:iam::(\d{12}):role\/.+$/.exec(role) ?? []
-  if (ofRole === undefined) {
-    throw new UserError(
-      `--role-arn ${printable(role)} is not that of a role`,
-      'write something like arn:aws:iam::123456789012:role/batch',
-    )
-  }
+  const { role, ofRole } = readRole(flags, 'role-arn')
   const account = readText(flags, 'account-id') ?? ofRole
   if (!/^\d{12}$/.test(account)) {
     throw new UserError(`--account-id is 12 digits, and was given ${printable(account)}`, 'aws sts get-caller-identity')
   }
-  const { bucket, prefix } = parseBucket(needed('manifest'), 'manifest')
+  const rowsAJob = readWhole(flags, 'job-rows', 1, MOST_ROWS) ?? ROWS_A_JOB
+  return { account, role, rowsAJob, manifests: readManifests(flags, 'manifest') }
+}
+
+// Another role is another account's, unless it says otherwise.
+function readSourceParty(flags: Flags, both: BatchAsked): ChecksumsAsked['source'] {
+  if (flags['source-manifest'] === undefined && flags['source-role-arn'] === undefined) return undefined
+  const { role, ofRole: account } =
+    flags['source-role-arn'] === undefined
+      ? { role: both.role, ofRole: both.account }
+      : readRole(flags, 'source-role-arn')
+  const manifests = flags['source-manifest'] === undefined ? both.manifests : readManifests(flags, 'source-manifest')
+  return { account, role, manifests }
+}
+
+function needed(flags: Flags, name: string): string {
+  const given = readText(flags, name)
+  if (given !== undefined) return given
+  throw new UserError(`--${name} is missing`, 'see s3move batch -h')
+}
+
+function readRole(flags: Flags, name: string): { readonly role: string; readonly ofRole: string } {
+  const role = needed(flags, name)
+  const [, ofRole] = /^arn:[a-z-]+:iam::(\d{12}):role\/.+$/.exec(role) ?? []
+  if (ofRole !== undefined) return { role, ofRole }
+  throw new UserError(
+    `--${name} ${printable(role)} is not that of a role`,
+    'write something like arn:aws:iam::123456789012:role/batch',
+  )
+}
+
+function readManifests(flags: Flags, name: string): Place {
+  const { bucket, prefix } = parseBucket(needed(flags, name), 'manifest')
   return {
-    ...{ account, role, rowsAJob: readWhole(flags, 'job-rows', 1, MOST_ROWS) ?? ROWS_A_JOB },
-    manifests: {
-      bucket: refuseAccessPoint(bucket),
-      prefix: prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`,
-    },
+    bucket: refuseAccessPoint(bucket),
+    prefix: prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`,
+  }
+}
+
+function readChecksumJob(flags: Flags, cwd: string): ChecksumJob {
+  const { select } = readObjects(flags)
+  // Of what only the destination has nothing but the name is that of a source.
+  const other = Object.keys(select ?? {}).find((name) => !['globs', 'regex', 'ignoreCase'].includes(name))
+  if (other !== undefined) {
+    throw new UserError(
+      'batch verify chooses objects by their names alone, which are the same on both sides',
+      'use --include, --exclude and --regex, or s3move verify',
+    )
+  }
+  const to = readTo(flags, cwd)
+  const format = readChoice(flags, 'format', ['text', 'json'])
+  return {
+    kind: 'verify',
+    source: parseBucket(readArgument(flags, 'source'), 'source'),
+    destination: parseBucket(readArgument(flags, 'destination'), 'destination'),
+    ...(select === undefined ? {} : { select }),
+    ...{ deep: false, bytes: false, fix: false, verbose: false },
+    checksums: readChoice(flags, 'checksum-algorithm', CHECKSUM_ALGORITHMS) ?? 'CRC64NVME',
+    ...(to === undefined ? {} : { to }),
+    ...(format === undefined ? {} : { format }),
   }
 }

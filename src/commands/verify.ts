@@ -43,6 +43,7 @@ export const command: Command = {
         acl: booleanFlag('compare access control lists too, at a request on each side for each object'),
         annotations: booleanFlag('compare annotations too, at a list on each side for each object'),
         bytes: booleanFlag('read the content of both sides'),
+        checksums: { ...booleanFlag('by jobs of S3 Batch Operations: see s3move batch verify'), hidden: true },
         fix: booleanFlag('copy what is missing or different; nothing is ever deleted'),
       }),
     (argv) =>
@@ -70,6 +71,7 @@ export const command: Command = {
   ],
   exits: exitsOfListing('finished, and the two sides differ'),
   async run(flags, io) {
+    refuseChecksums(flags)
     const how = readComparison(flags, io.cwd)
     const given = { ...readObjects(flags), ...readNames(flags), ...readKeyListOf(flags, io.cwd) }
     const source = readArgument(flags, 'source')
@@ -88,6 +90,15 @@ export const command: Command = {
     const { startScan } = await import('./run/start-scan.js')
     return await startScan(job, flags, io)
   },
+}
+
+// A command of its own: jobs cost money, so they need a role, a place for their manifests, and a yes.
+function refuseChecksums(flags: Flags): void {
+  if (readFlag(flags, 'checksums') !== true) return
+  throw new UserError(
+    'checksums of all bytes are computed by jobs of S3 Batch Operations, which have a command of their own',
+    's3move batch verify SOURCE DESTINATION --manifest s3://BUCKET/PREFIX/ --role-arn ARN',
+  )
 }
 
 function readComparison(flags: Flags, cwd: string): Comparison {

@@ -1,4 +1,5 @@
 import { printable } from '../keys.js'
+import { CHECKSUM_ALGORITHMS } from './checksums.js'
 import type { Compared } from './compared.js'
 import { keyListShape } from './files-from.js'
 import type { JobKind } from './kind.js'
@@ -24,6 +25,8 @@ export interface VerifyJob extends Compared {
   readonly acl?: boolean
   /** Annotations too. */
   readonly annotations?: boolean
+  /** By checksums that jobs of S3 Batch Operations compute of both sides, with this algorithm, and by nothing else. */
+  readonly checksums?: string
   /** The file to write the differences to, an absolute path, or the object, `s3://bucket/key`; standard output when absent. */
   readonly to?: string
   /** How the differences are written. When absent: for people where they go to a terminal, else as JSON. */
@@ -39,12 +42,13 @@ export const VERIFY: JobKind<VerifyJob> = {
     {
       ...{ select: selectionShape, list: keyListShape, map: list(text), prefixAs: prefixAsShape, oneWay: flag },
       ...{ to: text, acl: flag, annotations: flag, format: oneOf('text', 'json') },
+      checksums: oneOf(...CHECKSUM_ALGORITHMS),
     },
   ),
   verb: 'comparing',
   joined: 'with',
   listsBoth: true,
-  parts({ destination, select, map, prefixAs, oneWay = false, to, format, ...job }) {
+  parts({ destination, select, map, prefixAs, oneWay = false, to, format, checksums, ...job }) {
     const { deep, acl = false, annotations = false, bytes, fix, verbose } = job
     const folder = prefixAs !== undefined
     const asked = Object.entries({ deep, acl, annotations, bytes, fix, verbose, 'one way': oneWay, folder }).filter(
@@ -54,7 +58,10 @@ export const VERIFY: JobKind<VerifyJob> = {
       ['destination', placeUrl(destination)],
       ['objects', select ?? {}],
       ['names', map ?? []],
-      ['comparison', asked.map(([name]) => name).join(', ') || 'of the listings'],
+      [
+        'comparison',
+        checksums === undefined ? asked.map(([name]) => name).join(', ') || 'of the listings' : `by ${checksums}`,
+      ],
       [
         'output',
         (to === undefined ? 'standard output' : printable(to)) + (format === undefined ? '' : `, as ${format}`),

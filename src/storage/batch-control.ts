@@ -45,7 +45,7 @@ export interface BatchChecksum {
 export interface BatchCopy {
   /** The bucket of the copies; their names are those of the objects, with `prefix` put in front. */
   readonly destination: Place
-  readonly storageClass: string
+  readonly storageClass: string | undefined
   readonly acl?: string | undefined
   readonly checksumAlgorithm?: string | undefined
   /** In place of all metadata: header fields as CopyObject takes them, names in lower case. */

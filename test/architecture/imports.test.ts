@@ -196,6 +196,7 @@ const FACES_OF_ENGINE: readonly string[] = [
   'output/output-writer',
   'output/parquet-groups',
   'output/usage-counts',
+  'output/verify-lines',
   'session/budget',
   'session/estimate-objects',
   'session/level-session',

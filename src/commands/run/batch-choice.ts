@@ -5,24 +5,27 @@ import { isWrite, type Checkpoint } from '../../checkpoint/checkpoint.js'
 import { findRuns, readCheckpoint, type SavedRun } from '../../checkpoint/checkpoint-file.js'
 import { stopReason } from '../../engine/session/stop-reason.js'
 import { UserError } from '../../errors.js'
-import { connectionOf } from '../../job/connection.js'
-import { DEFAULT_RETRY_FOR } from '../../job/pace.js'
 import { jobTitle, shellWord } from '../../report/format.js'
-import { openBatchControl, type BatchControl } from '../../storage/batch-control.js'
 import { readConnection } from '../options/connection-options.js'
 import type { Flags } from '../options/flag-values.js'
 import type { CommandIo } from '../options/io.js'
 import { warnTo } from './attended.js'
+import { openControls, type BatchControls } from './batch-controls.js'
 import type { BatchCheckpoint } from './batch-setup.js'
-import { endsOf } from './open-and-run.js'
+import type { JobsCheckpoint } from './run-jobs.js'
 
 /** A run that has jobs of S3 Batch Operations. */
 export interface BatchRunFolder {
   readonly folder: string
-  readonly checkpoint: BatchCheckpoint
+  readonly checkpoint: JobsCheckpoint
 }
 
-/** Whether a run is done by jobs. */
+/** Whether a run has jobs. */
+export function hasJobs(checkpoint: Checkpoint): checkpoint is JobsCheckpoint {
+  return checkpoint.batch !== undefined
+}
+
+/** Whether what a run writes is written by jobs. */
 export function isBatchRun(checkpoint: Checkpoint): checkpoint is BatchCheckpoint {
   return isWrite(checkpoint) && checkpoint.batch !== undefined && isBatchable(checkpoint.job)
 }
@@ -30,7 +33,7 @@ export function isBatchRun(checkpoint: Checkpoint): checkpoint is BatchCheckpoin
 /** The run in `dir`, or the only one below the working directory whose jobs are under way. A `UserError` where there is none, or it has no jobs. */
 export async function chooseBatch(dir: string | undefined, cwd: string): Promise<BatchRunFolder> {
   const { folder, checkpoint } = dir === undefined ? await onlyOne(cwd) : await readCheckpoint(dir)
-  if (!isBatchRun(checkpoint)) {
+  if (!hasJobs(checkpoint)) {
     throw new UserError(
       `the run in ${shellWord(folder)} has no jobs of S3 Batch Operations: ${jobTitle(checkpoint.job)}`,
       'see s3move status',
@@ -55,24 +58,21 @@ async function onlyOne(cwd: string): Promise<SavedRun> {
 
 /** Does `work` with the jobs of a run. What the store refuses is a `UserError`. */
 export async function withJobs<T>(
-  { checkpoint: { job, batch, connection, pace } }: BatchRunFolder,
+  { checkpoint }: BatchRunFolder,
   flags: Flags,
   io: CommandIo,
-  work: (control: BatchControl) => Promise<T>,
+  work: (controls: Pick<BatchControls, 'controlOf'>) => Promise<T>,
 ): Promise<T> {
-  const reached = readConnection(flags, connection)
-  const control = await openBatchControl(endsOf(job).destination, {
-    connection: connectionOf(reached, 'destination'),
-    ...{ account: batch.account, warn: (message: string) => warnTo(io, message) },
-    policy: { retryFor: pace.retryFor ?? DEFAULT_RETRY_FOR, giveUp: io.stop },
-  })
+  const connection = readConnection(flags, checkpoint.connection)
+  const warn = (message: string): void => warnTo(io, message)
+  const controls = await openControls(checkpoint, { connection, warn, giveUp: io.stop })
   try {
-    return await work(control)
+    return await work(controls)
   } catch (error) {
     if (error instanceof UserError) throw error
     const { reason, hint } = stopReason(error)
     throw new UserError(reason, hint)
   } finally {
-    control.close()
+    controls.close()
   }
 }

@@ -3,14 +3,13 @@ import { HeaderSets, type CountedSet } from '../../batch/header-sets.js'
 import { ManifestWriter, manifestRow, type SendManifest } from '../../batch/manifest.js'
 import type { RoutedObject } from '../../batch/route.js'
 import type { BatchJobState } from '../../checkpoint/batch-state.js'
-import { FORMAT, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
+import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import type { FailureLedger } from '../../checkpoint/failure-ledger.js'
 import { HEADER_SETS, type ObjectOfSet } from '../../checkpoint/header-set-ledger.js'
 import { LateLedger } from '../../checkpoint/object-ledger.js'
 import type { Requests } from '../../engine/actions/context.js'
 import { PlanCounts } from '../../engine/session/plan-counts.js'
-import { lsSink } from '../../engine/session/scan-results.js'
-import { runScan, type ScanEnd } from '../../engine/session/scan-session.js'
+import type { ScanEnd } from '../../engine/session/scan-session.js'
 import type { OutputWriter } from '../../engine/output/output-writer.js'
 import { UserError } from '../../errors.js'
 import type { Expected } from '../../job/events.js'
@@ -19,11 +18,11 @@ import { isSetTags } from '../../job/set-tags.js'
 import type { PlannedGroup } from '../../job/planned-group.js'
 import { lsOf } from '../../job/ls.js'
 import { NOT_FOR_BATCH, type Failure, type Outcome } from '../../job/outcome.js'
-import { noTotals, type Totals } from '../../job/totals.js'
-import { printableName } from '../../keys.js'
+import type { Totals } from '../../job/totals.js'
 import type { CommandIo } from '../options/io.js'
 import { decidingFor, type DecideBatch, type BatchDecision } from './batch-decisions.js'
 import { manifestsOfSets, rareFor } from './batch-sets.js'
+import { listLines } from './list-lines.js'
 import type { Opened } from './open-and-run.js'
 import { takingOutlet } from './taking-outlet.js'
 
@@ -76,24 +75,9 @@ export async function planBatch(options: BatchPlanOptions): Promise<BatchPlan> {
   const sets = to && new LateLedger(HEADER_SETS, to.within, { bytes: 0, entries: 0 })
   const router = new Router(job, decidingFor(job, opened, checkpoint.pace.maxErrors), to, sets)
   try {
-    const ended = await runScan({
-      checkpoint: {
-        ...{ format: FORMAT, program: checkpoint.program, job: listing, connection: checkpoint.connection },
-        ...{ pace: checkpoint.pace, state: 'unfinished', startedAt: checkpoint.startedAt, savedAt: checkpoint.savedAt },
-        ...{ activeMs: 0, sessions: 1, ranges: checkpoint.ranges, listed: 0, totals: noTotals() },
-        ...{ ledger: { bytes: 0, entries: 0 }, history: [] },
-      },
-      folder: undefined,
-      ...{ ends: opened.ends, crew: opened.hands.crew(opened.ends), drain: opened.drain, abandon: io.abandon },
-      openSink: (keyspace, fail) =>
-        lsSink(
-          listing,
-          { format: 'json', packing: 'plain', terminal: false, before: 0 },
-          router.outlet(fail),
-          keyspace,
-        ),
-      warn: (message) => warn(printableName(message)),
-      progress,
+    const ended = await listLines(listing, {
+      ...{ checkpoint, opened, warn, progress, io },
+      outlet: (fail) => router.outlet(fail),
     })
     return await router.end(ended)
   } finally {

@@ -1,5 +1,6 @@
 import { hasEnded, isBatchUnderWay } from '../../checkpoint/batch-state.js'
 import { StorageError, UserError } from '../../errors.js'
+import { isScanJob } from '../../job/kinds.js'
 import { printable } from '../../keys.js'
 import { count, objects, shellWord } from '../../report/format.js'
 import type { BatchControl, BatchView } from '../../storage/batch-control.js'
@@ -9,7 +10,8 @@ import { readFlag, type Flags } from '../options/flag-values.js'
 import type { CommandIo } from '../options/io.js'
 import { sayTo } from './attended.js'
 import { chooseBatch, withJobs, type BatchRunFolder } from './batch-choice.js'
-import { describedAs } from './run-jobs.js'
+import type { BatchControls } from './batch-controls.js'
+import { describedAs, foundJobs } from './run-jobs.js'
 
 /** Cancels the jobs of a run that have not ended, when somebody says yes. What became of their objects is counted by a resume. Resolves with the exit code. */
 export async function cancelBatch(dir: string | undefined, flags: Flags, io: CommandIo): Promise<number> {
@@ -22,8 +24,8 @@ export async function cancelBatch(dir: string | undefined, flags: Flags, io: Com
     )
   }
   const resume = `s3move resume ${shellWord(run.folder)}`
-  return await withJobs(run, flags, io, async (control) => {
-    const jobs = await jobsUnderWay(run, control)
+  return await withJobs(run, flags, io, async (controls) => {
+    const jobs = await jobsUnderWay(run, controls)
     if (jobs.length === 0) {
       const then = isBatchUnderWay(run.checkpoint.batch) ? `to count what they did: ${resume}` : 'all is counted'
       sayTo(io, `nothing to cancel: the jobs have ended; ${then}`)
@@ -36,16 +38,20 @@ export async function cancelBatch(dir: string | undefined, flags: Flags, io: Com
       sayTo(io, 'nothing was cancelled')
       return EXIT.done
     }
-    for (const { view } of jobs) {
+    for (const { control, view } of jobs) {
       await cancel(control, view.id)
       sayTo(io, `job ${printable(view.id)} is cancelled`)
     }
-    sayTo(io, `what they have done stays; to put the rest into the failure ledger: ${resume}`)
+    const then = isScanJob(run.checkpoint.job)
+      ? 'to compare what they have read'
+      : 'to put the rest into the failure ledger'
+    sayTo(io, `what they have done stays; ${then}: ${resume}`)
     return EXIT.done
   })
 }
 
 interface JobUnderWay {
+  readonly control: BatchControl
   readonly rows: number
   readonly view: BatchView
 }
@@ -53,17 +59,16 @@ interface JobUnderWay {
 // Of a job whose making nobody has saved only S3 knows the id.
 async function jobsUnderWay(
   { checkpoint: { batch } }: BatchRunFolder,
-  control: BatchControl,
+  controls: Pick<BatchControls, 'controlOf'>,
 ): Promise<readonly JobUnderWay[]> {
-  const open = batch.jobs.map((job, at) => ({ ...job, name: describedAs(batch, at) })).filter((job) => !job.counted)
-  const nameless = open.flatMap(({ id, name }) => (id === undefined ? [name] : []))
-  const found = nameless.length === 0 ? new Map<string, string>() : await control.find(new Set(nameless))
+  const found = await foundJobs(batch, controls)
   const jobs: JobUnderWay[] = []
-  for (const { id: saved, name, rows } of open) {
-    const id = saved ?? found.get(name)
-    if (id === undefined) continue
+  for (const [at, job] of batch.jobs.entries()) {
+    const id = job.id ?? found.get(describedAs(batch, at))
+    if (job.counted === true || id === undefined) continue
+    const control = controls.controlOf(job)
     const view = await control.describe(id)
-    if (!isEnding(view.status)) jobs.push({ rows, view })
+    if (!isEnding(view.status)) jobs.push({ control, rows: job.rows, view })
   }
   return jobs
 }

@@ -72,7 +72,7 @@ export class UnfinishedRun extends UserError {
 
 /** What a run that begins may do about an earlier one of its job. */
 export interface Beginning {
-  readonly job: WriteJob
+  readonly job: Job
   /** Throw it away, whatever has become of it. */
   readonly fresh: boolean
   /** Do all of it once more, where it is finished. */
@@ -141,7 +141,7 @@ function numberOf(found: string, name: string): number | undefined {
  */
 export async function checkFolder(
   folder: string,
-  { job, fresh, again, listModified }: Omit<Beginning, 'job'> & { readonly job: Job },
+  { job, fresh, again, listModified }: Beginning,
   connection: Connection,
   known = true,
 ): Promise<SavedRun | undefined> {

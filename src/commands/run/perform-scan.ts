@@ -3,9 +3,8 @@ import { CheckpointError } from '../../checkpoint/checkpoint-error.js'
 import type { ScanCheckpoint } from '../../checkpoint/checkpoint.js'
 import { packer, packingOf } from '../../engine/output/compression.js'
 import { headerLine } from '../../engine/output/ls-lines.js'
-import type { OutputWriter } from '../../engine/output/output-writer.js'
 import { UsageCounts } from '../../engine/output/usage-counts.js'
-import { duSink, lsSink, verifySink } from '../../engine/session/scan-results.js'
+import { duSink, lsSink } from '../../engine/session/scan-results.js'
 import type { ScanEnd, Sink } from '../../engine/session/scan-session.js'
 import { stopReason } from '../../engine/session/stop-reason.js'
 import { unlessMissing } from '../../file-system.js'
@@ -16,19 +15,14 @@ import { exactUrl, isObjectUrl } from '../../job/place.js'
 import { sum } from '../../job/totals.js'
 import { passedOverInAll, type PassedOver } from '../../job/passed-over.js'
 import type { CensusData } from '../../job/usage.js'
-import { differing, NO_VERDICTS, type Verdicts } from '../../job/verdicts.js'
-import type { VerifyJob } from '../../job/verify.js'
 import { printable } from '../../keys.js'
-import { bytes, count, passedOverText, row, shellWord } from '../../report/format.js'
+import { bytes, count, passedOverText, shellWord } from '../../report/format.js'
 import { nothingFound, nothingFoundHint } from '../../report/filter-words.js'
-import { jsonRecord, placesOf, verdictFields } from '../../report/json-records.js'
-import type { Paint } from '../../report/paint.js'
 import { scanned } from '../../report/scan-progress.js'
 import { censusReport } from '../../report/usage-report.js'
-import { likenessHeadline, likenessRows, likenessTone, paintedVerdicts } from '../../report/verify-summary.js'
-import { EXIT } from '../options/exit.js'
 import { Interrupted } from '../options/io.js'
 import { performLevel } from './perform-level.js'
+import { performVerify } from './perform-verify.js'
 import { writeResult } from './output-file.js'
 import { keptResult, resultObject, type ResultOptions } from './result-object.js'
 import { conclude, deliver, finishFile, read, readInto, unfinished, type Scan } from './run-scan.js'
@@ -172,93 +166,4 @@ export async function finishResult(
 // What could not be looked at was told by itself.
 function sayNothingFound(job: ScanJob, { progress }: Scan, { listed, unread }: ScanEnd): void {
   if (sum(unread) === 0) progress.say(`${nothingFound(job, listed)}; ${nothingFoundHint(job)}`, 'warning')
-}
-
-/** Writes the differences, and a summary on stderr, or behind them as `json`. */
-async function performVerify(job: VerifyJob, scan: Scan, json: boolean): Promise<number> {
-  const { progress, quiet } = scan
-  const packing = job.to === undefined ? 'plain' : packingOf(job.to)
-  const forPeople = job.to === undefined && !json && scan.io.stdout.isTTY === true
-  const format = job.format ?? (forPeople ? 'text' : 'json')
-  const before = scan.checkpoint.scan?.likenesses ?? NO_VERDICTS
-  let sink: Sink | undefined
-  // What is in a file, or for a program, is never painted.
-  const paint = format === 'text' && job.to === undefined ? scan.io.paint?.stdout : undefined
-  const ended = await readInto(job.to, scan, (outlet) => {
-    const painted = paint === undefined ? outlet : paintedOutlet(outlet, paint)
-    return (sink = verifySink(job, { packing, format }, painted, before))
-  })
-  if (ended.readerGone) return EXIT.failures
-  const found = sink?.state().likenesses ?? before
-  const complete = ended.end === 'finished'
-  const { passedOver } = ended
-  if (json) {
-    const exitCode = complete ? codeOf(found) : ended.stop === undefined ? EXIT.interrupted : EXIT.stopped
-    const oneWay = job.oneWay === true
-    const fields = {
-      ...placesOf(job),
-      complete,
-      exitCode,
-      oneWay,
-      objects: compared(found),
-      ...verdictFields(found),
-      passedOver,
-    }
-    scan.io.stdout.write(`${jsonRecord('comparison', fields)}\n`)
-  } else if (!quiet) {
-    if (complete) progress.say(`finished: ${likenessHeadline(found)}`, likenessTone(found))
-    else progress.say('found so far:')
-    for (const line of likenessRows(found)) progress.say(line)
-    if (job.oneWay === true) progress.say(row('extra', `not looked for: ${whyOneWay(job)}`))
-    if (passedOver !== undefined && passedOverInAll(passedOver) > 0)
-      progress.say(row('left out', passedOverText(passedOver)))
-    progress.say(row('time', scanned(compared(found), ended.elapsed)))
-    if (complete && job.to !== undefined) progress.say(row('written', `${shellWord(job.to)}, ${bytes(ended.bytes)}`))
-    if (found['same-size'] > 0) progress.say(row('hint', hintFor(job)))
-    if (complete && compared(found) === 0) {
-      const nothing = job.select !== undefined || job.list !== undefined || job.oneWay === true
-      const told = nothing ? `${nothingFound(job, ended.listed)}; ${nothingFoundHint(job)}` : BOTH_EMPTY
-      progress.say(row('hint', told))
-    }
-  }
-  if (complete) return codeOf(found)
-  return conclude(scan, ended, job.to === undefined ? 'only a part was compared' : unfinished(job.to))
-}
-
-// Lines come whole, many at once.
-function paintedOutlet(outlet: OutputWriter, paint: Paint): OutputWriter {
-  return {
-    get bytes() {
-      return outlet.bytes
-    },
-    get kept() {
-      return outlet.kept
-    },
-    write: (piece, written) =>
-      outlet.write(Buffer.from(paintedVerdicts(Buffer.from(piece).toString(), paint)), written),
-    sync: () => outlet.sync(),
-    finish: () => outlet.finish(),
-    close: () => outlet.close(),
-  }
-}
-
-function codeOf(found: Verdicts): number {
-  return differing(found) > 0 ? EXIT.failures : EXIT.done
-}
-
-const BOTH_EMPTY = 'both sides are empty; are buckets and prefixes right?'
-
-function compared({ fixed: _fixed, ...found }: Verdicts): number {
-  return sum(found)
-}
-
-function whyOneWay({ map, list }: VerifyJob): string {
-  if (list !== undefined) return 'only what the list names was compared'
-  return map === undefined
-    ? 'only what the run was to copy was compared'
-    : 'with --map nothing tells whether a name at the destination is that of a copy'
-}
-
-function hintFor({ deep }: VerifyJob): string {
-  return deep ? '--bytes reads the content of both sides' : '--deep looks for checksums, --bytes reads the content'
 }

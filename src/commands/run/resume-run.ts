@@ -251,6 +251,10 @@ async function resumeReading(
     const found = checkpoint.scan?.likenesses
     return found !== undefined && differing(found) > 0 ? EXIT.failures : EXIT.done
   }
+  if (checkpoint.batch !== undefined) {
+    const { resumeChecksums } = await import('./start-checksums.js')
+    return await resumeChecksums(folder, flags, io)
+  }
   return await resumeScan({ folder, checkpoint }, flags, io)
 }
 

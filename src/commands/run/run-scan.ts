@@ -26,11 +26,15 @@ import type { Opened } from './open-and-run.js'
 import type { ResultObject } from './result-object.js'
 
 /** A job that only reads, ready to run: everything was found out. */
-export interface Scan {
+export interface Scan extends ScanTelling {
+  readonly opened: Opened
+}
+
+/** What its result, and the telling of it, need. */
+export interface ScanTelling {
   readonly checkpoint: ScanCheckpoint
   /** The run's folder, locked; absent when nothing is kept. */
   readonly folder: string | undefined
-  readonly opened: Opened
   readonly resumed: boolean
   readonly progress: ScanProgress
   readonly io: CommandIo
@@ -70,7 +74,7 @@ export async function readInto(
  */
 export async function writeInto<End extends Pick<ScanEnd, 'end' | 'stop'>>(
   to: string | undefined,
-  scan: Scan,
+  scan: ScanTelling,
   run: (outlet: OutputWriter, onFail: (told: (error: unknown) => void) => void) => Promise<End>,
 ): Promise<End & { readonly bytes: number }> {
   let told: ((error: unknown) => void) | undefined
@@ -96,7 +100,7 @@ export async function writeInto<End extends Pick<ScanEnd, 'end' | 'stop'>>(
 
 async function outletOf(
   to: string | undefined,
-  { checkpoint, folder, io, resumed, progress, result }: Scan,
+  { checkpoint, folder, io, resumed, progress, result }: ScanTelling,
   fail: (error: unknown) => void,
 ): Promise<OutputWriter> {
   if (to === undefined) return streamOutlet(io.stdout, fail, () => progress.giveWay())
@@ -149,7 +153,7 @@ export async function finishFile(to: string, scan: ScanCheckpoint['scan']): Prom
 
 /** Says on stderr why a scan did not finish, and how to go on. Answers the exit code. */
 export function conclude(
-  { checkpoint: { job }, progress, folder, quiet }: Scan,
+  { checkpoint: { job }, progress, folder, quiet }: ScanTelling,
   { end, stop, readerGone, unread }: ScanEnd,
   incomplete: string,
 ): number {

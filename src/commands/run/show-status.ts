@@ -22,7 +22,7 @@ import {
 } from '../../report/format.js'
 import { settled, sum } from '../../job/totals.js'
 import type { Expected, Waiting } from '../../job/events.js'
-import type { Job } from '../../job/kinds.js'
+import { isScanJob, type Job } from '../../job/kinds.js'
 import type { SkipReason } from '../../job/outcome.js'
 import type { Verdicts } from '../../job/verdicts.js'
 import type { PassedOver } from '../../job/passed-over.js'
@@ -319,7 +319,7 @@ function page(run: RunStatus, now: number, paint: Paint): string[] {
   lines.push(row('started', `${moment(run.startedAt, now)}; ${work}`))
   lines.push(row('saved', moment(run.savedAt, now)))
   lines.push(row('done', doneOfTotal(run)))
-  if (run.jobs !== null) lines.push(row('jobs', batchJobsInWords(run.jobs, doneWord(run.job))))
+  if (run.jobs !== null) lines.push(row('jobs', batchJobsInWords(run.jobs, jobsDone(run.job))))
   const outlook = outlookOfStatus(run)
   if (outlook !== undefined) lines.push(row('progress', outlookInWords(outlook, run.heldBy !== null)))
   lines.push(...doneRows(run, run.job))
@@ -386,7 +386,11 @@ export function oneLine(run: Found): string {
 // What its jobs are at.
 function jobsLine(run: Found): string {
   if ('problem' in run || run.jobs === null) return oneLine(run)
-  return `${shellWord(run.folder)}: ${batchJobsInWords(run.jobs, doneWord(run.job))}`
+  return `${shellWord(run.folder)}: ${batchJobsInWords(run.jobs, jobsDone(run.job))}`
+}
+
+function jobsDone(job: Job): string {
+  return isScanJob(job) ? 'read' : doneWord(job)
 }
 
 function outlookOfStatus({ share, leftMs, expected }: RunStatus): RunOutlook | undefined {

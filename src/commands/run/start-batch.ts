@@ -138,7 +138,8 @@ interface Setup extends BatchSetup {
   readonly rest: TryAgain
 }
 
-function checkCanConfirm(flags: Flags, io: CommandIo): void {
+/** Refuses to begin jobs that nobody could say yes to. */
+export function checkCanConfirm(flags: Flags, io: CommandIo): void {
   if (readFlag(flags, 'yes') === true || canAsk(io)) return
   throw new UserError(
     'jobs of S3 Batch Operations cost money and are started on a yes, and there is no terminal to ask at',

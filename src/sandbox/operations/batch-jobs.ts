@@ -3,8 +3,11 @@ import { xmlReply, type Reply } from '../wire/reply.js'
 import { requestHeader, type S3Request } from '../wire/request.js'
 import { malformedXml, notImplemented, S3Error } from '../wire/s3-error.js'
 import { childrenOf, element, parseXml, textOf, type XmlElement } from '../wire/xml.js'
+import { canCompute, computed } from './batch-checksums.js'
 import { carryOut, isKnown, readManifest, writeReport, type TaskResult } from './batch-tasks.js'
 import { bucketOf, type World } from './world.js'
+
+const CHECKSUM = 'S3ComputeObjectChecksum'
 
 const namespace = 'xmlns="http://awss3control.amazonaws.com/doc/2018-08-20/"'
 
@@ -108,9 +111,11 @@ export function createJob(world: World, request: S3Request): Reply {
   parseArn(needed(inside(manifest, 'Location'), 'ObjectArn'))
   if (needed(inside(manifest, 'Spec'), 'Format') !== 'S3BatchOperations_CSV_20180820') throw notImplemented()
   const [operation, ...others] = inside(asked, 'Operation').children
-  if (operation === undefined || !isKnown(operation) || others.length > 0) throw notImplemented()
-  if (operation.name === 'S3PutObjectCopy') bucketOf(world, parseArn(needed(operation, 'TargetResource')).bucket)
+  if (operation === undefined || others.length > 0) throw notImplemented()
   const report = inside(asked, 'Report')
+  if (operation.name === 'S3PutObjectCopy') bucketOf(world, parseArn(needed(operation, 'TargetResource')).bucket)
+  else if (operation.name === CHECKSUM) checkChecksum(operation, report)
+  else if (!isKnown(operation)) throw notImplemented()
   if (needed(report, 'Enabled') === 'true') bucketOf(world, parseArn(needed(report, 'Bucket')).bucket)
   const job: BatchJob = {
     ...{
@@ -126,6 +131,12 @@ export function createJob(world: World, request: S3Request): Reply {
   world.jobs.byId.set(job.id, job)
   world.jobs.byToken.set(`${id} ${token}`, job)
   return created(job.id)
+}
+
+function checkChecksum(operation: XmlElement, report: XmlElement): void {
+  if (!canCompute(operation)) throw notImplemented()
+  const owner = textOf(report, 'ExpectedBucketOwner')
+  if (owner !== account) throw invalid('ExpectedBucketOwner is not the account that owns the bucket of the report')
 }
 
 function created(id: string): Reply {
@@ -249,8 +260,12 @@ function work(world: World, job: BatchJob): void {
   const until = Math.min(rows.length, job.done + TASKS_A_LOOK)
   for (; job.done < until; job.done++) {
     const row = rows[job.done]
-    if (row !== undefined)
-      results.push(carryOut(world, row, operation, target === undefined ? '' : parseArn(target).bucket))
+    if (row === undefined) continue
+    results.push(
+      operation.name === CHECKSUM
+        ? computed(world, row, operation)
+        : carryOut(world, row, operation, target === undefined ? '' : parseArn(target).bucket),
+    )
   }
   const failed = failedIn(job)
   if (job.done >= LEAST_TO_FAIL && failed > job.done / 2) {
