@@ -211,4 +211,47 @@ describe('S3 Batch Operations', () => {
       name: 'NotImplemented',
     })
   })
+
+  test('a job of checksums tells that of each object as JSON, and reads what is archived', async () => {
+    await s3.send(new PutObjectCommand({ Bucket: 'dst', Key: 'check', Body: '123456789', StorageClass: 'GLACIER' }))
+    const computing = (ChecksumAlgorithm: 'CRC64NVME' | 'CRC32' | 'SHA256' | 'XXHASH3', more = {}) =>
+      control.send(
+        job(Manifest, {
+          Operation: { S3ComputeObjectChecksum: { ChecksumAlgorithm, ChecksumType: 'FULL_OBJECT', ...more } },
+          Report: {
+            ...{ Enabled: true, Bucket: 'arn:aws:s3:::own', Prefix: 'sums', Format: 'Report_CSV_20180820' },
+            ...{ ReportScope: 'AllTasks', ExpectedBucketOwner: AccountId },
+          },
+        }),
+      )
+    const Manifest = {
+      ...(await manifest('dst,check,9:x\ndst,missing,0:y\n', 'sums.csv')),
+      Spec: {
+        Format: 'S3BatchOperations_CSV_20180820' as const,
+        Fields: ['Bucket' as const, 'Key' as const, 'Ignore' as const],
+      },
+    }
+    // The check values of the catalogue of CRCs.
+    for (const [algorithm, hex] of [
+      ['CRC64NVME', 'ae8b14860a799888'],
+      ['CRC32', 'cbf43926'],
+      ['SHA256', createHash('sha256').update('123456789').digest('hex')],
+    ] as const) {
+      const { JobId } = await computing(algorithm)
+      await until(JobId!, 'Suspended')
+      await update(JobId!, 'Ready')
+      await until(JobId!, 'Complete')
+      const { Results } = JSON.parse(await textOf(`sums/job-${JobId}/manifest.json`)) as { Results: { Key: string }[] }
+      const [done, failed] = await Promise.all(Results.map(({ Key }) => textOf(Key)))
+      const [, told = ''] = /^dst,check,,succeeded,,200,"(.*)"\n$/.exec(done!) ?? []
+      expect(JSON.parse(told.replaceAll('""', '"'))).toEqual({
+        ...{ checksum_hex: hex, checksum_base64: Buffer.from(hex, 'hex').toString('base64') },
+        ...{ checksumAlgorithm: algorithm, checksumType: 'FULL_OBJECT' },
+        etag: createHash('md5').update('123456789').digest('hex'),
+      })
+      expect(failed).toMatch(/^dst,missing,,failed,NoSuchKey,404,/)
+    }
+    await expect(computing('XXHASH3')).rejects.toMatchObject({ name: 'NotImplemented' })
+    await expect(computing('CRC32', { ChecksumType: 'COMPOSITE' })).rejects.toMatchObject({ name: 'NotImplemented' })
+  })
 })

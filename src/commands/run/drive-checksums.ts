@@ -112,7 +112,7 @@ async function plan(setup: LockedChecksums, checkpoint: ChecksumCheckpoint, save
       state: jobs.length === 0 ? 'finished' : 'unfinished',
     })
   } finally {
-    for (const { close } of Object.values(opened)) close()
+    for (const side of Object.values(opened)) side.close()
   }
 }
 

@@ -53,10 +53,6 @@ export async function beginChecksums(
     const reached = readConnection(flags, ambient())
     const setup = setupOf(flags, io, pace)
     const opened = await openSides(job, reached, dry, setup)
-    let listed = false
-    const close = (): void => {
-      for (const { close } of Object.values(opened)) close()
-    }
     try {
       const connection = completed(reached, opened)
       const batch: BatchState = { ...asked, id: randomUUID(), planned: false, confirmed: false, jobs: [] }
@@ -84,13 +80,10 @@ export async function beginChecksums(
       }
       return await beginOpened(checkpoint, setup, {
         reached,
-        open() {
-          listed = true
-          return Promise.resolve(opened)
-        },
+        open: () => Promise.resolve(opened),
       })
     } finally {
-      if (!listed) close()
+      for (const side of Object.values(opened)) side.close()
     }
   })
 }
@@ -187,7 +180,7 @@ async function checkJobs(
         if (!(error instanceof StorageError)) throw error
         throw new UserError(
           `the ${side} ${placeUrl(checkpoint.job[side])} does not tell of jobs of S3 Batch Operations: ${printable(`${error.code}: ${error.message}`)}`,
-          `it needs s3:ListJobs, and to be AWS’s S3; s3move verify ${'--bytes'} reads both sides without jobs`,
+          'it needs s3:ListJobs, and to be AWS’s S3; s3move verify --bytes reads both sides without jobs',
         )
       }
     }

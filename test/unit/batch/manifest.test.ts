@@ -1,7 +1,14 @@
 import fc from 'fast-check'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
-import { keyIn, ManifestWriter, manifestRow, type SendManifest } from '../../../src/batch/manifest.js'
+import {
+  keyIn,
+  listedRow,
+  manifestRow,
+  ManifestWriter,
+  type SendManifest,
+  traitsIn,
+} from '../../../src/batch/manifest.js'
 
 const keys = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 })
 
@@ -81,4 +88,14 @@ describe('manifests', () => {
     await writer.close()
     expect(writer.written).toEqual([])
   })
+})
+
+test('a row with what was listed gives it back, and S3 is left the fields of the others', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), fc.nat(), fc.string({ unit: 'grapheme' }), (key, size, etag) => {
+      const [bucket, name = '', traits = '', ...more] = listedRow('src', key, { size, etag }).trimEnd().split(',')
+      expect([bucket, keyIn(name), traitsIn(traits), more]).toEqual(['src', key, { size, etag }, []])
+    }),
+  )
+  expect(traitsIn('Successful')).toBeUndefined()
 })

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { failedRows, type FailedRow } from '../../../src/batch/report.js'
+import { checksumRows, failedRows, type FailedRow } from '../../../src/batch/report.js'
 
 const SCHEMA = 'Bucket, Key, VersionId, TaskStatus, ErrorCode, HTTPStatusCode, ResultMessage'
 const md5 = (text: string) => createHash('md5').update(text).digest('hex')
@@ -60,4 +60,50 @@ describe('the report of a job', () => {
       await expect(rowsIn({ manifest })).rejects.toThrow('the manifest of a report, manifest, is not as S3 writes it')
     },
   )
+})
+
+describe('the report of a job that computes checksums', () => {
+  const message = (more: object = {}): string =>
+    JSON.stringify({
+      ...{ checksum_base64: 'AAAAAAAAAAE=', etag: '9e10', checksumAlgorithm: 'CRC64NVME' },
+      ...{ checksumType: 'FULL_OBJECT', checksum_hex: '0000000000000001', ...more },
+    }).replaceAll('"', '""')
+  const row = (key: string, more?: object): string => `src,${key},,succeeded,,200,"${message(more)}"\n`
+
+  async function checksumsIn(objects: Readonly<Record<string, string>>): Promise<unknown[]> {
+    const found: unknown[] = []
+    const read = async function* (key: string) {
+      yield await Promise.resolve(Buffer.from(objects[key]!))
+    }
+    for await (const rows of checksumRows('manifest', read, 'CRC64NVME')) found.push(...rows)
+    return found
+  }
+
+  test('tells the checksum and ETag of what could be read, and the code of what could not', async () => {
+    const failed = 'src,c,,failed,AccessDenied,403,no\n'
+    expect(await checksumsIn(report({ one: row('a%2Cb'), two: failed + row('d', { etag: '"9e10"' }) }))).toEqual([
+      { key: 'a,b', etag: '9e10', checksum: 'AAAAAAAAAAE=' },
+      { key: 'c', code: 'AccessDenied', status: 403, message: 'no' },
+      { key: 'd', etag: '9e10', checksum: 'AAAAAAAAAAE=' },
+    ])
+  })
+
+  test.each([
+    ['by another algorithm', { checksumAlgorithm: 'SHA256' }],
+    ['of parts', { checksumType: 'COMPOSITE' }],
+    ['empty', { checksum_base64: '' }],
+    ['without an ETag', { etag: undefined }],
+  ])('a checksum %s is none', async (_what, more) => {
+    expect(await checksumsIn(report({ one: row('a', more) }))).toEqual([
+      expect.objectContaining({ key: 'a', code: 'ChecksumNotComputed' }),
+    ])
+  })
+
+  test('nor is any other text, and a report that was cut is refused', async () => {
+    expect(await checksumsIn(report({ one: 'src,a,,succeeded,,200,Successful\n' }))).toMatchObject([
+      { code: 'ChecksumNotComputed', message: 'the report has no CRC64NVME of all of it: Successful' },
+    ])
+    const whole = report({ one: row('a') + row('b') })
+    await expect(checksumsIn({ ...whole, one: row('a') })).rejects.toThrow('its MD5 is not the one')
+  })
 })

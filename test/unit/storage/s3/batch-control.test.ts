@@ -1,3 +1,4 @@
+import { CreateJobCommand, S3ControlClient } from '@aws-sdk/client-s3-control'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -6,7 +7,7 @@ import type { BatchRequest } from '../../../../src/storage/batch-control.js'
 import { jobInput, openS3Batch } from '../../../../src/storage/s3/batch-control.js'
 import { startSandbox } from '../../../../src/sandbox/server.js'
 
-const REQUEST: BatchRequest = {
+const REQUEST: Extract<BatchRequest, { copy: unknown }> = {
   ...{ token: 't', description: 'd', role: 'arn:aws-cn:iam::123456789012:role/batch' },
   manifest: { bucket: 'own', prefix: 'in/manifest-1.csv', etag: 'e' },
   report: { bucket: 'own', prefix: 'in/reports' },
@@ -73,6 +74,38 @@ describe('what CreateJob is asked where tags are set', () => {
       S3PutObjectTagging: { TagSet: [{ Key: 'a b', Value: 'ü&' }] },
     })
     expect(jobInput({ ...job, tags: [] }).Operation).toEqual({ S3DeleteObjectTagging: {} })
+  })
+})
+
+describe('what CreateJob is asked where checksums are computed', () => {
+  const { copy: _copy, ...order } = REQUEST
+  const request: BatchRequest = { ...order, checksum: { algorithm: 'SHA256', reportOwner: '123456789012' } }
+  const expected = {
+    ...{ ConfirmationRequired: true, ClientRequestToken: 't', Description: 'd', Priority: 10, RoleArn: REQUEST.role },
+    Operation: { S3ComputeObjectChecksum: { ChecksumAlgorithm: 'SHA256', ChecksumType: 'FULL_OBJECT' } },
+    Manifest: {
+      Spec: { Format: 'S3BatchOperations_CSV_20180820', Fields: ['Bucket', 'Key', 'Ignore'] },
+      Location: { ObjectArn: 'arn:aws-cn:s3:::own/in/manifest-1.csv', ETag: 'e' },
+    },
+    Report: {
+      ...{ Enabled: true, Format: 'Report_CSV_20180820', ReportScope: 'AllTasks' },
+      ...{ ExpectedBucketOwner: '123456789012', Bucket: 'arn:aws-cn:s3:::own', Prefix: 'in/reports' },
+    },
+  }
+
+  test('those of whole objects, in a report of all of them, whose bucket must belong to the account', () => {
+    expect(jobInput(request)).toEqual(expected)
+  })
+
+  test('and that is what the SDK sends', async () => {
+    const sent = vi.spyOn(S3ControlClient.prototype, 'send').mockReturnValue(Promise.resolve({ JobId: 'j1' }) as never)
+    onTestFinished(() => sent.mockRestore())
+    const control = await openAt('http://127.0.0.1:9')
+    expect(await control.create(request)).toBe('j1')
+    const commands = sent.mock.calls.map(([command]) => command)
+    expect(commands.map((command) => command instanceof CreateJobCommand && command.input)).toEqual([
+      { AccountId: '123456789012', ...expected },
+    ])
   })
 })
 
