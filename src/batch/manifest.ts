@@ -13,7 +13,7 @@ export function listedRow(bucket: string, key: string, { size, etag }: ListedTra
 }
 
 /** What the last field of such a row tells; undefined of any other text. */
-export function traitsIn(field: string): ListedTraits | undefined {
+export function listedInRow(field: string): ListedTraits | undefined {
   const [, size, etag = ''] = /^(\d+):([^:]*)$/.exec(field) ?? []
   return size === undefined ? undefined : { size: Number(size), etag: decodeURIComponent(etag) }
 }

@@ -4,6 +4,7 @@ import { copyOf, type CopyJob } from '../job/copy.js'
 import type { Place } from '../job/place.js'
 import { setHeadersOf } from '../job/set-headers.js'
 import { setTagsOf, type SetTagsJob } from '../job/set-tags.js'
+import { checksumJob, type ChecksumJob } from '../job/verify.js'
 import { printable } from '../keys.js'
 import { readAttributes } from './options/attribute-options.js'
 import { Declarations, type Argv } from './options/argv.js'
@@ -31,7 +32,6 @@ import { readTo } from './options/result-options.js'
 import { againFlag, freshFlags, runFlags } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
 import { readTagChanges, someTagFlags } from './options/tag-options.js'
-import type { ChecksumJob } from './run/checksum-setup.js'
 import type { BatchAsked } from './run/start-batch.js'
 import type { ChecksumsAsked } from './run/start-checksums.js'
 import type { Prepare } from './run/start-write.js'
@@ -356,14 +356,12 @@ function readChecksumJob(flags: Flags, cwd: string): ChecksumJob {
   }
   const to = readTo(flags, cwd)
   const format = readChoice(flags, 'format', ['text', 'json'])
-  return {
-    kind: 'verify',
+  return checksumJob({
     source: parseBucket(readArgument(flags, 'source'), 'source'),
     destination: parseBucket(readArgument(flags, 'destination'), 'destination'),
     ...(select === undefined ? {} : { select }),
-    ...{ deep: false, bytes: false, fix: false, verbose: false },
     checksums: readChoice(flags, 'checksum-algorithm', CHECKSUM_ALGORITHMS) ?? 'CRC64NVME',
     ...(to === undefined ? {} : { to }),
     ...(format === undefined ? {} : { format }),
-  }
+  })
 }

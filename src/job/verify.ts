@@ -33,6 +33,21 @@ export interface VerifyJob extends Compared {
   readonly format?: DifferenceFormat
 }
 
+/** A comparison by checksums that jobs compute. */
+export type ChecksumJob = VerifyJob & { readonly checksums: string }
+
+/** One of these. */
+export function checksumJob(
+  job: Pick<ChecksumJob, 'source' | 'destination' | 'select' | 'checksums' | 'to' | 'format'>,
+): ChecksumJob {
+  return { kind: 'verify', deep: false, bytes: false, fix: false, verbose: false, ...job }
+}
+
+/** Whether a job is one. */
+export function comparesChecksums(job: { readonly kind: string; readonly checksums?: string }): job is ChecksumJob {
+  return job.kind === 'verify' && job.checksums !== undefined
+}
+
 export const VERIFY: JobKind<VerifyJob> = {
   shape: shape<VerifyJob>(
     {

@@ -404,6 +404,11 @@ export const CODE_TEXTS: ReadonlyMap<string, CodeTexts> = new Map(
         'BatchJobCancelled',
       ],
       [
+        'a job of batch verify has ended and its report has no checksum of all bytes of it',
+        'verify --bytes --files-from with the differences, as the end of the run says',
+        'ChecksumNotComputed',
+      ],
+      [
         'a job could not copy it, and its report tells no code',
         'read the message, then resume --only-failed',
         'BatchTaskFailed',

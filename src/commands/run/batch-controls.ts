@@ -3,6 +3,7 @@ import { connectionOf, type Connection } from '../../job/connection.js'
 import { isScanJob } from '../../job/kinds.js'
 import { DEFAULT_RETRY_FOR } from '../../job/pace.js'
 import type { Place, Side } from '../../job/place.js'
+import { comparesChecksums } from '../../job/verify.js'
 import { openBatchControl, type BatchControl } from '../../storage/batch-control.js'
 import { endsOf } from './open-and-run.js'
 import type { JobsCheckpoint } from './run-jobs.js'
@@ -50,7 +51,7 @@ export async function openControls(
 
 function jobPlaces({ job }: Pick<JobsCheckpoint, 'job'>): readonly (readonly [Side, Place])[] {
   if (!isScanJob(job)) return [['destination', endsOf(job).destination]]
-  if (job.kind !== 'verify') throw new Error('a job that only lists has no jobs of S3 Batch Operations')
+  if (!comparesChecksums(job)) throw new Error('a job that only lists has no jobs of S3 Batch Operations')
   return [
     ['source', job.source],
     ['destination', job.destination],

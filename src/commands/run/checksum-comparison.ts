@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { comparedNames, factLine, nameInLine, type ChecksumFact } from '../../batch/compare-checksums.js'
-import { keyIn, traitsIn } from '../../batch/manifest.js'
+import { keyIn, listedInRow } from '../../batch/manifest.js'
 import { checksumRows, NOT_COMPUTED } from '../../batch/report.js'
 import type { BatchJobState } from '../../checkpoint/batch-state.js'
 import { checkpointError } from '../../checkpoint/checkpoint-error.js'
@@ -163,7 +163,7 @@ async function* manifestRows(
   for await (const rows of rowsOf(textLines(reports.read(side, manifest, etag), name), name)) {
     found += rows.length
     yield rows.map(({ fields: [, key = '', listed = ''] }) => {
-      const traits = traitsIn(listed)
+      const traits = listedInRow(listed)
       if (traits === undefined) throw new UserError(`the manifest ${name} is not as it was written`, AGAIN)
       return { key: keyIn(key), traits }
     })

@@ -3,7 +3,7 @@ import type { ScanCheckpoint } from '../../checkpoint/checkpoint.js'
 import type { Connection, EndConnection } from '../../job/connection.js'
 import type { Pace } from '../../job/pace.js'
 import type { Side } from '../../job/place.js'
-import type { VerifyJob } from '../../job/verify.js'
+import type { ChecksumJob } from '../../job/verify.js'
 import { createScanProgress, type ScanProgress } from '../../report/scan-progress.js'
 import type { Flags } from '../options/flag-values.js'
 import { mayRedraw, type CommandIo } from '../options/io.js'
@@ -11,14 +11,6 @@ import type { Opened } from './open-and-run.js'
 
 /** The checkpoint of a comparison by checksums that jobs compute. */
 export type ChecksumCheckpoint = ScanCheckpoint & { readonly batch: BatchState; readonly job: ChecksumJob }
-
-/** A comparison by those. */
-export type ChecksumJob = VerifyJob & { readonly checksums: string }
-
-/** Whether a job is one. */
-export function comparesChecksums(job: { readonly kind: string; readonly checksums?: string }): job is ChecksumJob {
-  return job.kind === 'verify' && job.checksums !== undefined
-}
 
 /** The command line of such a run, and where it tells of itself. */
 export interface ChecksumSetup {

@@ -7,7 +7,7 @@ import {
   manifestRow,
   ManifestWriter,
   type SendManifest,
-  traitsIn,
+  listedInRow,
 } from '../../../src/batch/manifest.js'
 
 const keys = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 })
@@ -94,8 +94,8 @@ test('a row with what was listed gives it back, and S3 is left the fields of the
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme' }), fc.nat(), fc.string({ unit: 'grapheme' }), (key, size, etag) => {
       const [bucket, name = '', traits = '', ...more] = listedRow('src', key, { size, etag }).trimEnd().split(',')
-      expect([bucket, keyIn(name), traitsIn(traits), more]).toEqual(['src', key, { size, etag }, []])
+      expect([bucket, keyIn(name), listedInRow(traits), more]).toEqual(['src', key, { size, etag }, []])
     }),
   )
-  expect(traitsIn('Successful')).toBeUndefined()
+  expect(listedInRow('Successful')).toBeUndefined()
 })
