@@ -6,7 +6,17 @@ import { expect, test } from 'vitest'
 
 const SRC = fileURLToPath(new URL('../../src', import.meta.url))
 
-const KINDS: ReadonlySet<string> = new Set(['copy', 'sync', 'move', 'delete', 'set-headers', 'set-tags', 'ls', 'du', 'verify'])
+const KINDS: ReadonlySet<string> = new Set([
+  'copy',
+  'sync',
+  'move',
+  'delete',
+  'set-headers',
+  'set-tags',
+  'ls',
+  'du',
+  'verify',
+])
 
 /** Where a kind of job may be told by its name: its own modules, the list of all, what is done to objects, and what is read of them. */
 const MAY_NAME_KINDS =
