@@ -156,7 +156,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
 export const command: Command = {
   usage: 'batch <operation> [source] [destination]',
   group: 'copying',
-  summary: 'copy, set headers or tags, or compare bytes, by jobs of S3 Batch Operations',
+  summary: 'copy, set headers or tags, compare bytes, by S3 Batch Operations',
   help: '$0 batch copy SOURCE DESTINATION --manifest s3://bucket/jobs/ --role-arn ARN\n\nCopies objects, or sets their headers or tags, by jobs of S3 Batch Operations.\nWhat these cannot do, s3move does itself afterwards.\n‘batch verify SOURCE DESTINATION’ compares all bytes of both sides by checksums that jobs compute.\n‘batch watch [DIR]’ shows the jobs of a run until they end, ‘batch cancel [DIR]’ ends them.\nThe jobs wait for a yes. The destination prefix must end as the source prefix does.',
   options: [
     ...[batchArguments, ...WRITING, prefixFlags, sideFlags, copyFlags],
