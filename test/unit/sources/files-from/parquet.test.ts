@@ -168,3 +168,25 @@ describe('a list in Parquet', () => {
     )
   })
 })
+
+test('a moment is the same in a list of Parquet, in whatever year, to the millisecond', async () => {
+  const moments = fc.array(
+    fc.date({ min: new Date(0), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true }),
+    {
+      minLength: 1,
+      maxLength: 50,
+    },
+  )
+  const file = join(folder, 'moments.parquet')
+  await fc.assert(
+    fc.asyncProperty(moments, async (times) => {
+      const columnData = [
+        { name: 'key', data: times.map((_, i) => `k${i}`), type: 'STRING' as const },
+        { name: 'last_modified_date', data: times, type: 'TIMESTAMP' as const },
+      ]
+      writeFileSync(file, Buffer.from(parquetWriteBuffer({ columnData })))
+      const read = (await entriesOf(file)).map(({ lastModified }) => lastModified)
+      expect(read).toEqual(times.map((time) => time.toISOString()))
+    }),
+  )
+})
