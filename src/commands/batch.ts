@@ -21,6 +21,7 @@ import {
   textFlag,
   type Flags,
 } from './options/flag-values.js'
+import { readKeyListOf } from './options/files-from-options.js'
 import { CANNED_ACLS } from './options/header-options.js'
 import { FOLDER_MARKERS, headerRuleFlags, readHeaderChanges, RESET_ACL } from './options/header-rule-options.js'
 import type { CommandIo } from './options/io.js'
@@ -47,7 +48,9 @@ interface Operation {
   run(flags: Flags, io: CommandIo): Promise<number>
 }
 
-const RUNNING: Command['options'] = [selectionFlags, jobFlags, yesFlag, runFlags, againFlag, freshFlags, costFlags]
+const RUNNING: Command['options'] = [
+  ...[selectionFlags, inventoryFlag, jobFlags, yesFlag, runFlags, againFlag, freshFlags, costFlags],
+]
 const WRITING: Command['options'] = [...RUNNING, aclFlag]
 
 const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
@@ -64,6 +67,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
             ...(attributes === undefined ? {} : { attributes }),
           }),
           ...readObjects(flags),
+          ...readKeyListOf(flags, io.cwd),
         }
         for (const { bucket } of [job.source, job.destination]) refuseAccessPoint(bucket)
         checkPair(job.source, job.destination, readConnection(flags, {}))
@@ -82,6 +86,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
         const job = setHeadersOf({
           source: parseBucket(readArgument(flags, 'source'), 'place'),
           ...readObjects(flags),
+          ...readKeyListOf(flags, io.cwd),
           ...(await readHeaderChanges(flags, io.cwd)),
         })
         refuseAccessPoint(job.source.bucket)
@@ -103,6 +108,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
         const job = setTagsOf({
           source: parseBucket(readArgument(flags, 'source'), 'place'),
           ...readObjects(flags),
+          ...readKeyListOf(flags, io.cwd),
           ...readTagChanges(flags),
         })
         refuseAccessPoint(job.source.bucket)
@@ -223,6 +229,15 @@ function batchArguments(argv: Argv): Argv {
     })
     .positional('source', { type: 'string', describe: 's3://bucket or s3://bucket/prefix; DIR of watch and cancel' })
     .positional('destination', { type: 'string', describe: 'the same, of copy and verify' })
+}
+
+function inventoryFlag(argv: Argv): Argv {
+  return grouped(argv, 'Which objects:', {
+    'files-from': textFlag(
+      'FILE',
+      'the objects of an S3 Inventory in place of a listing: its manifest.json, a file or s3://bucket/key, or the folder of its configuration',
+    ),
+  })
 }
 
 function jobFlags(argv: Argv): Argv {

@@ -27,8 +27,12 @@ export interface LsJob {
 }
 
 /** The listing of what another job is for, as JSON, as it comes. */
-export function lsOf({ source, select }: Pick<LsJob, 'source' | 'select'>): LsJob {
-  return { kind: 'ls', source, format: 'json', sorted: false, ...(select === undefined ? {} : { select }) }
+export function lsOf({ source, select, list }: Pick<LsJob, 'source' | 'select' | 'list'>): LsJob {
+  return {
+    ...{ kind: 'ls', source, format: 'json', sorted: false },
+    ...(select === undefined ? {} : { select }),
+    ...(list === undefined ? {} : { list }),
+  }
 }
 
 export const LS: JobKind<LsJob> = {

@@ -5,8 +5,8 @@ import { openFailures } from '../../checkpoint/failure-ledger.js'
 import { UserError } from '../../errors.js'
 import { connectionOf } from '../../job/connection.js'
 import { DEFAULT_RETRY_FOR } from '../../job/pace.js'
-import { noTotals } from '../../job/totals.js'
-import { jobTitle } from '../../report/format.js'
+import { noTotals, sum } from '../../job/totals.js'
+import { jobTitle, objects } from '../../report/format.js'
 import type { SendManifest } from '../../batch/manifest.js'
 import { openObjectUpload } from '../../storage/object-upload.js'
 import { Interrupted } from '../options/io.js'
@@ -25,7 +25,7 @@ export async function planIntoManifests(
   folder: string,
   save: (checkpoint: WriteCheckpoint) => Promise<void>,
 ): Promise<void> {
-  const { batch } = checkpoint
+  const { batch, list: _list, ...rest } = checkpoint
   const ledger = await openFailures(folder, { bytes: 0, entries: 0 })
   try {
     const to = {
@@ -39,7 +39,7 @@ export async function planIntoManifests(
     const estimated = 'usd' in cost ? { estimatedUsd: cost.usd } : {}
     const next = { ...batch, planned: true, jobs, ...estimated }
     await save({
-      ...{ ...checkpoint, ranges: [], listed: ended.listed, ledger: ledger.position, batch: next },
+      ...{ ...rest, ranges: [], listed: ended.listed, ledger: ledger.position, batch: next },
       state: isBatchUnderWay(next) ? 'unfinished' : 'finished',
       totals: { ...noTotals(), ...totals },
     })
@@ -76,6 +76,13 @@ async function planToTheEnd(
   const { stop, end } = planned.ended
   if (stop !== undefined) throw new UserError(stop.reason, stop.hint)
   if (end !== 'finished') throw new Interrupted('interrupted')
+  const unread = sum(planned.ended.unread)
+  if (unread > 0) {
+    throw new UserError(
+      `the inventory does not tell all of ${objects(unread)}, and these could not be looked at: nothing was begun`,
+      'leave --files-from away: the source is listed then',
+    )
+  }
   return planned
 }
 

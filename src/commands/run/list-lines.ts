@@ -10,7 +10,7 @@ import type { Opened } from './open-and-run.js'
 
 /** How a run lists what it is for, before anything else. */
 export interface ListLinesOptions {
-  readonly checkpoint: Pick<Checkpoint, 'program' | 'connection' | 'pace' | 'startedAt' | 'savedAt' | 'ranges'>
+  readonly checkpoint: Pick<Checkpoint, 'program' | 'connection' | 'pace' | 'startedAt' | 'savedAt' | 'ranges' | 'list'>
   readonly opened: Opened
   /** Where the lines go, as JSON; `fail` is told what goes wrong there. */
   readonly outlet: (fail: (error: unknown) => void) => OutputWriter
@@ -22,12 +22,13 @@ export interface ListLinesOptions {
 /** Lists all in one go: nothing of it is kept. Ends and rejects as `runScan` does. */
 export async function listLines(listing: LsJob, options: ListLinesOptions): Promise<ScanEnd> {
   const { opened, outlet, warn, progress, io } = options
-  const { program, connection, pace, startedAt, savedAt, ranges } = options.checkpoint
+  const { program, connection, pace, startedAt, savedAt, ranges, list } = options.checkpoint
   return await runScan({
     checkpoint: {
       ...{ format: FORMAT, program, job: listing, connection, pace, state: 'unfinished', startedAt, savedAt },
       ...{ activeMs: 0, sessions: 1, ranges, listed: 0, totals: noTotals(), history: [] },
       ledger: { bytes: 0, entries: 0 },
+      ...(list === undefined ? {} : { list }),
     },
     folder: undefined,
     ...{ ends: opened.ends, crew: opened.hands.crew(opened.ends), drain: opened.drain, abandon: io.abandon },

@@ -5,6 +5,7 @@ import { passedOverInAll, type PassedOver } from '../../job/passed-over.js'
 import { printable } from '../../keys.js'
 import { bytes, count, duration, listWord, objects, passedOverText } from '../../report/format.js'
 import { UserError } from '../../errors.js'
+import type { EntryNeeds } from '../../sources/files-from/entry.js'
 import { entryNeedsOf, surveyList } from '../../sources/files-from/files-from-source.js'
 import { unreadState } from '../../sources/files-from/list-identity.js'
 import { surveyInventory, type InventorySurvey } from '../../sources/files-from/inventory-survey.js'
@@ -106,13 +107,25 @@ const COLUMNS = [
   ['storageClass', 'StorageClass'],
 ] as const
 
+/** Refuses a list that is no inventory, or tells less of objects than a listing does: in its place nothing else is looked at. */
+export async function checkListing(list: KeyList, needs: EntryNeeds): Promise<void> {
+  const known = await recognised(list)
+  if (known.format !== 'inventory') {
+    throw new UserError(
+      `${listWord(known)} is read as ${FORMATS[known.format]}, and batch takes the manifest of an S3 Inventory`,
+      'give its manifest.json, or the command without batch, which takes any list',
+    )
+  }
+  checkColumns(known, await surveyInventory(known, needs), '--files-from')
+}
+
 // What is not told of an object would be looked up, one HEAD for each: a listing is cheaper by far.
-function checkColumns(list: KeyList, { fields }: InventorySurvey): void {
+function checkColumns(list: KeyList, { fields }: InventorySurvey, flag = '--source-inventory'): void {
   const absent = COLUMNS.filter(([field]) => !fields.has(field)).map(([, name]) => name)
   if (absent.length === 0) return
   throw new UserError(
     `${nameOfList(list)} has no ${absent.length === 1 ? 'column' : 'columns'} ${absent.join(', ')}, by which objects are compared`,
-    'let the configuration of the inventory write all of Size, LastModifiedDate, ETag and StorageClass, or leave --source-inventory away: the source is listed then',
+    `let the configuration of the inventory write all of Size, LastModifiedDate, ETag and StorageClass, or leave ${flag} away: the source is listed then`,
   )
 }
 

@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { BatchableJob } from '../../batch/batchable.js'
 import { FORMAT, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
-import { createFolder, readCheckpoint } from '../../checkpoint/checkpoint-file.js'
+import { createFolder, readCheckpoint, RUNS } from '../../checkpoint/checkpoint-file.js'
 import { lockRun } from '../../checkpoint/lock.js'
 import { proveLedgers } from '../../checkpoint/prove.js'
 import { setAside } from '../../checkpoint/retry-steps.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
 import { isCopy } from '../../job/copy.js'
+import { listOf } from '../../job/kinds.js'
 import { NOT_FOR_BATCH } from '../../job/outcome.js'
 import type { Pace } from '../../job/pace.js'
 import type { Place } from '../../job/place.js'
@@ -15,12 +16,15 @@ import { noTotals } from '../../job/totals.js'
 import { printable } from '../../keys.js'
 import { shellWord } from '../../report/format.js'
 import { createProgress } from '../../report/progress.js'
+import { entryNeedsOf } from '../../sources/files-from/files-from-source.js'
+import { checkList } from '../../sources/files-from/list-identity.js'
+import type { DataFiles } from '../../storage/data-files.js'
 import { version } from '../../version.js'
 import { canAsk } from '../options/ask.js'
 import { readConnection } from '../options/connection-options.js'
 import { EXIT } from '../options/exit.js'
 import { readFlag, readText, type Flags } from '../options/flag-values.js'
-import type { CommandIo } from '../options/io.js'
+import { unless, type CommandIo } from '../options/io.js'
 import { readTelling, type OutputOptions } from '../options/output-options.js'
 import { DEFAULT_PACE, readPace } from '../options/pace-options.js'
 import { checkInOneBucket } from '../options/places.js'
@@ -30,9 +34,12 @@ import { isBatchRun } from './batch-choice.js'
 import { batchFront } from './batch-front.js'
 import { rehearsePlan } from './batch-planning.js'
 import type { BatchCheckpoint, BatchSetup, OpenedBatch } from './batch-setup.js'
+import { copiedList, type WithCopiedList } from './copied-list.js'
 import { checkFolder, checkLogOutside, chooseFolder, type Beginning } from './checkpoint-folder.js'
 import { driveBatch } from './drive-batch.js'
 import { rehearsing } from './dry-run.js'
+import { inventoryStoreOf } from './inventory-store.js'
+import { checkListing, passedOverIn, surveyOf, type Survey } from './list-survey.js'
 import { endsOf, noting, open, threadsFor, type Opened } from './open-and-run.js'
 import { spendingOf } from './spending.js'
 import type { Prepare } from './start-write.js'
@@ -82,20 +89,30 @@ export async function beginBatch(
     const telling = readTelling(flags)
     const pace = readPace(flags, DEFAULT_PACE)
     const reached = readConnection(flags, ambient())
+    const within = dry ? undefined : (readText(flags, 'checkpoint') ?? RUNS)
+    const copied = await copiedList(job, { within, connection: reached, pace, io })
     const progress = createProgress({ ...io, ...telling, ...(dry ? rehearsing(io, telling) : {}) })
     try {
+      const list = listOf(copied.job)
+      if (list !== undefined) await checkListing(list, entryNeedsOf(copied.job, copied.files))
+      const survey = await unless(io.stop, surveyOf(copied.job, copied.files))
+      const job = survey?.job ?? copied.job
       const setup = { flags, telling, pace, progress, io, rest }
-      const opened = await opening(job, reached, dry, setup)
+      if (survey !== undefined && !telling.quiet && !telling.json) sayTo(io, survey.found)
+      if (survey?.warning !== undefined) progress.event({ type: 'note', level: 'warning', message: survey.warning })
+      const opened = await opening(job, reached, { dry, files: copied.files }, setup)
       try {
         await prepare?.(opened, noting(progress).warn)
-        if (!dry) return await beginOpened(job, asked, { ...setup, opened, reached })
-        await rehearsePlan({ ...setup, opened, reached }, firstCheckpoint(job, opened.ends.connection, pace), asked)
+        if (!dry) return await beginOpened(job, asked, { ...setup, opened, reached, survey, copied })
+        const checkpoint = firstCheckpoint(job, survey, opened.ends.connection, pace)
+        await rehearsePlan({ ...setup, opened, reached }, checkpoint, asked)
         return EXIT.done
       } finally {
         opened.close()
       }
     } finally {
       progress.close()
+      await copied.discard()
     }
   })
 }
@@ -116,7 +133,11 @@ export async function resumeBatch(folder: string, { flags, io, rest }: BatchComm
       const pace = readPace(flags, found.pace)
       const reached = readConnection(flags, found.connection)
       const setup = { flags, telling, pace, progress, io, rest }
-      const opened = await opening(found.job, reached, false, setup)
+      // It is read only as long as its objects are in no manifest.
+      const list = found.list === undefined ? undefined : listOf(found.job)
+      if (list !== undefined && found.list !== undefined) await checkList(list, found.list)
+      const files = await inventoryStoreOf(list, { connection: reached, pace, io })
+      const opened = await opening(found.job, reached, { dry: false, files }, setup)
       try {
         const { connection } = opened.ends
         const { stopped: _stopped, ...rest } = found
@@ -124,6 +145,7 @@ export async function resumeBatch(folder: string, { flags, io, rest }: BatchComm
         code = await driveBatch({ ...setup, folder, checkpoint, opened, reached })
       } finally {
         opened.close()
+        files?.close()
       }
     } finally {
       await lock.release()
@@ -159,13 +181,15 @@ function refuseLateLimit(flags: Flags, folder: string): void {
 async function opening(
   job: BatchableJob,
   connection: Connection,
-  dry: boolean,
+  { dry, files }: { readonly dry: boolean; readonly files: DataFiles | undefined },
   { pace, progress, io }: Setup,
 ): Promise<Opened> {
   const { source, destination } = endsOf(job)
   const opened = await open({ source, destination }, connection, {
     // The objects are written by another role.
-    ...{ readOnly: true, rehearsal: dry, threads: threadsFor(job, pace, undefined), io, pace },
+    ...{ readOnly: true, rehearsal: dry, named: listOf(job) !== undefined, listFiles: files, io, pace },
+    // An inventory is gone through by this one.
+    threads: listOf(job) === undefined ? threadsFor(job, pace, undefined) : 0,
     ...noting(progress),
   })
   try {
@@ -179,12 +203,17 @@ async function opening(
   return opened
 }
 
-async function beginOpened(job: BatchableJob, asked: BatchAsked, setup: OpenedBatch & Setup): Promise<number> {
-  const { flags, opened } = setup
+interface Begun extends Setup {
+  readonly survey: Survey<BatchableJob> | undefined
+  readonly copied: WithCopiedList<BatchableJob>
+}
+
+async function beginOpened(job: BatchableJob, asked: BatchAsked, setup: OpenedBatch & Begun): Promise<number> {
+  const { flags, opened, survey, copied } = setup
   const { connection } = opened.ends
   const beginning: Beginning = {
     ...{ job, fresh: readFlag(flags, 'fresh') ?? false, again: readFlag(flags, 'again') ?? false },
-    listModified: undefined,
+    listModified: listOf(job)?.origin === undefined ? survey?.state.modified : undefined,
   }
   const given = readText(flags, 'checkpoint')
   if (given !== undefined) await checkFolder(given, beginning, connection)
@@ -196,7 +225,7 @@ async function beginOpened(job: BatchableJob, asked: BatchAsked, setup: OpenedBa
     await checkFolder(folder, beginning, connection)
     await setAside(folder)
     const checkpoint: BatchCheckpoint = {
-      ...firstCheckpoint(job, connection, setup.pace),
+      ...firstCheckpoint(await copied.keep(job, folder), survey, connection, setup.pace),
       batch: { ...asked, id: randomUUID(), planned: false, confirmed: false, jobs: [] },
     }
     code = await driveBatch({ ...setup, folder, checkpoint })
@@ -208,6 +237,7 @@ async function beginOpened(job: BatchableJob, asked: BatchAsked, setup: OpenedBa
 
 function firstCheckpoint(
   job: BatchableJob,
+  survey: Survey | undefined,
   connection: Connection,
   pace: Pace,
 ): WriteCheckpoint & { readonly job: BatchableJob } {
@@ -216,6 +246,8 @@ function firstCheckpoint(
     ...{ format: FORMAT, program: `s3move ${version()}`, job, connection, pace, state: 'unfinished' },
     ...{ startedAt: now, savedAt: now, activeMs: 0, sessions: 1, ranges: wantedRanges(job), listed: 0 },
     ...{ totals: noTotals(), ledger: { bytes: 0, entries: 0 }, history: [] },
+    ...(survey === undefined ? {} : { list: survey.state }),
+    ...passedOverIn(survey),
   }
 }
 
