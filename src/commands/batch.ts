@@ -30,7 +30,7 @@ import { costFlags } from './options/pace-options.js'
 import { checkPair, parseBucket } from './options/places.js'
 import { checkSlashes, prefixFlags } from './options/prefix.js'
 import { readTo } from './options/result-options.js'
-import { againFlag, freshFlags, runFlags } from './options/run-options.js'
+import { againFlag, freshFlags, runFlags, savedPlanFlag } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
 import { readTagChanges, someTagFlags } from './options/tag-options.js'
 import type { BatchAsked } from './run/start-batch.js'
@@ -49,7 +49,7 @@ interface Operation {
 }
 
 const RUNNING: Command['options'] = [
-  ...[selectionFlags, inventoryFlag, jobFlags, yesFlag, runFlags, againFlag, freshFlags, costFlags],
+  ...[selectionFlags, inventoryFlag, jobFlags, yesFlag, runFlags, savedPlanFlag, againFlag, freshFlags, costFlags],
 ]
 const WRITING: Command['options'] = [...RUNNING, aclFlag]
 

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { ASKED, jobsOf, ledgerOf } from '../support/batch-runs.js'
 import { contentOf, expectSame, put, sandbox } from '../support/cli-buckets.js'
@@ -79,8 +81,26 @@ describe('s3move batch copy', () => {
     expect(await jobsOf(server)).toEqual([])
   })
 
+  test('runs what was planned, lists it in the ranges of the plan, and refuses any other job', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['src:hex:5k', 'dst', 'other', 'own'] })
+    const at = ['--endpoint-url', server.url]
+    expect((await run(['plan', 'copy', 's3://src', 's3://dst', '--save', 'plan', ...at], { cwd })).code).toBe(0)
+    const { marks } = JSON.parse(await readFile(join(cwd, 'plan/plan.json'), 'utf8')) as { marks: string[] }
+    expect(marks.length).toBeGreaterThan(0)
+    const before = requestsOf(server)
+    const elsewhere = COPY.map((word) => (word === 's3://dst' ? 's3://other' : word))
+    const other = await run([...elsewhere, '--plan', 'plan', '--yes', ...at], { cwd })
+    expect(refusal(other)).toContain('the plan is of another job')
+    expect(server.stats().byOperation.CreateJob).toBeUndefined()
+    expect(requestsOf(server)).toBeGreaterThan(before)
+    const end = await run([...COPY, '--plan', 'plan', '--yes', ...at], { cwd })
+    expect([end.code, end.stderr]).toEqual([0, expect.stringContaining('5,000 objects copied')])
+    expect(server.stats().copies.dst).toMatchObject({ total: 5000, unique: 5000 })
+  })
+
   test.each([
-    [['--plan', 'x'], 'batch has no option --plan'],
+    [['--map', 's/a/b/'], 'batch has no option --map'],
     [['--account-id', '12'], '--account-id is 12 digits, and was given 12'],
     [['--role-arn', 'batch'], '--role-arn batch is not that of a role'],
   ])('%j is refused', async (args, message) => {

@@ -4,6 +4,7 @@ import { FORMAT, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { createFolder, readCheckpoint, RUNS } from '../../checkpoint/checkpoint-file.js'
 import { lockRun } from '../../checkpoint/lock.js'
 import { proveLedgers } from '../../checkpoint/prove.js'
+import type { SavedPlan } from '../../checkpoint/saved-plan.js'
 import { setAside } from '../../checkpoint/retry-steps.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
@@ -38,12 +39,12 @@ import { copiedList, type WithCopiedList } from './copied-list.js'
 import { checkFolder, checkLogOutside, chooseFolder, type Beginning } from './checkpoint-folder.js'
 import { driveBatch } from './drive-batch.js'
 import { rehearsing } from './dry-run.js'
+import { checkPlanned, expectingPlanned, plannedRanges, readGivenPlan } from './given-plan.js'
 import { inventoryStoreOf } from './inventory-store.js'
 import { checkListing, passedOverIn, surveyOf, type Survey } from './list-survey.js'
 import { endsOf, noting, open, threadsFor, type Opened } from './open-and-run.js'
 import { spendingOf } from './spending.js'
 import type { Prepare } from './start-write.js'
-import { wantedRanges } from './wanted-ranges.js'
 
 /** What a run of jobs is told beside the copy. */
 export interface BatchAsked {
@@ -87,7 +88,8 @@ export async function beginBatch(
   return await attended(flags, io, dry, async (io) => {
     await checkLogOutside(job, flags, io.cwd)
     const telling = readTelling(flags)
-    const pace = readPace(flags, DEFAULT_PACE)
+    const plan = await readGivenPlan(flags)
+    const pace = expectingPlanned(readPace(flags, DEFAULT_PACE), plan)
     const reached = readConnection(flags, ambient())
     const within = dry ? undefined : (readText(flags, 'checkpoint') ?? RUNS)
     const copied = await copiedList(job, { within, connection: reached, pace, io })
@@ -102,9 +104,12 @@ export async function beginBatch(
       if (survey?.warning !== undefined) progress.event({ type: 'note', level: 'warning', message: survey.warning })
       const opened = await opening(job, reached, { dry, files: copied.files }, setup)
       try {
+        const { connection } = opened.ends
+        if (plan !== undefined) checkPlanned(plan, job, connection)
         await prepare?.(opened, noting(progress).warn)
-        if (!dry) return await beginOpened(job, asked, { ...setup, opened, reached, survey, copied })
-        const checkpoint = firstCheckpoint(job, survey, opened.ends.connection, pace)
+        const begun = { plan, survey }
+        if (!dry) return await beginOpened(job, asked, { ...setup, opened, reached, begun, copied })
+        const checkpoint = firstCheckpoint(job, begun, connection, pace)
         await rehearsePlan({ ...setup, opened, reached }, checkpoint, asked)
         return EXIT.done
       } finally {
@@ -203,17 +208,23 @@ async function opening(
   return opened
 }
 
-interface Begun extends Setup {
+/** What its objects are known by before they are listed. */
+interface Begun {
+  readonly plan: SavedPlan | undefined
   readonly survey: Survey<BatchableJob> | undefined
+}
+
+interface BeginSetup extends OpenedBatch, Setup {
+  readonly begun: Begun
   readonly copied: WithCopiedList<BatchableJob>
 }
 
-async function beginOpened(job: BatchableJob, asked: BatchAsked, setup: OpenedBatch & Begun): Promise<number> {
-  const { flags, opened, survey, copied } = setup
+async function beginOpened(job: BatchableJob, asked: BatchAsked, setup: BeginSetup): Promise<number> {
+  const { flags, opened, begun, copied } = setup
   const { connection } = opened.ends
   const beginning: Beginning = {
     ...{ job, fresh: readFlag(flags, 'fresh') ?? false, again: readFlag(flags, 'again') ?? false },
-    listModified: listOf(job)?.origin === undefined ? survey?.state.modified : undefined,
+    listModified: listOf(job)?.origin === undefined ? begun.survey?.state.modified : undefined,
   }
   const given = readText(flags, 'checkpoint')
   if (given !== undefined) await checkFolder(given, beginning, connection)
@@ -225,7 +236,7 @@ async function beginOpened(job: BatchableJob, asked: BatchAsked, setup: OpenedBa
     await checkFolder(folder, beginning, connection)
     await setAside(folder)
     const checkpoint: BatchCheckpoint = {
-      ...firstCheckpoint(await copied.keep(job, folder), survey, connection, setup.pace),
+      ...firstCheckpoint(await copied.keep(job, folder), begun, connection, setup.pace),
       batch: { ...asked, id: randomUUID(), planned: false, confirmed: false, jobs: [] },
     }
     code = await driveBatch({ ...setup, folder, checkpoint })
@@ -237,14 +248,14 @@ async function beginOpened(job: BatchableJob, asked: BatchAsked, setup: OpenedBa
 
 function firstCheckpoint(
   job: BatchableJob,
-  survey: Survey | undefined,
+  { plan, survey }: Begun,
   connection: Connection,
   pace: Pace,
 ): WriteCheckpoint & { readonly job: BatchableJob } {
   const now = new Date().toISOString()
   return {
     ...{ format: FORMAT, program: `s3move ${version()}`, job, connection, pace, state: 'unfinished' },
-    ...{ startedAt: now, savedAt: now, activeMs: 0, sessions: 1, ranges: wantedRanges(job), listed: 0 },
+    ...{ startedAt: now, savedAt: now, activeMs: 0, sessions: 1, ranges: plannedRanges(job, plan), listed: 0 },
     ...{ totals: noTotals(), ledger: { bytes: 0, entries: 0 }, history: [] },
     ...(survey === undefined ? {} : { list: survey.state }),
     ...passedOverIn(survey),

@@ -1,8 +1,7 @@
 import { FORMAT, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { createFolder, RUNS } from '../../checkpoint/checkpoint-file.js'
 import { lockRun } from '../../checkpoint/lock.js'
-import { differences } from '../../checkpoint/job-name.js'
-import { readPlan, type SavedPlan } from '../../checkpoint/saved-plan.js'
+import type { SavedPlan } from '../../checkpoint/saved-plan.js'
 import { setAside } from '../../checkpoint/retry-steps.js'
 import { noRehearsal } from '../../engine/session/rehearsal.js'
 import { UserError } from '../../errors.js'
@@ -15,7 +14,6 @@ import { noTotals } from '../../job/totals.js'
 import type { KeyRange } from '../../keys.js'
 import { shellWord } from '../../report/format.js'
 import { createProgress, type Progress } from '../../report/progress.js'
-import { cutAt } from '../../rules/ranges.js'
 import { version } from '../../version.js'
 import { readConnection } from '../options/connection-options.js'
 import { readFlag, readText, type Flags } from '../options/flag-values.js'
@@ -55,13 +53,13 @@ import {
   threadsFor,
   type Opened,
 } from './open-and-run.js'
+import { checkPlanned, expectingPlanned, plannedRanges, readGivenPlan } from './given-plan.js'
 import { goingOn } from './plan-report.js'
 import { checkSiblings } from './prefix-siblings.js'
 import { checkQuick, drawnSample } from './quick-plan.js'
 import { checkSides, unknownStorageClass } from './refused-flags.js'
 import { resumeAttended } from './resume-run.js'
 import { withSortedSource, withSourceSortedAside, type SourceOptions } from './sorted-source.js'
-import { wantedRanges } from './wanted-ranges.js'
 
 /** Finds out, once the places have answered, whether a job may go on: a `UserError` when not. `warn` tells what a person must know. */
 export type Prepare = (opened: Opened, warn: (message: string) => void) => Promise<void>
@@ -107,10 +105,8 @@ export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepar
 async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
   checkSides(asked)
   if (io.planning?.quick === true) checkQuick(asked)
-  const planFolder = readText(flags, 'plan')
-  const plan = planFolder === undefined ? undefined : await readPlan(planFolder)
-  const wanted = readPace(flags, paceFor(asked))
-  const pace = plan === undefined || plan.listed === 0 ? wanted : { expect: plan.listed, ...wanted }
+  const plan = await readGivenPlan(flags)
+  const pace = expectingPlanned(readPace(flags, paceFor(asked)), plan)
   const reached = readConnection(flags, ambient())
   const telling = readTelling(flags)
   const given = readText(flags, 'checkpoint')
@@ -190,7 +186,7 @@ async function beginListed(
 // The places have answered: what is wrong between them, and what a person must know before the first object.
 async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Promise<number> {
   const { job, plan, telling, dry, survey, progress, io } = setup
-  if (plan !== undefined) checkPlanned(plan, job, opened)
+  if (plan !== undefined) checkPlanned(plan, job, opened.ends.connection)
   const { source, destination, settings } = opened.ends
   if ('destination' in job && !settings.distinctBuckets) {
     checkInOneBucket(job.source, job.destination, mirrors(job))
@@ -200,7 +196,7 @@ async function beginBetween(opened: Opened, setup: Setup, prepare?: Prepare): Pr
   const unknown = unknownStorageClass(job, (destination ?? source).store.host)
   if (unknown !== undefined) warn(unknown)
   await checkSiblings(job, { source: source.store, destination: destination?.store }, io)
-  const ranges = cutAt(wantedRanges(job), plan?.marks ?? [])
+  const ranges = plannedRanges(job, plan)
   // Each looks at the first objects: both in one round trip.
   const [example, earlier] = await Promise.all([
     telling.quiet ? undefined : exampleOf(job, source, ranges, opened.ends.listFiles),
@@ -239,16 +235,6 @@ function expecting(earlier: EarlierCount | undefined, setup: Setup): Pace {
   if (earlier === undefined || pace.expect !== undefined) return pace
   tellUnlessQuiet(expectingInWords(earlier), setup)
   return { ...pace, expect: earlier.objects }
-}
-
-// What was planned is what somebody has said yes to.
-function checkPlanned(plan: SavedPlan, job: WriteJob, { ends }: Opened): void {
-  const different = differences(plan, { job, connection: ends.connection })
-  if (different.length === 0) return
-  throw new UserError(
-    `the plan is of another job (${different.map((one) => one.replace(': checkpoint has ', ': it has ')).join('; ')})`,
-    'give the command that was planned, or plan this one: put plan before it, and --save DIR behind it',
-  )
 }
 
 // Refused before anything is asked, and again under the lock.
