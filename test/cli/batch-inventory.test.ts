@@ -4,17 +4,13 @@ import { describe, expect, test } from 'vitest'
 import { ASKED, jobsOf, ledgerOf } from '../support/batch-runs.js'
 import { contentOf, expectSame, put, sandbox, traitsOf, type TestSandbox } from '../support/cli-buckets.js'
 import { refusal, run, workFolder } from '../support/cli-program.js'
-import { inventoryOf, md5, type InventoryOptions, type InventoryRow } from '../support/inventory.js'
+import { CONFIGURATION, deliver } from '../support/delivered-inventory.js'
+import { md5 } from '../support/inventory.js'
 import { killedAgain, randomOf, requestsOf } from '../support/kills.js'
 
-const FROM = ['--files-from', 's3://inv/inv/src/daily/']
+const FROM = ['--files-from', `s3://inv/${CONFIGURATION}`]
 const keysIn = async (server: TestSandbox, bucket: string) => [...(await contentOf(server, bucket)).keys()]
 const containing = (text: string): unknown => expect.stringContaining(text)
-
-async function deliver(server: TestSandbox, rows: readonly InventoryRow[], options: Partial<InventoryOptions> = {}) {
-  for (const [key, Body] of inventoryOf(rows, { within: 'inv/src/daily/', ...options }))
-    await put(server, 'inv', key, { Body })
-}
 
 /** A bucket, and an inventory of it that is older than it is. */
 async function filled(format: 'Parquet' | 'CSV'): Promise<TestSandbox> {

@@ -7,6 +7,7 @@ import { entriesSettled } from '../../src/sources/files-from/list-progress.js'
 import { contentOf, expectSame, put, sandbox, type TestSandbox } from '../support/cli-buckets.js'
 import { refusal, run, start, until, workFolder } from '../support/cli-program.js'
 import { readKeyList } from '../../src/sources/files-from/read-list.js'
+import { CONFIGURATION, deliver } from '../support/delivered-inventory.js'
 import { inventoryOf, md5, type InventoryOptions, type InventoryRow } from '../support/inventory.js'
 
 const containing = (text: string): unknown => expect.stringContaining(text)
@@ -15,13 +16,6 @@ const copies = (server: TestSandbox): number => server.stats().copies.dst?.total
 
 const ODD = ['a b', 'c+d', '%2B', 'é/日本', 'x,"y"', 'line\nfeed']
 const ODD_ROWS: readonly InventoryRow[] = ODD.map((key) => ({ key, size: Buffer.byteLength(key), etag: md5(key) }))
-const CONFIGURATION = 'inv/src/daily/'
-
-async function deliver(server: TestSandbox, rows: readonly InventoryRow[], options: Partial<InventoryOptions> = {}) {
-  const files = inventoryOf(rows, { within: CONFIGURATION, ...options })
-  for (const [key, Body] of files) await put(server, 'inv', key, { Body })
-  return files
-}
 
 async function filled(): Promise<TestSandbox> {
   const server = await sandbox({ buckets: ['src', 'dst', 'inv'] })

@@ -4,14 +4,14 @@ import { DeleteObjectCommand } from '@aws-sdk/client-s3'
 import { describe, expect, test } from 'vitest'
 import { contentOf, expectSame, put, sandbox, type TestSandbox } from '../support/cli-buckets.js'
 import { refusal, run, start, until, workFolder } from '../support/cli-program.js'
+import { CONFIGURATION, deliver } from '../support/delivered-inventory.js'
 import { inventoryOf, md5, type InventoryOptions, type InventoryRow } from '../support/inventory.js'
 
 const containing = (text: string): unknown => expect.stringContaining(text)
 const asked = (server: TestSandbox, operation: string): number => server.stats().byOperation[operation] ?? 0
 const copies = (server: TestSandbox): number => server.stats().copies.dst?.total ?? 0
 
-const WITHIN = 'inv/src/daily/'
-const LIST = `s3://inv/${WITHIN}`
+const LIST = `s3://inv/${CONFIGURATION}`
 const SORTED = 'inventory.sorted.ndjson'
 
 /** What the source has now, as an inventory of this moment has it, in an order that is not that of the keys. */
@@ -22,12 +22,8 @@ async function rowsOf(server: TestSandbox): Promise<InventoryRow[]> {
   return rows.sort((one, other) => (md5(one.key) < md5(other.key) ? -1 : 1))
 }
 
-async function deliver(server: TestSandbox, rows: readonly InventoryRow[], options: Partial<InventoryOptions> = {}) {
-  for (const [key, Body] of inventoryOf(rows, { within: WITHIN, ...options })) await put(server, 'inv', key, { Body })
-}
-
 async function onDisk(cwd: string, rows: readonly InventoryRow[], options: Partial<InventoryOptions> = {}) {
-  for (const [key, bytes] of inventoryOf(rows, { within: WITHIN, ...options })) {
+  for (const [key, bytes] of inventoryOf(rows, { within: CONFIGURATION, ...options })) {
     await mkdir(join(cwd, dirname(key)), { recursive: true })
     await writeFile(join(cwd, key), bytes)
   }
@@ -61,13 +57,13 @@ describe('s3move sync --source-inventory', () => {
       const dry = await run(sync(server, 's3://src/in/', 's3://dst/', LIST, '--dry-run', '--json'), { cwd })
       expect([dry.code, records(dry.stdout).at(-1)]).toMatchObject([0, { type: 'plan', totals: { copied: 10 } }])
       expect(copies(server)).toBe(0)
-      for (const list of [WITHIN, LIST]) {
+      for (const list of [CONFIGURATION, LIST]) {
         const args = sync(server, 's3://src/in/', 's3://dst/', list, '--checkpoint', `run-${list.length}`)
         const { code, stderr } = await run(args, { cwd })
-        const done = list === WITHIN ? '10 objects copied, none skipped' : '0 objects copied, 10 skipped'
+        const done = list === CONFIGURATION ? '10 objects copied, none skipped' : '0 objects copied, 10 skipped'
         expect([code, stderr]).toEqual([0, containing(`${done}, none failed`)])
         expect(stderr).toContain('sorted 10 objects of the inventory in ')
-        expect(stderr).toContain(list === WITHIN ? `left out  ${told}` : 'left out  4 keys')
+        expect(stderr).toContain(list === CONFIGURATION ? `left out  ${told}` : 'left out  4 keys')
         // Nothing of what was sorted is left.
         expect((await readdir(join(cwd, `run-${list.length}`))).filter((name) => name.includes('inventory'))).toEqual(
           [],
@@ -187,7 +183,7 @@ describe('s3move sync --source-inventory', () => {
     expect((await names()).filter((name) => name.startsWith('inventory.'))).toEqual([SORTED])
     expect((await stat(join(cwd, 'run', SORTED))).mode & 0o777).toBe(0o600)
     // From here on nothing of the inventory is needed.
-    for (const [key] of inventoryOf(rows, { within: WITHIN, perFile: 100, perGroup: 25 }))
+    for (const [key] of inventoryOf(rows, { within: CONFIGURATION, perFile: 100, perGroup: 25 }))
       await server.s3.send(new DeleteObjectCommand({ Bucket: 'inv', Key: key }))
     expect(await kill(() => copies(server) > 1500)).toBe('SIGKILL')
     const last = await run(args, { cwd })

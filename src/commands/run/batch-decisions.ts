@@ -7,7 +7,7 @@ import {
   type RoutedObject,
 } from '../../batch/route.js'
 import type { BatchableJob } from '../../batch/batchable.js'
-import { lookingAtHeaders, lookingAtTags } from '../../engine/actions/look-at-headers.js'
+import { lookingAtHeaders, lookingAtTags, type HeaderLooks, type LookAt } from '../../engine/actions/look-at-headers.js'
 import { UserError } from '../../errors.js'
 import { isCopy, type CopyJob } from '../../job/copy.js'
 import type { Outcome } from '../../job/outcome.js'
@@ -38,33 +38,34 @@ function ofCopies(job: CopyJob): DecideBatch {
   return (objects) => Promise.resolve(objects.map((object) => ({ object, ...routeOf(object, job, front) })))
 }
 
-function ofHeaders(job: SetHeadersJob, { ends, drain }: Opened, maxErrors: number | undefined): DecideBatch {
-  const { prefix } = job.source
-  const look = lookingAtHeaders({
-    ...{ job, storeFor: ends.source.storeFor, concurrency: ends.settings.concurrency, stop: drain.signal },
+function ofHeaders(job: SetHeadersJob, opened: Opened, maxErrors: number | undefined): DecideBatch {
+  const look = lookingAtHeaders({ job, ...looksOf(opened) })
+  return byLooks(job, look, maxErrors, (object, { head, headers }) => {
+    const { size, etag, lastModified, storageClass, carried } = head
+    const found = { ...object, size, etag, lastModified, storageClass }
+    return { object: found, ...rewriteRouteOf(size, [...headers, ...carried]) }
   })
-  const looks = new Looks(maxErrors)
-  return async (objects) => {
-    const plans = await look(objects.map((object) => ({ ...object, key: object.key.slice(prefix.length) })))
-    return plans?.map((plan, at): BatchDecision => {
-      const object = listedAt(objects, at)
-      if (plan.outcome !== undefined) return { object, outcome: looks.settled(plan.outcome) }
-      looks.took(undefined)
-      const { size, etag, lastModified, storageClass, carried } = plan.head
-      const found = { ...object, size, etag, lastModified, storageClass }
-      return { object: found, ...rewriteRouteOf(size, [...plan.headers, ...carried]) }
-    })
-  }
 }
 
-function ofTags(job: SetTagsJob, { ends, drain }: Opened, maxErrors: number | undefined): DecideBatch {
-  const { prefix } = job.source
+function ofTags(job: SetTagsJob, opened: Opened, maxErrors: number | undefined): DecideBatch {
   // What all are to have does not rest on what they have, so nobody looks.
   if (job.replace === true)
     return (objects) => Promise.resolve(objects.map((object) => ({ object, storageClass: NO_CLASS })))
-  const look = lookingAtTags({
-    ...{ job, storeFor: ends.source.storeFor, concurrency: ends.settings.concurrency, stop: drain.signal },
-  })
+  const look = lookingAtTags({ job, ...looksOf(opened) })
+  return byLooks(job, look, maxErrors, (object, { wanted }) => ({ object, ...tagRouteOf([...wanted]) }))
+}
+
+function looksOf({ ends, drain }: Opened): Pick<HeaderLooks, 'storeFor' | 'concurrency' | 'stop'> {
+  return { storeFor: ends.source.storeFor, concurrency: ends.settings.concurrency, stop: drain.signal }
+}
+
+/** Decides by a look at each object: its outcome, or by what was planned for it. */
+function byLooks<P extends { readonly outcome: undefined }>(
+  { source: { prefix } }: BatchableJob,
+  look: LookAt<P | { readonly outcome: Outcome }>,
+  maxErrors: number | undefined,
+  decide: (object: RoutedObject, plan: P) => BatchDecision,
+): DecideBatch {
   const looks = new Looks(maxErrors)
   return async (objects) => {
     const plans = await look(objects.map((object) => ({ ...object, key: object.key.slice(prefix.length) })))
@@ -72,7 +73,7 @@ function ofTags(job: SetTagsJob, { ends, drain }: Opened, maxErrors: number | un
       const object = listedAt(objects, at)
       if (plan.outcome !== undefined) return { object, outcome: looks.settled(plan.outcome) }
       looks.took(undefined)
-      return { object, ...tagRouteOf([...plan.wanted]) }
+      return decide(object, plan)
     })
   }
 }

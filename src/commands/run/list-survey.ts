@@ -5,7 +5,6 @@ import { passedOverInAll, type PassedOver } from '../../job/passed-over.js'
 import { printable } from '../../keys.js'
 import { bytes, count, duration, listWord, objects, passedOverText } from '../../report/format.js'
 import { UserError } from '../../errors.js'
-import type { EntryNeeds } from '../../sources/files-from/entry.js'
 import { entryNeedsOf, surveyList } from '../../sources/files-from/files-from-source.js'
 import { unreadState } from '../../sources/files-from/list-identity.js'
 import { surveyInventory, type InventorySurvey } from '../../sources/files-from/inventory-survey.js'
@@ -29,15 +28,20 @@ export interface Survey<J extends Job = Job> {
 
 /**
  * Reads the list of a job to its end, if it has one; of an inventory that only reads is done with it, no more than what its files are. `files` are those
- * of an inventory that is in a bucket. A `UserError` for a line that the job cannot take, or that can be read in two ways.
+ * of an inventory that is in a bucket. In place of a listing only an inventory will do. A `UserError` for a line that the job cannot take, or that can be read in two ways.
  */
-export async function surveyOf<J extends Job>(job: J, files?: DataFiles): Promise<Survey<J> | undefined> {
+export async function surveyOf<J extends Job>(
+  job: J,
+  files?: DataFiles,
+  use: 'list' | 'listing' = 'list',
+): Promise<Survey<J> | undefined> {
   const told = listFileOf(job)
   if (told === undefined) return undefined
   const needs = entryNeedsOf(job, files)
   const known = await recognised(told)
   refuseFlags(told, known.format)
   const inventory = known.format === 'inventory' ? await surveyInventory(known, needs) : undefined
+  if (use === 'listing') checkListing(known, inventory)
   // Then its rows are read when it is sorted.
   const later = inventoryOf(job) !== undefined
   if (inventory !== undefined && later) checkColumns(known, inventory)
@@ -107,16 +111,15 @@ const COLUMNS = [
   ['storageClass', 'StorageClass'],
 ] as const
 
-/** Refuses a list that is no inventory, or tells less of objects than a listing does: in its place nothing else is looked at. */
-export async function checkListing(list: KeyList, needs: EntryNeeds): Promise<void> {
-  const known = await recognised(list)
-  if (known.format !== 'inventory') {
+// In its place nothing else is looked at.
+function checkListing(list: KeyList & { readonly format: ListFormat }, inventory: InventorySurvey | undefined): void {
+  if (inventory === undefined) {
     throw new UserError(
-      `${listWord(known)} is read as ${FORMATS[known.format]}, and batch takes the manifest of an S3 Inventory`,
+      `${listWord(list)} is read as ${FORMATS[list.format]}, and batch takes the manifest of an S3 Inventory`,
       'give its manifest.json, or the command without batch, which takes any list',
     )
   }
-  checkColumns(known, await surveyInventory(known, needs), '--files-from')
+  checkColumns(list, inventory, '--files-from')
 }
 
 // What is not told of an object would be looked up, one HEAD for each: a listing is cheaper by far.

@@ -17,7 +17,6 @@ import { noTotals } from '../../job/totals.js'
 import { printable } from '../../keys.js'
 import { shellWord } from '../../report/format.js'
 import { createProgress } from '../../report/progress.js'
-import { entryNeedsOf } from '../../sources/files-from/files-from-source.js'
 import { checkList } from '../../sources/files-from/list-identity.js'
 import type { DataFiles } from '../../storage/data-files.js'
 import { version } from '../../version.js'
@@ -41,7 +40,7 @@ import { driveBatch } from './drive-batch.js'
 import { rehearsing } from './dry-run.js'
 import { checkPlanned, expectingPlanned, plannedRanges, readGivenPlan } from './given-plan.js'
 import { inventoryStoreOf } from './inventory-store.js'
-import { checkListing, passedOverIn, surveyOf, type Survey } from './list-survey.js'
+import { passedOverIn, surveyOf, type Survey } from './list-survey.js'
 import { endsOf, noting, open, threadsFor, type Opened } from './open-and-run.js'
 import { spendingOf } from './spending.js'
 import type { Prepare } from './start-write.js'
@@ -95,9 +94,7 @@ export async function beginBatch(
     const copied = await copiedList(job, { within, connection: reached, pace, io })
     const progress = createProgress({ ...io, ...telling, ...(dry ? rehearsing(io, telling) : {}) })
     try {
-      const list = listOf(copied.job)
-      if (list !== undefined) await checkListing(list, entryNeedsOf(copied.job, copied.files))
-      const survey = await unless(io.stop, surveyOf(copied.job, copied.files))
+      const survey = await unless(io.stop, surveyOf(copied.job, copied.files, 'listing'))
       const job = survey?.job ?? copied.job
       const setup = { flags, telling, pace, progress, io, rest }
       if (survey !== undefined && !telling.quiet && !telling.json) sayTo(io, survey.found)

@@ -30,7 +30,7 @@ interface TagLooks extends Looks {
 }
 
 /** Looks at listed objects. Undefined once it is to stop. Rejects with what ends the run. */
-type LookAt<P> = (objects: readonly ObjectSummary[]) => Promise<readonly (P | Settled)[] | undefined>
+export type LookAt<P> = (objects: readonly ObjectSummary[]) => Promise<readonly (P | Settled)[] | undefined>
 
 interface Settled {
   readonly outcome: Outcome

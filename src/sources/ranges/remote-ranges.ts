@@ -13,14 +13,7 @@ export type RangeRequest =
 
 /** What it is answered. Claims are answered in no particular order. */
 export type RangeAnswer =
-  | {
-      readonly type: 'grant'
-      readonly grant: number
-      readonly after: string | undefined
-      readonly until: string | undefined
-      readonly first: RangeClaim['first']
-      readonly named: RangeClaim['named']
-    }
+  | (Granted & { readonly type: 'grant'; readonly grant: number })
   | { readonly type: 'none' }
   | { readonly type: 'verdict'; readonly grant: number; readonly verdict: PageVerdict }
 

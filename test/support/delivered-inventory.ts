@@ -1,0 +1,16 @@
+import { put, type TestSandbox } from './cli-buckets.js'
+import { inventoryOf, type InventoryOptions, type InventoryRow } from './inventory.js'
+
+/** The folder of the configuration of an inventory of the bucket `src`, in the bucket `inv`. */
+export const CONFIGURATION = 'inv/src/daily/'
+
+/** Writes an inventory where S3 would, and answers its files by their keys. */
+export async function deliver(
+  server: TestSandbox,
+  rows: readonly InventoryRow[],
+  options: Partial<InventoryOptions> = {},
+): Promise<Map<string, Buffer>> {
+  const files = inventoryOf(rows, { within: CONFIGURATION, ...options })
+  for (const [key, Body] of files) await put(server, 'inv', key, { Body })
+  return files
+}
