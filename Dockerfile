@@ -15,4 +15,6 @@ RUN --mount=type=bind,from=build,source=/src/s3move.tgz,target=/tmp/s3move.tgz \
 USER node
 # Runs are kept in .s3move, in the working directory: mount a folder here to keep them.
 WORKDIR /home/node
+# A volume that is mounted there belongs to this user.
+RUN mkdir .s3move
 ENTRYPOINT ["s3move"]

@@ -1,4 +1,4 @@
-// `npm run bench [-- --quick] [-- --no-peers] [-- --only TEXT] [-- --json FILE] [-- --throttling [--rate N]]`: measures s3move and, in the same run and on the same server, what it is
+// `npm run bench [-- --quick] [-- --no-peers] [-- --only TEXT] [-- --json FILE] [-- --throttling [--rate N]] [-- --watched] [-- --hosts]`: measures s3move and, in the same run and on the same server, what it is
 // compared with. CONTRIBUTING.md says how to read the tables.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
@@ -6,12 +6,14 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { firstRequest } from './first-request.mjs'
+import { hostsTable } from './hosts.mjs'
 import { layoutTable } from './layouts.mjs'
 import { measured } from './measured.mjs'
 import { peersOnPath } from './peers.mjs'
 import { buildIfMissing, CLI, SANDBOX_ENVIRONMENT, startSandbox } from './program.mjs'
 import { mebibytes, number, ratio, table } from './table.mjs'
 import { rampTable, throttlingTable } from './throttling.mjs'
+import { watchedTable } from './watched.mjs'
 import { compare, titleOf, works } from './works.mjs'
 
 const { values: flags } = parseArgs({
@@ -19,6 +21,8 @@ const { values: flags } = parseArgs({
     quick: { type: 'boolean', default: false },
     'no-peers': { type: 'boolean', default: false },
     throttling: { type: 'boolean', default: false },
+    watched: { type: 'boolean', default: false },
+    hosts: { type: 'boolean', default: false },
     rate: { type: 'string', default: '3500' },
     only: { type: 'string' },
     json: { type: 'string' },
@@ -234,6 +238,20 @@ async function memory() {
   say(table([['', 'objects', 'peak MiB', 'to the fewest'], ...lines]))
 }
 
+/** A page that others follow must cost next to nothing. */
+async function watched() {
+  const times = flags.quick ? 2 : 6
+  say(`\nA live page that 5 browsers follow, mean of ${String(times)} in turn`)
+  say(await watchedTable(100_000 * scale, times, place))
+}
+
+/** What it costs that another machine does the work. */
+async function hosts() {
+  const times = flags.quick ? 1 : 4
+  say(`\nA copy by one host with one thread, and by the run itself, mean of ${String(times)} in turn`)
+  say((await hostsTable(100_000 * scale, times, place)) ?? 'not measured: there is no redis-server')
+}
+
 /**
  * @param {number} times
  * @param {() => Promise<number>} measure
@@ -289,6 +307,8 @@ async function everythingElse() {
   await latency()
   await layouts()
   await memory()
+  await watched()
+  await hosts()
   const sandbox = await startSandbox(['src:hex:1000', 'dst'])
   try {
     await starts(sandbox.url, 'src', 'dst')
@@ -311,6 +331,10 @@ try {
     say(`\nA server that allows ${flags.rate} copies a second to a partition, 1,024 in flight, 64 lanes`)
     say(await throttlingTable(Number(flags.rate)))
     say(await rampTable())
+  } else if (flags.watched) {
+    await watched()
+  } else if (flags.hosts) {
+    await hosts()
   } else if (endpoint !== undefined) {
     await outside(endpoint)
   } else {

@@ -1,3 +1,4 @@
+import { createServer } from 'node:net'
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -73,4 +74,14 @@ export async function startSandbox(options) {
       await end
     },
   }
+}
+
+/** A port of loopback on which nobody listens. */
+export function freePort() {
+  return new Promise((/** @type {(port: number) => void} */ resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = /** @type {import('node:net').AddressInfo} */ (server.address())
+      server.close(() => resolve(port))
+    })
+  })
 }

@@ -36,3 +36,8 @@ export function ratio(n, base) {
 export function mebibytes(bytes) {
   return bytes === undefined ? '-' : number(bytes / 2 ** 20)
 }
+
+/** @param {readonly number[]} all */
+export function mean(all) {
+  return all.reduce((sum, one) => sum + one, 0) / all.length
+}

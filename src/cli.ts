@@ -3,9 +3,9 @@ import { setFlagsFromString } from 'node:v8'
 import { CheckpointError } from './checkpoint/checkpoint-error.js'
 import { commandsNamed, type Commands } from './commands/options/command.js'
 import { asksFor, isPlanned } from './commands/options/asked.js'
-import { paintsFor } from './commands/options/color.js'
 import { EXIT } from './commands/options/exit.js'
 import { Interrupted, type CommandIo } from './commands/options/io.js'
+import { tellingTo } from './commands/options/log-format.js'
 import { StoppedError, UserError } from './errors.js'
 import { printable, withoutCredentials } from './keys.js'
 import { keepThreadPoolAwake } from './libuv-wakeups.js'
@@ -42,10 +42,11 @@ function stopOnSignals(): Pick<CommandIo, 'stop' | 'abandon'> {
 
 /** Says what ended the program: to a person, and where JSON was asked for to a program too. Answers the exit code. */
 async function complain(exitCode: number, message: string, hint?: string): Promise<number> {
-  const name = paintsFor(commandLine, process).stderr(exitCode === EXIT.interrupted ? 'warning' : 'bad', 's3move:')
+  const { stderr, paint } = tellingTo(commandLine, process)
+  const name = paint.stderr(exitCode === EXIT.interrupted ? 'warning' : 'bad', 's3move:')
   const text = `${name} ${message}\n${hint === undefined ? '' : `        ${hint}\n`}`
   // Whatever was wrong with a URL, and whoever says so.
-  process.stderr.write(withoutCredentials(text))
+  stderr.write(withoutCredentials(text))
   if (asksForJson(commandLine)) {
     const { jsonRecord } = await import('./report/json-records.js')
     const told = { exitCode, message: withoutCredentials(message), hint: hint && withoutCredentials(hint) }
@@ -71,6 +72,8 @@ const COMMANDS: Commands = new Map([
   ['move', () => import('./commands/move.js')],
   ['set-headers', () => import('./commands/set-headers.js')],
   ['set-tags', () => import('./commands/set-tags.js')],
+  ['set-storage-class', () => import('./commands/set-storage-class.js')],
+  ['set-encryption', () => import('./commands/set-encryption.js')],
   ['delete', () => import('./commands/delete.js')],
   ['batch', () => import('./commands/batch.js')],
   ['ls', () => import('./commands/ls.js')],
@@ -78,11 +81,15 @@ const COMMANDS: Commands = new Map([
   ['head', () => import('./commands/head.js')],
   ['verify', () => import('./commands/verify.js')],
   ['check', () => import('./commands/check.js')],
+  ['probe', () => import('./commands/probe.js')],
   ['plan', () => import('./commands/plan.js')],
   ['resume', () => import('./commands/resume.js')],
   ['status', () => import('./commands/status.js')],
+  ['watch', () => import('./commands/watch.js')],
+  ['report', () => import('./commands/report.js')],
   ['runs', () => import('./commands/runs.js')],
   ['run', () => import('./commands/run.js')],
+  ['worker', () => import('./commands/worker.js')],
   ['failures', () => import('./commands/failures.js')],
   ['sandbox', () => import('./commands/sandbox.js')],
   ['help', () => import('./commands/help.js')],
@@ -114,8 +121,7 @@ async function main(args: readonly string[]): Promise<number> {
     await showHelp(args, asked === 'help', args.length === 0 ? stderr : stdout, COMMANDS)
     return args.length === 0 ? EXIT.usage : EXIT.done
   }
-  const paint = paintsFor(args, process)
-  const io: CommandIo = { stdin, stdout, stderr, cwd: process.cwd(), paint, args, ...stopOnSignals() }
+  const io: CommandIo = { stdin, stdout, ...tellingTo(args, process), cwd: process.cwd(), args, ...stopOnSignals() }
   if (first === 'run') {
     const { namedJob, runNamedJob } = await import('./commands/jobs/named-job.js')
     const job = await namedJob(args.slice(1), io.cwd, COMMANDS)

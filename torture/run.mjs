@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CLI, ended, SANDBOX_ENVIRONMENT } from '../bench/program.mjs'
 import { mountDisk } from './disk.mjs'
+import { startFleet } from './fleet.mjs'
 import { startJudge } from './judge.mjs'
 import { startProxy } from './proxy.mjs'
 import { startTokens } from './token.mjs'
@@ -17,24 +18,25 @@ const REFUSED_EVERY = 1500
  * @typedef {{ kill: (signal: NodeJS.Signals) => void, over: () => boolean, said: () => string }} Victim
  * @typedef {{ objects: number, session: number, proxy: { cut(): void, mend(): Promise<void> } | undefined,
  *   disk: Pick<NonNullable<Awaited<ReturnType<typeof mountDisk>>>, 'fill' | 'free'> | undefined,
- *   tokens: Awaited<ReturnType<typeof startTokens>> | undefined,
- *   done: () => Promise<number>, random: () => number }} Scene
+ *   tokens: Awaited<ReturnType<typeof startTokens>> | undefined, fleet: import('./fleet.mjs').Fleet | undefined,
+ *   done: () => Promise<number>, random: () => number, fell: () => void }} Scene
  * @typedef {{ code: number | null, said: string }} End
- * @typedef {{ command: 'copy' | 'set-headers', threads: number, objects: number, faults?: readonly string[], proxied?: boolean,
- *   smallDisk?: boolean, expiring?: boolean, flags?: readonly string[], env?: Record<string, string>, judge?: readonly string[],
+ * @typedef {{ command: 'copy' | 'set-headers', threads?: number, objects: number, faults?: readonly string[], proxied?: boolean,
+ *   smallDisk?: boolean, expiring?: boolean, hosts?: boolean, blows?: number, flags?: readonly string[], env?: Record<string, string>, judge?: readonly string[],
  *   disturb?: (victim: Victim, scene: Scene) => Promise<void>, after?: (end: End, scene: Scene) => Promise<void>,
  *   sessions?: number, ends?: readonly { code: number | null, says: RegExp }[], seed: number }} Trial
  */
 
 /**
- * Runs a trial, resuming as often as it takes. Answers how long it took and what is wrong, if anything is; undefined when it cannot be
- * run on this machine.
+ * Runs a trial, resuming as often as it takes. Answers how long it took and what is wrong, if anything is; or why it cannot be run on
+ * this machine.
  * @param {Trial} trial
  */
 export async function judged(trial) {
   const disk = trial.smallDisk === true ? await mountDisk() : undefined
-  if (trial.smallDisk === true && disk === undefined) return undefined
-  const { command, threads, objects, faults = [], seed } = trial
+  if (trial.smallDisk === true && disk === undefined)
+    return { cannot: 'only the superuser of a Linux can mount a small disk' }
+  const { command, threads = 0, objects, faults = [], seed } = trial
   const judge = await startJudge([
     ...['--bucket', `src:mix:${String(objects)}:glacier=${ARCHIVED}`, '--bucket', 'dst:sink:src:map=>'],
     // What is said last counts.
@@ -49,16 +51,14 @@ export async function judged(trial) {
     command === 'copy'
       ? ['s3://src', 's3://dst']
       : ['s3://src', '--reset-acl', '--folder-markers', '--cache-control', 'no-cache']
-  const flags = [
-    '--endpoint-url',
-    proxy?.url ?? judge.url,
-    '--threads',
-    String(threads),
-    '--checkpoint',
-    folder,
-    '--quiet',
-  ]
   const env = { ...process.env, ...SANDBOX_ENVIRONMENT, ...tokens?.env, ...trial.env }
+  const fleet = trial.hosts === true ? await startFleet(cwd, judge.url, env) : undefined
+  if (trial.hosts === true && fleet === undefined) {
+    await judge.stop()
+    return { cannot: 'there is no redis-server' }
+  }
+  const again = ['--endpoint-url', proxy?.url ?? judge.url, ...(fleet?.flags ?? ['--threads', String(threads)])]
+  const flags = [...again, '--checkpoint', folder, '--quiet']
   let state = seed
   const random = () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
@@ -86,6 +86,7 @@ export async function judged(trial) {
   let code = null
   /** @type {End[]} */
   const ends = []
+  let fallen = 0
   try {
     for (let session = 0; session < (trial.sessions ?? 1) + 5; session++) {
       const child = spawn(process.execPath, [CLI, ...args], { cwd, env, stdio: ['ignore', 'ignore', 'pipe'] })
@@ -97,7 +98,7 @@ export async function judged(trial) {
         over: () => child.exitCode !== null || child.signalCode !== null,
         said: () => said,
       }
-      const scene = { objects, session, proxy, disk, tokens, done, random }
+      const scene = { objects, session, proxy, disk, tokens, fleet, done, random, fell: () => void fallen++ }
       if (trial.disturb !== undefined && session < (trial.sessions ?? 1)) await trial.disturb(victim, scene)
       ;({ code } = await end)
       ends.push({ code, said })
@@ -108,7 +109,7 @@ export async function judged(trial) {
         () => true,
         () => false,
       )
-      args = saved ? ['resume', folder, ...flags.slice(0, 4), '--quiet'] : first
+      args = saved ? ['resume', folder, ...again, '--quiet'] : first
       while ((await judge.stats()).in_flight.now > 1) await sleep(20)
     }
     const seconds = (performance.now() - began) / 1000
@@ -117,12 +118,13 @@ export async function judged(trial) {
     return {
       seconds,
       othersDone,
-      wrong: [...unexpected(trial, ends), ...(await verdict(trial, judge, folder, code, said))],
+      wrong: [...unexpected(trial, ends), ...late(trial, fallen), ...(await verdict(trial, judge, folder, code, said))],
     }
   } finally {
     watching = false
     await watch
     proxy?.stop()
+    await fleet?.stop()
     await judge.stop()
     await disk?.stop()
     await rm(cwd, { recursive: true, force: true })
@@ -143,6 +145,15 @@ function unexpected({ ends: wanted }, ends) {
   })
   if (ends.length !== wanted.length) wrong.push(`${String(ends.length)} sessions where ${String(wanted.length)} do`)
   return wrong
+}
+
+/**
+ * A blow that does not fall before the end proves nothing.
+ * @param {Trial} trial
+ * @param {number} fallen
+ */
+function late({ blows = 0 }, fallen) {
+  return fallen < blows ? [`${String(fallen)} of ${String(blows)} blows fell before the end`] : []
 }
 
 /**

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { buildIfMissing } from '../bench/program.mjs'
+import * as blows from './blows.mjs'
 import { judged } from './run.mjs'
 import { soak } from './soak.mjs'
 
@@ -218,6 +219,64 @@ for (const command of /** @type {const} */ (['copy', 'set-headers'])) {
   }
 }
 
+/**
+ * So many blows, each when another part of the work is done.
+ * @param {readonly import('./blows.mjs').Blow[]} acts
+ * @returns {Pick<Trial, 'blows' | 'disturb'>}
+ */
+const struck = (...acts) => ({
+  blows: acts.length,
+  disturb: async (victim, scene) => {
+    if (scene.session > 0) return
+    for (const [index, act] of acts.entries()) {
+      await reached(victim, scene, (0.85 * (index + 1)) / acts.length)
+      if (victim.over() || scene.fleet === undefined) return
+      scene.fell()
+      await act(victim, scene.fleet)
+    }
+  },
+})
+/** @template T @param {number} times @param {T} act */
+const often = (times, act) => Array.from({ length: times }, () => act)
+const lent = { command: /** @type {const} */ ('copy'), objects: FEW, hosts: true }
+if (!flags.short) {
+  trials['3 hosts: nothing is wrong'] = lent
+  trials['3 hosts: 8 of them killed, others started'] = { ...lent, ...struck(...often(8, blows.hostKilled)) }
+  trials['3 hosts: one of them stopped for 18 s, twice'] = {
+    ...lent,
+    objects: MANY,
+    ...struck(...often(2, blows.hostStopped)),
+  }
+  trials['3 hosts: cut off from Redis for 9 s, twice'] = { ...lent, ...struck(...often(2, blows.cutOff)) }
+  trials['3 hosts: Redis stopped for 8 s, twice'] = { ...lent, ...struck(...often(2, blows.redisStopped)) }
+  trials['3 hosts: Redis killed and empty, 4 times'] = { ...lent, ...struck(...often(4, blows.redisKilled)) }
+  trials['3 hosts: FLUSHALL, 4 times'] = { ...lent, ...struck(...often(4, blows.redisFlushed)) }
+  trials['3 hosts: Redis as it was 4 s before, twice'] = { ...lent, ...struck(...often(2, blows.redisBack)) }
+  trials['3 hosts: entries forgotten that were not read, 3 times'] = {
+    ...lent,
+    ...struck(...often(3, blows.entriesForgotten)),
+  }
+  trials['3 hosts: the run stopped for 9 s'] = { ...lent, ...struck(blows.runStopped) }
+  trials['3 hosts: the run killed and resumed'] = { ...lent, sessions: 2, ...struck(blows.runKilled) }
+}
+trials['3 hosts: all that can happen to them, to Redis and to the run'] = {
+  ...lent,
+  sessions: 2,
+  ...struck(
+    ...[
+      blows.hostKilled,
+      blows.redisFlushed,
+      blows.redisKilled,
+      blows.entriesForgotten,
+      blows.cutOff,
+      blows.redisBack,
+      blows.hostKilled,
+    ],
+    ...(flags.short ? [] : [blows.hostStopped, blows.redisStopped, blows.runStopped]),
+    blows.runKilled,
+  ),
+}
+
 if (process.env.S3SIM === undefined) {
   process.stderr.write('torture: S3SIM must be the path of the s3sim program; without it no trial can be run\n')
   process.exit(2)
@@ -237,8 +296,8 @@ if (flags.minutes !== undefined) {
   for (const name of names) {
     const { judgeTime = false, hopeless, ...trial } = /** @type {NonNullable<(typeof trials)[string]>} */ (trials[name])
     const outcome = await judged({ ...trial, seed })
-    if (outcome === undefined) {
-      const reason = 'only the superuser of a Linux can mount a small disk'
+    if ('cannot' in outcome) {
+      const { cannot: reason } = outcome
       skipped.push({ name, reason })
       process.stdout.write(`SKIPPED                ${name}: ${reason}\n`)
       continue

@@ -24,28 +24,47 @@ export const MOST_SETS = 1000
 /** Counts objects by what they are to have, in bounded memory: of sets that are rare so far it may forget, and they are rare then. */
 export class HeaderSets {
   private readonly sets = new Map<string, CountedSet>()
+  private readonly byNumber = new Map<number, CountedSet>()
   private begun = 0
   /** That were added. */
   objects = 0
 
-  /** Adds an object; answers the number of its set. */
-  add({ storageClass, fields }: HeaderSet, lastModified: string): number {
-    const name = JSON.stringify([storageClass, fields])
-    let set = this.sets.get(name)
-    if (set === undefined) {
-      if (this.sets.size >= 2 * MOST_SETS) this.forget()
-      set = { storageClass, fields, number: ++this.begun, rows: 0, newest: lastModified }
-      this.sets.set(name, set)
-    }
-    set.rows++
-    this.objects++
-    if (lastModified > set.newest) set.newest = lastModified
-    return set.number
+  /** Adds an object; answers the number of its set, and whether that begins with it. */
+  add(set: HeaderSet, lastModified: string): { readonly number: number; readonly begins: boolean } {
+    const known = this.sets.get(nameOf(set))
+    const counted = known ?? this.begin(set, this.begun + 1, lastModified)
+    this.count(counted, lastModified)
+    return { number: counted.number, begins: known === undefined }
+  }
+
+  /**
+   * Adds an object that an earlier session has added, in the order of then, to the set that had this number; `begins` is what that is, where it began with it. Of
+   * a set that is not known any more, none is counted: it is rare.
+   */
+  addAgain(number: number, lastModified: string, begins: HeaderSet | undefined): void {
+    const counted = begins === undefined ? this.byNumber.get(number) : this.begin(begins, number, lastModified)
+    if (counted === undefined) this.objects++
+    else this.count(counted, lastModified)
   }
 
   /** Those that are worth a job, the largest first. Objects of all others are s3move's own. */
   worthAJob(): readonly CountedSet[] {
     return this.largest().filter(({ rows }) => rows >= LEAST_ROWS)
+  }
+
+  private begin({ storageClass, fields }: HeaderSet, number: number, newest: string): CountedSet {
+    if (this.sets.size >= 2 * MOST_SETS) this.forget()
+    const set = { storageClass, fields, number, rows: 0, newest }
+    this.sets.set(nameOf(set), set)
+    this.byNumber.set(number, set)
+    this.begun = Math.max(this.begun, number)
+    return set
+  }
+
+  private count(set: CountedSet, lastModified: string): void {
+    set.rows++
+    this.objects++
+    if (lastModified > set.newest) set.newest = lastModified
   }
 
   private largest(): readonly CountedSet[] {
@@ -54,6 +73,14 @@ export class HeaderSets {
 
   private forget(): void {
     const kept = new Set(this.largest())
-    for (const [name, set] of this.sets) if (!kept.has(set)) this.sets.delete(name)
+    for (const [name, set] of this.sets) {
+      if (kept.has(set)) continue
+      this.sets.delete(name)
+      this.byNumber.delete(set.number)
+    }
   }
+}
+
+function nameOf({ storageClass, fields }: HeaderSet): string {
+  return JSON.stringify([storageClass, fields])
 }

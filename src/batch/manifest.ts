@@ -29,8 +29,11 @@ export function keyIn(field: string): string {
 }
 
 function encodedKey(key: string): string {
-  return encodeURIComponent(key).replaceAll('%2F', '/')
+  return PLAIN.test(key) ? key : encodeURIComponent(key).replaceAll('%2F', '/')
 }
+
+/** A key that is its own encoding, as most are. */
+const PLAIN = /^[\w\-.!~*'()/]*$/
 
 // As Java's URLEncoder writes it, for which a blank is a plus.
 function formEncoded(key: string): string {
@@ -60,7 +63,12 @@ interface OpenManifest {
   readonly sent: Promise<{ readonly etag: string } | { readonly error: unknown }>
   rows: number
   bytes: number
+  /** Rows that are not in `body` yet: each write to it costs more than many rows do. */
+  held: string
 }
+
+/** What is held back of a manifest, in characters. */
+const HELD = 64 * 1024
 
 /** Writes objects into manifests: one for each kind of them, and a new one whenever it is full. */
 export class ManifestWriter<K> {
@@ -76,20 +84,14 @@ export class ManifestWriter<K> {
     private begun = 0,
   ) {}
 
-  /** Adds a row, and its object's size; waits while more is held than is good. Rejects as `send` does. */
-  async add(kind: K, row: string, size: number): Promise<void> {
-    let one = this.open.get(kind) ?? this.begin(kind)
-    if (one.rows === this.most) {
-      await this.end(kind, one)
-      one = this.begin(kind)
-    }
+  /** Adds a row, and its object's size. To be waited for where it answers a promise, which rejects as `send` does. */
+  add(kind: K, row: string, size: number): Promise<void> | undefined {
+    const one = this.open.get(kind) ?? this.begin(kind)
+    if (one.rows === this.most) return this.end(kind, one).then(() => this.add(kind, row, size))
     one.rows++
     one.bytes += size
-    if (one.body.write(row)) return
-    const drained = once(one.body, 'drain', { signal: this.ending.signal }).then(() => undefined)
-    drained.catch(() => undefined)
-    const ended = await Promise.race([drained, one.sent])
-    if (ended !== undefined && 'error' in ended) throw ended.error
+    one.held += row
+    return one.held.length < HELD || this.flush(one) ? undefined : this.drained(one)
   }
 
   /** Ends what is open. Then all is in `written`. */
@@ -106,6 +108,19 @@ export class ManifestWriter<K> {
     await Promise.all(left.map(({ sent }) => sent))
   }
 
+  private flush(one: OpenManifest): boolean {
+    const rows = one.held
+    one.held = ''
+    return one.body.write(rows)
+  }
+
+  private async drained({ body, sent }: OpenManifest): Promise<void> {
+    const drained = once(body, 'drain', { signal: this.ending.signal }).then(() => undefined)
+    drained.catch(() => undefined)
+    const ended = await Promise.race([drained, sent])
+    if (ended !== undefined && 'error' in ended) throw ended.error
+  }
+
   private begin(kind: K): OpenManifest {
     const key = `${this.folder}manifest-${++this.begun}.csv`
     const body = new PassThrough({ highWaterMark: 1024 * 1024 })
@@ -114,13 +129,14 @@ export class ManifestWriter<K> {
       (etag) => ({ etag }),
       (error: unknown) => ({ error }),
     )
-    const one = { key, body, sent, rows: 0, bytes: 0 }
+    const one = { key, body, sent, rows: 0, bytes: 0, held: '' }
     this.open.set(kind, one)
     return one
   }
 
-  private async end(kind: K, { key, body, sent, rows, bytes }: OpenManifest): Promise<void> {
-    body.end()
+  private async end(kind: K, one: OpenManifest): Promise<void> {
+    const { key, body, sent, rows, bytes } = one
+    body.end(one.held)
     const ended = await sent
     this.open.delete(kind)
     if ('error' in ended) throw ended.error

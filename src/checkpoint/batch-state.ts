@@ -1,6 +1,8 @@
 import { headerShape } from '../job/object-attributes.js'
 import { placeShape, type Place, type Side } from '../job/place.js'
-import { checkCount, checkDuration, flag, list, oneOf, positive, shape, text, time } from '../job/schema.js'
+import { plannedGroupShape, type PlannedGroup } from '../job/planned-group.js'
+import { checkCount, checkDuration, counts, flag, list, oneOf, positive, shape, text, time } from '../job/schema.js'
+import type { LedgerPosition } from './checkpoint.js'
 
 /** One job of S3 Batch Operations, and how far it is known to have come. */
 export interface BatchJobState {
@@ -38,6 +40,19 @@ export interface BatchParty {
   readonly manifests: Place
 }
 
+/**
+ * How far a listing has come whose objects are looked at one by one, and how much of the ledger of those that may be for jobs belongs to it. What remains to be
+ * listed, the totals and the failure ledger are those of the checkpoint.
+ */
+export interface BatchPlanning extends LedgerPosition {
+  /** Objects that are left to s3move itself, by the reason; they are among the failures. */
+  readonly own: Readonly<Record<string, number>>
+  /** All that is to be done, by jobs or not, with the requests for it. */
+  readonly groups: readonly PlannedGroup[]
+  /** Sent so far, by operation. */
+  readonly requests: Readonly<Record<string, number>>
+}
+
 /** What S3 Batch Operations does of a run: its listing is in manifests, and what these name is settled when the jobs are counted. */
 export interface BatchState extends BatchParty {
   /** Random: it begins the names of its manifests and jobs. */
@@ -48,6 +63,8 @@ export interface BatchState extends BatchParty {
   readonly rowsAJob: number
   /** Everything is listed, and each object is in a manifest or in the failure ledger. */
   readonly planned: boolean
+  /** Absent before that, where nothing is kept of how far it has come. */
+  readonly planning?: BatchPlanning
   /** What all of it costs, about, where that is known. */
   readonly estimatedUsd?: number
   /** Somebody has said that the jobs may start. */
@@ -72,7 +89,13 @@ export const batchShape = shape<BatchState>(
       ),
     ),
   },
-  { estimatedUsd: checkDuration, source: shape<BatchParty>(PARTY, {}) },
+  {
+    ...{ estimatedUsd: checkDuration, source: shape<BatchParty>(PARTY, {}) },
+    planning: shape<BatchPlanning>(
+      { bytes: checkCount, entries: checkCount, own: counts, groups: list(plannedGroupShape), requests: counts },
+      { sha256: text },
+    ),
+  },
 )
 
 /** Objects in manifests whose outcome is not in the totals. */

@@ -1,3 +1,4 @@
+import { StorageError } from '../errors.js'
 import { systemCode } from '../file-system.js'
 import { printable } from '../keys.js'
 
@@ -18,9 +19,15 @@ export class CheckpointError extends Error {
   }
 }
 
-/** Whether what failed may succeed later without anybody mending the run: a disk that is full now, or files that are open now. */
+/** Whether what failed may succeed later without anybody mending the run: a disk that is full now, files that are open now, or a bucket that does not answer. */
 export function mayPass(error: unknown): boolean {
-  return error instanceof CheckpointError && PASSING.has(systemCode(error.cause) ?? '')
+  if (!(error instanceof CheckpointError)) return false
+  return error.cause instanceof StorageError ? passes(error.cause) : PASSING.has(systemCode(error.cause) ?? '')
+}
+
+// What was tried again in vain is judged anew by whoever tried, and names what it was before.
+function passes({ severity, cause }: StorageError): boolean {
+  return severity === 'retry' || severity === 'throttle' || (cause instanceof StorageError && passes(cause))
 }
 
 const PASSING = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'EIO', 'ETIMEDOUT'])
@@ -31,6 +38,18 @@ export function checkpointError(action: string, path: string, cause: unknown): C
   return new CheckpointError(`cannot ${action} ${printable(path)}: ${reason}`, `${remedy}, then resume the run.`, {
     cause,
   })
+}
+
+/** The same of a run in a bucket: what its store refuses, or a file of this machine. What is told already is answered as it is, and so is a defect. */
+export function bucketError(action: string, url: string, error: unknown): unknown {
+  if (!(error instanceof StorageError))
+    return systemCode(error) === undefined ? error : checkpointError(action, url, error)
+  const { operation, message, code, status, hint } = error
+  return new CheckpointError(
+    `cannot ${action} ${url}: ${operation}: ${printable(message)} (${printable(code)}${status === undefined ? '' : `, HTTP ${status}`})`,
+    hint ?? 'Mend the cause, then resume the run.',
+    { cause: error },
+  )
 }
 
 /** A system error in words, for a sentence such as `cannot read x: <reason>`. */

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { UserError } from '../errors.js'
 import { listFileOf, withList, type Job } from '../job/kinds.js'
+import { isObjectUrl } from '../job/place.js'
 import { printable } from '../keys.js'
 import { timeOf } from '../times.js'
 import type { Checkpoint } from './checkpoint.js'
@@ -9,6 +10,7 @@ import { parseCheckpoint, serializeCheckpoint } from './checkpoint.js'
 import { isMissing, syncFolder, systemCode } from '../file-system.js'
 import { CheckpointError, checkpointError, reasonOf } from './checkpoint-error.js'
 import { replaceFile } from './durable.js'
+import { mountedAt, shownFolder } from './mounts.js'
 import { refuseLink } from './own-file.js'
 
 /** The name of the checkpoint in a run's folder. */
@@ -16,6 +18,9 @@ export const CHECKPOINT = 'checkpoint.json'
 
 /** The name, in a run's folder, of the copy of a list that is no file of this machine. */
 export const LIST_COPY = 'files-from'
+
+/** The name, in a run's folder, of a result that is to be sent to an object, until it is. */
+export const RESULT = 'result'
 
 /** Whether a name is that of such a copy, or of one that is on its way there. */
 export function isListCopy(name: string): boolean {
@@ -47,6 +52,7 @@ export interface BrokenRun {
  * when it cannot be read, and when `parseCheckpoint` refuses it.
  */
 export async function readCheckpoint(path: string): Promise<SavedRun> {
+  refuseUrl(path)
   try {
     if ((await stat(path)).isDirectory()) return await readFolder(path)
   } catch (error) {
@@ -102,6 +108,7 @@ export async function replaceCheckpoint(folder: string, text: string, look?: () 
  * file is in the way, a CheckpointError when it cannot be made.
  */
 export async function createFolder(folder: string): Promise<string | undefined> {
+  refuseUrl(folder)
   const path = resolve(folder)
   try {
     const first = await mkdir(path, { recursive: true, mode: 0o700 })
@@ -151,6 +158,15 @@ export async function namesBelow(folder: string): Promise<string[]> {
   }
 }
 
+/** Throws a UserError for what is in a bucket, where only a folder will do. */
+function refuseUrl(folder: string): void {
+  if (!isObjectUrl(folder)) return
+  throw new UserError(
+    `${printable(folder)} is in a bucket, and this is for runs in folders alone`,
+    'name a folder; docs/checkpoint-in-a-bucket.md tells which commands know runs in buckets',
+  )
+}
+
 async function readFolder(folder: string): Promise<SavedRun> {
   const path = join(folder, CHECKPOINT)
   let bytes: Buffer
@@ -170,9 +186,14 @@ export function withCopyIn<J extends Job>(folder: string, job: J): J {
 }
 
 function unreadable(path: string, error: unknown): UserError {
-  return isMissing(error)
-    ? new UserError(`there is no checkpoint at ${printable(path)}`, WHICH_FOLDER)
-    : new UserError(`cannot read ${printable(path)}: ${reasonOf(error)}`)
+  if (!isMissing(error)) return new UserError(`cannot read ${printable(path)}: ${reasonOf(error)}`)
+  const folder = dirname(path)
+  if (mountedAt(folder) === undefined)
+    return new UserError(`there is no checkpoint at ${printable(path)}`, WHICH_FOLDER)
+  return new UserError(
+    `there is no run in ${printable(shownFolder(folder))}, or it was not saved yet`,
+    'Give the prefix that was given to --checkpoint.',
+  )
 }
 
 const WHICH_FOLDER = `Give the folder of the run, which is the one that holds ${CHECKPOINT}.`

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { UserError } from '../errors.js'
 import { connectionShape, type Connection } from '../job/connection.js'
-import type { Waiting } from '../job/events.js'
+import type { HostActivity, PrefixActivity, Throttle, Waiting } from '../job/events.js'
 import { jobShape, isScanJob, type Job, type ScanJob, type WriteJob } from '../job/kinds.js'
 import { paceShape, type Pace } from '../job/pace.js'
 import { passedOverShape, type PassedOver } from '../job/passed-over.js'
@@ -29,10 +29,32 @@ export interface RateSample {
   readonly settled: number
   /** Bytes copied by then, over all sessions. */
   readonly bytes: number
-  /** Answers that asked for fewer requests, by then. */
+  /** Answers that asked for fewer requests by then, over all sessions. */
   readonly throttled: number
   /** How many objects there were in all, or seemed to be; absent where that was told, or nothing told it. */
   readonly expected?: number
+  /** Objects that were worked on then. */
+  readonly inFlight?: number
+  /** Requests of the session that were sent again, by then. */
+  readonly retried?: number
+  /** Objects that had failed by then, over all sessions. */
+  readonly failed?: number
+}
+
+/** What a run was doing when it was saved, for who watches it: nothing that a later session needs. */
+export interface RunActivity {
+  /** Objects being worked on. */
+  readonly inFlight: number
+  readonly threads: number
+  /** Requests of the session that were sent again. */
+  readonly retried: number
+  /** What was held back, because the store refused more. */
+  readonly held?: Throttle
+  /** The busiest prefixes, the busiest first, and the slowest of those at which something was done, the slowest first; where somebody asked for them. */
+  readonly busiest?: readonly PrefixActivity[]
+  readonly slowest?: readonly PrefixActivity[]
+  /** Those that lend threads; absent where none may. */
+  readonly hosts?: readonly HostActivity[]
 }
 
 /**
@@ -103,7 +125,7 @@ export function waitingIn({ waiting }: Pick<Checkpoint, 'waiting'>): Waiting {
 
 /** How far a list of objects is settled, and what identifies its file. */
 export interface ListState {
-  /** Objects that are settled, from its beginning. */
+  /** Objects that are settled, from its beginning; where there are rows that are `open`, wherever they stand. */
   readonly entries: number
   /** What is settled behind them, by numbers from 0: the first of it, and the first that is not. In order. */
   readonly ahead?: readonly { readonly from: number; readonly to: number }[]
@@ -111,6 +133,8 @@ export interface ListState {
   readonly of?: number
   /** Where the rest of an inventory or a Parquet file begins: the number of the file, and of the row in it, from 0. */
   readonly next?: { readonly file: number; readonly row: number }
+  /** Rows before that which are not settled, where threads read an inventory: of each file from `row` on and before `until`, or to its end. In order. */
+  readonly open?: readonly { readonly file: number; readonly row: number; readonly until?: number }[]
   /** Of the file, in bytes. */
   readonly size: number
   /** When the file was last modified, in whole milliseconds since 1970. */
@@ -183,6 +207,8 @@ export interface Checkpoint {
   readonly totals: Totals
   /** Sent over all sessions, by operation; absent of runs of before it was counted. */
   readonly requests?: Readonly<Record<string, number>>
+  /** Answers that asked for fewer requests, over all sessions; absent of runs of before it was counted. */
+  readonly throttled?: number
   /** What they have cost, in US$, with what was read and transferred for them; absent where the prices are not known. */
   readonly spent?: number
   readonly ledger: LedgerPosition
@@ -205,18 +231,37 @@ export interface Checkpoint {
   readonly paused?: string
   /** Why the last session ended before the run was done; absent while one is at work, and when it was killed. */
   readonly stopped?: StopRecord
+  /** Of the session at work; absent once it has ended. */
+  readonly activity?: RunActivity
   /** Oldest first, bounded by `addSample`. */
   readonly history: readonly RateSample[]
 }
 
 const ledgerPosition = shape<LedgerPosition>({ bytes: checkCount, entries: checkCount }, { sha256: text })
-const upload = shape<UploadState>({ id: text, partSize: positive, etag: text, lastModified: text }, {})
+/** Of an upload. */
+export const uploadShape = shape<UploadState>({ id: text, partSize: positive, etag: text, lastModified: text }, {})
 const large = shape<LargeState>(
   {
     ...{ ledger: ledgerPosition, begun: ledgerPosition },
-    open: list(shape<LargeState['open'][number]>({ at: checkCount }, { upload })),
+    open: list(shape<LargeState['open'][number]>({ at: checkCount }, { upload: uploadShape })),
   },
   {},
+)
+
+const prefixes = list(
+  shape<PrefixActivity>({ prefix: text, perSecond: checkDuration, throttled: checkCount, failed: checkCount }, {}),
+)
+
+const hosts = list(
+  shape<HostActivity>({ host: text, threads: checkCount, settled: checkCount, perSecond: checkDuration }, {}),
+)
+
+const activity = shape<RunActivity>(
+  { inFlight: checkCount, threads: checkCount, retried: checkCount },
+  {
+    held: shape<Throttle>({ lanes: checkCount, rate: checkDuration, prefix: text }, {}),
+    ...{ busiest: prefixes, slowest: prefixes, hosts },
+  },
 )
 
 export const rangesShape = list(shape<KeyRange>({}, { after: text, until: text }))
@@ -227,6 +272,7 @@ export const listStateShape = shape<ListState>(
     of: checkCount,
     ahead: list(shape({ from: checkCount, to: checkCount }, {})),
     next: shape({ file: checkCount, row: checkCount }, {}),
+    open: list(shape({ file: checkCount, row: checkCount }, { until: checkCount })),
     whole: text,
   },
 )
@@ -250,13 +296,14 @@ const document = shape<Checkpoint>(
     history: list(
       shape<RateSample>(
         { activeMs: checkDuration, settled: checkCount, bytes: checkCount, throttled: checkCount },
-        { expected: checkCount },
+        { expected: checkCount, inFlight: checkCount, retried: checkCount, failed: checkCount },
       ),
     ),
   },
   {
     sourceFolder: folderIdentityShape,
     requests: counts,
+    throttled: checkCount,
     spent: checkDuration,
     retry: shape<RetryState>(
       { bytes: checkCount, entries: checkCount, of: checkCount },
@@ -284,6 +331,7 @@ const document = shape<Checkpoint>(
     batch: batchShape,
     paused: text,
     stopped: shape<StopRecord>({ reason: text }, { hint: text }),
+    activity,
   },
 )
 

@@ -1,9 +1,10 @@
 import { isScanJob, listOf, type WriteJob } from '../job/kinds.js'
+import { NOT_FOR_BATCH } from '../job/outcome.js'
 import { settled, sum } from '../job/totals.js'
 import { compareKeys, type KeyRange } from '../keys.js'
 import { Mismatch } from '../job/schema.js'
 import { isBatchUnderWay, uncounted } from './batch-state.js'
-import type { Checkpoint, LedgerPosition } from './checkpoint.js'
+import type { Checkpoint, LedgerPosition, ListState } from './checkpoint.js'
 
 /**
  * Proves that the fields of a checkpoint, each of which is well-formed, fit together: that what remains is in order and of the job, and that what is
@@ -37,7 +38,7 @@ function checkRanges(ranges: readonly KeyRange[]): void {
   }
 }
 
-function checkPositions({ ledger, list, retry, large, waiting, removals }: Checkpoint): void {
+function checkPositions({ ledger, list, retry, large, waiting, removals, batch }: Checkpoint): void {
   checkWithin('list.entries', list?.entries, list?.of)
   let reached = list?.entries ?? 0
   for (const { from, to } of list?.ahead ?? []) {
@@ -45,17 +46,27 @@ function checkPositions({ ledger, list, retry, large, waiting, removals }: Check
     reached = to
   }
   checkWithin('list.ahead', reached, list?.of)
+  checkOpenRows(list)
   checkWithin('retry.entries', retry?.entries, retry?.of)
   checkBeginning('retry', retry, retry?.ledger)
   checkBeginning('removals.done', removals?.done, removals)
   checkBeginning('waiting.done', waiting?.done, waiting)
   checkBeginning('large.begun', large?.begun, large?.ledger)
-  for (const [name, position] of Object.entries({ ledger, waiting, removals, large: large?.ledger }))
+  const planning = batch?.planning
+  for (const [name, position] of Object.entries({ ledger, waiting, removals, large: large?.ledger, planning }))
     checkLines(name, position)
   let before = -1
   for (const { at } of (large?.open ?? []).toSorted((one, other) => one.at - other.at)) {
     must(at > before && at < (large?.begun.bytes ?? 0), 'large.open has an object that was not begun')
     before = at
+  }
+}
+
+function checkOpenRows({ open = [], next }: Pick<ListState, 'open' | 'next'> = {}): void {
+  for (const [index, { file, row, until = Infinity }] of open.entries()) {
+    const behind = open[index + 1] ?? next
+    const inOrder = behind !== undefined && (behind.file > file || (behind.file === file && behind.row >= until))
+    must(row < until && inOrder, 'list.open is not in order')
   }
 }
 
@@ -68,10 +79,21 @@ function checkCounts(job: WriteJob, checkpoint: Checkpoint): void {
   const failed = sum(totals.failed)
   must(failed === recorded, `totals.failed adds up to ${failed}, but ${recorded} are in the ledger`)
   const putOff = large === undefined ? 0 : large.ledger.entries - large.begun.entries + large.open.length
-  const known = settled(totals) + putOff + left(waiting) + left(removals) + uncounted(batch)
+  const { planning } = batch ?? {}
+  must(planning === undefined || batch?.planned === false, 'batch.planning is there, and all is planned')
+  const own = sum(planning?.own ?? {})
+  const leftOver = totals.failed[NOT_FOR_BATCH] ?? 0
+  must(
+    planning === undefined || own === leftOver,
+    `batch.planning.own adds up to ${own}, but ${leftOver} are left over`,
+  )
+  const apart = left(waiting) + left(removals) + uncounted(batch) + (planning?.entries ?? 0)
+  const known = settled(totals) + putOff + apart
   must(known <= listed, `listed is ${listed}, but ${known} objects are settled`)
   const allListed = ranges.length === 0 && list === undefined
   must(!allListed || known === listed, `listed is ${listed}, nothing is left to list, but ${known} objects are settled`)
+  // Of a page all are decided about before it counts.
+  must(planning === undefined || known === listed, `listed is ${listed}, but ${known} objects are decided about`)
 }
 
 /** Entries of a ledger without an outcome. */

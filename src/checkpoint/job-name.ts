@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { connectionOf, type Connection } from '../job/connection.js'
 import { nameOfList } from '../job/files-from.js'
-import { isScanJob, kindOf, listFileOf, withList, writeKindOf, type Job } from '../job/kinds.js'
+import { isScanJob, kindOf, listFileOf, shardIn, withList, writeKindOf, type Job } from '../job/kinds.js'
 import { placeUrl, type Place, type Side } from '../job/place.js'
 import { printable } from '../keys.js'
 import type { Checkpoint } from './checkpoint.js'
@@ -22,14 +22,21 @@ export function jobHash(job: Job, connection: Connection): string {
 
 /**
  * The name of the folder of a job's run when none is given: `<source>-to-<destination>-<hash>`, with the verb before `to` where it is no copy, or
- * `<source>-<verb>-<hash>`.
- * Safe as a file name everywhere, never hidden, at most 182 characters.
+ * `<source>-<verb>-<hash>`; where it is for a shard, with `-shard-3-of-8` before the digits.
+ * Safe as a file name everywhere, never hidden, at most 212 characters.
  */
 export function defaultFolderName(job: Job, connection: Connection): string {
   const verb = !isScanJob(job) && writeKindOf(job).unnamed === true ? [] : [job.kind]
   const what = [...verb, ...('destination' in job ? ['to', fileName(job.destination)] : [])].join('-')
-  return `${fileName(job.source)}-${what}-${jobHash(job, connection)}`
+  const shard = shardIn(job)
+  const part = shard === undefined ? '' : `-shard-${shard.number}-of-${shard.of}`
+  return `${fileName(job.source)}-${what}${part}-${jobHash(job, connection)}`
 }
+
+/** How it is told that one job has this of a part, and another one that. */
+type DifferenceWords = (one: string, other: string) => string
+
+const OF_CHECKPOINT: DifferenceWords = (one, other) => `checkpoint has ${one}, command has ${other}`
 
 /**
  * What keeps a command from going on with a checkpoint: one line for each part of the job that differs, none when it is the
@@ -38,12 +45,16 @@ export function defaultFolderName(job: Job, connection: Connection): string {
 export function differences(
   saved: Pick<Checkpoint, 'job' | 'connection'>,
   wanted: Pick<Checkpoint, 'job' | 'connection'>,
+  inWords = OF_CHECKPOINT,
 ): readonly string[] {
-  const asked = parts(wanted)
-  return [...parts(saved)]
-    .filter(([name, value]) => asked.get(name)?.compared !== value.compared)
-    .map(([name, value]) => `${name}: checkpoint has ${value.shown}, command has ${asked.get(name)?.shown ?? 'none'}`)
+  const [kept, asked] = [parts(saved), parts(wanted)]
+  return [...new Set([...kept.keys(), ...asked.keys()])]
+    .filter((name) => kept.get(name)?.compared !== asked.get(name)?.compared)
+    .map((name) => `${name}: ${inWords(kept.get(name)?.shown ?? 'none', asked.get(name)?.shown ?? 'none')}`)
 }
+
+/** The same, where the one is that of a plan. */
+export const OF_PLAN: DifferenceWords = (one, other) => `it has ${one}, command has ${other}`
 
 interface Part {
   readonly compared: string

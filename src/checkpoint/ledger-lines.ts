@@ -7,6 +7,7 @@ import { checkCount, Mismatch, shape, text, type Check } from '../job/schema.js'
 import { systemCode } from '../file-system.js'
 import { reasonOf } from './checkpoint-error.js'
 import { jsonText, parseJson } from './json.js'
+import { shownLedger } from './mounts.js'
 
 /** The byte that ends every line of a ledger, and occurs nowhere else in it. */
 export const NEWLINE = 0x0a
@@ -19,7 +20,7 @@ const LONGEST_MESSAGE = 4096
 
 /** A ledger as messages name it. */
 export function ledgerName(path: string): string {
-  return `the ${basename(path).startsWith('failures') ? 'failure ledger' : 'ledger'} ${printable(path)}`
+  return `the ${basename(path).startsWith('failures') ? 'failure ledger' : 'ledger'} ${printable(shownLedger(path))}`
 }
 
 /**

@@ -10,6 +10,7 @@ import { TEMPORARY, writeNew } from './durable.js'
 import { CHECKPOINT } from './checkpoint-file.js'
 import { checkHolder, livenessOf, thisProcess } from './lock-holder.js'
 import type { Holder } from './lock-holder.js'
+import { mountedAt } from './mounts.js'
 import { jsonText } from './json.js'
 
 /*
@@ -53,6 +54,8 @@ const RELEASED = 'released.json'
  * the holder when another process (or this one) holds it, a CheckpointError when the folder cannot be written.
  */
 export async function lockRun(folder: string): Promise<RunLock> {
+  const elsewhere = mountedAt(folder)
+  if (elsewhere !== undefined) return await elsewhere.lock()
   const token = randomUUID()
   // Every round but the last was lost to somebody who took the lock in the meantime.
   for (let round = 0; round < 1000; round++) {
@@ -75,6 +78,8 @@ export async function lockRun(folder: string): Promise<RunLock> {
 
 /** Who drives the run in a folder now, without taking the lock: undefined when nobody does, as far as can be seen from here. */
 export async function lockHolder(folder: string): Promise<Pick<Holder, 'pid' | 'host' | 'startedAt'> | undefined> {
+  const elsewhere = mountedAt(folder)
+  if (elsewhere !== undefined) return elsewhere.holder()
   const generation = await highest(folder)
   const holder = generation > 0 ? await readHolder(folder, generation) : 'absent'
   return typeof holder === 'string' || livenessOf(holder) === 'dead' ? undefined : holder

@@ -5,6 +5,7 @@ import type { Failure } from '../job/outcome.js'
 import { printable } from '../keys.js'
 import type { Check } from '../job/schema.js'
 import type { LedgerPosition, WriteCheckpoint } from './checkpoint.js'
+import { HEADER_SETS } from './header-set-ledger.js'
 import { LARGE } from './large-ledger.js'
 import { isRenamed, LEDGER, proveLedger, RESTORE, RETRYING, shorter, sizeOf } from './ledger-file.js'
 import { ledgerName, ledgerLines, parseEntry, parseLine } from './ledger-lines.js'
@@ -16,13 +17,17 @@ import { WAITING } from './waiting-ledger.js'
  * in any case. Reads each of them once and changes nothing. Throws a UserError that names the ledger and what is wrong with it.
  */
 export async function proveLedgers(folder: string, checkpoint: WriteCheckpoint): Promise<void> {
-  const { job, large, waiting, removals } = checkpoint
+  const { job, large, waiting, removals, batch } = checkpoint
   const { source } = job
   const changed = deletionPlace(job)
   await proveFailures(folder, checkpoint)
   if (large !== undefined) await proveObjects(LARGE.path(folder), LARGE.check, large.ledger, [source.prefix])
   if (waiting !== undefined) {
     await proveObjects(WAITING.path(folder), WAITING.check, waiting, [source.prefix, changed.prefix])
+  }
+  if (batch?.planning !== undefined) {
+    // Its lines are read when the sets are made of them, and they may be a billion.
+    await prove(HEADER_SETS.path(folder), batch.planning, () => undefined)
   }
   const path = removalLedger(folder, job)
   if (path !== undefined && removals !== undefined) {

@@ -78,6 +78,13 @@ export async function setAside(folder: string): Promise<readonly string[]> {
   return moved
 }
 
+/** Whether a name is that of a ledger of an earlier run that was set aside. */
+export function isSetAside(name: string): boolean {
+  return SET_ASIDE.test(name)
+}
+
+const SET_ASIDE = /^(?:failures|failures\.retrying|moved|extra)\.\d{4}-\d\d-\d\dT[\w.-]*\.ndjson$/
+
 async function freeName(folder: string, name: string): Promise<string> {
   // Windows allows no colons in names.
   const time = new Date().toISOString().replaceAll(':', '-')

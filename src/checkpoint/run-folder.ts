@@ -7,6 +7,7 @@ import { CheckpointError, checkpointError } from './checkpoint-error.js'
 import { writeNew } from './durable.js'
 import { identityOf, isSameFile, removed, wasWritten, type Identity } from './fence.js'
 import { CHECKPOINT, replaceCheckpoint } from './checkpoint-file.js'
+import { mountedAt, type Mount } from './mounts.js'
 
 /*
  * Fencing: what a session holds open is what has the name, and what it saved last is what is there
@@ -26,12 +27,21 @@ export class RunFolder {
   /** What it may hold as well: a save that failed may have come as far as that. */
   #tried: string | undefined
   #sessions = 0
+  /** Where the run is kept, if not in the folder. */
+  readonly #mount: Mount | undefined
 
   private constructor(
     readonly path: string,
     private readonly held: FileHandle | undefined,
     private readonly identity: Identity,
-  ) {}
+  ) {
+    this.#mount = mountedAt(path)
+  }
+
+  /** Milliseconds from one save to the next, where that is to be another than that of a disk. */
+  get interval(): number | undefined {
+    return this.#mount?.interval
+  }
 
   /** Throws a CheckpointError when there is no such folder. */
   static async open(path: string): Promise<RunFolder> {
@@ -60,6 +70,7 @@ export class RunFolder {
     }
     this.#saved = text
     this.#sessions = checkpoint.sessions
+    await this.#mount?.save(checkpoint, text)
   }
 
   /** Throws a CheckpointError when the folder is another one, or its checkpoint is not what this session has saved. */

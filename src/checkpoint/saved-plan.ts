@@ -5,7 +5,7 @@ import { connectionShape, type Connection } from '../job/connection.js'
 import { isScanJob, jobShape, type Job, type WriteJob } from '../job/kinds.js'
 import { checkCount, list, Mismatch, oneOf, shape, text, time } from '../job/schema.js'
 import { totalsShape, type Totals } from '../job/totals.js'
-import { printable } from '../keys.js'
+import { compareKeys, printable } from '../keys.js'
 import { CheckpointError, reasonOf } from './checkpoint-error.js'
 import { createFolder } from './checkpoint-file.js'
 import { replaceFile } from './durable.js'
@@ -29,6 +29,8 @@ export interface SavedPlan {
   readonly totals: Totals
   /** Keys that cut what is listed into ranges of about as many objects; no order is to be counted on. */
   readonly marks: readonly string[]
+  /** The keys that end the shards but the last, in order; absent where none were asked for. */
+  readonly boundaries?: readonly string[]
 }
 
 const document = shape<Omit<SavedPlan, 'job'> & { readonly job: Job }>(
@@ -36,7 +38,7 @@ const document = shape<Omit<SavedPlan, 'job'> & { readonly job: Job }>(
     ...{ format: oneOf(FORMAT), program: text, job: jobShape, connection: connectionShape, madeAt: time },
     ...{ listed: checkCount, totals: totalsShape, marks: list(text) },
   },
-  {},
+  { boundaries: list(text) },
 )
 
 /** Keeps a plan in a folder, which is made if need be, in the place of one that is there. A CheckpointError when it cannot. */
@@ -58,9 +60,17 @@ export async function readPlan(place: string): Promise<SavedPlan> {
     const plan = document(parseJson(await readFile(path)), 'plan')
     const { job } = plan
     if (isScanJob(job)) throw new Mismatch('job is one that only reads')
+    // In another order some keys would be in two shards, or in none.
+    checkOrder(plan.boundaries ?? [])
     return { ...plan, job }
   } catch (error) {
     const why = error instanceof Mismatch || error instanceof SyntaxError ? error.message : reasonOf(error)
     throw new UserError(`${printable(place)} holds no plan that can be read: ${printable(why)}`, hint)
   }
+}
+
+function checkOrder(keys: readonly string[]): void {
+  for (const [at, key] of keys.entries())
+    if (at > 0 && compareKeys(keys[at - 1] ?? '', key) > 0)
+      throw new Mismatch(`boundaries[${at}] is before the one before it`)
 }

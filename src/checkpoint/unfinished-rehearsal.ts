@@ -15,6 +15,7 @@ import {
   list,
   Mismatch,
   oneOf,
+  positive,
   record,
   shape,
   text,
@@ -87,6 +88,7 @@ export interface ExampleState {
 /** What a plan was to be made of. Paths are absolute. */
 interface PlanningState {
   readonly sample: number
+  readonly shards?: number
   readonly save?: string
   readonly to?: { readonly path: string; readonly format: 'text' | 'json' | 'html' }
 }
@@ -155,7 +157,7 @@ const document = shape<Omit<UnfinishedRehearsal, 'job'> & { readonly job: Job }>
     sourceFolder: folderIdentityShape,
     planning: shape<PlanningState>(
       { sample: checkCount },
-      { save: text, to: shape({ path: text, format: oneOf('text', 'json', 'html') }, {}) },
+      { shards: positive, save: text, to: shape({ path: text, format: oneOf('text', 'json', 'html') }, {}) },
     ),
   },
 )

@@ -1,11 +1,10 @@
+import { PERMITTED_COMMANDS } from '../job/permissions.js'
 import type { Command } from './options/command.js'
 import { connectionFlags, sideFlags } from './options/connection-options.js'
 import { ALWAYS } from './options/exit.js'
 import { grouped, readArgument, readChoice, textFlag } from './options/flag-values.js'
 import { jsonFlags, readJson } from './options/output-options.js'
 import { anySource, parsePlace } from './options/places.js'
-
-const COMMANDS = ['copy', 'sync', 'move', 'set-headers', 'set-tags', 'delete', 'ls', 'du', 'verify'] as const
 
 export const command: Command = {
   usage: 'check <source> [destination]',
@@ -22,7 +21,7 @@ export const command: Command = {
         }),
         'Output:',
         {
-          for: { ...textFlag('COMMAND', 'only what this command needs', 'copy decides'), values: COMMANDS },
+          for: { ...textFlag('COMMAND', 'only what this command needs', 'copy decides'), values: PERMITTED_COMMANDS },
           ...jsonFlags('one JSON object'),
         },
       ),
@@ -43,7 +42,7 @@ export const command: Command = {
     const asked = {
       source: parsePlace(readArgument(flags, 'source'), 'source'),
       destination: destination === undefined ? undefined : parsePlace(destination, 'destination'),
-      command: readChoice(flags, 'for', COMMANDS),
+      command: readChoice(flags, 'for', PERMITTED_COMMANDS),
       json: readJson(flags),
     }
     const { checkPlaces } = await import('./run/check-places.js')

@@ -5,15 +5,17 @@ import { attributeFlags, readAttributes } from './options/attribute-options.js'
 import type { Command } from './options/command.js'
 import { readConnection, sideFlags } from './options/connection-options.js'
 import { exitsOfWriting } from './options/exit.js'
+import { fleetFlags } from './options/fleet-options.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { booleanFlag, grouped, readArgument, readFlag } from './options/flag-values.js'
 import { settingFlags } from './options/header-options.js'
-import { bandwidthFlag, costFlags } from './options/pace-options.js'
+import { bandwidthFlag, costFlags, tuneFlag } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
 import { againFlag, freshFlags, runFlags, savedPlanFlag } from './options/run-options.js'
 import { nameFlags, readNames, readObjects, selectionFlags } from './options/selection-options.js'
+import { shardFlag } from './options/shard-options.js'
 import type { Opened } from './run/open-and-run.js'
 
 export const command: Command = {
@@ -32,6 +34,7 @@ export const command: Command = {
       restoreFlags,
       runFlags,
       bandwidthFlag,
+      tuneFlag,
       sideFlags,
     ],
     placeArguments,
@@ -42,8 +45,10 @@ export const command: Command = {
         'all-versions': booleanFlag('each object with all of its versions and delete markers, the oldest first'),
       }),
     againFlag,
+    fleetFlags,
     freshFlags,
     savedPlanFlag,
+    shardFlag,
     costFlags,
   ],
   everyday: [

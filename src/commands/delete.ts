@@ -2,6 +2,7 @@ import { UserError } from '../errors.js'
 import type { DeleteJob } from '../job/delete.js'
 import type { Command } from './options/command.js'
 import { exitsOfWriting } from './options/exit.js'
+import { fleetFlags } from './options/fleet-options.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { booleanFlag, grouped, readArgument, readFlag, textFlag } from './options/flag-values.js'
 import { DELETE_PACE, costFlags } from './options/pace-options.js'
@@ -9,6 +10,7 @@ import { bucketSource, parseBucket } from './options/places.js'
 import { prefixFlags, readPrefixAs } from './options/prefix.js'
 import { freshFlags, runFlags, savedPlanFlag, yesFlag } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
+import { shardFlag } from './options/shard-options.js'
 
 export const command: Command = {
   usage: 'delete <source>',
@@ -28,8 +30,10 @@ export const command: Command = {
       }),
     bucketSource,
     yesFlag,
+    fleetFlags,
     freshFlags,
     savedPlanFlag,
+    shardFlag,
     costFlags,
   ],
   everyday: [

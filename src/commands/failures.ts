@@ -1,8 +1,9 @@
 import { UserError } from '../errors.js'
 import type { Command } from './options/command.js'
+import { bucketRunFlags } from './options/connection-options.js'
 import { ALWAYS } from './options/exit.js'
 import { booleanFlag, many, readChoice, readFlag, readList, textFlag } from './options/flag-values.js'
-import { readRunArgument, runArgument } from './options/run-options.js'
+import { readRunArgument, runOrBucket } from './options/run-options.js'
 
 export const command: Command = {
   usage: 'failures [dir]',
@@ -10,7 +11,8 @@ export const command: Command = {
   summary: 'which objects of a run failed, why, and what to do',
   help: '$0 failures [DIR]\n\nShows the failure ledger of a run, by code and folder, with what each code means and what to do about it. Without DIR, of the only run below .s3move/ that has failed objects.',
   options: [
-    runArgument,
+    runOrBucket,
+    bucketRunFlags,
     (argv) =>
       argv.options({
         code: many('CODE', 'only those that failed with this code, such as AccessDenied; repeatable'),
@@ -33,8 +35,13 @@ export const command: Command = {
     if (json && format !== undefined && format !== 'json') {
       throw new UserError(`--json and --format ${format} contradict each other`, 'give one of them')
     }
-    const { failures } = await import('./run/show-failures.js')
+    const [{ failures }, { readingRun }] = await Promise.all([
+      import('./run/show-failures.js'),
+      import('./run/reading-run.js'),
+    ])
     const codes = readList(flags, 'code')
-    return await failures({ dir: readRunArgument(flags), codes, format: json ? 'json' : (format ?? 'text') }, io)
+    return await readingRun(readRunArgument(flags), { flags, io, failures: true }, (dir) =>
+      failures({ dir, codes, format: json ? 'json' : (format ?? 'text') }, io),
+    )
   },
 }

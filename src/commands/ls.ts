@@ -8,6 +8,7 @@ import { anySource, parsePlace } from './options/places.js'
 import { lsResultFlags, readLsResult } from './options/result-options.js'
 import { scanFlags } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
+import { plannedShardFlags } from './options/shard-options.js'
 
 export const command: Command = {
   usage: 'ls <source>',
@@ -15,7 +16,7 @@ export const command: Command = {
   summary: 'write every key below a prefix',
   help: '$0 ls s3://bucket[/prefix]\n\nWrites every key, with size, ETag, last modification and storage class, to standard output or a file.',
   options: [
-    ...[listFlags, selectionFlags, scanFlags, anySource, lsResultFlags],
+    ...[listFlags, selectionFlags, scanFlags, plannedShardFlags, anySource, lsResultFlags],
     (argv) =>
       grouped(argv, 'Output:', {
         sorted: booleanFlag('in the byte order of the keys; else as they come'),

@@ -3,10 +3,11 @@ import { attributeFlags, readAttributes } from './options/attribute-options.js'
 import type { Command } from './options/command.js'
 import { readConnection, sideFlags } from './options/connection-options.js'
 import { exitsOfWriting } from './options/exit.js'
+import { fleetFlags } from './options/fleet-options.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { readArgument } from './options/flag-values.js'
 import { settingFlags } from './options/header-options.js'
-import { bandwidthFlag, costFlags } from './options/pace-options.js'
+import { bandwidthFlag, costFlags, tuneFlag } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags, readPrefixAs } from './options/prefix.js'
 import { readRestore, restoreFlags } from './options/restore-options.js'
@@ -29,9 +30,10 @@ export const command: Command = {
       restoreFlags,
       runFlags,
       bandwidthFlag,
+      tuneFlag,
       sideFlags,
     ],
-    ...[placeArguments, yesFlag, freshFlags, savedPlanFlag, costFlags],
+    ...[placeArguments, yesFlag, fleetFlags, freshFlags, savedPlanFlag, costFlags],
   ],
   everyday: [
     'dry-run',

@@ -9,7 +9,7 @@ export const command: Command = {
   usage: 'plan [command]',
   group: 'looking',
   summary: 'what a command would do, lose, cost; and for how long',
-  help: `$0 plan COMMAND [WORD..]\n\nTakes the words of a command that changes objects (${PLANNED.join(', ')}), lists, decides about each object as that would, and says what becomes of how many objects by storage class and size, what their copies would lose, the requests, the money and the time. Nothing is changed.`,
+  help: `$0 plan COMMAND [WORD..]\n\nTakes the words of a command that changes objects (copy, sync, move, delete, set-…), lists, decides about each object as that would, and says what becomes of how many objects by storage class and size, what their copies would lose, the requests, the money and the time. Nothing is changed.`,
   options: [
     (argv) =>
       argv.positional('command', {

@@ -2,10 +2,11 @@ import { UserError } from '../errors.js'
 import type { Command } from './options/command.js'
 import { sideFlags } from './options/connection-options.js'
 import { exitsOfWriting } from './options/exit.js'
+import { fleetFlags } from './options/fleet-options.js'
 import { booleanFlag, grouped, many, readFlag, readList, readText, type Flags } from './options/flag-values.js'
 import { readTelling } from './options/output-options.js'
 import { bandwidthFlag, costFlags, onLossFlag } from './options/pace-options.js'
-import { readRunArgument, runArgument, runFlags } from './options/run-options.js'
+import { readRunArgument, runFlags, runOrBucket } from './options/run-options.js'
 import type { ResumeRequest } from './run/resume-run.js'
 
 /** Settings that a run keeps until it is told otherwise. */
@@ -20,7 +21,7 @@ export const command: Command = {
   summary: 'go on with an interrupted run',
   help: '$0 resume [DIR]\n\nGoes on with the run whose checkpoint is in DIR; without DIR, with the only unfinished run below .s3move/.',
   options: [
-    ...[runFlags, bandwidthFlag, costFlags, sideFlags, runArgument],
+    ...[runFlags, bandwidthFlag, costFlags, fleetFlags, sideFlags, runOrBucket],
     (argv) =>
       grouped(argv, 'Run:', {
         'only-failed': booleanFlag('try the objects in the failure ledger again'),

@@ -12,7 +12,7 @@ export const command: Command = {
   summary: 'a simulated S3 server on this machine, for rehearsals',
   help:
     '$0 sandbox [BUCKET..]\n\nServes S3 on loopback until interrupted, and prints the lines to paste. Without buckets: src:seq:100k dst.\n' +
-    'A bucket is NAME or NAME:FLAG,.., which stores what is put; flags are versioned, acl (lists are in force), unconditional (If-Match of writes counts for nothing).\n' +
+    'A bucket is NAME or NAME:FLAG,.., which stores what is put; flags are versioned, acl (lists are in force), unconditional (If-Match of writes counts for nothing), unencrypted (encrypts nothing by itself).\n' +
     'Or it is NAME:LAYOUT:COUNT[:OPTION=VALUE,..], which is synthetic and costs no memory. Layouts: seq, hex, dates, hot, deep, odd. Options: size=BYTES, big=N, glacier=N, denied=N, tags=N, annotations=N (one object in N), prefix=TEXT.',
   options: [sandboxFlags],
   examples: [

@@ -1,14 +1,16 @@
 import { setHeadersOf } from '../job/set-headers.js'
 import type { Command } from './options/command.js'
 import { exitsOfWriting } from './options/exit.js'
+import { fleetFlags } from './options/fleet-options.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
-import { grouped, readArgument, textFlag } from './options/flag-values.js'
-import { CANNED_ACLS } from './options/header-options.js'
-import { FOLDER_MARKERS, headerRuleFlags, readHeaderChanges, RESET_ACL } from './options/header-rule-options.js'
-import { costFlags, onLossFlag } from './options/pace-options.js'
+import { readArgument } from './options/flag-values.js'
+import { headerRuleFlags, readHeaderChanges } from './options/header-rule-options.js'
+import { costFlags } from './options/pace-options.js'
 import { bucketSource, parseBucket } from './options/places.js'
+import { rewriteFlags } from './options/rewrite-options.js'
 import { againFlag, freshFlags, runFlags, savedPlanFlag } from './options/run-options.js'
 import { readObjects, selectionFlags } from './options/selection-options.js'
+import { shardFlag } from './options/shard-options.js'
 
 export const command: Command = {
   usage: 'set-headers <source>',
@@ -17,21 +19,7 @@ export const command: Command = {
   help: '$0 set-headers s3://bucket[/prefix] --cache-control VALUE ...\n\nChanges headers in place, and keeps all the rest.\nThat is a HEAD for each object, and a copy of it onto itself where something would change.',
   options: [
     ...[listFlags, selectionFlags, headerRuleFlags],
-    (argv) =>
-      grouped(argv, 'Objects:', {
-        preserve: {
-          ...textFlag('TRAIT', 'keep access control lists (acl), for one more request an object'),
-          values: ['acl'],
-        },
-        acl: {
-          ...textFlag('ACL', 'canned access control list for every object rewritten, such as public-read'),
-          values: CANNED_ACLS,
-        },
-        'reset-acl': RESET_ACL,
-        'on-loss': onLossFlag('warn'),
-        'folder-markers': FOLDER_MARKERS,
-      }),
-    ...[runFlags, bucketSource, againFlag, freshFlags, savedPlanFlag, costFlags],
+    ...[rewriteFlags, runFlags, bucketSource, againFlag, fleetFlags, freshFlags, savedPlanFlag, shardFlag, costFlags],
   ],
   everyday: [
     'dry-run',
@@ -61,8 +49,7 @@ export const command: Command = {
       ...(await readHeaderChanges(flags, io.cwd)),
     })
     const { begin } = await import('./run/start-write.js')
-    const { checkingAcls } = await import('./run/checking-acls.js')
-    const keeping = 'add --preserve acl to keep them (a request more for each object that is rewritten)'
-    return await begin(job, flags, io, checkingAcls(job, keeping))
+    const { checkingAcls, KEEPING } = await import('./run/checking-acls.js')
+    return await begin(job, flags, io, checkingAcls(job, KEEPING))
   },
 }

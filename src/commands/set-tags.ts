@@ -2,6 +2,7 @@ import { UserError } from '../errors.js'
 import { setTagsOf } from '../job/set-tags.js'
 import type { Command } from './options/command.js'
 import { exitsOfWriting } from './options/exit.js'
+import { fleetFlags } from './options/fleet-options.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import { booleanFlag, grouped, readArgument, readFlag } from './options/flag-values.js'
 import { costFlags } from './options/pace-options.js'
@@ -21,7 +22,7 @@ export const command: Command = {
       grouped(argv, 'Objects:', {
         'all-versions': booleanFlag('all versions of each object'),
       }),
-    ...[runFlags, bucketSource, againFlag, freshFlags, savedPlanFlag, costFlags],
+    ...[runFlags, bucketSource, againFlag, fleetFlags, freshFlags, savedPlanFlag, costFlags],
   ],
   everyday: [
     'dry-run',

@@ -4,9 +4,10 @@ import { attributeFlags, readAttributes } from './options/attribute-options.js'
 import type { Command } from './options/command.js'
 import { readConnection, sideFlags } from './options/connection-options.js'
 import { exitsOfWriting } from './options/exit.js'
+import { fleetFlags } from './options/fleet-options.js'
 import { booleanFlag, grouped, readArgument, readFlag, readWhole, textFlag, type Flags } from './options/flag-values.js'
 import { settingFlags } from './options/header-options.js'
-import { bandwidthFlag, costFlags } from './options/pace-options.js'
+import { bandwidthFlag, costFlags, tuneFlag } from './options/pace-options.js'
 import { checkPair, parsePlace, placeArguments } from './options/places.js'
 import { checkSlashes, prefixFlags, readPrefixAs } from './options/prefix.js'
 import { readInventoryOf } from './options/files-from-options.js'
@@ -35,8 +36,8 @@ export const command: Command = {
         delete: booleanFlag('delete what only the destination has; once both sides have been listed'),
         'max-delete': textFlag('N', 'delete nothing at all if it would be more than this; with --delete'),
       }),
-    ...[settingFlags, attributeFlags, restoreFlags, runFlags, bandwidthFlag, sideFlags],
-    ...[placeArguments, yesFlag, freshFlags, savedPlanFlag, costFlags],
+    ...[settingFlags, attributeFlags, restoreFlags, runFlags, bandwidthFlag, tuneFlag, sideFlags],
+    ...[placeArguments, yesFlag, fleetFlags, freshFlags, savedPlanFlag, costFlags],
   ],
   everyday: [
     'dry-run',

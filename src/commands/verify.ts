@@ -6,6 +6,7 @@ import { warningLine } from '../report/paint.js'
 import type { Command } from './options/command.js'
 import { readConnection, sideFlags } from './options/connection-options.js'
 import { exitsOfListing } from './options/exit.js'
+import { fleetFlags } from './options/fleet-options.js'
 import { listFlags, readKeyListOf } from './options/files-from-options.js'
 import {
   booleanFlag,
@@ -23,6 +24,7 @@ import { checkSlashes, prefixFlags } from './options/prefix.js'
 import { formatOf, readTo } from './options/result-options.js'
 import { scanFlags } from './options/run-options.js'
 import { nameFlags, readNames, readObjects, selectionFlags } from './options/selection-options.js'
+import { plannedShardFlags } from './options/shard-options.js'
 import type { Comparison } from './run/proving-job.js'
 
 export const command: Command = {
@@ -34,7 +36,7 @@ export const command: Command = {
     'With DIR, the folder of a run of copy or sync, exactly what that was to copy: same places, filters and names.\n' +
     'Differences are written to standard output or a file, a line each: for people on a terminal, else as JSON.',
   options: [
-    ...[listFlags, selectionFlags, nameFlags, scanFlags],
+    ...[listFlags, selectionFlags, nameFlags, scanFlags, plannedShardFlags],
     (argv) =>
       grouped(argv, 'Comparison:', {
         deep: booleanFlag(
@@ -60,7 +62,7 @@ export const command: Command = {
       grouped(argv, SPEED, {
         concurrency: textFlag('N', 'objects looked at, read or copied at once', `${DEFAULT_PACE.concurrency}`),
       }),
-    ...[prefixFlags, sideFlags, comparedArguments],
+    ...[fleetFlags, prefixFlags, sideFlags, comparedArguments],
   ],
   everyday: ['deep', 'bytes', 'fix', 'to', 'endpoint-url', 'region', 'profile'],
   examples: [

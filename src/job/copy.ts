@@ -22,6 +22,8 @@ export const COPY: WriteKind<CopyJob> = {
     { ...TRANSFER.optional, list: keyListShape, map: list(text), versions: flag, noClobber: flag },
   ),
   verb: 'copying',
+  adjustable: ['concurrency', 'bandwidth'],
+  inShards: true,
   done: 'copied',
   task: 'copy',
   repeats: {

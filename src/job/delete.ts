@@ -25,6 +25,8 @@ export const DELETE: WriteKind<DeleteJob> = {
     { prefixAs: prefixAsShape, list: keyListShape, select: selectionShape, versions: flag },
   ),
   verb: 'deleting',
+  adjustable: ['concurrency'],
+  inShards: true,
   done: 'deleted',
   task: 'delete',
   listsVersions: true,

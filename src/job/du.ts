@@ -6,7 +6,7 @@ import { selectionShape, type Selection } from './selection.js'
 
 /** How the result of `du` is told. */
 export interface DuReport {
-  readonly format: 'text' | 'json' | 'csv'
+  readonly format: 'text' | 'json' | 'csv' | 'html'
   readonly dates: 'year' | 'month' | 'day'
 }
 
@@ -23,7 +23,10 @@ export interface DuJob {
   readonly to?: string
 }
 
-const reportShape = shape<DuReport>({ format: oneOf('text', 'json', 'csv'), dates: oneOf('year', 'month', 'day') }, {})
+const reportShape = shape<DuReport>(
+  { format: oneOf('text', 'json', 'csv', 'html'), dates: oneOf('year', 'month', 'day') },
+  {},
+)
 
 export const DU: JobKind<DuJob> = {
   shape: shape<DuJob>(
@@ -31,6 +34,7 @@ export const DU: JobKind<DuJob> = {
     { select: selectionShape, list: keyListShape, to: text },
   ),
   verb: 'counting',
+  inShards: true,
   inventoried: ['size', 'lastModified', 'storageClass'],
   // How the result is told changes nothing of what is counted.
   parts: ({ select, depth }) => [

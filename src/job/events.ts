@@ -31,6 +31,16 @@ export interface PrefixActivity {
   readonly failed: number
 }
 
+/** A host that lends threads to a run. */
+export interface HostActivity {
+  /** As people know it, and unlike any other. */
+  readonly host: string
+  readonly threads: number
+  /** Objects settled by it since it joined, and a second of late. */
+  readonly settled: number
+  readonly perSecond: number
+}
+
 /** A number of objects that is not certain. */
 export interface Expected {
   readonly objects: number
@@ -86,7 +96,7 @@ export interface Snapshot {
 }
 
 /** What an object is called that a job has done. */
-export type DoneWord = 'copied' | 'rewritten' | 'tagged' | 'deleted' | 'moved'
+export type DoneWord = 'copied' | 'rewritten' | 'tagged' | 'encrypted' | 'deleted' | 'moved'
 
 /** What happened in a run, told as it happens. The engine emits events, commands draw them. */
 export type RunEvent =

@@ -1,5 +1,6 @@
 import type { ComparisonPlan } from './compared.js'
 import type { DoneWord } from './events.js'
+import type { PaceChange } from './pace.js'
 import type { Side } from './place.js'
 import type { Check } from './schema.js'
 
@@ -18,6 +19,10 @@ export interface JobKind<J> {
   readonly parts: (job: J) => readonly JobPart[]
   /** What stands between its two places where that is not `to`. */
   readonly joined?: 'with'
+  /** Processes that know nothing of each other may each do a shard of it: what it does in one asks for nothing in another. */
+  readonly inShards?: true
+  /** What of its pace may change while it goes on; absent for nothing. */
+  readonly adjustable?: readonly (keyof PaceChange)[]
   /** It lists both places side by side. */
   readonly listsBoth?: true
   /** What it takes from an S3 Inventory without a look at the object; absent where it looks at what it reads. */
@@ -29,7 +34,13 @@ export interface WriteKind<J> extends JobKind<J> {
   /** What an object is called that it has done. */
   readonly done: DoneWord
   /** What it is to do with an object: what a dry run calls that. */
-  readonly task: 'copy' | 'rewrite' | 'tag' | 'move' | 'delete'
+  readonly task: 'copy' | 'rewrite' | 'tag' | 'encrypt' | 'move' | 'delete'
+  /** What of objects it changes in place; absent where it makes copies or deletes. */
+  readonly sets?: string
+  /** The request by which it changes an object, where that is no copy and leaves content where it is. */
+  readonly updates?: (job: J) => string | undefined
+  /** How a list says that objects are encrypted matters to it. */
+  readonly readsEncryption?: true
   /** What a run of it does once more, whatever an earlier one has done; and what does only what is needed instead, if something does. */
   readonly repeats?: { readonly all: string; readonly instead?: (job: J) => string | undefined }
   /** Folders of its runs are not named after it. */

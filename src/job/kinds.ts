@@ -8,13 +8,17 @@ import { MOVE, type MoveJob } from './move.js'
 import type { Place } from './place.js'
 import { byKind, type Check } from './schema.js'
 import type { Selection } from './selection.js'
+import type { Shard } from './shard.js'
+import { SET_ENCRYPTION, type SetEncryptionJob } from './set-encryption.js'
 import { SET_HEADERS, type SetHeadersJob } from './set-headers.js'
+import { isSetStorageClass, SET_STORAGE_CLASS, type SetStorageClassJob } from './set-storage-class.js'
 import { SET_TAGS, type SetTagsJob } from './set-tags.js'
 import { SYNC, type SyncJob } from './sync.js'
 import { VERIFY, type VerifyJob } from './verify.js'
 
 /** A job that changes objects. */
-export type WriteJob = CopyJob | SetHeadersJob | SetTagsJob | DeleteJob | SyncJob | MoveJob
+export type WriteJob =
+  CopyJob | SetHeadersJob | SetTagsJob | SetStorageClassJob | SetEncryptionJob | DeleteJob | SyncJob | MoveJob
 
 /** A job whose result is what was read. */
 export type ScanJob = LsJob | DuJob | VerifyJob
@@ -28,6 +32,8 @@ const WRITES = {
   move: MOVE,
   'set-headers': SET_HEADERS,
   'set-tags': SET_TAGS,
+  'set-storage-class': SET_STORAGE_CLASS,
+  'set-encryption': SET_ENCRYPTION,
   delete: DELETE,
 } satisfies { readonly [J in WriteJob as J['kind']]: WriteKind<J> }
 
@@ -51,6 +57,16 @@ export function writeKindOf({ kind }: WriteJob): WriteKind<WriteJob> {
 /** Whether a job is one that only reads. */
 export function isScanJob(job: Job): job is ScanJob {
   return Object.hasOwn(SCANS, job.kind)
+}
+
+/** The storage class that a job gives all that it writes, if it names one. */
+export function givenStorageClass(job: WriteJob): string | undefined {
+  return isSetStorageClass(job) ? job.storageClass : 'attributes' in job ? job.attributes.storageClass : undefined
+}
+
+/** The request by which a job changes objects, where that is no copy. */
+export function updatesOf(job: WriteJob): string | undefined {
+  return writeKindOf(job).updates?.(job)
 }
 
 /** Whether a job does nothing but delete. */
@@ -92,6 +108,19 @@ export function withList<J extends Job>(job: J, list: KeyList): J {
 /** Which objects a job is for, where it is not for all. */
 export function selectionOf(job: Job): Selection | undefined {
   return 'select' in job ? job.select : undefined
+}
+
+/** The shard that a job is for, where it is for one of several. */
+export function shardIn(job: Job): Shard | undefined {
+  return selectionOf(job)?.shard
+}
+
+/** The job for this shard, and for all shards where that is undefined. */
+export function withShard<J extends Job>(job: J, shard: Shard | undefined): J {
+  if (shard === undefined && shardIn(job) === undefined) return job
+  const { select: { shard: _, ...rest } = {}, ...all } = job as J & { readonly select?: Selection }
+  const select = { ...rest, ...(shard === undefined ? {} : { shard }) }
+  return { ...all, ...(Object.keys(select).length === 0 ? {} : { select }) } as unknown as J
 }
 
 /** What objects are to be called, where a job gives them other names. */

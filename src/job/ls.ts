@@ -41,6 +41,7 @@ export const LS: JobKind<LsJob> = {
     { select: selectionShape, list: keyListShape, folders: flag, to: text },
   ),
   verb: 'listing',
+  inShards: true,
   inventoried: ['size', 'etag', 'lastModified', 'storageClass'],
   parts: ({ select, format, sorted, folders = false, to }) => [
     ['objects', select ?? {}],

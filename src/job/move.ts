@@ -19,6 +19,7 @@ export const MOVE: WriteKind<MoveJob> = {
     { ...TRANSFER.optional, prefixAs: prefixAsShape, list: keyListShape, map: list(text) },
   ),
   verb: 'moving',
+  adjustable: ['concurrency', 'bandwidth'],
   done: 'moved',
   task: 'move',
   proof: () => 'a move deletes each source once it has looked at its copy',

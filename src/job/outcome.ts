@@ -14,6 +14,14 @@ export type SkipReason =
   | 'sse-c'
   /** It is locked in compliance mode. */
   | 'locked'
+  /** It is locked by Object Lock, in whatever way. */
+  | 'object-lock'
+  /** It is not encrypted by the store, and can only be by a rewrite. */
+  | 'unencrypted'
+  /** It is encrypted twice (DSSE-KMS), and can only be otherwise by a rewrite. */
+  | 'dsse-kms'
+  /** What is wanted takes a rewrite. */
+  | 'needs-rewrite'
   /** It only marks a folder. */
   | 'folder-marker'
   /** It is in the folder that is read, and is no object and can be none: a link, a FIFO, a name that is not UTF-8. */

@@ -1,12 +1,16 @@
 import { checkCount, checkDuration, list, oneOf, positive, shape, text } from './schema.js'
 
+/** The most objects in flight, and the most ranges listed at once, that can be asked for. */
+export const MOST_CONCURRENCY = 10_000
+export const MOST_LANES = 1_000
+
 /** How fast it is to be done, and how much failure is borne. Free to change on resume. */
 export interface Pace {
   /** Objects in flight at once. */
   readonly concurrency: number
   /** Ranges listed at once. */
   readonly lanes: number
-  /** Worker threads; absent for as many as the machine and the rest of the pace can use. */
+  /** Worker threads; absent for as many as the machine and the rest of the pace can use, 0 where only other hosts work. */
   readonly threads?: number
   /** Stop the run when more objects than this have failed. */
   readonly maxErrors?: number
@@ -28,7 +32,7 @@ export interface Pace {
 export const paceShape = shape<Pace>(
   { concurrency: positive, lanes: positive },
   {
-    threads: positive,
+    threads: checkCount,
     maxErrors: checkCount,
     retryFor: checkCount,
     bandwidth: positive,
@@ -39,10 +43,17 @@ export const paceShape = shape<Pace>(
   },
 )
 
+/** What of a pace may change while a run goes on. */
+export interface PaceChange {
+  readonly concurrency?: number | undefined
+  /** Bytes a second each way; null for no limit. */
+  readonly bandwidth?: number | null | undefined
+}
+
 /** How many bytes of content a second may be moved each way, over all threads. */
 export interface Bandwidth {
-  /** Bytes a second. */
-  readonly rate: number
+  /** Bytes a second as a double; infinite where there is no limit. */
+  readonly rate: SharedArrayBuffer
   /** For each direction, the microsecond of the machine's clock at which what was moved so far would be through at that rate. */
   readonly through: SharedArrayBuffer
 }
@@ -50,7 +61,8 @@ export interface Bandwidth {
 /** The slots of a run, one for each object in flight, where threads share them. */
 export interface SharedSlots {
   readonly shared: SharedArrayBuffer
-  readonly total: number
+  /** How many there are. */
+  readonly ceiling: SharedArrayBuffer
   readonly threads: number
   /** Which of the threads this is, from 0. */
   readonly index: number
@@ -66,8 +78,10 @@ export interface LocalListing {
 
 /** The settings of a run, wherever something is done for it. Plain data, to be sent between threads; whoever needs one takes it from here. */
 export interface RunSettings extends Pick<Pace, 'maxErrors' | 'onLoss'> {
-  /** Objects in flight at once; in a thread, its share of them. */
+  /** Objects in flight at once, as it was at the start; in a thread, its share of them. */
   readonly concurrency: number
+  /** Objects in flight at once over all threads, as it is now: one 32-bit integer. */
+  readonly ceiling: SharedArrayBuffer
   /** In a thread, what it shares with others of what is in flight. */
   readonly slots?: SharedSlots
   /** Ranges listed at once; in a thread, its share of them. */
@@ -94,19 +108,56 @@ export type AskedSettings = Omit<RunSettings, 'streamed' | 'distinctBuckets'>
 /** How long what may pass is tried again when nobody says otherwise, in milliseconds. */
 export const DEFAULT_RETRY_FOR = 2 * 3_600_000
 
-/** The settings of a run at this pace. */
+/** The settings of a run at this pace. `adjustable` is one whose bandwidth may be limited later. */
 export function settingsAt(
   { retryFor = DEFAULT_RETRY_FOR, bandwidth, ...rest }: Pace,
-  { threads, nameLocks }: Pick<RunSettings, 'threads' | 'nameLocks'>,
+  {
+    threads,
+    nameLocks,
+    adjustable = false,
+  }: Pick<RunSettings, 'threads' | 'nameLocks'> & { readonly adjustable?: boolean },
 ): AskedSettings {
   return {
     ...rest,
-    ...{ threads, retryFor, nameLocks },
-    bandwidth: bandwidth === undefined ? undefined : openBandwidth(bandwidth),
+    ...{ threads, retryFor, nameLocks, ceiling: openCeiling(rest.concurrency) },
+    bandwidth: bandwidth === undefined && !adjustable ? undefined : openBandwidth(bandwidth ?? Infinity),
   }
+}
+
+/** Objects in flight at once, to be changed by any thread. */
+export function openCeiling(concurrency: number): SharedArrayBuffer {
+  const ceiling = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
+  new Int32Array(ceiling)[0] = concurrency
+  return ceiling
 }
 
 /** A limit of `rate` bytes a second. */
 export function openBandwidth(rate: number): Bandwidth {
-  return { rate, through: new SharedArrayBuffer(16) }
+  const cell = new SharedArrayBuffer(Float64Array.BYTES_PER_ELEMENT)
+  new Float64Array(cell)[0] = rate
+  return { rate: cell, through: new SharedArrayBuffer(2 * BigInt64Array.BYTES_PER_ELEMENT) }
+}
+
+/** Bytes a second. */
+export function rateOf({ rate }: Bandwidth): number {
+  return new Float64Array(rate)[0] ?? Infinity
+}
+
+/** Changes the pace of a run, in all its threads. Its bandwidth changes where its settings are adjustable, or have a limit. */
+export function changePace(
+  { ceiling, bandwidth }: Pick<RunSettings, 'ceiling' | 'bandwidth'>,
+  { concurrency, bandwidth: rate }: PaceChange,
+): void {
+  if (concurrency !== undefined) Atomics.store(new Int32Array(ceiling), 0, concurrency)
+  if (rate !== undefined && bandwidth !== undefined) new Float64Array(bandwidth.rate)[0] = rate ?? Infinity
+}
+
+/** The pace of a run as it is now, which began with `pace`. */
+export function paceNow(
+  { bandwidth: _atStart, ...pace }: Pace,
+  { ceiling, bandwidth }: Pick<RunSettings, 'ceiling' | 'bandwidth'>,
+): Pace {
+  const rate = bandwidth === undefined ? Infinity : rateOf(bandwidth)
+  const concurrency = Atomics.load(new Int32Array(ceiling), 0)
+  return { ...pace, concurrency, ...(rate === Infinity ? {} : { bandwidth: rate }) }
 }

@@ -1,7 +1,21 @@
 import type { Side } from './place.js'
 
-/** A command whose permissions are known. */
-export type PermittedCommand = 'copy' | 'sync' | 'move' | 'set-headers' | 'set-tags' | 'delete' | 'ls' | 'du' | 'verify'
+/** The commands whose permissions are known. */
+export const PERMITTED_COMMANDS = [
+  'copy',
+  'sync',
+  'move',
+  'set-headers',
+  'set-tags',
+  'set-storage-class',
+  'set-encryption',
+  'delete',
+  'ls',
+  'du',
+  'verify',
+] as const
+
+export type PermittedCommand = (typeof PERMITTED_COMMANDS)[number]
 
 /** An action of IAM that commands need on one side of a job, where that is a bucket. */
 export interface Permission {
@@ -18,6 +32,7 @@ export interface Permission {
 }
 
 const COPIES = ['copy', 'sync', 'move'] as const
+const REWRITES = ['set-headers', 'set-storage-class'] as const
 
 type Entry = Omit<Permission, 'side' | 'on'>
 
@@ -33,34 +48,35 @@ export const PERMISSIONS: readonly Permission[] = [
   ...on('source', 'bucket', [
     {
       action: 's3:ListBucket',
-      needs: [...COPIES, 'set-headers', 'set-tags', 'delete', 'ls', 'du', 'verify'],
+      needs: [...COPIES, ...REWRITES, 'set-tags', 'set-encryption', 'delete', 'ls', 'du', 'verify'],
       purpose: 'the listing; not with --files-from',
     },
-    { action: 's3:GetBucketOwnershipControls', needs: ['set-headers'], purpose: 'whether objects have their own ACL' },
-    { action: 's3:GetBucketVersioning', needs: ['set-headers'], purpose: 'whether a change keeps what it replaces' },
+    { action: 's3:GetBucketOwnershipControls', needs: REWRITES, purpose: 'whether objects have their own ACL' },
+    { action: 's3:GetBucketVersioning', needs: REWRITES, purpose: 'whether a change keeps what it replaces' },
   ]),
   ...on('source', 'objects', [
-    { action: 's3:GetObject', needs: [...COPIES, 'set-headers', 'verify'], purpose: 'to read objects' },
+    { action: 's3:GetObject', needs: [...COPIES, ...REWRITES, 'set-encryption', 'verify'], purpose: 'to read objects' },
     {
       action: 's3:GetObjectTagging',
-      needs: [...COPIES, 'set-headers', 'set-tags', 'verify'],
+      needs: [...COPIES, ...REWRITES, 'set-tags', 'verify'],
       purpose: 'objects that have tags',
     },
     {
       action: 's3:GetObjectAnnotation',
-      needs: [...COPIES, 'set-headers'],
+      needs: [...COPIES, ...REWRITES],
       purpose: 'objects that have annotations',
     },
-    { action: 's3:ListObjectAnnotations', needs: [...COPIES, 'set-headers'], purpose: 'objects over 5 GiB' },
-    { action: 's3:PutObjectAnnotation', needs: ['set-headers'], purpose: 'objects that have annotations' },
-    { action: 's3:PutObject', needs: ['set-headers'], purpose: 'to write objects' },
-    { action: 's3:PutObjectTagging', needs: ['set-headers', 'set-tags'], purpose: 'objects that have tags' },
+    { action: 's3:ListObjectAnnotations', needs: [...COPIES, ...REWRITES], purpose: 'objects over 5 GiB' },
+    { action: 's3:PutObjectAnnotation', needs: REWRITES, purpose: 'objects that have annotations' },
+    { action: 's3:PutObject', needs: REWRITES, purpose: 'to write objects' },
+    { action: 's3:PutObjectTagging', needs: [...REWRITES, 'set-tags'], purpose: 'objects that have tags' },
     { action: 's3:DeleteObjectTagging', needs: ['set-tags'], purpose: 'objects that are to have none' },
-    { action: 's3:GetObjectRetention', needs: ['set-headers'], purpose: 'objects that are locked' },
-    { action: 's3:PutObjectRetention', needs: ['set-headers'], purpose: 'objects that are locked' },
-    { action: 's3:GetObjectLegalHold', needs: ['set-headers'], purpose: 'objects that are locked' },
-    { action: 's3:PutObjectLegalHold', needs: ['set-headers'], purpose: 'objects that are locked' },
-    ...IN_PARTS.map((action): Entry => ({ action, needs: ['set-headers'], purpose: 'objects over 5 GiB' })),
+    { action: 's3:UpdateObjectEncryption', needs: ['set-encryption'], purpose: 'to change encryption' },
+    { action: 's3:GetObjectRetention', needs: REWRITES, helps: ['set-encryption'], purpose: 'objects that are locked' },
+    { action: 's3:PutObjectRetention', needs: REWRITES, purpose: 'objects that are locked' },
+    { action: 's3:GetObjectLegalHold', needs: REWRITES, helps: ['set-encryption'], purpose: 'objects that are locked' },
+    { action: 's3:PutObjectLegalHold', needs: REWRITES, purpose: 'objects that are locked' },
+    ...IN_PARTS.map((action): Entry => ({ action, needs: REWRITES, purpose: 'objects over 5 GiB' })),
     { action: 's3:DeleteObject', needs: ['move', 'delete'], purpose: 'to delete objects' },
   ]),
   ...on('destination', 'bucket', [

@@ -5,6 +5,8 @@ import type { Group } from './usage.js'
 export type Fate =
   /** `archived`: by its class its copy would be refused, unless it was restored by now. */
   | { readonly kind: 'written' }
+  /** Given another encryption, without a copy. */
+  | { readonly kind: 'updated' }
   | { readonly kind: 'archived' }
   | { readonly kind: 'deleted' }
   | { readonly kind: 'skipped'; readonly reason: string }
@@ -36,6 +38,7 @@ export interface PlannedGroup extends PricedGroup {
 
 const fate = byKind<Fate>({
   written: { shape: shape({ kind: oneOf('written') }, {}) },
+  updated: { shape: shape({ kind: oneOf('updated') }, {}) },
   archived: { shape: shape({ kind: oneOf('archived') }, {}) },
   deleted: { shape: shape({ kind: oneOf('deleted') }, {}) },
   skipped: { shape: shape({ kind: oneOf('skipped'), reason: text }, {}) },

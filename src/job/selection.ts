@@ -1,4 +1,5 @@
 import { checkCount, flag, list, oneOf, shape, text, time, tuple } from './schema.js'
+import { shardShape, type Shard } from './shard.js'
 
 /** Which objects a job is for: all for which every condition that is there holds. Plain data, kept in the checkpoint. */
 export interface Selection {
@@ -19,6 +20,8 @@ export interface Selection {
   /** Full keys: those after `after`, which is not among them, up to `until`, which is. */
   readonly after?: string
   readonly until?: string
+  /** Those of one shard, where the others are for other processes. */
+  readonly shard?: Shard
 }
 
 export const selectionShape = shape<Selection>(
@@ -33,6 +36,6 @@ export const selectionShape = shape<Selection>(
       modifiedSince: time,
       modifiedBefore: time,
     },
-    ...{ storageClasses: list(text), after: text, until: text },
+    ...{ storageClasses: list(text), after: text, until: text, shard: shardShape },
   },
 )

@@ -67,9 +67,12 @@ export const SET_HEADERS: WriteKind<SetHeadersJob> = {
     { select: selectionShape, list: keyListShape, guess: oneOf('missing', 'always'), acl: text },
   ),
   verb: 'setting headers',
+  adjustable: ['concurrency'],
+  inShards: true,
   preposition: ' of',
   done: 'rewritten',
   task: 'rewrite',
+  sets: 'headers',
   repeats: { all: 'go over all of it once more' },
   parts: ({ select, rules, guess, folderMarkers, acl }) => [
     ['objects', select ?? {}],

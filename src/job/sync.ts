@@ -34,6 +34,7 @@ export const SYNC: WriteKind<SyncJob> = {
     },
   ),
   verb: 'syncing',
+  adjustable: ['concurrency', 'bandwidth'],
   listsBoth: true,
   done: 'copied',
   task: 'copy',

@@ -59,6 +59,7 @@ export const totalsShape = shape<Totals>(
           extra: checkCount,
           appeared: checkCount,
         },
+        ...{ 'object-lock': checkCount, unencrypted: checkCount, 'dsse-kms': checkCount, 'needs-rewrite': checkCount },
         filtered: checkCount,
         'outside-folder': checkCount,
         NotAKey: checkCount,

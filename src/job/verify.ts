@@ -43,7 +43,12 @@ export function checksumJob(
   return { kind: 'verify', deep: false, bytes: false, fix: false, verbose: false, ...job }
 }
 
-/** Whether a job is one. */
+/** Whether a job compares. */
+export function comparesPlaces(job: { readonly kind: string }): job is VerifyJob {
+  return job.kind === 'verify'
+}
+
+/** Whether a job is one by checksums. */
 export function comparesChecksums(job: { readonly kind: string; readonly checksums?: string }): job is ChecksumJob {
   return job.kind === 'verify' && job.checksums !== undefined
 }
@@ -61,6 +66,8 @@ export const VERIFY: JobKind<VerifyJob> = {
     },
   ),
   verb: 'comparing',
+  adjustable: ['concurrency'],
+  inShards: true,
   joined: 'with',
   listsBoth: true,
   parts({ destination, select, map, prefixAs, oneWay = false, to, format, checksums, ...job }) {

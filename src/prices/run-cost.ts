@@ -12,7 +12,7 @@ export interface BilledSide {
 
 /** Objects of one class of which the same becomes. */
 export interface BilledGroup extends PricedGroup {
-  /** `tagged`: its content stays as it is, and where. `archived`: its copy is refused, unless it was restored by now. */
+  /** `tagged`: its content stays as it is, and where; so does that of what is encrypted otherwise. `archived`: its copy is refused, unless it was restored by now. */
   readonly fate: 'written' | 'tagged' | 'archived' | 'deleted' | 'none'
 }
 
@@ -152,7 +152,8 @@ function pricing(prices: PriceList): Priced {
 /** What is billed for an operation: tier 1 is that of writes and lists, tier 2 that of reads. */
 function tierOf(operation: string): 'free' | 1 | 2 | undefined {
   if (/^(Delete|Abort)/.test(operation)) return 'free'
-  if (/^(Copy|Put|Create|Complete|UploadPart|List)/.test(operation)) return 1
+  // That of an update no page of AWS names: it is a PUT.
+  if (/^(Copy|Put|Update|Create|Complete|UploadPart|List)/.test(operation)) return 1
   return /^(Get|Head)/.test(operation) ? 2 : undefined
 }
 
@@ -267,8 +268,10 @@ function transferRows({ source, destination, streamed, groups }: BilledRun, pric
   return priced(source, to === undefined ? undefined : transferTo(to), bytes / GB, row)
 }
 
+const UPDATE = 'UpdateObjectEncryption'
+
 function kmsRows({ destination, groups, kmsRequests }: BilledRun, priced: Priced): CostRow[] {
-  const writes = groups.some(({ fate }) => fate === 'written')
+  const writes = groups.some(({ fate, writes }) => fate === 'written' || (fate === 'tagged' && UPDATE in writes))
   if (!writes || destination === undefined) return []
   const row = {
     kind: 'kms',
@@ -325,10 +328,14 @@ function restoreTypes(
 
 function storageRows(run: BilledRun, priced: Priced): CostRow[] {
   const { source, destination, replaces, groups } = run
-  if (source === destination) return []
-  const written = groups.filter(({ fate }) => fate === 'written')
+  const inPlace = source === destination
+  // What stays in its class costs what it did.
+  const written = groups.filter(
+    ({ fate, storageClass, writtenClass }) => fate === 'written' && (!inPlace || storageClass !== writtenClass),
+  )
+  const copies = inPlace ? 'what is rewritten' : 'the copies'
   return [
-    ...written.flatMap((group) => stored(destination, group, group.writtenClass, 'monthly', 'the copies', priced)),
+    ...written.flatMap((group) => stored(destination, group, group.writtenClass, 'monthly', copies, priced)),
     ...(replaces
       ? []
       : written.flatMap((group) =>

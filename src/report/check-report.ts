@@ -37,7 +37,15 @@ export function actionsFor(
   )
 }
 
-const IN_PLACE: readonly PermittedCommand[] = ['ls', 'copy', 'set-headers', 'set-tags', 'delete']
+const IN_PLACE: readonly PermittedCommand[] = [
+  'ls',
+  'copy',
+  'set-headers',
+  'set-tags',
+  'set-storage-class',
+  'set-encryption',
+  'delete',
+]
 
 /** What keeps the command from doing all that it is for. */
 export function lacking({ command, findings }: Pick<Checked, 'command' | 'findings'>): readonly Finding[] {
@@ -92,7 +100,8 @@ function toneOf({ about, state }: Finding): Parameters<Paint>[0] {
   return about === 'trait' ? 'dim' : state === 'no' ? 'bad' : 'warning'
 }
 
-function findingLines(finding: Finding, width: number, paint: Paint): string[] {
+/** A finding, with what it is of as wide as `width`. */
+export function findingLines(finding: Finding, width: number, paint: Paint): string[] {
   const { state, what, told, hint, permission } = finding
   const users = permission === undefined ? '' : usersText(permission)
   const text = [told, state === 'ok' ? '' : users].filter((part) => part !== '').join('; ')

@@ -1,6 +1,7 @@
-import { listOf, selectionOf, type Job } from '../job/kinds.js'
+import { listOf, selectionOf, shardIn, type Job } from '../job/kinds.js'
 import { placeUrl } from '../job/place.js'
 import type { Selection } from '../job/selection.js'
+import { shardName } from '../job/shard.js'
 import { listWord, objects, shellArgument } from './format.js'
 
 /** The flags that ask for a selection, as they could be pasted. */
@@ -15,6 +16,7 @@ function filterWords(select: Selection): string {
     ...storageClasses.map((name) => ['storage-class-is', name] as const),
     ...optional('after', select.after),
     ...optional('until', select.until),
+    ...optional('shard', select.shard && `${select.shard.number}/${select.shard.of}`),
   ]
   const words = flags.map(([name, value]) =>
     value.startsWith('-') ? `--${name}=${shellArgument(value)}` : `--${name} ${shellArgument(value)}`,
@@ -39,6 +41,8 @@ export function nothingFound(job: Job, seen: number): string {
   if (select === undefined) {
     return list === undefined ? `${url} has no objects` : `${listWord(list)} names no objects`
   }
+  const { shard, ...others } = select
+  if (shard !== undefined && Object.keys(others).length === 0) return `${shardName(shard)} of ${url} has no objects`
   const whose = list === undefined ? `of ${url}` : `that ${listWord(list)} names`
   const looked = seen === 0 ? '' : ` (${objects(seen)} looked at)`
   return `no object ${whose} matches ${filterWords(select)}${looked}`
@@ -46,6 +50,7 @@ export function nothingFound(job: Job, seen: number): string {
 
 /** What a person may look at then. */
 export function nothingFoundHint(job: Job): string {
+  if (shardIn(job) !== undefined) return 'the others may have some: s3move status --merge DIR.. adds them up'
   if (selectionOf(job) !== undefined) return 'is the filter right?'
   return listOf(job) === undefined ? 'are bucket and prefix right?' : 'is it the right file?'
 }

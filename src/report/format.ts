@@ -1,8 +1,9 @@
 import type { Waiting } from '../job/events.js'
 import { nameOfList, type KeyList } from '../job/files-from.js'
-import { kindOf, type Job } from '../job/kinds.js'
+import { kindOf, shardIn, type Job } from '../job/kinds.js'
 import type { PassedOver } from '../job/passed-over.js'
 import { placeUrl } from '../job/place.js'
+import { shardName } from '../job/shard.js'
 import { printable } from '../keys.js'
 
 // Made when it is first needed: that takes longer than many a command.
@@ -83,8 +84,9 @@ export function row(name: string, text: string): string {
 /** A job in a few words: `copy s3://a/ to s3://b/`, `verify s3://a/ with s3://b/`, `ls s3://a/`. */
 export function jobTitle(job: Job): string {
   const source = `${job.kind} ${placeUrl(job.source)}`
-  if (!('destination' in job)) return source
-  return `${source} ${kindOf(job).joined ?? 'to'} ${placeUrl(job.destination)}`
+  const to = 'destination' in job ? ` ${kindOf(job).joined ?? 'to'} ${placeUrl(job.destination)}` : ''
+  const shard = shardIn(job)
+  return `${source}${to}${shard === undefined ? '' : `, ${shardName(shard)}`}`
 }
 
 /** What a list of keys is called in a sentence. */

@@ -42,6 +42,7 @@ export function eventRecord(event: RunEvent): string {
     case 'copied':
     case 'rewritten':
     case 'tagged':
+    case 'encrypted':
     case 'deleted':
     case 'moved':
     case 'stopping':

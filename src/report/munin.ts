@@ -91,8 +91,8 @@ function eachGraph(runs: readonly MeasuredRun[], linesOf: (run: MeasuredRun, gra
   return lines.map((line) => `${line}\n`).join('')
 }
 
-// Two runs must not have one graph.
-function graphName(run: string): string {
+/** A name as Munin takes it; of two that differ it differs. */
+export function graphName(run: string): string {
   const plain = run.replaceAll(/[^A-Za-z0-9_-]/g, '_')
   return plain === run ? run : `${plain}_${createHash('sha256').update(run).digest('hex').slice(0, 8)}`
 }

@@ -29,8 +29,10 @@ export interface ProgressOptions {
   readonly log?: NodeJS.WritableStream | undefined
   /** How text on stderr is painted, of which the log gets none. */
   readonly paint?: Pick<Paints, 'stderr'> | undefined
-  /** Told of the end of the run. */
-  readonly summarised?: ((event: SummaryEvent) => void) | undefined
+  /** Told of all that happens. */
+  readonly watch?: ((event: RunEvent) => void) | undefined
+  /** Told of the folder of the run, once it begins. */
+  readonly begun?: ((folder: string) => void) | undefined
   /** Nothing is done: what is told is what would be. */
   readonly rehearsal?: boolean
   /** Whether progress is drawn again and again at the foot of a terminal; unless told otherwise wherever there is one. */
@@ -51,13 +53,14 @@ export interface Progress {
 
 /** Starts telling what happens. The caller closes it, also when the run fails. */
 export function createProgress(options: ProgressOptions): Progress {
-  const { log, summarised } = options
+  const { log, begun, watch } = options
   const tellers = [createShown(options)]
   if (log !== undefined) tellers.push(textProgress(logFor(options, writeUntilBroken(log)), options, PLAIN))
   return {
     event(event) {
       for (const teller of tellers) teller.event(event)
-      if (event.type === 'summary') summarised?.(event)
+      if (event.type === 'start') begun?.(event.checkpoint)
+      watch?.(event)
     },
     giveWay() {
       for (const teller of tellers) teller.giveWay()
@@ -147,6 +150,7 @@ function isGrave(event: RunEvent): boolean {
     case 'copied':
     case 'rewritten':
     case 'tagged':
+    case 'encrypted':
     case 'deleted':
     case 'moved':
       return false
@@ -161,6 +165,7 @@ const ABOUT_ONE: ReadonlySet<RunEvent['type']> = new Set([
   'copied',
   'rewritten',
   'tagged',
+  'encrypted',
   'deleted',
   'moved',
   'skipped',
@@ -243,6 +248,7 @@ function textProgress(
       case 'copied':
       case 'rewritten':
       case 'tagged':
+      case 'encrypted':
       case 'deleted':
       case 'moved':
         if (verbose) lines.add(`${event.type} ${printable(event.key)} (${bytes(event.bytes)})`)

@@ -1,38 +1,50 @@
-import { Counter, Gauge, Registry } from 'prom-client'
-import type { Waiting } from '../job/events.js'
+import { Counter, Gauge, Registry, type RegistryContentType } from 'prom-client'
 import { printable } from '../keys.js'
 import { timeOf } from '../times.js'
+import { stateWord, type RunStatus } from './run-status.js'
 
-/** What is measured of a run. All counts are over all of its sessions, but for `throttled`. */
-export interface MeasuredRun {
+/** What is measured of a run. All counts are over all of its sessions. */
+export interface MeasuredRun extends Pick<
+  RunStatus,
+  | 'startedAt'
+  | 'savedAt'
+  | 'activeMs'
+  | 'sessions'
+  | 'copied'
+  | 'bytes'
+  | 'deleted'
+  | 'freed'
+  | 'skipped'
+  | 'failed'
+  | 'listed'
+  | 'leftMs'
+  | 'rangesRemaining'
+  | 'large'
+  | 'waiting'
+  | 'requests'
+  | 'throttled'
+  | 'spentUsd'
+  | 'hosts'
+> {
   /** The name of its folder. */
   readonly name: string
   /** The kind of its job. */
   readonly kind: string
   readonly state: string
-  readonly startedAt: string
-  readonly savedAt: string
-  readonly activeMs: number
-  readonly sessions: number
-  readonly copied: number
-  readonly bytes: number
-  readonly deleted: number
-  readonly freed: number
-  readonly skipped: Readonly<Partial<Record<string, number>>>
-  readonly failed: Readonly<Record<string, number>>
-  readonly listed: number
   /** Objects in all, known or expected; null where nobody knows. */
   readonly total: number | null
   /** How much is done, between 0 and 1. */
   readonly share: number | null
-  readonly leftMs: number | null
-  readonly rangesRemaining: number
-  readonly large: number
-  readonly waiting: Waiting
-  readonly requests: Readonly<Record<string, number>>
-  /** Of the latest session. */
-  readonly throttled: number
-  readonly spentUsd: number | null
+}
+
+/** What is measured of a run as `status` tells of it. */
+export function measuredRun(run: RunStatus, name: string): MeasuredRun {
+  return {
+    ...run,
+    ...{ name, kind: run.job.kind, state: stateWord(run) },
+    total: run.total ?? run.expected?.objects ?? null,
+    share: run.state === 'finished' ? 1 : run.share,
+  }
 }
 
 /** All that a run can be at, in words. */
@@ -41,12 +53,25 @@ const RUN_STATES = ['at work', 'paused', 'stopped', 'killed', 'finished'] as con
 /** Error codes are the store's words: so many have a label of their own, the most frequent ones, and the rest is `other`. */
 const MOST_CODES = 20
 
+/** Text for a scrape, and its media type. */
+export interface Exposition {
+  readonly type: string
+  readonly text: string
+}
+
 /**
- * The metrics of runs, in the text format of Prometheus (0.0.4), as the textfile collector of node_exporter reads it. Names, units and types follow Prometheus's conventions (prometheus.io/docs/practices/naming): seconds, bytes, `_total` for
- * what only grows. Labels are the name of the run and words of small sets, never a key.
+ * The metrics of runs, in the text format of Prometheus (0.0.4), as the textfile collector of node_exporter reads it, or in OpenMetrics (1.0.0). Names, units
+ * and types follow Prometheus's conventions (prometheus.io/docs/practices/naming): seconds, bytes, `_total` for what only grows. Labels are the name of
+ * the run and words of small sets, never a key.
  */
-export async function metricsOf(runs: readonly MeasuredRun[], unreadable: readonly string[]): Promise<string> {
-  const registry = new Registry()
+export async function metricsOf(
+  runs: readonly MeasuredRun[],
+  unreadable: readonly string[],
+  format: 'prometheus' | 'openmetrics' = 'prometheus',
+): Promise<Exposition> {
+  // A new one each time: asked for OpenMetrics, one takes `_total` off its counters for good.
+  const registry = new Registry<RegistryContentType>()
+  if (format === 'openmetrics') registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE)
   const registers = [registry]
   const counter = (name: string, help: string, ...labels: readonly string[]): Counter =>
     new Counter({ name, help, labelNames: ['run', ...labels], registers })
@@ -70,7 +95,10 @@ export async function metricsOf(runs: readonly MeasuredRun[], unreadable: readon
   const left = gauge('s3move_remaining_seconds', 'Time at work until a run is done, estimated.')
   const ranges = gauge('s3move_ranges_remaining', 'Key ranges that are not listed to their end.')
   const requests = counter('s3move_requests_total', 'Requests that were sent, by operation.', 'operation')
-  const throttled = counter('s3move_throttled_requests_total', 'Answers of the latest session that ask for fewer.')
+  const throttled = counter('s3move_throttled_requests_total', 'Answers that ask for fewer.')
+  // Of hosts that are started anew each has another name, so none of them is a label.
+  const hosts = gauge('s3move_hosts', 'Hosts that lend threads to a run.')
+  const lent = gauge('s3move_host_threads', 'Threads that hosts lend to a run.')
   const cost = counter('s3move_cost_usd_total', 'What a run has cost in US dollars, where prices are known.')
   for (const name of unreadable) readable.set({ run: printable(name) }, 0)
   for (const one of runs) {
@@ -99,13 +127,21 @@ export async function metricsOf(runs: readonly MeasuredRun[], unreadable: readon
     ranges.set({ run }, one.rangesRemaining)
     for (const [operation, number] of Object.entries(one.requests)) requests.inc({ run, operation }, number)
     throttled.inc({ run }, one.throttled)
+    if (one.hosts !== null) {
+      hosts.set({ run }, one.hosts.length)
+      lent.set({ run }, sumOf(one.hosts.map(({ threads }) => threads)))
+    }
     if (one.spentUsd !== null) cost.inc({ run }, one.spentUsd)
   }
-  return await registry.metrics()
+  return { type: registry.contentType, text: await registry.metrics() }
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0)
 }
 
 function mostFrequent(failed: Readonly<Record<string, number>>): [code: string, number: number][] {
   const all = Object.entries(failed).sort(([, one], [, other]) => other - one)
-  const rest = all.slice(MOST_CODES).reduce((sum, [, number]) => sum + number, 0)
+  const rest = sumOf(all.slice(MOST_CODES).map(([, number]) => number))
   return [...all.slice(0, MOST_CODES), ...(rest === 0 ? [] : [['other', rest] as [string, number]])]
 }

@@ -143,6 +143,10 @@ const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
   archived: 'archived, to be restored first',
   'sse-c': 'encrypted with a customer’s key',
   locked: 'locked in compliance mode',
+  'object-lock': 'locked by Object Lock',
+  unencrypted: 'not encrypted (--rewrite-others)',
+  'dsse-kms': 'encrypted twice, DSSE-KMS (--rewrite-others)',
+  'needs-rewrite': 'to be rewritten for that (--rewrite-others)',
   'folder-marker': 'folder marker',
   NotAKey: 'no objects, as they can be no keys (NotAKey)',
   filtered: 'not selected',
@@ -184,7 +188,7 @@ function namedCounts(counts: Readonly<Record<string, number>>): string {
 }
 
 /** What moves no bytes. */
-const NO_BYTES: ReadonlySet<DoneWord> = new Set(['deleted', 'tagged'])
+const NO_BYTES: ReadonlySet<DoneWord> = new Set(['deleted', 'tagged', 'encrypted'])
 
 function timeSpent({ elapsed, settledHere, totals }: Snapshot, { job, resumed }: SummaryContext): string {
   const seconds = elapsed / 1000

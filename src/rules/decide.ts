@@ -34,8 +34,14 @@ export interface Untouched {
 export type Decision =
   Untouched | { readonly kind: 'rewrite'; readonly headers: Headers; readonly changes: readonly Change[] }
 
+/** Which objects are to be changed, and their headers how. */
+type HeaderChanges = Pick<SetHeadersJob, 'rules' | 'guess' | 'folderMarkers'>
+
 /** Decides what a listing alone can tell; undefined when the object must be looked at. */
-export function decideByListing(job: SetHeadersJob, object: ListedObject): Untouched | undefined {
+export function decideByListing(
+  job: Pick<HeaderChanges, 'rules' | 'folderMarkers'>,
+  object: ListedObject,
+): Untouched | undefined {
   if (!job.folderMarkers && object.size === 0 && object.key.endsWith('/')) {
     return { kind: 'skip', reason: 'folder-marker' }
   }
@@ -45,7 +51,7 @@ export function decideByListing(job: SetHeadersJob, object: ListedObject): Untou
 }
 
 /** Decides which headers an object is to have, given those that it has. */
-export function decide(job: SetHeadersJob, object: ListedObject, headers: Headers): Decision {
+export function decide(job: Pick<HeaderChanges, 'rules' | 'guess'>, object: ListedObject, headers: Headers): Decision {
   const rule = job.rules.find(({ match }) => match === undefined || matches(match, object, headers))
   if (rule === undefined) return { kind: 'skip', reason: 'no-rule' }
   const wanted = applied(rule, headers)

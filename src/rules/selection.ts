@@ -4,6 +4,7 @@ import { timeOf } from '../times.js'
 import { folded, globTest, matchesGlob } from './glob.js'
 import { EVERYTHING, intersection, justKey, notStartingWith, startingWith, union, type Ranges } from './ranges.js'
 import { anchoredLiteral, compileRegex } from './regex.js'
+import { rangesOfShard } from './shards.js'
 
 /** What a selection asks of an object. */
 interface Candidate {
@@ -49,9 +50,9 @@ export function leavesOut(
   selection: Selection,
   prefix: string,
 ): (stray: Candidate, standsFor: 'object' | 'folder' | 'either') => boolean {
-  const { globs, regex, ignoreCase, after, until } = selection
+  const { globs, regex, ignoreCase, after, until, shard } = selection
   const byAll = selector(selection, prefix)
-  const byName = selector(defined({ globs, regex, ignoreCase, after, until }), prefix)
+  const byName = selector(defined({ globs, regex, ignoreCase, after, until, shard }), prefix)
   const reach = rangesOf(selection, prefix)
   return (stray, standsFor) => {
     if (standsFor === 'object') return !byAll(stray)
@@ -102,7 +103,7 @@ function dateTests({ modifiedSince, modifiedBefore }: Selection): Test[] {
 }
 
 function rangeTests(selection: Selection, prefix: string): Test[] {
-  if (selection.after === undefined && selection.until === undefined) return []
+  if ([selection.after, selection.until, selection.shard].every((limit) => limit === undefined)) return []
   const ranges = limits(selection, prefix)
   return [({ key }) => ranges.some((range) => contains(range, key))]
 }
@@ -128,12 +129,13 @@ function regexTests({ regex = [], ignoreCase }: Selection): Test[] {
   })
 }
 
-// What `after` and `until` leave of the keys below the prefix.
-function limits({ after, until }: Selection, prefix: string): Ranges {
-  return intersection(
+// What `after`, `until` and the shard leave of the keys below the prefix.
+function limits({ after, until, shard }: Selection, prefix: string): Ranges {
+  return [
     after === undefined ? EVERYTHING : beyond(after, prefix),
     until === undefined ? EVERYTHING : upTo(until, prefix),
-  )
+    shard === undefined ? EVERYTHING : rangesOfShard(shard),
+  ].reduce(intersection)
 }
 
 // A key that does not begin with the prefix lies before or behind all that do.

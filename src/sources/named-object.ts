@@ -23,11 +23,12 @@ export function named(failure: Failure, prefix: string): Named {
 }
 
 /** An object of which nothing but its name is known, where something must stand in the place of the rest. An ETag is never empty. */
-export function bare({ key, version, failedIn }: Named): WorkItem {
+export function bare({ key, version, failedIn, encryption }: Named): WorkItem {
   return {
     key,
     ...(version === undefined ? {} : { version }),
     ...(failedIn === undefined ? {} : { failedIn }),
+    ...(encryption === undefined ? {} : { encryption }),
     ...{ size: 0, etag: '', lastModified: '', storageClass: '' },
   }
 }

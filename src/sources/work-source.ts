@@ -51,6 +51,21 @@ export interface PageVerdict {
   readonly trim: boolean
 }
 
+/** Rows of one file of an inventory, all numbers from 0. */
+export interface RowRange {
+  readonly file: number
+  /** The first of them. */
+  readonly row: number
+  /** The first behind them; absent for the end of the file. */
+  readonly until?: number
+}
+
+/** Rows that are to be read, of a file that was proven. */
+export interface GrantedRows extends RowRange {
+  /** That of the file, as a `DataFile` has it. */
+  readonly identity: string
+}
+
 /**
  * The right to list one range, without the means to: whoever has it lists from behind `after` and has each page accepted before
  * anything is done with it. May be held in another thread than that of the ranges.
@@ -61,6 +76,8 @@ export interface RangeClaim {
   readonly first?: Page | undefined
   /** What a list names, in place of a range: nothing is listed. */
   readonly named?: readonly Named[] | undefined
+  /** The same, where its holder is to read what an inventory names. Rows are settled in place of keys, and facts tell how many the file has. */
+  readonly rows?: GrantedRows | undefined
   /** Where the range ended when it was granted; it may have come nearer since. */
   readonly until: string | undefined
   accept(facts: PageFacts): PageVerdict | Promise<PageVerdict>
@@ -79,4 +96,13 @@ export interface ClaimableRanges {
 
   /** Ends the handing out: pending and later claims answer undefined. */
   close(): void
+}
+
+/** Ranges for hands that come and go. */
+export interface KeptRanges extends ClaimableRanges {
+  /** Who aborts `withdrawn` waits no more: it is answered undefined, or gives back what it was granted before. */
+  claim(withdrawn?: AbortSignal): Promise<RangeClaim | undefined>
+
+  /** Nothing is left that could be claimed, nor given back. */
+  readonly done: boolean
 }

@@ -6,11 +6,14 @@ import type { AskedSettings, RunSettings } from '../job/pace.js'
 import type { FolderIdentity, Place, Side } from '../job/place.js'
 import type { BatchControl, BatchOptions } from './batch-control.js'
 import type { CredentialSource } from './credential-source.js'
+import type { DataFiles } from './data-files.js'
 import type { ExamineOptions } from './examination.js'
 import type { Notice } from './notice.js'
 import type { ObjectUpload, UploadOptions } from './object-upload.js'
 import type { OpenOptions } from './open.js'
 import type { Meter, RetryPolicy, StoreFor } from './retry.js'
+import type { TimedRequests } from './timed-requests.js'
+import type { MeasuredPlace } from './timed-writes.js'
 import type { BucketTraits, Page, Software, Storage } from './storage.js'
 
 /** A kind of store: all that the rest of the program knows of it, beside what is a `Storage`. */
@@ -99,6 +102,15 @@ export interface OpenStore {
   keepsTags(): Promise<boolean | undefined>
   /** Whether objects there can have annotations; undefined where that is not known yet. */
   readonly keepsAnnotations: boolean | undefined
+  /** Requests to a bucket that are sent once and timed. Absent for a folder. */
+  readonly timed?: TimedRequests
+  /** Opens another place of the bucket, to be written to and measured. Absent for a folder. */
+  readonly beside?: (prefix: string, policy: RetryPolicy) => MeasuredPlace
+}
+
+/** Files that are objects of a store. */
+export interface StoredFiles extends DataFiles {
+  readonly store: OpenStore
 }
 
 /**

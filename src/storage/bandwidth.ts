@@ -1,4 +1,4 @@
-import type { Bandwidth } from '../job/pace.js'
+import { rateOf, type Bandwidth } from '../job/pace.js'
 
 /** Towards this machine, and away from it. */
 export type Direction = 'down' | 'up'
@@ -7,8 +7,10 @@ export type Direction = 'down' | 'up'
 const CREDIT = 100_000n
 
 /** Counts `bytes` that were moved; answers the milliseconds to wait before moving more. */
-export function spend({ rate, through }: Bandwidth, direction: Direction, bytes: number): number {
-  const clock = new BigInt64Array(through)
+export function spend(bandwidth: Bandwidth, direction: Direction, bytes: number): number {
+  const rate = rateOf(bandwidth)
+  if (rate === Infinity) return 0
+  const clock = new BigInt64Array(bandwidth.through)
   const at = direction === 'down' ? 0 : 1
   const now = process.hrtime.bigint() / 1000n
   const takes = BigInt(Math.ceil((bytes * 1_000_000) / rate))

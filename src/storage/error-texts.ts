@@ -330,7 +330,11 @@ export const CODE_TEXTS: ReadonlyMap<string, CodeTexts> = new Map(
       ['a listed key is no UTF-8', 'rename it', 'UndecodableKey'],
       ['HEAD tells a size, tags or metadata in no number', 'look at what answers', 'UnreadableHead'],
       ['the object is encrypted with a key of the customer’s', 'give its key', 'SSE-C'],
-      ['its access control list cannot be given to a copy', 'leave --preserve acl out', 'AclNotCarried'],
+      [
+        'its access control list cannot be given to a copy',
+        'read the message; leave --preserve acl out',
+        'AclNotCarried',
+      ],
       [
         'in a folder: a link, a FIFO, a name that is not UTF-8, which can be no key',
         'rename it, or put what it stands for in its place',

@@ -2,10 +2,9 @@ import type { Connection } from '../job/connection.js'
 import type { AskedSettings, RunSettings } from '../job/pace.js'
 import type { FolderIdentity, Place, Side } from '../job/place.js'
 import { backendOf } from './backends.js'
-import type { Opening, OpenStore } from './backend.js'
+import type { Opening, OpenStore, StoredFiles } from './backend.js'
 import { toldOnce, type Notice } from './notice.js'
 import { createMeter, type Meter } from './retry.js'
-import type { DataFiles } from './data-files.js'
 import type { HeaderFields } from './storage.js'
 
 /** What a job works on, reachable. */
@@ -24,7 +23,7 @@ export interface OpenStores {
   /** Told of what a person should know of a folder or a bucket; warns of it once. */
   readonly notice: (notice: Notice) => void
   /** The files of the inventory that names the objects, where that is in a bucket. */
-  readonly listFiles?: DataFiles | undefined
+  readonly listFiles?: StoredFiles | undefined
   close(): void
 }
 
@@ -40,8 +39,7 @@ export interface OpenOptions {
   readonly customerKeys?: Readonly<Partial<Record<Side, Uint8Array>>> | undefined
   /** Send no write request, not even one that cannot write. */
   readonly readOnly: boolean
-  /** Of objects only their tags are to be written. */
-  readonly tagsOnly?: boolean
+  readonly updates?: Updates | undefined
   /** Nothing is to stay of what is written: it is asked whether a place may be written to, and nothing is made ready in it. */
   readonly rehearsal?: boolean
   /** Of a folder, what is no object is to be listed as well. */
@@ -62,6 +60,9 @@ export interface OpenOptions {
   /** Told of what a person should know while the run goes on. */
   readonly warn: (message: string) => void
 }
+
+/** What of objects is to be changed without a copy: only their tags; or their encryption to that of a key, and nothing else where `only` says so. */
+export type Updates = 'tags' | { readonly kmsKeyArn: string; readonly only: boolean }
 
 /** Fields of requests that somebody asked for by a flag. */
 export interface StoreNeeds {

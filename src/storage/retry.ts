@@ -20,6 +20,15 @@ export function createMeter(): Meter {
   return { requests: {}, throttled: 0, retried: 0 }
 }
 
+/** Counts what another meter has counted. */
+export function addMeter(meter: Meter, gain: Meter): void {
+  meter.throttled += gain.throttled
+  meter.retried += gain.retried
+  for (const [operation, count] of Object.entries(gain.requests)) {
+    meter.requests[operation] = (meter.requests[operation] ?? 0) + count
+  }
+}
+
 /** Feels how much the store bears: whoever paces requests. */
 export interface Pressure {
   /** The store did as it was asked. */

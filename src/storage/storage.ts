@@ -16,6 +16,8 @@ export interface ObjectSummary {
   readonly storageClass: string
   /** Where it is not the current version that is meant. */
   readonly version?: string
+  /** As a list says, where it does; listings of stores do not. */
+  readonly encryption?: ListedEncryption
   /**
    * It is a large object of Swift's API: a manifest, which names the objects that its content is in. `size` and `etag` are those of the content then;
    * the ETag is no MD5, and stores know no condition on it.
@@ -23,6 +25,14 @@ export interface ObjectSummary {
   readonly manifest?: true
   /** It is no object, and can be none. Only folders list such, where they are asked to. */
   readonly notAKey?: NotAKey
+}
+
+/** How a list says that an object is encrypted: S3 Inventory, or the tables of S3 Metadata. */
+export interface ListedEncryption {
+  readonly status: 'SSE-S3' | 'SSE-KMS' | 'DSSE-KMS' | 'SSE-C' | 'NOT-SSE'
+  /** What an inventory does not tell. */
+  readonly kmsKeyArn?: string
+  readonly bucketKey?: boolean
 }
 
 /** What is in a folder and is no object: a link, a FIFO, a name that is not UTF-8. */
@@ -184,6 +194,16 @@ export interface Rewriting {
 
   /** Takes all of its tags away. */
   untag(key: string, version?: string): Promise<void>
+
+  /**
+   * UpdateObjectEncryption: has the store encrypt the key of the object's data with another KMS key; content, ETag, date and class stay. May be repeated.
+   * Only to be called where the store is known to have it: another one may take the request for the content of the object.
+   */
+  updateEncryption(
+    key: string,
+    wanted: { readonly kmsKeyArn: string; readonly bucketKey: boolean },
+    version?: string,
+  ): Promise<void>
 
   /**
    * Copies the object onto itself with exactly `fields`, in any order, if its ETag is still `etag`; else an error of code
@@ -386,7 +406,10 @@ export const OPERATIONS: {
     ...{ begin: 'CreateMultipartUpload', copyPart: 'UploadPartCopy', sendPart: 'UploadPart', streamPart: 'UploadPart' },
     ...{ parts: 'ListParts', complete: 'CompleteMultipartUpload', abort: 'AbortMultipartUpload' },
   },
-  rewriting: { retag: 'PutObjectTagging', untag: 'DeleteObjectTagging', rewrite: 'CopyObject' },
+  rewriting: {
+    ...{ retag: 'PutObjectTagging', untag: 'DeleteObjectTagging', updateEncryption: 'UpdateObjectEncryption' },
+    rewrite: 'CopyObject',
+  },
   writing: { write: 'PutObject' },
   removing: { remove: 'DeleteObjects' },
   versions: { list: 'ListObjectVersions' },
@@ -413,4 +436,8 @@ export interface BucketTraits {
   readonly suspended?: true
   /** Whether objects can be locked (Object Lock); undefined when the store does not tell, or was not asked. */
   readonly locks?: boolean | undefined
+  /** How whatever is written is locked by itself, such as `COMPLIANCE for 30 days`. Absent where it is not, or that is not known. */
+  readonly defaultRetention?: string | undefined
+  /** Versions can only be deleted with a second factor (MFA Delete). */
+  readonly mfaDelete?: true
 }

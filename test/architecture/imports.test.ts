@@ -18,12 +18,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   times: [],
   keys: [],
   'endpoint-url': ['keys', 'errors'],
+  connections: ['errors'],
   rfc2047: [],
   job: ['keys', 'times'],
   checkpoint: ['job', 'keys', 'times', 'processes', 'file-system', 'errors'],
   rules: ['job', 'rfc2047', 'keys', 'times', 'errors'],
-  storage: ['storage/disk', 'storage/s3', 'job', 'keys', 'errors', 'abort'],
-  'storage/s3': ['storage', 'job', 'rfc2047', 'endpoint-url', 'keys', 'times', 'errors'],
+  storage: ['storage/disk', 'storage/s3', 'connections', 'job', 'keys', 'errors', 'abort'],
+  'storage/s3': ['storage', 'connections', 'job', 'rfc2047', 'endpoint-url', 'keys', 'times', 'errors'],
   'storage/disk': ['storage', 'rules', 'job', 'keys', 'times', 'processes', 'file-system', 'hashing', 'errors'],
   sources: ['storage', 'checkpoint', 'job', 'keys', 'errors'],
   'sources/ranges': ['sources', 'keys'],
@@ -46,6 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'engine/output': ['storage', 'checkpoint', 'job', 'keys', 'times', 'errors'],
   'engine/workers': [
+    'sources/files-from',
     'engine/output',
     'engine/actions',
     'engine/lanes',
@@ -55,6 +57,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'job',
     'libuv-wakeups',
     'errors',
+    'abort',
   ],
   'engine/session': [
     'engine/workers',
@@ -73,8 +76,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'errors',
     'abort',
   ],
+  fleet: ['engine/workers', 'sources/ranges', 'sources', 'storage', 'checkpoint', 'job', 'keys', 'errors', 'abort'],
   prices: ['job', 'keys', 'errors'],
+  probe: ['storage', 'connections', 'job', 'keys', 'times', 'errors', 'abort'],
   report: ['checkpoint', 'job', 'rfc2047', 'keys', 'times', 'processes'],
+  'report/pages': ['report', 'checkpoint', 'job', 'keys', 'times'],
+  watch: ['report/pages', 'keys', 'errors'],
   'sandbox/wire': ['errors'],
   'sandbox/buckets': ['sandbox/wire', 'errors'],
   'sandbox/operations': ['sandbox/buckets', 'sandbox/wire', 'times'],
@@ -84,8 +91,12 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'commands/run': [
     'commands/options',
     'batch',
+    'watch',
+    'report/pages',
     'report',
     'prices',
+    'probe',
+    'fleet',
     'engine/session',
     'engine/workers',
     'engine/output',
@@ -98,6 +109,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'job',
     'keys',
     'times',
+    'connections',
     'version',
     'file-system',
     'abort',
@@ -165,6 +177,7 @@ const BUNDLED: readonly string[] = [
   'hyparquet',
   'hyparquet-compressors',
   'hyparquet-writer',
+  'ioredis',
   'p-queue',
   'prom-client',
   'string-width',
@@ -199,6 +212,7 @@ const FACES_OF_ENGINE: readonly string[] = [
   'output/verify-lines',
   'session/budget',
   'session/estimate-objects',
+  'session/large-for-others',
   'session/level-session',
   'session/object-sampling',
   'session/parquet-sink',
@@ -209,7 +223,13 @@ const FACES_OF_ENGINE: readonly string[] = [
   'session/scan-session',
   'session/stop-reason',
   'session/write-session',
+  'workers/hand',
+  'workers/large-hand',
+  'workers/messages',
+  'workers/readers',
+  'workers/tasks',
   'workers/thread-pool',
+  'workers/worker-pool',
 ]
 
 interface SourceFile {
@@ -362,6 +382,11 @@ describe('the source files', () => {
     const users = sources.filter(({ packages }) => packages.some((name) => /^@(?:aws-sdk|smithy)\//.test(name)))
     for (const { file } of users) expect(roomOf(file), file).toMatch(/^storage/)
     expect(users.length).toBeGreaterThan(0)
+  })
+
+  test('use the client of Redis in one file alone', () => {
+    const users = sources.filter(({ packages }) => packages.includes('ioredis'))
+    expect(users.map(({ file }) => file)).toEqual(['fleet/redis.ts'])
   })
 
   test('import only packages that the program depends on', () => {

@@ -13,6 +13,8 @@ const KINDS: ReadonlySet<string> = new Set([
   'delete',
   'set-headers',
   'set-tags',
+  'set-storage-class',
+  'set-encryption',
   'ls',
   'du',
   'verify',
@@ -20,7 +22,7 @@ const KINDS: ReadonlySet<string> = new Set([
 
 /** Where a kind of job may be told by its name: its own modules, the list of all, what is done to objects, and what is read of them. */
 const MAY_NAME_KINDS =
-  /^(?:job|engine\/actions)\/|^commands\/(?:copy|sync|move|delete|set-headers|set-tags|ls|du|verify)\.ts$|^commands\/run\/perform-scan\.ts$/
+  /^(?:job|engine\/actions)\/|^commands\/(?:copy|sync|move|delete|set-headers|set-tags|set-storage-class|set-encryption|ls|du|verify)\.ts$|^commands\/run\/perform-scan\.ts$/
 
 /** Whether a text stands where the kind of something is asked for, or given. */
 function isOfKind(text: ts.StringLiteral): boolean {

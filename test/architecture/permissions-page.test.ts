@@ -31,10 +31,23 @@ function neededBy(command: PermittedCommand): string[] {
   )
 }
 
-test.each(['copy', 'sync', 'move', 'verify', 'set-headers', 'set-tags', 'delete'] as const)(
-  'the policies of the page on permissions grant what %s is known to need, and no more',
-  (command) => {
-    const asForCopy = command === 'sync' || command === 'move' ? grantedBy('copy') : []
-    expect([...asForCopy, ...grantedBy(command)].sort()).toEqual(neededBy(command).sort())
-  },
-)
+/** Whose policy is needed as well, as the page says. */
+const AS_FOR: Partial<Record<PermittedCommand, PermittedCommand>> = {
+  ...{ sync: 'copy', move: 'copy', 'set-storage-class': 'set-headers' },
+}
+
+test.each([
+  'copy',
+  'sync',
+  'move',
+  'verify',
+  'set-headers',
+  'set-storage-class',
+  'set-encryption',
+  'set-tags',
+  'delete',
+] as const)('the policies of the page on permissions grant what %s is known to need, and no more', (command) => {
+  const other = AS_FOR[command]
+  const asForOther = other === undefined ? [] : grantedBy(other)
+  expect([...asForOther, ...grantedBy(command)].sort()).toEqual(neededBy(command).sort())
+})

@@ -96,7 +96,7 @@ const KINDS: readonly Kind[] = [
     ...{ forgets: without('x-amz-website-redirect-location'), says: 'website redirect of s3://dst/a: /x' },
   },
   {
-    ...{ name: 'KMS', args: ['--sse', 'aws:kms'], forgets: without() },
+    ...{ name: 'KMS', args: ['--sse', 'aws:kms'], forgets: without('x-amz-server-side-encryption') },
     says: 'encryption of s3://dst/a: aws:kms was asked for, and it has AES256',
   },
   {

@@ -4,8 +4,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { PROGRAM, refusal, run, workFolder } from '../support/cli-program.js'
-
-const installed = (program: string): boolean => spawnSync(program, ['--version']).error === undefined
+import { installed } from '../support/installed.js'
 
 /** A folder with a file, a folder, a run and a profile, and a program `s3move` that completes as ours does and else prints its arguments. */
 async function home(shell: string): Promise<{ cwd: string; env: NodeJS.ProcessEnv; script: string }> {

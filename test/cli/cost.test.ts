@@ -64,7 +64,7 @@ describe('--max-cost', () => {
   test('counts what was spent before a kill, but for what was not saved yet', async () => {
     const cwd = await workFolder()
     const server = await sandbox({ buckets: ['src:seq:3000', 'dst'], latency: 'copy=20-40' })
-    const prices = await offer(cwd, { 'Requests-Tier1': '1' })
+    const prices = await offer(cwd, { 'Requests-Tier1': '1', 'Requests-Tier2': '0' })
     const args = [...COPY, '--endpoint-url', server.url, '--concurrency', '8']
     const running = start([...args, '--prices', prices, '--max-cost', '100000'], { cwd })
     await until(async () => ((await saved(cwd).catch(() => ({ spent: 0 }))).spent ?? 0) > 300, running)

@@ -41,10 +41,29 @@ describe('s3move --help', () => {
       .join('\n')
     // Flags of npm, Docker, Node and mysql, a flag that is no flag, and rows that are for both sides.
     const others = ['--package', '--global', '--batch', '--dryrun', '--output-format', '--source', '--destination']
-    const ofPackaging = ['--silent', '--offline', '--install-links', '--rm']
+    const ofPackaging = ['--build', '--silent', '--offline', '--install-links', '--rm']
     const ofAws = ['--bucket', '--prefix']
+    // kubectl, AWS Batch and Slurm.
+    const ofSchedulers = [
+      '--from-file',
+      '--from-literal',
+      '--replicas',
+      '--cli-input-json',
+      '--job-name',
+      '--job-queue',
+      '--job-definition',
+    ]
+    const ofArrays = ['--array-properties', '--array', '--ntasks']
     const ofNode = ['--cpu-prof', '--heap-growing-percent']
-    const known = new Set([...flagsIn(helped), ...others, ...ofPackaging, ...ofAws, ...ofNode])
+    const known = new Set([
+      ...flagsIn(helped),
+      ...others,
+      ...ofPackaging,
+      ...ofAws,
+      ...ofSchedulers,
+      ...ofArrays,
+      ...ofNode,
+    ])
     expect(flagsIn(told).filter((flag) => !known.has(flag))).toEqual([])
     const written = new Set(flagsIn(told))
     const ofOneSide =
@@ -187,7 +206,11 @@ describe('npm pack', () => {
       .sort()
     expect(others).toEqual(['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'])
     expect(
-      paths.filter((path) => path.startsWith('docs/') && !/\.(?:md|svg)$|^docs\/schema\/[a-z]+\.json$/.test(path)),
+      paths.filter(
+        (path) =>
+          path.startsWith('docs/') &&
+          !/\.(?:md|svg)$|^docs\/images\/[a-z-]+\.png$|^docs\/schema\/[a-z]+\.json$/.test(path),
+      ),
     ).toEqual([])
     expect(paths.filter((path) => path.startsWith('man/'))).toEqual(['man/s3move.1'])
     const licences = 'dist/THIRD-PARTY-LICENSES.txt'

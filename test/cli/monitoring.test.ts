@@ -4,13 +4,13 @@ import { chmod, mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import { EXIT } from '../../src/commands/options/exit.js'
 import { sandbox } from '../support/cli-buckets.js'
 import { PROGRAM, refusal, run, start, until, workFolder } from '../support/cli-program.js'
+import { installed } from '../support/installed.js'
 
 const CONTRIB = fileURLToPath(new URL('../../contrib', import.meta.url))
 const MUNIN_RUN = '/usr/sbin/munin-run'
-
-const installed = (program: string): boolean => spawnSync(program, ['--version']).error === undefined
 
 /** A folder with a run that has ended, one that was killed, and one of which objects failed. */
 async function runs() {
@@ -202,5 +202,27 @@ describe('status for monitoring systems', () => {
     expect(await refused('--format', 'munin', '--watch')).toContain('--watch and --format munin contradict each other')
     expect(await refused('--format', 'prometheus', '--json')).toContain('contradict each other')
     expect(await refused('--format', 'xml')).toContain('nagios')
+  })
+})
+
+describe('the units for systemd', () => {
+  test.skipIf(!installed('systemd-analyze'))('are what systemd takes (skipped without systemd-analyze)', async () => {
+    const cwd = await workFolder()
+    const units = ['service', 'timer'].map((kind) => join(cwd, `s3move@nightly.${kind}`))
+    for (const unit of units) {
+      const template = join(CONTRIB, 'systemd', `s3move@${unit.slice(unit.lastIndexOf('.'))}`)
+      await writeFile(unit, await readFile(template, 'utf8'))
+    }
+    const verified = spawnSync('systemd-analyze', ['verify', ...units], { encoding: 'utf8' })
+    expect([verified.status, verified.stderr.replace(/^.*SYSTEMD_LOG.*$/gm, '')]).toEqual([0, ''])
+    await writeFile(units[0]!, (await readFile(units[0]!, 'utf8')).replace('WatchdogSec=15min', 'WatchdogSec=later'))
+    const wrong = spawnSync('systemd-analyze', ['verify', ...units], { encoding: 'utf8' })
+    expect(wrong.stderr).toContain('Failed to parse sec value')
+  })
+
+  test('start no run again for what a start does not mend, by the exit codes that commands have', async () => {
+    const unit = await readFile(join(CONTRIB, 'systemd/s3move@.service'), 'utf8')
+    const { usage, failures, interrupted } = EXIT
+    expect(unit).toContain(`\nRestartPreventExitStatus=${usage} ${failures}\nSuccessExitStatus=${interrupted}\n`)
   })
 })

@@ -148,7 +148,7 @@ describe('the Dockerfile', () => {
     expect(froms).toEqual(['node:24-slim AS build', 'node:24-slim'])
     const known = ['FROM', 'WORKDIR', 'COPY', 'RUN', 'USER', 'ENTRYPOINT']
     expect(steps.filter(({ keyword }) => !known.includes(keyword))).toEqual([])
-    expect(last.map(({ keyword }) => keyword)).toEqual(['FROM', 'RUN', 'USER', 'WORKDIR', 'ENTRYPOINT'])
+    expect(last.map(({ keyword }) => keyword)).toEqual(['FROM', 'RUN', 'USER', 'WORKDIR', 'RUN', 'ENTRYPOINT'])
     expect(last.find(({ keyword }) => keyword === 'USER')!.args).toBe('node')
     expect(JSON.parse(last.at(-1)!.args)).toEqual(['s3move'])
   })

@@ -5,11 +5,13 @@ import { join } from 'node:path'
 import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  ListObjectsV2Command,
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { describe, expect, test } from 'vitest'
-import { contentOf, put, sandbox, type TestSandbox } from '../support/cli-buckets.js'
+import { asAws } from '../support/as-aws.js'
+import { contentOf, expectSame, put, sandbox, type TestSandbox } from '../support/cli-buckets.js'
 import { front, type Hooks } from '../support/cli-front.js'
 import { run, workFolder } from '../support/cli-program.js'
 
@@ -387,5 +389,70 @@ describe('a store that lists the MD5 of an object of parts, and tells its ETag o
     expect([code, written, JSON.parse(line)]).toEqual([3, true, expect.objectContaining({ key, code: expected })])
     const answer = await fetch(`${server.url}/${bucket}/${encodeURIComponent(key)}`)
     expect(await answer.text()).toBe(`CONTENT of ${key}`)
+  })
+})
+
+describe('a store that does not have a storage class', () => {
+  const lacks =
+    (name: string) =>
+    (request: IncomingMessage, response: ServerResponse): boolean =>
+      request.headers['x-amz-storage-class'] === name && refuse(request, response, 400, 'InvalidStorageClass')
+
+  async function ofClasses(): Promise<TestSandbox> {
+    const server = await sandbox({ buckets: ['src', 'dst'] })
+    for (let n = 0; n < 20; n++) await put(server, 'src', `rare/${n}`, { StorageClass: 'ONEZONE_IA' })
+    await put(server, 'src', 'large', { StorageClass: 'ONEZONE_IA', Body: Buffer.alloc(11 * 1024 ** 2, 'x') })
+    await put(server, 'src', 'kept', { StorageClass: 'STANDARD_IA', Tagging: 'a=b' })
+    return server
+  }
+
+  const classesOf = async ({ s3 }: TestSandbox, Bucket: string): Promise<Set<string>> => {
+    const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }))
+    return new Set(Contents.map(({ Key = '', StorageClass }) => `${Key.replace(/\d+$/, '')} ${StorageClass}`))
+  }
+
+  test.each([
+    ['copies', false],
+    ['copies through this machine', true],
+  ])('gives %s its own, which is told once, and keeps the others', async (_, streamed) => {
+    const server = await ofClasses()
+    const args = ['copy', 's3://src', 's3://dst', '--threads', '1', '--part-size', '5M']
+    const from = streamed ? ['--source-endpoint-url', server.url] : []
+    const { code, stderr } = await through(server, lacks('ONEZONE_IA'), [...args, ...from])
+    expect([code, stderr]).toEqual([0, expect.stringContaining('22 objects copied')])
+    expect(await classesOf(server, 'dst')).toEqual(new Set(['kept STANDARD_IA', 'large STANDARD', 'rare/ STANDARD']))
+    expect(warnings(stderr)).toEqual([
+      expect.stringMatching(
+        /does not support the storage class ONEZONE_IA \(400 InvalidStorageClass\): requests go without it; copies have the storage class that it gives by itself$/,
+      ),
+    ])
+  })
+
+  test('is known to be AWS, where nothing else that is refused is left out', async () => {
+    const server = await ofClasses()
+    const before = lacks('ONEZONE_IA')
+    const { env, aws } = await asAws({ url: await front(server.url, { before }) })
+    const { code, stderr } = await run(['copy', 's3://src/rare/', 's3://dst', ...aws], { cwd: await workFolder(), env })
+    expect([code, warnings(stderr)]).toEqual([0, [expect.stringContaining('the storage class ONEZONE_IA')]])
+    expect(await classesOf(server, 'dst')).toEqual(new Set([' STANDARD']))
+  })
+
+  test('is not given any but the one that was asked for, and leaves what is rewritten in place as it is', async () => {
+    const server = await ofClasses()
+    const asked = await through(server, lacks('STANDARD_IA'), [
+      ...['copy', 's3://src', 's3://dst', '--storage-class', 'STANDARD_IA'],
+    ])
+    expect([asked.code, asked.stderr]).toEqual([
+      2,
+      expect.stringContaining('does not know what --storage-class asks for'),
+    ])
+    expect((await contentOf(server, 'dst')).size).toBe(0)
+    const before = await contentOf(server, 'src')
+    const inPlace = await through(server, lacks('ONEZONE_IA'), [
+      ...['set-headers', 's3://src/rare/', '--cache-control', 'no-cache'],
+    ])
+    expect([inPlace.code, warnings(inPlace.stderr)]).toEqual([3, []])
+    expect(inPlace.stderr).toContain('20 InvalidStorageClass')
+    expectSame(await contentOf(server, 'src'), before)
   })
 })

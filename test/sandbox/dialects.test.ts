@@ -49,6 +49,7 @@ describe('a sandbox that plays another store', () => {
     ['most-parts=20', 'PUT', 'dst/k?partNumber=21&uploadId=u', {}, 400],
     ['etag-capitals', 'GET', 'src/k', { 'if-match': `"${MD5}"` }, 412],
     ['copy-if-match', 'PUT', 'dst/k', { 'x-amz-copy-if-match': WRONG, ...COPY }, 412],
+    ['bare-if-match', 'PUT', 'src/k', { 'if-match': `"${MD5}"` }, 412],
   ] as const)('with %s refuses %s %s', async (dialect, method, path, headers, status) => {
     const server = await playing(dialect)
     expect((await asked(`${server.url}/${path}`, method, headers)).status).toBe(status)

@@ -2,9 +2,10 @@ import type { Server } from './cli-buckets.js'
 import { front } from './proxy.js'
 
 /** How a command reaches a server as if it were that of AWS in us-east-1, for the time of the test: by a proxy. */
-export async function asAws({
-  url,
-}: Server): Promise<{ readonly env: Readonly<Record<string, string | undefined>>; readonly aws: readonly string[] }> {
+export async function asAws({ url }: Pick<Server, 'url'>): Promise<{
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly aws: readonly string[]
+}> {
   // The client of a proxy names the server in full.
   const proxy = await front(url, {
     before(request) {

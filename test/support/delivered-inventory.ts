@@ -4,6 +4,15 @@ import { inventoryOf, type InventoryOptions, type InventoryRow } from './invento
 /** The folder of the configuration of an inventory of the bucket `src`, in the bucket `inv`. */
 export const CONFIGURATION = 'inv/src/daily/'
 
+/** Changes a byte of each data file of a delivered inventory. */
+export async function damageData(server: TestSandbox, files: ReadonlyMap<string, Buffer>): Promise<void> {
+  for (const [key, bytes] of files) {
+    const other = Buffer.from(bytes)
+    other[20]! ^= 1
+    if (key.includes('/data/')) await put(server, 'inv', key, { Body: other })
+  }
+}
+
 /** Writes an inventory where S3 would, and answers its files by their keys. */
 export async function deliver(
   server: TestSandbox,

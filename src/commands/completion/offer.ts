@@ -106,7 +106,9 @@ async function argumentsOf(
   all: Commands,
   cwd: string,
 ): Promise<Offer> {
-  const [argument] = [...declared.positionals.values()].slice(positionalsIn(before, declared) - 1)
+  const places = [...declared.positionals.values()]
+  const last = places.at(-1)
+  const argument = places[positionalsIn(before, declared) - 1] ?? (last?.array === true ? last : undefined)
   if (argument === undefined) return NOTHING
   if (commandName(command) === 'run') return { words: await jobsIn(cwd) }
   if (commandName(command) !== 'help') return await valuesOf(argument, cwd)

@@ -25,9 +25,34 @@ export const ALL_EXITS = {
   130: 'interrupted; resumable',
 }
 
+/** Commands that share a row where a screen has no more of them: the name that stands there, and what it says. */
+const TOGETHER: ReadonlyMap<string, HelpRow | undefined> = new Map([
+  ['set-headers', ['set-headers', 'headers in place; set-tags, set-storage-class, set-encryption']],
+  ['set-tags', undefined],
+  ['set-storage-class', undefined],
+  ['set-encryption', undefined],
+  ['runs', ['run, runs', 'start a job of s3move.yaml by its name; the runs here, clear some away']],
+  ['run', undefined],
+  ['watch', ['watch, report', 'a live page of a run in a browser, and metrics; all of it in the end']],
+  ['report', undefined],
+  ['ls', ['ls, du, head', 'write every key; count objects and bytes; all that is known of one object']],
+  ['du', undefined],
+  ['head', undefined],
+  ['check', ['check, probe', 'credentials, region, clock, permissions; how fast a store is']],
+  ['probe', undefined],
+])
+
 /** The commands on a screen of 80 columns. */
 export async function shortMainPage(all: Commands, width: number): Promise<string> {
-  const sections = (await commandSections(all)).filter(([heading]) => heading !== COMMAND_GROUPS.help)
+  const sections = (await commandSections(all))
+    .filter(([heading]) => heading !== COMMAND_GROUPS.help)
+    .map(([heading, commands]): readonly [string, HelpRow[]] => [
+      heading,
+      commands.flatMap((one) => {
+        const shared = TOGETHER.has(one[0]) ? TOGETHER.get(one[0]) : one
+        return shared === undefined ? [] : [shared]
+      }),
+    ])
   const wide = Math.max(...sections.flatMap(([, commands]) => commands.map(([name]) => name.length)))
   const brief = (text: string): string => (text.length + wide + 4 <= width ? text : clauseOf(text))
   const listed = sections.map(

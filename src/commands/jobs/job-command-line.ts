@@ -11,7 +11,7 @@ import type { Config, Setting } from './config-file.js'
 export interface JobLine {
   /** From the command's name on. */
   readonly args: readonly string[]
-  /** The same for people: it can be pasted into a shell, and shows no user name or password of a URL. */
+  /** The same for people: it can be pasted into a shell, and shows no user name or password of a URL, and of a webhook the server alone. */
   readonly text: string
   /** An error of this command line, with the place in the file that it is about, if it is about one. */
   readonly located: (error: UserError) => UserError
@@ -189,9 +189,17 @@ function familiesIn(given: readonly string[], declared: Declarations): Set<strin
   )
 }
 
-function shownArgument(arg: string): string {
+function shownArgument(arg: string, at: number, all: readonly string[]): string {
   const [, flag = '', value = ''] = /^(--[a-z-]+=)(.*)$/s.exec(arg) ?? ['', '', arg]
-  return value === '' ? flag : flag + shellArgument(value)
+  if (value === '') return flag
+  const isWebhook = flag === '--notify=' || all[at - 1] === '--notify'
+  return flag + shellArgument(isWebhook ? withoutPath(value) : value)
+}
+
+// That of a webhook may be a secret.
+function withoutPath(url: string): string {
+  const { origin, pathname } = URL.canParse(url) ? new URL(url) : { origin: '', pathname: '' }
+  return pathname === '/' ? origin : `${origin}/…`
 }
 
 // The first of the flags that a message names, else the place that it shows.

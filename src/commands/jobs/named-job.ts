@@ -1,7 +1,7 @@
 import { UserError } from '../../errors.js'
-import { paintsFor } from '../options/color.js'
 import { commandsNamed, type Commands } from '../options/command.js'
 import type { CommandIo } from '../options/io.js'
+import { tellingTo } from '../options/log-format.js'
 import { readConfig } from './config-file.js'
 import { commandLineOf, type JobLine } from './job-command-line.js'
 
@@ -26,11 +26,11 @@ export async function namedJob(args: readonly string[], cwd: string, all: Comman
 export async function runNamedJob({ args, text, located }: JobLine, io: CommandIo, all: Commands): Promise<number> {
   const [command = ''] = args
   const quiet = args.some((arg) => arg === '--quiet' || /^-[a-z]*q[a-z]*$/i.test(arg))
-  const paint = paintsFor(args, io)
-  if (!quiet) io.stderr.write(`${paint.stderr('dim', text)}\n`)
+  const telling = tellingTo(args, process)
+  if (!quiet) telling.stderr.write(`${telling.paint.stderr('dim', text)}\n`)
   const { runCommandLine } = await import('../options/command-line.js')
   try {
-    return await runCommandLine(await commandsNamed(command, all), { ...io, args, paint, job: text }, all)
+    return await runCommandLine(await commandsNamed(command, all), { ...io, ...telling, args, job: text }, all)
   } catch (error) {
     throw error instanceof UserError ? located(error) : error
   }

@@ -7,6 +7,7 @@ import { LARGEST_PART, SMALLEST_PART } from '../../job/transfer.js'
 import { printable } from '../../keys.js'
 import type { Argv } from './argv.js'
 import { CANNED_ACLS, readMetadata, readRemovedHeaders, readSettings, refuseBoth } from './header-options.js'
+import { readTuning } from './tune-file.js'
 import {
   booleanFlag,
   defined,
@@ -59,7 +60,7 @@ export function attributeFlags(argv: Argv): Argv {
 
 /** What the flags say of how copies are made, as parts of a job; empty when they say nothing. Paths are taken from `cwd`. */
 export function readAttributes(flags: Flags, cwd: string): Pick<CopyJob, 'attributes' | 'partSize'> {
-  const partSize = readPartSize(flags)
+  const partSize = readPartSize(flags) ?? readTuning(flags).partSize
   const keyFile = readText(flags, 'sse-c-key-file')
   const sourceKeyFile = readText(flags, 'source-sse-c-key-file')
   const preserved = readTraits(flags, 'preserve', [...ON_REQUEST, ...BY_ITSELF])
@@ -150,7 +151,8 @@ function readTraits<const T extends Trait>(flags: Flags, name: string, allowed: 
   return [...new Set(found)].sort()
 }
 
-function readStorageClass(flags: Flags): string | undefined {
+/** The storage class that `--storage-class` names. A `UserError` where it can be none. */
+export function readStorageClass(flags: Flags): string | undefined {
   const given = readText(flags, 'storage-class')
   if (given === undefined || /^[A-Z][A-Z0-9_-]*$/.test(given)) return given
   throw new UserError(

@@ -1,6 +1,6 @@
 import { COLOURED, PLAIN, type Paints } from '../../report/paint.js'
 import type { Argv } from './argv.js'
-import { grouped, readChoice, textFlag } from './flag-values.js'
+import { grouped, lastGiven, readChoice, textFlag } from './flag-values.js'
 import type { CommandIo } from './io.js'
 
 const CHOICES = ['auto', 'always', 'never'] as const
@@ -20,10 +20,8 @@ export function paintsFor(
   { stdout, stderr }: Pick<CommandIo, 'stdout' | 'stderr'>,
   env: NodeJS.ProcessEnv = process.env,
 ): Paints {
-  const given = args.flatMap((arg, at) =>
-    arg === '--color' ? [args[at + 1]] : (/^--color=(.*)$/s.exec(arg)?.[1] ?? []),
-  )
-  const paint = (isTTY = false) => (hasColours(given.at(-1), isTTY, env) ? COLOURED : PLAIN)
+  const given = lastGiven(args, 'color')
+  const paint = (isTTY = false) => (hasColours(given, isTTY, env) ? COLOURED : PLAIN)
   return { stdout: paint(stdout.isTTY), stderr: paint(stderr.isTTY) }
 }
 

@@ -20,16 +20,16 @@ export function connectionFlags(argv: Argv): Argv {
   return grouped(argv, 'Connection (AWS’s environment and config files count too):', {
     'endpoint-url': textFlag('URL', 'URL of the S3 endpoint, for stores other than AWS'),
     region: textFlag('REGION', 'region of the buckets; S3 is asked when it is another'),
-    profile: textFlag('PROFILE', 'profile of the AWS config files'),
+    profile: PROFILE,
     'path-style': booleanFlag(
       'name the bucket in the path; the default for endpoints other than AWS (--no-path-style: in the host)',
     ),
     'request-payer': booleanFlag('pay for the requests on requester-pays buckets'),
     'sign-request': { ...booleanFlag('--no-sign-request: do not sign, for public buckets'), hidden: true },
     'no-sign-request': booleanFlag('do not sign requests, for public buckets'),
-    'ca-bundle': textFlag('FILE', 'file of PEM certificates to trust'),
-    'verify-ssl': { ...booleanFlag('--no-verify-ssl: accept any certificate'), hidden: true },
-    'no-verify-ssl': booleanFlag('accept any TLS certificate; for tests only'),
+    'ca-bundle': CA_BUNDLE,
+    'verify-ssl': VERIFY_SSL,
+    'no-verify-ssl': NO_VERIFY_SSL,
     'expected-bucket-owner': textFlag('ACCOUNT', 'account that the buckets must belong to'),
     'connect-timeout': textFlag('TIME', 'how long a connection may take to be established', '10s'),
     'read-timeout': textFlag(
@@ -42,6 +42,31 @@ export function connectionFlags(argv: Argv): Argv {
       'least bytes a second at which content must come, on average over --read-timeout; 0 for none',
       '1K',
     ),
+  })
+}
+
+/** Of these, the ones that belong to a machine, whatever it is to do. */
+export function connectionOfHost(argv: Argv): Argv {
+  return grouped(argv, 'Connection (AWS’s environment and config files count too):', {
+    profile: PROFILE,
+    'ca-bundle': CA_BUNDLE,
+    'verify-ssl': VERIFY_SSL,
+    'no-verify-ssl': NO_VERIFY_SSL,
+  })
+}
+
+const PROFILE = textFlag('PROFILE', 'profile of the AWS config files')
+const CA_BUNDLE = textFlag('FILE', 'file of PEM certificates to trust')
+const VERIFY_SSL = { ...booleanFlag('--no-verify-ssl: accept any certificate'), hidden: true } as const
+const NO_VERIFY_SSL = booleanFlag('accept any TLS certificate; for tests only')
+
+/** Flags of how a run is reached that is kept in a bucket. */
+export function bucketRunFlags(argv: Argv): Argv {
+  return grouped(argv, 'A run in a bucket (AWS’s environment counts too):', {
+    'endpoint-url': textFlag('URL', 'URL of its S3 endpoint, for stores other than AWS'),
+    region: textFlag('REGION', 'region of the bucket; S3 is asked when it is another'),
+    profile: PROFILE,
+    'ca-bundle': CA_BUNDLE,
   })
 }
 

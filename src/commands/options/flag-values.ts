@@ -46,6 +46,17 @@ export function readText(flags: Flags, name: string): string | undefined {
   return value
 }
 
+/** The last value of a flag in a command line that nobody has parsed yet. */
+export function lastGiven(args: readonly string[], name: string): string | undefined {
+  const joined = `--${name}=`
+  return args
+    .flatMap((arg, at) => {
+      if (arg === `--${name}`) return args[at + 1] ?? []
+      return arg.startsWith(joined) ? arg.slice(joined.length) : []
+    })
+    .at(-1)
+}
+
 /** The values of a flag that may be given several times. */
 export function readList(flags: Flags, name: string): string[] {
   const value = flags[name] ?? []

@@ -4,15 +4,9 @@ import { UserError } from '../../errors.js'
 import type { HeaderRule, SetHeadersJob } from '../../job/set-headers.js'
 import { shellWord } from '../../report/format.js'
 import type { Argv } from './argv.js'
-import { booleanFlag, grouped, readChoice, readFlag, readText, textFlag, type Flags } from './flag-values.js'
-import {
-  CANNED_ACLS,
-  readMetadata,
-  readRemovedHeaders,
-  readSettings,
-  refuseBoth,
-  settingFlags,
-} from './header-options.js'
+import { booleanFlag, grouped, readFlag, readText, textFlag, type Flags } from './flag-values.js'
+import { readMetadata, readRemovedHeaders, readSettings, refuseBoth, settingFlags } from './header-options.js'
+import { readRewriting } from './rewrite-options.js'
 
 /** Flags of which objects get which headers. */
 export function headerRuleFlags(argv: Argv): Argv {
@@ -24,22 +18,16 @@ export function headerRuleFlags(argv: Argv): Argv {
   })
 }
 
-/** Two switches of rewriting. */
-export const RESET_ACL = booleanFlag('let S3 reset access control lists: objects become private')
-export const FOLDER_MARKERS = booleanFlag('also empty objects whose key ends in /')
-
 /** What is to change on objects. */
 export async function readHeaderChanges(
   flags: Flags,
   cwd: string,
 ): Promise<Pick<SetHeadersJob, 'rules' | 'guess' | 'folderMarkers' | 'acl'>> {
   const guess = readGuess(flags)
-  const acl = readAcl(flags)
   return {
     rules: await readJobRules(flags, guess !== undefined, cwd),
     ...(guess === undefined ? {} : { guess }),
-    folderMarkers: readFlag(flags, 'folder-markers') ?? false,
-    ...(acl === undefined ? {} : { acl }),
+    ...readRewriting(flags),
   }
 }
 
@@ -84,15 +72,4 @@ function readGuess(flags: Flags): SetHeadersJob['guess'] {
   if (force)
     throw new UserError('--force is about --guess-content-type, which was not given', 'add it, or leave --force away')
   return undefined
-}
-
-function readAcl(flags: Flags): string | undefined {
-  const preserve = readChoice(flags, 'preserve', ['acl'])
-  const canned = readChoice(flags, 'acl', CANNED_ACLS)
-  const reset = readFlag(flags, 'reset-acl') === true ? 'reset' : undefined
-  const given = [preserve === undefined ? undefined : 'preserve', canned, reset].filter((one) => one !== undefined)
-  if (given.length > 1) {
-    throw new UserError('--preserve acl, --acl and --reset-acl contradict one another', 'give one of them')
-  }
-  return given[0]
 }

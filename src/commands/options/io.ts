@@ -1,5 +1,6 @@
 import { fstatSync } from 'node:fs'
 import type { RunEvent } from '../../job/events.js'
+import type { PaceChange } from '../../job/pace.js'
 import type { Paints } from '../../report/paint.js'
 import type { Planning } from './plan-options.js'
 
@@ -13,8 +14,12 @@ export interface CommandIo {
   readonly paint?: Paints
   /** Gets the lines that people see as well, as text that keeps its lines. */
   readonly log?: NodeJS.WritableStream | undefined
-  /** Told of the end of a run. */
-  readonly summarised?: ((event: Extract<RunEvent, { readonly type: 'summary' }>) => void) | undefined
+  /** Told of all that happens in a run. */
+  readonly watch?: ((event: RunEvent) => void) | undefined
+  /** Told of the folder of a run that begins, once it can be read. */
+  readonly begun?: ((folder: string) => void) | undefined
+  /** Who is told of changes of the pace, those from before included; absent where nothing changes it. */
+  readonly onPace?: ((told: (change: PaceChange) => void) => void) | undefined
   /** The command line, from the command's name on. */
   readonly args: readonly string[]
   /** The same for people, where a named job stands for it. */

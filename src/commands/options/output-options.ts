@@ -1,6 +1,7 @@
 import type { Argv } from './argv.js'
 import { UserError } from '../../errors.js'
 import { booleanFlag, grouped, readChoice, readFlag, textFlag, type Flags } from './flag-values.js'
+import { LOG_FORMAT } from './log-format.js'
 
 /** How much is told, and how. */
 export interface OutputOptions {
@@ -38,10 +39,15 @@ export function tellingFlags(argv: Argv): Argv {
 /** Flags of what stands beside a long run, of this start alone. */
 export const ATTENDING = {
   'log-file': textFlag('FILE', 'file to append what is told to; with the time, without progress bars'),
+  'log-format': LOG_FORMAT,
   'on-finish': textFlag(
     'SHELL',
     'command for the shell when the run ends, however: the summary is on its standard input',
   ),
+  notify: textFlag('URL', 'webhook that the summary is POSTed to when the run ends, signed with S3MOVE_NOTIFY_SECRET'),
+  report: textFlag('FILE', 'report to write when the run ends, however: .html, .md or .json (s3move report)'),
+  listen: textFlag('[ADDRESS:]PORT', 'serve a live page of the run there, and /metrics', 'none'),
+  'listen-control': booleanFlag('the page may stop the run, as Ctrl-C does, and change its pace'),
 }
 
 /** What the flags say of output. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Argv } from './argv.js'
-import type { Pace } from '../../job/pace.js'
+import { MOST_CONCURRENCY, MOST_LANES, type Pace } from '../../job/pace.js'
 import {
   grouped,
   many,
@@ -13,6 +13,7 @@ import {
   textFlag,
   type Flags,
 } from './flag-values.js'
+import { readTuning } from './tune-file.js'
 
 /** What is done when the flags do not say otherwise. */
 export const DEFAULT_PACE: Pace = { concurrency: 256, lanes: 16 }
@@ -20,8 +21,6 @@ export const DEFAULT_PACE: Pace = { concurrency: 256, lanes: 16 }
 /** The same for deletions: with so many objects in flight to a lane, each request names a thousand. */
 export const DELETE_PACE: Pace = { concurrency: 10_000, lanes: 8 }
 
-const MOST_CONCURRENCY = 10_000
-const MOST_LANES = 1_000
 const MOST_THREADS = 256
 
 /** The heading of how fast. */
@@ -47,6 +46,13 @@ export function paceFlags(argv: Argv): Argv {
 export function bandwidthFlag(argv: Argv): Argv {
   return grouped(argv, SPEED, {
     bandwidth: textFlag('SIZE', 'most bytes a second through this machine, each way; 500K, 50M, 1G', 'no limit'),
+  })
+}
+
+/** Flag of the jobs that copy: what was measured says how fast. */
+export function tuneFlag(argv: Argv): Argv {
+  return grouped(argv, SPEED, {
+    tune: textFlag('FILE', 'take what ‘s3move probe --tune FILE’ recommends, where no other flag says it'),
   })
 }
 
@@ -79,17 +85,21 @@ export const RETRY_FOR = textFlag('TIME', 'how long what may pass is tried again
 /** The pace that the flags ask for, `base` where they are silent. */
 export function readPace(flags: Flags, base: Pace): Pace {
   const maxErrors = readWhole(flags, 'max-errors', 0, Number.MAX_SAFE_INTEGER) ?? base.maxErrors
-  const threads = readWhole(flags, 'threads', 1, MOST_THREADS) ?? base.threads
+  // Without threads it is others who work, so there must be some.
+  const isLent = flags.fleet !== undefined
+  const kept = base.threads === 0 && !isLent ? undefined : base.threads
+  const threads = readWhole(flags, 'threads', isLent ? 0 : 1, MOST_THREADS) ?? kept
   const retryFor = readDuration(flags, 'retry-for', 0) ?? base.retryFor
   const bandwidth = readRate(flags, 'bandwidth') ?? base.bandwidth
   const onLoss = readOnLoss(flags) ?? base.onLoss
   const expect = readWhole(flags, 'expect', 1, Number.MAX_SAFE_INTEGER) ?? base.expect
   const maxCost = readAmount(flags, 'max-cost') ?? base.maxCost
+  const tuned = readTuning(flags)
   const files = readList(flags, 'prices').map((file) => resolve(file))
   const prices = files.length > 0 ? files : base.prices
   return {
-    concurrency: readWhole(flags, 'concurrency', 1, MOST_CONCURRENCY) ?? base.concurrency,
-    lanes: readWhole(flags, 'lanes', 1, MOST_LANES) ?? base.lanes,
+    concurrency: readWhole(flags, 'concurrency', 1, MOST_CONCURRENCY) ?? tuned.concurrency ?? base.concurrency,
+    lanes: readWhole(flags, 'lanes', 1, MOST_LANES) ?? tuned.lanes ?? base.lanes,
     ...(threads === undefined ? {} : { threads }),
     ...(maxErrors === undefined ? {} : { maxErrors }),
     ...(retryFor === undefined ? {} : { retryFor }),

@@ -13,6 +13,7 @@ export const PLACEHOLDERS = {
   PROFILE: 'a section of the AWS config files',
   ACCOUNT: 'the twelve digits of an AWS account',
   'S3-PREFIX': 's3://bucket/prefix/, below which objects are written',
+  PREFIX: 'how keys begin: tmp/',
   'ROLE-ARN': 'as arn:aws:iam::123456789012:role/batch',
   KEY: 'a whole key',
   GLOB: "'*.jpg', in quotes, or the shell puts file names in its place",
@@ -38,8 +39,10 @@ export const PLACEHOLDERS = {
   'OPERATIONS=MS': 'copy=20-60,list=100',
   'write=N,read=N': 'requests a second',
   'KIND=RATE[@OPERATION]': '503=1% or hang=0.1%@CopyObject',
+  '[ADDRESS:]PORT': '7380, 127.0.0.1:7380 or [::1]:7380',
   RANGE: 'as monitoring plugins write it: 10, 10:20 or @10:20',
   STORE: 'the name of a store, or switches',
+  'K/N': '3/8, the third of eight; auto/8 by the index of an array job, which counts from 0',
 } as const satisfies Readonly<Record<string, string>>
 
 /** What stands for the value of an option: a word of the table, or all the values that there are, as `text|json|csv`. */

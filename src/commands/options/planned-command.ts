@@ -5,7 +5,16 @@ import type { CommandIo } from './io.js'
 import { planFlags, readPlanning } from './plan-options.js'
 
 /** The commands that can be planned: those that change objects. */
-export const PLANNED: readonly string[] = ['copy', 'sync', 'move', 'delete', 'set-headers', 'set-tags']
+export const PLANNED: readonly string[] = [
+  'copy',
+  'sync',
+  'move',
+  'delete',
+  'set-headers',
+  'set-tags',
+  'set-storage-class',
+  'set-encryption',
+]
 
 /** A command as it is behind `plan`: with the flags of both, and only rehearsed. */
 function plannedCommand(command: Command): Command {

@@ -8,9 +8,9 @@ import { booleanFlag, grouped, readChoice, readFlag, readText, textFlag, type Fl
 import type { CommandIo } from './io.js'
 import { parseObject } from './places.js'
 
-/** Flags of what a job that only reads writes, and where. */
-export function resultFlags(argv: Argv): Argv {
-  return flagsOf(argv, 'text|json|csv')
+/** Flags of what `du` writes, and where. */
+export function duResultFlags(argv: Argv): Argv {
+  return flagsOf(argv, 'text|json|csv|html')
 }
 
 /** The same of `ls`. */
@@ -18,7 +18,7 @@ export function lsResultFlags(argv: Argv): Argv {
   return flagsOf(argv, 'text|json|csv|parquet')
 }
 
-function flagsOf(argv: Argv, formats: 'text|json|csv' | 'text|json|csv|parquet'): Argv {
+function flagsOf(argv: Argv, formats: 'text|json|csv|html' | 'text|json|csv|parquet'): Argv {
   return grouped(argv, 'Output:', {
     format: textFlag(formats, 'how it is written; ndjson and jsonl are json', 'as --to is named, else text'),
     json: booleanFlag('the same as --format json'),
@@ -30,12 +30,12 @@ function flagsOf(argv: Argv, formats: 'text|json|csv' | 'text|json|csv|parquet')
 }
 
 /** A result: in which form, and in which file, by its absolute path, or in which object; standard output without one. */
-export interface Result<Format extends LsFormat = LineFormat> {
+export interface Result<Format extends LsFormat | 'html' = LineFormat> {
   readonly format: Format
   readonly to?: string
 }
 
-/** Reads the flags of `resultFlags`. A name that says another format than the flags do is a `UserError`: whoever reads the file goes by its name. */
+/** Reads the flags of a result. A name that says another format than the flags do is a `UserError`: whoever reads the file goes by its name. */
 export function readResult(flags: Flags, cwd: string): Result {
   const to = readTo(flags, cwd)
   const asked = readFormat(flags)
@@ -82,6 +82,26 @@ export function readLsResult(flags: Flags, { cwd, stdout }: Pick<CommandIo, 'cwd
   ]
   for (const [isSo, what, next] of refused) if (isSo) throw new UserError(what, next)
   return { format: 'parquet', ...(to === undefined ? {} : { to }) }
+}
+
+/** The same of `du`, which is also written as a page. */
+export function readDuResult(flags: Flags, cwd: string): Result<LineFormat | 'html'> {
+  const to = readTo(flags, cwd)
+  const isPage = /\.html?(\.(?:gz|zstd?))?$/i.test(to ?? '')
+  const json = readFlag(flags, 'json') === true
+  const format = json ? 'json' : readText(flags, 'format')
+  const named = isPage ? 'html' : to === undefined ? undefined : formatOf(to)
+  if (json && readText(flags, 'format') === 'html') {
+    throw new UserError('--json and --format html contradict each other', 'leave one of them away')
+  }
+  if (format !== 'html' && !isPage) return readResult(flags, cwd)
+  if (format !== undefined && named !== undefined && format !== named) {
+    throw new UserError(
+      `--to ${printable(to ?? '')} is named as a file of ${named}, and was to be written as ${printable(format)}`,
+      'leave --format away, or name a file of another kind',
+    )
+  }
+  return { format: 'html', ...(to === undefined ? {} : { to }) }
 }
 
 /** The absolute path of the file that `--to` names, or the URL of an object; undefined for standard output. */

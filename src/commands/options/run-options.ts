@@ -8,7 +8,11 @@ import { EXPECT, paceFlags, RETRY_FOR, SPEED } from './pace-options.js'
 /** Flags of the jobs that change objects. Those of the run itself stand further down in the help, under a heading that each command gives them. */
 export function runFlags(argv: Argv): Argv {
   return tellingFlags(connectionFlags(paceFlags(argv))).options({
-    checkpoint: textFlag('DIR', 'folder of the run', 'below .s3move/'),
+    checkpoint: textFlag(
+      'DIR',
+      'folder of the run; s3://bucket/prefix keeps it there, for any machine',
+      'below .s3move/',
+    ),
     'dry-run': { ...booleanFlag('say what would be done, and change nothing'), alias: 'n' },
   })
 }
@@ -78,6 +82,15 @@ export function runArgument(argv: Argv): Argv {
   return argv.positional('dir', {
     type: 'string',
     describe: 'folder of the run, or the checkpoint.json in it',
+    placeholder: 'DIR',
+  })
+}
+
+/** The same where it may be kept in a bucket. */
+export function runOrBucket(argv: Argv): Argv {
+  return argv.positional('dir', {
+    type: 'string',
+    describe: 'folder of the run, or s3://bucket/prefix where it is kept in a bucket',
     placeholder: 'DIR',
   })
 }

@@ -20,6 +20,7 @@ export function statusFlags(argv: Argv): Argv {
     format: textFlag('text|json|prometheus|nagios|munin', 'for people, programs, or a monitoring system', 'text'),
     warning: textFlag('RANGE', 'with nagios: an alert for so many failed objects', '0: for any'),
     critical: textFlag('RANGE', 'with nagios: the same, and critical', 'none'),
+    merge: booleanFlag('add up the runs of shards; of one job: which are missing, and whether that is all'),
     watch: booleanFlag('again each second, until no process works on it; in a pipe a line for each change'),
   })
 }
@@ -31,6 +32,17 @@ export function readMonitor(flags: Flags): MonitorRequest | undefined {
   if (format !== 'nagios' && (warning ?? critical) !== undefined) {
     const flag = warning === undefined ? '--critical' : '--warning'
     throw new UserError(`${flag} is for --format nagios`, `add that, or leave ${flag} away`)
+  }
+  const merging = readFlag(flags, 'merge') === true
+  const other =
+    readFlag(flags, 'watch') === true
+      ? '--watch'
+      : (MONITORS as readonly unknown[]).includes(format) && `--format ${format ?? ''}`
+  if (merging && other !== false) {
+    throw new UserError(
+      `--merge does not go with ${other}: the runs may be of other machines`,
+      'leave one of them away',
+    )
   }
   if (format === undefined || format === 'text' || format === 'json') return undefined
   if (readFlag(flags, 'json') === true)

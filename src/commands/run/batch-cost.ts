@@ -17,7 +17,7 @@ export type BatchCost = { readonly usd: number } | { readonly unknown: string }
 /** The cost of what was listed, by so many jobs and, as far as no job does it, by s3move itself; with what the listing has cost. */
 export async function batchCostOf(
   job: BatchableJob,
-  { groups, kinds }: BatchPlan,
+  { groups, kinds, requests }: BatchPlan,
   jobs: number,
   { ends }: Opened,
   { prices: files = [] }: Pace,
@@ -28,7 +28,7 @@ export async function batchCostOf(
     ...{ ...billedSides(job, ends, anyStore), deletesAt: 'source' as const, replaces: replacesSource(job) },
     streamed: false,
     groups: groups.map((group) => billedGroup(job, group, false)),
-    reads: { source: ends.meter.requests, destination: {} },
+    reads: { source: requests, destination: {} },
     ...{ kmsRequests: 0, restore: undefined },
   } as const
   const rows = costOfRun(run, await pricesFrom(files)).filter(({ kind }) => PAID_BY_RUN.has(kind))

@@ -27,6 +27,11 @@ export type BatchDecision = { readonly object: RoutedObject } & (
 /** Decides about objects, by their full keys, as they were listed. Undefined once the run is stopped. Rejects with what ends it. */
 export type DecideBatch = (objects: readonly RoutedObject[]) => Promise<readonly BatchDecision[] | undefined>
 
+/** Whether each object is looked at first, which takes a request for each. */
+export function looksAtEach(job: BatchableJob): boolean {
+  return !isCopy(job) && !(isSetTags(job) && job.replace === true)
+}
+
 /** How the objects of a job are decided about. */
 export function decidingFor(job: BatchableJob, opened: Opened, maxErrors: number | undefined): DecideBatch {
   if (isCopy(job)) return ofCopies(job)
@@ -49,7 +54,7 @@ function ofHeaders(job: SetHeadersJob, opened: Opened, maxErrors: number | undef
 
 function ofTags(job: SetTagsJob, opened: Opened, maxErrors: number | undefined): DecideBatch {
   // What all are to have does not rest on what they have, so nobody looks.
-  if (job.replace === true)
+  if (!looksAtEach(job))
     return (objects) => Promise.resolve(objects.map((object) => ({ object, storageClass: NO_CLASS })))
   const look = lookingAtTags({ job, ...looksOf(opened) })
   return byLooks(job, look, maxErrors, (object, { wanted }) => ({ object, ...tagRouteOf([...wanted]) }))
@@ -120,4 +125,5 @@ class Looks {
   }
 }
 
-const AGAIN = 'once the cause is mended, resume: it lists again, and no job was made'
+const AGAIN =
+  'once the cause is mended, resume: it goes on where it was, and no job was made; what has failed so far is tried again by ‘s3move resume --only-failed’'

@@ -11,25 +11,32 @@ import type { SendManifest } from '../../batch/manifest.js'
 import { openObjectUpload } from '../../storage/object-upload.js'
 import { Interrupted } from '../options/io.js'
 import { batchCostOf } from './batch-cost.js'
-import { planBatch, type BatchPlan, type BatchPlanOptions } from './batch-plan.js'
+import { planBatch, type BatchOutput, type BatchPlan, type BatchPlanOptions } from './batch-plan.js'
+import { inSets } from './batch-sets.js'
 import type { BatchCheckpoint, OpenedBatch } from './batch-setup.js'
 import { sayer, tellListing, tellPlan, tellPolicy } from './batch-telling.js'
 
 /**
  * Lists what a run is for, into manifests and failure ledger, and saves that it has. Rejects with a `UserError` or `Interrupted` where that did not come to
- * its end: nothing of it counts then.
+ * its end, as `planBatch` does.
  */
 export async function planIntoManifests(
   setup: OpenedBatch,
   checkpoint: BatchCheckpoint,
   folder: string,
-  save: (checkpoint: WriteCheckpoint) => Promise<void>,
+  run: BatchOutput['run'],
 ): Promise<void> {
-  const { batch, list: _list, ...rest } = checkpoint
-  const ledger = await openFailures(folder, { bytes: 0, entries: 0 })
+  const { batch: begun, list: _list, ...rest } = checkpoint
+  const { planning, ...batch } = begun
+  const ledger = await openFailures(folder, checkpoint.ledger)
   try {
+    if (planning !== undefined && checkpoint.listed > 0) {
+      sayer(setup)(
+        `${objects(checkpoint.listed)} were looked at before, and are not again: what was changed of their ${inSets(checkpoint.job)} since may be lost`,
+      )
+    }
     const to = {
-      ...{ folder: `${batch.manifests.prefix}${batch.id}/`, rowsAJob: batch.rowsAJob, ledger, within: folder },
+      ...{ folder: `${batch.manifests.prefix}${batch.id}/`, rowsAJob: batch.rowsAJob, ledger, within: folder, run },
       send: sending(setup, batch.manifests.bucket),
     }
     const planned = await planToTheEnd(setup, checkpoint, to)
@@ -38,7 +45,7 @@ export async function planIntoManifests(
     tellPlan(setup, checkpoint.job, planned, jobs.length, cost)
     const estimated = 'usd' in cost ? { estimatedUsd: cost.usd } : {}
     const next = { ...batch, planned: true, jobs, ...estimated }
-    await save({
+    await run.save({
       ...{ ...rest, ranges: [], listed: ended.listed, ledger: ledger.position, batch: next },
       state: isBatchUnderWay(next) ? 'unfinished' : 'finished',
       totals: { ...noTotals(), ...totals },

@@ -1,12 +1,13 @@
 import type { BatchableJob } from '../../batch/batchable.js'
-import { LEAST_ROWS, MOST_SETS, type CountedSet } from '../../batch/header-sets.js'
+import { HeaderSets, LEAST_ROWS, MOST_SETS, type CountedSet } from '../../batch/header-sets.js'
 import { ManifestWriter, manifestRow } from '../../batch/manifest.js'
 import type { RoutedObject } from '../../batch/route.js'
 import type { BatchJobState } from '../../checkpoint/batch-state.js'
 import type { ObjectOfSet } from '../../checkpoint/header-set-ledger.js'
-import type { LateLedger } from '../../checkpoint/object-ledger.js'
+import type { LateLedger, ObjectEntry } from '../../checkpoint/object-ledger.js'
 import { isSetTags } from '../../job/set-tags.js'
 import { count } from '../../report/format.js'
+import { Interrupted } from '../options/io.js'
 import type { BatchOutput } from './batch-plan.js'
 
 /** Why s3move does objects itself that a job could do. */
@@ -25,6 +26,25 @@ const AT_ONCE = 8
 
 /** Objects that are read at once. */
 const PAGE = 5000
+
+async function* pagesOf(ledger: LateLedger<ObjectOfSet>): AsyncGenerator<readonly ObjectEntry<ObjectOfSet>[]> {
+  for (let at = 0; at < ledger.position.bytes;) {
+    const entries = await ledger.read(at, PAGE)
+    at = entries.at(-1)?.end ?? ledger.position.bytes
+    yield entries
+  }
+}
+
+/** The sets of what a ledger holds: as they were when the last of it was written. What lies behind its position is cut off. Rejects with `Interrupted` once `stop` is aborted. */
+export async function setsOf(ledger: LateLedger<ObjectOfSet>, stop: AbortSignal): Promise<HeaderSets> {
+  const sets = new HeaderSets()
+  if (ledger.position.bytes > 0) await ledger.open()
+  for await (const entries of pagesOf(ledger)) {
+    if (stop.aborted) throw new Interrupted('interrupted')
+    for (const { object } of entries) sets.addAgain(object.set, object.lastModified, object.begins)
+  }
+  return sets
+}
 
 interface SetsOutput {
   readonly to: BatchOutput
@@ -47,9 +67,7 @@ export async function manifestsOfSets(
     const now = new Map(sets.slice(from, from + AT_ONCE).map((set) => [set.number, set]))
     const writer = new ManifestWriter<CountedSet>(to.folder, to.rowsAJob, to.send, written)
     try {
-      for (let at = 0; at < ledger.position.bytes;) {
-        const entries = await ledger.read(at, PAGE)
-        at = entries.at(-1)?.end ?? ledger.position.bytes
+      for await (const entries of pagesOf(ledger)) {
         if (from === 0) {
           const rare = entries.flatMap(({ object }) => (all.has(object.set) ? [] : [object]))
           if (rare.length > 0) await leave(rare, rareFor(job))

@@ -56,7 +56,7 @@ export function tellPlan(
   if (sum(skipped) > 0) say(`${objects(sum(skipped))} passed over: ${skippedByReason(skipped)}`)
   const { [NOT_FOR_BATCH]: _own, ...failed } = totals.failed
   if (sum(failed) > 0) say(`${objects(sum(failed))} could not be looked at: ${failedByCode(failed)}`)
-  for (const [reason, n] of own) say(`${objects(n)} left to s3move itself: ${printable(reason)}`)
+  for (const [reason, n] of Object.entries(own)) say(`${objects(n)} left to s3move itself: ${printable(reason)}`)
   if (jobs > 0) say(printable(batchCostInWords(cost)))
 }
 

@@ -39,4 +39,12 @@ export async function checkPlaces(asked: CheckRequest, flags: Flags, io: Command
   return lacking(checked).length === 0 ? EXIT.done : EXIT.usage
 }
 
-const IN_ONE_PLACE: ReadonlySet<PermittedCommand> = new Set(['set-headers', 'set-tags', 'delete', 'ls', 'du'])
+const IN_ONE_PLACE: ReadonlySet<PermittedCommand> = new Set([
+  'set-headers',
+  'set-tags',
+  'set-storage-class',
+  'set-encryption',
+  'delete',
+  'ls',
+  'du',
+])

@@ -5,7 +5,7 @@ import type { SetHeadersJob } from '../../job/set-headers.js'
 import type { Prepare } from './start-write.js'
 
 /** Lets nothing be rewritten before it is certain what becomes of access control lists. `keeping` says how they can be kept. */
-export function checkingAcls(job: SetHeadersJob, keeping: string): Prepare {
+export function checkingAcls(job: Pick<SetHeadersJob, 'source' | 'acl'>, keeping: string): Prepare {
   return async ({ ends }, warn) => {
     const { acls, versioned } = (await ends.destination?.traits()) ?? {}
     const url = placeUrl(job.source)
@@ -29,5 +29,8 @@ export function checkingAcls(job: SetHeadersJob, keeping: string): Prepare {
     }
   }
 }
+
+/** How the lists of objects that are rewritten one by one can be kept. */
+export const KEEPING = 'add --preserve acl to keep them (a request more for each object that is rewritten)'
 
 const HARMLESS = new Set(['preserve', 'reset', 'bucket-owner-full-control'])

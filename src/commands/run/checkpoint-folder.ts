@@ -2,6 +2,7 @@ import { dirname, join, resolve } from 'node:path'
 import { isScan } from '../../checkpoint/checkpoint.js'
 import { hasCheckpoint, namesBelow, readCheckpoint, RUNS, type SavedRun } from '../../checkpoint/checkpoint-file.js'
 import { defaultFolderName, differences } from '../../checkpoint/job-name.js'
+import { mountedAt, shownFolder } from '../../checkpoint/mounts.js'
 import { UserError } from '../../errors.js'
 import { connectionOf, type Connection, type EndConnection } from '../../job/connection.js'
 import { isScanJob, writeKindOf, type Job, type WriteJob } from '../../job/kinds.js'
@@ -14,6 +15,7 @@ import { timeOf } from '../../times.js'
 import { readText, type Flags } from '../options/flag-values.js'
 import { parseObject } from '../options/places.js'
 import { backendOf } from '../../storage/backends.js'
+import { checkKeptInBucket } from './kept-in-bucket.js'
 
 /**
  * Refuses to keep a run's checkpoint (in `given`, or in the folder of those that were given none), or what it writes, in a folder that is a side of its
@@ -21,13 +23,14 @@ import { backendOf } from '../../storage/backends.js'
  */
 export async function checkOutsideSides(job: Job, given: string | undefined, cwd: string, scan = false): Promise<void> {
   const folder = given ?? (scan ? undefined : RUNS)
+  if (folder !== undefined && mountedAt(folder) !== undefined) checkKeptInBucket(job, folder)
   for (const side of ['source', 'destination'] as const) {
     const place = side === 'source' ? job.source : 'destination' in job ? job.destination : undefined
     if (place === undefined) continue
     const { holds } = backendOf(place)
     if (folder !== undefined && (await holds?.(place, resolve(cwd, folder))) === true) {
       throw new UserError(
-        `the checkpoint folder ${printable(folder)} lies in the ${side}, ${placeUrl(place)}, and would be taken for objects of it`,
+        `the checkpoint folder ${printable(shownFolder(folder))} lies in the ${side}, ${placeUrl(place)}, and would be taken for objects of it`,
         'name a folder outside of it with --checkpoint DIR; one that holds a run can be moved, and resumed there',
       )
     }
@@ -46,16 +49,18 @@ async function wouldHold(place: Place, to: string): Promise<boolean> {
   return bucket === place.bucket && key.startsWith(place.prefix)
 }
 
-/** Refuses the same of the file of `--log-file`. */
+/** Refuses a log file, or a report, that lies in a folder whose files are objects of the job. */
 export async function checkLogOutside(job: Job, flags: Flags, cwd: string): Promise<void> {
-  const file = readText(flags, 'log-file')
-  if (file === undefined) return
-  for (const place of [job.source, ...('destination' in job ? [job.destination] : [])]) {
-    if ((await backendOf(place).holds?.(place, resolve(cwd, file))) !== true) continue
-    throw new UserError(
-      `the log file ${printable(file)} lies in ${placeUrl(place)}, and would be taken for an object of it`,
-      'name a file outside of it with --log-file',
-    )
+  for (const flag of ['log-file', 'report']) {
+    const file = readText(flags, flag)
+    if (file === undefined) continue
+    for (const place of [job.source, ...('destination' in job ? [job.destination] : [])]) {
+      if ((await backendOf(place).holds?.(place, resolve(cwd, file))) !== true) continue
+      throw new UserError(
+        `${printable(file)} lies in ${placeUrl(place)}, and would be taken for an object of it`,
+        `name a file outside of it with --${flag}`,
+      )
+    }
   }
 }
 
@@ -64,9 +69,19 @@ export class UnfinishedRun extends UserError {
   constructor(readonly run: SavedRun) {
     const { folder } = run
     super(
-      `an unfinished run of this job is in ${printable(folder)}`,
-      `go on with it: s3move resume ${shellWord(folder)} (or begin again from the start: add --fresh)`,
+      `an unfinished run of this job is in ${printable(shownFolder(folder))}`,
+      `go on with it: s3move resume ${shellWord(shownFolder(folder))} (or begin again from the start: add --fresh)`,
     )
+  }
+}
+
+/** An earlier run of the job that begins has done what would be done again. */
+export class RepeatedRun extends UserError {
+  constructor(
+    readonly run: SavedRun,
+    hint: string,
+  ) {
+    super(`this job ${finishedInWords(run)}`, hint)
   }
 }
 
@@ -152,7 +167,7 @@ export async function checkFolder(
   const different = differences(checkpoint, { job, connection: reached })
   if (different.length > 0) {
     throw new UserError(
-      `${printable(folder)} holds the checkpoint of another job (${different.join('; ')})`,
+      `${printable(shownFolder(folder))} holds the checkpoint of another job (${different.join('; ')})`,
       'give this job a folder of its own with --checkpoint, or throw the other run away with --fresh',
     )
   }
@@ -178,9 +193,9 @@ function refuseRepeating(job: WriteJob, run: SavedRun): void {
   const failed = sum(checkpoint.totals.failed)
   const ways = [
     `add --again to ${repeats.all}${instead === undefined ? '' : `, or use ${instead}`}`,
-    ...(failed === 0 ? [] : [`what failed: s3move resume --only-failed ${shellWord(folder)}`]),
+    ...(failed === 0 ? [] : [`what failed: s3move resume --only-failed ${shellWord(shownFolder(folder))}`]),
   ]
-  throw new UserError(`this job ${finishedInWords(run)}`, ways.join('; '))
+  throw new RepeatedRun(run, ways.join('; '))
 }
 
 /** When a run finished, and with what: `finished 2 min 03 s ago (299,997 copied, 3 failed)`. */

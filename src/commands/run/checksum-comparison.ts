@@ -17,10 +17,11 @@ import { addVerdicts, NO_VERDICTS, type Problem, type Verdicts } from '../../job
 import { printable } from '../../keys.js'
 import { rowsOf } from '../../sources/files-from/csv-rows.js'
 import { externallySorted, type Sortable } from '../../sources/files-from/external-sort.js'
+import { tellingReader, type TellingReader } from '../../sources/files-from/stored-files.js'
 import { textLines } from '../../sources/files-from/text-lines.js'
-import { Interrupted, type CommandIo } from '../options/io.js'
+import { Interrupted, unless, type CommandIo } from '../options/io.js'
 import { partyOf, SIDES, type ChecksumCheckpoint, type ChecksumSetup } from './checksum-setup.js'
-import { openListPlace, tellingReader } from './list-object.js'
+import { openListPlace } from './list-object.js'
 import type { Opened } from './open-and-run.js'
 import { differencesOutput } from './perform-verify.js'
 import { writeInto, type ScanTelling } from './run-scan.js'
@@ -187,7 +188,7 @@ async function openReports(
   { batch }: ChecksumCheckpoint,
   reached: Connection,
 ): Promise<Reports> {
-  const opened = new Map<Side, { readonly bucket: string; readonly place: Opened; readonly reader: Reader }>()
+  const opened = new Map<Side, { readonly bucket: string; readonly place: Opened; readonly reader: TellingReader }>()
   const close = (): void => {
     for (const { place } of opened.values()) place.close()
   }
@@ -234,8 +235,6 @@ async function openReports(
   }
 }
 
-type Reader = ReturnType<typeof tellingReader>
-
-function readerOf({ ends: { source } }: Opened, io: Pick<CommandIo, 'stop'>): Reader {
-  return tellingReader(source.store, io, 'report or manifest')
+function readerOf({ ends: { source } }: Opened, io: Pick<CommandIo, 'stop'>): TellingReader {
+  return tellingReader(source.store, 'report or manifest', (work) => unless(io.stop, work))
 }

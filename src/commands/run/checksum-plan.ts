@@ -62,9 +62,8 @@ async function planSide(
   const writer = new ManifestWriter<Side>(`${manifests.prefix}${batch.id}/${side}/`, batch.rowsAJob, send)
   const listed = { objects: 0, bytes: 0 }
   let taken: (() => Promise<void>) | undefined
-  const take = async (lines: string): Promise<void> => {
-    for (const line of lines.split('\n')) {
-      if (line === '') continue
+  const take = async (lines: readonly string[]): Promise<void> => {
+    for (const line of lines) {
       const object = JSON.parse(line) as RoutedObject
       listed.objects++
       listed.bytes += object.size

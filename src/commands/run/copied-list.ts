@@ -11,7 +11,7 @@ import { nameOfList, type KeyList, type ListOrigin } from '../../job/files-from.
 import { listFileOf, withList, type Job } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
 import { printable } from '../../keys.js'
-import type { DataFiles } from '../../storage/data-files.js'
+import type { StoredFiles } from '../../storage/backend.js'
 import { unless, type CommandIo } from '../options/io.js'
 import { inventoryStoreOf, isInventoryUrl, type InventoryStore } from './inventory-store.js'
 import { openListObject } from './list-object.js'
@@ -34,7 +34,7 @@ export interface WithCopiedList<J extends Job> {
   /** Puts another copy there, for later. */
   copyInto(job: J, folder: string): Promise<J>
   /** The files of the inventory that the list is, where that is in a bucket. */
-  readonly files: DataFiles | undefined
+  readonly files: StoredFiles | undefined
   /** Removes the copy, unless it was moved, and closes the files. */
   discard(): Promise<void>
 }

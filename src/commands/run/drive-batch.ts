@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { isAborted } from '../../abort.js'
 import { isBatchUnderWay, uncounted } from '../../checkpoint/batch-state.js'
-import type { StopRecord, WriteCheckpoint } from '../../checkpoint/checkpoint.js'
+import type { Checkpoint, StopRecord } from '../../checkpoint/checkpoint.js'
+import { HEADER_SETS } from '../../checkpoint/header-set-ledger.js'
 import { LEDGER } from '../../checkpoint/ledger-file.js'
 import { RunFolder } from '../../checkpoint/run-folder.js'
 import { stopReason } from '../../engine/session/stop-reason.js'
@@ -39,7 +40,7 @@ export async function driveBatch(setup: LockedBatch): Promise<number | undefined
   const began = performance.now()
   const run = await RunFolder.open(folder)
   let current = setup.checkpoint
-  const save = async (checkpoint: WriteCheckpoint): Promise<void> => {
+  const save = async (checkpoint: Checkpoint): Promise<void> => {
     const activeMs = setup.checkpoint.activeMs + (performance.now() - began)
     current = { ...checkpoint, savedAt: new Date().toISOString(), activeMs } as BatchCheckpoint
     await run.save(current)
@@ -49,7 +50,8 @@ export async function driveBatch(setup: LockedBatch): Promise<number | undefined
   let stopped: StopRecord | undefined
   try {
     await save(current)
-    if (!current.batch.planned) await planIntoManifests(setup, current, folder, save)
+    if (!current.batch.planned) await planIntoManifests(setup, current, folder, { look: () => run.look(), save })
+    if (current.batch.planned) await HEADER_SETS.remove(folder)
     if (current.batch.planned && isBatchUnderWay(current.batch)) {
       if (!current.batch.confirmed) checkBatchCost(current.batch, current.pace, folder)
       await jobs(setup, current, save, resumed)
@@ -116,7 +118,7 @@ function conclude(
     ...(stopped?.hint === undefined && hint === undefined ? {} : { hint: stopped?.hint ?? hint ?? '' }),
     snapshot: {
       ...{ totals, listed, listingEnded: batch.planned, inFlight: 0, throttled: 0, retried: 0, requests, elapsed },
-      settledHere: listed - waiting - before.totals.copied,
+      settledHere: listed - waiting - (batch.planned ? before.totals.copied : before.listed),
     },
   })
   return exitCode
@@ -125,7 +127,7 @@ function conclude(
 async function jobs(
   setup: LockedBatch,
   checkpoint: BatchCheckpoint,
-  save: (checkpoint: WriteCheckpoint) => Promise<void>,
+  save: (checkpoint: Checkpoint) => Promise<void>,
   resumed: boolean,
 ): Promise<void> {
   const { folder, flags, opened, reached, io, pace, progress } = setup

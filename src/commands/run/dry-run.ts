@@ -15,6 +15,7 @@ import type { Paint } from '../../report/paint.js'
 import { heldLines, type Progress, type ProgressOptions } from '../../report/progress.js'
 import { exampleLine } from '../../report/summary.js'
 import { renamer } from '../../rules/rename.js'
+import { boundariesOf, type KeyPortion } from '../../rules/shards.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import { version } from '../../version.js'
 import { sayTo, tell } from './attended.js'
@@ -59,11 +60,11 @@ const MARKED = 4_096
 const MOST_MARKS = 127
 const OBJECTS_A_MARK = 2_000
 
-function marksOf(objects: readonly ObjectSummary[], marks: number): string[] {
-  return Array.from(
-    { length: marks },
-    (_, at) => objects[Math.floor(((at + 1) * objects.length) / (marks + 1))]?.key ?? '',
-  )
+/** And so many for each shard: then these differ by an eighth of their size, as chance has it. */
+const MARKED_A_SHARD = 64
+
+function markedFor({ save, shards = 0 }: Planning): number {
+  return save === undefined ? 0 : Math.max(MARKED, shards * MARKED_A_SHARD)
 }
 
 // All of it, whatever of it is told on standard output.
@@ -104,7 +105,7 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   })
   const examples = new ProspectExamples(before?.found.examples)
   const sample = new ObjectSample(planning?.sample ?? 0, before?.found.sample)
-  const all = new ObjectSample(planning?.save === undefined ? 0 : MARKED, before?.found.marks)
+  const all = new ObjectSample(planning === undefined ? 0 : markedFor(planning), before?.found.marks)
   const tellOf = (object: ObjectSummary, prospect: Prospect): void => {
     sampling?.add(object, prospect)
     if (planning?.save !== undefined) all.add(object)
@@ -180,8 +181,11 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
   io.stdout.write(telling.json ? `${jsonRecord('plan', planFields(plan))}\n` : text(io.paint?.stdout))
   io.log?.write(text())
   if (planning?.save !== undefined && complete) {
-    await savePlan(planning.save, { job, connection, ...toSave(found, all.objects()) })
-    sayTo(io, `the plan is in ${shellWord(planning.save)}; to run it, add --plan ${shellWord(planning.save)}`)
+    const { save, shards } = planning
+    const portions = sampling?.portions ?? all.objects().map(({ key }) => ({ until: key, keys: 1 }))
+    await savePlan(save, { job, connection, ...toSave(found, portions, shards) })
+    const each = shards === undefined ? '' : ` --shard K/${shards}, with K from 1 to ${shards}`
+    sayTo(io, `the plan is in ${shellWord(save)}; to run it, add --plan ${shellWord(save)}${each}`)
   }
   if (planning?.to !== undefined) await writeResult(planning.to.path, formOf(plan, planning.to.format))
   // Only now nothing of it is of use any more.
@@ -191,11 +195,15 @@ export async function dryRun(options: DryRunOptions): Promise<number> {
 
 function toSave(
   { totals }: Rehearsal,
-  objects: readonly ObjectSummary[],
-): Pick<SavedPlan, 'program' | 'madeAt' | 'listed' | 'totals' | 'marks'> {
+  portions: readonly KeyPortion[],
+  shards: number | undefined,
+): Omit<SavedPlan, 'format' | 'job' | 'connection'> {
   const listed = settled(totals)
-  const marks = marksOf(objects, Math.min(MOST_MARKS, Math.floor(listed / OBJECTS_A_MARK)))
-  return { program: `s3move ${version()}`, madeAt: new Date().toISOString(), listed, totals, marks }
+  const marks = boundariesOf(portions, Math.min(MOST_MARKS, Math.floor(listed / OBJECTS_A_MARK)) + 1)
+  return {
+    ...{ program: `s3move ${version()}`, madeAt: new Date().toISOString(), listed, totals, marks },
+    ...(shards === undefined ? {} : { boundaries: boundariesOf(portions, shards) }),
+  }
 }
 
 // Whoever goes on with it may be elsewhere.

@@ -2,14 +2,16 @@ import { UserError } from '../../errors.js'
 import type { KeyList } from '../../job/files-from.js'
 import { exactUrl, placeUrl, type Place } from '../../job/place.js'
 import { printable } from '../../keys.js'
-import type { DataFile, DataFiles } from '../../storage/data-files.js'
+import type { StoredFiles } from '../../storage/backend.js'
 import type { Storage } from '../../storage/storage.js'
 import { isDated, newestFirst } from '../../sources/files-from/dated-folders.js'
+import { storedFiles, tellingReader, type TellingReader } from '../../sources/files-from/stored-files.js'
+import { unless } from '../options/io.js'
 import { parsePlace } from '../options/places.js'
-import { openListPlace, tellingReader, type ListPlaceOptions } from './list-object.js'
+import { openListPlace, type ListPlaceOptions } from './list-object.js'
 
 /** The files of an inventory that is in a bucket. */
-export interface InventoryStore extends DataFiles {
+export interface InventoryStore extends StoredFiles {
   /** The URL of its manifest. */
   readonly manifest: string
   close(): void
@@ -37,19 +39,13 @@ async function openInventory(url: string, options: ListPlaceOptions): Promise<In
   const prefix = manifest === undefined ? named : above(above(manifest))
   const opened = await openListPlace({ bucket, prefix }, options)
   const { store } = opened.ends.source
-  const { told, head } = tellingReader(store, options.io)
+  const telling = tellingReader(store, 'list', (work) => unless(options.io.stop, work))
   try {
-    const found = manifest ?? `${prefix}${await told(newestManifest(store, head), url)}`
+    const found = manifest ?? `${prefix}${await telling.told(newestManifest(store, telling.head), url)}`
     return {
       manifest: exactUrl({ bucket, prefix: found }),
-      async open(keys) {
-        for (const key of keys) {
-          if (!key.startsWith(prefix)) continue
-          const file = await fileOf(store, key.slice(prefix.length), { told, head })
-          if (file !== undefined) return file
-        }
-        return undefined
-      },
+      ...storedFiles(store, telling),
+      store: opened.ends.source,
       close: () => opened.close(),
     }
   } catch (error) {
@@ -66,29 +62,8 @@ function above(key: string): string {
   return key.slice(0, key.lastIndexOf('/', key.length - 2) + 1)
 }
 
-type Telling = ReturnType<typeof tellingReader>
-
-async function fileOf(
-  { place, reading }: Pick<Storage, 'place' | 'reading'>,
-  key: string,
-  { told, head }: Telling,
-): Promise<DataFile | undefined> {
-  const url = exactUrl({ ...place, prefix: `${place.prefix}${key}` })
-  const found = await told(head(key), url)
-  if (found === undefined) return undefined
-  const { size, etag, plainEtag, manifest } = found
-  const object = { key, etag, ...(manifest === undefined ? {} : { manifest }) }
-  return {
-    ...{ name: printable(url), size, identity: etag },
-    ...(plainEtag && manifest === undefined && /^[0-9a-f]{32}$/.test(etag) ? { md5: etag } : {}),
-    read: async (start, end) =>
-      end <= start ? Buffer.alloc(0) : await told(reading.read(object, start, end - 1), url),
-    close: () => Promise.resolve(),
-  }
-}
-
 // A folder is there before its manifest is.
-async function newestManifest(store: Pick<Storage, 'place' | 'levels'>, head: Telling['head']): Promise<string> {
+async function newestManifest(store: Pick<Storage, 'place' | 'levels'>, head: TellingReader['head']): Promise<string> {
   const { place, levels } = store
   const folders: string[] = []
   let token: string | undefined

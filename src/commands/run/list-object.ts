@@ -1,10 +1,10 @@
-import { StorageError, UserError } from '../../errors.js'
+import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
 import type { Pace } from '../../job/pace.js'
 import type { Place } from '../../job/place.js'
 import { printable, printableName } from '../../keys.js'
+import { tellingReader } from '../../sources/files-from/stored-files.js'
 import { locateObject } from '../../storage/locate-object.js'
-import type { ObjectHead, Storage } from '../../storage/storage.js'
 import { unless, type CommandIo } from '../options/io.js'
 import { parsePlace } from '../options/places.js'
 import { warnTo } from './attended.js'
@@ -33,7 +33,7 @@ export async function openListObject(url: string, options: ListPlaceOptions, cal
   const { place, key } = await locateObject(parsePlace(url, called))
   const opened = await openListPlace(place, options)
   const { store } = opened.ends.source
-  const { told, head } = tellingReader(store, options.io, called)
+  const { told, head } = tellingReader(store, called, (work) => unless(options.io.stop, work))
   try {
     const found = await told(head(key), url)
     if (found === undefined) {
@@ -61,45 +61,4 @@ export async function openListPlace(place: Place, { connection, pace, io }: List
   return await open({ source: place }, connection, {
     ...{ readOnly: true, named: true, threads: 0, io, pace, warn, note: () => undefined },
   })
-}
-
-/** Asks a store for objects that hold lists: what it fails of is a `UserError` about the one at a URL, and a stop ends it. */
-export function tellingReader(
-  { reading }: Pick<Storage, 'reading'>,
-  io: Pick<CommandIo, 'stop'>,
-  called = 'list',
-): {
-  readonly told: <T>(work: Promise<T>, url: string) => Promise<T>
-  /** What HEAD tells of an object; undefined when it is not there. */
-  readonly head: (key: string) => Promise<ObjectHead | undefined>
-} {
-  return {
-    async told(work, url) {
-      try {
-        return await unless(io.stop, work)
-      } catch (error) {
-        throw error instanceof StorageError ? unreadable(error, `the ${called} ${printable(url)}`) : error
-      }
-    },
-    async head(key) {
-      try {
-        return await reading.head(key)
-      } catch (error) {
-        if (error instanceof StorageError && error.severity === 'skip') return undefined
-        throw error
-      }
-    },
-  }
-}
-
-function unreadable(error: StorageError, list: string): UserError {
-  if (error.severity === 'skip') return new UserError(`${list} is not there`, 'keys are told apart by each character')
-  if (error.code === 'PreconditionFailed') {
-    return new UserError(`${list} was replaced while it was read`, 'give the same command again')
-  }
-  const status = error.status === undefined ? '' : `, HTTP ${error.status}`
-  return new UserError(
-    `${list} cannot be read: ${error.operation} failed: ${printable(error.message)} (${printable(error.code)}${status})`,
-    error.hint,
-  )
 }

@@ -20,6 +20,8 @@ export interface Survey<J extends Job = Job> {
   readonly state: ListState
   /** What was passed over in it, where it was read. */
   readonly passedOver?: PassedOver
+  /** How many threads it is worth, where they read it. */
+  readonly threads?: number
   /** What it is and what it holds, fit to print. */
   readonly found: string
   /** What a person must know of it before anything is done, fit to print. */
@@ -51,6 +53,7 @@ export async function surveyOf<J extends Job>(
     return {
       job: withList(job, known),
       state: await unreadState(known),
+      threads: Math.ceil(inventory.bytes / BYTES_A_THREAD),
       found: `${listWord(known)} is read as ${FORMATS.inventory}${ageOf(inventory)}: ${held}`,
       ...warningOf(withList(job, known), inventory),
     }
@@ -66,6 +69,9 @@ export async function surveyOf<J extends Job>(
   ]
   return { job: withList(job, list), state, passedOver, found: parts.join('; '), ...warningOf(job, inventory) }
 }
+
+/** What a thread reads of an inventory in less time than it takes to start another few, in bytes. */
+const BYTES_A_THREAD = 8 * 1024 * 1024
 
 /** The part of a checkpoint that has what a survey found to be passed over. */
 export function passedOverIn(survey: Survey | undefined): Pick<Checkpoint, 'passedOver'> {

@@ -1,19 +1,25 @@
 import { availableParallelism } from 'node:os'
 import type { ListState, WriteCheckpoint } from '../../checkpoint/checkpoint.js'
+import { shownFolder } from '../../checkpoint/mounts.js'
 import { runSession, type SessionEnd } from '../../engine/session/write-session.js'
 import type { Connection } from '../../job/connection.js'
-import { deferredDeletesOf, listFileOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
+import { deferredDeletesOf, givenStorageClass, listFileOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
 import { settingsAt, type Pace } from '../../job/pace.js'
 import type { FolderIdentity, Place } from '../../job/place.js'
 import type { Progress } from '../../report/progress.js'
 import { claimsAtMost } from '../../sources/files-from/list-progress.js'
-import type { DataFiles } from '../../storage/data-files.js'
-import { openEnds, type OpenStores, type StoreNeeds } from '../../storage/open.js'
+import type { StoredFiles } from '../../storage/backend.js'
+import { openEnds, type OpenStores, type StoreNeeds, type Updates } from '../../storage/open.js'
 import { sharedTurns } from '../../engine/actions/name-locks.js'
 import { startThreads, type IdleThreads } from '../../engine/workers/thread-pool.js'
+import { onlyUpdatesEncryption, updatedKeyOf } from '../../job/set-encryption.js'
 import { isSetTags } from '../../job/set-tags.js'
+import { tellUnlessQuiet } from './attended.js'
+import { takePaceFromPage } from './change-pace.js'
 import type { Example } from './example.js'
+import { hostsFor, openFleet, type HostsNote, type OpenFleet } from './fleet.js'
 import { spendingOf } from './spending.js'
+import type { FleetAsked } from '../options/fleet-options.js'
 import { EXIT } from '../options/exit.js'
 import { unless, type CommandIo } from '../options/io.js'
 import type { CustomerKeys } from '../options/sse-c-key.js'
@@ -25,6 +31,8 @@ export interface Opened {
   readonly ends: OpenStores
   /** Threads that wait for a task. */
   readonly hands: IdleThreads
+  /** Where hosts are that may help. */
+  readonly fleet: OpenFleet | undefined
   readonly drain: AbortController
   close(): void
 }
@@ -32,7 +40,7 @@ export interface Opened {
 /** Settings of `open`. */
 export interface OpenSettings {
   readonly readOnly: boolean
-  readonly tagsOnly?: boolean
+  readonly updates?: Updates | undefined
   readonly rehearsal?: boolean
   readonly strays?: boolean
   readonly named?: boolean
@@ -47,7 +55,8 @@ export interface OpenSettings {
   readonly warn: (message: string) => void
   readonly pace: Pace
   readonly customerKeys?: CustomerKeys
-  readonly listFiles?: DataFiles | undefined
+  readonly listFiles?: StoredFiles | undefined
+  readonly fleet?: FleetAsked | undefined
 }
 
 /**
@@ -57,29 +66,36 @@ export interface OpenSettings {
 export async function open(
   { source, destination }: { readonly source: Place; readonly destination?: Place },
   connection: Connection,
-  { threads, io, pace, listFiles, ...asked }: OpenSettings,
+  { threads, io, pace, listFiles, fleet: wanted, ...asked }: OpenSettings,
 ): Promise<Opened> {
   const drain = new AbortController()
   if (io.stop.aborted) drain.abort()
   else io.stop.addEventListener('abort', () => drain.abort(), { once: true })
   const hands = startThreads(threads)
+  let fleet: OpenFleet | undefined
   try {
-    const settings = settingsAt(pace, { threads, nameLocks: sharedTurns() })
+    const settings = settingsAt(pace, { threads, nameLocks: sharedTurns(), adjustable: io.onPace !== undefined })
     const options = { ...asked, source, destination, connection, settings, giveUp: drain.signal }
+    fleet = wanted === undefined ? undefined : await unless(io.stop, openFleet(wanted, io))
     const ends = { ...(await unless(io.stop, openEnds(options))), listFiles }
     const close = (): void => {
       hands.close()
       ends.close()
+      fleet?.close()
     }
-    return { ends, hands, drain, close }
+    return { ends, hands, fleet, drain, close }
   } catch (error) {
     hands.close()
+    fleet?.close()
     throw error
   }
 }
 
 /** What `openToResume` needs. */
-interface ResumeSettings extends Pick<OpenSettings, 'io' | 'pace' | 'listFiles' | 'customerKeys' | 'sourceFolder'> {
+interface ResumeSettings extends Pick<
+  OpenSettings,
+  'io' | 'pace' | 'listFiles' | 'customerKeys' | 'sourceFolder' | 'fleet'
+> {
   readonly connection: Connection
   readonly progress: Progress
   readonly dry: boolean
@@ -95,7 +111,7 @@ export async function openToResume(job: WriteJob, settings: ResumeSettings): Pro
   return await open(endsOf(job), connection, {
     ...rest,
     readOnly: onlyDeletes(job),
-    tagsOnly: isSetTags(job),
+    updates: updatesIn(job),
     rehearsal: dry,
     strays: true,
     named: listFileOf(job) !== undefined || onlyFailed,
@@ -125,9 +141,12 @@ export function deletes(job: WriteJob): boolean {
 
 /** What a job asks for of its copies that not every store knows. */
 export function storeNeedsOf(job: WriteJob): readonly StoreNeeds[] {
-  if (!('attributes' in job)) return []
-  const { checksumAlgorithm, tagging } = job.attributes
+  const storageClass = givenStorageClass(job)
+  const { checksumAlgorithm, tagging } = 'attributes' in job ? job.attributes : {}
   return [
+    ...(storageClass === undefined
+      ? []
+      : [{ flag: '--storage-class', fields: [['x-amz-storage-class', storageClass] as const] }]),
     ...(checksumAlgorithm === undefined
       ? []
       : [{ flag: '--checksum-algorithm', fields: [['x-amz-checksum-algorithm', checksumAlgorithm] as const] }]),
@@ -145,12 +164,23 @@ export function storeNeedsOf(job: WriteJob): readonly StoreNeeds[] {
   ]
 }
 
+/** What a job changes without a copy. */
+export function updatesIn(job: WriteJob): Updates | undefined {
+  if (isSetTags(job)) return 'tags'
+  const kmsKeyArn = updatedKeyOf(job)
+  return kmsKeyArn === undefined ? undefined : { kmsKeyArn, only: onlyUpdatesEncryption(job) }
+}
+
 /** Tells notes as information, and warnings as such. */
 export function noting(progress: Progress): Pick<OpenSettings, 'note' | 'warn'> {
   return {
     note: (message) => progress.event({ type: 'note', level: 'info', message }),
     warn: (message) => progress.event({ type: 'note', level: 'warning', message }),
   }
+}
+
+function noteTo(progress: Progress): HostsNote {
+  return (level, message) => progress.event({ type: 'note', level, message })
 }
 
 /** Objects in flight that are worth a thread: one thread does some 30,000 a second, and an object takes S3 at least 5 ms. */
@@ -192,13 +222,15 @@ export async function drive(options: DriveOptions): Promise<number> {
   const { folder, checkpoint, opened, example, progress, telling, io, onlyFailed, codes, resumed } = options
   const { job, pace } = checkpoint
   const spentOf = await spendingOf(job, opened.ends, pace)
-  progress.event({ type: 'start', job, checkpoint: folder, resumed, pace })
+  takePaceFromPage(opened, io, (message) => tellUnlessQuiet(message, options))
+  const hosts = hostsFor(job, { opened, folder, pace, cwd: io.cwd, note: noteTo(progress) })
+  progress.event({ type: 'start', job, checkpoint: shownFolder(folder), resumed, pace })
   if (example !== undefined) progress.event({ type: 'example', ...example })
   const ended = await runSession({
     folder,
     checkpoint,
     ends: opened.ends,
-    crew: opened.hands.crew(opened.ends),
+    crew: opened.hands.crew(opened.ends, hosts),
     onlyFailed,
     codes,
     drain: opened.drain,
@@ -207,8 +239,10 @@ export async function drive(options: DriveOptions): Promise<number> {
     exitCodeOf,
     verbose: telling.verbose,
     busiest: telling.progress === 'full',
+    watched: io.begun !== undefined,
     spentOf,
   })
+  await hosts?.ended()
   return exitCodeOf(ended)
 }
 

@@ -9,7 +9,7 @@ import { isObjectUrl } from '../../job/place.js'
 import { printable } from '../../keys.js'
 
 /** Refuses, before any request, a file, or an object, for the result of a job that cannot be made or must not be replaced. */
-export async function checkOutput(to: string): Promise<void> {
+export async function checkOutput(to: string, flag = '--to'): Promise<void> {
   packer(packingOf(to))
   if (isObjectUrl(to)) return
   const folder = dirname(to)
@@ -17,7 +17,7 @@ export async function checkOutput(to: string): Promise<void> {
     if ((await unlessMissing(lstat(`${folder}/.`))) === undefined) {
       throw new UserError(
         `the folder ${printable(folder)} does not exist`,
-        'make it, or name a file in another folder with --to',
+        `make it, or name a file in another folder with ${flag}`,
       )
     }
     const found = await unlessMissing(lstat(to))
@@ -25,11 +25,11 @@ export async function checkOutput(to: string): Promise<void> {
     // A result takes the place of what has its name.
     throw new UserError(
       `${printable(to)} is ${found.isDirectory() ? 'a folder' : 'no plain file'}, and a result would replace it`,
-      found.isDirectory() ? 'name a file in it with --to' : 'name a file with --to; - is standard output',
+      `name a file${found.isDirectory() ? ' in it' : ''} with ${flag}`,
     )
   } catch (error) {
     if (error instanceof UserError) throw error
-    throw new UserError(`cannot write ${printable(to)}: ${reasonOf(error)}`, 'name another file with --to')
+    throw new UserError(`cannot write ${printable(to)}: ${reasonOf(error)}`, `name another file with ${flag}`)
   }
 }
 

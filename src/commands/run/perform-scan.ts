@@ -18,6 +18,7 @@ import type { CensusData } from '../../job/usage.js'
 import { printable } from '../../keys.js'
 import { bytes, count, passedOverText, shellWord } from '../../report/format.js'
 import { nothingFound, nothingFoundHint } from '../../report/filter-words.js'
+import { usagePage } from '../../report/pages/usage-page.js'
 import { scanned } from '../../report/scan-progress.js'
 import { censusReport } from '../../report/usage-report.js'
 import { Interrupted } from '../options/io.js'
@@ -96,7 +97,8 @@ async function performDu(job: DuJob, scan: Scan): Promise<number> {
   const counted = await read(scan, () => duSink(job, census))
   progress.close()
   const found = census.data()
-  const report = duReport(job, found, counted.end === 'finished', counted.passedOver)
+  const columns = job.to === undefined && io.stdout.isTTY === true ? io.stdout.columns : undefined
+  const report = duReport(job, found, counted.end === 'finished', counted.passedOver, columns)
   const ended =
     result === undefined || counted.end !== 'finished'
       ? { ...counted, bytes: 0 }
@@ -121,12 +123,22 @@ async function performDu(job: DuJob, scan: Scan): Promise<number> {
 
 /** The result of `du`. */
 function duReport(
-  { source, depth, report }: DuJob,
+  job: DuJob,
   census: CensusData,
   complete: boolean,
   passedOver: PassedOver | undefined,
+  columns?: number,
 ): string {
-  return censusReport(census, { ...report, depth, url: exactUrl(source), complete, passedOver })
+  const { source, depth } = job
+  const { format, dates } = job.report
+  const options = { dates, depth, url: exactUrl(source), complete, passedOver, today: todayOf(job, census), columns }
+  return format === 'html' ? usagePage(census, options) : censusReport(census, { ...options, format })
+}
+
+// A filter by dates leaves no growth to see. A list, or an inventory, ends on a day of its own.
+function todayOf({ select = {}, list }: DuJob, { days }: CensusData): string | undefined {
+  if (select.modifiedSince !== undefined || select.modifiedBefore !== undefined) return undefined
+  return list === undefined ? new Date().toISOString().slice(0, 10) : days.findLast(([name]) => name !== 'unknown')?.[0]
 }
 
 function packed({ to = '' }: DuJob, report: string): Buffer {

@@ -6,6 +6,7 @@ import { frontOf } from '../../batch/route.js'
 import { allTogether, less } from '../../engine/actions/context.js'
 import { fateOfDone, replacesSource } from '../../engine/session/plan-counts.js'
 import type { Rehearsal } from '../../engine/session/rehearsal.js'
+import { isAwsHost } from '../../storage/aws-host.js'
 import { StorageError, UserError } from '../../errors.js'
 import { connectionOf } from '../../job/connection.js'
 import { isCopy } from '../../job/copy.js'
@@ -147,9 +148,17 @@ async function sampledReplacements(
   return await replacementsOfSample(job, sample, open.store, stop)
 }
 
-/** Whether a server is AWS's. */
-export function isAwsHost(host = ''): boolean {
-  return /\.amazonaws\.com(?:\.cn)?(?::\d+)?$/.test(host)
+/** Why `--max-cost` is refused where no price of requests is known. */
+export function withoutPrices(): UserError {
+  return new UserError(
+    '--max-cost needs prices, and there are none of this store and Region',
+    'give a file of the AWS price list that has them with --prices FILE, or leave --max-cost away',
+  )
+}
+
+/** Whether prices tell what requests cost in a Region. */
+export function pricesRequests(prices: PriceList, region: string | undefined): region is string {
+  return region !== undefined && prices.tiers(region, 'Requests-Tier1') !== undefined
 }
 
 async function versioned(open: OpenStore): Promise<boolean | undefined> {
@@ -165,6 +174,7 @@ async function versioned(open: OpenStore): Promise<boolean | undefined> {
 export function billedGroup(job: WriteJob, { fate, ...group }: PlannedGroup, kept: boolean): BilledGroup {
   const { kind } = fate
   if (kind === 'skipped' || kind === 'failed' || (kind === 'deleted' && kept)) return { ...group, fate: 'none' }
+  if (kind === 'updated') return { ...group, fate: 'tagged' }
   return { ...group, fate: kind === 'written' ? fateOfDone(job) : kind }
 }
 

@@ -4,7 +4,6 @@ import type { SampledFigures } from '../../engine/session/object-sampling.js'
 import { allRequests, type RunRequests } from '../../engine/session/rehearsal-requests.js'
 import { deferredDeletesOf, deletionPlace, onlyDeletes, writeKindOf, type WriteJob } from '../../job/kinds.js'
 import { placeUrl } from '../../job/place.js'
-import { isSetTags } from '../../job/set-tags.js'
 import { settled, sum, type Totals } from '../../job/totals.js'
 import { nothingFound, nothingFoundHint } from '../../report/filter-words.js'
 import { bytes, count, objects, rate, shellWord } from '../../report/format.js'
@@ -181,6 +180,7 @@ function prices(operations: readonly string[]): string {
     ...(some(/Copy/) ? ['copies'] : []),
     ...(some(/^(Put(?!ObjectTagging)|Create|Complete)|UploadPart$/) ? ['uploads'] : []),
     ...(some(/^PutObjectTagging/) ? ['changes of tags'] : []),
+    ...(some(/^Update/) ? ['changes of encryption'] : []),
     ...(some(/^List/) ? ['lists'] : []),
   ]
   const last = asPut.pop()
@@ -197,8 +197,7 @@ function tasksInWords(job: WriteJob, { totals, kept }: Rehearsal, figures?: Samp
     figures === undefined ? `${objects(n)}, ${bytes(size)}` : aboutInWords(figures)
   if (onlyDeletes(job)) return [`would delete ${amount(deleted, freed)}, in ${source}`]
   const copies = amount(totals.copied, totals.bytes)
-  if (isSetTags(job)) return [`would set    tags of ${copies}, in ${source}`]
-  if (!('destination' in job)) return [`would set    headers of ${copies}, in ${source}`]
+  if (!('destination' in job)) return [`would set    ${writeKindOf(job).sets ?? ''} of ${copies}, in ${source}`]
   const lines = [`would ${writeKindOf(job).task}   ${copies}, from ${source} to ${placeUrl(job.destination)}`]
   const deletes = deferredDeletesOf(job)
   if (deletes?.when !== 'at-the-end') return lines

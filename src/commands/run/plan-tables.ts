@@ -49,6 +49,7 @@ function unknownIn(rows: readonly CostRow[]): number {
 export function fateInWords(fate: Fate): string {
   switch (fate.kind) {
     case 'written':
+    case 'updated':
     case 'deleted':
       return fate.kind
     case 'archived':

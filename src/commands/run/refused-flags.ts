@@ -1,9 +1,9 @@
+import { isAwsHost } from '../../storage/aws-host.js'
 import { UserError } from '../../errors.js'
-import type { WriteJob } from '../../job/kinds.js'
+import { givenStorageClass, type WriteJob } from '../../job/kinds.js'
 import { STORAGE_CLASSES } from '../../job/storage-classes.js'
 import { backendOf } from '../../storage/backends.js'
 import { nearest } from '../options/nearest.js'
-import { isAwsHost } from './plan-cost.js'
 
 const SIDES = ['source', 'destination'] as const
 
@@ -20,8 +20,7 @@ export function checkSides(job: WriteJob): void {
 
 /** What a person must know of a storage class that AWS, on which `host` is, has not, or had not when this was written; undefined for others. */
 export function unknownStorageClass(job: WriteJob, host: string | undefined): string | undefined {
-  if (!('attributes' in job) || !isAwsHost(host)) return undefined
-  const { storageClass } = job.attributes
+  const storageClass = isAwsHost(host) ? givenStorageClass(job) : undefined
   if (storageClass === undefined || STORAGE_CLASSES.includes(storageClass)) return undefined
   const meant = nearest(storageClass, STORAGE_CLASSES)
   const suggestion = meant === undefined ? '' : `; did you mean ${meant}?`

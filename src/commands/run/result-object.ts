@@ -3,6 +3,7 @@ import { readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { checkpointError } from '../../checkpoint/checkpoint-error.js'
+import { RESULT } from '../../checkpoint/checkpoint-file.js'
 import { replaceFile } from '../../checkpoint/durable.js'
 import { parseJson } from '../../checkpoint/json.js'
 import { streamOutlet, type OutputWriter } from '../../engine/output/output-writer.js'
@@ -15,8 +16,6 @@ import { openObjectUpload, type ObjectUpload } from '../../storage/object-upload
 import { unless, type CommandIo } from '../options/io.js'
 import { parseObject } from '../options/places.js'
 
-/** The name, in a run's folder, of a result that is to be sent to an object, until it is. */
-const RESULT = 'result'
 /** The file that tells of an upload in parts which is under way. */
 const UNDER_WAY = 'upload.json'
 

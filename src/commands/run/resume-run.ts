@@ -4,13 +4,15 @@ import { isScan, isWrite, type ScanCheckpoint, type WriteCheckpoint } from '../.
 import { findRuns, readCheckpoint, refuseLinks, type SavedRun } from '../../checkpoint/checkpoint-file.js'
 import { differences, jobHash } from '../../checkpoint/job-name.js'
 import { lockRun } from '../../checkpoint/lock.js'
+import { shownFolder } from '../../checkpoint/mounts.js'
 import { proveLedgers } from '../../checkpoint/prove.js'
 import { readRehearsal, type KeptRehearsal } from '../../checkpoint/unfinished-rehearsal.js'
 import { noRehearsal } from '../../engine/session/rehearsal.js'
 import { UserError } from '../../errors.js'
-import type { Connection } from '../../job/connection.js'
+import { connectionOf, type Connection } from '../../job/connection.js'
 import { inventoryOf, listOf } from '../../job/kinds.js'
 import { DEFAULT_RETRY_FOR, type Pace } from '../../job/pace.js'
+import { isObjectUrl } from '../../job/place.js'
 import { sum } from '../../job/totals.js'
 import { differing } from '../../job/verdicts.js'
 import { printable } from '../../keys.js'
@@ -25,15 +27,19 @@ import { version } from '../../version.js'
 import { readConnection } from '../options/connection-options.js'
 import { EXIT } from '../options/exit.js'
 import type { Flags } from '../options/flag-values.js'
+import { readFleet, type FleetAsked } from '../options/fleet-options.js'
 import type { CommandIo } from '../options/io.js'
 import type { OutputOptions } from '../options/output-options.js'
 import { readPace } from '../options/pace-options.js'
 import { checkInOneBucket } from '../options/places.js'
 import { readKeysOf, type CustomerKeys } from '../options/sse-c-key.js'
+import { ambient } from './ambient-connection.js'
 import { attended, sayTo, tellUnlessQuiet, warnTo } from './attended.js'
+import { attendedAt } from './bucket-folder.js'
 import { checkLogOutside, checkOutsideSides } from './checkpoint-folder.js'
 import { dryRun, rehearsing } from './dry-run.js'
 import { inventoryStoreOf, type InventoryStore } from './inventory-store.js'
+import { checkLendable } from './fleet.js'
 import { drive, mirrors, openToResume } from './open-and-run.js'
 import { findRehearsals } from './kept-rehearsal.js'
 import { finishResult } from './perform-scan.js'
@@ -56,7 +62,12 @@ export interface ResumeRequest {
 /** Goes on with a run, with the flags that all of them share. Resolves with the exit code. */
 export async function resume(asked: ResumeRequest, flags: Flags, io: CommandIo): Promise<number> {
   const rehearsal = await rehearsalFor(asked, io.cwd)
-  if (rehearsal === undefined) return await attended(flags, io, asked.dry, (io) => resumeAttended(asked, flags, io))
+  if (rehearsal === undefined) {
+    const reach = (): Connection => connectionOf(readConnection(flags, ambient()), 'destination')
+    return await attendedAt(asked.dir, reach, { flags, io, dry: asked.dry }, (dir, io) =>
+      resumeAttended({ ...asked, dir }, flags, io),
+    )
+  }
   const { telling } = asked
   return await attended(flags, io, true, (io) => resumeRehearsal(rehearsal, telling, flags, io))
 }
@@ -64,6 +75,7 @@ export async function resume(asked: ResumeRequest, flags: Flags, io: CommandIo):
 // One that is named, or the only thing here that can go on.
 async function rehearsalFor({ dir, onlyFailed }: ResumeRequest, cwd: string): Promise<KeptRehearsal | undefined> {
   if (dir !== undefined) {
+    if (isObjectUrl(dir)) return undefined
     const named = await readRehearsal(dir)
     if (named !== undefined && onlyFailed)
       throw new UserError(
@@ -91,6 +103,8 @@ export async function resumeAttended(asked: ResumeRequest, flags: Flags, io: Com
   await refuseLinks(folder)
   await checkOutsideSides(found.job, folder, io.cwd)
   await checkLogOutside(found.job, flags, io.cwd)
+  const fleet = readFleet(flags)
+  checkLendable(found.job, fleet)
   if (isScan(found)) return await resumeReading(folder, found, flags, io, asked)
   if (isBatchUnderWay(found.batch)) return await resumeJobs(folder, flags, io, asked)
   const pace = readPace(flags, found.pace)
@@ -107,7 +121,7 @@ export async function resumeAttended(asked: ResumeRequest, flags: Flags, io: Com
     const lock = await lockRun(folder)
     try {
       const checkpoint = await provenCheckpoint(folder, onlyFailed)
-      return await resumeWriting({ asked, folder, checkpoint, pace, connection, customerKeys, progress, io })
+      return await resumeWriting({ asked, folder, checkpoint, pace, connection, customerKeys, fleet, progress, io })
     } finally {
       await lock.release()
     }
@@ -125,8 +139,8 @@ async function resumeJobs(
 ): Promise<number> {
   if (onlyFailed || dry) {
     throw new UserError(
-      `the jobs of S3 Batch Operations of the run in ${shellWord(folder)} have not come to their end`,
-      `first: s3move resume ${shellWord(folder)}`,
+      `the jobs of S3 Batch Operations of the run in ${shellWord(shownFolder(folder))} have not come to their end`,
+      `first: s3move resume ${shellWord(shownFolder(folder))}`,
     )
   }
   const { resumeBatch } = await import('./start-batch.js')
@@ -136,7 +150,8 @@ async function resumeJobs(
 // Only under the lock is it certain that nobody else moves it on.
 async function provenCheckpoint(folder: string, onlyFailed: boolean): Promise<WriteCheckpoint> {
   const { checkpoint } = await readCheckpoint(folder)
-  if (!isWrite(checkpoint)) throw new UserError(`${printable(folder)} now holds another job`, 'see s3move status')
+  if (!isWrite(checkpoint))
+    throw new UserError(`${printable(shownFolder(folder))} now holds another job`, 'see s3move status')
   checkRanges(folder, checkpoint)
   await proveLedgers(folder, checkpoint)
   const list = listOf(checkpoint.job)
@@ -151,6 +166,7 @@ interface WritingSetup {
   readonly pace: Pace
   readonly connection: Connection
   readonly customerKeys: CustomerKeys
+  readonly fleet: FleetAsked | undefined
   readonly progress: Progress
   readonly io: CommandIo
 }
@@ -167,6 +183,7 @@ async function resumeWriting(setup: WritingSetup): Promise<number> {
   const opened = await openToResume(job, {
     ...{ connection: reached, customerKeys, listFiles, sourceFolder: found, dry, onlyFailed, pace, io, progress },
     list: checkpoint.list,
+    fleet: dry || onlyFailed ? undefined : setup.fleet,
   })
   let inventoryFiles: InventoryStore | undefined
   try {
@@ -226,7 +243,7 @@ function checkRanges(folder: string, { job, ranges }: WriteCheckpoint): void {
   )
   if (whole && inside.length === ranges.length) return
   throw new UserError(
-    `the checkpoint in ${printable(folder)} is damaged: what remains is not within what the job selects`,
+    `the checkpoint in ${printable(shownFolder(folder))} is damaged: what remains is not within what the job selects`,
     'restore the folder from a copy, or start the job anew with another checkpoint folder',
   )
 }
@@ -339,14 +356,14 @@ function ledgerEntries({ ledger, retry }: SavedRun['checkpoint']): number {
 
 function whyNothing(checkpoint: SavedRun['checkpoint'], folder: string, onlyFailed: boolean): string {
   if (onlyFailed) {
-    const none = `nothing to try again: no object is in the failure ledger of ${shellWord(folder)}`
+    const none = `nothing to try again: no object is in the failure ledger of ${shellWord(shownFolder(folder))}`
     return checkpoint.state === 'finished'
       ? none
-      : `${none}; the run is not finished, to go on with it: s3move resume ${shellWord(folder)}`
+      : `${none}; the run is not finished, to go on with it: s3move resume ${shellWord(shownFolder(folder))}`
   }
   const failed = sum(checkpoint.totals.failed)
-  const done = `nothing to resume: the run in ${shellWord(folder)} is finished`
+  const done = `nothing to resume: the run in ${shellWord(shownFolder(folder))} is finished`
   return failed === 0
     ? done
-    : `${done}, with ${objects(failed)} in the failure ledger; to try those again: s3move resume --only-failed ${shellWord(folder)}`
+    : `${done}, with ${objects(failed)} in the failure ledger; to try those again: s3move resume --only-failed ${shellWord(shownFolder(folder))}`
 }

@@ -1,6 +1,7 @@
 import { open as openFile, rename } from 'node:fs/promises'
 import { reasonOf } from '../../checkpoint/checkpoint-error.js'
 import type { ScanCheckpoint } from '../../checkpoint/checkpoint.js'
+import { shownFolder } from '../../checkpoint/mounts.js'
 import {
   fileOutlet,
   provenBeginning,
@@ -22,6 +23,7 @@ import type { ScanProgress } from '../../report/scan-progress.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
 import { EXIT } from '../options/exit.js'
 import { Interrupted, type CommandIo } from '../options/io.js'
+import { hostsFor, type HostsNote } from './fleet.js'
 import type { Opened } from './open-and-run.js'
 import type { ResultObject } from './result-object.js'
 
@@ -44,14 +46,23 @@ export interface ScanTelling {
 }
 
 /** Runs a scan into a sink. */
-export function read(scan: Scan, openSink: ScanOptions['openSink']): Promise<ScanEnd> {
+export async function read(scan: Scan, openSink: ScanOptions['openSink']): Promise<ScanEnd> {
   const { checkpoint, folder, opened, progress, io } = scan
-  return runScan({
-    ...{ checkpoint, folder, openSink, ends: opened.ends, crew: opened.hands.crew(opened.ends), drain: opened.drain },
+  const note: HostsNote = (level, message) => {
+    const told = printableName(message)
+    if (level === 'warning') progress.warn(told)
+    else if (!scan.quiet) progress.say(told)
+  }
+  const hosts = hostsFor(checkpoint.job, { opened, folder, pace: checkpoint.pace, cwd: io.cwd, note })
+  const crew = opened.hands.crew(opened.ends, hosts)
+  const ended = await runScan({
+    ...{ checkpoint, folder, openSink, ends: opened.ends, crew, drain: opened.drain },
     abandon: io.abandon,
     warn: (message) => progress.warn(printableName(message)),
     progress: (listed, elapsed, expected) => progress.update(listed, elapsed, expected),
   })
+  await hosts?.ended()
+  return ended
 }
 
 /** Runs a scan whose lines go to an output, as `writeInto` has it. */
@@ -169,7 +180,7 @@ export function conclude(
   progress.say(
     folder === undefined
       ? '  next      the same command, which begins anew (with --checkpoint DIR it could go on)'
-      : `  next      s3move resume ${shellWord(folder)}`,
+      : `  next      s3move resume ${shellWord(shownFolder(folder))}`,
   )
   return stop === undefined ? EXIT.interrupted : EXIT.stopped
 }

@@ -2,9 +2,9 @@ import { join, relative } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { findRuns, readCheckpoint, RUNS, type SavedRun } from '../../checkpoint/checkpoint-file.js'
-import { readFailures } from '../../checkpoint/failure-ledger.js'
+import { countedFailures } from '../../checkpoint/counted-failures.js'
 import { jsonText } from '../../checkpoint/json.js'
-import { LEDGER, RETRYING } from '../../checkpoint/ledger-file.js'
+import { mountedAt, shownFolder } from '../../checkpoint/mounts.js'
 import { UserError } from '../../errors.js'
 import { systemCode } from '../../file-system.js'
 import type { Failure } from '../../job/outcome.js'
@@ -12,11 +12,10 @@ import { printable, printableName } from '../../keys.js'
 import { count, jobTitle, objects, shellWord } from '../../report/format.js'
 import { FailureGroups, groupLines } from '../../report/failure-groups.js'
 import { failedByCode, nextCommand } from '../../report/summary.js'
-import { CODE_TEXTS } from '../../storage/error-texts.js'
-import { meaningOf } from '../../storage/error-codes.js'
 import { EXIT } from '../options/exit.js'
 import type { CommandIo } from '../options/io.js'
 import { warnTo } from './attended.js'
+import { codeInWords } from './codes-in-words.js'
 
 /** What `s3move failures` was asked. */
 export interface FailuresArguments {
@@ -44,7 +43,7 @@ export async function failures({ dir, codes, format }: FailuresArguments, io: Io
     const none = `no object failed with ${printable(codes.join(' or '))}`
     io.stderr.write(`${none}${has === '' ? '' : `; the ledger has ${has}`}\n`)
   }
-  const found = chosen(failuresOf(run), wanted)
+  const found = chosen(countedFailures(run), wanted)
   if (format === 'text') {
     await tellByCode(run, found, io)
     return EXIT.done
@@ -54,15 +53,6 @@ export async function failures({ dir, codes, format }: FailuresArguments, io: Io
     format === 'keys' ? keyLines(found, terminal, io) : format === 'csv' ? csvLines(found, terminal) : jsonLines(found)
   await write(lines, io)
   return io.stop.aborted ? EXIT.interrupted : EXIT.done
-}
-
-/** The failures that a checkpoint counts: those of its ledger, and those that are to be tried again and were not yet. */
-async function* failuresOf({ folder, checkpoint }: SavedRun): AsyncGenerator<Failure, void, undefined> {
-  const { ledger, retry } = checkpoint
-  if (ledger.bytes > 0)
-    for await (const { failure } of readFailures(join(folder, LEDGER), 0, ledger.bytes)) yield failure
-  if (retry === undefined || retry.entries >= retry.of) return
-  for await (const { failure } of readFailures(join(folder, RETRYING), retry.bytes)) yield failure
 }
 
 async function* chosen(
@@ -79,14 +69,13 @@ async function tellByCode(run: SavedRun, found: AsyncIterable<Failure>, io: Io):
     if (io.stop.aborted) return
     groups.add(failure)
   }
-  const shown = shellWord(relative(io.cwd, folder) || '.')
+  const named = mountedAt(folder) === undefined ? relative(io.cwd, folder) || '.' : shownFolder(folder)
+  const shown = shellWord(named)
   const lines = [`${objects(groups.total)} failed in ${shown}: ${jobTitle(checkpoint.job)}`]
   for (const group of groups.byCode()) {
-    const texts = CODE_TEXTS.get(group.code)
-    const hint = meaningOf(group.code)?.hint
-    lines.push('', ...groupLines(group, texts ?? { meaning: undefined, todo: hint }, io.paint?.stdout))
+    lines.push('', ...groupLines(group, codeInWords(group.code), io.paint?.stdout))
   }
-  const next = nextCommand(checkpoint.state === 'finished', checkpoint.totals.failed, relative(io.cwd, folder) || '.')
+  const next = nextCommand(checkpoint.state === 'finished', checkpoint.totals.failed, named)
   if (groups.total > 0 && next !== undefined) lines.push('', `next: ${next}`)
   await write([`${lines.join('\n')}\n`], io)
 }

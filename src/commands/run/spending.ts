@@ -1,6 +1,5 @@
 import type { SpentOf } from '../../engine/session/budget.js'
 import { fateOfDone, replacesSource, writtenClass } from '../../engine/session/plan-counts.js'
-import { UserError } from '../../errors.js'
 import type { WriteJob } from '../../job/kinds.js'
 import { isArchiveClass } from '../../job/storage-classes.js'
 import type { Pace } from '../../job/pace.js'
@@ -8,7 +7,7 @@ import type { Totals } from '../../job/totals.js'
 import type { PriceList } from '../../prices/price-list.js'
 import { costOfRun, isBilledAsWrite, type BilledGroup, type BilledSide, type CostRow } from '../../prices/run-cost.js'
 import type { OpenStores } from '../../storage/open.js'
-import { billedSides, isOfAws, pricesFrom } from './plan-cost.js'
+import { billedSides, isOfAws, pricesFrom, pricesRequests, withoutPrices } from './plan-cost.js'
 
 /**
  * What tells the cost of a run by its requests, with what they read, restore and transfer; undefined where no price is known. A `UserError` where `--max-cost` wants
@@ -23,15 +22,10 @@ export async function spendingOf(
   if (maxCost === undefined && !anyStore && !isOfAws(ends)) return undefined
   const prices = await pricesFrom(files)
   const { source, destination } = billedSides(job, ends, anyStore)
-  const known = [source, destination].some(
-    (side) => side?.region !== undefined && prices.tiers(side.region, 'Requests-Tier1') !== undefined,
-  )
+  const known = [source, destination].some((side) => pricesRequests(prices, side?.region))
   if (known) return spentBy({ job, source, destination, prices, streamed: ends.settings.streamed })
   if (maxCost === undefined) return undefined
-  throw new UserError(
-    '--max-cost needs prices, and there are none of this store and Region',
-    'give a file of the AWS price list that has them with --prices FILE, or leave --max-cost away',
-  )
+  throw withoutPrices()
 }
 
 interface Billing {

@@ -18,7 +18,7 @@ import { printable } from '../../keys.js'
 import { shellWord } from '../../report/format.js'
 import { createProgress } from '../../report/progress.js'
 import { checkList } from '../../sources/files-from/list-identity.js'
-import type { DataFiles } from '../../storage/data-files.js'
+import type { StoredFiles } from '../../storage/backend.js'
 import { version } from '../../version.js'
 import { canAsk } from '../options/ask.js'
 import { readConnection } from '../options/connection-options.js'
@@ -88,7 +88,7 @@ export async function beginBatch(
     await checkLogOutside(job, flags, io.cwd)
     const telling = readTelling(flags)
     const plan = await readGivenPlan(flags)
-    const pace = expectingPlanned(readPace(flags, DEFAULT_PACE), plan)
+    const pace = expectingPlanned(readPace(flags, DEFAULT_PACE), plan, job)
     const reached = readConnection(flags, ambient())
     const within = dry ? undefined : (readText(flags, 'checkpoint') ?? RUNS)
     const copied = await copiedList(job, { within, connection: reached, pace, io })
@@ -125,6 +125,7 @@ export async function resumeBatch(folder: string, { flags, io, rest }: BatchComm
   const progress = createProgress({ ...io, ...telling })
   try {
     const lock = await lockRun(folder)
+    io.begun?.(folder)
     let code: number | undefined
     try {
       const { checkpoint: found } = await readCheckpoint(folder)
@@ -183,7 +184,7 @@ function refuseLateLimit(flags: Flags, folder: string): void {
 async function opening(
   job: BatchableJob,
   connection: Connection,
-  { dry, files }: { readonly dry: boolean; readonly files: DataFiles | undefined },
+  { dry, files }: { readonly dry: boolean; readonly files: StoredFiles | undefined },
   { pace, progress, io }: Setup,
 ): Promise<Opened> {
   const { source, destination } = endsOf(job)
@@ -228,6 +229,7 @@ async function beginOpened(job: BatchableJob, asked: BatchAsked, setup: BeginSet
   const folder = given ?? (await chooseFolder(beginning, connection)).folder
   await createFolder(folder)
   const lock = await lockRun(folder)
+  setup.io.begun?.(folder)
   let code: number | undefined
   try {
     await checkFolder(folder, beginning, connection)

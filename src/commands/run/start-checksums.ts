@@ -92,6 +92,7 @@ export async function beginChecksums(
 /** Goes on with such a run. Resolves with the exit code. */
 export async function resumeChecksums(folder: string, flags: Flags, io: CommandIo): Promise<number> {
   const lock = await lockRun(folder)
+  io.begun?.(folder)
   try {
     const { checkpoint: found } = await readCheckpoint(folder)
     const { job, batch } = found
@@ -138,6 +139,7 @@ async function beginOpened(
   const folder = given ?? (await chooseFolder(beginning, connection)).folder
   await createFolder(folder)
   const lock = await lockRun(folder)
+  setup.io.begun?.(folder)
   try {
     await checkFolder(folder, beginning, connection)
     await setAside(folder)

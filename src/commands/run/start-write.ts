@@ -1,36 +1,41 @@
 import { FORMAT, type WriteCheckpoint } from '../../checkpoint/checkpoint.js'
-import { createFolder, RUNS } from '../../checkpoint/checkpoint-file.js'
+import { createFolder, RUNS, type SavedRun } from '../../checkpoint/checkpoint-file.js'
 import { lockRun } from '../../checkpoint/lock.js'
+import { shownFolder } from '../../checkpoint/mounts.js'
 import type { SavedPlan } from '../../checkpoint/saved-plan.js'
 import { setAside } from '../../checkpoint/retry-steps.js'
 import { noRehearsal } from '../../engine/session/rehearsal.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
-import { listFileOf, listOf, onlyDeletes, type WriteJob } from '../../job/kinds.js'
+import { listFileOf, listOf, onlyDeletes, shardIn, type WriteJob } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
 import { isFolder } from '../../job/place.js'
-import { isSetTags } from '../../job/set-tags.js'
-import { noTotals } from '../../job/totals.js'
+import { noTotals, sum } from '../../job/totals.js'
 import type { KeyRange } from '../../keys.js'
 import { shellWord } from '../../report/format.js'
 import { createProgress, type Progress } from '../../report/progress.js'
 import { version } from '../../version.js'
 import { readConnection } from '../options/connection-options.js'
+import { EXIT } from '../options/exit.js'
+import { readFleet, type FleetAsked } from '../options/fleet-options.js'
 import { readFlag, readText, type Flags } from '../options/flag-values.js'
 import { unless, type CommandIo } from '../options/io.js'
 import { readTelling, type OutputOptions } from '../options/output-options.js'
 import { readPace } from '../options/pace-options.js'
+import { tunedElsewhere } from '../options/tune-file.js'
 import { checkInOneBucket } from '../options/places.js'
 import { readOrResume } from '../options/run-options.js'
 import { readKeysOf } from '../options/sse-c-key.js'
 import { ambient } from './ambient-connection.js'
-import { attended, sayTo, tell, tellUnlessQuiet } from './attended.js'
+import { sayTo, tell, tellUnlessQuiet } from './attended.js'
+import { attendedAt, reachOfRun } from './bucket-folder.js'
 import {
   checkFolder,
   checkLogOutside,
   checkOutsideSides,
   chooseFolder,
   finishedInWords,
+  RepeatedRun,
   UnfinishedRun,
   type Beginning,
 } from './checkpoint-folder.js'
@@ -38,6 +43,7 @@ import { questionBefore, type Question } from './deletion-question.js'
 import { dryRun, rehearsing } from './dry-run.js'
 import { countedEarlier, expectingInWords, type EarlierCount } from './earlier-count.js'
 import { exampleOf, type Example } from './example.js'
+import { checkLendable } from './fleet.js'
 import { copiedList, type WithCopiedList } from './copied-list.js'
 import { passedOverIn, surveyOf, type Survey } from './list-survey.js'
 import { keptRehearsal } from './kept-rehearsal.js'
@@ -51,6 +57,7 @@ import {
   paceFor,
   storeNeedsOf,
   threadsFor,
+  updatesIn,
   type Opened,
 } from './open-and-run.js'
 import { checkPlanned, expectingPlanned, plannedRanges, readGivenPlan } from './given-plan.js'
@@ -58,6 +65,7 @@ import { goingOn } from './plan-report.js'
 import { checkSiblings } from './prefix-siblings.js'
 import { checkQuick, drawnSample } from './quick-plan.js'
 import { checkSides, unknownStorageClass } from './refused-flags.js'
+import { shardedJob } from './sharded-job.js'
 import { resumeAttended } from './resume-run.js'
 import { withSortedSource, withSourceSortedAside, type SourceOptions } from './sorted-source.js'
 
@@ -89,24 +97,40 @@ interface Setup {
 export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
   const dry = readFlag(flags, 'dry-run') ?? false
   const orResume = readOrResume(flags)
-  return await attended(flags, io, dry, async (io) => {
+  const named = readText(flags, 'checkpoint')
+  const reach = (): Connection => reachOfRun(readConnection(flags, ambient()), endsOf(asked).destination)
+  return await attendedAt(named, reach, { flags, io, dry }, async (checkpoint, io) => {
     try {
-      return await beginAttended(asked, flags, io, prepare)
+      return await beginAttended(asked, { ...flags, checkpoint }, io, prepare)
     } catch (error) {
+      if (orResume && isDoneShard(error)) return tellDone(error.run, flags, io)
       if (!orResume || !(error instanceof UnfinishedRun)) throw error
       const { folder } = error.run
       const telling = readTelling(flags)
-      if (!telling.quiet) sayTo(io, `going on with the unfinished run in ${shellWord(folder)}`)
+      if (!telling.quiet) sayTo(io, `going on with the unfinished run in ${shellWord(shownFolder(folder))}`)
       return await resumeAttended({ dir: folder, onlyFailed: false, codes: undefined, dry, telling }, flags, io)
     }
   })
 }
 
-async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
-  checkSides(asked)
-  if (io.planning?.quick === true) checkQuick(asked)
+// A scheduler that has not heard how a shard ended starts it again. Other keys than those it had then would be those of another plan.
+function isDoneShard(error: unknown): error is RepeatedRun {
+  return error instanceof RepeatedRun && shardIn(error.run.checkpoint.job) !== undefined
+}
+
+function tellDone(run: SavedRun, flags: Flags, io: CommandIo): number {
+  if (!readTelling(flags).quiet) sayTo(io, `this shard ${finishedInWords(run)}: nothing is done`)
+  return sum(run.checkpoint.totals.failed) > 0 ? EXIT.failures : EXIT.done
+}
+
+async function beginAttended(wanted: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
+  checkSides(wanted)
+  const fleet = readFleet(flags)
+  checkLendable(wanted, fleet)
   const plan = await readGivenPlan(flags)
-  const pace = expectingPlanned(readPace(flags, paceFor(asked)), plan)
+  const asked = shardedJob(wanted, flags, plan, io.planning)
+  if (io.planning?.quick === true) checkQuick(asked)
+  const pace = expectingPlanned(readPace(flags, paceFor(asked)), plan, asked)
   const reached = readConnection(flags, ambient())
   const telling = readTelling(flags)
   const given = readText(flags, 'checkpoint')
@@ -121,7 +145,7 @@ async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepa
     ...{ connection: reached, pace, io },
   })
   try {
-    return await beginListed(copied, { pace, plan, reached, telling, given, dry, flags, io, prepare })
+    return await beginListed(copied, { pace, plan, reached, telling, given, dry, fleet, flags, io, prepare })
   } finally {
     await copied.discard()
   }
@@ -129,13 +153,14 @@ async function beginAttended(asked: WriteJob, flags: Flags, io: CommandIo, prepa
 
 interface Given extends Pick<Setup, 'pace' | 'plan' | 'telling' | 'given' | 'dry' | 'io'> {
   readonly reached: Connection
+  readonly fleet: FleetAsked | undefined
   readonly flags: Flags
   readonly prepare: Prepare | undefined
 }
 
 async function beginListed(
   copied: WithCopiedList<WriteJob>,
-  { pace, plan, reached, telling, given, dry, flags, io, prepare }: Given,
+  { pace, plan, reached, telling, given, dry, fleet, flags, io, prepare }: Given,
 ): Promise<number> {
   const customerKeys = await readKeysOf(copied.job)
   // A line that is not understood is worth an end before anything is done, and not in the middle.
@@ -160,7 +185,7 @@ async function beginListed(
       customerKeys,
       // Whether objects can be deleted cannot be tried without deleting one.
       readOnly: onlyDeletes(job),
-      tagsOnly: isSetTags(job),
+      updates: updatesIn(job),
       rehearsal: dry,
       strays: true,
       named: listFileOf(job) !== undefined,
@@ -168,11 +193,20 @@ async function beginListed(
       wanted: storeNeedsOf(job),
       threads: dry ? 0 : threadsFor(job, pace, survey?.state),
       listFiles: copied.files,
+      fleet: dry ? undefined : fleet,
       io,
       pace,
       ...noting(progress),
     })
     try {
+      const { source, destination } = opened.ends
+      const elsewhere = tunedElsewhere(
+        flags,
+        [source, destination].flatMap((side) =>
+          side === undefined ? [] : { ...side.store.place, host: side.store.host },
+        ),
+      )
+      if (elsewhere !== undefined) noting(progress).warn(elsewhere)
       const setup = { job, pace, plan, telling, given, beginning, dry, looks, survey, copied, question, progress, io }
       return await beginBetween(opened, setup, prepare)
     } finally {

@@ -13,12 +13,14 @@ import {
   type ServiceFinding,
   type Threshold,
 } from '../../report/nagios.js'
-import { metricsOf, type MeasuredRun } from '../../report/run-metrics.js'
+import { measuredRun, metricsOf } from '../../report/run-metrics.js'
 import { printable } from '../../keys.js'
 import { timeOf } from '../../times.js'
 import { EXIT } from '../options/exit.js'
 import type { MonitorRequest } from '../options/status-options.js'
-import { lookAt, oneLine, stateWord, type Found, type RunStatus, type StatusIo } from './show-status.js'
+import { oneLine, stateWord, type Found, type RunStatus } from '../../report/run-status.js'
+import { lookAt } from './look-at-runs.js'
+import type { StatusIo } from './show-status.js'
 
 /** What is asked, and of which runs, as `status` has it. */
 interface Asked extends MonitorRequest {
@@ -30,11 +32,11 @@ export async function statusForMonitor(asked: Asked, io: StatusIo): Promise<numb
   const { format, dir } = asked
   if (format === 'nagios') return await checkForNagios(asked, io)
   const found = await lookAt(dir, io.cwd)
-  const runs = found.flatMap((run) => ('state' in run ? [measured(run, io.cwd)] : []))
+  const runs = found.flatMap((run) => ('state' in run ? [measuredRun(run, nameOf(run, io.cwd))] : []))
   switch (format) {
     case 'prometheus': {
       const unreadable = found.flatMap((run) => ('state' in run ? [] : [nameOf(run, io.cwd)]))
-      io.stdout.write(await metricsOf(runs, unreadable))
+      io.stdout.write((await metricsOf(runs, unreadable)).text)
       return EXIT.done
     }
     case 'munin':
@@ -46,15 +48,6 @@ export async function statusForMonitor(asked: Asked, io: StatusIo): Promise<numb
 // Several runs may be in one place, each by the name of its folder.
 function nameOf({ folder }: Found, cwd: string): string {
   return basename(resolve(cwd, folder))
-}
-
-function measured(run: RunStatus, cwd: string): MeasuredRun {
-  return {
-    ...run,
-    ...{ name: nameOf(run, cwd), kind: run.job.kind, state: stateWord(run) },
-    total: run.total ?? run.expected?.objects ?? null,
-    share: run.state === 'finished' ? 1 : run.share,
-  }
 }
 
 /** A run at work is saved each second or so; after so many milliseconds without it stands still. */
@@ -73,15 +66,21 @@ async function checkForNagios({ dir, ...asked }: Asked, io: StatusIo): Promise<n
     const values = runs.length === 1 && only !== undefined && 'state' in only ? valuesOf(only, limits) : []
     output = [runs.map((run) => findingOf(run, limits)), values]
   } catch (error) {
-    if (!(error instanceof UserError)) throw error
-    const { message, hint } = error
-    output = [[{ state: 'UNKNOWN', text: hint === undefined ? message : `${message}: ${hint}` }], []]
+    output = [[unknownFor(error)], []]
   }
   io.stdout.write(serviceOutput(...output))
   return SERVICE_STATES.indexOf(worst(output[0].map(({ state }) => state)))
 }
 
-function rangeOf(flag: string, text: string): Threshold {
+/** What a check says that could not be done for an error, where Nagios is to be told of it: else it is thrown on. */
+export function unknownFor(error: unknown): ServiceFinding {
+  if (!(error instanceof UserError)) throw error
+  const { message, hint } = error
+  return { state: 'UNKNOWN', text: hint === undefined ? message : `${message}: ${hint}` }
+}
+
+/** A range of a flag; what is none is a `UserError`. */
+export function rangeOf(flag: string, text: string): Threshold {
   const range = readThreshold(text)
   if (range !== undefined) return range
   throw new UserError(

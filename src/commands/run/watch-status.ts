@@ -2,7 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import { stripVTControlCharacters } from 'node:util'
 import { jsonText } from '../../checkpoint/json.js'
 import { EXIT } from '../options/exit.js'
-import type { Found, StatusIo } from './show-status.js'
+import type { Found } from '../../report/run-status.js'
+import type { StatusIo } from './show-status.js'
 
 /** The runs at one moment. */
 export interface Sighting {

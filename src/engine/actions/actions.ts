@@ -16,7 +16,9 @@ import { DELETE_ACTIONS } from './delete.js'
 import { MOVE_ACTIONS } from './move.js'
 import { leavingOut, NOT_A_KEY, noticeOf } from './not-a-key.js'
 import { FILTERED } from './outcome.js'
+import { SET_ENCRYPTION_ACTIONS } from './set-encryption.js'
 import { SET_HEADERS_ACTIONS } from './set-headers.js'
+import { SET_STORAGE_CLASS_ACTIONS } from './set-storage-class.js'
 import { SET_TAGS_ACTIONS } from './set-tags.js'
 import { SYNC_ACTIONS } from './sync.js'
 
@@ -26,6 +28,8 @@ const ACTIONS = {
   move: MOVE_ACTIONS,
   'set-headers': SET_HEADERS_ACTIONS,
   'set-tags': SET_TAGS_ACTIONS,
+  'set-storage-class': SET_STORAGE_CLASS_ACTIONS,
+  'set-encryption': SET_ENCRYPTION_ACTIONS,
   delete: DELETE_ACTIONS,
 } satisfies { readonly [J in WriteJob as J['kind']]: KindActions<J> }
 

@@ -30,8 +30,8 @@ export function leavingOutPairs({
 }
 
 // A copy has the name and the size of its source, and a class and a date of its own.
-function ofCopies({ globs, regex, ignoreCase, minSize, maxSize, after, until }: Selection): Selection {
-  const kept = Object.entries({ globs, regex, ignoreCase, minSize, maxSize, after, until })
+function ofCopies({ globs, regex, ignoreCase, minSize, maxSize, after, until, shard }: Selection): Selection {
+  const kept = Object.entries({ globs, regex, ignoreCase, minSize, maxSize, after, until, shard })
   return Object.fromEntries(kept.filter(([, value]) => value !== undefined))
 }
 

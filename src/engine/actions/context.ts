@@ -46,6 +46,16 @@ export interface UploadLog {
   readonly before: UploadState | undefined
   /** Told of a new one; nothing is in it before the answer. */
   readonly begun: (upload: UploadState) => Promise<void>
+  /** Where others go on with what is not completed here. */
+  readonly shared?: SharedUpload | undefined
+}
+
+/** An upload that others go on with when the work ends here. */
+export interface SharedUpload {
+  /** Whether it is left to them as it is; else it is aborted. */
+  readonly isKept: () => boolean
+  /** Resolves when something further may be begun of it. */
+  readonly pass: () => Promise<void>
 }
 
 /** The two stores of a job, and what one of them is taken to have. */

@@ -43,6 +43,7 @@ export function anewInParts(
       ...{ fields: make === undefined ? fields : sendable(fields), conditions: [], partSize: partSize ?? part },
       before: race === 0 ? uploads?.before : undefined,
       begun: uploads?.begun,
+      shared: uploads?.shared,
       makeParts: make === undefined ? undefined : () => make(now, head),
       stop,
     })

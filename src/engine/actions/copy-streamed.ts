@@ -2,7 +2,7 @@ import { StorageError } from '../../errors.js'
 import type { CopyJob } from '../../job/copy.js'
 import type { Outcome } from '../../job/outcome.js'
 import { renamer } from '../../rules/rename.js'
-import type { RunSettings } from '../../job/pace.js'
+import { rateOf, type RunSettings } from '../../job/pace.js'
 import {
   able,
   type ObjectContent,
@@ -66,7 +66,9 @@ const BROKEN = 3
 
 /** The share of the memory of one thread, the main one among them. What is in it is moved in a second, so that nothing comes in bursts longer than that. */
 export function streamMemory({ bandwidth, threads }: Pick<RunSettings, 'bandwidth' | 'threads'>): MemoryBudget {
-  return new MemoryBudget(Math.floor(Math.min(MEMORY, bandwidth?.rate ?? MEMORY) / (threads + 1)))
+  return new MemoryBudget(
+    Math.floor(Math.min(MEMORY, bandwidth === undefined ? MEMORY : rateOf(bandwidth)) / (threads + 1)),
+  )
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { ListState } from '../../checkpoint/checkpoint.js'
 import { StorageError } from '../../errors.js'
 import { isScanJob, kindOf, listOf, ofAllVersions, selectionOf, writeKindOf, type Job } from '../../job/kinds.js'
 import type { Outcome } from '../../job/outcome.js'
@@ -16,6 +17,9 @@ import type { Pacer } from '../lanes/pacer.js'
 import { outcomeOfHead } from './set-headers.js'
 import type { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
 import { deletionFailed } from './deferred-delete.js'
+
+/** What leaves alone what is encrypted with a customer's key. */
+const REWRITES: ReadonlySet<string> = new Set(['set-headers', 'set-storage-class', 'set-encryption'])
 
 const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
 
@@ -74,7 +78,7 @@ export function lookingUp({ job, storeFor, slots, stop }: LookUpOptions): Comple
       const head = await reading.head(object.key, object.version)
       return { ...asTold(unknown, head), storageClass: head.storageClass }
     } catch (error) {
-      const judged = (job.kind === 'set-headers' ? outcomeOfHead : outcomeOf)(error, prefix, unknown)
+      const judged = (REWRITES.has(job.kind) ? outcomeOfHead : outcomeOf)(error, prefix, unknown)
       const outcome = await unlessListed(store, prefix, unknown, judged, 'named')
       return outcome === undefined ? undefined : { ...unknown, known: namedOutcome(outcome, prefix, unknown, error) }
     }
@@ -102,6 +106,11 @@ export function isTrusted(job: Job, fields?: ReadonlySet<string>): boolean {
   return needed.every((field) => fields?.has(field) !== false)
 }
 
+/** Whether threads read the list of a job themselves, of which `state` is what remains: an inventory that is trusted, and was not read beforehand. */
+export function isReadByThreads(job: Job, state: Pick<ListState, 'of'> | undefined): boolean {
+  return state !== undefined && state.of === undefined && isTrusted(job)
+}
+
 /** `decide`, for objects of which the outcome may be known. */
 export function unlessKnown(decide: Decide | undefined): Decide {
   return (object: WorkItem, page) => object.known ?? decide?.(object, page)
@@ -125,13 +134,14 @@ function namedOutcome(outcome: Outcome, prefix: string, object: WorkItem, error?
 }
 
 /** What of a selection is about keys alone. */
-export function byName({ globs, regex, ignoreCase, after, until }: Selection): Selection {
+export function byName({ globs, regex, ignoreCase, after, until, shard }: Selection): Selection {
   return {
     ...(globs === undefined ? {} : { globs }),
     ...(regex === undefined ? {} : { regex }),
     ...(ignoreCase === undefined ? {} : { ignoreCase }),
     ...(after === undefined ? {} : { after }),
     ...(until === undefined ? {} : { until }),
+    ...(shard === undefined ? {} : { shard }),
   }
 }
 

@@ -6,6 +6,7 @@ import { NO_PART_COPY, type Part, type PartRange, type Uploading } from '../../s
 import { LARGEST_PART } from '../../job/transfer.js'
 import { TAKEN } from './outcome.js'
 import { asOne } from './as-one.js'
+import type { SharedUpload } from './context.js'
 
 /** The largest object that one CopyObject request may copy. */
 const COPY_LIMIT = 5 * 1024 ** 3
@@ -56,9 +57,10 @@ export interface InParts {
   readonly before?: UploadState | undefined
   /** Told of the upload; nothing is in it before the answer. */
   readonly begun?: ((upload: UploadState) => Promise<void>) | undefined
+  readonly shared?: SharedUpload | undefined
   /** Anew for each upload. Absent: they are copied inside the store. */
   readonly makeParts?: (() => MakeParts) | undefined
-  /** When aborted, no further part is begun and the upload is aborted: an error of severity `retry`. */
+  /** When aborted, no further part is begun and the upload is aborted, unless it is kept: an error of severity `retry`. */
   readonly stop?: AbortSignal | undefined
 }
 
@@ -82,10 +84,18 @@ export async function copyInParts(work: InParts): Promise<string> {
     try {
       return await inOneUpload({ ...work, before, parts: work.makeParts?.() })
     } catch (error) {
+      if (before !== undefined && isTakenAway(error)) continue
       if (!(error instanceof TooManyParts)) throw error
       if (attempt > FEWER) throw error.refusal
     }
   }
+}
+
+/** What it looks like where somebody whose upload it was goes on with it still: it was completed or aborted, or a part of it made anew. */
+const TAKEN_AWAY: ReadonlySet<string> = new Set(['NoSuchUpload', 'InvalidPart'])
+
+function isTakenAway(error: unknown): boolean {
+  return error instanceof StorageError && TAKEN_AWAY.has(error.code)
 }
 
 async function inOneUpload(work: Attempt): Promise<string> {
@@ -95,12 +105,16 @@ async function inOneUpload(work: Attempt): Promise<string> {
   try {
     const parts = await makeParts(work, uploading, upload, present)
     work.parts?.check()
+    await work.shared?.pass()
+    // From now on it is others that may complete it.
+    if (work.stop?.aborted === true && isKept(work)) throw ending(work.source, work.object)
     return await complete(work, upload, parts)
   } catch (error) {
     // What has come of it in another way before can be gone on with in that way.
     const isOfBefore = error instanceof StorageError && error.code === NO_PART_COPY && upload === work.before
+    const isLeft = isKept(work) && error instanceof StorageError && isOfTheEnd(error)
     // What is left of it is told by the error that matters.
-    if (!isOfBefore) await uploading.abort(key, upload.id).catch(() => undefined)
+    if (!isOfBefore && !isLeft) await uploading.abort(key, upload.id).catch(() => undefined)
     throw explained(error, upload)
   }
 }
@@ -136,7 +150,7 @@ function explained(error: unknown, { partSize }: UploadState): unknown {
 }
 
 async function begin(
-  { destination, object, key, fields, partSize, before, begun }: Attempt,
+  { source, destination, object, key, fields, partSize, before, begun, stop }: Attempt,
   uploading: Uploading,
 ): Promise<{ upload: UploadState; present: ReadonlyMap<number, Part> }> {
   const { etag, lastModified } = object
@@ -148,6 +162,7 @@ async function begin(
   const most = (await uploading.limits?.most(Math.ceil(object.size / partSize))) ?? MOST_PARTS
   const size = partSizeFor(object.size, partSize, most)
   if (size > LARGEST_PART) throw tooLarge(destination, key, object.size, most)
+  if (stop?.aborted === true) throw ending(source, object)
   const id = await uploading.begin(key, fields)
   const upload = { id, partSize: size, etag, lastModified }
   await begun?.(upload)
@@ -163,12 +178,12 @@ function tooLarge({ place }: Storage, key: string, size: number, most: number): 
   return error
 }
 
-type PartsWork = Pick<InParts, 'source' | 'object' | 'key' | 'stop'> & {
+type PartsWork = Pick<InParts, 'source' | 'object' | 'key' | 'stop' | 'shared'> & {
   readonly parts?: Pick<MakeParts, 'make'> | undefined
 }
 
 async function makeParts(
-  { source, object, key, stop, parts: makes = copies(source, object) }: PartsWork,
+  { source, object, key, stop, shared, parts: makes = copies(source, object) }: PartsWork,
   uploading: Uploading,
   { id, partSize }: UploadState,
   present: ReadonlyMap<number, Part>,
@@ -182,6 +197,7 @@ async function makeParts(
     const found = present.get(number)
     const there = found?.size === last - first + 1 ? found : undefined
     tasks.push(async () => {
+      await shared?.pass()
       if (stop?.aborted === true) throw ending(source, object)
       try {
         return await makes.make(uploading, { key, upload: id, number, first, last }, there)
@@ -209,6 +225,15 @@ function copies(source: Storage, object: ObjectSummary): Pick<MakeParts, 'make'>
   return {
     make: async (uploading, part, there) => there ?? (await uploading.copyPart(source, object, part)),
   }
+}
+
+function isKept({ shared }: InParts): boolean {
+  return shared?.isKept() === true
+}
+
+// What is thrown while the work is ending, or ends it, and says nothing of the object.
+function isOfTheEnd({ severity }: StorageError): boolean {
+  return severity === 'retry' || severity === 'throttle' || severity === 'stop-run'
 }
 
 function ending({ place }: Storage, { key }: ObjectSummary): StorageError {

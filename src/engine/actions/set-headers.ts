@@ -1,11 +1,12 @@
 import { StorageError } from '../../errors.js'
 import type { Outcome } from '../../job/outcome.js'
 import type { SetHeadersJob } from '../../job/set-headers.js'
-import { decide, decideByListing, type Change, type Untouched } from '../../rules/decide.js'
+import { decide, decideByListing, type Change, type Headers, type Untouched } from '../../rules/decide.js'
 import { able, type HeaderFields, type ObjectHead, type ObjectSummary, type Storage } from '../../storage/storage.js'
 import { failed, isArchived, outcomeOf } from './outcome.js'
 import { annotationsOf, NOT_ANNOTATED } from './annotations.js'
-import type { KindActions, Requests } from './context.js'
+import { carriedWith, changesBeside } from './carried.js'
+import type { KindActions, Look, Requests } from './context.js'
 import { lookingAgain } from './as-one.js'
 import { unlessListed } from './gone.js'
 import { copyInParts, LIMITS, partSizeFor, type Limits } from './multipart.js'
@@ -14,7 +15,13 @@ import { headOf, largeObject } from './manifests.js'
 import { checkingRewrites, type LaneChecks } from './spot-checks.js'
 import { keepTags } from './tags.js'
 
-/** What would become of an object: an outcome, or the changes that it needs. */
+/** What objects are to be rewritten with, in place. */
+export interface RewriteJob extends Pick<SetHeadersJob, 'source' | 'rules' | 'guess' | 'folderMarkers' | 'acl'> {
+  /** What takes the place of what an object has beside its headers: its storage class or its encryption, as fields of a request. */
+  readonly carried?: HeaderFields
+}
+
+/** What would become of an object: an outcome, or the changes that it needs. `head` has what it is to have beside its headers. */
 export type Plan =
   | { readonly outcome: Outcome }
   | {
@@ -27,9 +34,9 @@ export type Plan =
 /** How often an object is looked at anew because somebody wrote to it between HEAD and copy. */
 const RACES = 5
 
-/** The action of `set-headers` on one object: HEAD, and a copy onto itself only when something is to change. */
+/** The action of `set-headers` on one object, and of what rewrites objects for another reason: HEAD, and a copy onto itself only when something is to change. */
 export function setHeadersAction(
-  job: SetHeadersJob,
+  job: RewriteJob,
   store: Storage,
   limits: Limits = LIMITS,
   checks?: LaneChecks,
@@ -77,7 +84,7 @@ const REWRITTEN: Outcome = { kind: 'copied' }
 
 /** Looks at an object, with one HEAD at most and, where it is larger than `limits` let one request copy, the list of its annotations, and decides. Rejects as `Reading.head` does. */
 export async function planned(
-  job: SetHeadersJob,
+  job: RewriteJob,
   store: Storage,
   object: ObjectSummary,
   limits: Limits = LIMITS,
@@ -88,7 +95,11 @@ export async function planned(
   if (early !== undefined) return { outcome: outcomeFor(early) }
   const head = await headOf(store, object)
   const decision = decide(job, full, head.headers)
-  if (decision.kind !== 'rewrite') return { outcome: outcomeFor(decision) }
+  // Ceph shows the class of a copy in a listing or to HEAD.
+  const storageClass = store.conditional === true ? head.storageClass : object.storageClass || head.storageClass
+  const beside = changesBeside({ ...head, storageClass }, job.carried)
+  if (decision.kind !== 'rewrite' && (decision.reason !== 'unchanged' || beside.length === 0))
+    return { outcome: outcomeFor(decision) }
   if (head.manifest === true) throw largeObject(store, object.key, REWRITTEN_ALONE)
   if (head.archived) return { outcome: { kind: 'skipped', reason: 'archived' } }
   if (head.locked) return { outcome: { kind: 'skipped', reason: 'locked' } }
@@ -104,7 +115,9 @@ export async function planned(
     const cause = { code: NOT_ANNOTATED, message, operation: 'ListObjectAnnotations' } as const
     return { outcome: failed(prefix, object, cause) }
   }
-  return { outcome: undefined, head, headers: decision.headers, changes: decision.changes }
+  const { headers, changes } = decision.kind === 'rewrite' ? decision : { headers: head.headers, changes: [] }
+  const carried = carriedWith(head.carried, job.carried)
+  return { outcome: undefined, head: { ...head, carried }, headers, changes: [...changes, ...beside] }
 }
 
 const REWRITTEN_ALONE =
@@ -116,7 +129,7 @@ function outcomeFor({ reason }: Untouched): Outcome {
 
 // Sends everything that the object is to have afterwards: REPLACE drops what is not sent.
 async function rewrite(
-  job: SetHeadersJob,
+  job: RewriteJob,
   store: Storage,
   object: ObjectSummary,
   head: ObjectHead,
@@ -139,7 +152,7 @@ async function rewrite(
         object: { ...object, size: head.size, etag: head.etag, lastModified: head.lastModified },
         conditions: [['if-match', `"${head.etag}"`]],
       })
-    : await rewriteWhole(store, object, head, headers, fields)
+    : await rewriteWhole(store, object, { head, headers, carried: job.carried }, fields)
   if (tagging !== undefined && rewriting.dropsTags)
     await keepTags(store, object.key, { etag, tags: head.tags }, tagging)
   return { etag, fields }
@@ -149,8 +162,11 @@ async function rewrite(
 async function rewriteWhole(
   store: Storage,
   object: ObjectSummary,
-  head: ObjectHead,
-  headers: ReadonlyMap<string, string>,
+  {
+    head,
+    headers,
+    carried,
+  }: { readonly head: ObjectHead; readonly headers: Headers; readonly carried: HeaderFields | undefined },
   fields: HeaderFields,
 ): Promise<string> {
   const send = ({ rewriting }: Storage): Promise<string> =>
@@ -160,7 +176,8 @@ async function rewriteWhole(
     const now = await reading.head(object.key)
     if (now.etag === head.etag && now.lastModified === head.lastModified) return undefined
     // As it is to be: by a try whose answer was lost.
-    if (now.etag === head.etag && isSame(now.headers, headers)) return now.etag
+    if (now.etag === head.etag && isSame(now.headers, headers) && changesBeside(now, carried).length === 0)
+      return now.etag
     throw new StorageError('the object was written by somebody else while its headers were set', {
       ...{ severity: 'fail-object', code: 'PreconditionFailed', operation: 'HeadObject', bucket },
       key: prefix + object.key,
@@ -180,7 +197,8 @@ function requestsForTags({ rewriting }: Storage, { size }: ObjectSummary, { tags
   return { GetObjectTagging: 1, ...(dropsTags ? { HeadObject: 1 } : {}) }
 }
 
-function requestsOfRewrite({ acl }: SetHeadersJob, { size }: ObjectSummary): Requests {
+/** What a rewrite sends; without what only a look tells. */
+export function requestsOfRewrite({ acl }: Pick<RewriteJob, 'acl'>, { size }: ObjectSummary): Requests {
   const parts = Math.ceil(size / partSizeFor(size, LIMITS.part))
   const rewrite =
     size > LIMITS.copy
@@ -189,20 +207,28 @@ function requestsOfRewrite({ acl }: SetHeadersJob, { size }: ObjectSummary): Req
   return { ...rewrite, ...(acl === 'preserve' ? { GetObjectAcl: 1 } : {}) }
 }
 
+/** What a rewrite would make of an object. */
+export function lookAtRewrite(job: RewriteJob, source: Storage): Look {
+  return async (object) => {
+    try {
+      const plan = await planned(job, source, object)
+      return (
+        plan.outcome ?? { ...REWRITTEN, changes: plan.changes, requests: requestsForTags(source, object, plan.head) }
+      )
+    } catch (error) {
+      return outcomeOfHead(error, job.source.prefix, object)
+    }
+  }
+}
+
+/** What one spot check of what was rewritten sends. */
+export function requestsOfRewriteCheck({ acl = 'reset' }: Pick<RewriteJob, 'acl'>): Requests {
+  return { HeadObject: 1, ...(acl === 'reset' ? {} : { GetObjectAcl: 1 }) }
+}
+
 export const SET_HEADERS_ACTIONS: KindActions<SetHeadersJob> = {
-  look:
-    (job, { source }) =>
-    async (object) => {
-      try {
-        const plan = await planned(job, source, object)
-        return (
-          plan.outcome ?? { ...REWRITTEN, changes: plan.changes, requests: requestsForTags(source, object, plan.head) }
-        )
-      } catch (error) {
-        return outcomeOfHead(error, job.source.prefix, object)
-      }
-    },
+  look: (job, { source }) => lookAtRewrite(job, source),
   act: (job, { destination, checks }) => setHeadersAction(job, destination, undefined, checks),
   requests: requestsOfRewrite,
-  checkRequests: ({ acl = 'reset' }) => ({ HeadObject: 1, ...(acl === 'reset' ? {} : { GetObjectAcl: 1 }) }),
+  checkRequests: requestsOfRewriteCheck,
 }

@@ -1,11 +1,11 @@
 import type { Outcome } from '../../job/outcome.js'
 import { TAG_LIMITS, type SetTagsJob } from '../../job/set-tags.js'
 import type { Change } from '../../rules/decide.js'
-import { hasHistory, historyOf } from '../../sources/version-listing.js'
 import { able, type ObjectSummary, type Storage } from '../../storage/storage.js'
 import type { Action } from '../lanes/lane.js'
 import { asOne } from './as-one.js'
-import { allTogether, type KindActions, type Look, type Prospect } from './context.js'
+import type { KindActions, Look } from './context.js'
+import { actingOnVersions, lookingAtVersions } from './each-version.js'
 import { unlessListed } from './gone.js'
 import { failed, outcomeOf } from './outcome.js'
 import { tagsIn, taggingWith, type TagMap } from './tags.js'
@@ -14,7 +14,6 @@ type Wish = Pick<SetTagsJob, 'set' | 'remove' | 'replace'>
 
 const TAGGED: Outcome = { kind: 'copied' }
 const UNCHANGED: Outcome = { kind: 'skipped', reason: 'unchanged' }
-const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
 
 /** The tags that an object is to have, by those that it has. */
 export function wantedTags({ set, remove, replace = false }: Wish, before: TagMap): TagMap {
@@ -83,31 +82,6 @@ function tagOne(job: SetTagsJob, store: Storage): Action {
   return async (object) => await unlessListed(store, prefix, object, await once(object), once)
 }
 
-/** The same on each version of an object. One that fails ends it: whoever tries it again finds the others as they are to be. */
-function tagVersions(job: SetTagsJob, store: Storage): Action {
-  const { prefix } = job.source
-  const act = tagOne(job, store)
-  return async (object) => {
-    try {
-      const all = hasHistory(object) ? object : await historyOf(store, object.key)
-      if (all === undefined) return GONE
-      let changed = false
-      for (const version of all.history) {
-        const outcome = version.deleteMarker ? UNCHANGED : await act(version)
-        if (outcome?.kind === 'copied') changed = true
-        else if (outcome?.kind === 'failed') {
-          const { failure, later } = outcome
-          const message = `version ${version.version}: ${failure.message}`
-          return failed(prefix, object, { ...failure, message, severity: later === true ? 'later' : 'fail-object' })
-        } else if (outcome?.kind !== 'skipped') return outcome
-      }
-      return changed ? TAGGED : UNCHANGED
-    } catch (error) {
-      return outcomeOf(error, prefix, object)
-    }
-  }
-}
-
 function lookAtTags(job: SetTagsJob, store: Storage): Look {
   const { prefix } = job.source
   const look: Look = async (object) => {
@@ -120,26 +94,15 @@ function lookAtTags(job: SetTagsJob, store: Storage): Look {
       return outcomeOf(error, prefix, object)
     }
   }
-  if (job.versions !== true) return look
-  return async (object) => {
-    const changed: Prospect[] = []
-    for (const version of hasHistory(object) ? object.history : []) {
-      const prospect: Prospect | undefined = version.deleteMarker ? UNCHANGED : await look(version)
-      if (prospect?.kind === 'copied') {
-        const { changes = [] } = prospect
-        const named = changes.map((change) => ({ ...change, name: `${change.name} (${version.version})` }))
-        changed.push({ ...prospect, changes: named })
-      } else if (prospect?.kind !== 'skipped') return prospect
-    }
-    if (changed.length === 0) return UNCHANGED
-    const requests = allTogether(changed.map((one) => one.requests ?? {}))
-    return { ...TAGGED, changes: changed.flatMap(({ changes = [] }) => changes), requests }
-  }
+  return job.versions === true ? lookingAtVersions(look) : look
 }
 
 export const SET_TAGS_ACTIONS: KindActions<SetTagsJob> = {
   look: (job, { source }) => lookAtTags(job, source),
-  act: (job, { destination }) => (job.versions === true ? tagVersions : tagOne)(job, destination),
+  act: (job, { destination }) => {
+    const act = tagOne(job, destination)
+    return job.versions === true ? actingOnVersions(act, job.source.prefix, destination) : act
+  },
   // Which it is, the look tells.
   requests: () => ({}),
   checkRequests: () => ({}),

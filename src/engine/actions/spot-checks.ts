@@ -261,7 +261,11 @@ export async function whyCopyLacks(
 }
 
 /** How objects of a store whose headers were set are looked at. */
-export function checkingRewrites({ source: place }: SetHeadersJob, rewritten: Storage, checks: LaneChecks) {
+export function checkingRewrites(
+  { source: place }: Pick<SetHeadersJob, 'source'>,
+  rewritten: Storage,
+  checks: LaneChecks,
+) {
   const store = checks.strict ? rewritten : onceOf(rewritten)
   return {
     isDue: (object: ObjectSummary): boolean => checks.isDue(object),

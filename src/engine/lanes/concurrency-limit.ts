@@ -1,5 +1,5 @@
 import PQueue from 'p-queue'
-import type { SharedSlots } from '../../job/pace.js'
+import type { RunSettings } from '../../job/pace.js'
 import type { Valve } from './gate.js'
 import { SlotLoans } from './slot-loans.js'
 
@@ -20,14 +20,16 @@ export class ConcurrencyLimit implements Valve {
 
   private readonly waitsInQueue: Fifo[] = []
   private readonly loans: SlotLoans | undefined
+  private readonly ceiling: Int32Array<SharedArrayBuffer> | undefined
   private look: NodeJS.Timeout | undefined
 
-  /** With `slots`, `concurrency` is the share of them that nobody keeps from it. */
+  /** With `slots`, `concurrency` is the share of them that nobody keeps from it; with `ceiling` alone, what that says at the start. */
   constructor(
     private readonly concurrency: number,
-    slots?: SharedSlots,
+    { slots, ceiling }: Partial<Pick<RunSettings, 'slots' | 'ceiling'>> = {},
   ) {
     this.loans = slots === undefined ? undefined : new SlotLoans(slots)
+    this.ceiling = ceiling === undefined || slots !== undefined ? undefined : new Int32Array(ceiling)
     const queues = this.waitsInQueue
     class Mine extends Fifo {
       constructor() {
@@ -96,10 +98,11 @@ export class ConcurrencyLimit implements Valve {
 
   // Slots go where there is work.
   private borrow(busy = this.queue.pending): void {
-    const { loans, queue } = this
-    if (loans === undefined) return
-    const lacking = loans.adjust(busy + queue.size, busy)
-    if (loans.held !== queue.concurrency) queue.concurrency = loans.held
+    const { loans, ceiling, queue } = this
+    const lacking = loans?.adjust(busy + queue.size, busy) ?? false
+    const allowed = loans?.held ?? (ceiling && Atomics.load(ceiling, 0))
+    // To set it is to look for work.
+    if (allowed !== undefined && allowed !== queue.concurrency) queue.concurrency = allowed
     if (lacking && this.look === undefined) {
       this.look = setTimeout(() => {
         this.look = undefined

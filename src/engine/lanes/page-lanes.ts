@@ -26,7 +26,14 @@ export interface PagesOptions<T extends Keyed> {
 
 /** Reads all ranges to their end, or until `stop` aborts. Never rejects. */
 export async function runPages<T extends Keyed>(options: PagesOptions<T>): Promise<void> {
-  const { ranges, lanes, stop, fail } = options
+  await runClaims(options, (grant) => readPages(grant, options))
+}
+
+/** Has lanes claim ranges and read each, until there is none or `stop` aborts. Never rejects. */
+export async function runClaims(
+  { ranges, lanes, stop, fail }: Pick<PagesOptions<Keyed>, 'ranges' | 'lanes' | 'stop' | 'fail'>,
+  read: (grant: RangeClaim) => Promise<void>,
+): Promise<void> {
   const close = (): void => ranges.close()
   if (stop.aborted) close()
   else stop.addEventListener('abort', close, { once: true })
@@ -34,7 +41,7 @@ export async function runPages<T extends Keyed>(options: PagesOptions<T>): Promi
     try {
       for (let grant = await ranges.claim(); grant !== undefined; grant = await ranges.claim()) {
         try {
-          await read(grant, options)
+          await read(grant)
         } finally {
           grant.release()
         }
@@ -47,7 +54,7 @@ export async function runPages<T extends Keyed>(options: PagesOptions<T>): Promi
   stop.removeEventListener('abort', close)
 }
 
-async function read<T extends Keyed>(grant: RangeClaim, options: PagesOptions<T>): Promise<void> {
+async function readPages<T extends Keyed>(grant: RangeClaim, options: PagesOptions<T>): Promise<void> {
   const { listing, take, taken, room, stop } = options
   const next = pagesOf(listing(grant.after, grant.first), grant)
   let upcoming = next()

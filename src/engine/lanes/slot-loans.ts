@@ -1,17 +1,16 @@
 import type { SharedSlots } from '../../job/pace.js'
 
-const FREE = 0
+const TAKEN = 0
 const FIRST_WANT = 1
 
 /** Every thread keeps so many slots, whatever it does with them. */
 const KEPT = 1
 
-/** What `threads` threads share that have `total` slots between them; at least one each. */
-export function sharedSlots(total: number, threads: number): Omit<SharedSlots, 'index'> {
-  const all = Math.max(total, threads * KEPT)
+/** What `threads` threads share that have as many slots between them as `ceiling` says, one 32-bit integer that may change; at least one each. */
+export function sharedSlots(ceiling: SharedArrayBuffer, threads: number): Omit<SharedSlots, 'index'> {
   const shared = new SharedArrayBuffer((FIRST_WANT + threads) * Int32Array.BYTES_PER_ELEMENT)
-  new Int32Array(shared)[FREE] = all - threads * KEPT
-  return { shared, total: all, threads }
+  new Int32Array(shared)[TAKEN] = threads * KEPT
+  return { shared, ceiling, threads }
 }
 
 /** What of a total falls to one of several, at least one. */
@@ -25,10 +24,16 @@ export function shareOf(total: number, parts: number, index: number): number {
  */
 export class SlotLoans {
   private readonly cells: Int32Array<SharedArrayBuffer>
+  private readonly ceiling: Int32Array<SharedArrayBuffer>
   private current = KEPT
 
   constructor(private readonly slots: SharedSlots) {
     this.cells = new Int32Array(slots.shared)
+    this.ceiling = new Int32Array(slots.ceiling)
+  }
+
+  private get total(): number {
+    return Math.max(Atomics.load(this.ceiling, 0), this.slots.threads * KEPT)
   }
 
   /** How many slots the thread holds. */
@@ -38,14 +43,15 @@ export class SlotLoans {
 
   /** Takes or gives back slots, for a thread that could use `want` of them, of which `busy` are in use. True when it has less than it may have. */
   adjust(want: number, busy: number): boolean {
-    const { cells, slots } = this
+    const { cells, slots, total } = this
     Atomics.store(cells, FIRST_WANT + slots.index, want)
-    const target = Math.max(KEPT, want > shareOf(slots.total, slots.threads, slots.index) ? this.allotted() : want)
-    if (target > this.current) this.current += this.take(target - this.current)
+    const share = shareOf(total, slots.threads, slots.index)
+    const target = Math.max(KEPT, want > share ? this.allotted(total) : want)
+    if (target > this.current) this.current += this.take(target - this.current, total)
     else {
       const spare = this.current - Math.max(target, busy)
       if (spare > 0) {
-        Atomics.add(cells, FREE, spare)
+        Atomics.sub(cells, TAKEN, spare)
         this.current -= spare
       }
     }
@@ -53,8 +59,8 @@ export class SlotLoans {
   }
 
   // Each has what it wants up to its share, and what is over goes in equal parts to those that want more. Every thread that looks finds the same.
-  private allotted(): number {
-    const { total, threads, index } = this.slots
+  private allotted(total: number): number {
+    const { threads, index } = this.slots
     const wantOf = (thread: number): number => Math.max(KEPT, Atomics.load(this.cells, FIRST_WANT + thread))
     let mine = shareOf(total, threads, index)
     let over = total
@@ -79,12 +85,12 @@ export class SlotLoans {
     return mine
   }
 
-  private take(wanted: number): number {
+  private take(wanted: number, total: number): number {
     for (;;) {
-      const free = Atomics.load(this.cells, FREE)
-      const taken = Math.min(free, wanted)
+      const before = Atomics.load(this.cells, TAKEN)
+      const taken = Math.min(total - before, wanted)
       if (taken <= 0) return 0
-      if (Atomics.compareExchange(this.cells, FREE, free, free - taken) === free) return taken
+      if (Atomics.compareExchange(this.cells, TAKEN, before, before + taken) === before) return taken
     }
   }
 }

@@ -45,6 +45,15 @@ export class BusyPrefixes {
 
   /** The `most` busiest, the busiest first; none at which nothing was done, failed or throttled. */
   busiest(most: number): readonly PrefixActivity[] {
+    return this.byRate().slice(0, most)
+  }
+
+  /** The `most` slowest of all but the `busiest`, the slowest first. */
+  slowest(most: number, busiest: number): readonly PrefixActivity[] {
+    return this.byRate().slice(busiest).slice(-most).reverse()
+  }
+
+  private byRate(): PrefixActivity[] {
     this.roll()
     const now = this.clock()
     const rate = this.rateAt(now)
@@ -55,7 +64,6 @@ export class BusyPrefixes {
     return all
       .filter(({ perSecond, throttled, failed }) => perSecond > 0 || throttled > 0 || failed > 0)
       .sort((a, b) => b.perSecond - a.perSecond || b.failed + b.throttled - a.failed - a.throttled)
-      .slice(0, most)
   }
 
   // In the first window there is nothing before it.

@@ -13,6 +13,8 @@ export interface RunState {
   readonly deferredDeletes?: readonly DeferredDelete[]
   readonly deletesDone?: LedgerPosition
   readonly checkpoint: Omit<Checkpoint, 'ledger' | 'removals'>
+  /** Where the failure ledger ended then, where somebody else appends to it. */
+  readonly ledger?: LedgerPosition
 }
 
 /** The ledger of what a run deletes behind its checkpoint, and who is told how far a checkpoint counts on it. */
@@ -64,7 +66,7 @@ export class Checkpointer {
   private unwrittenDeletes: readonly DeferredDelete[] = []
 
   constructor(
-    private readonly folder: Pick<RunFolder, 'look' | 'save'>,
+    private readonly folder: Pick<RunFolder, 'look' | 'save'> & Partial<Pick<RunFolder, 'interval'>>,
     private readonly ledger: Pick<FailureLedger, 'append' | 'position'>,
     private readonly state: () => RunState,
     private readonly options: CheckpointerOptions,
@@ -72,7 +74,7 @@ export class Checkpointer {
 
   /** Begins the regular saves. */
   start(): void {
-    this.plan(INTERVAL)
+    this.plan(this.interval)
   }
 
   /** Saves the state of now: failures first, then the checkpoint that passes them. Waits for a save under way. Rejects with a `CheckpointError`. */
@@ -106,7 +108,7 @@ export class Checkpointer {
   private async saveOnce(): Promise<void> {
     const { folder, ledger } = this
     const { large, waiting, deferredDeletes: kept } = this.options
-    const { failures, deferredDeletes = [], deletesDone = NOWHERE, checkpoint } = this.state()
+    const { failures, deferredDeletes = [], deletesDone = NOWHERE, checkpoint, ledger: ended } = this.state()
     this.unwritten = joined(this.unwritten, failures)
     this.unwrittenDeletes = joined(this.unwrittenDeletes, deferredDeletes)
     // Another session's ledgers must not be written to either.
@@ -120,7 +122,7 @@ export class Checkpointer {
       ...checkpoint,
       ...(begun === undefined || end === undefined ? {} : { large: { ...begun, ledger: end } }),
       ...(awaited === undefined ? {} : { waiting: { ...awaited, ...setAside } }),
-      ledger: ledger.position,
+      ledger: ended ?? ledger.position,
     }
     if (kept === undefined) {
       await folder.save(counted)
@@ -133,6 +135,10 @@ export class Checkpointer {
     kept.work.allow(position)
   }
 
+  private get interval(): number {
+    return this.folder.interval ?? INTERVAL
+  }
+
   private plan(pause: number): void {
     this.timer = setTimeout(() => {
       this.save()
@@ -141,7 +147,7 @@ export class Checkpointer {
           (error: unknown) => this.bear(error),
         )
         .then(() => {
-          if (!this.stopped) this.plan(this.failingSince === undefined ? INTERVAL : AGAIN)
+          if (!this.stopped) this.plan(this.failingSince === undefined ? this.interval : AGAIN)
         }, this.options.fail)
     }, pause)
   }

@@ -13,13 +13,14 @@ export const ESTIMATE_PLACES = 500
 const AT_ONCE = 64
 
 /**
- * Estimates how many objects are in ranges of a store, which are in order. Undefined where the requests did not suffice. Rejects with a
- * `StoppedError` where it cannot be listed, and once `stop` aborts.
+ * Estimates how many objects are in ranges of a store, which are in order, by at most `requests` pages. Undefined where they did not suffice. Rejects with
+ * a `StoppedError` where it cannot be listed, and once `stop` aborts.
  */
 export async function estimateObjects(
   store: Pick<Storage, 'list' | 'place'>,
   ranges: readonly KeyRange[],
   stop: AbortSignal,
+  requests = ESTIMATE_REQUESTS,
 ): Promise<KeyEstimate | undefined> {
   const list = async (after: string | undefined): Promise<{ keys: readonly string[]; more: boolean }> => {
     const listing = listingAfter(store, after)
@@ -31,7 +32,7 @@ export async function estimateObjects(
   }
   try {
     return await estimateKeys({
-      ...{ list, ranges, requests: ESTIMATE_REQUESTS, atOnce: AT_ONCE, windows: ESTIMATE_PLACES },
+      ...{ list, ranges, requests, atOnce: AT_ONCE, windows: ESTIMATE_PLACES },
       random: Math.random,
     })
   } catch (error) {

@@ -3,11 +3,8 @@ import { LateLedger, type ObjectEntry } from '../../checkpoint/object-ledger.js'
 import { largeRemaining, type LargeState, type LedgerPosition, type UploadState } from '../../checkpoint/checkpoint.js'
 import type { LargeObject, Outcome } from '../../job/outcome.js'
 import type { ObjectSummary } from '../../storage/storage.js'
-import type { UploadLog } from '../actions/context.js'
-import type { Action } from '../lanes/lane.js'
+import type { LargeHand, LargeQueue } from '../workers/large-hand.js'
 
-/** Large objects under way at once; each has several parts under way. */
-const AT_ONCE = 4
 /** Entries of the ledger that are read at once. */
 const READ = 1000
 
@@ -21,8 +18,10 @@ export interface LargeOptions {
   readonly start: LargeState | undefined
   /** What the keys of the ledger begin with, and objects are named without. */
   readonly prefix: string
-  /** The action on an object, which keeps account of its upload. */
-  readonly actFor: (uploads: UploadLog) => Action
+  /** The one of this process; absent where only others copy them. */
+  readonly own: LargeHand | undefined
+  /** Resolves when one may be begun. */
+  readonly pass: () => Promise<void>
   /** Told of each outcome. */
   readonly settle: (object: ObjectSummary, outcome: Outcome) => void
   /** Saves the run; an upload is written down before there is anything in it. */
@@ -39,11 +38,18 @@ interface Open {
   upload: UploadState | undefined
 }
 
+/** One that can be copied at once. */
+interface Ready {
+  readonly open: Open
+  readonly object: LargeObject
+}
+
 /**
  * The large objects of a run. Lanes settle their keys at once, so that no checkpoint waits for hours; they are held until they are in a ledger
- * on the disk, as failures are, and then copied a few at a time, in the order of the ledger. What is left of them is a position and the few that are open.
+ * on the disk, as failures are, and then copied a few at a time, in the order of the ledger, by whoever has least to do. What is left of them is a
+ * position and the few that are open: those stay open, with their uploads, when who copied them is gone.
  */
-export class LargeObjects {
+export class LargeObjects implements LargeQueue {
   private readonly open: Open[]
   private begun: LedgerPosition
   private readonly ledger: LateLedger<LargeObject>
@@ -53,11 +59,18 @@ export class LargeObjects {
   private last = false
   /** Read and not begun. */
   private read: ObjectEntry<LargeObject>[] = []
-  private reading: Promise<void> | undefined
+  /** Begun in an earlier session, and not read. */
+  private before: Open[] = []
+  /** Begun before by somebody who is gone. */
+  private readonly givenBack: Ready[] = []
+  /** Who copies them, and how many each has in hand. */
+  private readonly hands = new Map<LargeHand, number>()
   private underWay = 0
   /** Nothing more will come into the ledger. */
   private closed = false
-  private waiting: (() => void)[] = []
+  /** Something may be to do that was not before. */
+  private isStale = false
+  private look: (() => void) | undefined
 
   constructor(private readonly options: LargeOptions) {
     const { start } = options
@@ -102,23 +115,30 @@ export class LargeObjects {
     return this.ledger.position
   }
 
-  /** Copies until there are and will be no more, or nothing is under way after `stop`. Never rejects. */
+  join(hand: LargeHand): () => void {
+    this.hands.set(hand, 0)
+    this.wake()
+    return () => void this.hands.delete(hand)
+  }
+
+  /** Has them copied until there are and will be no more, or nothing is under way after `stop`. Never rejects. */
   async run(): Promise<void> {
-    const { stop, fail } = this.options
+    const { own, stop, fail } = this.options
     const wake = (): void => this.wake()
     stop.addEventListener('abort', wake, { once: true })
+    if (own !== undefined) this.join(own)
     try {
       if (this.ledger.position.bytes > 0) await this.ledger.open()
-      const before = [...this.open]
-      const worker = async (): Promise<void> => {
-        for (let open = before.shift(); open !== undefined && !stop.aborted; open = before.shift())
-          await this.again(open)
-        for (let next = await this.next(); next !== undefined; next = await this.next()) await this.copy(...next)
+      this.before = [...this.open]
+      for (;;) {
+        await this.giveOut()
+        if (stop.aborted || this.isOver) break
+        await this.changed()
       }
-      await Promise.all(Array.from({ length: AT_ONCE }, worker))
     } catch (error) {
       fail(error)
     }
+    while (this.underWay > 0) await this.changed()
     stop.removeEventListener('abort', wake)
   }
 
@@ -127,64 +147,101 @@ export class LargeObjects {
     await this.ledger.end(saved && this.remaining === 0)
   }
 
-  private async again(open: Open): Promise<void> {
-    const [entry] = await this.ledger.read(open.at, 1)
-    if (entry !== undefined) await this.copy(open, entry)
+  /** Nothing is left to be copied, and nothing will come: neither from the lanes nor back from a hand. */
+  private get isOver(): boolean {
+    return this.closed && this.underWay === 0 && !this.isAnyRead && !this.isAnyUnread
   }
 
-  private async next(): Promise<[Open, ObjectEntry<LargeObject>] | undefined> {
-    for (;;) {
-      if (this.options.stop.aborted) return undefined
-      const entry = this.read.shift()
-      if (entry !== undefined) {
-        const open: Open = { at: entry.at, upload: undefined }
-        this.open.push(open)
-        this.begun = { bytes: entry.end, entries: this.begun.entries + 1 }
-        return [open, entry]
-      }
-      if (this.begun.bytes < this.ledger.position.bytes) {
-        this.reading ??= this.refill()
-        await this.reading
-      } else {
-        if (this.closed) return undefined
-        await new Promise<void>((resolve) => this.waiting.push(resolve))
-      }
+  private get isAnyRead(): boolean {
+    return this.givenBack.length + this.read.length > 0
+  }
+
+  private get isAnyUnread(): boolean {
+    return this.before.length > 0 || this.begun.bytes < this.ledger.position.bytes
+  }
+
+  /** Gives out what there is, as long as somebody has room for it. */
+  private async giveOut(): Promise<void> {
+    while (!this.options.stop.aborted && this.freest() !== undefined) {
+      while (!this.isAnyRead && this.isAnyUnread) await this.refill()
+      // It may have gone meanwhile.
+      const hand = this.freest()
+      const ready = hand === undefined ? undefined : this.next()
+      if (hand === undefined || ready === undefined) return
+      void this.copy(hand, ready)
     }
   }
 
-  private async refill(): Promise<void> {
-    this.read = await this.ledger.read(this.begun.bytes, READ)
-    this.reading = undefined
+  /** Who has room, and least to do. */
+  private freest(): LargeHand | undefined {
+    let [found, least] = [undefined as LargeHand | undefined, Infinity]
+    for (const [hand, busy] of this.hands) if (busy < Math.min(hand.atOnce, least)) [found, least] = [hand, busy]
+    return found
   }
 
-  private async copy(open: Open, { object: { key, ...rest } }: ObjectEntry<LargeObject>): Promise<void> {
-    const { actFor, prefix, save, settle, fail } = this.options
-    const act = actFor({
-      before: open.upload,
-      begun: async (upload) => {
-        open.upload = upload
-        // A save that fails is the keeper's affair.
-        await save().catch(() => undefined)
-      },
-    })
+  private next(): Ready | undefined {
+    const ready = this.givenBack.shift()
+    if (ready !== undefined) return ready
+    const entry = this.read.shift()
+    if (entry === undefined) return undefined
+    const open: Open = { at: entry.at, upload: undefined }
+    this.open.push(open)
+    this.begun = { bytes: entry.end, entries: this.begun.entries + 1 }
+    return { open, object: entry.object }
+  }
+
+  private async refill(): Promise<void> {
+    const open = this.before.shift()
+    if (open === undefined) {
+      this.read = await this.ledger.read(this.begun.bytes, READ)
+      return
+    }
+    const [entry] = await this.ledger.read(open.at, 1)
+    if (entry !== undefined) this.givenBack.push({ open, object: entry.object })
+  }
+
+  private async copy(hand: LargeHand, ready: Ready): Promise<void> {
+    const { prefix, pass, save, settle, stop, fail } = this.options
+    const { open } = ready
+    const { key, ...rest } = ready.object
     const object: ObjectSummary = { key: key.slice(prefix.length), ...rest }
-    this.underWay++
+    const begun = async (upload: UploadState): Promise<void> => {
+      open.upload = upload
+      // A save that fails is the keeper's affair.
+      await save().catch(() => undefined)
+    }
+    this.busy(hand, 1)
     try {
-      const outcome = await act(object)
-      if (outcome !== undefined) {
+      await pass()
+      const outcome = stop.aborted
+        ? undefined
+        : await hand.copy({ at: open.at, object, uploads: { before: open.upload, begun } })
+      if (outcome === undefined) this.givenBack.push(ready)
+      else {
         this.open.splice(this.open.indexOf(open), 1)
         settle(object, outcome)
       }
     } catch (error) {
       fail(error)
     }
-    this.underWay--
+    this.busy(hand, -1)
+    this.wake()
+  }
+
+  private busy(hand: LargeHand, more: 1 | -1): void {
+    this.underWay += more
+    const busy = this.hands.get(hand)
+    if (busy !== undefined) this.hands.set(hand, busy + more)
   }
 
   private wake(): void {
-    const told = this.waiting
-    this.waiting = []
-    for (const resolve of told) resolve()
+    this.isStale = true
+    this.look?.()
+  }
+
+  private async changed(): Promise<void> {
+    if (!this.isStale) await new Promise<void>((resolve) => (this.look = resolve))
+    this.isStale = false
   }
 }
 

@@ -33,6 +33,8 @@ export interface Sampling {
   /** Takes in what becomes of one of its objects. */
   add(object: ObjectSummary, prospect: Prospect): void
   figures(): SampledFigures
+  /** Its places in order: the last key of each, and for how many it stands. */
+  readonly portions: readonly { readonly until: string; readonly keys: number }[]
 }
 
 /** The sample that an estimate has drawn. */
@@ -66,6 +68,7 @@ export function samplingOf(found: KeyEstimate): Sampling {
   return {
     ranges: windows.map(({ range }) => range),
     from: { objects, places: windows.length, standsFor },
+    portions: windows.map(({ range: { until = '' }, standsFor: keys }) => ({ until, keys })),
     add({ key, size }, { kind }) {
       looked++
       const window = done[windowOf(key)]

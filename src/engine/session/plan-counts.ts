@@ -1,6 +1,5 @@
-import { writeKindOf, type WriteJob } from '../../job/kinds.js'
+import { givenStorageClass, updatesOf, writeKindOf, type WriteJob } from '../../job/kinds.js'
 import type { Fate, PlannedGroup } from '../../job/planned-group.js'
-import { isSetTags } from '../../job/set-tags.js'
 import { isArchiveClass } from '../../job/storage-classes.js'
 import type { Group } from '../../job/usage.js'
 import type { WorkItem } from '../../sources/work-source.js'
@@ -33,7 +32,7 @@ export class PlanCounts {
   readonly #groups = new Map<string, Counts>()
   // Neighbours in a listing mostly share these.
   #latest: Counts | undefined
-  #kind: Prospect['kind'] | undefined
+  #kind: Prospect['kind'] | 'updated' | undefined
 
   /** Goes on from `before`. */
   constructor(
@@ -95,9 +94,9 @@ export class PlanCounts {
   }
 
   #of(storageClass: string, prospect: Prospect): Counts {
-    const { kind } = prospect
+    const kind = isUpdate(prospect) ? 'updated' : prospect.kind
     // Of the others there are several.
-    const plain = kind === 'copied' || kind === 'deleted'
+    const plain = kind === 'copied' || kind === 'deleted' || kind === 'updated'
     if (plain && kind === this.#kind && this.#latest?.storageClass === storageClass) return this.#latest
     const fate = this.#fateOf(storageClass, prospect)
     const key = nameOf(fate, storageClass)
@@ -124,10 +123,15 @@ function noSizes(): Pick<Counts, 'writes' | 'replaced' | 'sizes'> {
   return { writes: new Map(), replaced: new Map(), sizes: SIZE_CLASS_NAMES.map(() => ({ objects: 0, bytes: 0 })) }
 }
 
+// Of one job some objects are updated, and others rewritten.
+function isUpdate(prospect: Prospect): boolean {
+  return prospect.kind === 'copied' && prospect.requests?.UpdateObjectEncryption !== undefined
+}
+
 function fateOf(prospect: Prospect): Fate {
   switch (prospect.kind) {
     case 'copied':
-      return { kind: 'written' }
+      return { kind: isUpdate(prospect) ? 'updated' : 'written' }
     case 'deleted':
     case 'delete-deferred':
       return { kind: 'deleted' }
@@ -140,9 +144,8 @@ function fateOf(prospect: Prospect): Fate {
 
 /** The storage class that a job writes of an object of this one. */
 export function writtenClass(job: WriteJob, ofSource: string): string {
-  if (!('attributes' in job)) return ofSource
-  const { storageClass, drop = [] } = job.attributes
-  return storageClass ?? (drop.includes('storage-class') ? 'STANDARD' : ofSource)
+  const dropped = 'attributes' in job && job.attributes.drop?.includes('storage-class') === true
+  return givenStorageClass(job) ?? (dropped ? 'STANDARD' : ofSource)
 }
 
 /** Whether the copy of an object of this class is refused, unless it was restored, which only the copy itself would tell, or a HEAD. */
@@ -152,7 +155,7 @@ export function isArchivedBy(job: WriteJob, storageClass: string): boolean {
 
 /** What an object that a job does is billed as. */
 export function fateOfDone(job: WriteJob): 'written' | 'tagged' {
-  return isSetTags(job) ? 'tagged' : 'written'
+  return updatesOf(job) === undefined ? 'written' : 'tagged'
 }
 
 /** Whether what a job writes takes the place of what it read: a rewrite in place, or a move. */

@@ -1,7 +1,6 @@
-import { deferredDeletesOf, deletionPlace, onlyDeletes, type WriteJob } from '../../job/kinds.js'
+import { deferredDeletesOf, deletionPlace, onlyDeletes, updatesOf, type WriteJob } from '../../job/kinds.js'
 import type { Pace } from '../../job/pace.js'
 import { isFolder } from '../../job/place.js'
-import { isSetTags } from '../../job/set-tags.js'
 import type { Totals } from '../../job/totals.js'
 import { requestsBeforeDeletion, requestsOfCheck } from '../actions/actions.js'
 import { allTogether, type ActionContext, type Requests } from '../actions/context.js'
@@ -85,7 +84,7 @@ function goneIn({ job, totals, versions, kept }: Counted): number {
 function emptyWrites(job: WriteJob, { settings }: ActionContext): Requests {
   const { destination } = 'destination' in job ? job : { destination: job.source }
   if (onlyDeletes(job) || isFolder(destination)) return {}
-  return { [isSetTags(job) ? 'PutObjectTagging' : settings.streamed ? 'PutObject' : 'CopyObject']: 0 }
+  return { [updatesOf(job) ?? (settings.streamed ? 'PutObject' : 'CopyObject')]: 0 }
 }
 
 function times(requests: Requests, n: number): Requests {

@@ -54,6 +54,7 @@ export function totalsOf(groups: readonly PlannedGroup[]): Totals {
   for (const { fate, objects, bytes } of groups) {
     switch (fate.kind) {
       case 'written':
+      case 'updated':
       case 'archived':
         totals.copied += objects
         totals.bytes += bytes

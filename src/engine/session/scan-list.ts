@@ -1,8 +1,10 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
 import type { KeyList } from '../../job/files-from.js'
 import type { ScanJob } from '../../job/kinds.js'
+import type { Failure } from '../../job/outcome.js'
 import { addPassedOver, type PassedOver } from '../../job/passed-over.js'
 import { placeUrl } from '../../job/place.js'
+import { sum } from '../../job/totals.js'
 import type { OpenStores } from '../../storage/open.js'
 import { GIVEN_UP, UnlikeOthers } from '../../storage/set-aside.js'
 import { ListWork, entryNeedsOf } from '../../sources/files-from/files-from-source.js'
@@ -35,36 +37,67 @@ export interface ScanListOptions {
 /** So many are told of one by one. */
 const MOST_TOLD = 20
 
-/** The objects that a list names, read in its order and in this thread. Each is looked up: what the list tells of it may be of before. */
-export class ScanList {
-  private readonly work: ListWork
-  /** By error code. */
-  readonly unread: Record<string, number>
+/** Reads the objects that a list names. */
+export interface ScanNamed {
+  /** How far it is settled; undefined once it is wholly. */
+  remaining(): ListState | undefined
+  /** What was passed over: in all of it where it was read beforehand, else among what is settled. */
+  readonly passedOver: PassedOver
+  /** What could not be looked at, by error code. */
+  readonly unread: Readonly<Record<string, number>>
   /** Objects settled in this session. */
+  readonly settled: number
+  /** Reads what remains. `deliver` takes in what came of some of it, and settles that. Never rejects. */
+  run(task: Task, deliver: (product: unknown, settle: () => void) => void): Promise<void>
+}
+
+/** Objects that could not be looked at, told of one by one, the first of them, and counted. */
+export class UnreadObjects {
+  /** By error code. */
+  readonly counts: Record<string, number>
+
+  constructor(private readonly options: Pick<ScanListOptions, 'job' | 'unread' | 'warn'>) {
+    this.counts = { ...options.unread }
+  }
+
+  add({ key, code, message }: Pick<Failure, 'key' | 'code' | 'message'>): void {
+    const told = sum(this.counts)
+    addTo(this.counts, code, 1)
+    const { job, warn } = this.options
+    if (told < MOST_TOLD) warn(`${placeUrl({ ...job.source, prefix: key })}: ${code}: ${message}`)
+    if (told === MOST_TOLD) warn('the rest is only counted')
+  }
+}
+
+/** The objects that a list names, read in its order and in this thread. Each is looked up: what the list tells of it may be of before. */
+export class ScanList implements ScanNamed {
+  private readonly work: ListWork
+  private readonly unreadObjects: UnreadObjects
   settled = 0
 
   constructor(private readonly options: ScanListOptions) {
     const { job, list, state, ends, stop } = options
-    this.unread = { ...options.unread }
-    const slots = new ConcurrencyLimit(ends.settings.concurrency)
+    this.unreadObjects = new UnreadObjects(options)
+    const slots = new ConcurrencyLimit(ends.settings.concurrency, ends.settings)
     const setAside = new UnlikeOthers(GIVEN_UP)
     const storeFor: Parameters<typeof lookingUp>[0]['storeFor'] = (pacer) => ends.source.storeFor(pacer, setAside)
     const complete = lookingUp({ job, storeFor, slots, stop })
     this.work = new ListWork(list, entryNeedsOf(job, ends.listFiles), state, { add: () => undefined }, complete)
   }
 
-  /** How far it is settled; undefined once it is wholly. */
+  get unread(): Readonly<Record<string, number>> {
+    return this.unreadObjects.counts
+  }
+
   remaining(): ListState | undefined {
     return this.work.remaining()
   }
 
-  /** What was passed over: in all of it where it was read beforehand, else before what remains. */
   get passedOver(): PassedOver {
     const { state, passedOver } = this.options
     return state.of === undefined ? addPassedOver(passedOver, this.work.passedOver) : passedOver
   }
 
-  /** Reads what remains. `deliver` takes in what came of some of it, and settles that. Never rejects. */
   async run(task: Task, deliver: (product: unknown, settle: () => void) => void): Promise<void> {
     const { ends, fail } = this.options
     const ways = { ...this.options, source: ends.source.storeFor, destination: ends.destination?.storeFor }
@@ -128,25 +161,9 @@ export class ScanList {
   // What could be looked at; of the rest, somebody has to be told.
   private found(items: readonly WorkItem[]): readonly WorkItem[] {
     return items.filter(({ known }) => {
-      if (known?.kind === 'failed') this.tell(known.failure)
+      if (known?.kind === 'failed') this.unreadObjects.add(known.failure)
       return known === undefined
     })
-  }
-
-  private tell({
-    key,
-    code,
-    message,
-  }: {
-    readonly key: string
-    readonly code: string
-    readonly message: string
-  }): void {
-    const told = Object.values(this.unread).reduce((sum, n) => sum + n, 0)
-    addTo(this.unread, code, 1)
-    const { job, warn } = this.options
-    if (told < MOST_TOLD) warn(`${placeUrl({ ...job.source, prefix: key })}: ${code}: ${message}`)
-    if (told === MOST_TOLD) warn('the rest is only counted')
   }
 }
 

@@ -4,14 +4,17 @@ import { addSample, sampleOf } from '../../checkpoint/rate-samples.js'
 import { expectedOf, type Expected } from '../../job/events.js'
 import { RunFolder } from '../../checkpoint/run-folder.js'
 import { listOf } from '../../job/kinds.js'
+import { paceNow } from '../../job/pace.js'
 import { passedOverInAll, type PassedOver } from '../../job/passed-over.js'
 import type { OpenStores } from '../../storage/open.js'
 import { Keyspace } from '../../sources/ranges/keyspace.js'
 import type { RangeClaim } from '../../sources/work-source.js'
 import type { WorkerPool, Task } from '../workers/worker-pool.js'
-import { Checkpointer } from './checkpointer.js'
+import { Checkpointer, type RunState } from './checkpointer.js'
+import { isReadByThreads } from '../actions/look-up-listed.js'
 import { Ending } from './ending.js'
-import { ScanList } from './scan-list.js'
+import { ScanInventory } from './scan-inventory.js'
+import { ScanList, type ScanNamed } from './scan-list.js'
 import { ReaderGone } from '../output/output-writer.js'
 import type { Stop } from './stop-reason.js'
 
@@ -29,11 +32,20 @@ export interface Sink {
   readonly sync: () => Promise<void>
 }
 
+/** Who keeps, in place of a scan, how far it has come: what it is done for. */
+export interface ScanKeeper {
+  readonly folder: Pick<RunFolder, 'look' | 'save'>
+  /** What is saved of it: taken in the step in which this is how far it has come. */
+  readonly state: (scan: Omit<ScanCheckpoint, 'ledger'>) => Pick<RunState, 'checkpoint' | 'ledger'>
+}
+
 /** One session of a job that only reads. */
 export interface ScanOptions {
   readonly checkpoint: ScanCheckpoint
   /** The run's folder, locked; absent when nothing is kept. */
   readonly folder: string | undefined
+  /** Where what is kept is not of the scan. */
+  readonly keeper?: ScanKeeper
   readonly ends: OpenStores
   readonly crew: WorkerPool
   readonly openSink: (keyspace: Keyspace, fail: (error: unknown) => void) => Sink
@@ -77,8 +89,9 @@ export async function runScan(options: ScanOptions): Promise<ScanEnd> {
   }
 }
 
-async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise<ScanEnd> {
-  const { checkpoint, ends, crew, drain } = options
+async function scanIn(opened: RunFolder | undefined, options: ScanOptions): Promise<ScanEnd> {
+  const { checkpoint, keeper, ends, crew, drain } = options
+  const run = keeper?.folder ?? opened
   const { lanes, retryFor } = ends.settings
   const began = performance.now()
   const elapsed = (): number => performance.now() - began
@@ -101,20 +114,21 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
     fail(error)
     broken.abort()
   })
-  const list = scanList(options, fail)
+  const list = scanList(options, sink.task, fail)
   // What was accepted and not settled is listed again by the next session.
   const listed = (): number => checkpoint.listed + keyspace.settled + (list?.settled ?? 0)
   const remains = (): boolean => keyspace.remaining().length > 0 || list?.remaining() !== undefined
-  const { list: _list, stopped: _stopped, ...lasting } = checkpoint
+  const { list: _list, stopped: _stopped, activity: _activity, ...lasting } = checkpoint
   const expected = (): Expected | undefined => {
     const inAll = keyspace.expected()
     const estimated = inAll === undefined ? undefined : checkpoint.listed + inAll
     return expectedOf(checkpoint.listed + keyspace.listed, checkpoint.pace.expect, estimated)
   }
   let { history } = checkpoint
+  const throttled = (): number => (checkpoint.throttled ?? 0) + ends.meter.throttled
   const sampled = (activeMs: number): ScanCheckpoint['history'] =>
     addSample(history, {
-      ...{ activeMs, settled: listed(), bytes: 0, throttled: ends.meter.throttled },
+      ...{ activeMs, settled: listed(), bytes: 0, throttled: throttled() },
       ...sampleOf(keyspace.listingEnded ? { objects: checkpoint.listed + keyspace.listed, told: false } : expected()),
     })
   const state = (): Omit<ScanCheckpoint, 'ledger'> => {
@@ -125,25 +139,30 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
     const stopped = ending.stop ?? (drain.signal.aborted ? { reason: 'it was interrupted' } : undefined)
     const activeMs = checkpoint.activeMs + elapsed()
     history = sampled(activeMs)
+    const { threads, inFlight, hosts } = crew
+    const atWork = hosts !== undefined && stopped === undefined && remains()
     return {
       ...lasting,
+      pace: paceNow(checkpoint.pace, ends.settings),
       ...(left === undefined ? {} : { list: left }),
       ...(passedOverInAll(passedOver) === 0 ? {} : { passedOver }),
       ...(stopped === undefined || !remains() ? {} : { stopped }),
+      ...(atWork ? { activity: { threads, inFlight, retried: ends.meter.retried, hosts } } : {}),
       state: remains() ? 'unfinished' : 'finished',
       savedAt: new Date().toISOString(),
-      ...{ activeMs, history },
+      ...{ activeMs, history, throttled: throttled() },
       ranges,
       listed: listed(),
       scan: { ...sink.state(), ...unread },
     }
   }
   // Nothing fails by itself in a listing, so in place of a ledger it is the output that must be on the disk first.
+  const kept = keeper?.state ?? ((checkpoint) => ({ checkpoint }))
   const output = { append: () => sink.sync(), position: { bytes: 0, entries: 0 } }
   const checkpointer =
     run === undefined
       ? undefined
-      : new Checkpointer(run, output, () => ({ failures: [], checkpoint: state() }), {
+      : new Checkpointer(run, output, () => ({ failures: [], ...kept(state()) }), {
           fail,
           warn: options.warn,
           retryFor,
@@ -171,21 +190,13 @@ async function scanIn(run: RunFolder | undefined, options: ScanOptions): Promise
 }
 
 function scanList(
-  { checkpoint, ends, drain, warn }: ScanOptions,
+  { checkpoint, ends, crew, drain, warn }: ScanOptions,
+  task: Task,
   fail: (error: unknown) => void,
-): ScanList | undefined {
+): ScanNamed | undefined {
   const { job, list: state, passedOver = {}, scan } = checkpoint
   const list = listOf(job)
   if (list === undefined || state === undefined) return undefined
-  return new ScanList({
-    job,
-    list,
-    state,
-    passedOver,
-    unread: scan?.unread ?? {},
-    ends,
-    warn,
-    stop: drain.signal,
-    fail,
-  })
+  const options = { job, list, state, passedOver, unread: scan?.unread ?? {}, ends, warn, stop: drain.signal, fail }
+  return isReadByThreads(job, state) ? new ScanInventory(options, crew, task) : new ScanList(options)
 }

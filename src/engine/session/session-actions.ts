@@ -15,7 +15,6 @@ import { unclearBetween, type Unclear } from '../actions/manifests.js'
 import { NameLocks } from '../actions/name-locks.js'
 import { SpotChecks } from '../actions/spot-checks.js'
 import type { ConcurrencyLimit } from '../lanes/concurrency-limit.js'
-import type { Turnstile } from '../lanes/gate.js'
 import type { Action, Decide } from '../lanes/lane.js'
 import type { Pacer } from '../lanes/pacer.js'
 import { attempting } from './retry-one.js'
@@ -28,8 +27,6 @@ export interface SessionActionsOptions {
   readonly ends: OpenStores
   /** Those of looks at objects that were only named. */
   readonly slots: ConcurrencyLimit
-  /** What large objects pass before they are begun. */
-  readonly turnstile: Turnstile
   readonly unlikeOthers: UnlikeOthers
   readonly stop: AbortSignal
   readonly fail: (error: unknown) => void
@@ -82,12 +79,8 @@ export class SessionActions {
 
   /** The action on a large object, of whose upload somebody keeps account. */
   onLarge(uploads: UploadLog): Action {
-    const { job, unlikeOthers, turnstile, stop } = this.options
-    const act = actOf(job, { ...this.context(exceptParts(unlikeOthers), this.checksOfLarge), uploads })
-    return async (object) => {
-      await turnstile.pass()
-      return stop.aborted ? undefined : await act(object)
-    }
+    const { job, unlikeOthers } = this.options
+    return actOf(job, { ...this.context(exceptParts(unlikeOthers), this.checksOfLarge), uploads })
   }
 
   /** One attempt at an object that was set aside. */

@@ -1,8 +1,9 @@
-import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
+import type { RunActivity, WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { addSample, sampleOf } from '../../checkpoint/rate-samples.js'
-import { expectedOf, type Expected, type RunEvent, type Snapshot } from '../../job/events.js'
+import { expectedOf, type Expected, type RunEvent, type Snapshot, type Throttle } from '../../job/events.js'
 import { listOf } from '../../job/kinds.js'
-import { settled } from '../../job/totals.js'
+import { paceNow } from '../../job/pace.js'
+import { settled, sum } from '../../job/totals.js'
 import type { OpenStores } from '../../storage/open.js'
 import type { ListRanges } from '../../sources/files-from/list-ranges.js'
 import type { Keyspace } from '../../sources/ranges/keyspace.js'
@@ -44,6 +45,8 @@ export interface SessionParts {
   readonly ending: Pick<Ending, 'stop'>
   /** Where somebody wants to know. */
   readonly busy: BusyPrefixes | undefined
+  /** The snapshot is to tell of them. */
+  readonly busiest: boolean
   /** Where prices are known. */
   readonly spentOf: SpentOf | undefined
 }
@@ -85,7 +88,7 @@ export class SessionState {
 
   /** What is told of it now. */
   snapshot(): Snapshot {
-    const { tally, ranges, slots, pacers, deferredDeletes, crew, large, waiting, ends, futility, busy } = this.parts
+    const { tally, ranges, pacers, large, waiting, ends, futility, busy } = this.parts
     const { spent } = this
     for (const [key, times] of refusalsOf(pacers) ?? []) busy?.refused(key, times)
     return {
@@ -93,24 +96,43 @@ export class SessionState {
       listed: this.listedBefore + ranges.listed,
       ...(ranges.listingEnded ? {} : { expected: this.expected() }),
       listingEnded: ranges.listingEnded,
-      inFlight:
-        slots.busy +
-        (deferredDeletes?.inFlight ?? 0) +
-        crew.inFlight +
-        (large.counts?.underWay ?? 0) +
-        waiting.inFlight,
+      inFlight: this.inFlight,
       large: large.counts,
       waiting: waiting.counts,
       passedOver: this.parts.checkpoint.passedOver,
       throttled: ends.meter.throttled,
-      held: together(heldBack(pacers), together(deferredDeletes?.held, crew.held)),
-      ...(busy === undefined ? {} : { busiest: busy.busiest(BUSIEST) }),
+      held: this.held,
+      ...(busy === undefined || !this.parts.busiest ? {} : { busiest: busy.busiest(BUSIEST) }),
       ...(futility.cause === undefined ? {} : { paused: futility.cause }),
       retried: ends.meter.retried,
       requests: ends.meter.requests,
       ...(spent === undefined ? {} : { spent }),
       settledHere: tally.added,
       elapsed: performance.now() - this.began,
+    }
+  }
+
+  private get inFlight(): number {
+    const { slots, deferredDeletes, crew, large, waiting } = this.parts
+    const apart = (deferredDeletes?.inFlight ?? 0) + (large.counts?.underWay ?? 0) + waiting.inFlight
+    return slots.busy + crew.inFlight + apart
+  }
+
+  private get held(): Throttle | undefined {
+    const { pacers, deferredDeletes, crew } = this.parts
+    return together(heldBack(pacers), together(deferredDeletes?.held, crew.held))
+  }
+
+  // For who watches the run.
+  private activity(): RunActivity {
+    const { crew, ends, busy } = this.parts
+    const { inFlight, held } = this
+    const { hosts } = crew
+    return {
+      ...{ inFlight, threads: crew.threads, retried: ends.meter.retried },
+      ...(held === undefined ? {} : { held }),
+      ...(hosts === undefined ? {} : { hosts }),
+      ...(busy === undefined ? {} : { busiest: busy.busiest(BUSIEST), slowest: busy.slowest(BUSIEST, BUSIEST) }),
     }
   }
 
@@ -148,9 +170,11 @@ export class SessionState {
     // A copy: objects go on being settled while this state is being written.
     const totals = structuredClone(tally.totals)
     const activeMs = checkpoint.activeMs + (performance.now() - this.began)
-    const { throttled } = ends.meter
+    const throttled = (checkpoint.throttled ?? 0) + ends.meter.throttled
+    const activity = this.activity()
     this.history = addSample(this.history, {
       ...{ activeMs, settled: settled(totals), bytes: totals.bytes, throttled },
+      ...{ inFlight: activity.inFlight, retried: activity.retried, failed: sum(totals.failed) },
       ...sampleOf(ranges.listingEnded ? { objects: this.listedBefore + ranges.listed, told: false } : this.expected()),
     })
     const taken = deferredDeletes?.take()
@@ -160,7 +184,7 @@ export class SessionState {
     for (const failure of setAside) emit({ type: 'waiting', failure })
     waiting.hold(setAside)
     const { retry: before, list: listBefore, large: begun, waiting: awaited, ...others } = checkpoint
-    const { removals, paused, stopped: then, ...rest } = others
+    const { removals, paused, stopped: then, activity: of, ...rest } = others
     const retry = again?.remaining()
     const unlisted = list?.remaining()
     const owed = deferredDeletes?.owed ?? 0
@@ -175,6 +199,7 @@ export class SessionState {
         : { deferredDeletes: taken, deletesDone: deferredDeletes.work.done }),
       checkpoint: {
         ...rest,
+        pace: paceNow(checkpoint.pace, ends.settings),
         state: done ? 'finished' : 'unfinished',
         savedAt: new Date().toISOString(),
         activeMs,
@@ -182,6 +207,7 @@ export class SessionState {
         listed: this.listedBefore + ranges.listed,
         totals,
         requests: this.requests(),
+        throttled,
         ...(spent === undefined ? {} : { spent }),
         ...(retry === undefined ? {} : { retry }),
         ...(unlisted === undefined ? {} : { list: unlisted }),
@@ -189,6 +215,7 @@ export class SessionState {
         ...(unfinished === undefined ? {} : { waiting: unfinished }),
         ...(futility.cause === undefined || stop.aborted ? {} : { paused: futility.cause }),
         ...(stopped === undefined ? {} : { stopped }),
+        ...(done || stopped !== undefined ? {} : { activity }),
         history: this.history,
       },
     }

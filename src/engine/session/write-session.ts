@@ -4,6 +4,7 @@ import type { WriteCheckpoint } from '../../checkpoint/checkpoint.js'
 import { openFailures, type FailureLedger } from '../../checkpoint/failure-ledger.js'
 import type { Ledger } from '../../checkpoint/ledger.js'
 import { LEDGER } from '../../checkpoint/ledger-file.js'
+import { shownFolder, shownLedger } from '../../checkpoint/mounts.js'
 import { endRetry, setFailuresAside } from '../../checkpoint/retry-steps.js'
 import { RunFolder } from '../../checkpoint/run-folder.js'
 import type { RunEvent } from '../../job/events.js'
@@ -21,6 +22,7 @@ import { Gate, Turnstile } from '../lanes/gate.js'
 import { unlessLater } from '../lanes/lane.js'
 import { pacersFor } from '../lanes/pacer.js'
 import { runLanes, type LanesOptions } from '../lanes/run-lanes.js'
+import { LARGE_AT_ONCE, type LargeHand } from '../workers/large-hand.js'
 import type { WriteProduct } from '../workers/tasks.js'
 import type { WorkerPool, Task } from '../workers/worker-pool.js'
 import { Budget, type SpentOf } from './budget.js'
@@ -57,6 +59,8 @@ export interface SessionOptions {
   readonly verbose: boolean
   /** Tell of the busiest prefixes. */
   readonly busiest: boolean
+  /** Save them, for who watches. */
+  readonly watched: boolean
   /** Where prices are known. */
   readonly spentOf?: SpentOf | undefined
 }
@@ -125,18 +129,18 @@ class WriteSession {
     // What waits to be begun is passed over then.
     this.stop.addEventListener('abort', () => gate.resume(), { once: true })
     const futility = new Futility({ ...common, gate, retryFor, maxErrors, stillAllowed: ends.stillAllowed })
-    const busy = options.busiest ? new BusyPrefixes() : undefined
+    const busy = options.busiest || options.watched ? new BusyPrefixes() : undefined
     const tally = createTally(checkpoint.totals, (failure) => {
       futility.failed(failure)
       busy?.failed(failure.key)
     })
     futility.look(tally)
-    const slots = new ConcurrencyLimit(concurrency)
+    const slots = new ConcurrencyLimit(concurrency, ends.settings)
     gate.attach(slots)
     const turnstile = new Turnstile()
     gate.attach(turnstile)
     const unlikeOthers = new UnlikeOthers(options.onlyFailed ? FAILED_BEFORE : TRIED_LATER)
-    this.actions = new SessionActions({ ...common, job, ends, slots, turnstile, unlikeOthers })
+    this.actions = new SessionActions({ ...common, job, ends, slots, unlikeOthers })
     const watch: LanesOptions['watch'] = (object, outcome) => {
       const event = eventOf(job, object, outcome)
       if (event !== undefined) emit(event)
@@ -163,12 +167,13 @@ class WriteSession {
         stop: this.stop,
         ending: this.ending,
         busy,
+        busiest: options.busiest,
         spentOf: options.spentOf,
       },
       ...this.actions.sources(folder, checkpoint, tally),
       // S3 limits ranges of keys: all of them are to be made use of.
       ranges: new Keyspace(checkpoint.ranges, { spread: true, first: ends.source.first }),
-      large: this.largeObjects(),
+      large: this.largeObjects(turnstile),
       waiting: this.waitingObjects(),
       deferredDeletes:
         deletes && createDeferredDeletes({ ...common, folder, checkpoint, tally, gate, ledger: deletes }),
@@ -218,17 +223,18 @@ class WriteSession {
 
   private summary(): SessionEnd {
     const { folder, emit, exitCodeOf } = this.options
-    const { ending, stop, state, parts, ledger } = this
+    const { ending, stop, state, parts } = this
     if (ending.stop === undefined && !stop.aborted && state.remains) {
       ending.stop = { reason: 'only the failed objects were tried again; the rest of the run is still to be done' }
     }
     const end = ending.stop !== undefined ? 'stopped' : stop.aborted ? 'interrupted' : 'finished'
     const snapshot = state.snapshot()
     const why = ending.stop ?? (this.kept === undefined ? {} : { reason: this.kept })
-    const failed = ledger.position.entries + (parts.again?.untried() ?? 0)
+    const failed = this.ledger.position.entries + (parts.again?.untried() ?? 0)
     const ended: SessionEnd = { end, failed, kept: this.kept !== undefined }
     const exitCode = exitCodeOf(ended)
-    emit({ type: 'summary', end, exitCode, snapshot, checkpoint: folder, ledger: join(folder, LEDGER), ...why })
+    const ledger = shownLedger(join(folder, LEDGER))
+    emit({ type: 'summary', end, exitCode, snapshot, checkpoint: shownFolder(folder), ledger, ...why })
     return ended
   }
 
@@ -264,11 +270,14 @@ class WriteSession {
     await this.options.crew.run({
       ...{ task, ranges: list ?? ranges, gate, stop, fail: this.ending.fail, watch: parts.busy },
       deliver: (product, settle) => this.deliver(product as WriteProduct, settle),
+      large,
+      after: async () => {
+        // What was put off last may be held still, until it is saved. A save that fails is the checkpointer's affair.
+        this.state.listingDone = true
+        await this.checkpointer.save().catch(() => undefined)
+        await copied
+      },
     })
-    // What was put off last may be held still, until it is saved. A save that fails is the checkpointer's affair.
-    this.state.listingDone = true
-    await this.checkpointer.save().catch(() => undefined)
-    await copied
   }
 
   private deliver({ gain, seen }: WriteProduct, settle: () => void): void {
@@ -318,12 +327,18 @@ class WriteSession {
     await waiting.drained()
   }
 
-  private largeObjects(): LargeObjects {
+  private largeObjects(turnstile: Turnstile): LargeObjects {
     const { job, stop, actions } = this
-    const { folder, checkpoint } = this.options
+    const { folder, checkpoint, ends } = this.options
+    const own: LargeHand = {
+      atOnce: LARGE_AT_ONCE,
+      copy: ({ object, uploads }) => actions.onLarge(uploads)(object),
+    }
     return new LargeObjects({
       ...{ folder, start: checkpoint.large, prefix: job.source.prefix, stop, fail: this.ending.fail },
-      actFor: (uploads) => actions.onLarge(uploads),
+      // Without threads this process only keeps the run.
+      own: ends.settings.threads > 0 ? own : undefined,
+      pass: () => turnstile.pass(),
       settle: this.settleApart,
       save: () => this.checkpointer.save(),
     })

@@ -1,7 +1,6 @@
 import { StorageError, UserError, type StorageErrorDetails } from '../../errors.js'
 import type { Throttle } from '../../job/events.js'
 import type { RunSettings } from '../../job/pace.js'
-import type { Side } from '../../job/place.js'
 import type { Notice } from '../../storage/notice.js'
 import type { StoreDescriptor } from '../../storage/backend.js'
 import type { Meter } from '../../storage/retry.js'
@@ -13,18 +12,26 @@ import type { Task } from './worker-pool.js'
 /** A store that a thread opens for itself, with what it needs and is never stored. */
 export type StoreForThread = StoreDescriptor & { readonly credentials: Credentials | undefined }
 
+/** What a thread opens: the sides of the job, and the store of the inventory that names its objects. */
+export const STORES = ['source', 'destination', 'inventory'] as const
+
+/** One of these. */
+export type StoreRole = (typeof STORES)[number]
+
 /** What a thread is to do. */
 export interface ThreadStart {
   readonly type: 'start'
   readonly task: Task
   readonly source: StoreForThread
   readonly destination: StoreForThread | undefined
+  readonly inventory: StoreForThread | undefined
   readonly settings: RunSettings
+  /** How long what is settled may wait to be sent, in milliseconds, where that is not the thread's own affair. */
+  readonly flushEvery: number | undefined
 }
 
-/** What a thread is told. */
-export type ToThread =
-  | ThreadStart
+/** What a hand is told once it has a task, wherever it is. */
+export type ToHand =
   | RangeAnswer
   /** A delivery was taken in. */
   | { readonly type: 'settled' }
@@ -32,11 +39,16 @@ export type ToThread =
   /** For a `Gate`. */
   | { readonly type: 'gate'; readonly action: 'pause' | 'resume' }
   | { readonly type: 'probe'; readonly count: number }
-  | { readonly type: 'credentials'; readonly side: Side; readonly current: Credentials }
-  | { readonly type: 'refreshed'; readonly side: Side; readonly renewal: Renewal }
 
-/** What a thread tells. */
-export type FromThread =
+/** What a thread is told. */
+export type ToThread =
+  | ThreadStart
+  | ToHand
+  | { readonly type: 'credentials'; readonly side: StoreRole; readonly current: Credentials }
+  | { readonly type: 'refreshed'; readonly side: StoreRole; readonly renewal: Renewal }
+
+/** What a hand tells. */
+export type FromHand =
   | RangeRequest
   | { readonly type: 'delivery'; readonly cursors: readonly Cursor[]; readonly product: unknown }
   /** What the meter has counted since the last time. */
@@ -47,11 +59,13 @@ export type FromThread =
       readonly held: Throttle | undefined
       readonly refused: Refusals | undefined
     }
-  | { readonly type: 'refresh'; readonly side: Side }
   /** Of a folder. */
   | { readonly type: 'notice'; readonly notice: Notice }
   | { readonly type: 'failed'; readonly error: ErrorImage }
   | { readonly type: 'ended' }
+
+/** What a thread tells. */
+export type FromThread = FromHand | { readonly type: 'refresh'; readonly side: StoreRole }
 
 /** An error as it crosses between threads. */
 export type ErrorImage =

@@ -147,7 +147,7 @@ export function comparingReader(
 ): Reader<Pair> {
   if (destination === undefined) throw new Error('there is no destination to compare with')
   const pack = packer(packing)
-  const slots = new ConcurrencyLimit(settings.concurrency, settings.slots)
+  const slots = new ConcurrencyLimit(settings.concurrency, settings)
   const report = createReport(job, (difference) => differenceLine(format, difference))
   // A pair that goes on failing while others are compared must not hold these up: what it is stays unknown.
   const setAside = new UnlikeOthers(GIVEN_UP)

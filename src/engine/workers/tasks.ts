@@ -1,5 +1,5 @@
 import type { RunEvent, Throttle } from '../../job/events.js'
-import { listOf } from '../../job/kinds.js'
+import { listOf, type ScanJob } from '../../job/kinds.js'
 import type { Deferral, Outcome } from '../../job/outcome.js'
 import type { RunSettings } from '../../job/pace.js'
 import { noTotals } from '../../job/totals.js'
@@ -15,6 +15,7 @@ import { actOf, decisionOf, listingOf } from '../actions/actions.js'
 import { actingOnNamed, lookingUp, unlessKnown } from '../actions/look-up-listed.js'
 import { eventOf } from '../actions/object-event.js'
 import type { Task } from './worker-pool.js'
+import { rowsWorkshop } from './inventory-rows.js'
 import { comparingReader, countingReader, lineReader, objectRowReader, type Reader } from './readers.js'
 import type { Gate } from '../lanes/gate.js'
 import { unclearBetween } from '../actions/manifests.js'
@@ -39,6 +40,8 @@ export interface WorkerTaskOptions {
   readonly ranges: ClaimableRanges
   readonly source: StoreFor
   readonly destination: StoreFor | undefined
+  /** Where the inventory is that names the objects, if that is in a store. */
+  readonly inventory?: StoreFor | undefined
   readonly settings: RunSettings
   /** Holds back the objects of a job that writes. */
   readonly gate?: Gate | undefined
@@ -72,11 +75,11 @@ export function openWorkshop(options: WorkerTaskOptions): WorkerTask {
     case 'write':
       return writeWorkshop(options, options.task)
     case 'usage':
-      return readWorkshop(options, countingReader(options.task, options))
+      return objectsWorkshop(options, options.task.job, countingReader(options.task, options))
     case 'lines':
-      return readWorkshop(options, lineReader(options.task, options))
+      return objectsWorkshop(options, options.task.job, lineReader(options.task, options))
     case 'rows':
-      return readWorkshop(options, objectRowReader(options.task, options))
+      return objectsWorkshop(options, options.task.job, objectRowReader(options.task, options))
     case 'comparison':
       return readWorkshop(options, comparingReader(options.task, options))
   }
@@ -95,7 +98,7 @@ function writeWorkshop(options: WorkerTaskOptions, { job, watched }: Task & { ki
   const checks = new SpotChecks({ strict: settings.onLoss === 'fail', notice, fail })
   let tally = createTally(noTotals(), () => undefined)
   let seen: RunEvent[] = []
-  const slots = new ConcurrencyLimit(settings.concurrency, settings.slots)
+  const slots = new ConcurrencyLimit(settings.concurrency, settings)
   options.gate?.attach(slots)
   const pacers = pacersFor(settings.lanes)
   const add = (object: ObjectSummary, outcome: Outcome | Deferral): void => {
@@ -138,6 +141,10 @@ function writeWorkshop(options: WorkerTaskOptions, { job, watched }: Task & { ki
     },
     takeRefused: () => refusalsOf(pacers),
   }
+}
+
+function objectsWorkshop(options: WorkerTaskOptions, job: ScanJob, reader: Reader<ObjectSummary>): WorkerTask {
+  return listOf(job) === undefined ? readWorkshop(options, reader) : rowsWorkshop(options, job, reader)
 }
 
 function readWorkshop<T extends Keyed>(options: WorkerTaskOptions, reader: Reader<T>): WorkerTask {

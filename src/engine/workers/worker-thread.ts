@@ -2,13 +2,19 @@ import { parentPort } from 'node:worker_threads'
 import { Gate } from '../lanes/gate.js'
 import { openWorkshop, type WorkerTask } from './tasks.js'
 import { createMeter, retrying, type StoreFor } from '../../storage/retry.js'
-import type { Side } from '../../job/place.js'
 import type { Notice } from '../../storage/notice.js'
 import type { FromDescriptor } from '../../storage/backend.js'
 import { loadStores } from '../../storage/backends.js'
 import type { Credentials, CredentialSource, Renewal } from '../../storage/credential-source.js'
 import { keepThreadPoolAwake } from '../../libuv-wakeups.js'
-import { toImage, type FromThread, type StoreForThread, type ThreadStart, type ToThread } from './messages.js'
+import {
+  toImage,
+  type FromThread,
+  type StoreForThread,
+  type StoreRole,
+  type ThreadStart,
+  type ToThread,
+} from './messages.js'
 import { PortRanges } from '../../sources/ranges/remote-ranges.js'
 
 /**
@@ -30,7 +36,7 @@ interface KeptCredentials extends Pick<CredentialSource, 'refresh'> {
   refreshed(renewal: Renewal): void
 }
 
-function keptCredentials(side: Side, reach: StoreForThread | undefined): KeptCredentials {
+function keptCredentials(side: StoreRole, reach: StoreForThread | undefined): KeptCredentials {
   let waiting: ((renewal: Renewal) => void)[] = []
   return {
     current: reach?.credentials,
@@ -49,7 +55,7 @@ function keptCredentials(side: Side, reach: StoreForThread | undefined): KeptCre
 
 /** One task, from its start to its end. Requests and answers go by `port`, in order. */
 class TaskInThread {
-  private readonly credentials: Readonly<Record<Side, KeptCredentials>>
+  private readonly credentials: Readonly<Record<StoreRole, KeptCredentials>>
   private readonly drain = new AbortController()
   private readonly gate = new Gate()
   private readonly meter = createMeter()
@@ -63,15 +69,17 @@ class TaskInThread {
     private readonly start: ThreadStart,
     private readonly storeFrom: FromDescriptor,
   ) {
-    const { task, settings, source, destination } = start
+    const { task, settings, source, destination, inventory } = start
     this.credentials = {
       source: keptCredentials('source', source),
       destination: keptCredentials('destination', destination),
+      inventory: keptCredentials('inventory', inventory),
     }
     this.work = openWorkshop({
       ...{ task, settings, notice, ranges: this.ranges, gate: this.gate, stop: this.drain.signal },
       source: this.open('source', source),
       destination: destination === undefined ? undefined : this.open('destination', destination),
+      inventory: inventory === undefined ? undefined : this.open('inventory', inventory),
       fail: (error) => {
         send({ type: 'failed', error: toImage(error) })
         this.drain.abort()
@@ -87,14 +95,15 @@ class TaskInThread {
 
   async run(): Promise<void> {
     port.on('message', (message: ToThread) => this.received(message))
-    const timer = setInterval(() => this.flush(), FLUSH_INTERVAL[this.start.task.kind])
+    const { task, flushEvery } = this.start
+    const timer = setInterval(() => this.flush(), flushEvery ?? FLUSH_INTERVAL[task.kind])
     await this.work.run()
     clearInterval(timer)
     this.flush()
     send({ type: 'ended' })
   }
 
-  private open(side: Side, reach: StoreForThread): StoreFor {
+  private open(side: StoreRole, reach: StoreForThread): StoreFor {
     const { settings } = this.start
     const giveUp = this.drain.signal
     const policy = { retryFor: settings.retryFor, giveUp }

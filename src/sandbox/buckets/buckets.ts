@@ -97,10 +97,11 @@ function ordinaryBucket(spec: string, name: string, flags: string, created: numb
     if (flag === 'acl') bucket.ownerEnforced = false
     else if (flag === 'versioned') bucket.setVersioning('Enabled')
     else if (flag === 'unconditional') bucket.unconditional = true
+    else if (flag === 'unencrypted') bucket.unencrypted = true
     else {
       throw new UserError(
         `Bucket ${JSON.stringify(spec)}: there is no option ${JSON.stringify(flag)}.`,
-        `An ordinary bucket can be acl, unconditional, versioned; a synthetic one is NAME:LAYOUT:COUNT. ${example}`,
+        `An ordinary bucket can be acl, unconditional, unencrypted, versioned; a synthetic one is NAME:LAYOUT:COUNT. ${example}`,
       )
     }
   }
@@ -109,7 +110,7 @@ function ordinaryBucket(spec: string, name: string, flags: string, created: numb
 
 /**
  * Makes a bucket from its specification: `NAME[:FLAG,...]` (ordinary: `acl` puts ACLs in force, `versioned` keeps
- * versions, `unconditional` ignores conditions on writes) or `NAME:LAYOUT:COUNT[:option=value,...]` (synthetic). Throws UserError when it is malformed.
+ * versions, `unconditional` ignores conditions on writes, `unencrypted` encrypts nothing by itself) or `NAME:LAYOUT:COUNT[:option=value,...]` (synthetic). Throws UserError when it is malformed.
  */
 export function makeBucket(spec: string, seed: number, created: number): Bucket {
   const [name = '', layout = '', amount, ...rest] = spec.split(':')

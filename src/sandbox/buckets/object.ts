@@ -27,6 +27,15 @@ export interface Restoration {
   readonly until: number
 }
 
+/** How an object is encrypted that is not by S3 itself. */
+export interface Encryption {
+  readonly algorithm: 'none' | 'aws:kms' | 'aws:kms:dsse' | 'SSE-C'
+  readonly kmsKeyId?: string
+  readonly bucketKey?: boolean
+  /** The MD5 of a key of the customer's, as requests have it. */
+  readonly customerKey?: string
+}
+
 /** What few objects have; shared by those that have none of it. */
 export interface Extras {
   readonly storageClass: string
@@ -36,6 +45,8 @@ export interface Extras {
   readonly websiteRedirect: string | undefined
   readonly restoration: Restoration | undefined
   readonly annotations: Annotations
+  /** Undefined: by S3 itself (AES256). */
+  readonly encryption: Encryption | undefined
 }
 
 export const noExtras: Extras = {
@@ -45,6 +56,7 @@ export const noExtras: Extras = {
   websiteRedirect: undefined,
   restoration: undefined,
   annotations: new Map(),
+  encryption: undefined,
 }
 
 /** An object as HEAD, GET, LIST and COPY see it. */
@@ -94,6 +106,8 @@ export interface Bucket {
   ownerEnforced: boolean
   /** Conditions on writes and deletions are ignored, as some stores do; those on reads, and on the source of a copy, are not. */
   readonly unconditional: boolean
+  /** What is written without a word about encryption has none, as on AWS before 2023. */
+  readonly unencrypted: boolean
   /** Throws AccessDenied when the bucket takes no such write. */
   readonly readOnly: boolean
   /** Undefined until it is enabled; then it can be suspended, but never be undefined again. */

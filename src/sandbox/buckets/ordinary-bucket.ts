@@ -34,6 +34,7 @@ function detached(key: string): string {
 export class OrdinaryBucket implements Bucket {
   readonly readOnly = false
   unconditional = false
+  unencrypted = false
   versioning: 'Enabled' | 'Suspended' | undefined
   private readonly objects = new Map<string, S3Object>()
   /** The versions of keys that were written since versioning began. */

@@ -118,6 +118,7 @@ class ReferencedObject implements S3Object {
 export class SyntheticBucket implements Bucket {
   readonly readOnly = true
   readonly unconditional = false
+  readonly unencrypted = false
   readonly versioning = undefined
   ownerEnforced = true
   private readonly deleted = new Set<number>()

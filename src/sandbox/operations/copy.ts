@@ -1,5 +1,6 @@
-import { grantsOf } from './acl.js'
+import { ownOf } from './own.js'
 import { checkCopySource, checkWrite } from './conditions.js'
+import { checkCustomerKey, encryptionHeaders } from './encryption.js'
 import { extrasToStore, headersToStore } from './headers.js'
 import { findSource, versionHeader, type FoundObject } from './lookup.js'
 import type { Bucket, S3Object } from '../buckets/object.js'
@@ -36,6 +37,7 @@ export function sourceOf(world: World, request: S3Request): FoundObject {
   const { object } = found
   if (object.denied) throw accessDenied()
   checkReadable(object)
+  checkCustomerKey(request.headers, object, true)
   checkCopySource(request.headers, object)
   return found
 }
@@ -89,7 +91,7 @@ export function copyObject(world: World, request: S3Request): Reply {
   const ofSource = source.object.extras.tags
   const tags = has.has('drops-tags') ? (replace ? [] : ofSource) : replaceTags ? undefined : ofSource
   const annotations = excludesAnnotations(world, request) ? undefined : source.object.extras.annotations
-  const extras = extrasToStore(headers, grantsOf(headers, bucket), tags, annotations)
+  const extras = extrasToStore(headers, ownOf(headers, bucket), tags, annotations)
   const own = replace ? headersToStore(headers, keepsChunked(world)) : undefined
   const seconds = nowInSeconds()
   let copy: S3Object
@@ -108,7 +110,7 @@ export function copyObject(world: World, request: S3Request): Reply {
     `<CopyObjectResult ${xmlNamespace}><LastModified>${isoOf(copy.seconds)}</LastModified>` +
       `<ETag>&quot;${copy.etag}&quot;</ETag></CopyObjectResult>`,
     [
-      ...['x-amz-server-side-encryption', 'AES256', ...versionHeader(versionId)],
+      ...[...encryptionHeaders(copy), ...versionHeader(versionId)],
       ...versionHeader(source.versionId, 'x-amz-copy-source-version-id'),
     ],
   )

@@ -4,6 +4,7 @@ import * as jobs from './batch-jobs.js'
 import * as buckets from './bucket-operations.js'
 import { copyObject } from './copy.js'
 import { deleteObject, deleteObjects } from './delete.js'
+import { updateObjectEncryption } from './encryption.js'
 import { listObjectVersions } from './list-versions.js'
 import { listObjects, listObjectsV2 } from './list.js'
 import * as multipart from './multipart.js'
@@ -41,6 +42,7 @@ export const handlers: Readonly<Record<Operation, Handler>> = {
   GetObjectTagging: tagging.getObjectTagging,
   PutObjectTagging: tagging.putObjectTagging,
   DeleteObjectTagging: tagging.deleteObjectTagging,
+  UpdateObjectEncryption: updateObjectEncryption,
   GetObjectAcl: getObjectAcl,
   PutObjectAcl: putObjectAcl,
   ListObjectAnnotations: annotations.listObjectAnnotations,

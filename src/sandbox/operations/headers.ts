@@ -90,14 +90,14 @@ function storageClassOf(request: IncomingHttpHeaders): string {
 /** What a request sets besides headers. `tags` undefined: those of the `x-amz-tagging` header; annotations are those given. */
 export function extrasToStore(
   request: IncomingHttpHeaders,
-  grants: Extras['grants'],
+  { grants, encryption }: Pick<Extras, 'grants' | 'encryption'>,
   tags?: Tags,
   annotations: Annotations = noExtras.annotations,
 ): Extras {
   const storageClass = storageClassOf(request)
   const websiteRedirect = requestHeader(request, 'x-amz-website-redirect-location')
   const own = tags ?? readTagHeader(requestHeader(request, 'x-amz-tagging'))
-  const isPlain = storageClass === 'STANDARD' && own.length === 0 && annotations.size === 0
+  const isPlain = storageClass === 'STANDARD' && own.length === 0 && annotations.size === 0 && encryption === undefined
   if (isPlain && grants === undefined && websiteRedirect === undefined) return noExtras
-  return { ...noExtras, storageClass, tags: own, grants, websiteRedirect, annotations }
+  return { ...noExtras, storageClass, tags: own, grants, websiteRedirect, annotations, encryption }
 }

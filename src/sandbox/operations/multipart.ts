@@ -1,4 +1,4 @@
-import { grantsOf } from './acl.js'
+import { ownOf } from './own.js'
 import { etagAsUnderstood } from '../wire/as-dialect.js'
 import { checkWrite } from './conditions.js'
 import { ContentRange, JoinedContent, type ObjectBytes } from '../wire/content.js'
@@ -58,7 +58,7 @@ export function createMultipartUpload(world: World, request: S3Request): Reply {
   if (bucket.readOnly) throw accessDenied()
   const id = `sandbox-${hex32(mix(1, ++made, 91))}${hex32(mix(2, made, 91))}${made}`
   const tags = world.dialect.has.has('drops-tags') ? [] : undefined
-  const extras = extrasToStore(headers, grantsOf(headers, bucket), tags)
+  const extras = extrasToStore(headers, ownOf(headers, bucket), tags)
   world.uploads.set(id, {
     ...{
       id,

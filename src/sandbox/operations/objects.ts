@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { grantsOf } from './acl.js'
+import { ownOf } from './own.js'
 import { checkWrite, unchangedSince } from './conditions.js'
+import { checkCustomerKey, encryptionHeaders } from './encryption.js'
 import { extrasToStore, headersToStore } from './headers.js'
 import { findObject, versionHeader, type FoundObject } from './lookup.js'
 import { StoredObject } from '../buckets/ordinary-bucket.js'
@@ -14,7 +15,7 @@ import { bucketOf, checkKey, keepsChunked, nowInSeconds, type World } from './wo
 function describe({ object, versionId }: FoundObject): string[] {
   const { extras } = object
   const headers = ['Last-Modified', new Date(object.seconds * 1000).toUTCString(), 'ETag', `"${object.etag}"`]
-  headers.push('Accept-Ranges', 'bytes', 'x-amz-server-side-encryption', 'AES256', ...object.headers)
+  headers.push('Accept-Ranges', 'bytes', ...encryptionHeaders(object), ...object.headers)
   if (extras.storageClass !== 'STANDARD') headers.push('x-amz-storage-class', extras.storageClass)
   if (extras.tags.length > 0) headers.push('x-amz-tagging-count', String(extras.tags.length))
   if (extras.websiteRedirect !== undefined) headers.push('x-amz-website-redirect-location', extras.websiteRedirect)
@@ -56,7 +57,9 @@ function read(
 }
 
 export function headObject(world: World, request: S3Request): Reply {
-  const { status, headers, start, end } = read(findObject(world, request), request)
+  const found = findObject(world, request)
+  checkCustomerKey(request.headers, found.object)
+  const { status, headers, start, end } = read(found, request)
   return status === 304 ? { status, headers } : { status, headers, length: end - start }
 }
 
@@ -65,6 +68,7 @@ export function getObject(world: World, request: S3Request): Reply {
   const { object } = found
   if (object.denied) throw accessDenied()
   checkReadable(object)
+  checkCustomerKey(request.headers, object)
   const { status, headers, start, end } = read(found, request)
   if (status === 304) return { status, headers }
   return { status, headers, stream: { content: object.content(), start, end } }
@@ -76,7 +80,7 @@ export function putObject(world: World, request: S3Request): Reply {
   checkKey(key)
   if (bucket.readOnly) throw accessDenied()
   const content = uploadedContent(request)
-  const extras = extrasToStore(request.headers, grantsOf(request.headers, bucket))
+  const extras = extrasToStore(request.headers, ownOf(request.headers, bucket))
   checkWrite(request.headers, bucket, key)
   const object = new StoredObject(
     content,
@@ -86,7 +90,7 @@ export function putObject(world: World, request: S3Request): Reply {
     extras,
   )
   const versionId = bucket.put(key, object)
-  const headers = ['ETag', `"${object.etag}"`, 'x-amz-server-side-encryption', 'AES256', ...versionHeader(versionId)]
+  const headers = ['ETag', `"${object.etag}"`, ...encryptionHeaders(object), ...versionHeader(versionId)]
   return emptyReply(200, headers)
 }
 

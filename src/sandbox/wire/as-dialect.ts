@@ -40,6 +40,10 @@ const refusals: Readonly<Partial<Record<Switch, Refusal>>> = {
     writes.has(operation) && (given(headers, 'if-match') || given(headers, 'if-none-match'))
       ? new S3Error(501, 'NotImplemented', 'Conditional object PUTs are not supported.')
       : undefined,
+  'bare-if-match': (operation, { headers }) =>
+    operation === 'PutObject' && requestHeader(headers, 'if-match')?.startsWith('"') === true
+      ? preconditionFailed('If-Match')
+      : undefined,
   'no-copy-conditions-on-parts': (operation, { headers }) =>
     copies.has(operation) && /-\d+"?$/.test(requestHeader(headers, 'x-amz-copy-source-if-match') ?? '')
       ? preconditionFailed('x-amz-copy-source-If-Match')

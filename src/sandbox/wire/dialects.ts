@@ -11,6 +11,7 @@ export const switches = {
   'ignores-delete-conditions': 'If-Match and ETags of deletions count for nothing',
   'no-put-conditions': 'If-Match and If-None-Match of writes: 501 NotImplemented',
   'ignores-put-conditions': 'If-Match and If-None-Match of writes count for nothing',
+  'bare-if-match': 'If-Match of PutObject with the ETag in quotes: 412, though it holds',
   'no-copy-conditions-on-parts': 'x-amz-copy-source-if-match with the ETag of an object of parts: 412, though it holds',
   'copy-if-match': 'x-amz-copy-if-match counts in the place of x-amz-copy-source-if-match',
   'no-tagging': 'tags of objects: 501 NotImplemented; GetObjectTagging tells of none',
@@ -45,6 +46,7 @@ export const dialects: Readonly<Record<string, readonly (Switch | `most-parts=${
   ceph: [
     ...(['ignores-delete-conditions', 'ignores-owner', 'copy-if-match', 'delete-body-1mb', 'drops-tags'] as const),
     ...(['ceph-ids', 'metadata-dashes', 'keeps-aws-chunked', 'unquoted-copy-etag', 'ignores-annotations'] as const),
+    ...(['bare-if-match'] as const),
   ],
   gcs: ['no-multi-delete', ...WITHOUT_TAGS, 'ignores-annotations'],
   minio: ['ignores-acl', 'ignores-owner', 'ignores-annotations'],

@@ -4,6 +4,7 @@ import { isBeside, printable } from '../../keys.js'
 import { isoTime } from '../../times.js'
 import { hasControl, isOf, PLAIN_FIELDS } from './sent-fields.js'
 import { badLine } from './text-lines.js'
+import type { ListedEncryption } from '../../storage/storage.js'
 import type { DataFiles } from '../../storage/data-files.js'
 import { inLowerCase } from '../../storage/etags.js'
 
@@ -19,10 +20,12 @@ export interface ListEntry {
   /** As `Date.toISOString` writes it. */
   readonly lastModified?: string
   readonly storageClass?: string
+  /** Where it matters to who asks. */
+  readonly encryption?: ListedEncryption
 }
 
 /** What a list may tell of an object. */
-export type EntryField = keyof ListEntry | 'bucket' | 'isLatest' | 'isDeleteMarker'
+export type EntryField = keyof ListEntry | 'bucket' | 'isLatest' | 'isDeleteMarker' | 'kmsKeyArn' | 'bucketKey'
 
 /** The trait that a column or field of this name is about, whatever its case and underscores; undefined for what is of no use. */
 export function traitOf(name: string): EntryField | undefined {
@@ -41,6 +44,10 @@ const TRAITS: ReadonlyMap<string, EntryField> = new Map([
   ['lastmodified', 'lastModified'],
   ['lastmodifieddate', 'lastModified'],
   ['storageclass', 'storageClass'],
+  ['encryptionstatus', 'encryption'],
+  ['kmskeyarn', 'kmsKeyArn'],
+  ['bucketkeystatus', 'bucketKey'],
+  ['isbucketkeyenabled', 'bucketKey'],
 ])
 
 /** What a list must be of. */
@@ -116,6 +123,25 @@ export function listed(told: (trait: EntryField) => unknown, { name, line, wante
     ...(isText(etag) && isOf('etag', unquoted(etag)) ? { etag: inLowerCase(unquoted(etag)) } : {}),
     ...(isText(lastModified) ? { lastModified: timeIn(lastModified, name, line) } : {}),
     ...(isOf('storageClass', storageClass) ? { storageClass } : {}),
+    ...listedEncryption(told, wanted),
+  }
+}
+
+const STATUSES = ['SSE-S3', 'SSE-KMS', 'DSSE-KMS', 'SSE-C', 'NOT-SSE'] as const
+
+/** What a line tells of encryption, where that is asked for, and it is one of those that S3 names. */
+export function listedEncryption(
+  told: (trait: EntryField) => unknown,
+  { unused }: Pick<EntryNeeds, 'unused'>,
+): Pick<ListEntry, 'encryption'> {
+  if (unused?.has('encryption') === true) return {}
+  const status = STATUSES.find((one) => one === told('encryption'))
+  if (status === undefined) return {}
+  const [kmsKeyArn, bucketKey] = [told('kmsKeyArn'), told('bucketKey')]
+  const on = isWord(bucketKey, true) || bucketKey === 'ENABLED'
+  const known = on || isWord(bucketKey, false) || bucketKey === 'DISABLED'
+  return {
+    encryption: { status, ...(isText(kmsKeyArn) ? { kmsKeyArn } : {}), ...(known ? { bucketKey: on } : {}) },
   }
 }
 

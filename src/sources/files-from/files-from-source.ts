@@ -9,7 +9,7 @@ import type { EntryField, EntryNeeds } from './entry.js'
 import { unreadState } from './list-identity.js'
 import { ListPieces, type ListPlace } from './list-pieces.js'
 import { settledTo } from './list-progress.js'
-import type { ListPosition } from './read-list.js'
+import type { ListPosition } from './data-rows.js'
 import { readingOf, type FoundFormat } from './list-format.js'
 import type { Complete } from '../named-object.js'
 import { OrderedSource } from '../ordered-source.js'
@@ -26,11 +26,14 @@ export function entryNeedsOf(job: Job, files?: DataFiles): EntryNeeds {
   return {
     ...{ bucket, prefix, versions, files },
     ...('prefixAs' in job ? { asFolder: true } : {}),
-    ...(kindOf(job).inventoried?.includes('etag') === false ? { unused: ETAG } : {}),
+    unused: new Set([
+      ...(kindOf(job).inventoried?.includes('etag') === false ? (['etag'] as const) : []),
+      ...(!isScanJob(job) && writeKindOf(job).readsEncryption === true ? [] : OF_ENCRYPTION),
+    ]),
   }
 }
 
-const ETAG: ReadonlySet<EntryField> = new Set(['etag'])
+const OF_ENCRYPTION: readonly EntryField[] = ['encryption', 'kmsKeyArn', 'bucketKey']
 
 /**
  * Reads a list to its end before anything is done about it, and finds out how it is to be read. Throws a UserError for the first line that is not

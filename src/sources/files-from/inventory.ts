@@ -10,7 +10,7 @@ import type { DataFile, DataFiles } from '../../storage/data-files.js'
 import { columnsOf, type Columns } from './csv.js'
 import { DISK_FILES } from './disk-files.js'
 import type { EntryNeeds } from './entry.js'
-import { contentOf, piecesOf } from './list-bytes.js'
+import { changedList, contentOf, piecesOf } from './list-bytes.js'
 import { partsOfUrl } from './s3-urls.js'
 
 /** A manifest is read at once; one of a thousand data files has a quarter of this. In bytes. */
@@ -31,8 +31,11 @@ export interface Inventory {
 interface InventoryFile {
   /** In bytes. */
   readonly size: number
-  /** Opens it, and proves that it is what the manifest names, once for each process and content. A `UserError` if not. */
-  open(): Promise<DataFile>
+  /**
+   * Opens it, and proves that it is what the manifest names, once for each thread and content; where somebody else has, the file of this `identity` is
+   * it, and no other. A `UserError` if it is not.
+   */
+  open(identity?: string): Promise<DataFile>
 }
 
 interface Manifest {
@@ -81,7 +84,8 @@ export async function readInventory(
     ...(creationTimestamp === undefined ? {} : { created: Number(creationTimestamp) }),
     files: manifest.files.map(({ key: file, size, MD5checksum: md5 }) => ({
       size,
-      open: () => openProven(store, { name, paths: found(file), file, size, md5: md5?.toLowerCase() }),
+      open: (identity) =>
+        openProven(store, { name, paths: found(file), file, size, md5: md5?.toLowerCase(), identity }),
     })),
   }
 }
@@ -134,12 +138,13 @@ interface Wanted {
   readonly file: string
   readonly size: number
   readonly md5: string | undefined
+  readonly identity: string | undefined
 }
 
 /** What was found to have the MD5 that it is to have. It is read more than once, and large. */
 const proven = new Set<string>()
 
-async function openProven(store: DataFiles, { name, paths, file, size, md5 }: Wanted): Promise<DataFile> {
+async function openProven(store: DataFiles, { name, paths, file, size, md5, identity }: Wanted): Promise<DataFile> {
   const opened = await store.open(paths)
   if (opened === undefined) {
     throw new UserError(
@@ -150,6 +155,10 @@ async function openProven(store: DataFiles, { name, paths, file, size, md5 }: Wa
   try {
     if (opened.size !== size) {
       throw new UserError(`${opened.name} has ${opened.size} bytes where ${size} are expected`, 'Fetch the file again.')
+    }
+    if (identity !== undefined) {
+      if (opened.identity !== identity) throw changedList(opened.name)
+      return opened
     }
     const what = `${opened.name}\0${opened.identity}\0${md5 ?? ''}`
     if (md5 !== undefined && opened.md5 !== md5 && !proven.has(what)) {

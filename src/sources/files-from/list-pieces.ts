@@ -3,11 +3,12 @@ import { nameOfList, type KeyList } from '../../job/files-from.js'
 import type { PassedOver } from '../../job/passed-over.js'
 import type { Named } from '../named-object.js'
 import { PAGE } from '../ordered-source.js'
+import type { ListBatch, ListPosition } from './data-rows.js'
 import type { EntryNeeds } from './entry.js'
 import { changedList } from './list-bytes.js'
 import { checkList } from './list-identity.js'
 import type { Entries } from './list-progress.js'
-import { listBatches, type ListBatch, type ListPosition } from './read-list.js'
+import { listBatches } from './read-list.js'
 
 /** Where an entry stands in a list that has places. */
 export interface ListPlace extends ListPosition {

@@ -1,6 +1,6 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
 import { PAGE } from '../ordered-source.js'
-import type { ListPosition } from './read-list.js'
+import type { ListPosition } from './data-rows.js'
 
 /** Entries of a list by their numbers, from 0: those from `from` on and before `to`. */
 export type Entries = NonNullable<ListState['ahead']>[number]

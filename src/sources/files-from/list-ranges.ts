@@ -1,6 +1,6 @@
 import type { ListState } from '../../checkpoint/checkpoint.js'
 import type { KeyList } from '../../job/files-from.js'
-import type { ClaimableRanges, RangeClaim } from '../work-source.js'
+import type { KeptRanges, RangeClaim } from '../work-source.js'
 import type { EntryNeeds } from './entry.js'
 import { ListPieces, type ListPiece } from './list-pieces.js'
 import { joined, settledTo, type Entries } from './list-progress.js'
@@ -22,7 +22,7 @@ export interface ListRangesOptions {
  * What remains of a list, for lanes in any thread: each claim is of the next entries, up to a thousand, which are settled in their order, and the
  * claims in any. The state keeps what is settled ahead of what is not, so that a resume does nothing twice.
  */
-export class ListRanges implements ClaimableRanges {
+export class ListRanges implements KeptRanges {
   private readonly pieces: ListPieces
   private readonly begun: ListState
   private readonly fail: (error: unknown) => void
@@ -30,7 +30,7 @@ export class ListRanges implements ClaimableRanges {
   private readonly open: OpenPiece[] = []
   private readonly returned: OpenPiece[] = []
   /** What is settled behind the first open piece, apart from the beginnings of others. */
-  private done: readonly Entries[]
+  private ahead: readonly Entries[]
   /** Where what was not read begins. */
   private reached: Parameters<typeof settledTo>[1]
   private turn: Promise<unknown> = Promise.resolve()
@@ -39,9 +39,13 @@ export class ListRanges implements ClaimableRanges {
   constructor(list: KeyList, wanted: EntryNeeds, { begun, fail }: ListRangesOptions) {
     this.begun = begun
     this.fail = fail
-    this.done = begun.ahead ?? []
+    this.ahead = begun.ahead ?? []
     this.reached = { number: begun.entries, place: begun.next }
     this.pieces = new ListPieces(list, wanted, begun)
+  }
+
+  get done(): boolean {
+    return this.open.length === 0 && this.pieces.ended
   }
 
   claim(): Promise<RangeClaim | undefined> {
@@ -59,10 +63,10 @@ export class ListRanges implements ClaimableRanges {
 
   /** How far the list is settled; undefined once it is wholly. */
   remaining(): ListState | undefined {
+    if (this.done) return undefined
     const [first] = this.open
-    if (first === undefined && this.pieces.ended) return undefined
     const reached = first === undefined ? this.reached : { number: first.from + first.settled, place: placeOf(first) }
-    return settledTo(this.begun, reached, joined([...this.done, ...this.open.slice(1).map(settledOf)]))
+    return settledTo(this.begun, reached, joined([...this.ahead, ...this.open.slice(1).map(settledOf)]))
   }
 
   private async take(): Promise<RangeClaim | undefined> {
@@ -110,7 +114,7 @@ export class ListRanges implements ClaimableRanges {
     if (piece.settled < piece.entries.length) return
     this.open.splice(this.open.indexOf(piece), 1)
     const reached = this.open[0]?.from ?? this.reached.number
-    this.done = joined([...this.done, settledOf(piece)]).filter(({ to }) => to > reached)
+    this.ahead = joined([...this.ahead, settledOf(piece)]).filter(({ to }) => to > reached)
   }
 }
 

@@ -1,4 +1,4 @@
-import { isWithin, listed, type EntryField, type EntryNeeds, type ListEntry } from './entry.js'
+import { isWithin, listedEncryption, listed, type EntryField, type EntryNeeds, type ListEntry } from './entry.js'
 import type { Value, Values } from './parquet-page.js'
 import type { Rows } from './parquet-rows.js'
 import { isOf } from './sent-fields.js'
@@ -36,9 +36,11 @@ export function rowEntries(name: string, wanted: EntryNeeds): (rows: Rows, index
       if (!isOf('storageClass', storageClass)) return undefined
       usualClass = storageClass
     }
-    return told === ''
-      ? { key, size, lastModified: time, storageClass }
-      : { key, size, etag: told, lastModified: time, storageClass }
+    const entry =
+      told === ''
+        ? { key, size, lastModified: time, storageClass }
+        : { key, size, etag: told, lastModified: time, storageClass }
+    return columns.has('encryption') ? { ...entry, ...listedEncryption(of, wanted) } : entry
   }
   return (rows, index) => {
     const where = { name, line: rows.first + index + 1, wanted }

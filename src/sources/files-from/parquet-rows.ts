@@ -30,8 +30,16 @@ export interface ParquetFile {
   readonly rows: number
   /** What its columns are about. */
   readonly fields: ReadonlySet<EntryField>
-  /** The rows from `first` on, in their order, of the fields that are wanted. What of the file is not as it should be is a `UserError`. */
-  read(first: number, wanted: (field: EntryField) => boolean): AsyncGenerator<Rows, void, undefined>
+  /** Behind the last row of each row group. */
+  readonly ends: readonly number[]
+  /** Rows in their order, of the fields that are wanted. What of the file is not as it should be is a `UserError`. */
+  read(rows: RowsAsked, wanted: (field: EntryField) => boolean): AsyncGenerator<Rows, void, undefined>
+}
+
+/** Rows of a file, from 0: the first of them, and the first behind them; absent for its end. */
+interface RowsAsked {
+  readonly first: number
+  readonly until: number | undefined
 }
 
 /** Reads the footer of a Parquet file; `name` is the file's, fit to print. A `UserError` when it is none, or has no column of keys. */
@@ -42,12 +50,14 @@ export async function openParquet(given: DataFile, name: string): Promise<Parque
   if (!columns.has('key'))
     throw new UserError(`${name} has no column key`, 'Is it a list of objects? A column must be named key.')
   const rows = Number(metadata.num_rows)
+  let end = 0
+  const ends = metadata.row_groups.map(({ num_rows }) => (end += Number(num_rows)))
+  if (end !== rows) throw damaged(name, new Error('its row groups have another number of rows than it'))
   return {
-    rows,
-    fields: new Set(columns.keys()),
-    read: (first, wanted) => {
+    ...{ rows, ends, fields: new Set(columns.keys()) },
+    read: (asked, wanted) => {
       const some = [...columns].filter(([field]) => field === 'key' || wanted(field))
-      return readRows(file, name, { metadata, columns: new Map(some), first })
+      return readRows(file, name, { ...asked, metadata, columns: new Map(some) })
     },
   }
 }
@@ -104,15 +114,17 @@ async function* readRows(
     metadata,
     columns,
     first,
-  }: {
+    until = Infinity,
+  }: RowsAsked & {
     readonly metadata: FileMetaData
     readonly columns: ReadonlyMap<EntryField, FlatColumn>
-    readonly first: number
   },
 ): AsyncGenerator<Rows, void, undefined> {
   let start = 0
   for (const group of metadata.row_groups) {
-    const rows = Number(group.num_rows)
+    const whole = Number(group.num_rows)
+    if (start >= until) return
+    const rows = Math.min(whole, until - start)
     if (start + rows > first) {
       const skip = Math.max(0, first - start)
       const cursors = await guarded(name, () =>
@@ -138,10 +150,8 @@ async function* readRows(
         done += count
       }
     }
-    start += rows
+    start += whole
   }
-  if (start !== Number(metadata.num_rows))
-    throw damaged(name, new Error('its row groups have another number of rows than it'))
 }
 
 /** Where the reading of one column stands. */

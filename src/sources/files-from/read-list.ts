@@ -1,31 +1,16 @@
 import { nameOfList, type KeyList } from '../../job/files-from.js'
-import { PassedOverCounts, type PassedOver } from '../../job/passed-over.js'
+import { PassedOverCounts } from '../../job/passed-over.js'
 import { UserError } from '../../errors.js'
 import type { DataFile } from '../../storage/data-files.js'
-import { contentOf, contentOfFile } from './list-bytes.js'
-import { rowReader, type Columns } from './csv.js'
+import { contentOf } from './list-bytes.js'
+import { rowReader } from './csv.js'
+import { dataRows, parquetFile, type ListBatch, type ListPosition } from './data-rows.js'
 import { escapedRowsOf } from './backslash-escapes.js'
 import { isWithin, listed, traitOf, type ListEntry, type EntryField, type EntryNeeds } from './entry.js'
 import { DISK_FILES } from './disk-files.js'
 import { readInventory } from './inventory.js'
 import { badLine, textLines, trimmedEnd, type Line } from './text-lines.js'
 import { rowsOf } from './csv-rows.js'
-
-/** A place in a list that consists of files: before it, all is done. Both from 0. */
-export interface ListPosition {
-  readonly file: number
-  readonly row: number
-}
-
-/** Some objects that a list names, one after the other. */
-export interface ListBatch {
-  readonly entries: readonly ListEntry[]
-  /** Where each stands, in a list that can be read from a place on: the number of its file, and the row of each. */
-  readonly file?: number
-  readonly rows?: readonly number[]
-  /** What was passed over in such a list since it is read: before each, and in all when this was read. */
-  readonly passed?: { readonly before: readonly PassedOver[]; readonly inAll: PassedOver }
-}
 
 /**
  * The objects that a list names, in its order and in bounded memory; what it names twice comes twice. Delete markers and versions that it says are
@@ -47,15 +32,17 @@ export async function* listBatches(
     const name = nameOfList(list)
     if (file === undefined)
       throw new UserError(`cannot read ${name}: there is no such file`, 'Check the path that was given.')
-    yield* closing(file, parquetRows({ ...file, name }, { ...wanted, passedOver }, from, passed))
+    yield* closing(file, async (file) =>
+      (await parquetFile({ ...file, name })).read({ ...wanted, passedOver }, from, passed),
+    )
   } else if (list.format === 'inventory') {
-    const { files, format, columns } = await readInventory(list, wanted)
-    for (const [number, data] of files.entries()) {
+    const inventory = await readInventory(list, wanted)
+    for (const [number, data] of inventory.files.entries()) {
       if (number < from.file) continue
       const place = { file: number, row: number === from.file ? from.row : 0 }
-      const file = await data.open()
-      const read = format === 'Parquet' ? parquetRows : (...given: Args) => csvRows(columns, ...given)
-      yield* closing(file, read(file, { ...wanted, ofBucket: true, passedOver }, place, passed))
+      yield* closing(await data.open(), async (file) =>
+        (await dataRows(file, inventory)).read({ ...wanted, ofBucket: true, passedOver }, place, passed),
+      )
     }
   } else yield* one(list, wanted)
 }
@@ -65,63 +52,14 @@ export async function* readKeyList(list: KeyList, wanted: EntryNeeds): AsyncGene
   for await (const { entries } of listBatches(list, wanted)) yield* entries
 }
 
-async function* closing<T>(file: DataFile, all: AsyncGenerator<T, void>): AsyncGenerator<T, void, undefined> {
+async function* closing<T>(
+  file: DataFile,
+  read: (file: DataFile) => Promise<AsyncGenerator<T, void>>,
+): AsyncGenerator<T, void, undefined> {
   try {
-    yield* all
+    yield* await read(file)
   } finally {
     await file.close()
-  }
-}
-
-type Args = [file: DataFile, wanted: EntryNeeds, from: ListPosition, passed: PassedOverCounts]
-
-async function* csvRows(
-  columns: Columns,
-  ...[file, wanted, from, passed]: Args
-): AsyncGenerator<ListBatch, void, undefined> {
-  const read = rowReader(file.name, wanted, { columns })
-  let number = -1
-  for await (const some of rowsOf(textLines(contentOfFile(file), file.name), file.name)) {
-    const [entries, rows, before]: [ListEntry[], number[], PassedOver[]] = [[], [], []]
-    for (const row of some) {
-      if (++number < from.row) continue
-      const entry = read(row)
-      if (entry === undefined) continue
-      entries.push(entry)
-      rows.push(number)
-      before.push(passed.now)
-    }
-    yield { entries, rows, file: from.file, passed: { before, inAll: passed.now } }
-  }
-}
-
-/** Rows of which objects are made at once: what is held for longer than it takes to make some more is dear to collect. */
-const AT_ONCE = 1000
-
-async function* parquetRows(...[file, wanted, from, passed]: Args): AsyncGenerator<ListBatch, void, undefined> {
-  // Few lists are written as Parquet.
-  const [{ openParquet, damaged }, { rowEntries }] = await Promise.all([
-    import('./parquet-rows.js'),
-    import('./parquet-entries.js'),
-  ])
-  const parquet = await openParquet(file, file.name)
-  const entryOf = rowEntries(file.name, wanted)
-  for await (const some of parquet.read(from.row, (field) => wanted.unused?.has(field) !== true)) {
-    for (let begin = 0; begin < some.count; begin += AT_ONCE) {
-      const [entries, rows, before]: [ListEntry[], number[], PassedOver[]] = [[], [], []]
-      try {
-        for (let i = begin; i < Math.min(begin + AT_ONCE, some.count); i++) {
-          const entry = entryOf(some, i)
-          if (entry === undefined) continue
-          entries.push(entry)
-          rows.push(some.first + i)
-          before.push(passed.now)
-        }
-      } catch (error) {
-        throw damaged(file.name, error)
-      }
-      yield { entries, rows, file: from.file, passed: { before, inAll: passed.now } }
-    }
   }
 }
 

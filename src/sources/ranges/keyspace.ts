@@ -1,7 +1,7 @@
 import { byStart, compareKeys, type KeyRange } from '../../keys.js'
 import type { PageFacts } from '../page-facts.js'
 import { parted, Splitter, territory, type RangeEstimate } from './splitter.js'
-import type { RangeClaim, ClaimableRanges, PageVerdict } from '../work-source.js'
+import type { RangeClaim, KeptRanges, PageVerdict } from '../work-source.js'
 
 /** A range somebody works on. `after` follows the settled keys, the territory's cursor those accepted. */
 interface Held {
@@ -10,6 +10,8 @@ interface Held {
   readonly territory: RangeEstimate
   /** Keys accepted and not yet settled. */
   outstanding: number
+  /** Of these, those of a page of which its holder is still to say how many are its own. */
+  untrimmed: number
   /** Nothing remains to be listed. */
   ended: boolean
   /** Nothing may remain to be listed: it is not worth a cut. */
@@ -47,7 +49,7 @@ const PAGE = 1000
  * while the page was under way) are not the holder's, and the cursor moves. A cut is one synchronous step too, always behind the
  * cursor. So at every moment the ranges together cover every unsettled key, and no key belongs to two of them.
  */
-export class Keyspace implements ClaimableRanges {
+export class Keyspace implements KeptRanges {
   private readonly open: KeyRange[]
   private readonly held = new Set<Held>()
   private readonly waiting: ((grant: RangeClaim | undefined) => void)[] = []
@@ -57,7 +59,7 @@ export class Keyspace implements ClaimableRanges {
   private closed = false
   /** What was expected when so many keys had been accepted. */
   private reckoned: { readonly at: number; readonly inAll: number } | undefined
-  /** Keys accepted so far. */
+  /** Keys accepted so far, without those that were given back unsettled. */
   listed = 0
   /** Keys settled so far. */
   settled = 0
@@ -107,9 +109,23 @@ export class Keyspace implements ClaimableRanges {
     return true
   }
 
-  claim(): Promise<RangeClaim | undefined> {
+  get done(): boolean {
+    return this.open.length === 0 && this.held.size === 0
+  }
+
+  claim(withdrawn?: AbortSignal): Promise<RangeClaim | undefined> {
     return new Promise((resolve) => {
-      this.waiting.push(resolve)
+      const answer = (grant: RangeClaim | undefined): void => {
+        withdrawn?.removeEventListener('abort', withdraw)
+        resolve(grant)
+      }
+      // Else ranges would be cut for a lane that is no more.
+      const withdraw = (): void => {
+        this.waiting.splice(this.waiting.indexOf(answer), 1)
+        answer(undefined)
+      }
+      withdrawn?.addEventListener('abort', withdraw)
+      this.waiting.push(answer)
       this.serve()
     })
   }
@@ -144,6 +160,7 @@ export class Keyspace implements ClaimableRanges {
       accept: (facts) => this.accept(held, facts),
       trimmed: (facts, from) => {
         held.outstanding -= from.count
+        held.untrimmed = 0
         this.take(held, facts)
         this.inOrder?.moved()
       },
@@ -154,12 +171,16 @@ export class Keyspace implements ClaimableRanges {
       },
       release: () => {
         if (!this.held.delete(held)) return
+        this.splitter.givenBack(land)
+        // Somebody else accepts them anew.
+        if (!this.closed) this.listed -= held.outstanding - held.untrimmed
         if (!held.ended || held.outstanding > 0) this.open.push(rangeOf(held))
         this.serve()
         this.inOrder?.moved()
       },
     }
-    const held: Held = { grant, after, territory: land, outstanding: 0, ended: false, inDoubt: false }
+    const none = { outstanding: 0, untrimmed: 0, ended: false, inDoubt: false }
+    const held: Held = { grant, after, territory: land, ...none }
     this.held.add(held)
     return grant
   }
@@ -171,6 +192,7 @@ export class Keyspace implements ClaimableRanges {
       held.ended = true
       // Until the holder says how many of them are its own, all of them are unsettled.
       held.outstanding += facts.count
+      held.untrimmed = facts.count
       return { ended: true, until, trim: true }
     }
     held.ended = !facts.truncated || order === 0

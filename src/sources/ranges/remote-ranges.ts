@@ -1,5 +1,5 @@
 import type { PageFacts } from '../page-facts.js'
-import type { RangeClaim, ClaimableRanges, PageVerdict } from '../work-source.js'
+import type { RangeClaim, ClaimableRanges, KeptRanges, PageVerdict } from '../work-source.js'
 
 /** How far grants are settled: the number of the grant, the last settled key, and how many keys more than before. */
 export type Cursor = readonly [grant: number, key: string, count: number]
@@ -17,7 +17,7 @@ export type RangeAnswer =
   | { readonly type: 'none' }
   | { readonly type: 'verdict'; readonly grant: number; readonly verdict: PageVerdict }
 
-type Granted = Pick<RangeClaim, 'after' | 'until' | 'first' | 'named'>
+type Granted = Pick<RangeClaim, 'after' | 'until' | 'first' | 'named' | 'rows'>
 
 type Send = (request: RangeRequest) => void
 
@@ -77,12 +77,9 @@ export class PortRanges implements ClaimableRanges {
     return taken
   }
 
-  private grant(grant: number, { after, until, first, named }: Granted): RangeClaim {
+  private grant(grant: number, { after, until, first, named, rows }: Granted): RangeClaim {
     return {
-      after,
-      until,
-      first,
-      named,
+      ...{ after, until, first, named, rows },
       accept: (facts) =>
         new Promise((resolve) => {
           this.pages.set(grant, resolve)
@@ -109,10 +106,10 @@ export class PortRanges implements ClaimableRanges {
 export class RangeServer {
   private readonly grants = new Map<number, RangeClaim>()
   private granted = 0
-  private gone = false
+  private readonly gone = new AbortController()
 
   constructor(
-    private readonly ranges: ClaimableRanges,
+    private readonly ranges: KeptRanges,
     private readonly send: (answer: RangeAnswer) => void,
   ) {}
 
@@ -147,29 +144,30 @@ export class RangeServer {
 
   /** The thread is no more: what it held is work for others. */
   abandon(): void {
-    this.gone = true
+    this.gone.abort()
     for (const grant of this.grants.values()) grant.release()
     this.grants.clear()
   }
 
   private async claim(): Promise<void> {
-    const grant = await this.ranges.claim()
+    const { signal } = this.gone
+    const grant = await this.ranges.claim(signal)
     if (grant === undefined) {
-      if (!this.gone) this.send({ type: 'none' })
+      if (!signal.aborted) this.send({ type: 'none' })
       return
     }
-    if (this.gone) {
+    if (signal.aborted) {
       grant.release()
       return
     }
     const number = ++this.granted
     this.grants.set(number, grant)
-    const { after, until, first, named } = grant
-    this.send({ type: 'grant', grant: number, after, until, first, named })
+    const { after, until, first, named, rows } = grant
+    this.send({ type: 'grant', grant: number, after, until, first, named, rows })
   }
 
   private async accept(number: number, facts: PageFacts): Promise<void> {
     const verdict = await this.grants.get(number)?.accept(facts)
-    if (verdict !== undefined && !this.gone) this.send({ type: 'verdict', grant: number, verdict })
+    if (verdict !== undefined && !this.gone.signal.aborted) this.send({ type: 'verdict', grant: number, verdict })
   }
 }

@@ -157,6 +157,17 @@ export class Splitter {
     territory.folder = outermost
   }
 
+  /** A territory is worked on no more. Where that was before its first page, the one that it was split off need not wait for that. */
+  givenBack(territory: RangeEstimate): void {
+    const { parent } = territory
+    if (parent === undefined) return
+    territory.parent = undefined
+    territory.before = undefined
+    parent.awaited--
+    // Whether the cut was good remains unknown.
+    if (parent.awaited === 0) parent.worthwhile = 0
+  }
+
   /** The best cut for `idle` lanes that have nothing to do, or undefined when none is worth its calls. */
   choose(territories: readonly RangeEstimate[], idle: number): Cut | undefined {
     const lanes = idle + territories.length

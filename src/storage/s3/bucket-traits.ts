@@ -54,6 +54,7 @@ export async function bucketTraits(channel: Channel, tried: Wrap, locks: boolean
 /** What the answers mean. */
 export function traitsIn({ ownership, versioning, locking }: AskedTraits): BucketTraits {
   const status = versioning instanceof StorageError ? versioning : elementText(versioning.body, 'Status')
+  const mfa = versioning instanceof StorageError ? undefined : elementText(versioning.body, 'MfaDelete')
   const rule = ownership instanceof StorageError ? undefined : elementText(ownership.body, 'ObjectOwnership')
   return {
     acls:
@@ -64,7 +65,9 @@ export function traitsIn({ ownership, versioning, locking }: AskedTraits): Bucke
           : rule !== 'BucketOwnerEnforced',
     versioned: status instanceof StorageError ? undefined : status === 'Enabled',
     ...(status === 'Suspended' ? { suspended: true } : {}),
+    ...(mfa === 'Enabled' ? { mfaDelete: true } : {}),
     locks: locking === undefined ? undefined : locksOf(locking),
+    ...retentionOf(locking),
   }
 }
 
@@ -73,4 +76,14 @@ function locksOf(answer: HttpResponse | StorageError): boolean | undefined {
   if (answer instanceof StorageError) return answer.code === 'ObjectLockConfigurationNotFoundError' ? false : undefined
   if (!/<ObjectLockConfiguration[\s/>]/.test(answer.body)) return undefined
   return elementText(answer.body, 'ObjectLockEnabled') === 'Enabled'
+}
+
+function retentionOf(answer: TraitAnswer | undefined): Pick<BucketTraits, 'defaultRetention'> {
+  if (answer === undefined || answer instanceof StorageError) return {}
+  const rule = elementText(answer.body, 'DefaultRetention') === undefined ? undefined : answer.body
+  const mode = rule && elementText(rule, 'Mode')
+  if (rule === undefined || mode === undefined) return {}
+  const [days, years] = [elementText(rule, 'Days'), elementText(rule, 'Years')]
+  const time = days === undefined ? `${years ?? '?'} years` : `${days} days`
+  return { defaultRetention: `${mode} for ${time}` }
 }

@@ -1,6 +1,6 @@
+import { dialerFor } from '../../connections/connect.js'
 import { createHttpPool } from './http.js'
 import type { Account } from './account.js'
-import { dialerFor } from './connect.js'
 import { createSigner, EMPTY_HASH } from './sign.js'
 import { elementText } from './xml.js'
 

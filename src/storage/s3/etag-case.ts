@@ -6,6 +6,8 @@ import type { Fields } from './sign.js'
 const SHOWN = /^"?([0-9A-Fa-f]{32})(?:-\d+)?"?$/
 const IN_BODY = /<ETag>(?:&quot;|&#34;|")?([0-9A-Fa-f]{32})/
 
+const QUOTED = /^"(.*)"$/
+
 /** How a store writes the ETags that are MD5s, which it wants to be told in the same way: a condition may be compared letter by letter. */
 export class EtagCase {
   /** `capitals` is what another instance for the same store found out, if anything. */
@@ -23,12 +25,15 @@ export class EtagCase {
     return this.capitals === true && CAPITALS.test(etag.toUpperCase()) ? etag.toUpperCase() : etag
   }
 
-  /** Fields of a request, their conditions as this store writes ETags. */
-  ownFields(fields: Fields): Fields {
-    if (this.capitals !== true) return fields
+  /** Fields of a request, their conditions as this store writes ETags; `isBare` without quotes. */
+  ownFields(fields: Fields, isBare: boolean): Fields {
+    if (this.capitals !== true && !isBare) return fields
     return fields.map((field) => {
       const [name, value] = field
-      return name.endsWith('if-match') ? [name, `"${this.own(value.slice(1, -1))}"`] : field
+      if (!name.endsWith('if-match')) return field
+      const etag = QUOTED.exec(value)?.[1]
+      if (etag === undefined) return field
+      return [name, isBare ? this.own(etag) : `"${this.own(etag)}"`]
     })
   }
 }

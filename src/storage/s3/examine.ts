@@ -8,6 +8,7 @@ import type { Sides } from '../backend.js'
 import { meaningOf } from '../error-codes.js'
 import type { ExamineOptions } from '../examination.js'
 import { createMeter, withRetries } from '../retry.js'
+import { traitFindings } from '../trait-findings.js'
 import { openAccount, type Account } from './account.js'
 import { traitsIn, type AskedTraits } from './bucket-traits.js'
 import { callerIdentity } from './caller-identity.js'
@@ -212,7 +213,7 @@ class Examiner {
       const answer = verdicts[index] ?? UNKNOWABLE
       found.push({ side, about: 'permission', what: permission.action, permission, ...answer })
     }
-    if (traits !== undefined) found.push(...traitFindings(side, traits))
+    if (traits !== undefined) found.push(...traitFindings(traits).map((finding) => ({ side, ...finding })))
     found.push(await this.tags(side, store), softwareOf(side, store))
   }
 
@@ -297,23 +298,6 @@ function settingOf(action: string, { ownership, versioning }: AskedTraits): Acti
   const answer = answers[action]
   if (answer === undefined) return undefined
   return answer instanceof StorageError ? verdictOf(answer) : OK
-}
-
-function traitFindings(side: Side, { versioned, locks, acls }: ReturnType<typeof traitsIn>): Finding[] {
-  const finding = (what: string, has: boolean | undefined, [yes, no]: readonly [string, string]): Finding => ({
-    ...{ side, about: 'trait', what },
-    ...(has === undefined
-      ? { state: 'unknown', told: 'the store does not tell, or not to these credentials' }
-      : { state: has ? 'ok' : 'no', told: has ? yes : no }),
-  })
-  return [
-    finding('versioning', versioned, [
-      'on: a write keeps what it replaces',
-      'off: what is replaced or deleted is gone',
-    ]),
-    finding('Object Lock', locks, ['on: objects can be locked', 'off: objects cannot be locked']),
-    finding('ACLs', acls, ['objects have their own', 'off: BucketOwnerEnforced, the bucket owns all objects']),
-  ]
 }
 
 function softwareOf(side: Side, { conditional, software }: S3Store): Finding {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
+import { MOST_READ, READ_BUFFER, type Dialer, type Forward } from '../../connections/connect.js'
 import type { Bandwidth } from '../../job/pace.js'
 import { spend } from '../bandwidth.js'
-import { MOST_READ, READ_BUFFER, type Dialer, type Forward } from './connect.js'
 import type { Timeout } from './adaptive-timeout.js'
 import { RestingPlace } from './idle-connections.js'
 import { judge, MIN_RATE, PoolClock, ReadRate, SWEEP, type ReadLimits } from './least-rate.js'
@@ -41,6 +41,8 @@ export interface HttpResponse {
   readonly head: string
   /** The body, one byte a character: cheap to scan, and turned into text only where it is not ASCII. */
   readonly body: string
+  /** What a refusal may come of that it does not say, for a person. */
+  readonly cause?: string | undefined
 }
 
 /** No whole answer came: `code` is the socket's error code, or `EPROTO` (not HTTP), `ETIMEDOUT` (silence), `ECONNRESET`, `TOO_LONG`. */

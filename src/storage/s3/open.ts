@@ -8,11 +8,20 @@ import { meaningOf } from '../error-codes.js'
 import { hedged } from '../hedged.js'
 import type { OpenOptions, StoreNeeds } from '../open.js'
 import { overlap } from '../overlap.js'
-import { retrying, withRetries } from '../retry.js'
+import { retrying, withRetries, type Meter, type RetryPolicy } from '../retry.js'
 import type { ListFrom, Page, Storage } from '../storage.js'
+import type { MeasuredPlace } from '../timed-writes.js'
 import { openAccount, type Account } from './account.js'
 import type { BucketDescriptor } from './descriptor.js'
-import { probeCopy, probeRead, probeTagging, probeUpload, unlessDenied, type Ask } from './preflight.js'
+import {
+  probeCopy,
+  probeEncryption,
+  probeRead,
+  probeTagging,
+  probeUpload,
+  unlessDenied,
+  type Ask,
+} from './preflight.js'
 import { S3Store } from './store.js'
 import { PROBE_TAGS } from './unsupported.js'
 
@@ -55,6 +64,8 @@ class BucketOpening implements Opening {
       store: retrying(store, policy, meter),
       storeFor: (pressure, setAside) => retrying(store, policy, meter, pressure, setAside),
       credentials: account.credentials,
+      timed: store.timed,
+      beside: (prefix, policy) => besideOf(store.beside(prefix, policy.giveUp), policy, meter),
       first: side === 'source' ? this.first : undefined,
       get software() {
         return store.software
@@ -109,7 +120,15 @@ class BucketOpening implements Opening {
       // The source comes first with what is wrong.
       this.answered.destination.catch(() => undefined)
     }
-    return reach(side, place, account, { ...options, ...tools }, { made, ask: this.firstQuestion(side) })
+    const insists = side === 'source' ? [] : this.insists()
+    return reach(side, place, account, { ...options, ...tools }, { made, ask: this.firstQuestion(side), insists })
+  }
+
+  // What stays in its bucket keeps its storage class, or stays as it is.
+  private insists(): readonly string[] {
+    const { options, sides, accounts } = this
+    const stays = accounts.source === accounts.destination && sides.source?.bucket === sides.destination?.bucket
+    return [...(options.wanted ?? []).flatMap(namesOf), ...(stays ? ['x-amz-storage-class'] : [])]
   }
 
   private firstQuestion(side: Side): Ask {
@@ -137,9 +156,15 @@ class BucketOpening implements Opening {
 
   private async probe(store: S3Store): Promise<void> {
     const { source } = this.buckets
+    const { updates } = this.options
+    if (typeof updates === 'object') {
+      const { kmsKeyArn, only } = updates
+      await this.ask('UpdateObjectEncryption', () => probeEncryption(store, kmsKeyArn))
+      if (only) return
+    }
     const copies = source !== undefined && source.account === this.accounts.destination
     if (this.options.readOnly) await this.ask('HeadBucket', () => store.headBucket())
-    else if (this.options.tagsOnly === true) await this.ask('PutObjectTagging', () => probeTagging(store))
+    else if (this.options.updates === 'tags') await this.ask('PutObjectTagging', () => probeTagging(store))
     else if (!copies || !(await this.ask('CopyObject', () => probeCopy(store, source.store))))
       await this.ask('CreateMultipartUpload', () => probeUpload(store))
   }
@@ -147,6 +172,14 @@ class BucketOpening implements Opening {
   private ask<T>(operation: string, ask: () => Promise<T>): Promise<T> {
     const { patience, meter } = this.tools
     return withRetries(operation, () => hedged(ask), patience, meter)
+  }
+}
+
+function besideOf(store: S3Store, policy: RetryPolicy, meter: Meter): MeasuredPlace {
+  return {
+    ...{ store: retrying(store, policy, meter), reads: store.timed, writes: store.timedWrites },
+    openUploads: () => store.openUploads((operation, send) => withRetries(operation, send, policy, meter)),
+    close: () => store.close(),
   }
 }
 
@@ -212,12 +245,18 @@ export function refuseDirectoryBucket({ bucket }: Place): void {
   )
 }
 
+interface ReachTools {
+  readonly made: (store: S3Store) => void
+  readonly ask: Ask
+  readonly insists: readonly string[]
+}
+
 async function reach(
   side: Side,
   place: Place,
   account: Account,
   options: OpenOptions & OpeningTools,
-  { made, ask }: { readonly made: (store: S3Store) => void; readonly ask: Ask },
+  { made, ask, insists }: ReachTools,
 ): Promise<S3Store> {
   const { expectedOwner, requestPayer } = connectionOf(options.connection, side)
   const open = async (region?: string): Promise<S3Store> => {
@@ -231,7 +270,7 @@ async function reach(
       ...(side === 'source' ? {} : { expectedSourceOwner: connectionOf(options.connection, 'source').expectedOwner }),
       target: await account.target(place.bucket, region),
       aws: account.endpointUrl === undefined,
-      ...(side === 'source' ? {} : { insists: (options.wanted ?? []).flatMap(namesOf) }),
+      insists,
     })
     opened.opening = true
     made(opened)

@@ -1,3 +1,4 @@
+import { isAwsHost } from '../aws-host.js'
 import { StorageError, UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import { probeName } from '../unlikely-name.js'
@@ -52,6 +53,44 @@ export async function probeTagging({ rewriting, place, conditional }: S3Store): 
 }
 
 /**
+ * The encryption of an object that does not exist cannot be changed, and whether that is why it is refused tells whether that of others could be. A
+ * `UserError` where the store is not known to have such changes: another one takes the request for the content of the object, so that it is only sent
+ * where that is certain; and where S3 does not take the key.
+ */
+export async function probeEncryption({ probes, place, host, conditional }: S3Store, kmsKeyArn: string): Promise<void> {
+  const key = probeName(place.prefix)
+  const isAws = conditional || isAwsHost(host)
+  const url = `s3://${printable(place.bucket)}`
+  const answered = ({ message, code, status }: StorageError): string =>
+    `${printable(message)} (${printable(code)}, HTTP ${status ?? ''})`
+  const unknown = (what: string): UserError =>
+    new UserError(
+      `the store of ${url} does not know UpdateObjectEncryption, which changes the encryption of objects without a copy: ${what}`,
+      's3move copy --sse encrypts copies, where the store has that; AWS has both',
+    )
+  if (!isAws) {
+    if (key.length < UNLIKELY) throw unknown('it cannot be asked, as the prefix leaves no room for a name')
+    const guarded = await probes.answerToUpdate(key, kmsKeyArn, true)
+    if (guarded === undefined) throw unknown('it takes such a request for content')
+    if (guarded.severity !== 'skip' && guarded.code !== 'AccessDenied') throw unknown(answered(guarded))
+  }
+  if (key.length < UNLIKELY) return
+  const refusal = await probes.answerToUpdate(key, kmsKeyArn, false)
+  if (refusal === undefined)
+    throw unknown(
+      `it took such a request for content, and may have written ${url}/${printable(place.prefix + key)}: delete that`,
+    )
+  const { severity, status } = refusal
+  if (severity === 'skip') return
+  if (status === 501 || status === 405) throw unknown(answered(refusal))
+  if (status !== 400) throw refusal
+  throw new UserError(
+    `${url}: S3 does not take the key ${printable(kmsKeyArn)}: ${answered(refusal)}`,
+    'name a key that is enabled, in the Region and of the account of the bucket, by its full ARN',
+  )
+}
+
+/**
  * Whether the credentials of `destination` may copy from `source`: where they are told that there is no such object rather than that they may not ask.
  */
 export async function probeRead(destination: S3Store, source: S3Store): Promise<boolean> {
@@ -94,5 +133,6 @@ const DOING: Readonly<Record<string, string>> = {
   CopyObject: 'try a copy into',
   PutObjectTagging: 'try to tag in',
   DeleteObjectTagging: 'try to remove tags in',
+  UpdateObjectEncryption: 'try to change encryption in',
   CreateMultipartUpload: 'try an upload to',
 }

@@ -1,6 +1,8 @@
-import { randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import { StorageError } from '../../errors.js'
+import { encodePath } from './encode.js'
 import { copySource, sorted, type Channel } from './request.js'
+import { encryptionBody } from './rewriting.js'
 import { faultOf } from './storage-errors.js'
 import type { Fields } from './sign.js'
 import { isOtherAnswer, mayBeUnsupported } from './unsupported.js'
@@ -17,6 +19,12 @@ export interface Probes {
    * such `fields`.
    */
   troubleWith(fields: Fields): Promise<StorageError | undefined>
+  /**
+   * What is answered to a change of the encryption of an object that does not exist to that of a key; undefined where it is no refusal. As `disguised` it
+   * is one that a store which knows no such changes takes for a part of an upload that does not exist either, so that nothing can be written. Rejects with
+   * what may pass.
+   */
+  answerToUpdate(key: string, kmsKeyArn: string, disguised: boolean): Promise<StorageError | undefined>
   /** Whether it answers as always although its bucket is expected to be that of an account which nobody has. */
   ignoresOwner(): Promise<boolean>
 }
@@ -70,6 +78,19 @@ export function createProbes(
         if (error instanceof StorageError) return undefined
         throw error
       }
+    },
+
+    async answerToUpdate(key, kmsKeyArn, disguised) {
+      const asked = { operation: 'UpdateObjectEncryption', bucket, key: place.prefix + key }
+      const body = encryptionBody({ kmsKeyArn, bucketKey: false })
+      const fields = sorted([['content-md5', hash('md5', body, 'base64')], ...always])
+      const query = `encryption=${disguised ? `&partNumber=1&uploadId=s3move-${randomUUID()}` : ''}`
+      const path = `${bucketPath}/${encodePath(place.prefix + key)}`
+      const response = await request(asked, { method: 'PUT', path, query, fields, body })
+      if (response.status < 300) return undefined
+      const fault = faultOf(response, asked)
+      if (fault.severity === 'retry' || fault.severity === 'throttle') throw fault
+      return fault
     },
 
     async ignoresOwner() {

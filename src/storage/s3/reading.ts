@@ -73,7 +73,10 @@ export function createReading(channel: Channel): Reading {
       const fields = grantFields(response.body)
       if (fields !== undefined) return fields
       const asked = askedOf(channel, 'GetObjectAcl', key)
-      throw new StorageError('its access control list cannot be given to a copy', {
+      const why = response.body.includes('<EmailAddress>')
+        ? ': it grants something to an e-mail address, which S3 takes from nobody any more since October 2025; grant it to the canonical id of the account'
+        : ''
+      throw new StorageError(`its access control list cannot be given to a copy${why}`, {
         ...{ severity: 'fail-object', code: 'AclNotCarried', ...asked, status: response.status },
       })
     },

@@ -6,6 +6,7 @@ import { versionQuery } from './get-content.js'
 import { faultOf, type Asked } from './storage-errors.js'
 import type { Fields } from './sign.js'
 import { despiteWrongRefusal } from './wrong-refusal.js'
+import { escapeXml } from './xml.js'
 
 /** How the objects of an S3 bucket are changed in place. */
 export function createRewriting(channel: Channel, { head }: Pick<Reading, 'head'>): Rewriting {
@@ -26,6 +27,14 @@ export function createRewriting(channel: Channel, { head }: Pick<Reading, 'head'
       const asked = askedOf(channel, 'DeleteObjectTagging', key)
       const [path, query] = [objectPath(channel, key), versionQuery(version, 'tagging=')]
       checkDone(await request(asked, { method: 'DELETE', path, query, fields: always }), asked)
+    },
+
+    async updateEncryption(key, wanted, version) {
+      const asked = askedOf(channel, 'UpdateObjectEncryption', key)
+      const body = encryptionBody(wanted)
+      const fields = sorted([['content-md5', hash('md5', body, 'base64')], ...always])
+      const [path, query] = [objectPath(channel, key), versionQuery(version, 'encryption=')]
+      checkDone(await request(asked, { method: 'PUT', path, query, fields, body }), asked)
     },
 
     async rewrite(object, etag, fields) {
@@ -49,6 +58,14 @@ export function createRewriting(channel: Channel, { head }: Pick<Reading, 'head'
       return etagOfCopy(response, asked)
     },
   }
+}
+
+/** The body of UpdateObjectEncryption. */
+export function encryptionBody({ kmsKeyArn, bucketKey }: Parameters<Rewriting['updateEncryption']>[1]): Buffer {
+  const kms = `<KMSKeyArn>${escapeXml(kmsKeyArn)}</KMSKeyArn><BucketKeyEnabled>${bucketKey}</BucketKeyEnabled>`
+  return Buffer.from(
+    `<ObjectEncryption xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><SSE-KMS>${kms}</SSE-KMS></ObjectEncryption>`,
+  )
 }
 
 function checkDone(response: HttpResponse, asked: Asked): void {

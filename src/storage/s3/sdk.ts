@@ -1,8 +1,8 @@
 import { HeadBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { agentsFor, connectTimeout, READ_TIMEOUT, type Trust } from '../../connections/connect.js'
 import { checkEndpoint } from '../../endpoint-url.js'
 import { StorageError, UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
-import { agentsFor, connectTimeout, READ_TIMEOUT, type Trust } from './connect.js'
 import type { environmentKeys, ProvideCredentials } from './credentials.js'
 import type { Target } from './target.js'
 

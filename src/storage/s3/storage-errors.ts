@@ -15,7 +15,7 @@ export interface Asked {
 
 /** The error that an answer of status 300 or more, or a 200 with an `<Error>` in it, stands for. */
 export function faultOf(response: HttpResponse, asked: Asked): StorageError {
-  const { status, body } = response
+  const { status, body, cause } = response
   // A proxy that passes requests on answers in the place of the store.
   if (status === 407 || (status === 403 && responseHeader(response, 'x-squid-error') !== undefined)) {
     const hint =
@@ -23,7 +23,8 @@ export function faultOf(response: HttpResponse, asked: Asked): StorageError {
     const told = { severity: 'stop-run', code: PROXY_REFUSED, status, ...asked, hint } as const
     return new StorageError(`the proxy refused the request with status ${status}`, told)
   }
-  return faultNamed(elementText(body, 'Code'), status, explanationOf(body), asked, {
+  const message = [explanationOf(body), cause ?? ''].filter((text) => text !== '').join('; ')
+  return faultNamed(elementText(body, 'Code'), status, message, asked, {
     requestId: responseHeader(response, 'x-amz-request-id') ?? elementText(body, 'RequestId'),
     region: responseHeader(response, 'x-amz-bucket-region') ?? elementText(body, 'Region'),
   })

@@ -1,8 +1,9 @@
+import type { Trust } from '../../connections/connect.js'
 import type { RunSettings } from '../../job/pace.js'
 import type { CredentialSource } from '../credential-source.js'
 import type { Notice } from '../notice.js'
+import type { Software } from '../storage.js'
 import type { Target } from './target.js'
-import type { Trust } from './connect.js'
 
 /** How a store is reached. Plain data without secrets, to be sent between threads. */
 export interface BucketAddress {
@@ -25,6 +26,8 @@ export interface BucketAddress {
   readonly unsupported?: readonly string[] | undefined
   /** Headers that were asked for, and are never left out. */
   readonly insists?: readonly string[] | undefined
+  /** Whose software it is, if an answer has told that. */
+  readonly software?: Software | undefined
   /** Whether it writes MD5s in capitals, if anybody has seen one. */
   readonly capitals?: boolean | undefined
   /** Whether it takes user metadata beyond ASCII in encoded words alone, if anybody has found out. */

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { dialerFor, READ_TIMEOUT } from '../../connections/connect.js'
 import { StorageError } from '../../errors.js'
 import type { Place } from '../../job/place.js'
 import { lookingFirst } from '../looking-first.js'
@@ -19,6 +20,8 @@ import type {
   Writing,
 } from '../storage.js'
 import type { Uploading } from '../parts.js'
+import type { TimedRequests } from '../timed-requests.js'
+import type { OpenUpload, TimedWrites } from '../timed-writes.js'
 import type { Versions } from '../object-versions.js'
 import type { Wrap } from '../around.js'
 import type { Target } from './target.js'
@@ -29,7 +32,6 @@ import { customerFields } from './customer-key.js'
 import type { BucketAddress, S3StoreOptions } from './store-options.js'
 import type { Credentials } from '../credential-source.js'
 import { sorted, type Channel, type StoreRequest } from './request.js'
-import { dialerFor, READ_TIMEOUT } from './connect.js'
 import { encodePath } from './encode.js'
 import { checkOk, connectionFault, faultOf, isExpired, type Asked } from './storage-errors.js'
 import { EtagCase } from './etag-case.js'
@@ -55,9 +57,21 @@ import {
   type Signer,
 } from './sign.js'
 import { ServerClock } from './server-clock.js'
+import { likelyCause } from './likely-cause.js'
 import { softwareOf } from './server-software.js'
 import { Suspicion } from './refusal-suspicion.js'
-import { hasTags, isOtherAnswer, mayBeUnsupported, PROBE_TAGS, tagsNotSupported, Unsupported } from './unsupported.js'
+import {
+  hasTags,
+  isOtherAnswer,
+  lacksClass,
+  mayBeUnsupported,
+  PROBE_TAGS,
+  tagsNotSupported,
+  Unsupported,
+} from './unsupported.js'
+import { createTimedRequests } from './timed-requests.js'
+import { createTimedWrites } from './timed-writes.js'
+import { openUploads } from './open-uploads.js'
 import { createUploading } from './uploading.js'
 import { createVersions } from './versions.js'
 import { createWriting } from './writing.js'
@@ -81,6 +95,8 @@ export class S3Store implements Storage {
   readonly copyFrom: NonNullable<Storage['copyFrom']>
   readonly probes: Probes
   readonly permissions: PermissionProbes
+  readonly timed: TimedRequests
+  readonly timedWrites: TimedWrites
   private readonly target: Target
   private readonly credentials: S3StoreOptions['credentials']
   private readonly pool: HttpPool
@@ -136,6 +152,7 @@ export class S3Store implements Storage {
       known: options.unsupported,
       insists: options.insists,
     })
+    this.software = options.software
     this.etagCase = new EtagCase(options.aws === true ? false : options.capitals)
     this.channel = {
       ...{ place, path: this.base, bucketPath: target.path, aws: options.aws === true, always: this.always },
@@ -167,10 +184,13 @@ export class S3Store implements Storage {
       { ...channel, request: (asked, request) => this.request(asked, request, true, false) },
       (asked, request) => this.request(asked, request, false),
     )
-    this.permissions = createPermissionProbes({
+    const asTheyAre: Channel = {
       ...channel,
       request: (asked, request) => this.request(asked, request, false, false),
-    })
+    }
+    this.permissions = createPermissionProbes(asTheyAre)
+    this.timed = createTimedRequests(asTheyAre, target.origin, options.trust)
+    this.timedWrites = createTimedWrites(asTheyAre)
     this.listing = new ObjectListing(channel, this.reading, options.begins)
     this.levels = this.listing.levels
   }
@@ -187,10 +207,21 @@ export class S3Store implements Storage {
       ...{ target, trust, requestPayer, expectedOwner, expectedSourceOwner, aws, begins, signPayload, usual },
       unsupported: this.unsupported.all,
       insists: this.options.insists,
+      software: this.software,
       capitals: this.etagCase.capitals,
       encodesMetadata: this.metadataForm.known,
       annotations: this.annotating.known(),
     }
+  }
+
+  /** Another place of the bucket; what is read there is waited for until `stop` aborts. */
+  beside(prefix: string, stop: AbortSignal): S3Store {
+    return new S3Store({ ...this.place, prefix }, { ...this.options, ...this.address, begins: undefined, stop })
+  }
+
+  /** Uploads that are neither completed nor aborted. `tried` may try each page again. */
+  openUploads(tried: Wrap): Promise<OpenUpload[]> {
+    return openUploads(this.channel, tried)
   }
 
   /** As another store of the same server writes ETags, so does this one. */
@@ -207,6 +238,11 @@ export class S3Store implements Storage {
   private noteSoftware(response: HttpResponse): void {
     this.software ??= softwareOf(response)
     if (this.software === 'Swift') this.metadataForm.isSwift()
+  }
+
+  // Ceph 16.2 meets a condition of PutObject only where its ETag has no quotes, and takes both elsewhere.
+  private takesBareETags(operation: string): boolean {
+    return operation === 'PutObject' && this.software === 'Ceph'
   }
 
   /** HeadBucket: resolves when the bucket exists and these credentials may see it. */
@@ -233,16 +269,11 @@ export class S3Store implements Storage {
   }
 
   // The answer, whatever it says, but for credentials that have expired, and for what is wrong with the request for one object alone.
-  private async request(
-    asked: Asked,
-    given: StoreRequest,
-    judged = true,
-    suspects = this.options.aws !== true,
-  ): Promise<HttpResponse> {
+  private async request(asked: Asked, given: StoreRequest, judged = true, suspects = true): Promise<HttpResponse> {
     const { operation } = asked
     const { method, path, query = '', body, sink, room, most, surplus, accept, extra = 0 } = given
     const known = this.unsupported.without(operation, given.fields)
-    const fields = this.metadataForm.own(this.etagCase.ownFields(known))
+    const fields = this.metadataForm.own(this.etagCase.ownFields(known, this.takesBareETags(operation)))
     const readTimeout = this.options.trust.readTimeout ?? READ_TIMEOUT
     if (suspects && this.unsupported.refusesTags(fields)) throw tagsNotSupported(asked)
     const patience = this.timeouts.of(operation, method)
@@ -296,10 +327,17 @@ export class S3Store implements Storage {
     if (fault.severity === 'stop-run' && asked.key !== undefined && judged) {
       throw await suspicion.judge(fault, sent, () => this.probes.troubleWith(fields))
     }
-    if (!suspects || !mayBeUnsupported(fault)) return response
-    if (hasTags(fields) && (await this.unsupported.lacksTags(() => this.probes.refusalOf(PROBE_TAGS))))
+    const isKnownToAws = this.options.aws === true && !lacksClass(fault)
+    const cause = likelyCause(fault, fields)
+    const refusal = cause === undefined ? response : { ...response, cause }
+    if (!suspects || isKnownToAws || !mayBeUnsupported(fault)) return refusal
+    if (
+      !lacksClass(fault) &&
+      hasTags(fields) &&
+      (await this.unsupported.lacksTags(() => this.probes.refusalOf(PROBE_TAGS)))
+    )
       throw tagsNotSupported(asked)
-    return (await this.askWithLess(asked, { ...given, fields }, fault)) ?? response
+    return (await this.askWithLess(asked, { ...given, fields }, fault)) ?? refusal
   }
 
   // The answer to a request that was refused, once it is sent without what the store does not support; undefined when it is refused all the same.
@@ -310,7 +348,7 @@ export class S3Store implements Storage {
   ): Promise<HttpResponse | undefined> {
     let { fields } = given
     for (const suspect of this.unsupported.suspects(asked, fields, before)) {
-      fields = fields.filter(([name]) => name !== suspect)
+      fields = fields.filter(([name]) => name !== suspect[0])
       const response = await this.request(asked, { ...given, fields }, true, false)
       const code = response.status < 300 ? undefined : faultOf(response, asked).code
       if (isOtherAnswer(before, response.status, code)) {

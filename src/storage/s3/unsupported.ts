@@ -23,6 +23,7 @@ const CHECKSUMS = ['algorithm', ...CHECKSUM_ALGORITHMS.map((name) => name.toLowe
 const DIRECTIVE = 'x-amz-tagging-directive'
 const TAGGING = 'x-amz-tagging'
 const ANNOTATIONS = 'x-amz-object-annotation-directive'
+const CLASS = 'x-amz-storage-class'
 const BEGINNINGS: ReadonlySet<string> = new Set(['PutObject', 'CopyObject', 'CreateMultipartUpload'])
 
 // On stores other than AWS whatever rests on a condition looks right before each request as well, since such a store may ignore it.
@@ -45,6 +46,7 @@ const EXTRAS: ReadonlyMap<string, Extra> = new Map([
   ['if-match', { name: 'If-Match', operations: new Set([...WRITES, ...REMOVALS]), instead: LOOKED_AT }],
   [DIRECTIVE, { name: DIRECTIVE, operations: COPIES, instead: 'tags that copies have got are removed after them' }],
   [ANNOTATIONS, { name: ANNOTATIONS, operations: COPIES, instead: 'what has no annotations copies none' }],
+  [CLASS, { name: CLASS, operations: BEGINNINGS, instead: 'copies have the storage class that it gives by itself' }],
   ...CHECKSUMS.map((what): [string, Extra] => {
     const name = `x-amz-checksum-${what}`
     return [name, { name, operations: BEGINNINGS, instead: 'copies have no such checksum' }]
@@ -125,20 +127,24 @@ export class Unsupported {
   without(operation: string, fields: Fields): Fields {
     if (this.names.size === 0) return fields
     const tagged = hasTags(fields)
-    return fields.filter(([header]) => {
+    return fields.filter(([header, value]) => {
       const extra = EXTRAS.get(header)
-      return extra === undefined || !this.mayLeaveOut(header, tagged) || !this.names.has(nameOf(extra, operation))
+      return (
+        extra === undefined || !this.mayLeaveOut(header, tagged) || !this.names.has(nameOf(extra, operation, value))
+      )
     })
   }
 
   /** The headers of a request that was refused which may be why, the first suspect first. */
-  suspects({ operation }: Asked, fields: Fields, { message }: StorageError): readonly string[] {
-    const sent = new Set(fields.map(([header]) => header))
-    const suspects = [...EXTRAS].flatMap(([header, { operations }]) =>
-      operations.has(operation) && sent.has(header) && this.mayLeaveOut(header, sent.has(TAGGING)) ? [header] : [],
-    )
+  suspects({ operation }: Asked, fields: Fields, { message, code }: StorageError): Fields {
+    const sent = new Map(fields)
+    const suspects = [...EXTRAS].flatMap(([header, { operations }]): Fields => {
+      const value = sent.get(header)
+      if (value === undefined || !operations.has(operation) || !this.mayLeaveOut(header, sent.has(TAGGING))) return []
+      return code === INVALID_CLASS && header !== CLASS ? [] : [[header, value]]
+    })
     const text = message.toLowerCase()
-    return suspects.sort((one, other) => Number(text.includes(other)) - Number(text.includes(one)))
+    return suspects.sort(([one], [other]) => Number(text.includes(other)) - Number(text.includes(one)))
   }
 
   // Tags without their directive would be those of the source.
@@ -147,9 +153,9 @@ export class Unsupported {
   }
 
   /** What was sent without this header was not refused. */
-  convict(header: string, operation: string, fault: StorageError): void {
+  convict([header, value]: Fields[number], operation: string, fault: StorageError): void {
     const extra = EXTRAS.get(header)
-    if (extra !== undefined) this.add(nameOf(extra, operation), fault, extra.instead)
+    if (extra !== undefined) this.add(nameOf(extra, operation, value), fault, extra.instead)
   }
 }
 
@@ -158,14 +164,23 @@ export function hasTags(fields: Fields): boolean {
   return fields.some(([name]) => name === TAGGING)
 }
 
-function nameOf({ name }: Extra, operation: string): string {
+// A store may have one storage class and not another; it gives that of a copy in every operation alike.
+function nameOf({ name }: Extra, operation: string, value: string): string {
+  if (name === CLASS) return `the storage class ${printable(value)}`
   return READS.has(operation) ? name : `${name} with ${operation}`
 }
 
 /** Whether a store may refuse so what it does not know. HEAD is refused without a word. */
 export function mayBeUnsupported({ status, code }: StorageError): boolean {
-  return status === 501 || status === 405 || (status === 400 && UNKNOWN.has(code))
+  return status === 501 || status === 405 || (status === 400 && UNKNOWN.has(code)) || lacksClass({ code })
 }
+
+/** Whether a store, AWS too, says so that it does not have the storage class that a request asks for. */
+export function lacksClass({ code }: Pick<StorageError, 'code'>): boolean {
+  return code === INVALID_CLASS
+}
+
+const INVALID_CLASS = 'InvalidStorageClass'
 
 const UNKNOWN: ReadonlySet<string> = new Set(['InvalidArgument', 'InvalidRequest', 'NotImplemented', 'BadRequest'])
 

@@ -10,10 +10,10 @@ describe('sets of headers', () => {
     const sets = new HeaderSets()
     const numbers = ['a', 'b'].map((value) => {
       let number = 0
-      for (let n = 0; n < LEAST_ROWS; n++) number = sets.add(set(value), NEW_YEAR)
+      for (let n = 0; n < LEAST_ROWS; n++) number = sets.add(set(value), NEW_YEAR).number
       return number
     })
-    const rare = sets.add(set('a', 'STANDARD_IA'), NEW_YEAR)
+    const { number: rare } = sets.add(set('a', 'STANDARD_IA'), NEW_YEAR)
     expect(new Set([...numbers, rare]).size).toBe(3)
     expect(sets.worthAJob().map(({ number, rows }) => [number, rows])).toEqual(numbers.map((one) => [one, LEAST_ROWS]))
     expect(sets.objects).toBe(2 * LEAST_ROWS + 1)
@@ -41,7 +41,7 @@ describe('sets of headers', () => {
         const sets = new HeaderSets()
         const given = new Map<number, number>()
         for (const value of values) {
-          const number = sets.add(set(String(value)), NEW_YEAR)
+          const { number } = sets.add(set(String(value)), NEW_YEAR)
           if ((given.get(number) ?? value) !== value) return false
           given.set(number, value)
         }
@@ -58,5 +58,34 @@ describe('sets of headers', () => {
       sets.add(set(`own ${n}`), NEW_YEAR)
     }
     expect(sets.worthAJob().map(({ rows }) => rows)).toEqual([20 * MOST_SETS])
+  })
+
+  test('are the same when they are made again from what was written down of them, and go on alike', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(4000), { minLength: 5000, maxLength: 9000 }), fc.nat(9000), (values, until) => {
+        const sets = new HeaderSets()
+        const again = new HeaderSets()
+        const dated = values.map((value, at) => [set(String(value)), new Date(at * (value % 7)).toISOString()] as const)
+        for (const [one, date] of dated.slice(0, until)) {
+          const { number, begins } = sets.add(one, date)
+          again.addAgain(number, date, begins ? one : undefined)
+        }
+        for (const [one, date] of dated.slice(until)) {
+          expect(again.add(one, date)).toEqual(sets.add(one, date))
+        }
+        for (let n = 0; n < LEAST_ROWS; n++) expect(again.add(set('1'), NEW_YEAR)).toEqual(sets.add(set('1'), NEW_YEAR))
+        expect(again.worthAJob()).toEqual(sets.worthAJob())
+        expect(again.objects).toBe(sets.objects)
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  test('that are not known any more are no job, and what begins anew gets another number', () => {
+    const sets = new HeaderSets()
+    for (let n = 0; n < LEAST_ROWS; n++) sets.addAgain(7, NEW_YEAR, undefined)
+    expect([sets.worthAJob(), sets.objects]).toEqual([[], LEAST_ROWS])
+    sets.addAgain(9, NEW_YEAR, set('a'))
+    expect(sets.add(set('b'), NEW_YEAR)).toEqual({ number: 10, begins: true })
   })
 })

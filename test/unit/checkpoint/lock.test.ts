@@ -139,10 +139,14 @@ describe('the lock of a run', () => {
   })
 
   it.runIf(linux)('is taken over from a process that has ended but was not waited for', async () => {
-    const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 1000'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    // A shell may wait for it; sleep, which takes the shell's place before it ends, does not.
+    const script = 'exec 3<&0; cat <&3 >/dev/null & echo $!; exec sleep 1000 <&- 3<&-'
+    const parent = spawn('sh', ['-c', script], { stdio: ['pipe', 'pipe', 'ignore'] })
     children.push(parent)
     const [line] = (await once(parent.stdout, 'data')) as [Buffer]
     const pid = Number(line.toString())
+    while ((await readFile(`/proc/${parent.pid!}/comm`, 'utf8')) !== 'sleep\n') await setImmediate()
+    parent.stdin.end()
     while (!/\) Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8'))) await setImmediate()
     await leave(1, JSON.stringify({ ...JSON.parse(without('processStart')), pid }))
     await lockRun(folder)

@@ -17,7 +17,7 @@ describe('what completion offers', () => {
   test.each<[string[], string[]]>([
     [
       ['plan', 's'],
-      ['words', 'sync', 'set-headers', 'set-tags'],
+      ['words', 'sync', 'set-headers', 'set-tags', 'set-storage-class', 'set-encryption'],
     ],
     [
       ['plan', 'copy', '--sam'],
@@ -87,7 +87,7 @@ describe('what completion offers', () => {
     ],
     [
       ['help', 'set'],
-      ['words', 'set-headers', 'set-tags'],
+      ['words', 'set-encryption', 'set-headers', 'set-storage-class', 'set-tags'],
     ],
   ])('behind %j', async (words, wanted) => {
     expect(await offered(words)).toEqual(wanted)
@@ -110,6 +110,7 @@ describe('what completion offers', () => {
     await mkdir(join(folder, '.s3move/a-to-b-1'), { recursive: true })
     expect(await offered(['resume', ''], folder)).toEqual(['folders', '.s3move/a-to-b-1'])
     expect(await offered(['status', '.s3'], folder)).toEqual(['words', '.s3move/a-to-b-1'])
+    expect(await offered(['status', '--merge', 'runs/1', '.s3'], folder)).toEqual(['words', '.s3move/a-to-b-1'])
     expect(await offered(['status', 'x'], folder)).toEqual(['folders'])
   })
 })

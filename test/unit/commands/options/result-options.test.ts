@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readResult } from '../../../../src/commands/options/result-options.js'
+import { readDuResult, readResult } from '../../../../src/commands/options/result-options.js'
 import { UserError } from '../../../../src/errors.js'
 
 describe('readResult', () => {
@@ -40,5 +40,24 @@ describe('readResult', () => {
     const reading = (): unknown => readResult(flags, '/here')
     expect(reading).toThrow(UserError)
     expect(reading).toThrow(message)
+  })
+})
+
+describe('readDuResult', () => {
+  test('is a page by its name or by its format, and else what every result is', () => {
+    expect(readDuResult({ to: 'usage.html' }, '/here')).toEqual({ format: 'html', to: '/here/usage.html' })
+    expect(readDuResult({ to: 'usage.htm.gz' }, '/here')).toEqual({ format: 'html', to: '/here/usage.htm.gz' })
+    expect(readDuResult({ format: 'html' }, '/here')).toEqual({ format: 'html' })
+    expect(readDuResult({ to: 'usage.csv' }, '/here')).toEqual({ format: 'csv', to: '/here/usage.csv' })
+  })
+
+  test.each([
+    [{ to: 'usage.html', format: 'csv' }, 'named as a file of html'],
+    [{ to: 'usage.html', json: true }, 'named as a file of html'],
+    [{ to: 'usage.csv', format: 'html' }, 'named as a file of csv'],
+    [{ format: 'html', json: true }, 'contradict each other'],
+    [{ format: 'xml' }, '--format cannot be xml'],
+  ])('refuses %j', (flags, why) => {
+    expect(() => readDuResult(flags, '/here')).toThrow(why)
   })
 })

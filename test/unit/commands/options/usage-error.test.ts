@@ -84,7 +84,7 @@ describe('a command line that is not understood', () => {
     [
       ['delete', 's3://aaa', '--bandwidth', '1M'],
       'delete has no option --bandwidth',
-      'it is for s3move copy, s3move sync, s3move move, s3move resume; see s3move delete -h',
+      'it is for s3move copy, s3move sync, s3move move, s3move resume, s3move worker; see s3move delete -h',
     ],
   ])('%j says what is wrong, and what there is to do', async (args, said, hint) => {
     const cwd = await workFolder()

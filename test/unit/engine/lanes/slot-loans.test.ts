@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ConcurrencyLimit } from '../../../../src/engine/lanes/concurrency-limit.js'
+import { changePace, openCeiling } from '../../../../src/job/pace.js'
 import { sharedSlots, shareOf, SlotLoans } from '../../../../src/engine/lanes/slot-loans.js'
 
-function loans(total: number, threads: number): SlotLoans[] {
-  const slots = sharedSlots(total, threads)
+function loans(total: number, threads: number, ceiling = openCeiling(total)): SlotLoans[] {
+  const slots = sharedSlots(ceiling, threads)
   return Array.from({ length: threads }, (_, index) => new SlotLoans({ ...slots, index }))
 }
 
@@ -70,12 +71,51 @@ describe('the slots of a run', () => {
     )
   })
 
+  test('follow a ceiling that changes: of what is over nothing is begun anew, and what is more is taken', () => {
+    const two = fc.tuple(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 200 }))
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 5 }), two, (n, [before, after]) => {
+        const ceiling = openCeiling(before)
+        const all = loans(before, n, ceiling)
+        const held = (): number => all.reduce((sum, loan) => sum + loan.held, 0)
+        for (const loan of all) loan.adjust(1000, 0)
+        for (const loan of all) loan.adjust(1000, loan.held)
+        changePace({ ceiling, bandwidth: undefined }, { concurrency: after })
+        const most = Math.max(after, n)
+        while (held() > most) {
+          const was = held()
+          for (const loan of all) loan.adjust(1000, loan.held - 1)
+          expect(held()).toBeLessThan(was)
+        }
+        for (let round = 0; round < 2; round++) for (const loan of all) loan.adjust(1000, loan.held)
+        expect(held()).toBe(most)
+      }),
+    )
+  })
+
+  test('of one queue that shares with nobody follow it too', async () => {
+    const ceiling = openCeiling(2)
+    const limit = new ConcurrencyLimit(2, { ceiling })
+    const ends: (() => void)[] = []
+    const begin = (): void =>
+      limit.add(() => new Promise<void>((resolve) => ends.push(resolve)).then(() => limit.ended()))
+    for (let n = 0; n < 8; n++) begin()
+    expect(limit.busy).toBe(2)
+    changePace({ ceiling, bandwidth: undefined }, { concurrency: 4 })
+    begin()
+    expect(limit.busy).toBe(4)
+    changePace({ ceiling, bandwidth: undefined }, { concurrency: 1 })
+    for (const end of ends.splice(0, 3)) end()
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(limit.busy).toBe(1)
+  })
+
   test('in two queues make no more operations at once than there are, and as many', async () => {
-    const slots = sharedSlots(10, 2)
+    const slots = sharedSlots(openCeiling(10), 2)
     let under = 0
     let most = 0
     let done = 0
-    const limits = [0, 1].map((index) => new ConcurrencyLimit(5, { ...slots, index }))
+    const limits = [0, 1].map((index) => new ConcurrencyLimit(5, { slots: { ...slots, index } }))
     const work = (limit: ConcurrencyLimit, count: number): Promise<unknown> =>
       Promise.all(
         Array.from(

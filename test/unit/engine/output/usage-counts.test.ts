@@ -1,5 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { usagePage } from '../../../../src/report/pages/usage-page.js'
 import { censusReport } from '../../../../src/report/usage-report.js'
 import { UsageCounts } from '../../../../src/engine/output/usage-counts.js'
 import type { ObjectSummary } from '../../../../src/storage/storage.js'
@@ -137,5 +138,53 @@ describe('the report of a census', () => {
     expect(text).toMatch(/^a part only: not everything was counted\ns3:\/\/b\/\\x1b\[2J: 4 objects, 4\.0 KiB\n/)
     expect(text).toContain('2 objects a day on the 2 days that have any; most on 2024-01-02: 2')
     expect(text).not.toContain('\u001b')
+  })
+
+  const growing = new UsageCounts({ depth: 0 })
+  for (let day = 1; day <= 30; day++) {
+    growing.add([one(`k${day}`, day === 30 ? 4096 : 1024, `2024-06-${String(day).padStart(2, '0')}T00:00:00Z`)])
+  }
+  const grown = { ...options, depth: 0, today: '2024-06-30', dates: 'day' } as const
+
+  test('tells growth and a forecast by day, as text and JSON, and none of a part or by year', () => {
+    const text = censusReport(growing.data(), { ...grown, format: 'text' })
+    expect(text).toContain(
+      'growth: 1.0 objects and 1.0 KiB a day from 2024-06-01 to 2024-06-29\nof late: 1.0 objects and 1.0 KiB a day in the last 29 days\n',
+    )
+    expect(text).toContain('in 30 days: about 60 objects (60 to 60), 63.0 KiB (63.0 KiB to 63.0 KiB)\n')
+    expect(text).toContain('What was deleted is not seen')
+    const json = JSON.parse(censusReport(growing.data(), { ...grown, format: 'json' })) as { growth: object }
+    expect(json.growth).toMatchObject({
+      ...{ from: '2024-06-01', until: '2024-06-29', objectsPerDay: 1, bytesPerDay: 1024, late: { days: 29 } },
+      forecasts: [{ days: 30, objects: { estimate: 60, low: 60, high: 60 } }, { days: 365 }],
+    })
+    for (const other of [{ complete: false }, { dates: 'year' }, { today: undefined }] as const) {
+      expect(censusReport(growing.data(), { ...grown, ...other, format: 'text' })).not.toContain('growth')
+      expect(censusReport(growing.data(), { ...grown, ...other, format: 'json' })).not.toContain('growth')
+    }
+    expect(censusReport(growing.data(), { ...grown, today: '2024-06-05', format: 'text' })).toContain('no forecast')
+  })
+
+  test('has bars on a terminal that has room for them, and no line is wider than it for them', () => {
+    const lines = (columns?: number): string[] =>
+      censusReport(growing.data(), { ...grown, dates: 'month', today: undefined, format: 'text', columns }).split('\n')
+    expect(lines(80)).toContain('       30  33.0 KiB   100.0 %  ████████████████████████  STANDARD')
+    const barred = lines(52).filter((line) => line.includes('█'))
+    expect(barred.join()).toContain('█'.repeat(8))
+    expect(Math.max(...barred.map((line) => line.length))).toBeLessThanOrEqual(52)
+    expect(lines(30)).toEqual(lines())
+    expect(lines().join()).not.toContain('█')
+  })
+
+  test('is a page without scripts, which shows names as text', () => {
+    const evil = new UsageCounts({ depth: 1 })
+    evil.add([one('<script>alert(1)</script>/x', 1024, '2024-01-02T00:00:00Z', '<b>')])
+    evil.merge(growing.data())
+    const page = usagePage(evil.data(), { ...grown, depth: 1 })
+    expect(page).toMatch(/^<!doctype html>[^]*Content-Security-Policy" content="default-src 'none'; style-src 'sha256-/)
+    expect(page).not.toMatch(/<script|<b>/)
+    expect(page).toContain('&#60;script&#62;alert(1)&#60;/<')
+    for (const part of ['class="plot"', 'By storage class', 'By size, up to', 'growth: ', 'in 365 days: about'])
+      expect(page).toContain(part)
   })
 })

@@ -31,6 +31,16 @@ describe('the busiest prefixes', () => {
     expect(flat.told()).toEqual({ a: 2, b: 1, '\u{1f600}': 1, '\u{1f601}': 1 })
   })
 
+  test('have behind them those that are slowest of the others, the slowest first, and none twice', () => {
+    const { at } = busy()
+    for (const [index, name] of ['a', 'b', 'c', 'd', 'e'].entries()) at(1000).settled(`${name}/1`, index + 1)
+    const names = (all: readonly { readonly prefix: string }[]): string => all.map(({ prefix }) => prefix).join(' ')
+    expect(names(at(2000).busiest(2))).toBe('e/ d/')
+    expect(names(at(2000).slowest(2, 2))).toBe('a/ b/')
+    expect(names(at(2000).slowest(5, 3))).toBe('a/ b/')
+    expect(names(at(2000).slowest(2, 5))).toBe('')
+  })
+
   test('are told with the rate of the last five seconds, and those where nothing goes on any more are not', () => {
     const { at, told } = busy()
     at(0).settled('a/1', 100)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compareKeys, contains, type KeyRange } from '../../../../src/keys.js'
+import { boundariesOf } from '../../../../src/rules/shards.js'
 import { estimateKeys, type KeyEstimate } from '../../../../src/sources/estimate/key-estimate.js'
 import {
   counter,
@@ -77,6 +78,18 @@ describe('with requests enough', () => {
 })
 
 const SEEDS = [1, 2, 3]
+const SHARDS = 16
+
+/** How many keys of a layout lie behind one. */
+function keysBehind({ count, keyAt }: KeyLayout, key: string): number {
+  let [low, high] = [0, count]
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2)
+    if (keyAt(middle) > key) high = middle
+    else low = middle + 1
+  }
+  return count - low
+}
 
 describe('a key space that is much larger than what may be listed', () => {
   test.each<readonly [string, (seed: number) => KeyLayout, number]>([
@@ -122,6 +135,24 @@ describe('a key space that is much larger than what may be listed', () => {
       expect.closeTo(0.6, 1),
     ])
     expect(windows.reduce((sum, { standsFor }) => sum + standsFor, 0) / objects).toBeCloseTo(1, 6)
+  })
+
+  test.each<readonly [string, (seed: number) => KeyLayout, number]>([
+    ['a counter', () => counter(1e9), 1.2],
+    ['folders named by hashes', (seed) => hashedFolders(1e8, seed), 1.5],
+    ['days that grow', (seed) => days(1e8, seed), 2],
+    ['one hot folder of three hundred', (seed) => oneHot(1e8, seed), 2.5],
+    ['users of very unequal sizes', (seed) => users(1e8, 300, seed), 4],
+  ])('%s: is cut by its places into shards of about as many keys', async (_name, layout, factor) => {
+    const of = layout(7)
+    const { windows } = await estimateOf(of, 7, { requests: 4_500, windows: 500 })
+    const boundaries = boundariesOf(
+      windows.map(({ range: { until = '' }, standsFor }) => ({ until, keys: standsFor })),
+      SHARDS,
+    )
+    const ends = [0, ...boundaries.map((key) => of.count - keysBehind(of, key)), of.count]
+    const sizes = ends.slice(1).map((end, at) => end - ends[at]!)
+    expect(Math.max(...sizes)).toBeLessThan((of.count / SHARDS) * factor)
   })
 
   test('too few requests for an interval tell nothing', async () => {

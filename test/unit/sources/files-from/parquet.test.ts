@@ -8,7 +8,8 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, describe, expect, test } from 'vitest'
 import { UserError } from '../../../../src/errors.js'
 import type { ListEntry } from '../../../../src/sources/files-from/entry.js'
-import { listBatches, readKeyList, type ListPosition } from '../../../../src/sources/files-from/read-list.js'
+import type { ListPosition } from '../../../../src/sources/files-from/data-rows.js'
+import { listBatches, readKeyList } from '../../../../src/sources/files-from/read-list.js'
 import { recognised } from '../../../../src/sources/files-from/list-format.js'
 
 const folder = mkdtempSync(join(tmpdir(), 's3move-parquet-'))
@@ -39,7 +40,7 @@ const ODD = [
   ...['a', 'a b', 'c+d', '%20', 'é', '日本/語', '🂡', '"q"', "it's", 'x,y', 'tab\there', 'line\nfeed', '..'],
   ...['trailing ', '\\back', 'p'.repeat(200)],
 ]
-const ROWS: readonly Required<Omit<ListEntry, 'version'>>[] = Array.from({ length: 40 }, (_, i) => ({
+const ROWS: readonly Required<Omit<ListEntry, 'version' | 'encryption'>>[] = Array.from({ length: 40 }, (_, i) => ({
   key: ODD[i] ?? `logs/2024/${String(i).padStart(5, '0')}.gz`,
   size: i === 0 ? 0 : i === 1 ? 2 ** 33 + 1 : i * 1000,
   lastModified: new Date(Date.UTC(2024, 0, 31, 12) + 7 * i * 3_600_000 + i).toISOString(),

@@ -40,10 +40,18 @@ describe('ETags', () => {
       ['x-amz-copy-source-if-match', `"${MD5}"`],
       ['x-amz-meta-a', MD5],
     ] as const
-    expect(etags.ownFields(fields).map(([, value]) => value)).toEqual([
+    expect(etags.ownFields(fields, false).map(([, value]) => value)).toEqual([
       ...[`"${MD5.toUpperCase()}"`, '*', `"${MD5.toUpperCase()}"`],
       MD5,
     ])
+  })
+
+  test('are sent without quotes where a store takes them so, and what has none stays as it is', () => {
+    const [quoted, bare] = [[['if-match', `"${MD5}"`]], [['if-match', MD5]]] as const
+    const etags = new EtagCase(true)
+    expect(etags.ownFields(quoted, true)).toEqual([['if-match', MD5.toUpperCase()]])
+    expect(etags.ownFields(bare, true)).toEqual(bare)
+    expect(etags.ownFields(bare, false)).toEqual(bare)
   })
 
   test('without a letter say nothing of the case, and those in lower case are sent so', () => {

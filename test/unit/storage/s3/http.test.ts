@@ -3,7 +3,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { Duplex } from 'node:stream'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { openBandwidth, type Bandwidth } from '../../../../src/job/pace.js'
-import { dialerFor, MOST_READ, type Dialer, type OnBytes } from '../../../../src/storage/s3/connect.js'
+import { dialerFor, MOST_READ, type Dialer, type OnBytes } from '../../../../src/connections/connect.js'
 import {
   createHttpPool,
   responseHeader,
