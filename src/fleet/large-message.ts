@@ -27,7 +27,7 @@ export const largeObjectShape = shape<LargeObject>(
 
 const REASONS = [
   ...(['gone', 'prefix-marker', 'unchanged', 'no-rule', 'archived', 'sse-c', 'locked', 'folder-marker'] as const),
-  ...(['NotAKey', 'extra', 'appeared', 'filtered', 'outside-folder', 'exists'] as const),
+  ...(['NotAKey', 'extra', 'appeared', 'filtered', 'outside-folder', 'exists', 'newer'] as const),
 ]
 export const skipReasonShape: Check<SkipReason> = oneOf(...REASONS)
 

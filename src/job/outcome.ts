@@ -36,6 +36,8 @@ export type SkipReason =
   | 'outside-folder'
   /** The destination has an object of its name, and nothing is to be replaced. */
   | 'exists'
+  /** Somebody else has written it at the destination since, and it is newer than the source's, or the source has none. */
+  | 'newer'
 
 /** An object that could not be done, as written to the failure ledger: one JSON object a line. No secrets. */
 export interface Failure {

@@ -1,5 +1,6 @@
 import { comparedOf } from './compared.js'
 import { keyListShape, type KeyList } from './files-from.js'
+import { followShape, type Follow } from './follow.js'
 import type { WriteKind } from './kind.js'
 import { prefixAsShape } from './place.js'
 import { checkCount, oneOf, shape } from './schema.js'
@@ -18,6 +19,8 @@ export interface SyncJob extends Transfer {
   readonly inventory?: KeyList
   /** Delete what only the destination has, if these are no more than so many. */
   readonly delete?: { readonly most?: number }
+  /** It is one of several rounds, which replace and delete nothing that others have written at the destination since. */
+  readonly follow?: Follow
 }
 
 const NOT_COPIED =
@@ -31,6 +34,7 @@ export const SYNC: WriteKind<SyncJob> = {
       prefixAs: prefixAsShape,
       inventory: keyListShape,
       delete: shape<NonNullable<SyncJob['delete']>>({}, { most: checkCount }),
+      follow: followShape,
     },
   ),
   verb: 'syncing',
@@ -50,12 +54,14 @@ export const SYNC: WriteKind<SyncJob> = {
     return { compared: comparedOf(job, more), warnings }
   },
   parts(job) {
-    const { by, delete: deletes } = job
+    const { by, delete: deletes, follow } = job
     const most = deletes?.most === undefined ? '' : `, at most ${deletes.most}`
     return [
       ...transferParts(job, { prefixAs: job.prefixAs }),
       ['comparison', `by ${by}`],
       ['deletion', deletes === undefined ? 'no' : `yes${most}`],
+      // What its rounds before were differs from one to the next.
+      ...(follow === undefined ? [] : ([['rounds', 'follows the source']] as const)),
     ]
   },
 }

@@ -64,6 +64,7 @@ export const totalsShape = shape<Totals>(
         'outside-folder': checkCount,
         NotAKey: checkCount,
         exists: checkCount,
+        newer: checkCount,
       },
     ),
     failed: counts,

@@ -53,6 +53,9 @@ export function comparesChecksums(job: { readonly kind: string; readonly checksu
   return job.kind === 'verify' && job.checksums !== undefined
 }
 
+/** A comparison by what listings tell. */
+export const BY_LISTING = { kind: 'verify', deep: false, bytes: false, fix: false, verbose: false } as const
+
 export const VERIFY: JobKind<VerifyJob> = {
   shape: shape<VerifyJob>(
     {

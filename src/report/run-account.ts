@@ -1,4 +1,5 @@
 import type { Checkpoint } from '../checkpoint/checkpoint.js'
+import type { Rounds } from '../checkpoint/rounds.js'
 import { connectionOf } from '../job/connection.js'
 import type { VerifyJob } from '../job/verify.js'
 import { differing, type Verdicts } from '../job/verdicts.js'
@@ -27,6 +28,8 @@ export interface RunAccount {
   readonly failures: readonly FailureGroup[]
   /** The newest there is; undefined where none was run with a checkpoint. */
   readonly proof: RunProof | undefined
+  /** Where it followed its source. */
+  readonly rounds: Rounds | undefined
   /** What makes the report: program, Node.js and system. */
   readonly reporter: string
   readonly at: string

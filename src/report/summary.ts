@@ -154,6 +154,7 @@ const SKIP_REASONS: Readonly<Record<SkipReason, string>> = {
   extra: 'only at the destination',
   appeared: 'at the source by now',
   exists: 'exists at the destination',
+  newer: 'newer at the destination, written by others',
 }
 
 /** Why an object was skipped, in words. */

@@ -147,7 +147,7 @@ describe('a run whose folder is in a bucket', () => {
 
   test('is of one process at a time, and tells which', async () => {
     const server = await sandbox({ buckets: ['src:hex:2000', 'dst', 'kept'], latency: 'copy=30-60' })
-    const running = await begin([...COPY, '--concurrency', '8'], server)
+    const running = await begin([...COPY, '--concurrency', '2'], server)
     await until(() => isSaved(server), running)
     const other = await end(['resume', RUN], server)
     expect(refusal(other)).toContain(`${RUN}/ is in use by process ${running.pid} on `)

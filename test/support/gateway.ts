@@ -19,10 +19,15 @@ export interface Buckets {
   readonly cwd: string
 }
 
-/** The server that .ci/run has started for this suite. `what` names it for those who run the suite by hand. */
-export function gateway(what: string, accessKeyId: string, secretAccessKey: string): Gateway {
-  const url = process.env.S3MOVE_TEST_ENDPOINT
-  if (url === undefined) throw new Error(`S3MOVE_TEST_ENDPOINT must name ${what}: .ci/run starts one`)
+/** The server that .ci/run has started for this suite. `what` names it for those who run the suite by hand, in that variable. */
+export function gateway(
+  what: string,
+  accessKeyId: string,
+  secretAccessKey: string,
+  variable = 'S3MOVE_TEST_ENDPOINT',
+): Gateway {
+  const url = process.env[variable]
+  if (url === undefined) throw new Error(`${variable} must name ${what}: .ci/run starts one`)
   return {
     ...{ url, keys: { accessKeyId, secretAccessKey } },
     env: { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey },

@@ -1,4 +1,5 @@
 import { findRuns, type SavedRun } from '../../checkpoint/checkpoint-file.js'
+import { readRounds } from '../../checkpoint/rounds.js'
 import { countedFailures } from '../../checkpoint/counted-failures.js'
 import { placeUrl, type Place } from '../../job/place.js'
 import { comparesPlaces } from '../../job/verify.js'
@@ -6,6 +7,7 @@ import { FailureGroups } from '../../report/failure-groups.js'
 import { jsonRecord, verdictFields } from '../../report/json-records.js'
 import { reportMarkdown } from '../../report/pages/report-markdown.js'
 import { reportPage } from '../../report/pages/report-page.js'
+import { fieldsOfRound } from '../../report/rounds.js'
 import { environmentFacts, type RunAccount, type RunProof } from '../../report/run-account.js'
 import { timeOf } from '../../times.js'
 import { version } from '../../version.js'
@@ -36,6 +38,7 @@ async function accountOf(found: SavedRun, cwd: string): Promise<RunAccount> {
     checkpoint,
     failures: groups.byCode(),
     proof: await proofOf(found, cwd),
+    rounds: await readRounds(found.folder),
     reporter: `s3move ${version()}, Node.js ${process.version} on ${process.platform} ${process.arch}`,
     at: new Date().toISOString(),
   }
@@ -60,7 +63,7 @@ function isSamePlace(one: Place, other: Place): boolean {
 }
 
 function fieldsOf(account: RunAccount): object {
-  const { run, checkpoint, failures, proof, at } = account
+  const { run, checkpoint, failures, proof, rounds, at } = account
   return {
     ...statusFields(run),
     history: checkpoint.history,
@@ -80,6 +83,7 @@ function fieldsOf(account: RunAccount): object {
       proof === undefined
         ? null
         : { startedAt: proof.startedAt, endedAt: proof.savedAt, ...verdictFields(proof.verdicts) },
+    ...(rounds === undefined ? {} : { rounds: rounds.rounds.map(fieldsOfRound) }),
     environment: Object.fromEntries(environmentFacts(account)),
     reportedAt: at,
   }

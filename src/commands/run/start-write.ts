@@ -96,21 +96,28 @@ interface Setup {
 /** Begins a job that changes objects, with the flags that all of them share, or goes on with it. Resolves with the exit code. */
 export async function begin(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
   const dry = readFlag(flags, 'dry-run') ?? false
-  const orResume = readOrResume(flags)
+  readOrResume(flags)
   const named = readText(flags, 'checkpoint')
   const reach = (): Connection => reachOfRun(readConnection(flags, ambient()), endsOf(asked).destination)
-  return await attendedAt(named, reach, { flags, io, dry }, async (checkpoint, io) => {
-    try {
-      return await beginAttended(asked, { ...flags, checkpoint }, io, prepare)
-    } catch (error) {
-      if (orResume && isDoneShard(error)) return tellDone(error.run, flags, io)
-      if (!orResume || !(error instanceof UnfinishedRun)) throw error
-      const { folder } = error.run
-      const telling = readTelling(flags)
-      if (!telling.quiet) sayTo(io, `going on with the unfinished run in ${shellWord(shownFolder(folder))}`)
-      return await resumeAttended({ dir: folder, onlyFailed: false, codes: undefined, dry, telling }, flags, io)
-    }
-  })
+  return await attendedAt(named, reach, { flags, io, dry }, (checkpoint, io) =>
+    beginOrResume(asked, { ...flags, checkpoint }, io, prepare),
+  )
+}
+
+/** The same without what stands beside a run. */
+export async function beginOrResume(asked: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
+  const orResume = readOrResume(flags)
+  try {
+    return await beginAttended(asked, flags, io, prepare)
+  } catch (error) {
+    if (orResume && isDoneShard(error)) return tellDone(error.run, flags, io)
+    if (!orResume || !(error instanceof UnfinishedRun)) throw error
+    const { folder } = error.run
+    const telling = readTelling(flags)
+    const dry = readFlag(flags, 'dry-run') ?? false
+    if (!telling.quiet) sayTo(io, `going on with the unfinished run in ${shellWord(shownFolder(folder))}`)
+    return await resumeAttended({ dir: folder, onlyFailed: false, codes: undefined, dry, telling }, flags, io)
+  }
 }
 
 // A scheduler that has not heard how a shard ended starts it again. Other keys than those it had then would be those of another plan.

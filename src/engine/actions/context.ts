@@ -38,6 +38,8 @@ export interface DecideContext extends Pick<ActionContext, 'settings'> {
   readonly notice?: ((notice: Notice) => void) | undefined
   /** Where listings do not tell enough of objects. */
   readonly isUnclear?: Unclear | undefined
+  /** How much later it is by the destination's clock than by the source's, in milliseconds. */
+  readonly ahead?: (() => number) | undefined
 }
 
 /** The account of the upload of one object. */

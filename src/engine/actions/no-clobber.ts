@@ -22,7 +22,7 @@ export interface Guard {
   readonly isTaken: (store: Storage, name: string) => Promise<boolean>
 }
 
-const IF_ABSENT: Guard = { condition: ['if-none-match', '*'], isTaken: exists }
+export const IF_ABSENT: Guard = { condition: ['if-none-match', '*'], isTaken: exists }
 
 /** What may mean as well that somebody was faster, after the condition was checked. */
 const UNCLEAR: ReadonlySet<string> = new Set(['ConditionalRequestConflict', 'NoSuchUpload'])

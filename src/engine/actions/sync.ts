@@ -2,6 +2,7 @@ import { StorageError } from '../../errors.js'
 import { copyOf } from '../../job/copy.js'
 import type { Outcome } from '../../job/outcome.js'
 import type { SyncJob } from '../../job/sync.js'
+import { isOthers, isOthersAlone, mayBeReplaced } from '../../rules/written-by-others.js'
 import { timeOf } from '../../times.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import { localListing } from '../../sources/local-listing.js'
@@ -10,10 +11,11 @@ import type { WorkItem } from '../../sources/work-source.js'
 import { annotationsFailed } from './annotations.js'
 import { outcomeOf, unlessGone } from './outcome.js'
 import { withArchiveHandling } from './archived.js'
-import type { ActionContext, KindActions } from './context.js'
+import type { ActionContext, DecideContext, KindActions } from './context.js'
 import { contentByHead, contentByListing } from './compare-objects.js'
 import { copyAction, deferral, refusal, requestsOfCopy } from './copy-object.js'
 import { deferredDeleteOf, DELETION, deletingDeferred, deletionFailed, requestsOfLooks } from './deferred-delete.js'
+import { aheadOf, copyUnlessNewer, NEWER } from './follow.js'
 import { unlessTrulyGone } from './gone.js'
 import type { Action, Decide } from '../lanes/lane.js'
 import { headOf, unclearBetween, type Unclear } from './manifests.js'
@@ -24,15 +26,27 @@ const UNCHANGED: Outcome = { kind: 'skipped', reason: 'unchanged' }
 const EXTRA: Outcome = { kind: 'skipped', reason: 'extra' }
 
 /** What becomes of an object that either side has, where the listings tell. */
-export function decideSync(job: SyncJob, distinctBuckets?: boolean, isUnclear?: Unclear): Decide {
+export function decideSync(job: SyncJob, { distinctBuckets, isUnclear, ahead }: Deciding = {}): Decide {
   return (object: WorkItem) => {
     if (object.extra === true) {
       const outcome = outcomeOfExtra(job, object)
       return outcome.kind === 'delete-deferred' && looksBeforeCounting(job) ? undefined : outcome
     }
     if (deletionFailed(object)) return undefined
-    return need(job, object, isUnclear) === 'none' ? UNCHANGED : refusal(job, object, { distinctBuckets })
+    const needed = need(job, object, isUnclear)
+    if (needed === 'none') return UNCHANGED
+    if (needed === 'copy' && isNewerThere(job, object, ahead)) return NEWER
+    return refusal(job, object, { distinctBuckets })
   }
+}
+
+/** What decides beside the job. Where nobody says whether the buckets are distinct, their names tell. */
+interface Deciding extends Pick<DecideContext, 'isUnclear' | 'ahead'> {
+  readonly distinctBuckets?: boolean | undefined
+}
+
+function isNewerThere({ follow }: SyncJob, object: WorkItem, ahead?: () => number): boolean {
+  return follow !== undefined && object.there !== undefined && isOthers(follow, object, object.there, ahead?.() ?? 0)
 }
 
 // An inventory does not know what the source got since: that counts for nothing where too many deletions are none.
@@ -46,8 +60,9 @@ function isCopied(job: SyncJob, object: WorkItem, isUnclear?: Unclear): boolean 
 }
 
 /** The action of `sync` on an object about which the listings do not say enough, or that is to be copied, which `copy` does. */
-export function syncAction(job: SyncJob, ways: ActionContext, copy = copyAction(copyOf(job), ways)): Action {
+export function syncAction(job: SyncJob, ways: ActionContext, copy = copying(job, ways)): Action {
   const isUnclear = unclearBetween(ways.source, ways.destination)
+  const ahead = aheadOf(ways.source, ways.destination)
   const stays = stayingFor(job, ways.source)
   return async (object: WorkItem) => {
     try {
@@ -57,6 +72,7 @@ export function syncAction(job: SyncJob, ways: ActionContext, copy = copyAction(
       }
       if (deletionFailed(object)) return await stillExtra(job, ways, object)
       if (need(job, object, isUnclear) === 'look' && !(await differs(job, ways, object))) return UNCHANGED
+      if (isNewerThere(job, object, ahead)) return NEWER
     } catch (error) {
       const outcome = outcomeOf(error, job.source.prefix, object)
       // Whichever request it was, it is the deletion that is still to be done: the next try must not take it for a copy.
@@ -68,8 +84,13 @@ export function syncAction(job: SyncJob, ways: ActionContext, copy = copyAction(
   }
 }
 
+function copying(job: SyncJob, ways: ActionContext): Action {
+  const { follow } = job
+  return follow === undefined ? copyAction(copyOf(job), ways) : copyUnlessNewer({ ...job, follow }, ways)
+}
+
 /** Whether a copy is needed: for certain, or not at all, or a closer look must tell. */
-function need({ by }: SyncJob, object: WorkItem, isUnclear: Unclear | undefined): 'copy' | 'none' | 'look' {
+function need({ by, follow }: SyncJob, object: WorkItem, isUnclear: Unclear | undefined): 'copy' | 'none' | 'look' {
   const { there } = object
   if (there === undefined || annotationsFailed(object)) return 'copy'
   const byTime = isNewer(object, there) ? 'copy' : 'none'
@@ -82,7 +103,7 @@ function need({ by }: SyncJob, object: WorkItem, isUnclear: Unclear | undefined)
     case 'different':
       return 'copy'
     case 'same-size':
-      return byTime
+      return follow !== undefined && mayBeReplaced(follow, object) ? 'copy' : byTime
     case 'unclear':
       return 'look'
   }
@@ -119,11 +140,12 @@ async function differs({ by }: SyncJob, { source, destination }: ActionContext, 
   return content === 'different' || (content === 'same-size' && isNewer(one, other))
 }
 
-function outcomeOfExtra({ source, destination, delete: deletes }: SyncJob, object: WorkItem): Outcome {
+function outcomeOfExtra({ source, destination, delete: deletes, follow }: SyncJob, object: WorkItem): Outcome {
   // A marker of the folder that the prefix names: the source can have none.
   if (object.key === '' && source.prefix === '') return { kind: 'skipped', reason: 'prefix-marker' }
-  return deletes === undefined
-    ? EXTRA
+  if (deletes === undefined) return EXTRA
+  return follow !== undefined && isOthersAlone(follow, object)
+    ? NEWER
     : { kind: 'delete-deferred', deferredDelete: deferredDeleteOf(destination.prefix, object) }
 }
 
@@ -143,8 +165,8 @@ export const SYNC_ACTIONS: KindActions<SyncJob> = {
     const from = sourceListing === undefined ? source : localListing(sourceListing)
     return (after) => itemsAfter(from, destination, after)
   },
-  decide(job, { settings: { distinctBuckets, streamed }, isUnclear }, large) {
-    const decide = decideSync(job, distinctBuckets, isUnclear)
+  decide(job, { settings: { distinctBuckets, streamed }, isUnclear, ahead }, large) {
+    const decide = decideSync(job, { distinctBuckets, isUnclear, ahead })
     if (large === 'act') return decide
     return (object, page) => {
       const outcome = decide(object, page)

@@ -12,6 +12,7 @@ import type { Keyed } from '../../sources/page-facts.js'
 import { createTally, type TallyGain } from '../../sources/tally.js'
 import type { ClaimableRanges } from '../../sources/work-source.js'
 import { actOf, decisionOf, listingOf } from '../actions/actions.js'
+import { aheadOf } from '../actions/follow.js'
 import { actingOnNamed, lookingUp, unlessKnown } from '../actions/look-up-listed.js'
 import { eventOf } from '../actions/object-event.js'
 import type { Task } from './worker-pool.js'
@@ -90,8 +91,9 @@ function writeWorkshop(options: WorkerTaskOptions, { job, watched }: Task & { ki
   if (destination === undefined) throw new Error('there is no destination to write to')
   const turns = new NameLocks(settings.nameLocks, stop)
   const isUnclear = unclearBetween(source(), destination())
+  const ahead = aheadOf(source(), destination())
   const named = listOf(job) !== undefined
-  const decided = decisionOf(job, { settings, notice: options.notice, isUnclear }, 'defer')
+  const decided = decisionOf(job, { settings, notice: options.notice, isUnclear, ahead }, 'defer')
   const setAside = new UnlikeOthers(TRIED_LATER)
   const memory = streamMemory(settings)
   const notice = options.notice ?? (() => undefined)

@@ -1,6 +1,8 @@
 import { printable } from '../../keys.js'
 import { count, duration, jobTitle } from '../format.js'
 import { environmentFacts, proofInWords, type RunAccount } from '../run-account.js'
+import type { Rounds } from '../../checkpoint/rounds.js'
+import { lagInWords, roundTable } from '../rounds.js'
 import { outlookInWords } from '../run-outlook.js'
 import { outlookOfStatus, stateInWords } from '../run-status.js'
 import { ratesOf } from './run-rates.js'
@@ -11,7 +13,7 @@ const ROWS = 12
 
 /** A report in Markdown (CommonMark, with tables as GitHub has them). */
 export function reportMarkdown(account: RunAccount, explain: ExplainCode): string {
-  const { run, checkpoint, failures } = account
+  const { run, checkpoint, failures, rounds, at } = account
   const outlook = outlookOfStatus(run)
   const told = outlook === undefined ? '' : `: ${outlookInWords(outlook, run.heldBy !== null)}`
   const failed = Object.entries(run.failed).sort(([, one], [, other]) => other - one)
@@ -43,6 +45,7 @@ export function reportMarkdown(account: RunAccount, explain: ExplainCode): strin
             return [printable(name), count(number), meaning, todo, key === undefined ? '' : printable(key)]
           }),
         ),
+    ...(rounds === undefined ? [] : ['## Rounds', lagLine(rounds, at), roundsAsTable(rounds)]),
     '## Proof',
     plain(proofInWords(account)),
     '## Requests',
@@ -56,6 +59,15 @@ export function reportMarkdown(account: RunAccount, explain: ExplainCode): strin
     markdownTable(['', ''], environmentFacts(account)),
     '',
   ].join('\n\n')
+}
+
+function lagLine(rounds: Rounds, at: string): string {
+  return plain(`At the end of this report ${lagInWords(rounds, new Date(at))}.`)
+}
+
+function roundsAsTable(rounds: Rounds): string {
+  const [head = [], ...rows] = roundTable(rounds)
+  return markdownTable(head, rows)
 }
 
 /** A table as GitHub has them; its cells are text, whatever is in them. */
