@@ -52,7 +52,8 @@ export interface Rounds {
 
 export const NO_ROUNDS: Rounds = { spans: [], count: 0, rounds: [] }
 
-const ROUNDS = 'rounds.json'
+/** Their file in the folder of the run. */
+export const ROUNDS = 'rounds.json'
 const FORMAT = 1
 /** Of more rounds than this nobody reads each. */
 const MOST_KEPT = 1_000

@@ -9,7 +9,7 @@ const SHOWN = 100
 export function roundLine(rounds: Rounds, now: Date): string {
   const last = rounds.rounds.at(-1)
   if (last === undefined) return 'no round has ended'
-  return `round ${count(last.number)}: ${roundInWords(last)}; ${lagInWords(rounds, now)}`
+  return `round ${count(last.number)}: ${roundInWords(last)}; ${lagInWords(rounds.settled?.here, now)}`
 }
 
 /** What a round did. */
@@ -40,9 +40,9 @@ export function roundTable({ rounds }: Rounds): readonly (readonly string[])[] {
 }
 
 /** How far behind the destination is, in words. */
-export function lagInWords({ settled }: Rounds, now: Date): string {
-  if (settled === undefined) return 'no round has left nothing undone yet'
-  return `what the source had at ${settled.here} is there (${duration(lagOf(settled.here, now))} ago)`
+export function lagInWords(settledAt: string | undefined, now: Date): string {
+  if (settledAt === undefined) return 'no round has left nothing undone yet'
+  return `what the source had at ${settledAt} is there (${duration(lagOf(settledAt, now))} ago)`
 }
 
 /** The last round as its record has it. */

@@ -25,6 +25,7 @@ export interface MeasuredRun extends Pick<
   | 'throttled'
   | 'spentUsd'
   | 'hosts'
+  | 'rounds'
 > {
   /** The name of its folder. */
   readonly name: string
@@ -96,6 +97,8 @@ export async function metricsOf(
   const ranges = gauge('s3move_ranges_remaining', 'Key ranges that are not listed to their end.')
   const requests = counter('s3move_requests_total', 'Requests that were sent, by operation.', 'operation')
   const throttled = counter('s3move_throttled_requests_total', 'Answers that ask for fewer.')
+  const rounds = counter('s3move_rounds_total', 'Rounds that have ended, where a run follows its source.')
+  const settled = gauge('s3move_settled_time_seconds', 'What the source had then is copied, in seconds since 1970.')
   // Of hosts that are started anew each has another name, so none of them is a label.
   const hosts = gauge('s3move_hosts', 'Hosts that lend threads to a run.')
   const lent = gauge('s3move_host_threads', 'Threads that hosts lend to a run.')
@@ -127,6 +130,10 @@ export async function metricsOf(
     ranges.set({ run }, one.rangesRemaining)
     for (const [operation, number] of Object.entries(one.requests)) requests.inc({ run, operation }, number)
     throttled.inc({ run }, one.throttled)
+    if (one.rounds !== null) {
+      rounds.inc({ run }, one.rounds.ended)
+      if (one.rounds.settledAt !== null) settled.set({ run }, timeOf(one.rounds.settledAt) / 1000)
+    }
     if (one.hosts !== null) {
       hosts.set({ run }, one.hosts.length)
       lent.set({ run }, sumOf(one.hosts.map(({ threads }) => threads)))

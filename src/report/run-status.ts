@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { isScan, largeRemaining, waitingIn, type Checkpoint, type StopRecord } from '../checkpoint/checkpoint.js'
 import type { SavedRun } from '../checkpoint/checkpoint-file.js'
 import { LEDGER } from '../checkpoint/ledger-file.js'
+import type { Rounds } from '../checkpoint/rounds.js'
 import type { lockHolder } from '../checkpoint/lock.js'
 import type { Expected, HostActivity, Waiting } from '../job/events.js'
 import type { Job } from '../job/kinds.js'
@@ -87,6 +88,8 @@ export interface RunStatus {
   readonly leftMs: number | null
   /** Hosts that lend threads to the process that drives it; null where none may, or none drives it. */
   readonly hosts: readonly HostActivity[] | null
+  /** Where it follows its source: how many rounds have ended, and since when nothing is undone (null for never); null for any other. */
+  readonly rounds: { readonly ended: number; readonly settledAt: string | null } | null
   /** The failure ledger; it exists once an object has failed. */
   readonly failures: string
   /** The command to run next; null when nothing is left to do, or a process is at it. */
@@ -97,7 +100,11 @@ export interface RunStatus {
 export type Found = RunStatus | { readonly folder: string; readonly problem: string }
 
 /** Sums up a checkpoint; `folder` is used as it is given. */
-export function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<ReturnType<typeof lockHolder>>): RunStatus {
+export function runStatus(
+  { folder, checkpoint }: SavedRun,
+  holder: Awaited<ReturnType<typeof lockHolder>>,
+  rounds?: Rounds,
+): RunStatus {
   const { job, state, startedAt, savedAt, sessions, activeMs, totals, listed, ranges, retry } = checkpoint
   const { copied, skipped, failed } = totals
   // What only reads has done what it has listed.
@@ -144,6 +151,7 @@ export function runStatus({ folder, checkpoint }: SavedRun, holder: Awaited<Retu
     share: outlook?.share ?? null,
     leftMs: outlook?.leftMs ?? null,
     hosts: (holder === undefined ? undefined : checkpoint.activity?.hosts) ?? null,
+    rounds: rounds === undefined ? null : { ended: rounds.count, settledAt: rounds.settled?.here ?? null },
     failures: join(folder, LEDGER),
     next: holder === undefined ? (nextCommand(state === 'finished', failed, folder) ?? null) : null,
   }

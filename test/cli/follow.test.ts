@@ -68,14 +68,18 @@ describe('s3move sync --follow', () => {
     const cut = ['--cut-over', '--delete', '--max-delete', '400', '--yes', '--report', 'cut-over.json'] as const
     const last = await run(args(server.url, ...cut), { cwd })
     expect([last.code, last.stderr]).toEqual([0, expect.stringContaining('cut over: both sides are alike')])
+    const status = await run(['status', 'run'], { cwd })
+    expect(status.stdout).toMatch(/^ {2}rounds +\d+ ended; what the source had at .* is there \(.* ago\)$/m)
+    const metrics = await run(['status', 'run', '--format', 'prometheus'], { cwd })
+    expect(metrics.stdout).toMatch(/^s3move_settled_time_seconds\{run="run"\} 1\d{9}/m)
     expectSame(await contentOf(server, 'dst'), await contentOf(server, 'src'))
     const report = JSON.parse(await readFile(join(cwd, 'cut-over.json'), 'utf8')) as {
-      rounds: { number: number; copied: number }[]
+      roundHistory: { number: number; copied: number }[]
       proof: { verdicts: Record<string, number> }
     }
     const { count } = await rounds(cwd)
-    expect(report.rounds.map(({ number }) => number)).toEqual(Array.from({ length: count }, (_, i) => i + 1))
-    expect(report.rounds.at(-1)).toMatchObject({ copied: 0, deleted: 0, failed: 0 })
+    expect(report.roundHistory.map(({ number }) => number)).toEqual(Array.from({ length: count }, (_, i) => i + 1))
+    expect(report.roundHistory.at(-1)).toMatchObject({ copied: 0, deleted: 0, failed: 0 })
     expect(report.proof.verdicts).toMatchObject({ different: 0, missing: 0, extra: 0 })
   })
 

@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path'
 import { findRuns, readCheckpoint, RUNS, type SavedRun } from '../../checkpoint/checkpoint-file.js'
 import { lockHolder, lockRun } from '../../checkpoint/lock.js'
+import { ROUNDS } from '../../checkpoint/rounds.js'
 import { foreignNames, removeRun } from '../../checkpoint/remove-run.js'
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
@@ -68,6 +69,8 @@ async function sorted(
     if (before !== undefined && timeOf(savedAt) >= timeOf(before)) continue
     const foreign = await foreignNames(run.folder)
     if (foreign.length === 0) removable.push(run)
+    else if (foreign.length === 1 && foreign[0] === ROUNDS)
+      kept.push(`kept ${shown}: its rounds are needed to go on following; remove it by hand after the cut-over`)
     else kept.push(`kept ${shown}: it holds ${printable(foreign.slice(0, 3).join(', '))}, which is not of a run`)
   }
   return { removable, kept }

@@ -4,6 +4,7 @@ import { findRuns, readCheckpoint, RUNS, type SavedRun } from '../../checkpoint/
 import { LEDGER } from '../../checkpoint/ledger-file.js'
 import { lockHolder } from '../../checkpoint/lock.js'
 import { mountedAt, shownFolder, shownLedger } from '../../checkpoint/mounts.js'
+import { readRounds } from '../../checkpoint/rounds.js'
 import { UserError } from '../../errors.js'
 import { printable } from '../../keys.js'
 import { runStatus, type Found, type RunStatus } from '../../report/run-status.js'
@@ -39,7 +40,8 @@ function rank(run: Found): number {
 
 /** A run as it is told of. */
 export async function statusOf({ folder, checkpoint }: SavedRun, cwd: string): Promise<RunStatus> {
-  const status = runStatus({ folder: shownPath(cwd, folder), checkpoint }, await lockHolder(folder))
+  const [holder, rounds] = await Promise.all([lockHolder(folder), readRounds(folder)])
+  const status = runStatus({ folder: shownPath(cwd, folder), checkpoint }, holder, rounds)
   return mountedAt(folder) === undefined ? status : { ...status, failures: shownLedger(join(folder, LEDGER)) }
 }
 

@@ -83,7 +83,7 @@ function fieldsOf(account: RunAccount): object {
       proof === undefined
         ? null
         : { startedAt: proof.startedAt, endedAt: proof.savedAt, ...verdictFields(proof.verdicts) },
-    ...(rounds === undefined ? {} : { rounds: rounds.rounds.map(fieldsOfRound) }),
+    ...(rounds === undefined ? {} : { roundHistory: rounds.rounds.map(fieldsOfRound) }),
     environment: Object.fromEntries(environmentFacts(account)),
     reportedAt: at,
   }

@@ -1,3 +1,4 @@
+import { lagInWords } from '../../report/rounds.js'
 import type { Checkpoint } from '../../checkpoint/checkpoint.js'
 import type { HostActivity } from '../../job/events.js'
 import { isScanJob, type Job } from '../../job/kinds.js'
@@ -129,6 +130,7 @@ export function statusPage(run: RunStatus, now: number, paint: Paint = PLAIN): s
   const work = `${duration(run.activeMs)} at work in ${count(run.sessions)} ${run.sessions === 1 ? 'session' : 'sessions'}`
   lines.push(row('started', `${momentInWords(run.startedAt, now)}; ${work}`))
   lines.push(row('saved', momentInWords(run.savedAt, now)))
+  if (run.rounds !== null) lines.push(row('rounds', roundsInWords(run.rounds, now)))
   lines.push(row('done', doneOfTotal(run)))
   if (run.jobs !== null) lines.push(row('jobs', batchJobsInWords(run.jobs, jobsDone(run.job))))
   const outlook = outlookOfStatus(run)
@@ -258,4 +260,8 @@ function rateWords(run: RunStatus): string {
     words.push(`${rate(run.recentPerSecond)} over the ${duration(run.recentMs)} before it was saved`)
   }
   return words.join(', ')
+}
+
+function roundsInWords({ ended, settledAt }: NonNullable<RunStatus['rounds']>, now: number): string {
+  return `${count(ended)} ended; ${lagInWords(settledAt ?? undefined, new Date(now))}`
 }

@@ -62,7 +62,7 @@ export function reportMarkdown(account: RunAccount, explain: ExplainCode): strin
 }
 
 function lagLine(rounds: Rounds, at: string): string {
-  return plain(`At the end of this report ${lagInWords(rounds, new Date(at))}.`)
+  return plain(`At the end of this report ${lagInWords(rounds.settled?.here, new Date(at))}.`)
 }
 
 function roundsAsTable(rounds: Rounds): string {

@@ -26,5 +26,5 @@ export function reportPage(account: RunAccount, explain: ExplainCode): string {
 }
 
 function lagLine(rounds: Rounds, at: string): string {
-  return `<p>${escaped(`At the end of this report ${lagInWords(rounds, new Date(at))}.`)}</p>`
+  return `<p>${escaped(`At the end of this report ${lagInWords(rounds.settled?.here, new Date(at))}.`)}</p>`
 }

@@ -310,6 +310,7 @@ describe('s3move status --json', () => {
       destination: 's3://b/',
       heldBy: null,
       hosts: null,
+      rounds: null,
       job: checkpoint().job,
       state: 'unfinished',
       startedAt: '2026-03-04T09:00:00.000Z',
