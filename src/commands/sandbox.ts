@@ -13,10 +13,12 @@ export const command: Command = {
   help:
     '$0 sandbox [BUCKET..]\n\nServes S3 on loopback until interrupted, and prints the lines to paste. Without buckets: src:seq:100k dst.\n' +
     'A bucket is NAME or NAME:FLAG,.., which stores what is put; flags are versioned, acl (lists are in force), unconditional (If-Match of writes counts for nothing), unencrypted (encrypts nothing by itself).\n' +
-    'Or it is NAME:LAYOUT:COUNT[:OPTION=VALUE,..], which is synthetic and costs no memory. Layouts: seq, hex, dates, hot, deep, odd. Options: size=BYTES, big=N, glacier=N, denied=N, tags=N, annotations=N (one object in N), prefix=TEXT.',
+    'Or it is NAME:LAYOUT:COUNT[:OPTION=VALUE,..], which is synthetic and costs no memory. Layouts: seq, hex, dates, hot, deep, odd. Options: size=BYTES, big=N, glacier=N, denied=N, tags=N, annotations=N (one object in N), prefix=TEXT.\n' +
+    'A bucket that is named as a directory bucket, BASE--ZONE--x-s3, is one, with its sessions, its rules, and a listing in no order.',
   options: [sandboxFlags],
   examples: [
     ['$0 sandbox src:hex:5M dst', 'five million synthetic objects, and a bucket to copy them to'],
+    ['$0 sandbox src dst--use1-az4--x-s3', 'a directory bucket (S3 Express One Zone) to copy to'],
     ['$0 sandbox src:odd:10k dst --latency copy=20-60 --fault 503=1%', 'odd keys, slow copies, throttling'],
   ],
   exits: { ...ALWAYS, 0: 'ended by Ctrl-C or SIGTERM' },
@@ -54,6 +56,7 @@ export function sandboxFlags(argv: Argv): Argv {
         ),
         values: Object.keys(dialects),
       },
+      session: textFlag('N', 'seconds that a session of a directory bucket lasts', '300'),
       restore: textFlag('N', 'seconds that restoring an archived object takes', '0: ready at once'),
       seed: textFlag('N', 'seed of latencies and faults', '1'),
     })
@@ -76,6 +79,7 @@ export function readSandbox(flags: Flags): SandboxOptions {
     rate: readText(flags, 'rate'),
     faults,
     restoreSeconds: readWhole(flags, 'restore', 0, 1_000_000),
+    sessionSeconds: readWhole(flags, 'session', 1, 1_000_000),
     dialect: readText(flags, 'dialect'),
     seed: readWhole(flags, 'seed', 0, 0xffff_ffff),
   })

@@ -7,9 +7,24 @@ export interface KnownCredentials {
   readonly secretAccessKey: string
 }
 
+/** What a request is to be signed with: other credentials than those of the server, where there are some. */
+export interface SignedAs {
+  readonly service: string
+  readonly credentials: KnownCredentials | undefined
+}
+
+interface Verified {
+  readonly date: string
+  readonly region: string
+  readonly service: string
+  readonly credentials: KnownCredentials
+}
+
+const MOST_KEYS = 100
+
 interface Authorization {
   readonly accessKeyId: string
-  /** `DATE/REGION/s3/aws4_request`. */
+  /** `DATE/REGION/SERVICE/aws4_request`. */
   readonly scope: string
   readonly signedHeaders: readonly string[]
   readonly signature: string
@@ -56,43 +71,40 @@ const fifteenMinutes = 15 * 60 * 1000
 
 /** Judges who a request is from. Without `credentials` any signature is accepted, and none too. */
 export class RequestGate {
-  private readonly rightScope: string
-  private signingKey: { readonly scope: string; readonly key: Buffer } | undefined
+  private readonly signingKeys = new Map<string, Buffer>()
 
   constructor(
     private readonly region: string,
     private readonly credentials: KnownCredentials | undefined,
-  ) {
-    this.rightScope = `/${region}/s3/aws4_request,`
-  }
+  ) {}
 
   /**
+   * `as` says what else it is to be signed with than the credentials of the server, and for which service.
    * Throws AccessDenied, AuthorizationHeaderMalformed (also for another region), InvalidAccessKeyId,
    * RequestTimeTooSkewed, XAmzContentSHA256Mismatch or SignatureDoesNotMatch.
    */
-  check(request: S3Request): void {
+  check(request: S3Request, as: SignedAs = { service: 's3', credentials: undefined }): void {
     const header = requestHeader(request.headers, 'authorization')
+    const credentials = as.credentials ?? this.credentials
     if (header === undefined) {
-      if (this.credentials !== undefined) throw accessDenied()
+      if (credentials !== undefined) throw accessDenied()
       return
     }
-    if (this.credentials === undefined && !header.startsWith('AWS4-')) return
-    if (this.credentials === undefined && header.includes(this.rightScope)) return
+    if (credentials === undefined && !header.startsWith('AWS4-')) return
+    if (credentials === undefined && header.includes(`/${this.region}/${as.service}/aws4_request,`)) return
     const authorization = parse(header)
     const [date = '', region = '', service, end] = authorization.scope.split('/')
     if (region !== this.region) {
       throw malformed(`the region '${region}' is wrong; expecting '${this.region}'`, { Region: this.region })
     }
-    if (service !== 's3' || end !== 'aws4_request') throw malformed(`the service must be s3.`)
-    if (this.credentials !== undefined) this.verify(request, authorization, date, region, this.credentials)
+    if (service !== as.service || end !== 'aws4_request') throw malformed(`the service must be ${as.service}.`)
+    if (credentials !== undefined) this.verify(request, authorization, { date, region, service, credentials })
   }
 
   private verify(
     request: S3Request,
     authorization: Authorization,
-    date: string,
-    region: string,
-    credentials: KnownCredentials,
+    { date, region, service, credentials }: Verified,
   ): void {
     if (authorization.accessKeyId !== credentials.accessKeyId) {
       const message = 'The AWS Access Key Id you provided does not exist in our records.'
@@ -130,7 +142,7 @@ export class RequestGate {
       authorization.scope,
       sha256(canonicalRequest(request, authorization, payload)),
     ]
-    const expected = hmac(this.keyFor(authorization.scope, date, region, credentials), toSign.join('\n'))
+    const expected = hmac(this.keyFor({ date, region, service, credentials }), toSign.join('\n'))
     if (!timingSafeEqual(expected, Buffer.from(authorization.signature, 'hex'))) {
       const message =
         'The request signature we calculated does not match the signature you provided. Check your key and signing method.'
@@ -142,11 +154,15 @@ export class RequestGate {
     }
   }
 
-  private keyFor(scope: string, date: string, region: string, credentials: KnownCredentials): Buffer {
-    if (this.signingKey?.scope !== scope) {
-      const dated = hmac(`AWS4${credentials.secretAccessKey}`, date)
-      this.signingKey = { scope, key: hmac(hmac(hmac(dated, region), 's3'), 'aws4_request') }
-    }
-    return this.signingKey.key
+  private keyFor({ date, region, service, credentials }: Verified): Buffer {
+    const name = `${date} ${region} ${service} ${credentials.secretAccessKey}`
+    const known = this.signingKeys.get(name)
+    if (known !== undefined) return known
+    // Each session of a directory bucket has one.
+    if (this.signingKeys.size >= MOST_KEYS) this.signingKeys.clear()
+    const dated = hmac(`AWS4${credentials.secretAccessKey}`, date)
+    const key = hmac(hmac(hmac(dated, region), service), 'aws4_request')
+    this.signingKeys.set(name, key)
+    return key
   }
 }

@@ -3,7 +3,9 @@ import { asAnswered, asNamed, asUnderstood } from './wire/as-dialect.js'
 import type { RequestGate } from './auth.js'
 import type { Exchange } from './exchange.js'
 import type { FaultKind, Faults } from './faults.js'
+import { checkDirectoryRules } from './operations/directory-rules.js'
 import { handlers } from './operations/handlers.js'
+import { sessionOf } from './operations/sessions.js'
 import { operationOf, operations, type Operation } from './wire/operation-names.js'
 import type { Reply } from './wire/reply.js'
 import { checkOwner } from './owner.js'
@@ -88,8 +90,13 @@ function answer(simulation: Simulation, exchange: Exchange, operation: Operation
     return asAnswered(dialect, operation, handlers[operation](world, request, disordered))
   }
   try {
-    gate.check(request)
+    const directory = world.buckets.get(request.bucket)?.directory === true
+    gate.check(
+      request,
+      directory ? { service: 's3express', credentials: sessionOf(world, operation, request) } : undefined,
+    )
     request = asUnderstood(dialect, operation, request)
+    if (directory) checkDirectoryRules(operation, request)
     checkOwner(request)
     const key = request.key ?? request.query.get('prefix') ?? request.query.get('start-after') ?? ''
     if (!rate.admits(operation, request.bucket, key, performance.now())) throw slowDown()

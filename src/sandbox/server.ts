@@ -12,6 +12,7 @@ import { serve, type Simulation } from './serve.js'
 import { Latency, Rate } from './shaping.js'
 import { Stats, type SandboxStats } from './wire/stats.js'
 import { noJobs } from './operations/batch-jobs.js'
+import { Sessions } from './operations/sessions.js'
 import { nowInSeconds, type World } from './operations/world.js'
 
 export interface SandboxOptions {
@@ -34,6 +35,8 @@ export interface SandboxOptions {
   faults?: readonly string[]
   /** Seconds that the restoration of an archived object takes; 0, the default, has it ready at once. */
   restoreSeconds?: number
+  /** Seconds that a session of a directory bucket lasts; 300 when absent, as on AWS. */
+  sessionSeconds?: number
   /** What it knows less of than S3: names of dialects and switches, as `swift,no-part-copy`. */
   dialect?: string
   /** Of keys, attributes, latencies and faults; 1 when absent. */
@@ -63,10 +66,11 @@ function credentialsOf(options: SandboxOptions): KnownCredentials | undefined {
 }
 
 function simulate(options: SandboxOptions): Simulation {
-  const { region = 'us-east-1', seed = 1, faults = [], restoreSeconds = 0 } = options
+  const { region = 'us-east-1', seed = 1, faults = [], restoreSeconds = 0, sessionSeconds = 300 } = options
   const dialect = readDialect(options.dialect)
   const world: World = {
     ...{ region, buckets: new Map(), uploads: new Map(), jobs: noJobs() },
+    ...{ sessions: new Sessions(sessionSeconds), renames: new Map() },
     ...{ stats: new Stats(), restoreSeconds, dialect },
   }
   for (const spec of options.buckets ?? []) {

@@ -1,6 +1,7 @@
 import { UserError } from '../../errors.js'
 import { hashText } from '../wire/hash.js'
 import { datesLayout, deepLayout, hexLayout, hotLayout, seqLayout, type Layout } from './layouts.js'
+import { DirectoryBucket, isDirectoryName } from './directory-bucket.js'
 import type { Bucket } from './object.js'
 import { mostOddKeys, oddLayout } from './odd-keys.js'
 import { OrdinaryBucket } from './ordinary-bucket.js'
@@ -91,6 +92,17 @@ function makeLayout(spec: string, layout: string, count: number, traits: Synthet
   }
 }
 
+/** The most objects with which a directory bucket begins: each takes memory. */
+const MOST_ZONAL = 2_000_000
+
+function directoryBucket(spec: string, name: string, flags: string, created: number): DirectoryBucket {
+  if (flags === '') return new DirectoryBucket(name, created)
+  throw new UserError(
+    `Bucket ${JSON.stringify(spec)}: a directory bucket has no options.`,
+    `Write ${name}, or ${name}:hex:10k for one with objects.`,
+  )
+}
+
 function ordinaryBucket(spec: string, name: string, flags: string, created: number): OrdinaryBucket {
   const bucket = new OrdinaryBucket(name, created)
   for (const flag of flags.split(',').filter((text) => text !== '')) {
@@ -110,17 +122,23 @@ function ordinaryBucket(spec: string, name: string, flags: string, created: numb
 
 /**
  * Makes a bucket from its specification: `NAME[:FLAG,...]` (ordinary: `acl` puts ACLs in force, `versioned` keeps
- * versions, `unconditional` ignores conditions on writes, `unencrypted` encrypts nothing by itself) or `NAME:LAYOUT:COUNT[:option=value,...]` (synthetic). Throws UserError when it is malformed.
+ * versions, `unconditional` ignores conditions on writes, `unencrypted` encrypts nothing by itself) or `NAME:LAYOUT:COUNT[:option=value,...]` (synthetic).
+ * One that is named as a directory bucket is one, with the objects of the layout, if there is one. Throws UserError when it is malformed.
  */
 export function makeBucket(spec: string, seed: number, created: number): Bucket {
   const [name = '', layout = '', amount, ...rest] = spec.split(':')
   const malformed = (what: string) => new UserError(`Bucket ${JSON.stringify(spec)}: ${what}`, example)
   if (!isBucketName(name)) throw malformed('a bucket name has 3 or more letters, digits, dots, hyphens, underscores.')
-  if (amount === undefined) return ordinaryBucket(spec, name, layout, created)
+  const directory = isDirectoryName(name)
+  if (amount === undefined) return (directory ? directoryBucket : ordinaryBucket)(spec, name, layout, created)
   const count = readCount(amount)
   if (count === undefined || count > mostKeys) {
     throw malformed(`NAME:LAYOUT:COUNT expected, with a COUNT of objects such as 200000, 200k or 1e9 (at most 1e12).`)
   }
   const traits = readTraits(spec, name, rest.join(':'), seed)
-  return new SyntheticBucket(name, created, makeLayout(spec, layout, count, traits), traits)
+  const synthetic = new SyntheticBucket(name, created, makeLayout(spec, layout, count, traits), traits)
+  if (!directory) return synthetic
+  if (count > MOST_ZONAL)
+    throw malformed(`a directory bucket is held in memory, so that it has ${MOST_ZONAL} objects at most.`)
+  return DirectoryBucket.filledWith(synthetic)
 }

@@ -64,6 +64,8 @@ export interface S3Object {
   readonly size: number
   /** Without quotes. */
   readonly etag: string
+  /** Whether the ETag says nothing of the content. */
+  readonly opaque?: boolean
   /** As it is listed, where that is another. */
   readonly listedEtag?: string
   /** Last-Modified in whole seconds since 1970. */
@@ -90,6 +92,8 @@ export interface Version {
 
 /** A bucket's keys in order; positions stay what they are until something is written. */
 export interface KeyIndex {
+  /** Another one after keys were added or taken out; deletions alone may not do that. */
+  readonly revision: number
   readonly count: number
   keyAt(position: number): string
   /** Undefined where an object has been deleted. */
@@ -102,6 +106,8 @@ export interface Bucket {
   readonly name: string
   /** In whole seconds since 1970. */
   readonly created: number
+  /** Whether it is a directory bucket (S3 Express One Zone). */
+  readonly directory: boolean
   /** ACLs are refused unless this is false (BucketOwnerEnforced, as S3 does for new buckets). */
   ownerEnforced: boolean
   /** Conditions on writes and deletions are ignored, as some stores do; those on reads, and on the source of a copy, are not. */

@@ -33,6 +33,7 @@ function detached(key: string): string {
 /** A bucket that stores what is put, in memory. Its sorted index is brought up to date when it is listed. */
 export class OrdinaryBucket implements Bucket {
   readonly readOnly = false
+  readonly directory: boolean = false
   unconditional = false
   unencrypted = false
   versioning: 'Enabled' | 'Suspended' | undefined
@@ -42,6 +43,7 @@ export class OrdinaryBucket implements Bucket {
   private sorted: string[] = []
   private added: string[] = []
   private removals = 0
+  private revision = 0
 
   constructor(
     readonly name: string,
@@ -116,6 +118,7 @@ export class OrdinaryBucket implements Bucket {
     this.sort()
     const keys = this.sorted
     return {
+      revision: this.revision,
       count: keys.length,
       keyAt: (position) => keys[position] ?? '',
       objectAt: (position) => this.objects.get(keys[position] ?? ''),
@@ -150,6 +153,7 @@ export class OrdinaryBucket implements Bucket {
     if (this.added.length > 0) {
       // A key that was deleted and put again stands in both lists, or twice in this one.
       const fresh = this.added.sort(compareByUtf8)
+      this.revision++
       this.added = []
       const last = this.sorted.at(-1)
       const first = fresh[0]
@@ -163,6 +167,7 @@ export class OrdinaryBucket implements Bucket {
     if (this.removals > 0 && this.removals * 2 > this.sorted.length) {
       this.sorted = this.sorted.filter((key) => this.objects.has(key) || this.history.has(key))
       this.removals = 0
+      this.revision++
     }
   }
 }

@@ -117,6 +117,7 @@ class ReferencedObject implements S3Object {
 /** A bucket whose objects are never stored; it takes deletions and copies of objects onto themselves. */
 export class SyntheticBucket implements Bucket {
   readonly readOnly = true
+  readonly directory = false
   readonly unconditional = false
   readonly unencrypted = false
   readonly versioning = undefined
@@ -177,6 +178,7 @@ export class SyntheticBucket implements Bucket {
     const objectAt = (position: number) =>
       this.deleted.has(position) ? undefined : new SyntheticObject(this, position)
     return {
+      revision: 0,
       count: this.layout.count,
       keyAt: (position) => this.traits.prefix + this.layout.keyAt(position),
       objectAt,

@@ -1,5 +1,6 @@
 import { ownerId } from './acl.js'
 import { isBucketName } from '../buckets/buckets.js'
+import { DirectoryBucket, isDirectoryName } from '../buckets/directory-bucket.js'
 import { OrdinaryBucket } from '../buckets/ordinary-bucket.js'
 import { emptyReply, xmlReply, type Reply } from '../wire/reply.js'
 import { requestHeader, type S3Request } from '../wire/request.js'
@@ -28,7 +29,8 @@ export function createBucket(world: World, request: S3Request): Reply {
     throw new S3Error(409, 'BucketAlreadyOwnedByYou', message, { BucketName: name })
   }
   const ownership = requestHeader(request.headers, 'x-amz-object-ownership') ?? 'BucketOwnerEnforced'
-  world.buckets.set(name, new OrdinaryBucket(name, nowInSeconds(), ownership === 'BucketOwnerEnforced'))
+  const bucket = isDirectoryName(name) ? new DirectoryBucket(name, nowInSeconds()) : undefined
+  world.buckets.set(name, bucket ?? new OrdinaryBucket(name, nowInSeconds(), ownership === 'BucketOwnerEnforced'))
   return emptyReply(200, ['Location', `/${name}`])
 }
 

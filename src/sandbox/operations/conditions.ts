@@ -42,9 +42,19 @@ export function checkObjectMatch(headers: IncomingHttpHeaders, object: S3Object)
   if (ifMatch !== undefined && !names(ifMatch, object.etag)) throw preconditionFailed('x-amz-object-if-match')
 }
 
-/** Judges the conditions on the source of a copy: what would be 304 for GET is 412 here. */
-export function checkCopySource(headers: IncomingHttpHeaders, source: S3Object): void {
-  if (unchangedSince(headers, source, 'x-amz-copy-source-')) throw preconditionFailed('x-amz-copy-source-If-None-Match')
+/** Judges the conditions on the source of a copy, or of a rename by its `prefix`: what would be 304 for GET is 412 here. */
+export function checkSource(headers: IncomingHttpHeaders, source: S3Object, prefix = 'x-amz-copy-source-'): void {
+  if (unchangedSince(headers, source, prefix)) throw preconditionFailed(`${prefix}If-None-Match`)
+}
+
+/** Judges what DeleteObject knows for directory buckets alone: how large the object is to be, and when written. What is not there is deleted. */
+export function checkDeletion(time: string | undefined, size: string | undefined, present: S3Object | undefined): void {
+  if (present === undefined) return
+  if (size !== undefined && Number(size) !== present.size) throw preconditionFailed('x-amz-if-match-size')
+  const wanted = time === undefined ? NaN : timeOf(time)
+  if (time !== undefined && Math.floor(wanted / 1000) !== present.seconds) {
+    throw preconditionFailed('x-amz-if-match-last-modified-time')
+  }
 }
 
 /** Judges `If-None-Match: *` and `If-Match: ETAG` of a write. */

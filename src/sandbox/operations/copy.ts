@@ -1,5 +1,6 @@
 import { ownOf } from './own.js'
-import { checkCopySource, checkWrite } from './conditions.js'
+import { checkSource, checkWrite } from './conditions.js'
+import { checkDirectoryCopy } from './directory-rules.js'
 import { checkCustomerKey, encryptionHeaders } from './encryption.js'
 import { extrasToStore, headersToStore } from './headers.js'
 import { findSource, versionHeader, type FoundObject } from './lookup.js'
@@ -38,7 +39,7 @@ export function sourceOf(world: World, request: S3Request): FoundObject {
   if (object.denied) throw accessDenied()
   checkReadable(object)
   checkCustomerKey(request.headers, object, true)
-  checkCopySource(request.headers, object)
+  checkSource(request.headers, object)
   return found
 }
 
@@ -92,6 +93,7 @@ export function copyObject(world: World, request: S3Request): Reply {
   const tags = has.has('drops-tags') ? (replace ? [] : ofSource) : replaceTags ? undefined : ofSource
   const annotations = excludesAnnotations(world, request) ? undefined : source.object.extras.annotations
   const extras = extrasToStore(headers, ownOf(headers, bucket), tags, annotations)
+  checkDirectoryCopy(bucket, extras)
   const own = replace ? headersToStore(headers, keepsChunked(world)) : undefined
   const seconds = nowInSeconds()
   let copy: S3Object
@@ -103,7 +105,7 @@ export function copyObject(world: World, request: S3Request): Reply {
       referenceTo(source.object, seconds, own, extras) ??
       duplicate(source.object, seconds, own, extras, has.has('lists-other-etag'))
     versionId = bucket.put(key, content)
-    copy = content
+    copy = bucket.get(key) ?? content
   }
   world.stats.copied(bucketName, present !== undefined)
   return xmlReply(
@@ -129,7 +131,7 @@ function duplicate(
 ): S3Object {
   const content = source.content()
   // A copy is an object of a single part, whatever its source was.
-  const etag = source.etag.includes('-') ? content.digest() : source.etag
+  const etag = source.opaque === true || source.etag.includes('-') ? content.digest() : source.etag
   if (keepsEtag) return new StoredObject(content, source.etag, seconds, headers ?? source.headers, extras, etag)
   return new StoredObject(content, etag, seconds, headers ?? source.headers, extras)
 }

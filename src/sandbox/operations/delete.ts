@@ -1,10 +1,10 @@
 import { etagAsUnderstood } from '../wire/as-dialect.js'
-import { checkMatch } from './conditions.js'
+import { checkDeletion, checkMatch } from './conditions.js'
 import type { Dialect } from '../wire/dialects.js'
 import { isVersionId, versionIdIn } from './lookup.js'
 import type { Bucket } from '../buckets/object.js'
 import { emptyReply, xmlReply, type Reply } from '../wire/reply.js'
-import type { S3Request } from '../wire/request.js'
+import { requestHeader, type S3Request } from '../wire/request.js'
 import { accessDenied, malformedXml, noSuchVersion, notImplemented, S3Error } from '../wire/s3-error.js'
 import { uploadedBytes } from '../wire/upload-body.js'
 import { bucketOf, checkKey, type World } from './world.js'
@@ -38,6 +38,11 @@ export function deleteObject(world: World, request: S3Request): Reply {
   checkKey(key)
   const wanted = versionIdIn(request)
   checkMatch(request.headers['if-match'], bucket, key)
+  const [time, size] = ['x-amz-if-match-last-modified-time', 'x-amz-if-match-size'].map((name) =>
+    requestHeader(request.headers, name),
+  )
+  if (bucket.directory) checkDeletion(time, size, bucket.get(key))
+  else if (time !== undefined || size !== undefined) throw notImplemented()
   const { versionId, marker } = carryOut(bucket, key, wanted)
   const id = versionId ?? marker
   return emptyReply(204, [
@@ -52,9 +57,11 @@ function deleteNamed(bucket: Bucket, key: string, object: XmlElement, dialect: D
   checkKey(key)
   if (versionId !== undefined && !isVersionId(versionId)) throw noSuchVersion(key, versionId)
   // Only directory buckets know these two conditions.
-  if (textOf(object, 'LastModifiedTime') !== undefined || textOf(object, 'Size') !== undefined) throw notImplemented()
+  const [time, size] = [textOf(object, 'LastModifiedTime'), textOf(object, 'Size')]
+  if (!bucket.directory && (time !== undefined || size !== undefined)) throw notImplemented()
   const etag = etagAsUnderstood(dialect, textOf(object, 'ETag'))
   if (!dialect.has.has('ignores-delete-conditions')) checkMatch(etag, bucket, key)
+  if (bucket.directory) checkDeletion(time, size, bucket.get(key))
   return carryOut(bucket, key, versionId)
 }
 

@@ -3,6 +3,7 @@ import * as annotations from './annotations.js'
 import * as jobs from './batch-jobs.js'
 import * as buckets from './bucket-operations.js'
 import { copyObject } from './copy.js'
+import { createSession } from './sessions.js'
 import { deleteObject, deleteObjects } from './delete.js'
 import { updateObjectEncryption } from './encryption.js'
 import { listObjectVersions } from './list-versions.js'
@@ -12,6 +13,7 @@ import * as objects from './objects.js'
 import type { Operation } from '../wire/operation-names.js'
 import type { Reply } from '../wire/reply.js'
 import type { S3Request } from '../wire/request.js'
+import { renameObject } from './rename.js'
 import { restoreObject } from './restore.js'
 import * as tagging from './tagging.js'
 import type { World } from './world.js'
@@ -24,6 +26,7 @@ export const handlers: Readonly<Record<Operation, Handler>> = {
   CreateBucket: buckets.createBucket,
   DeleteBucket: buckets.deleteBucket,
   HeadBucket: buckets.headBucket,
+  CreateSession: createSession,
   GetBucketLocation: buckets.getBucketLocation,
   GetBucketVersioning: buckets.getBucketVersioning,
   PutBucketVersioning: buckets.putBucketVersioning,
@@ -36,6 +39,7 @@ export const handlers: Readonly<Record<Operation, Handler>> = {
   GetObject: objects.getObject,
   PutObject: objects.putObject,
   CopyObject: copyObject,
+  RenameObject: renameObject,
   DeleteObject: deleteObject,
   RestoreObject: restoreObject,
   DeleteObjects: deleteObjects,

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { EXPRESS_CLASS } from '../buckets/directory-bucket.js'
 import type { Annotations, Extras, Tags } from '../buckets/object.js'
 import { noExtras } from '../buckets/object.js'
 import { requestHeader } from '../wire/request.js'
@@ -13,9 +14,10 @@ const systemHeaders = [
   'Expires',
 ].map((name) => [name, name.toLowerCase()] as const)
 
+// Of general purpose buckets. The one of directory buckets is theirs alone.
 const storageClasses = new Set([
   ...['STANDARD', 'REDUCED_REDUNDANCY', 'STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER', 'DEEP_ARCHIVE'],
-  ...['OUTPOSTS', 'GLACIER_IR', 'SNOW', 'EXPRESS_ONEZONE'],
+  ...['OUTPOSTS', 'GLACIER_IR', 'SNOW'],
 ])
 
 // Most objects of a run get the same few headers: one list serves them all.
@@ -77,9 +79,9 @@ function readTagHeader(value: string | undefined): Tags {
 }
 
 /** The storage class that a request asks for; STANDARD when it asks for none. Throws InvalidStorageClass. */
-function storageClassOf(request: IncomingHttpHeaders): string {
+function storageClassOf(request: IncomingHttpHeaders, zonal: boolean): string {
   const storageClass = requestHeader(request, 'x-amz-storage-class') ?? 'STANDARD'
-  if (!storageClasses.has(storageClass)) {
+  if (!storageClasses.has(storageClass) && !(zonal && storageClass === EXPRESS_CLASS)) {
     throw new S3Error(400, 'InvalidStorageClass', 'The storage class you specified is not valid', {
       StorageClassRequested: storageClass,
     })
@@ -87,14 +89,20 @@ function storageClassOf(request: IncomingHttpHeaders): string {
   return storageClass
 }
 
+/** What an object gets of a request by what its bucket says. */
+export interface OwnOfBucket extends Pick<Extras, 'grants' | 'encryption'> {
+  /** Whether it is a directory bucket. */
+  readonly zonal: boolean
+}
+
 /** What a request sets besides headers. `tags` undefined: those of the `x-amz-tagging` header; annotations are those given. */
 export function extrasToStore(
   request: IncomingHttpHeaders,
-  { grants, encryption }: Pick<Extras, 'grants' | 'encryption'>,
+  { grants, encryption, zonal }: OwnOfBucket,
   tags?: Tags,
   annotations: Annotations = noExtras.annotations,
 ): Extras {
-  const storageClass = storageClassOf(request)
+  const storageClass = storageClassOf(request, zonal)
   const websiteRedirect = requestHeader(request, 'x-amz-website-redirect-location')
   const own = tags ?? readTagHeader(requestHeader(request, 'x-amz-tagging'))
   const isPlain = storageClass === 'STANDARD' && own.length === 0 && annotations.size === 0 && encryption === undefined

@@ -10,7 +10,9 @@ import {
   type KeyText,
   type Position,
 } from './listing.js'
-import type { Bucket, KeyIndex, S3Object } from '../buckets/object.js'
+import { listUnordered, type UnorderedEntry } from './list-unordered.js'
+import { DirectoryBucket } from '../buckets/directory-bucket.js'
+import type { Bucket, KeyIndex } from '../buckets/object.js'
 import { firstWhere } from '../buckets/order.js'
 import type { Reply } from '../wire/reply.js'
 import type { S3Request } from '../wire/request.js'
@@ -38,17 +40,15 @@ function readToken(token: string): Position {
   return { name: decoded.slice(1), afterPrefix: decoded.startsWith('p') }
 }
 
-type Entry = { readonly key: string; readonly object: S3Object } | { readonly commonPrefix: string }
-
 interface Page {
-  readonly entries: Entry[]
+  readonly entries: UnorderedEntry[]
   /** Where the next page goes on; undefined when there is no more. */
   readonly next: Position | undefined
 }
 
 /** Walks the index from `start` until `maxKeys` entries are found and it is known whether there is one more. */
 function collect(index: KeyIndex, start: number, prefix: string, delimiter: string, maxKeys: number): Page {
-  const entries: Entry[] = []
+  const entries: UnorderedEntry[] = []
   let last = ''
   let afterPrefix = false
   let at = start
@@ -104,6 +104,12 @@ function find(bucket: Bucket, { prefix, delimiter, maxKeys }: Asked, after: Posi
   if (disordered && entries.length > 1)
     entries.splice(entries.length >> 1, 0, ...entries.splice((entries.length >> 1) - 1, 1))
   return found
+}
+
+function shuffledPage({ uploads }: World, bucket: DirectoryBucket, asked: Asked, after: string | undefined): Page {
+  const begun = [...uploads.values()].flatMap((one) => (one.bucket === bucket.name ? [one.key] : []))
+  const { entries, next } = listUnordered(bucket, { ...asked, after, uploads: begun })
+  return { entries, next: next === undefined ? undefined : { name: next, afterPrefix: false } }
 }
 
 /** The whole answer; `facts` are the elements that only one of the versions has. */
@@ -167,7 +173,10 @@ export function listObjectsV2(world: World, request: S3Request, disordered: bool
     throw invalidArgument('The continuation token provided is incorrect', 'continuation-token', token)
   }
   const after = token === undefined ? { name: startAfter ?? '', afterPrefix: false } : readToken(token)
-  const found = find(bucket, asked, after, disordered)
+  const found =
+    bucket instanceof DirectoryBucket
+      ? shuffledPage(world, bucket, asked, token === undefined ? undefined : after.name)
+      : find(bucket, asked, after, disordered)
   const facts =
     (token === undefined ? '' : element('ContinuationToken', token)) +
     (found.next === undefined ? '' : element('NextContinuationToken', writeToken(found.next))) +

@@ -171,11 +171,12 @@ export function completeMultipartUpload(world: World, request: S3Request): Reply
   }
   const present = bucket.get(upload.key)
   checkWrite(request.headers, bucket, upload.key)
-  const etag = digestOfDigests(parts.map((part) => part.etag))
+  const made = digestOfDigests(parts.map((part) => part.etag))
   const versionId = bucket.put(
     upload.key,
-    new StoredObject(content, etag, nowInSeconds(), upload.headers, upload.extras),
+    new StoredObject(content, made, nowInSeconds(), upload.headers, upload.extras),
   )
+  const etag = bucket.get(upload.key)?.etag ?? made
   world.uploads.delete(upload.id)
   world.stats.copied(upload.bucket, present !== undefined)
   return xmlReply(

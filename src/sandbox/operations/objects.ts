@@ -90,7 +90,8 @@ export function putObject(world: World, request: S3Request): Reply {
     extras,
   )
   const versionId = bucket.put(key, object)
-  const headers = ['ETag', `"${object.etag}"`, ...encryptionHeaders(object), ...versionHeader(versionId)]
+  const { etag } = bucket.get(key) ?? object
+  const headers = ['ETag', `"${etag}"`, ...encryptionHeaders(object), ...versionHeader(versionId)]
   return emptyReply(200, headers)
 }
 

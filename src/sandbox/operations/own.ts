@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { grantsOf } from './acl.js'
-import type { Bucket, Extras } from '../buckets/object.js'
+import type { Bucket } from '../buckets/object.js'
 import { encryptionToStore } from './encryption.js'
+import type { OwnOfBucket } from './headers.js'
 
-/** What an object gets of a request by what its bucket says: grants, encryption. Throws S3Error. */
-export function ownOf(headers: IncomingHttpHeaders, bucket: Bucket): Pick<Extras, 'grants' | 'encryption'> {
-  return { grants: grantsOf(headers, bucket), encryption: encryptionToStore(headers, bucket) }
+/** What an object gets of a request by what its bucket says. Throws S3Error. */
+export function ownOf(headers: IncomingHttpHeaders, bucket: Bucket): OwnOfBucket {
+  const [grants, encryption] = [grantsOf(headers, bucket), encryptionToStore(headers, bucket)]
+  return { grants, encryption, zonal: bucket.directory }
 }

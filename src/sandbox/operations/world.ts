@@ -1,5 +1,7 @@
 import type { Dialect } from '../wire/dialects.js'
 import type { BatchJobs } from './batch-jobs.js'
+import type { Renames } from './rename.js'
+import type { Sessions } from './sessions.js'
 import type { Uploads } from './multipart.js'
 import type { Bucket } from '../buckets/object.js'
 import { noSuchBucket, S3Error } from '../wire/s3-error.js'
@@ -11,6 +13,8 @@ export interface World {
   readonly buckets: Map<string, Bucket>
   readonly uploads: Uploads
   readonly jobs: BatchJobs
+  readonly sessions: Sessions
+  readonly renames: Renames
   readonly stats: Stats
   /** How long archived objects take to be restored. */
   readonly restoreSeconds: number
