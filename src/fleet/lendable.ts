@@ -1,5 +1,14 @@
 import { connectionOf } from '../job/connection.js'
-import { deferredDeletesOf, inventoryOf, isScanJob, listOf, mapOf, onlyDeletes, type Job } from '../job/kinds.js'
+import {
+  deferredDeletesOf,
+  inventoryOf,
+  isScanJob,
+  listOf,
+  mapOf,
+  onlyDeletes,
+  unorderedSidesOf,
+  type Job,
+} from '../job/kinds.js'
 import { isFolder, placeUrl, type Place, type Side } from '../job/place.js'
 import { printable } from '../keys.js'
 import type { Announcement, LentTask } from './announcement.js'
@@ -19,6 +28,7 @@ export function whyAlone(job: Job): string | undefined {
   if (folder !== undefined) return `${placeUrl(folder)} is a folder, which other hosts do not have`
   if (listOf(job) !== undefined) return 'the list of --files-from is dealt out to the threads of one process'
   if (inventoryOf(job) !== undefined) return 'the inventory of --source-inventory is sorted into a file of one machine'
+  if (unorderedSidesOf(job).length > 0) return 'the listing of a directory bucket is sorted into a file of one machine'
   if ('attributes' in job && (job.attributes.keyFile ?? job.attributes.sourceKeyFile) !== undefined)
     return 'keys of SSE-C are never given to other hosts'
   return undefined

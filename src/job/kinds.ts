@@ -5,7 +5,7 @@ import type { KeyList } from './files-from.js'
 import type { DeferredDeletePlan, JobKind, WriteKind } from './kind.js'
 import { LS, type LsJob } from './ls.js'
 import { MOVE, type MoveJob } from './move.js'
-import type { Place } from './place.js'
+import { isDirectoryBucket, type Place, type Side } from './place.js'
 import { byKind, type Check } from './schema.js'
 import type { Selection } from './selection.js'
 import type { Shard } from './shard.js'
@@ -97,6 +97,17 @@ export function inventoryOf(job: Job): KeyList | undefined {
 /** What a job is given to read in place of a listing: the list of its objects, or the inventory of its source. */
 export function listFileOf(job: Job): KeyList | undefined {
   return listOf(job) ?? inventoryOf(job)
+}
+
+/** The sides that a job lists and that are directory buckets, which list in no order. */
+export function unorderedSidesOf(job: Job): readonly Side[] {
+  const lists: Readonly<Partial<Record<Side, Place>>> = {
+    ...(listFileOf(job) === undefined ? { source: job.source } : {}),
+    ...(listOf(job) === undefined && (job.kind === 'sync' || job.kind === 'verify')
+      ? { destination: job.destination }
+      : {}),
+  }
+  return (['source', 'destination'] as const).filter((side) => isDirectoryBucket(lists[side]?.bucket ?? ''))
 }
 
 /** The job with another one of these in its place. */

@@ -98,8 +98,10 @@ export interface RunSettings extends Pick<Pace, 'maxErrors' | 'onLoss'> {
   readonly streamed: boolean
   /** No object of the one side can be one of the other: they are different buckets, whatever their names, or no bucket at all. */
   readonly distinctBuckets: boolean
-  /** What the source is taken to have, where it is not listed. */
+  /** What the source is taken to have, where it is not listed while the run goes on. */
   readonly sourceListing?: LocalListing | undefined
+  /** The same of the destination, of jobs that list both. */
+  readonly destinationListing?: LocalListing | undefined
 }
 
 /** What of the settings is known before the stores are. */

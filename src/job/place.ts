@@ -16,6 +16,11 @@ export function isFolder({ bucket }: Pick<Place, 'bucket'>): boolean {
   return isAbsolute(bucket)
 }
 
+/** Whether a bucket is one of S3 Express One Zone, or an access point of one: AWS keeps these endings for them. */
+export function isDirectoryBucket(bucket: string): boolean {
+  return /--xa?-s3$/.test(bucket)
+}
+
 /** Whether a result goes to an object, `s3://bucket/key`, and not to a file, which has an absolute path. */
 export function isObjectUrl(to: string): boolean {
   return to.startsWith('s3://')

@@ -4,6 +4,14 @@ export const STORAGE_CLASSES: readonly string[] = [
   'REDUCED_REDUNDANCY',
 ]
 
+/** The one class of directory buckets. */
+export const EXPRESS_ONEZONE = 'EXPRESS_ONEZONE'
+
+/** Whether a bucket writes objects in this storage class, or in its own like it, where no other one is asked for. */
+export function isGivenByItself(storageClass: string): boolean {
+  return storageClass === 'STANDARD' || storageClass === EXPRESS_ONEZONE
+}
+
 // On AWS. Elsewhere a class may be only a name.
 const ARCHIVES: ReadonlySet<string> = new Set(['GLACIER', 'DEEP_ARCHIVE'])
 

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { UserError } from '../errors.js'
-import type { LocalListing } from '../job/pace.js'
+import type { LocalListing, RunSettings } from '../job/pace.js'
 import { compareKeys, printable } from '../keys.js'
 import type { ObjectSummary, Storage } from '../storage/storage.js'
 import { FULL_PAGE } from './page-listing.js'
@@ -16,6 +16,14 @@ type Fields = [key: string, size: number, etag: string, lastModified: string, st
 export function listedIn(line: string): ObjectSummary {
   const [key, size, etag, lastModified, storageClass] = JSON.parse(line) as Fields
   return { key, size, etag, lastModified, storageClass }
+}
+
+/** The store as it is listed: as a file says, where there is one. */
+export function listedBy(
+  store: Pick<Storage, 'list' | 'place'>,
+  listing: RunSettings['sourceListing'],
+): Pick<Storage, 'list' | 'place'> {
+  return listing === undefined ? store : { place: store.place, ...localListing(listing) }
 }
 
 /** Places in the file that are known: where a page ended, another one begins. */
@@ -61,8 +69,8 @@ async function opened({ file }: LocalListing): Promise<FileHandle> {
 
 function unreadable(file: string, why: string): UserError {
   return new UserError(
-    `${printable(file)}, which has the sorted inventory, cannot be read any more: ${printable(why)}`,
-    'Resume the run: the inventory is sorted anew.',
+    `${printable(file)}, which has what is listed in order, cannot be read any more: ${printable(why)}`,
+    'Resume the run: that is made anew.',
   )
 }
 

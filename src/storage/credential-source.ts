@@ -3,6 +3,10 @@ export interface Credentials {
   readonly accessKeyId: string
   readonly secretAccessKey: string
   readonly sessionToken?: string | undefined
+  /** The token is that of a session with a directory bucket, and is sent under the name of those. */
+  readonly zonal?: true
+  /** Those of a session with the directory bucket that they are for, which few operations do without. */
+  readonly session?: Credentials | undefined
 }
 
 /** The credentials to sign with, always at hand; they refresh themselves in the background. */

@@ -79,6 +79,12 @@ export interface Levels {
   list(from: Pick<ListFrom, 'after' | 'token'>): Promise<LevelPage>
 }
 
+/** How all objects are listed that come in no order. */
+export interface Unordered {
+  /** The first page, or that at the token of the page before. Each object that is there all the time comes once. */
+  list(token?: string): Promise<Page>
+}
+
 /** Header fields: [lower-case name, value], one byte a character. */
 export type HeaderFields = readonly (readonly [name: string, value: string])[]
 
@@ -344,6 +350,12 @@ export interface Storage {
   /** The first page of objects after `from`. A page that is not in byte order is an error that stops the run. */
   list(from: ListFrom): Promise<Page>
 
+  /**
+   * The listing as it comes, where that has no order: of a directory bucket, whose `list` answers only what needs none: the first objects, `limit` of them,
+   * and whether there is an object of one key (`within`, `limit` 1).
+   */
+  readonly unordered?: Unordered | undefined
+
   /** Absent where `list` costs no more. */
   readonly levels?: Levels | undefined
 
@@ -393,6 +405,7 @@ export const OPERATIONS: {
     : Operations<NonNullable<Storage[Member]>>
 } = {
   list: 'ListObjectsV2',
+  unordered: { list: 'ListObjectsV2' },
   levels: { list: 'ListObjectsV2' },
   copyFrom: 'CopyObject',
   reading: {

@@ -14,6 +14,7 @@ import { unless, type CommandIo } from '../options/io.js'
 import { DEFAULT_PACE } from '../options/pace-options.js'
 import { parseBucket } from '../options/places.js'
 import { attended, sayTo, warnTo } from './attended.js'
+import { refuseDirectory } from './directory-buckets.js'
 import { open } from './open-and-run.js'
 import { runObjects } from './run-objects.js'
 
@@ -37,6 +38,7 @@ interface RunHome {
 export async function openRunHome(given: string, reach: () => Connection, io: CommandIo): Promise<RunHome> {
   if (!isObjectUrl(given)) return { folder: given, close: () => Promise.resolve() }
   const place = runPlace(given)
+  refuseDirectory(place, 'a run is not kept in one, as its pieces are listed in the order of their names')
   const warn = (message: string): void => warnTo(io, printableName(message))
   const opened = await open({ source: place }, reach(), {
     ...{ readOnly: true, named: true, threads: 0, io, pace: DEFAULT_PACE, warn, note: () => undefined },

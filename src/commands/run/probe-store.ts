@@ -20,6 +20,7 @@ import type { ProbeBounds, ProbeFiles } from '../options/probe-options.js'
 import { tuneText } from '../options/tune-file.js'
 import type { MonitorRequest } from '../options/status-options.js'
 import { sayTo, warnTo } from './attended.js'
+import { refuseDirectory } from './directory-buckets.js'
 import { open } from './open-and-run.js'
 import { checkOutput, writeResult } from './output-file.js'
 import { probeCost, type ProbeCost } from './probe-cost.js'
@@ -57,6 +58,7 @@ export async function probeStore(asked: ProbeRequest, flags: Flags, io: CommandI
 
 async function probeAsOften(asked: ProbeRequest, flags: Flags, io: CommandIo): Promise<number> {
   const { source, every, history, monitor } = asked
+  refuseDirectory(source, 'probe measures listings in the order of the keys, and it lists in none')
   for (const path of [asked.to?.path, asked.tune]) if (path !== undefined) await checkOutput(path)
   if (history !== undefined) await checkHistory(history)
   const limits = {

@@ -41,6 +41,7 @@ import { rehearsing } from './dry-run.js'
 import { checkPlanned, expectingPlanned, plannedRanges, readGivenPlan } from './given-plan.js'
 import { inventoryStoreOf } from './inventory-store.js'
 import { passedOverIn, surveyOf, type Survey } from './list-survey.js'
+import { NO_JOBS, refuseDirectory } from './directory-buckets.js'
 import { endsOf, noting, open, threadsFor, type Opened } from './open-and-run.js'
 import { spendingOf } from './spending.js'
 import type { Prepare } from './start-write.js'
@@ -188,6 +189,7 @@ async function opening(
   { pace, progress, io }: Setup,
 ): Promise<Opened> {
   const { source, destination } = endsOf(job)
+  for (const place of [source, destination]) refuseDirectory(place, NO_JOBS)
   const opened = await open({ source, destination }, connection, {
     // The objects are written by another role.
     ...{ readOnly: true, rehearsal: dry, named: listOf(job) !== undefined, listFiles: files, io, pace },

@@ -27,6 +27,7 @@ import { completed, SIDES } from './checksum-setup.js'
 import type { ChecksumCheckpoint, ChecksumSetup, OpenedSides } from './checksum-setup.js'
 import { planChecksums, tellChecksumPlan, tellChecksumPolicies } from './checksum-plan.js'
 import { driveChecksums } from './drive-checksums.js'
+import { NO_JOBS, refuseDirectory } from './directory-buckets.js'
 import { open, type Opened } from './open-and-run.js'
 import { checkOutput } from './output-file.js'
 import { checkCanConfirm } from './start-batch.js'
@@ -159,6 +160,7 @@ async function openSides(
     await open({ source: job[side] }, connectionOf(connection, side), {
       ...{ readOnly: true, rehearsal: dry, threads: pace.threads ?? 1, io, pace, warn, note: say },
     })
+  for (const place of [job.source, job.destination]) refuseDirectory(place, NO_JOBS)
   const source = await openOne('source')
   try {
     return { source, destination: await openOne('destination') }

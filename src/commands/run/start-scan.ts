@@ -31,6 +31,7 @@ import { checkFolder, checkLogOutside, checkOutsideSides, UnfinishedRun } from '
 import { copiedList, type WithCopiedList } from './copied-list.js'
 import { inventoryStoreOf } from './inventory-store.js'
 import { passedOverIn, surveyOf } from './list-survey.js'
+import { checkDirectoryBuckets } from './directory-buckets.js'
 import { countedEarlier, expectingInWords } from './earlier-count.js'
 import { checkLendable } from './fleet.js'
 import { open, type Opened } from './open-and-run.js'
@@ -39,6 +40,7 @@ import { performScan, writesLines } from './perform-scan.js'
 import { resultObject, type ResultObject } from './result-object.js'
 import type { Scan } from './run-scan.js'
 import { checkShardsOf, readShardPlan, shardedJob } from './sharded-job.js'
+import { withSortedSides } from './sorted-source.js'
 import { wantedRanges } from './wanted-ranges.js'
 
 /** The pace when nothing else is asked for: for the most part, nothing but LIST calls is in flight. */
@@ -86,6 +88,7 @@ async function startAttended(
 ): Promise<number> {
   const plan = await readShardPlan(flags)
   const wanted = shardedJob(asked, flags, plan)
+  checkDirectoryBuckets(wanted)
   if ('to' in wanted) await checkOutput(wanted.to)
   const json = readFlag(flags, 'json') ?? readText(flags, 'format') === 'json'
   const pace = readPace(flags, SCAN_PACE)
@@ -275,10 +278,9 @@ async function withScan(setup: ScanSetup): Promise<number> {
           ? begun
           : await expecting(begun, opened, io.cwd, silent || (writesLines(job) && !redraws) ? () => undefined : note)
       takePaceFromPage(opened, io, (message) => progress.say(message))
-      return await performScan(
-        checkpoint.job,
-        { checkpoint, folder, opened, resumed, progress, io, quiet, result },
-        setup.json,
+      const source = { opened, folder, resumed, tell: note, io }
+      return await withSortedSides(checkpoint, source, (opened) =>
+        performScan(checkpoint.job, { checkpoint, folder, opened, resumed, progress, io, quiet, result }, setup.json),
       )
     } finally {
       result?.close()

@@ -40,6 +40,7 @@ import {
   type Beginning,
 } from './checkpoint-folder.js'
 import { questionBefore, type Question } from './deletion-question.js'
+import { checkDirectoryBuckets } from './directory-buckets.js'
 import { dryRun, rehearsing } from './dry-run.js'
 import { countedEarlier, expectingInWords, type EarlierCount } from './earlier-count.js'
 import { exampleOf, type Example } from './example.js'
@@ -132,6 +133,7 @@ function tellDone(run: SavedRun, flags: Flags, io: CommandIo): number {
 
 async function beginAttended(wanted: WriteJob, flags: Flags, io: CommandIo, prepare?: Prepare): Promise<number> {
   checkSides(wanted)
+  checkDirectoryBuckets(wanted, io.planning?.quick)
   const fleet = readFleet(flags)
   checkLendable(wanted, fleet)
   const plan = await readGivenPlan(flags)

@@ -5,6 +5,7 @@ import { isFolder } from '../../job/place.js'
 import { isBeside } from '../../keys.js'
 import { selector } from '../../rules/selection.js'
 import type { ListRange } from '../../sources/listing-source.js'
+import { listedBy } from '../../sources/local-listing.js'
 import { listingAfter } from '../../sources/page-listing.js'
 import { versionsAfter } from '../../sources/version-listing.js'
 import type { WorkItem } from '../../sources/work-source.js'
@@ -74,10 +75,10 @@ export function requestsBeforeDeletion(job: WriteJob, context: ActionContext): R
 export function listingOf(job: WriteJob, stores: Stores): ListRange<WorkItem> {
   const listing = actionsOf(job).listing?.(job, stores)
   if (listing !== undefined) return listing
-  const { source } = stores
-  return ofAllVersions(job)
-    ? (after) => versionsAfter(source, after)
-    : (after, first) => listingAfter(source, after, first)
+  const { source, settings } = stores
+  if (ofAllVersions(job)) return (after) => versionsAfter(source, after)
+  const listed = listedBy(source, settings.sourceListing)
+  return (after, first) => listingAfter(listed, after, first)
 }
 
 /** What a job decides without a request, if anything. Unless told otherwise it puts off objects that are too large for one. */

@@ -62,7 +62,7 @@ export interface SharedUpload {
 
 /** The two stores of a job, and what one of them is taken to have. */
 export interface Stores extends Pick<ActionContext, 'source' | 'destination'> {
-  readonly settings: Pick<RunSettings, 'sourceListing'>
+  readonly settings: Pick<RunSettings, 'sourceListing' | 'destinationListing'>
 }
 
 /** What would become of an object, which of its headers would change, and what only a look at it could tell of the requests for that. */

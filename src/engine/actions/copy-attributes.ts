@@ -1,5 +1,6 @@
 import { StorageError } from '../../errors.js'
 import type { Attributes, Trait } from '../../job/object-attributes.js'
+import { isGivenByItself } from '../../job/storage-classes.js'
 import { applied, type Headers } from '../../rules/decide.js'
 import type { CopyWish, HeaderFields, ObjectHead, ObjectSummary, Storage } from '../../storage/storage.js'
 
@@ -101,7 +102,9 @@ function givenFields({ acl, encryption, kmsKeyId, bucketKey }: Attributes): Head
 
 function classOf({ storageClass, drop = [] }: Attributes, ofSource: string): HeaderFields {
   const wanted = storageClass ?? (drop.includes('storage-class') ? 'STANDARD' : ofSource)
-  return wanted === 'STANDARD' ? [] : [['x-amz-storage-class', wanted]]
+  return wanted === 'STANDARD' || (storageClass === undefined && isGivenByItself(wanted))
+    ? []
+    : [['x-amz-storage-class', wanted]]
 }
 
 function keptOf({ preserve = [] }: Attributes, head: ObjectHead | undefined): HeaderFields {

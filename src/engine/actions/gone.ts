@@ -11,7 +11,7 @@ const LISTED_BUT_NOT_FOUND = 'ListedButNotFound'
 const MESSAGE =
   'the listing shows it, and no request finds it: the index of the store may be damaged, or list the key in another form than it has'
 
-type Lists = Pick<Storage, 'place' | 'list' | 'versions'>
+type Lists = Pick<Storage, 'place' | 'list' | 'unordered' | 'versions'>
 
 /**
  * What an outcome is once the listing was looked at: an object that was gone and is listed still is acted on once `again`, as it is listed now, and
@@ -80,7 +80,8 @@ export async function listedAs(
   if (version !== undefined) return await listedVersion(store, key, version)
   const [first] = (await store.list({ within: key, limit: 1 })).objects
   if (first?.key === key) return first
-  if (named) return undefined
+  // Where there is no order there is no page on which it would stand.
+  if (named || store.unordered !== undefined) return undefined
   const { objects } = await store.list({ after: keyBefore(key, store.place.prefix), limit: AROUND })
   const near = objects.find((object) => object.key === key)
   const plain = PLAIN.exec(key)?.[0] ?? ''

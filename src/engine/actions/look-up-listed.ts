@@ -27,7 +27,9 @@ const GONE: Outcome = { kind: 'skipped', reason: 'gone' }
 export interface LookUpOptions {
   readonly job: Job
   /** The source, whose requests the pacer feels. */
-  readonly storeFor: (pacer: Pacer) => Pick<Storage, 'place' | 'reading' | 'list' | 'versions' | 'manifests'>
+  readonly storeFor: (
+    pacer: Pacer,
+  ) => Pick<Storage, 'place' | 'reading' | 'list' | 'unordered' | 'versions' | 'manifests'>
   readonly slots: ConcurrencyLimit
   /** Aborted when no further object is to be looked up. */
   readonly stop: AbortSignal

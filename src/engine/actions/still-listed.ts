@@ -21,10 +21,10 @@ export type CheckRemoved = (removed: readonly Removed[]) => Promise<ReadonlyMap<
 
 /**
  * Checks removals by listings of the ranges of keys in which they were: where all is removed, one listing of one key for all of them. Where
- * nobody may list, or the store is a folder, nothing is asked.
+ * nobody may list, the listing has no order, or the store is a folder, nothing is asked.
  */
 export function checkingRemovals(store: Storage, stop?: AbortSignal, pauses = PAUSES): CheckRemoved {
-  let able = !isFolder(store.place)
+  let able = !isFolder(store.place) && store.unordered === undefined
   const { bucket, prefix } = store.place
   return async (removed) => {
     const errors = new Map<number, StorageError>()

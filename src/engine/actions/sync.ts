@@ -5,7 +5,7 @@ import type { SyncJob } from '../../job/sync.js'
 import { isOthers, isOthersAlone, mayBeReplaced } from '../../rules/written-by-others.js'
 import { timeOf } from '../../times.js'
 import type { ObjectSummary } from '../../storage/storage.js'
-import { localListing } from '../../sources/local-listing.js'
+import { listedBy } from '../../sources/local-listing.js'
 import { itemsAfter } from '../../sources/pair-listing.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { annotationsFailed } from './annotations.js'
@@ -160,10 +160,10 @@ const WRITTEN: Outcome = { kind: 'copied' }
 const DELETED: Outcome = { kind: 'deleted' }
 
 export const SYNC_ACTIONS: KindActions<SyncJob> = {
-  listing({ inventory }, { source, destination, settings: { sourceListing } }) {
+  listing({ inventory }, { source, destination, settings: { sourceListing, destinationListing } }) {
     if (inventory !== undefined && sourceListing === undefined) throw new Error('nobody has sorted the inventory')
-    const from = sourceListing === undefined ? source : localListing(sourceListing)
-    return (after) => itemsAfter(from, destination, after)
+    const [from, to] = [listedBy(source, sourceListing), listedBy(destination, destinationListing)]
+    return (after) => itemsAfter(from, to, after)
   },
   decide(job, { settings: { distinctBuckets, streamed }, isUnclear, ahead }, large) {
     const decide = decideSync(job, { distinctBuckets, isUnclear, ahead })

@@ -7,6 +7,7 @@ import { GIVEN_UP, UnlikeOthers } from '../../storage/set-aside.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import type { ListRange } from '../../sources/listing-source.js'
 import type { Keyed } from '../../sources/page-facts.js'
+import { listedBy } from '../../sources/local-listing.js'
 import { listingAfter } from '../../sources/page-listing.js'
 import type { Pair } from '../../sources/pair-listing.js'
 import { pairsOf } from '../actions/compared-pairs.js'
@@ -74,8 +75,9 @@ export function countingReader({ job }: Task & { kind: 'usage' }, options: Reade
   }
 }
 
-function objectsOf({ source }: ReaderOptions): ListRange<ObjectSummary> {
-  return (after, first) => listingAfter(source(), after, first)
+function objectsOf({ source, settings }: ReaderOptions): ListRange<ObjectSummary> {
+  const listed = listedBy(source(), settings.sourceListing)
+  return (after, first) => listingAfter(listed, after, first)
 }
 
 /** Text is packed and sent in pieces of about this many characters. */
@@ -159,7 +161,11 @@ export function comparingReader(
     stop,
   }
   return {
-    listing: pairsOf(job, source(), destination()),
+    listing: pairsOf(
+      job,
+      listedBy(source(), settings.sourceListing),
+      listedBy(destination(), settings.destinationListing),
+    ),
     take: verifying(job, { ...ways, slots, report, fail, notice }),
     isFull: () => report.length >= PIECE,
     collect() {

@@ -7,7 +7,7 @@ import type { Operation } from '../wire/operation-names.js'
 import { bucketOf, type World } from './world.js'
 
 /** What the requests for a directory bucket are signed with, until it expires. */
-export interface ZonalSession {
+export interface BegunSession {
   readonly bucket: string
   readonly accessKeyId: string
   readonly secretAccessKey: string
@@ -18,16 +18,16 @@ export interface ZonalSession {
 
 /** The sessions of directory buckets. */
 export class Sessions {
-  private readonly byToken = new Map<string, ZonalSession>()
+  private readonly byToken = new Map<string, BegunSession>()
   private made = 0
 
   /** How long each lasts, in seconds. */
   constructor(private readonly seconds: number) {}
 
-  begin(bucket: string): ZonalSession {
+  begin(bucket: string): BegunSession {
     const n = ++this.made
     const text = (salt: number): string => hex128(mix(salt, n, 111), mix(salt, n, 112), mix(salt, n, 113), n)
-    const session: ZonalSession = {
+    const session: BegunSession = {
       bucket,
       accessKeyId: `SANDBOXSESSION${n}`,
       secretAccessKey: text(1),
@@ -39,7 +39,7 @@ export class Sessions {
   }
 
   /** The session that a request names. Throws AccessDenied, InvalidToken, ExpiredToken. */
-  of({ headers, bucket }: S3Request): ZonalSession {
+  of({ headers, bucket }: S3Request): BegunSession {
     const token = requestHeader(headers, TOKEN)
     if (token === undefined) throw accessDenied()
     const session = this.byToken.get(token)
@@ -62,7 +62,7 @@ const WITHOUT: ReadonlySet<Operation> = new Set([
  * Who a request for a directory bucket is from: a session, or undefined where it is to be signed with other credentials. HeadBucket may be either: AWS
  * documents that it takes ordinary credentials, and its SDKs sign it with those of a session.
  */
-export function sessionOf(world: World, operation: Operation, request: S3Request): ZonalSession | undefined {
+export function sessionOf(world: World, operation: Operation, request: S3Request): BegunSession | undefined {
   const named = request.headers[TOKEN] !== undefined && operation === 'HeadBucket'
   return WITHOUT.has(operation) && !named ? undefined : world.sessions.of(request)
 }

@@ -9,15 +9,18 @@ import { isMissing, newFile, syncFolder, systemCode } from '../../file-system.js
 import { nameOfList, type KeyList } from '../../job/files-from.js'
 import type { LocalListing } from '../../job/pace.js'
 import { PassedOverCounts, passedOverShape, type PassedOver } from '../../job/passed-over.js'
+import type { Side } from '../../job/place.js'
 import { checkCount, Mismatch, shape, text } from '../../job/schema.js'
 import { printable } from '../../keys.js'
 import { timeOf } from '../../times.js'
+import { able, type Storage } from '../../storage/storage.js'
 import { listedIn, listingLine } from '../local-listing.js'
+import { Circle, contradiction } from '../page-listing.js'
 import type { EntryNeeds } from './entry.js'
 import { externallySorted, SORT_LIMITS, type Sortable, type SortLimits } from './external-sort.js'
 import { listBatches } from './read-list.js'
 
-/** The objects of an inventory below a prefix, in the order of the keys, in a file of this machine. */
+/** Objects below a prefix, of an inventory or a listing without order, in the order of the keys, in a file of this machine. */
 export interface SortedInventory {
   readonly listing: LocalListing
   readonly objects: number
@@ -37,13 +40,17 @@ export interface InventorySortOptions {
   readonly progress: (objects: number) => void
 }
 
-const SORTED = 'inventory.sorted.ndjson'
-const SORTING = /^inventory\.sort(?:ed|ing\.\d+)\.ndjson$/
+/** What was sorted: the inventory of a run, or the listing of a side that has no order. */
+export type SortedOf = 'inventory' | Side
 
-/** Removes from a folder what was made of an inventory. */
-export async function removeSorted(folder: string): Promise<void> {
+const sortedName = (of: SortedOf): string => `${of}.sorted.ndjson`
+
+/** Removes from a folder what was made of an inventory, or of a listing. */
+export async function removeSorted(folder: string, of: SortedOf = 'inventory'): Promise<void> {
+  const isMade = (name: string): boolean =>
+    name === sortedName(of) || (name.startsWith(`${of}.sorting.`) && name.endsWith('.ndjson'))
   try {
-    for (const name of await readdir(folder)) if (SORTING.test(name)) await rm(join(folder, name), { force: true })
+    for (const name of await readdir(folder)) if (isMade(name)) await rm(join(folder, name), { force: true })
   } catch (error) {
     if (!isMissing(error)) throw checkpointError('look into', folder, error)
   }
@@ -68,26 +75,66 @@ const checkFooter = shape<Footer>(
  * the inventory, a `CheckpointError` for what is with the disk.
  */
 export async function sortInventory(options: InventorySortOptions): Promise<SortedInventory | undefined> {
-  const { list, wanted, folder, limits = SORT_LIMITS, stop, progress } = options
-  await removeSorted(folder)
-  const path = join(folder, SORTED)
+  const { list, wanted, stop, progress } = options
   const passed = new PassedOverCounts()
   const needs = { ...wanted, passedOver: passed.add }
-  const pathOf = (n: number): string => join(folder, `inventory.sorting.${n + 1}.ndjson`)
+  return await sorted(objectsOf(list, needs, { stop, progress }), 'inventory', passed, options)
+}
+
+/** What sorting a listing needs. */
+export interface ListingSortOptions extends Pick<InventorySortOptions, 'folder' | 'limits' | 'stop' | 'progress'> {
+  readonly store: Pick<Storage, 'unordered' | 'place'>
+  readonly side: Side
+}
+
+/** The same of the listing of a store that has no order: all of it, from its beginning, page after page. Rejects as the store does, too. */
+export async function sortListing(options: ListingSortOptions): Promise<SortedInventory | undefined> {
+  return await sorted(pagesOfAll(options), options.side, new PassedOverCounts(), options)
+}
+
+async function* pagesOfAll({
+  store,
+  stop,
+  progress,
+}: ListingSortOptions): AsyncGenerator<readonly Sortable[], void, undefined> {
+  const unordered = able(store.unordered, 'list without order')
+  const circle = new Circle()
+  let read = 0
+  for (let token: string | undefined; !stop.aborted;) {
+    const page = await unordered.list(token)
+    yield page.objects.map((object) => ({ key: object.key, line: listingLine(object) }))
+    read += page.objects.length
+    progress(read)
+    if (!page.truncated) return
+    token = page.token
+    if (token === undefined || circle.closes(token)) {
+      throw contradiction(store, 'it says that there is more, and leads back to where it was')
+    }
+  }
+}
+
+async function sorted(
+  input: AsyncGenerator<readonly Sortable[], void, undefined>,
+  of: SortedOf,
+  passed: PassedOverCounts,
+  { folder, limits = SORT_LIMITS, stop }: Pick<InventorySortOptions, 'folder' | 'limits' | 'stop'>,
+): Promise<SortedInventory | undefined> {
+  await removeSorted(folder, of)
+  const path = join(folder, sortedName(of))
+  const pathOf = (n: number): string => join(folder, `${of}.sorting.${n + 1}.ndjson`)
   const keyOf = (line: string): string => listedIn(line).key
   try {
-    const input = objectsOf(list, needs, { stop, progress })
     const all = externallySorted(input, { pathOf, keyOf, limits })
     const footer = await newFile(pathOf(-1), async (file) => await written(file, all, passed, stop), 0o600)
     if (footer === undefined) {
-      await removeSorted(folder)
+      await removeSorted(folder, of)
       return undefined
     }
     await rename(pathOf(-1), path)
     await syncFolder(folder)
     return sortedBy(path, footer)
   } catch (error) {
-    await removeSorted(folder).catch(() => undefined)
+    await removeSorted(folder, of).catch(() => undefined)
     throw systemCode(error) === undefined ? error : checkpointError('write', path, error)
   }
 }
@@ -171,9 +218,9 @@ function newer(one: Sortable, other: Sortable): Sortable {
 /** Longer than any footer. */
 const LONGEST_FOOTER = 4_096
 
-/** The sorted inventory in a folder, if it is there, and is what was written. */
-export async function findSorted(folder: string): Promise<SortedInventory | undefined> {
-  const path = join(folder, SORTED)
+/** The sorted inventory in a folder, or the listing of a side, if it is there, and is what was written. */
+export async function findSorted(folder: string, of: SortedOf = 'inventory'): Promise<SortedInventory | undefined> {
+  const path = join(folder, sortedName(of))
   try {
     const footer = await footerOf(path)
     if (footer === undefined) return undefined

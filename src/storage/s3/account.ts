@@ -3,13 +3,14 @@ import { checkTrust, type Trust } from '../../connections/connect.js'
 import { checkEndpoint, endpointHint } from '../../endpoint-url.js'
 import { UserError } from '../../errors.js'
 import type { Connection } from '../../job/connection.js'
+import { isDirectoryBucket } from '../../job/place.js'
 import { printable } from '../../keys.js'
 import { environmentProfile, environmentRegion } from '../aws-environment.js'
 import { profileSettings, type ProfileSettings } from './aws-config.js'
 import type { CredentialSource } from '../credential-source.js'
 import { environmentKeys, openCredentials, originOf, type ProvideCredentials } from './credentials.js'
 import type { Sdk, SendingConfig, Variant } from './sdk.js'
-import { plainTarget, type Target } from './target.js'
+import { plainTarget, plainZonalTarget, type Target } from './target.js'
 
 /** One identity at one endpoint: what the AWS environment, its config files and the flags amount to. */
 export interface Account {
@@ -93,7 +94,8 @@ async function open(
     signPayload: settings.payloadSigningEnabled === true,
     accelerated,
     async target(bucket, override = region) {
-      const target = plain === undefined ? undefined : plainTarget(plain, bucket, override)
+      const known = isDirectoryBucket(bucket) ? plainZonalTarget : plainTarget
+      const target = plain === undefined ? undefined : known(plain, bucket, override)
       return (
         target ?? (await asProfile(profile, async () => (await sdk()).target(bucket, override, pathStyle, variant)))
       )

@@ -1,3 +1,4 @@
+import { isGivenByItself } from '../../job/storage-classes.js'
 import type { CopyWish, ObjectSummary, Storage } from '../storage.js'
 import type { HttpResponse } from './http.js'
 import {
@@ -31,7 +32,7 @@ export function createCopying(
     headers.push(...copies)
     if (wish !== undefined) headers.push(...wish.fields)
     // Without the header S3 makes the copy STANDARD, whatever the source is.
-    else if (object.storageClass !== 'STANDARD') headers.push(['x-amz-storage-class', object.storageClass])
+    else if (!isGivenByItself(object.storageClass)) headers.push(['x-amz-storage-class', object.storageClass])
     // Without a wish they are in order: `copies` comes between the source and the storage class.
     const fields = wish === undefined ? headers : sorted(headers)
     const path = objectPath(channel, key)

@@ -65,7 +65,7 @@ class Examiner {
     }
     let met: Met
     try {
-      refuseDirectoryBucket(place)
+      refuseDirectoryBucket(place, 'check does not look at those yet')
       const account = await this.account(side)
       met = { account, store: await this.open(side, place, account) }
     } catch (error) {

@@ -77,6 +77,7 @@ export function createHeading(channel: Channel, codings: KnownCodings) {
     const certain = size !== undefined && (known === undefined || known === size)
     return {
       ...told,
+      plainEtag: told.plainEtag && !channel.directory,
       size: certain ? size : await sizeByGet(channel, at, accept),
       // A store other than AWS may call a class so that is read like any other.
       archived: told.archived && channel.aws,

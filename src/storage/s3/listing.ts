@@ -1,6 +1,7 @@
 import { StorageError } from '../../errors.js'
 import { compareKeys, printable } from '../../keys.js'
-import type { LevelPage, Levels, ListFrom, ObjectSummary, Page, Reading } from '../storage.js'
+import type { LevelPage, Levels, ListFrom, ObjectSummary, Page, Reading, Unordered } from '../storage.js'
+import { folderOfPrefix } from './directory-bucket.js'
 import type { Channel } from './request.js'
 import { encodeQuery } from './encode.js'
 import { brokenAnswer, checkOk, faultOf, type Asked } from './storage-errors.js'
@@ -32,7 +33,11 @@ export class ObjectListing {
     this.prefix = prefix === '' ? '' : `&prefix=${encodeQuery(prefix)}`
   }
 
+  /** All of a directory bucket, in no order. */
+  readonly unordered: Unordered = { list: (token) => this.unorderedPage(token, PAGE) }
+
   async list(from: ListFrom): Promise<Page> {
+    if (this.channel.directory) return await this.withoutOrder(from)
     const asked = { operation: 'ListObjectsV2', bucket: this.channel.place.bucket }
     const { prefix } = this.channel.place
     const within = from.within === undefined ? this.prefix : `&prefix=${encodeQuery(prefix + from.within)}`
@@ -76,6 +81,52 @@ export class ObjectListing {
         ...(nextToken === undefined ? {} : { token: nextToken }),
       }
     },
+  }
+
+  // What a directory bucket can tell though it lists in no order.
+  private async withoutOrder({ after, token, limit, within }: ListFrom): Promise<Page> {
+    if (within !== undefined && limit === 1) {
+      const object = await this.lookedAt(within)
+      return { objects: object === undefined ? [] : [object], truncated: false }
+    }
+    if (limit !== undefined && after === undefined && token === undefined && within === undefined) {
+      const page = await this.unorderedPage(undefined, limit)
+      return { ...page, objects: page.objects.slice(0, limit).sort((a, b) => compareKeys(a.key, b.key)) }
+    }
+    const asked = { operation: 'ListObjectsV2', bucket: this.channel.place.bucket }
+    throw new StorageError('a directory bucket does not list in the order of its keys', {
+      ...{ severity: 'stop-run', code: 'UnorderedListing', ...asked },
+      hint: 'name the objects by --files-from, such as an inventory of the bucket',
+    })
+  }
+
+  private async unorderedPage(token: string | undefined, limit: number): Promise<Page> {
+    const asked = { operation: 'ListObjectsV2', bucket: this.channel.place.bucket }
+    const { prefix } = this.channel.place
+    // It takes whole folders for a prefix, and no part of a name.
+    const folder = folderOfPrefix(prefix)
+    let query = `encoding-type=url&list-type=2&max-keys=${limit}`
+    if (folder !== '') query += `&prefix=${encodeQuery(folder)}`
+    if (token !== undefined) query = `continuation-token=${encodeQuery(token)}&${query}`
+    const { objects, truncated, nextToken } = await this.page(asked, query)
+    const foreign = objects.find(({ key }) => !key.startsWith(folder))
+    if (foreign !== undefined) throw foreignKey(asked, folder, foreign.key)
+    if (truncated && nextToken === undefined) {
+      throw unusable(asked, 'ContradictoryListing', 'the list says that there is more, and not where it goes on')
+    }
+    const own = objects.filter(({ key }) => key.startsWith(prefix))
+    for (const object of own) object.key = object.key.slice(prefix.length)
+    return { objects: own, truncated, ...(nextToken === undefined ? {} : { token: nextToken }) }
+  }
+
+  private async lookedAt(key: string): Promise<ObjectSummary | undefined> {
+    try {
+      const { size, etag, lastModified, storageClass } = await this.reading.head(key)
+      return { key, size, etag, lastModified, storageClass }
+    } catch (error) {
+      if (error instanceof StorageError && error.severity === 'skip') return undefined
+      throw error
+    }
   }
 
   private async page(asked: Asked, query: string): Promise<ListAnswer> {
@@ -154,7 +205,7 @@ function checkOrder(
   let before = after === undefined ? undefined : prefix + after
   for (const { key } of objects) {
     if (!key.startsWith(prefix)) {
-      throw unusable(asked, 'ForeignKey', `the listing of prefix ${printable(prefix)} holds ${printable(key)}`)
+      throw foreignKey(asked, prefix, key)
     }
     if (before !== undefined && compareKeys(before, key) >= 0) {
       throw unusable(
@@ -165,6 +216,10 @@ function checkOrder(
     }
     before = key
   }
+}
+
+function foreignKey(asked: Asked, prefix: string, key: string): StorageError {
+  return unusable(asked, 'ForeignKey', `the listing of prefix ${printable(prefix)} holds ${printable(key)}`)
 }
 
 function undecodable(asked: Asked, listed: string): StorageError {

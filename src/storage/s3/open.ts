@@ -1,7 +1,7 @@
 import { StorageError, UserError } from '../../errors.js'
 import { connectionOf, type Connection, type EndConnection } from '../../job/connection.js'
 import type { RunSettings } from '../../job/pace.js'
-import type { Place, Side } from '../../job/place.js'
+import { isDirectoryBucket, type Place, type Side } from '../../job/place.js'
 import { printable } from '../../keys.js'
 import type { Opening, OpeningTools, OpenStore, Sides } from '../backend.js'
 import { meaningOf } from '../error-codes.js'
@@ -12,7 +12,9 @@ import { retrying, withRetries, type Meter, type RetryPolicy } from '../retry.js
 import type { ListFrom, Page, Storage } from '../storage.js'
 import type { MeasuredPlace } from '../timed-writes.js'
 import { openAccount, type Account } from './account.js'
+import type { CredentialSource } from '../credential-source.js'
 import type { BucketDescriptor } from './descriptor.js'
+import { withZonalSession, type ZonalCredentials, type ZonalSession } from './zonal-session.js'
 import {
   probeCopy,
   probeEncryption,
@@ -30,7 +32,6 @@ import { PROBE_TAGS } from './unsupported.js'
  * region or permission is found before the first copy; a bucket is followed to the region that S3 names.
  */
 export async function openBuckets(sides: Sides, options: OpenOptions, tools: OpeningTools): Promise<Opening> {
-  for (const place of [sides.source, sides.destination]) if (place !== undefined) refuseDirectoryBucket(place)
   return new BucketOpening(sides, await openAccounts(sides, options), options, tools)
 }
 
@@ -38,6 +39,8 @@ export async function openBuckets(sides: Sides, options: OpenOptions, tools: Ope
 interface Bucket {
   readonly store: S3Store
   readonly account: Account
+  /** Those of the account; with a session, where it is a directory bucket. */
+  readonly credentials: CredentialSource
 }
 
 class BucketOpening implements Opening {
@@ -63,7 +66,7 @@ class BucketOpening implements Opening {
     return {
       store: retrying(store, policy, meter),
       storeFor: (pressure, setAside) => retrying(store, policy, meter, pressure, setAside),
-      credentials: account.credentials,
+      credentials: this.buckets[side]?.credentials ?? account.credentials,
       timed: store.timed,
       beside: (prefix, policy) => besideOf(store.beside(prefix, policy.giveUp), policy, meter),
       first: side === 'source' ? this.first : undefined,
@@ -77,7 +80,10 @@ class BucketOpening implements Opening {
       get keepsAnnotations() {
         return store.annotating.known() ?? (account.endpointUrl === undefined ? true : undefined)
       },
-      keepsTags: async () => (options.readOnly ? undefined : (await store.probes.refusalOf(PROBE_TAGS)) === undefined),
+      keepsTags: async () => {
+        if (isDirectoryBucket(place.bucket)) return false
+        return options.readOnly ? undefined : (await store.probes.refusalOf(PROBE_TAGS)) === undefined
+      },
     }
   }
 
@@ -105,15 +111,18 @@ class BucketOpening implements Opening {
   }
 
   close(): void {
-    for (const { store } of Object.values(this.buckets)) store.close()
+    for (const { store, account, credentials } of Object.values(this.buckets)) {
+      store.close()
+      if (credentials !== account.credentials) credentials.close()
+    }
     for (const account of new Set(Object.values(this.accounts))) account.close()
   }
 
   // Both sides are asked at the same time, once it is known where the source is.
   private reach(side: Side, place: Place, account: Account): Promise<S3Store> {
     const { options, tools, sides, accounts } = this
-    const made = (store: S3Store): void => {
-      this.buckets[side] = { store, account }
+    const made = (store: S3Store, credentials: CredentialSource): void => {
+      this.buckets[side] = { store, account, credentials }
       const { destination } = sides
       if (side !== 'source' || destination === undefined || accounts.destination === undefined) return
       this.answered.destination ??= this.reach('destination', destination, accounts.destination)
@@ -148,10 +157,10 @@ class BucketOpening implements Opening {
     const list = (from: ListFrom): Promise<Page> => this.ask('ListObjectsV2', () => store.list(from))
     const [one, page] = await Promise.all([
       list({ limit: 1 }),
-      // Where objects are named nothing needs to be listed.
-      this.options.named === true ? undefined : list({}).catch(() => undefined),
+      // Where objects are named nothing needs to be listed, and what has no order begins nowhere.
+      this.options.named === true || store.unordered !== undefined ? undefined : list({}).catch(() => undefined),
     ])
-    this.first = page?.objects[0]?.key === one.objects[0]?.key ? page : undefined
+    this.first = page !== undefined && page.objects[0]?.key === one.objects[0]?.key ? page : undefined
   }
 
   private async probe(store: S3Store): Promise<void> {
@@ -236,17 +245,17 @@ function completed(connection: Connection, from: Bucket | undefined, to: Bucket 
   return { ...connection, ...side('source', from), ...side('destination', to) }
 }
 
-/** Throws a `UserError` for a bucket of S3 Express One Zone. */
-export function refuseDirectoryBucket({ bucket }: Place): void {
-  if (!/--xa?-s3$/.test(bucket)) return
+/** Throws a `UserError` for a bucket of S3 Express One Zone, of which somebody cannot do without something: `because` says what it lacks. */
+export function refuseDirectoryBucket(place: Place, because: string): void {
+  if (!isDirectoryBucket(place.bucket)) return
   throw new UserError(
-    `${bucket} is a directory bucket (S3 Express One Zone): it does not list in order, so no run over it could be resumed without losing keys`,
-    'use a general purpose bucket',
+    `${printable(place.bucket)} is a directory bucket (S3 Express One Zone): ${because}`,
+    'use a general purpose bucket; docs/directory-buckets.md says what works with directory buckets',
   )
 }
 
 interface ReachTools {
-  readonly made: (store: S3Store) => void
+  readonly made: (store: S3Store, credentials: CredentialSource) => void
   readonly ask: Ask
   readonly insists: readonly string[]
 }
@@ -259,10 +268,23 @@ async function reach(
   { made, ask, insists }: ReachTools,
 ): Promise<S3Store> {
   const { expectedOwner, requestPayer } = connectionOf(options.connection, side)
+  let store: S3Store | undefined
+  let zonal: ZonalCredentials | undefined
+  const leave = (): void => {
+    store?.close()
+    zonal?.close()
+  }
   const open = async (region?: string): Promise<S3Store> => {
+    // A session is begun by the store that needs it.
+    const begin = (): Promise<ZonalSession> =>
+      withRetries('CreateSession', () => hedged(() => opened.session()), options.patience, options.meter)
+    zonal = isDirectoryBucket(place.bucket)
+      ? withZonalSession(account.credentials, begin, { bucket: printable(place.bucket), warn: options.warn })
+      : undefined
+    const credentials = zonal ?? account.credentials
     const opened = new S3Store(place, {
       ...{ expectedOwner, requestPayer, trust: account.trust, signPayload: account.signPayload },
-      credentials: account.credentials,
+      credentials,
       settings: options.settings,
       stop: options.giveUp,
       notice: options.notice,
@@ -273,11 +295,12 @@ async function reach(
       insists,
     })
     opened.opening = true
-    made(opened)
+    made(opened, credentials)
+    await zonal?.open()
     return opened
   }
-  let store = await open()
   try {
+    store = await open()
     try {
       await ask(store)
     } catch (error) {
@@ -286,7 +309,7 @@ async function reach(
       options.note(
         `s3://${printable(place.bucket)} is in region ${printable(region)}, not ${store.region}: going there`,
       )
-      store.close()
+      leave()
       store = await open(region)
       await ask(store)
     }
@@ -294,7 +317,7 @@ async function reach(
     if (side === 'destination' && !options.readOnly) await checkWanted(store, options.wanted ?? [])
     return store
   } catch (error) {
-    store.close()
+    leave()
     throw preflightProblem(error, place)
   }
 }

@@ -113,7 +113,7 @@ export function createReading(channel: Channel): Reading {
       )
       const head = readHead(response, asked)
       checkEtag(head, response, asked)
-      return { head: { ...head, size }, bytes }
+      return { head: { ...head, plainEtag: head.plainEtag && !channel.directory, size }, bytes }
     },
 
     async read(object, first, last, room) {

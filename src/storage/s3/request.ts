@@ -27,6 +27,8 @@ export interface StoreRequest {
   readonly surplus?: boolean
   /** `Accept-Encoding`, which is not signed: proxies change it. */
   readonly accept?: string | undefined
+  /** Lower-case hex SHA-256 of a body in pieces, where it is known. */
+  readonly bodyHash?: string | undefined
   /** Sent without a signature. */
   readonly unsigned?: boolean
   /** Milliseconds that the answer may take beyond what is usual. */
@@ -42,6 +44,8 @@ export interface Channel {
   readonly bucketPath: string
   /** Whether this is AWS, or a store that may differ from it. */
   readonly aws: boolean
+  /** Whether it is a directory bucket: it has other rules, and its ETags say nothing of the content. */
+  readonly directory: boolean
   /** Whether each body must be all here, to be hashed, before it is sent. */
   readonly signPayload: boolean
   /** Sent with every request: who pays, whose the bucket must be. */
@@ -126,7 +130,8 @@ export function etagOfBytes(channel: Channel, response: HttpResponse, asked: Ask
   if (etag === '') throw brokenAnswer(response, asked, 'the answer has no ETag')
   const encryption = responseHeader(response, 'x-amz-server-side-encryption')
   // What is encrypted with KMS, or with a customer's key, has an ETag that is no MD5.
-  const plain = channel.customerKey.length === 0 && (encryption === undefined || encryption === 'AES256')
+  const plain =
+    !channel.directory && channel.customerKey.length === 0 && (encryption === undefined || encryption === 'AES256')
   const sent = md5.toString('hex')
   if (!plain || !/^[0-9a-f]{32}$/.test(etag) || etag === sent) return etag
   throw brokenContent(asked, `the store has bytes with the MD5 ${etag} where ${sent} was sent`)

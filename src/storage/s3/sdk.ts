@@ -1,7 +1,8 @@
-import { HeadBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { CreateSessionCommand, HeadBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { agentsFor, connectTimeout, READ_TIMEOUT, type Trust } from '../../connections/connect.js'
 import { checkEndpoint } from '../../endpoint-url.js'
 import { StorageError, UserError } from '../../errors.js'
+import { isDirectoryBucket } from '../../job/place.js'
 import { printable } from '../../keys.js'
 import type { environmentKeys, ProvideCredentials } from './credentials.js'
 import type { Target } from './target.js'
@@ -173,7 +174,10 @@ async function resolve(client: S3Client, bucket: string): Promise<Target> {
   }
   let captured: Captured
   try {
-    await client.send(new HeadBucketCommand({ Bucket: bucket }))
+    // For a directory bucket it would begin a session first.
+    const named = { Bucket: bucket }
+    if (isDirectoryBucket(named.Bucket)) await client.send(new CreateSessionCommand(named))
+    else await client.send(new HeadBucketCommand(named))
     throw new Error('the SDK sent a request that was to be captured')
   } catch (error) {
     if (!(error instanceof Captured)) throw configurationProblem(error, bucket)
@@ -186,7 +190,7 @@ async function resolve(client: S3Client, bucket: string): Promise<Target> {
   const service = scheme?.signingName
   return {
     origin: `${protocol}//${hostname}${port === undefined ? '' : `:${port}`}`,
-    path: path.replace(/\/$/, ''),
+    path: path.replace(/\/+$/, ''),
     region: typeof region === 'string' ? region : await client.config.region(),
     service: typeof service === 'string' ? service : 's3',
   }

@@ -26,6 +26,8 @@ export type Fields = readonly (readonly [string, string])[]
 
 // The fields that signing adds, in order, and a name above every other.
 const OWN = ['host', 'x-amz-content-sha256', 'x-amz-date', 'x-amz-security-token', '~'] as const
+// The same for a session with a directory bucket.
+const ZONAL = ['host', 'x-amz-content-sha256', 'x-amz-date', 'x-amz-s3session-token', '~'] as const
 
 /** SHA-256 of an empty body. */
 export const EMPTY_HASH = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
@@ -79,11 +81,12 @@ export function createSigner(region: string, service: string): Signer {
       let canonical = `${method}\n${path}\n${query}\n`
       let names = ''
       // The caller's fields, with those that signing adds at their places in the order.
-      const { sessionToken } = credentials
+      const { sessionToken, zonal } = credentials
+      const ownNames = zonal === true ? ZONAL : OWN
       const values = [host, bodyHash, timestamp, sessionToken]
       let i = 0
-      for (let own = 0; own < OWN.length; own++) {
-        const ownName = OWN[own] ?? ''
+      for (let own = 0; own < ownNames.length; own++) {
+        const ownName = ownNames[own] ?? ''
         for (let field = headers[i]; field !== undefined && field[0] < ownName; field = headers[++i]) {
           canonical += `${field[0]}:${canonicalValue(field[1])}\n`
           names += `${field[0]};`

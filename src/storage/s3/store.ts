@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { dialerFor, READ_TIMEOUT } from '../../connections/connect.js'
 import { StorageError } from '../../errors.js'
-import type { Place } from '../../job/place.js'
+import { isDirectoryBucket, type Place } from '../../job/place.js'
 import { lookingFirst } from '../looking-first.js'
 import type { Notice } from '../notice.js'
 import type {
@@ -17,6 +17,7 @@ import type {
   Rewriting,
   Software,
   Storage,
+  Unordered,
   Writing,
 } from '../storage.js'
 import type { Uploading } from '../parts.js'
@@ -42,6 +43,8 @@ import { OperationTimeouts } from './adaptive-timeout.js'
 import { createPermissionProbes, type PermissionProbes } from './permission-probes.js'
 import { createProbes, type Probes } from './probes.js'
 import { createDescribing } from './describing.js'
+import { isSessionSigned, zonalFields } from './directory-bucket.js'
+import { createZonalSession, type ZonalSession } from './zonal-session.js'
 import { createReading } from './reading.js'
 import { MIN_RATE } from './least-rate.js'
 import { createRemoving } from './deleting.js'
@@ -67,6 +70,8 @@ import {
   mayBeUnsupported,
   PROBE_TAGS,
   tagsNotSupported,
+  isTagRefusal,
+  notKeptThere,
   Unsupported,
 } from './unsupported.js'
 import { createTimedRequests } from './timed-requests.js'
@@ -89,8 +94,10 @@ export class S3Store implements Storage {
   readonly rewriting: Rewriting
   readonly writing: Writing
   readonly removing: Removing
-  readonly versions: Versions
-  readonly restoring: Restoring
+  readonly versions: Versions | undefined
+  readonly restoring: Restoring | undefined
+  /** Present for a directory bucket. */
+  readonly unordered: Unordered | undefined
   readonly annotating: Annotating
   readonly copyFrom: NonNullable<Storage['copyFrom']>
   readonly probes: Probes
@@ -101,6 +108,9 @@ export class S3Store implements Storage {
   private readonly credentials: S3StoreOptions['credentials']
   private readonly pool: HttpPool
   private readonly signer: Signer
+  /** Each keeps the key of a day, and the credentials of a session are others. */
+  private readonly sessionSigner: Signer | undefined
+  private readonly directory: boolean
   private readonly base: string
   private readonly always: Fields
   private readonly channel: Channel
@@ -141,6 +151,8 @@ export class S3Store implements Storage {
       () => options.notice?.(sendsMore(dialer.host)),
     )
     this.signer = createSigner(target.region, target.service)
+    this.directory = isDirectoryBucket(place.bucket)
+    this.sessionSigner = this.directory ? createSigner(target.region, target.service) : undefined
     this.base = `${target.path}/${encodePath(place.prefix)}`
     this.always = sorted([
       ...(options.expectedOwner === undefined
@@ -156,6 +168,7 @@ export class S3Store implements Storage {
     this.etagCase = new EtagCase(options.aws === true ? false : options.capitals)
     this.channel = {
       ...{ place, path: this.base, bucketPath: target.path, aws: options.aws === true, always: this.always },
+      directory: this.directory,
       signPayload: options.signPayload === true,
       customerKey: customerFields('x-amz-server-side', options.customerKey),
       copySource: [
@@ -176,9 +189,9 @@ export class S3Store implements Storage {
     this.rewriting = createRewriting(channel, this.reading)
     this.writing = createWriting(channel, this.reading, this.metadataForm)
     this.removing = lookingFirst(createRemoving(channel))
-    this.versions = createVersions(channel)
-    this.restoring = createRestoring(channel)
-    this.annotating = createAnnotating(channel, options.annotations)
+    this.versions = this.directory ? undefined : createVersions(channel)
+    this.restoring = this.directory ? undefined : createRestoring(channel)
+    this.annotating = createAnnotating(channel, this.directory ? false : options.annotations)
     this.copyFrom = createCopying(channel)
     this.probes = createProbes(
       { ...channel, request: (asked, request) => this.request(asked, request, true, false) },
@@ -193,6 +206,7 @@ export class S3Store implements Storage {
     this.timedWrites = createTimedWrites(asTheyAre)
     this.listing = new ObjectListing(channel, this.reading, options.begins)
     this.levels = this.listing.levels
+    this.unordered = this.directory ? this.listing.unordered : undefined
   }
 
   get region(): string {
@@ -255,8 +269,14 @@ export class S3Store implements Storage {
    * What the settings of the bucket are; of locks where they are asked for. `tried` may try each question again. What the store does not tell, or not to
    * these credentials, is undefined.
    */
-  traits(tried: Wrap, locks = false): Promise<BucketTraits> {
-    return bucketTraits(this.channel, tried, locks)
+  async traits(tried: Wrap, locks = false): Promise<BucketTraits> {
+    if (this.directory) return { acls: false, versioned: false, locks: false }
+    return await bucketTraits(this.channel, tried, locks)
+  }
+
+  /** Begins a session with a directory bucket. */
+  session(): Promise<ZonalSession> {
+    return createZonalSession(this.channel)
   }
 
   /** What the store answered to the same questions. */
@@ -277,14 +297,16 @@ export class S3Store implements Storage {
     const readTimeout = this.options.trust.readTimeout ?? READ_TIMEOUT
     if (suspects && this.unsupported.refusesTags(fields)) throw tagsNotSupported(asked)
     const patience = this.timeouts.of(operation, method)
-    const hashed = Buffer.isBuffer(body) && (this.options.signPayload === true || !isNamed(fields))
-    const bodyHash = body === undefined ? EMPTY_HASH : hashed ? hash('sha256', body) : UNSIGNED_BODY
-    const request = { method, host: this.host, path, query, headers: fields, bodyHash }
-    const current = given.unsigned === true ? undefined : this.credentials.current
+    const hashed = Buffer.isBuffer(body) && (this.options.signPayload === true || this.directory || !isNamed(fields))
+    const bodyHash = body === undefined ? EMPTY_HASH : hashed ? hash('sha256', body) : (given.bodyHash ?? UNSIGNED_BODY)
+    const headers = this.directory ? zonalFields(operation, fields, bodyHash) : fields
+    const request = { method, host: this.host, path, query, headers, bodyHash }
+    const current = given.unsigned === true ? undefined : this.signedWith(operation)
+    const signer = current?.zonal === true ? (this.sessionSigner ?? this.signer) : this.signer
     const signedAt = this.serverClock.signing
     let signed: string
     try {
-      signed = this.signer.head(request, body?.length ?? 0, current, signedAt)
+      signed = signer.head(request, body?.length ?? 0, current, signedAt)
     } catch (error) {
       if (!(error instanceof UnsafeValue)) throw error
       throw new StorageError(error.message, { severity: 'fail-object', code: 'UnsafeHeader', ...asked })
@@ -319,7 +341,9 @@ export class S3Store implements Storage {
     }
     this.noteSoftware(response)
     const fault = faultOf(response, asked)
-    if (isExpired(fault.code)) await this.renew(fault, current)
+    // Who begins a session looks after its credentials.
+    if (isExpired(fault.code) && operation !== 'CreateSession') await this.renew(fault, operation, current)
+    if (this.directory && isTagRefusal(response.status, operation, fields)) throw notKeptThere(asked)
     // What is refused to HEAD is refused without a word.
     const mayBeSkewed = fault.code === 'RequestTimeTooSkewed' || (method === 'HEAD' && response.status === 403)
     if (mayBeSkewed && this.serverClock.set(response, signedAt + performance.now() - sent))
@@ -327,7 +351,8 @@ export class S3Store implements Storage {
     if (fault.severity === 'stop-run' && asked.key !== undefined && judged) {
       throw await suspicion.judge(fault, sent, () => this.probes.troubleWith(fields))
     }
-    const isKnownToAws = this.options.aws === true && !lacksClass(fault)
+    // Nobody but AWS has directory buckets.
+    const isKnownToAws = (this.options.aws === true || this.directory) && !lacksClass(fault)
     const cause = likelyCause(fault, fields)
     const refusal = cause === undefined ? response : { ...response, cause }
     if (!suspects || isKnownToAws || !mayBeUnsupported(fault)) return refusal
@@ -361,9 +386,14 @@ export class S3Store implements Storage {
     return undefined
   }
 
-  private async renew(fault: StorageError, used: Credentials | undefined): Promise<never> {
+  private signedWith(operation: string): Credentials | undefined {
+    const { current } = this.credentials
+    return this.directory && isSessionSigned(operation) ? (current?.session ?? current) : current
+  }
+
+  private async renew(fault: StorageError, operation: string, used: Credentials | undefined): Promise<never> {
     // An answer that took longer than the renewal tells nothing of what is there now.
-    if (!sameCredentials(used, this.credentials.current)) throw fault
+    if (!sameCredentials(used, this.signedWith(operation))) throw fault
     const renewal = await this.credentials.refresh()
     throw renewal === 'impossible' ? fault.with({ severity: 'stop-run' }) : fault
   }

@@ -30,7 +30,7 @@ const PATIENCE = 2_000
 
 /** Opens an object of a bucket, as `openObjectUpload` does. */
 export async function openStreamUpload(place: Place, options: UploadOptions): Promise<ObjectUpload> {
-  refuseDirectoryBucket(place)
+  refuseDirectoryBucket(place, 'results are not written to those')
   const account = await openAccount(options.connection, options.warn)
   try {
     const { host } = new URL((await account.target(place.bucket)).origin)

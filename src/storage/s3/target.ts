@@ -20,6 +20,14 @@ export function plainTarget(endpointUrl: string, bucket: string, region: string)
   return { origin, path: `${pathname.replace(/\/+$/, '')}/${bucket}`, region, service: 's3' }
 }
 
+/** The same for a directory bucket, for which AWS knows no paths: a simulated one does. */
+export function plainZonalTarget(endpointUrl: string, bucket: string, region: string): Target | undefined {
+  if (!PLAIN_BUCKET.test(bucket) || !PLAIN_REGION.test(region)) return undefined
+  const { origin, pathname } = new URL(endpointUrl)
+  if (!PLAIN_PATH.test(pathname)) return undefined
+  return { origin, path: `${pathname.replace(/\/+$/, '')}/${bucket}`, region, service: 's3express' }
+}
+
 const PLAIN_BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 // `--x-s3` and its kin, and aliases of access points.
 const SPECIAL_BUCKET = /--|-s3alias$/

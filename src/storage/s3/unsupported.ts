@@ -198,6 +198,18 @@ export const PROBE_TAGS: Fields = [
   ['x-amz-tagging-directive', 'REPLACE'],
 ]
 
+/** Whether a directory bucket refuses a copy for what its source has: it takes no tags, and says so of each object that has some. */
+export function isTagRefusal(status: number, operation: string, fields: Fields): boolean {
+  return status === 501 && operation === 'CopyObject' && !fields.some(([name]) => name === DIRECTIVE)
+}
+
+/** The error of an object with what a directory bucket does not keep. */
+export function notKeptThere(asked: Asked): StorageError {
+  const message =
+    'it has tags or annotations, and a directory bucket keeps none: a new copy with --no-preserve tags,annotations copies it without'
+  return new StorageError(message, { severity: 'fail-object', code: 'TagsNotSupported', status: 501, ...asked })
+}
+
 /** The error of an object with tags, which the store does not take. */
 export function tagsNotSupported(asked: Asked): StorageError {
   const message =

@@ -17,7 +17,7 @@ import { encodeQuery } from './encode.js'
 import { brokenAnswer, faultOf } from './storage-errors.js'
 import type { HttpResponse, Pieces } from './http.js'
 import { createPartLimits, notePartCopy } from './part-limits.js'
-import { checked } from './writing.js'
+import { checked, hashAhead } from './writing.js'
 import { elementsOf, elementText } from './xml.js'
 
 /** How objects of an S3 bucket are made of parts. */
@@ -77,6 +77,7 @@ export function createUploading(channel: Channel): Uploading {
       const asked = askedOf(channel, 'UploadPart', key)
       const { size, md5 } = content
       const digest = createHash('md5')
+      const bodyHash = channel.directory ? await hashAhead(checked(content, asked), asked, md5) : undefined
       const response = await request(asked, {
         method: 'PUT',
         path: objectPath(channel, key),
@@ -87,6 +88,7 @@ export function createUploading(channel: Channel): Uploading {
           ...customerKey,
         ]),
         body: digested(checked(content, asked), digest),
+        bodyHash,
         extra: copyTime(size),
       })
       if (response.status !== 200) throw faultOf(response, asked)

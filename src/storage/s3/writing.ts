@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import type { ObjectContent, HeaderFields, Reading, Writing } from '../storage.js'
 import { askedOf, copyTime, etagOfBytes, objectPath, sorted, type Channel } from './request.js'
 import { brokenContent, faultOf, type Asked } from './storage-errors.js'
@@ -13,20 +13,23 @@ const AT_ONCE = 8 * 1024 ** 2
  * so where that is known beforehand nothing is hashed here, and what is large is sent while it comes.
  */
 export function createWriting(channel: Channel, reading: Pick<Reading, 'head'>, metadataForm: MetadataForm): Writing {
-  const { always, customerKey, request, signPayload } = channel
+  const { always, customerKey, request, signPayload, directory } = channel
   const once = async (key: string, content: ObjectContent, fields: HeaderFields): Promise<string> => {
     const asked = askedOf(channel, 'PutObject', key)
     let { md5 } = content
     let body: Buffer | Pieces = checked(content, asked)
+    let bodyHash: string | undefined
     if (md5 === undefined || content.size <= AT_ONCE || signPayload) {
       body = await gathered(body)
       md5 ??= hash('md5', body, 'buffer')
-    }
+      if (directory && !hash('md5', body, 'buffer').equals(md5)) throw otherContent(asked)
+    } else if (directory) bodyHash = await hashAhead(body, asked, md5)
     const response = await request(asked, {
       method: 'PUT',
       path: objectPath(channel, key),
       fields: sorted([['content-md5', md5.toString('base64')], ...fields, ...always, ...customerKey]),
       body,
+      bodyHash,
       extra: copyTime(content.size),
     })
     if (response.status === 200) return etagOfBytes(channel, response, asked, md5)
@@ -65,6 +68,24 @@ export function checked(content: ObjectContent, asked: Asked): Pieces {
       if (length < size) throw brokenContent(asked, `${length} bytes came where there are to be ${size}`)
     },
   }
+}
+
+/**
+ * The SHA-256 of content, in hexadecimal digits, which a directory bucket compares: it knows no Content-MD5, and its ETags are none. Reads all of it.
+ * Rejects with the code `BrokenContent` where its MD5 is to be another.
+ */
+export async function hashAhead(content: Pieces, asked: Asked, md5: Buffer | undefined): Promise<string> {
+  const [sha256, digest] = [createHash('sha256'), createHash('md5')]
+  for await (const piece of content) {
+    sha256.update(piece)
+    if (md5 !== undefined) digest.update(piece)
+  }
+  if (md5?.equals(digest.digest()) === false) throw otherContent(asked)
+  return sha256.digest('hex')
+}
+
+function otherContent(asked: Asked): Error {
+  return brokenContent(asked, 'it came with another MD5 than it is to have')
 }
 
 async function gathered(content: Pieces): Promise<Buffer> {

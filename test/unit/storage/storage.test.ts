@@ -251,8 +251,8 @@ test('restoring says for how many days, if any, and how fast; one that is under 
     })
   })
   const { restoring } = await storeAt(url, 'src')
-  await restoring.restore('k', { days: 7, tier: 'expedited' })
-  await restoring.restore('k', { days: undefined, tier: 'standard' }, 'v1')
+  await restoring!.restore('k', { days: 7, tier: 'expedited' })
+  await restoring!.restore('k', { days: undefined, tier: 'standard' }, 'v1')
   const tier = (name: string) => `<GlacierJobParameters><Tier>${name}</Tier></GlacierJobParameters></RestoreRequest>`
   expect(asked).toEqual([
     `POST /src/k?restore= <RestoreRequest><Days>7</Days>${tier('Expedited')}`,
@@ -529,7 +529,6 @@ describe('opening both ends', () => {
       /^s3:\/\/none: HeadBucket/,
       /bucket’s name/,
     ],
-    ['a directory bucket', { destination: 'x--use1-az4--x-s3' }, /directory bucket/, /general purpose/],
   ])('refuses %s', async (_what, asked, message, hint) => {
     const { url } = await sandboxed(keys)
     const error = await problem({ ...asked, connection: { endpointUrl: url } })

@@ -37,6 +37,20 @@ const accessPoint = 'arn:aws:s3:eu-west-1:123456789012:accesspoint/mine'
 
 describe('where requests for a bucket go', () => {
   test.each<[string, string, Connection, Record<string, string>, string[]]>([
+    [
+      'the zonal endpoint of a directory bucket',
+      'fast--use1-az4--x-s3',
+      {},
+      {},
+      ['https://fast--use1-az4--x-s3.s3express-use1-az4.us-east-1.amazonaws.com', 'us-east-1', 's3express'],
+    ],
+    [
+      'the path of a directory bucket at an endpoint that was given',
+      'fast--use1-az4--x-s3',
+      { endpointUrl: 'http://127.0.0.1:9000' },
+      {},
+      ['http://127.0.0.1:9000/fast--use1-az4--x-s3', 'us-east-1', 's3express'],
+    ],
     ['the bucket’s own host', 'bkt', {}, {}, ['https://bkt.s3.us-east-1.amazonaws.com', 'us-east-1', 's3']],
     [
       'the region of --region',
