@@ -237,6 +237,29 @@ export interface Writing {
   write(key: string, content: ObjectContent, fields: HeaderFields, lastModified: string): Promise<string>
 }
 
+/** What a rename rests on. */
+interface RenameWish {
+  /** Full, in the same bucket. */
+  readonly from: string
+  /** Relative to the store. */
+  readonly key: string
+  /** Only while the object has this ETag. */
+  readonly etag: string
+  /** Whether what has the new name already is replaced. */
+  readonly replaces: boolean
+  /** The same for all tries of one rename, and for no other. */
+  readonly token: string
+}
+
+/** How objects of a store get other names, without a copy. */
+export interface Renaming {
+  /**
+   * RenameObject: gives an object another name within its bucket, at once; all else of it stays, the ETag too. May be repeated with one token. An object that
+   * is not there is an error of severity `skip`; one of code `PreconditionFailed` where the object has another ETag, or the name is taken.
+   */
+  rename(wish: RenameWish): Promise<void>
+}
+
 /** An object to be removed. */
 export interface Removal {
   readonly key: string
@@ -375,6 +398,8 @@ export interface Storage {
   readonly uploading?: Uploading | undefined
   readonly rewriting?: Rewriting | undefined
   readonly writing?: Writing | undefined
+  /** Present for a directory bucket. */
+  readonly renaming?: Renaming | undefined
   readonly removing?: Removing | undefined
   readonly versions?: Versions | undefined
   readonly restoring?: Restoring | undefined
@@ -424,6 +449,7 @@ export const OPERATIONS: {
     rewrite: 'CopyObject',
   },
   writing: { write: 'PutObject' },
+  renaming: { rename: 'RenameObject' },
   removing: { remove: 'DeleteObjects' },
   versions: { list: 'ListObjectVersions' },
   restoring: { restore: 'RestoreObject' },

@@ -189,6 +189,55 @@ describe('a directory bucket as a source', () => {
     expect([...(await contentOf(zonal(server), FAST)).keys()]).toEqual(['e/1'])
   })
 
+  test('gives its objects other names without a copy, whenever the program is killed and whatever answer is lost', async () => {
+    const random = randomOf(9)
+    const cwd = await workFolder()
+    const server = await sandbox({
+      buckets: [`${FAST}:odd:3000:size=7,prefix=old/`],
+      ...{ ...verified, latency: 'copy=5-20', faults: ['reset-after=2%@RenameObject', '500=1%@RenameObject'] },
+    })
+    const before = await contentOf(zonal(server), FAST)
+    const [from, to] = [`s3://${FAST}/old/`, `s3://${FAST}/new/`]
+    const rest = await killedAgain(['move', '--yes', from, to, '--checkpoint', 'run', '--concurrency', '16'], {
+      ...{ cwd, server, kills: 4 },
+      counted: () => asked(server, 'RenameObject'),
+      after: () => 200 + Math.floor(400 * random()),
+    })
+    const told = await run(rest, { cwd })
+    const all = 'finished: 3,000 objects moved, none skipped, none failed'
+    expect([told.code, told.stderr]).toEqual([0, expect.stringContaining(all) as string])
+    const after = await contentOf(zonal(server), FAST)
+    expect(inOrder(after.keys())).toEqual(inOrder([...before.keys()].map((key) => key.replace('old/', 'new/'))))
+    for (const [key, { etag }] of before) {
+      // What ends in a slash cannot be renamed, and is copied.
+      if (!key.endsWith('/')) expect(after.get(key.replace('old/', 'new/'))?.etag).toBe(etag)
+    }
+    expect(asked(server, 'CopyObject')).toBeLessThan(1000)
+  })
+
+  test('renames nothing onto another object where --map gives new names, and plans no deletion', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: [FAST], ...verified })
+    const { s3 } = zonal(server)
+    for (const Key of ['a/1', 'a/2', 'b/2']) await s3.send(new PutObjectCommand({ Bucket: FAST, Key, Body: Key }))
+    const move = [
+      'move',
+      '--yes',
+      `s3://${FAST}/a/`,
+      `s3://${FAST}/b/`,
+      '--map',
+      's/x/y/',
+      '--endpoint-url',
+      server.url,
+    ]
+    const planned = await run([...move, '--dry-run'], { cwd })
+    expect(planned.stdout).toContain('2 RenameObject')
+    expect(planned.stdout).not.toContain('DeleteObjects')
+    const told = await run([...move, '--checkpoint', 'run'], { cwd })
+    expect([told.code, told.stderr]).toEqual([3, expect.stringContaining('1 DestinationExists') as string])
+    expect([...(await contentOf(zonal(server), FAST)).keys()].sort()).toEqual(['a/2', 'b/1', 'b/2'])
+  })
+
   test('is refused by one line where a command cannot do it', async () => {
     const cwd = await workFolder()
     const fast = `s3://${FAST}`

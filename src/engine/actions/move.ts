@@ -22,6 +22,7 @@ import type { Action } from '../lanes/lane.js'
 import { guarded, requestsOfGuard, turnsNeeded, withNoClobber, type Guard } from './no-clobber.js'
 import { LIMITS } from './multipart.js'
 import { refusingOrDeferring } from './refuse-names.js'
+import { renameAction, renamingWithin } from './rename-object.js'
 import { requestsOfCopyCheck } from './spot-checks.js'
 
 /** The action of `move` on one object: a copy, and the proof that it is one. It is deleted later, once that is on the ledger. */
@@ -31,11 +32,14 @@ export function moveAction(job: MoveJob, ways: ActionContext): Action {
   const nameOf = renamer(job.map)
   const copy = job.map === undefined ? copyAction(copyOf(job), ways) : unlessTaken(job, ways)
   const keepsTimes = isFolder(job.destination)
+  const isRenamed = renamingWithin(job, ways)
+  const rename = isRenamed === undefined ? undefined : renameAction(job, ways)
   return async (listed: WorkItem) => {
     try {
       // Of what has no ETag nobody could tell later whether it is still the same.
       const object = listed.failedIn === undefined && listed.etag !== '' ? listed : await asItIs(source, listed)
       if (object === undefined) return deletionFailed(listed) ? { kind: 'copied' } : { kind: 'skipped', reason: 'gone' }
+      if (rename !== undefined && isRenamed?.(object) === true) return await rename(object)
       if (!keepsTimes && !(await untilOlder(object, ways))) return undefined
       const outcome = await copy(object)
       if (outcome?.kind !== 'copied') return outcome
@@ -143,6 +147,7 @@ export const MOVE_ACTIONS: KindActions<MoveJob> = {
   decide: refusingOrDeferring,
   act: (job, context) => withArchiveHandling(job, context, moveAction(job, context)),
   requests(job, object, context) {
+    if (renamingWithin(job, context)?.(object) === true) return { RenameObject: 1 }
     const apart = job.map === undefined ? {} : requestsOfGuard(copyOf(job), object, context)
     // The proof of a copy whose ETag alone says nothing.
     const proven = isFolder(job.destination) || (isMd5(object.etag) && object.size <= LIMITS.copy)

@@ -1,6 +1,7 @@
 import { givenStorageClass, updatesOf, writeKindOf, type WriteJob } from '../../job/kinds.js'
 import type { Fate, PlannedGroup } from '../../job/planned-group.js'
-import { isArchiveClass } from '../../job/storage-classes.js'
+import { isDirectoryBucket } from '../../job/place.js'
+import { EXPRESS_ONEZONE, isArchiveClass, isGivenByItself } from '../../job/storage-classes.js'
 import type { Group } from '../../job/usage.js'
 import type { WorkItem } from '../../sources/work-source.js'
 import { timeOf } from '../../times.js'
@@ -145,7 +146,11 @@ function fateOf(prospect: Prospect): Fate {
 /** The storage class that a job writes of an object of this one. */
 export function writtenClass(job: WriteJob, ofSource: string): string {
   const dropped = 'attributes' in job && job.attributes.drop?.includes('storage-class') === true
-  return givenStorageClass(job) ?? (dropped ? 'STANDARD' : ofSource)
+  const given = givenStorageClass(job)
+  if (given !== undefined) return given
+  // Between the two kinds of buckets each gives its own.
+  if ('destination' in job && isDirectoryBucket(job.destination.bucket)) return EXPRESS_ONEZONE
+  return dropped || isGivenByItself(ofSource) ? 'STANDARD' : ofSource
 }
 
 /** Whether the copy of an object of this class is refused, unless it was restored, which only the copy itself would tell, or a HEAD. */

@@ -75,8 +75,9 @@ export const DELETE_BATCH = 1_000
 const LISTS: ReadonlySet<string> = new Set(['ListObjectsV2', 'ListObjectVersions'])
 
 // How many are deleted, by requests of their own.
-function goneIn({ job, totals, versions, kept }: Counted): number {
-  if (deferredDeletesOf(job)?.side === 'source') return totals.copied
+function goneIn({ job, totals, versions, kept, writes }: Counted): number {
+  // What is renamed is not deleted.
+  if (deferredDeletesOf(job)?.side === 'source') return totals.copied - (writes.RenameObject ?? 0)
   return kept ? 0 : versions > 0 ? versions : (totals.deleted ?? 0)
 }
 

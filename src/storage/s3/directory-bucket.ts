@@ -1,3 +1,4 @@
+import type { Reading } from '../storage.js'
 import type { Fields } from './sign.js'
 
 // AWS documents that these are signed with ordinary credentials, and all others with those of a session.
@@ -26,4 +27,15 @@ const MD5 = 'content-md5'
 /** What such a bucket lists instead of what is below a prefix: what is in the folder of it. */
 export function folderOfPrefix(prefix: string): string {
   return prefix.slice(0, prefix.lastIndexOf('/') + 1)
+}
+
+/** How objects of such a bucket are looked at: they have no tags, access control lists or locks, and nobody asks for them. */
+export function zonalReading(reading: Reading): Reading {
+  return {
+    ...reading,
+    tagging: () => Promise.resolve({ header: '', xml: '<TagSet></TagSet>' }),
+    grants: () => Promise.resolve([]),
+    acl: undefined,
+    hidesLock: undefined,
+  }
 }

@@ -13,6 +13,7 @@ import type {
   Page,
   Reading,
   Removing,
+  Renaming,
   Restoring,
   Rewriting,
   Software,
@@ -43,11 +44,12 @@ import { OperationTimeouts } from './adaptive-timeout.js'
 import { createPermissionProbes, type PermissionProbes } from './permission-probes.js'
 import { createProbes, type Probes } from './probes.js'
 import { createDescribing } from './describing.js'
-import { isSessionSigned, zonalFields } from './directory-bucket.js'
+import { isSessionSigned, zonalFields, zonalReading } from './directory-bucket.js'
 import { createZonalSession, type ZonalSession } from './zonal-session.js'
 import { createReading } from './reading.js'
 import { MIN_RATE } from './least-rate.js'
 import { createRemoving } from './deleting.js'
+import { createRenaming } from './renaming.js'
 import { createRestoring } from './restoring.js'
 import { createRewriting } from './rewriting.js'
 import {
@@ -93,6 +95,7 @@ export class S3Store implements Storage {
   readonly uploading: Uploading
   readonly rewriting: Rewriting
   readonly writing: Writing
+  readonly renaming: Renaming | undefined
   readonly removing: Removing
   readonly versions: Versions | undefined
   readonly restoring: Restoring | undefined
@@ -183,11 +186,12 @@ export class S3Store implements Storage {
     }
     const { channel } = this
     this.metadataForm = new MetadataForm(channel, options.encodesMetadata)
-    this.reading = createReading(channel)
+    this.reading = this.directory ? zonalReading(createReading(channel)) : createReading(channel)
     this.describing = createDescribing(channel, this.reading)
     this.uploading = this.metadataForm.uploading(createUploading(channel), this.reading)
     this.rewriting = createRewriting(channel, this.reading)
     this.writing = createWriting(channel, this.reading, this.metadataForm)
+    this.renaming = this.directory ? createRenaming(channel) : undefined
     this.removing = lookingFirst(createRemoving(channel))
     this.versions = this.directory ? undefined : createVersions(channel)
     this.restoring = this.directory ? undefined : createRestoring(channel)
