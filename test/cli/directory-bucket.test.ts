@@ -245,6 +245,7 @@ describe('a directory bucket as a source', () => {
       ['set-headers', fast, '--cache-control', 'x'],
       ['set-storage-class', fast, '--storage-class', 'STANDARD_IA'],
       ['probe', fast],
+      ['sync', fast, 's3://dst', '--follow'],
       ['check', fast, '--endpoint-url', 'http://127.0.0.1:1'],
       ['copy', fast, 's3://dst', '--all-versions'],
       ['copy', 's3://src', 's3://dst', '--checkpoint', `${fast}/run/`],

@@ -30,6 +30,7 @@ import type { CommandIo } from '../options/io.js'
 import { ATTENDING, readTelling } from '../options/output-options.js'
 import { ambient } from './ambient-connection.js'
 import { attended, sayTo, warnTo } from './attended.js'
+import { refuseDirectory } from './directory-buckets.js'
 import type { Opened } from './open-and-run.js'
 import { provingJob } from './proving-job.js'
 import { startScan } from './start-scan.js'
@@ -55,6 +56,7 @@ export async function follow(
   how: Following,
   { flags, io, prepare }: { readonly flags: Flags; readonly io: CommandIo; readonly prepare: Prepare },
 ): Promise<number> {
+  for (const place of [job.source, job.destination]) refuseDirectory(place, 'to follow one, or into one, was not tried')
   const given = readText(flags, 'checkpoint')
   if (given !== undefined && isObjectUrl(given)) {
     throw new UserError(
