@@ -107,7 +107,8 @@ class Follower {
 
   private interrupted(): number {
     const { io, flags } = this.setup
-    if (!readTelling(flags).quiet) sayTo(io, 'to go on following: the same command')
+    const { quiet, json } = readTelling(flags)
+    if (!quiet && !json) sayTo(io, 'to go on following: the same command')
     return EXIT.interrupted
   }
 
@@ -128,11 +129,11 @@ class Follower {
       // What keeps the first round from beginning is for who has just begun it; later it may pass while nobody looks.
       if (this.ended === 0 || this.how.cutOver || !(error instanceof UserError || error instanceof StoppedError))
         throw error
-      warnTo(io, `this round could not begin, and is tried again: ${error.message}`)
+      this.warn(`this round could not begin, and is tried again: ${error.message}`)
       return undefined
     }
     if (code === EXIT.stopped && !this.how.cutOver)
-      warnTo(io, 'this round has stopped; the next one goes on with it after the pause')
+      this.warn('this round has stopped; the next one goes on with it after the pause')
     if (code === EXIT.done || code === EXIT.failures) await this.ends(next)
     return code
   }
@@ -145,6 +146,12 @@ class Follower {
     const quiet = readFlag(flags, 'verbose') !== true
     // Who has said yes to a deletion said it to all rounds.
     return { ...common, ...(quiet ? { quiet } : {}), fresh: undefined, 'or-resume': true, yes: true }
+  }
+
+  private warn(message: string): void {
+    const { io, flags } = this.setup
+    if (readTelling(flags).json) io.stdout.write(`${jsonRecord('note', { level: 'warning', message })}\n`)
+    else warnTo(io, message)
   }
 
   private watch(event: Parameters<NonNullable<CommandIo['watch']>>[0]): void {
@@ -172,21 +179,22 @@ class Follower {
     const { json } = readTelling(flags)
     if (json) io.stdout.write(`${jsonRecord('round', roundFields(this.rounds, now))}\n`)
     else sayTo(io, `${roundLine(this.rounds, now)}${this.how.cutOver ? '' : `; ${nextInWords(next)}`}`)
-    if (reason !== undefined && !json) warnTo(io, reason)
+    // The first round has told it with all else.
+    if (reason !== undefined && this.ended > 1) this.warn(reason)
   }
 
   // The exit code, or undefined for one round more.
   private async cutOver(code: number): Promise<number | undefined> {
-    const { io, folder } = this.setup
+    const { folder } = this.setup
     const last = this.rounds.rounds.at(-1)
     if (last === undefined) return code
     if (last.copied + last.deleted > 0) {
       if (last.copied > 0 && this.ended > 1)
-        warnTo(io, 'the source was written to after the round before had begun: have all who write to it stopped?')
+        this.warn('the source was written to after the round before had begun: have all who write to it stopped?')
       return undefined
     }
     if (code !== EXIT.done) {
-      warnTo(io, `not cut over: see s3move failures ${shellWord(folder)}, and repeat the command`)
+      this.warn(`not cut over: see s3move failures ${shellWord(folder)}, and repeat the command`)
       return code
     }
     return await this.compare()
