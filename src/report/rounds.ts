@@ -27,13 +27,14 @@ function roundInWords(round: Round): string {
 
 /** Rounds as rows of a table, the last ones, the last one last; the first row is its head. */
 export function roundTable({ rounds }: Rounds): readonly (readonly string[])[] {
-  const head = ['round', 'began', 'took', 'copied', 'bytes', 'deleted', 'unchanged', 'newer there', 'failed']
+  const head = ['round, began (UTC)', 'took', 'copied', 'bytes', 'deleted', 'unchanged', 'newer', 'failed']
   return [
     head,
     ...rounds
       .slice(-SHOWN)
       .map((round) => [
-        ...[count(round.number), round.began.here, duration(tookOf(round)), count(round.copied), bytes(round.bytes)],
+        `${count(round.number)}, ${round.began.here.slice(0, 19).replace('T', ' ')}`,
+        ...[duration(tookOf(round)), count(round.copied), bytes(round.bytes)],
         ...[round.deleted, round.unchanged, round.newer, round.failed].map((n) => count(n)),
       ]),
   ]

@@ -13,7 +13,7 @@ const STYLE = `:root{color-scheme:light dark;--text:#222;--dim:#595959;--back:#f
 @media (prefers-color-scheme:dark){:root{--text:#e6e6e6;--dim:#a8a8a8;--back:#161616;--line:#3d3d3d;--bar:#6cb2e3;--bad:#ff8d85;--well:#6fcf8f;--wait:#e8b44f;--now:#e8b44f}}
 body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:1.5rem auto;padding:0 1rem;color:var(--text);background:var(--back)}
 h1{font-size:1.4rem;overflow-wrap:anywhere}h2{font-size:1.1rem;margin:2rem 0 .4rem}a{color:var(--bar)}
-table{border-collapse:collapse}th{text-align:left;font-weight:600}td,th{padding:.15rem .8rem .15rem 0;vertical-align:top;overflow-wrap:anywhere}tbody td:first-child{min-width:9rem}
+table{border-collapse:collapse}th{text-align:left;font-weight:600}td,th{padding:.15rem .8rem .15rem 0;vertical-align:top;overflow-wrap:anywhere}thead th{overflow-wrap:normal}tbody td:first-child{min-width:9rem}
 td.n,th.n{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}caption{text-align:left;color:var(--dim)}
 .wide{overflow-x:auto}pre,code{white-space:pre-wrap;overflow-wrap:anywhere}.dim{color:var(--dim)}.bad{color:var(--bad)}.well{color:var(--well)}.wait{color:var(--wait)}
 td.b{width:40%;min-width:6rem}svg{display:block;width:100%;fill:var(--bar)}td.b svg{height:1.1rem}
