@@ -1,4 +1,5 @@
 import { UserError } from '../errors.js'
+import { isFolder, placeUrl } from '../job/place.js'
 import type { SyncBy, SyncJob } from '../job/sync.js'
 import { attributeFlags, readAttributes } from './options/attribute-options.js'
 import type { Command } from './options/command.js'
@@ -94,6 +95,12 @@ export const command: Command = {
     const connection = readConnection(flags, {})
     checkSlashes([job.source, job.destination], [source, destination], flags, io)
     checkPair(job.source, job.destination, connection, deletion !== undefined)
+    if (following !== undefined && isFolder(job.destination)) {
+      throw new UserError(
+        `--follow and --cut-over go by when the destination’s objects were written, and files of ${placeUrl(job.destination)} get the dates of their objects`,
+        'repeat sync without them, from cron say',
+      )
+    }
     const { warningOfLosses } = await import('./run/fidelity-warning.js')
     const prepare = warningOfLosses(job, flags)
     if (following !== undefined) {

@@ -13,22 +13,29 @@ const DRIFT = 5_000
 /** An ETag of parts. Such an object may bear the date at which its upload began, long before it was there. */
 const OF_PARTS = /-\d+$/
 
+/** What dates are worth. */
+export interface Dating {
+  /** How much later it is by the destination's clock than by the source's, in milliseconds. */
+  readonly ahead: number
+  /** The source's are those of files, which anybody may set. */
+  readonly ofFiles: boolean
+}
+
 /**
  * Whether what the destination has in the place of an object, and is different, was written by somebody else since, and is the newer of the two: it is not
- * replaced. What this job may have written itself, from an object that was replaced at the same time, never counts as that. `ahead` is how much later
- * it is by the destination's clock than by the source's, in milliseconds.
+ * replaced. What this job may have written itself, from an object that was replaced at the same time, never counts as that.
  */
 export function isOthers(
   follow: Follow,
   object: Dated & { readonly etag: string },
   there: Dated,
-  ahead: number,
+  { ahead, ofFiles }: Dating,
 ): boolean {
   const [written, replaced] = [timeOf(object.lastModified), timeOf(there.lastModified)]
   // What has no date is no newer than anything.
   if (!(replaced - ahead > written + RESOLUTION)) return false
   // A round has made the two alike since the source's was written.
-  if (isBefore(written, follow.settled) && !OF_PARTS.test(object.etag)) return true
+  if (isBefore(written, follow.settled) && !ofFiles && !OF_PARTS.test(object.etag)) return true
   return !isInRounds(follow, replaced)
 }
 

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { DeleteObjectCommand, GetObjectCommand } from '@aws-sdk/client-s3'
@@ -166,5 +166,34 @@ describe('s3move sync --follow', () => {
     const cwd = await workFolder()
     const url = ['--endpoint-url', 'http://127.0.0.1:9'] as const
     expect(refusal(await run(['sync', 's3://src', 's3://dst', ...url, ...more], { cwd }))).toMatch(expected)
+  })
+
+  test('is refused into a folder, whose files tell nothing of who has written them', async () => {
+    const cwd = await workFolder()
+    const refused = await run(['sync', 's3://src', `file://${cwd}/copy`, '--follow'], { cwd })
+    expect(refusal(refused)).toMatch(/go by when the destination’s objects were written, and files of .* get the dates/)
+  })
+
+  test('follows a folder, also where a file is replaced by one of long before', async () => {
+    const cwd = await workFolder()
+    const server = await sandbox({ buckets: ['dst'] })
+    await mkdir(join(cwd, 'in'))
+    await writeFile(join(cwd, 'in/a'), 'first')
+    const folder = [
+      'sync',
+      `file://${cwd}/in`,
+      's3://dst',
+      '--endpoint-url',
+      server.url,
+      '--checkpoint',
+      'run',
+    ] as const
+    const running = start([...folder, '--follow', '--every', '1s'], { cwd })
+    await ended(running, 1)
+    await writeFile(join(cwd, 'in/new'), 'an older one')
+    await utimes(join(cwd, 'in/new'), new Date(0), new Date(0))
+    await rename(join(cwd, 'in/new'), join(cwd, 'in/a'))
+    await until(async () => (await bodyOf(server, 'dst', 'a')) === 'an older one', running)
+    await interrupt(running)
   })
 })

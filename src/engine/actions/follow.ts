@@ -1,6 +1,7 @@
 import { copyOf } from '../../job/copy.js'
 import type { Follow } from '../../job/follow.js'
 import type { Outcome } from '../../job/outcome.js'
+import { isFolder } from '../../job/place.js'
 import type { SyncJob } from '../../job/sync.js'
 import { isOthers } from '../../rules/written-by-others.js'
 import type { WorkItem } from '../../sources/work-source.js'
@@ -34,6 +35,7 @@ export function aheadOf(source: Pick<Storage, 'clock'>, destination: Pick<Storag
 export function copyUnlessNewer(job: SyncJob & { readonly follow: Follow }, ways: ActionContext): Action {
   const { source, destination } = ways
   const ahead = aheadOf(source, destination)
+  const ofFiles = isFolder(job.source)
   const copyWith = (guard: Guard): Action =>
     copyAction(copyOf(job), { ...ways, destination: guarded(destination, guard, undefined) })
   const toFree = copyWith(IF_ABSENT)
@@ -47,7 +49,7 @@ export function copyUnlessNewer(job: SyncJob & { readonly follow: Follow }, ways
       try {
         const now = await unlessGone(destination.reading.head(object.key))
         if (now !== undefined && contentByListing(object, now) === 'same') return UNCHANGED
-        if (now !== undefined && isOthers(job.follow, object, now, ahead())) return NEWER
+        if (now !== undefined && isOthers(job.follow, object, now, { ahead: ahead(), ofFiles })) return NEWER
         there = now
       } catch (error) {
         return outcomeOf(error, job.source.prefix, object)

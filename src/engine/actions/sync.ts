@@ -1,6 +1,7 @@
 import { StorageError } from '../../errors.js'
 import { copyOf } from '../../job/copy.js'
 import type { Outcome } from '../../job/outcome.js'
+import { isFolder } from '../../job/place.js'
 import type { SyncJob } from '../../job/sync.js'
 import { isOthers, isOthersAlone, mayBeReplaced } from '../../rules/written-by-others.js'
 import { timeOf } from '../../times.js'
@@ -45,8 +46,12 @@ interface Deciding extends Pick<DecideContext, 'isUnclear' | 'ahead'> {
   readonly distinctBuckets?: boolean | undefined
 }
 
-function isNewerThere({ follow }: SyncJob, object: WorkItem, ahead?: () => number): boolean {
-  return follow !== undefined && object.there !== undefined && isOthers(follow, object, object.there, ahead?.() ?? 0)
+function isNewerThere({ follow, source }: SyncJob, object: WorkItem, ahead?: () => number): boolean {
+  return (
+    follow !== undefined &&
+    object.there !== undefined &&
+    isOthers(follow, object, object.there, { ahead: ahead?.() ?? 0, ofFiles: isFolder(source) })
+  )
 }
 
 // An inventory does not know what the source got since: that counts for nothing where too many deletions are none.

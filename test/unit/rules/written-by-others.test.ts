@@ -25,13 +25,18 @@ describe('an object of the destination that is different', () => {
     ['written before the rounds, and after the source’s', object(-100), object(-50), true],
     ['of an object in parts, whose date may be that of long before', object(50, 'e-3'), object(150), false],
   ])('%s', (_, source, there, expected) => {
-    expect(isOthers(follow, source, there, 0)).toBe(expected)
+    expect(isOthers(follow, source, there, { ahead: 0, ofFiles: false })).toBe(expected)
+  })
+
+  test('may be ours where the source is a file, whose date anybody may set', () => {
+    expect(isOthers(follow, object(50), object(150), { ahead: 0, ofFiles: true })).toBe(false)
+    expect(isOthers(follow, object(50), object(250), { ahead: 0, ofFiles: true })).toBe(true)
   })
 
   test('is dated by the clock of its own store', () => {
     // Written at 190 by the destination’s clock, which is 60 s ahead: 130 by the source’s.
-    expect(isOthers({}, object(140), object(190), 60_000)).toBe(false)
-    expect(isOthers({}, object(120), object(190), 60_000)).toBe(true)
+    expect(isOthers({}, object(140), object(190), { ahead: 60_000, ofFiles: false })).toBe(false)
+    expect(isOthers({}, object(120), object(190), { ahead: 60_000, ofFiles: false })).toBe(true)
   })
 
   test('is none of ours when it is alone there, written outside of rounds', () => {
@@ -139,7 +144,10 @@ class Pair {
     if (this.comparable && source.content === there.content) return false
     const stale = mayBeReplaced(follow, this.dated(source)) || source.time + 0 > there.time
     if (!this.comparable && !stale) return false
-    return !isOthers(follow, { ...this.dated(source), etag: 'e' }, this.datedThere(there), this.ahead * 1_000)
+    return !isOthers(follow, { ...this.dated(source), etag: 'e' }, this.datedThere(there), {
+      ahead: this.ahead * 1_000,
+      ofFiles: false,
+    })
   }
 
   private copy({ settled }: ReturnType<typeof followOf>, read: Version, there: Version | undefined): void {
