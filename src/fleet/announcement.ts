@@ -27,6 +27,8 @@ export interface Announcement {
   readonly connection: JobConnection
   /** In milliseconds. */
   readonly retryFor: number
+  /** As that of a `Pace`. */
+  readonly onLoss?: 'fail'
 }
 
 /** What of a connection is announced. */
@@ -91,7 +93,7 @@ const announcementShape = shape<Announcement>(
     ...{ format: checkCount, program: text, name: text, session: text, task, retryFor: checkCount },
     connection: shape<JobConnection>({}, { ...END, requestPayer: flag, source: end, destination: end }),
   },
-  {},
+  { onLoss: oneOf('fail') },
 )
 
 /** Reads what was announced. A `Mismatch`: by another version, or by nobody who knows how. */

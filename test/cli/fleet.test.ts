@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { contentOf, expectSame, put, sandbox, type TestSandbox } from '../support/cli-buckets.js'
 import { selfSigned } from '../support/certificate.js'
+import { front } from '../support/cli-front.js'
 import { CREDENTIALS, refusal, run, start, until, workFolder, type Running } from '../support/cli-program.js'
 import { randomOf } from '../support/kills.js'
 import { freePort } from '../support/free-port.js'
@@ -332,6 +333,23 @@ describe('--fleet and worker', () => {
     const said = await refused(...args)
     expect(said).toContain(told)
     expect(said).not.toContain('secret-word')
+  })
+
+  test('--on-loss fail holds at hosts too: what one of them does not keep ends the run before all is written', async () => {
+    const { cwd, server, redis } = await fleet(['src:hex:1200', 'dst'])
+    const url = await front(server.url, {
+      before: ({ headers }) => {
+        Reflect.deleteProperty(headers, 'x-amz-storage-class')
+        return false
+      },
+    })
+    const allowed = ['--allow', 's3://src', '--allow', 's3://dst', '--allow-endpoint', url]
+    start(['worker', ...allowed, '--threads', '1', '--concurrency', '4'], { cwd, env: { S3MOVE_FLEET: redis.url } })
+    const copy = ['copy', 's3://src', 's3://dst', '--endpoint-url', url, '--storage-class', 'STANDARD_IA'] as const
+    const lent = ['--fleet', redis.url, '--threads', '0', '--checkpoint', 'run'] as const
+    const { code, stderr } = await run([...copy, ...lent, '--on-loss', 'fail'], { cwd })
+    expect([code, stderr]).toEqual([4, expect.stringContaining('has not kept') as string])
+    expect(server.stats().copies.dst!.total).toBeLessThan(600)
   })
 
   test('a list of names is not for several hosts', async () => {

@@ -64,7 +64,7 @@ export function hostsFor(job: Job, { opened, folder, pace, cwd, note }: HostsSet
   if (fleet === undefined) return undefined
   const why = whyTurns(job, (ends.destination ?? ends.source).store.conditional)
   if (why !== undefined) throw new UserError(`--fleet is not for this job: ${why}`, 'leave --fleet away')
-  const { retryFor = DEFAULT_RETRY_FOR } = pace
+  const { retryFor = DEFAULT_RETRY_FOR, onLoss } = pace
   return new Hosts({
     ...{ broker: fleet.broker, clock: CLOCK, note, hasThreads: ends.settings.threads > 0 },
     // Loaded where it is of use.
@@ -74,6 +74,7 @@ export function hostsFor(job: Job, { opened, folder, pace, cwd, note }: HostsSet
       name: fleet.asked.name ?? nameOf(job, folder),
       session: randomBytes(8).toString('hex'),
       connection: jobConnection(ends.connection),
+      ...(onLoss === undefined ? {} : { onLoss }),
     },
   })
 }

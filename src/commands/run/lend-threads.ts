@@ -76,14 +76,15 @@ interface Machine {
   readonly io: CommandIo
 }
 
-async function openFor({ task, connection: announced, retryFor }: Announcement, machine: Machine): Promise<OpenHands> {
+async function openFor(announcement: Announcement, machine: Machine): Promise<OpenHands> {
+  const { task, connection: announced, retryFor, onLoss } = announcement
   const { own, pace, io } = machine
   const { job } = task
   const connection = withMachine(announced, own)
   const told = (): void => undefined
   const common = {
     io,
-    pace: { ...pace, retryFor },
+    pace: { ...pace, retryFor, ...(onLoss === undefined ? {} : { onLoss }) },
     note: told,
     warn: (message: string) => warnTo(io, printableName(message)),
   }
