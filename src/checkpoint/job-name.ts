@@ -86,7 +86,7 @@ function listed(job: Job): (readonly [string, Part])[] {
 
 // A copied list is known by where it came from and what it holds, not by where the copy is; a round by that it is one.
 function named(job: Job): Job {
-  if ('follow' in job && job.follow !== undefined) return { ...job, follow: {} }
+  if ('follow' in job) return { ...job, follow: {} }
   const list = listFileOf(job)
   if (list?.origin === undefined) return job
   const { from, sha256 } = list.origin

@@ -17,8 +17,8 @@ export const command: Command = {
     'A bucket that is named as a directory bucket, BASE--ZONE--x-s3, is one, with its sessions, its rules, and a listing in no order.',
   options: [sandboxFlags],
   examples: [
-    ['$0 sandbox src:hex:5M dst', 'five million synthetic objects, and a bucket to copy them to'],
-    ['$0 sandbox src dst--use1-az4--x-s3', 'a directory bucket (S3 Express One Zone) to copy to'],
+    ['$0 sandbox src:hex:5M dst', 'five million objects, and where to copy them'],
+    ['$0 sandbox src dst--use1-az4--x-s3', 'a directory bucket to copy to'],
     ['$0 sandbox src:odd:10k dst --latency copy=20-60 --fault 503=1%', 'odd keys, slow copies, throttling'],
   ],
   exits: { ...ALWAYS, 0: 'ended by Ctrl-C or SIGTERM' },
@@ -56,7 +56,7 @@ export function sandboxFlags(argv: Argv): Argv {
         ),
         values: Object.keys(dialects),
       },
-      session: textFlag('N', 'seconds that a session of a directory bucket lasts', '300'),
+      session: textFlag('N', 'seconds that a session (directory bucket) lasts', '300'),
       restore: textFlag('N', 'seconds that restoring an archived object takes', '0: ready at once'),
       seed: textFlag('N', 'seed of latencies and faults', '1'),
     })
