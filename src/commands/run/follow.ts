@@ -206,10 +206,9 @@ class Follower {
     const proof = join(RUNS, `${basename(folder)}-proof`)
     // What stands beside the run has been begun for all of it.
     const beside = Object.fromEntries(Object.keys(ATTENDING).map((name) => [name, undefined]))
-    const json = readFlag(flags, 'json') === true ? { json: true } : {}
-    const asked = { ...connectionFlagsOf(flags), ...beside, ...json, checkpoint: proof, fresh: true }
+    const asked = { ...flags, ...beside, checkpoint: proof, fresh: true, 'or-resume': undefined }
     const code = await startScan(job, asked, io, connection)
-    if (code === EXIT.done && json.json !== true)
+    if (code === EXIT.done && !readTelling(flags).json)
       sayTo(io, 'cut over: both sides are alike; the destination may be used')
     return code
   }
@@ -217,12 +216,6 @@ class Follower {
 
 function nextInWords(time: number): string {
   return time <= Date.now() ? 'the next begins at once' : `the next begins at ${new Date(time).toISOString()}`
-}
-
-// Those of the run itself are not for the comparison.
-function connectionFlagsOf(flags: Flags): Flags {
-  const { 'dry-run': _dry, 'or-resume': _orResume, plan: _plan, quiet, ...rest } = flags
-  return { ...rest, ...(quiet === undefined ? {} : { quiet }) }
 }
 
 function momentOf({ ends: { source, destination = source } }: Opened): Moment {

@@ -1,5 +1,4 @@
 import { copyOf } from '../../job/copy.js'
-import type { Follow } from '../../job/follow.js'
 import type { Outcome } from '../../job/outcome.js'
 import { isFolder } from '../../job/place.js'
 import type { SyncJob } from '../../job/sync.js'
@@ -17,7 +16,8 @@ import { outcomeOf, TAKEN, unlessGone } from './outcome.js'
 export const NEWER: Outcome = { kind: 'skipped', reason: 'newer' }
 const UNCHANGED: Outcome = { kind: 'skipped', reason: 'unchanged' }
 
-type Seen = Pick<ObjectSummary, 'etag' | 'lastModified'>
+type Dated = Pick<ObjectSummary, 'lastModified'>
+type Seen = Dated & Pick<ObjectSummary, 'etag'>
 
 /** How often what is there may change between a look and the write that follows. */
 const LOOKS = 3
@@ -28,14 +28,23 @@ export function aheadOf(source: Pick<Storage, 'clock'>, destination: Pick<Storag
   return () => to() - from()
 }
 
+/** Whether what the destination has in the place of an object is newer, in a job that follows its source, and was written by others. */
+export function isNewerThere(
+  { follow, source }: SyncJob,
+  object: WorkItem,
+  there: Dated,
+  ahead: () => number,
+): boolean {
+  return follow !== undefined && isOthers(follow, object, there, { ahead: ahead(), ofFiles: isFolder(source) })
+}
+
 /**
  * The action of a copy that replaces nothing newer: each write is on the condition that the destination has what was seen there, and what it has instead is
  * looked at and decided about anew.
  */
-export function copyUnlessNewer(job: SyncJob & { readonly follow: Follow }, ways: ActionContext): Action {
+export function copyUnlessNewer(job: SyncJob, ways: ActionContext): Action {
   const { source, destination } = ways
   const ahead = aheadOf(source, destination)
-  const ofFiles = isFolder(job.source)
   const copyWith = (guard: Guard): Action =>
     copyAction(copyOf(job), { ...ways, destination: guarded(destination, guard, undefined) })
   const toFree = copyWith(IF_ABSENT)
@@ -49,7 +58,7 @@ export function copyUnlessNewer(job: SyncJob & { readonly follow: Follow }, ways
       try {
         const now = await unlessGone(destination.reading.head(object.key))
         if (now !== undefined && contentByListing(object, now) === 'same') return UNCHANGED
-        if (now !== undefined && isOthers(job.follow, object, now, { ahead: ahead(), ofFiles })) return NEWER
+        if (now !== undefined && isNewerThere(job, object, now, ahead)) return NEWER
         there = now
       } catch (error) {
         return outcomeOf(error, job.source.prefix, object)

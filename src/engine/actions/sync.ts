@@ -1,9 +1,8 @@
 import { StorageError } from '../../errors.js'
 import { copyOf } from '../../job/copy.js'
 import type { Outcome } from '../../job/outcome.js'
-import { isFolder } from '../../job/place.js'
 import type { SyncJob } from '../../job/sync.js'
-import { isOthers, isOthersAlone, mayBeReplaced } from '../../rules/written-by-others.js'
+import { isOthersAlone, mayBeReplaced } from '../../rules/written-by-others.js'
 import { timeOf } from '../../times.js'
 import type { ObjectSummary } from '../../storage/storage.js'
 import { listedBy } from '../../sources/local-listing.js'
@@ -16,7 +15,7 @@ import type { ActionContext, DecideContext, KindActions } from './context.js'
 import { contentByHead, contentByListing } from './compare-objects.js'
 import { copyAction, deferral, refusal, requestsOfCopy } from './copy-object.js'
 import { deferredDeleteOf, DELETION, deletingDeferred, deletionFailed, requestsOfLooks } from './deferred-delete.js'
-import { aheadOf, copyUnlessNewer, NEWER } from './follow.js'
+import { aheadOf, copyUnlessNewer, isNewerThere, NEWER } from './follow.js'
 import { unlessTrulyGone } from './gone.js'
 import type { Action, Decide } from '../lanes/lane.js'
 import { headOf, unclearBetween, type Unclear } from './manifests.js'
@@ -36,7 +35,7 @@ export function decideSync(job: SyncJob, { distinctBuckets, isUnclear, ahead }: 
     if (deletionFailed(object)) return undefined
     const needed = need(job, object, isUnclear)
     if (needed === 'none') return UNCHANGED
-    if (needed === 'copy' && isNewerThere(job, object, ahead)) return NEWER
+    if (needed === 'copy' && isLeft(job, object, ahead)) return NEWER
     return refusal(job, object, { distinctBuckets })
   }
 }
@@ -46,12 +45,8 @@ interface Deciding extends Pick<DecideContext, 'isUnclear' | 'ahead'> {
   readonly distinctBuckets?: boolean | undefined
 }
 
-function isNewerThere({ follow, source }: SyncJob, object: WorkItem, ahead?: () => number): boolean {
-  return (
-    follow !== undefined &&
-    object.there !== undefined &&
-    isOthers(follow, object, object.there, { ahead: ahead?.() ?? 0, ofFiles: isFolder(source) })
-  )
+function isLeft(job: SyncJob, object: WorkItem, ahead = () => 0): boolean {
+  return object.there !== undefined && isNewerThere(job, object, object.there, ahead)
 }
 
 // An inventory does not know what the source got since: that counts for nothing where too many deletions are none.
@@ -77,7 +72,7 @@ export function syncAction(job: SyncJob, ways: ActionContext, copy = copying(job
       }
       if (deletionFailed(object)) return await stillExtra(job, ways, object)
       if (need(job, object, isUnclear) === 'look' && !(await differs(job, ways, object))) return UNCHANGED
-      if (isNewerThere(job, object, ahead)) return NEWER
+      if (isLeft(job, object, ahead)) return NEWER
     } catch (error) {
       const outcome = outcomeOf(error, job.source.prefix, object)
       // Whichever request it was, it is the deletion that is still to be done: the next try must not take it for a copy.
@@ -90,8 +85,7 @@ export function syncAction(job: SyncJob, ways: ActionContext, copy = copying(job
 }
 
 function copying(job: SyncJob, ways: ActionContext): Action {
-  const { follow } = job
-  return follow === undefined ? copyAction(copyOf(job), ways) : copyUnlessNewer({ ...job, follow }, ways)
+  return job.follow === undefined ? copyAction(copyOf(job), ways) : copyUnlessNewer(job, ways)
 }
 
 /** Whether a copy is needed: for certain, or not at all, or a closer look must tell. */
